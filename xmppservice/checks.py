@@ -1,0 +1,64 @@
+"""System checks for settings that disagree. One id, one test each."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+# Prosody closes the component's stream above this (component_stanza_size_limit).
+PROSODY_LIMIT = 512 * 1024
+
+
+@register
+def stanza_limit(**_: Any) -> list[CheckMessage]:
+    if 1_000 <= settings.XMPP_STANZA_LIMIT <= PROSODY_LIMIT:
+        return []
+    return [
+        Error(
+            f"XMPP_STANZA_LIMIT must be between 1000 and {PROSODY_LIMIT} bytes.",
+            hint="Prosody closes the component's stream above its own limit.",
+            id="xmppservice.E001",
+        )
+    ]
+
+
+@register
+def service_is_not_a_served_domain(**_: Any) -> list[CheckMessage]:
+    if settings.XMPP_DOMAINS and settings.XMPP_JID not in settings.XMPP_DOMAINS:
+        return []
+    return [
+        Error(
+            "XMPP_DOMAINS must name the domains of the users, not XMPP_JID itself.",
+            hint="For example XMPP_DOMAINS=example.org, XMPP_JID=service.example.org.",
+            id="xmppservice.E002",
+        )
+    ]
+
+
+@register
+def msisdn_jid_is_a_jid(**_: Any) -> list[CheckMessage]:
+    try:
+        settings.MSISDN_JID.format(number="39", domain="d").index("39")
+    except (LookupError, ValueError):
+        return [
+            Error(
+                "MSISDN_JID must contain {number}, and may contain {domain}.",
+                hint="The default is 00{number}@{domain}.",
+                id="xmppservice.E003",
+            )
+        ]
+    return []
+
+
+@register
+def roster_groups_differ(**_: Any) -> list[CheckMessage]:
+    others = settings.ROSTER_GROUP_OTHERS.casefold()
+    if others and others != settings.ROSTER_GROUP_VERIFIED.casefold() != "":
+        return []
+    return [
+        Error(
+            "ROSTER_GROUP_OTHERS and ROSTER_GROUP_VERIFIED must be two names.",
+            hint="Group names compare without case.",
+            id="xmppservice.E004",
+        )
+    ]

@@ -1,0 +1,218 @@
+"""ServiceConsumer: what the service does with the events of its stream.
+
+Handlers only enqueue; the pumps do the waiting. Each pump that needs the
+database has a thread of its own, so that a slow answer never holds up the inbox.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from channels.consumer import AsyncConsumer
+from channels.layers import get_channel_layer
+from django.db import DatabaseError, close_old_connections, connections
+
+from buddies import releases
+from roster import commands, ledger
+from xmppservice import bells, events
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200  # commands or answers in one transaction
+UNCONFIRMED = 4  # batches on the wire at once
+TICK = 1.0  # seconds; a lost bell costs no more than two
+
+T = TypeVar("T")
+
+
+class ServiceConsumer(AsyncConsumer):
+    # Names no layer: an error of the layer would end the consumer. pump_bells
+    # listens to it instead, and outlives it.
+    channel_layer_alias = "none"
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.base_send = send
+        self.incoming: asyncio.Queue[events.Message] = asyncio.Queue(BATCH)
+        self.connected = asyncio.Event()
+        self.answers, self.release = asyncio.Event(), asyncio.Event()
+        self.release.set()
+        self.unconfirmed: dict[int, events.Answer] = {}
+        self.slots = asyncio.Semaphore(UNCONFIRMED)
+        with Thread("inbox") as inbox, Thread("outbox") as outbox:
+            self.inbox_thread, self.outbox_thread = inbox, outbox
+            async with asyncio.TaskGroup() as self.pumps:
+                self.pumps.create_task(self.pump_in())
+                self.pumps.create_task(self.pump_out())
+                self.pumps.create_task(self.pump_release())
+                self.pumps.create_task(self.pump_bells())
+                self.pumps.create_task(self.pump_ticks())
+                await super().__call__(scope, receive, send)
+
+    async def dispatch(self, message: Any) -> None:
+        # The stock dispatch closes old database connections first: a hop to a
+        # thread for every stanza. Nothing here touches the database.
+        await getattr(self, message["type"].replace(".", "_"))(message)
+
+    # --- Handlers: they enqueue, and never wait for the network ----------------
+
+    async def xmpp_connected(self, event: events.Connected) -> None:
+        self.connected.set()
+        self.answers.set()
+        # Commands rested while there was no stream.
+        self.pumps.create_task(self.outbox_thread.run(bells.worker, bells.RUN_COMMANDS))
+
+    async def xmpp_disconnected(self, event: events.Disconnected) -> None:
+        self.connected.clear()
+
+    async def xmpp_message(self, event: events.Message) -> None:
+        await self.incoming.put(event)
+
+    # --- Pumps ----------------------------------------------------------------
+
+    async def pump_in(self) -> None:
+        """Commands into the ledger, a batch in one transaction."""
+        while True:
+            batch = [await self.incoming.get()]
+            while len(batch) < BATCH and not self.incoming.empty():
+                batch.append(self.incoming.get_nowait())
+            try:
+                await self.inbox_thread.run(ledger.receive, batch)
+            except DatabaseError as error:
+                _log_database(error)
+                self._refuse(batch)
+
+    def _refuse(self, batch: list[events.Message]) -> None:
+        payload = commands.storage_failed()
+        answers = [events.answer(message, payload) for message in batch]
+        self.pumps.create_task(self._send_once(answers))
+
+    async def _send_once(self, answers: list[events.Answer]) -> None:
+        try:
+            await self.base_send(events.send(answers))
+        except OSError:
+            pass  # The stream broke: the clients repeat.
+
+    async def pump_out(self) -> None:
+        """Answers to their clients, confirmed batch by batch."""
+        while True:
+            await self.answers.wait()
+            await self.connected.wait()
+            self.answers.clear()
+            await self._drain()
+
+    async def _drain(self) -> None:
+        while self.connected.is_set():
+            await self.slots.acquire()
+            answers = await self._unsent()
+            if not answers:
+                self.slots.release()
+                return
+            self.unconfirmed.update({answer["key"]: answer for answer in answers})
+            self.pumps.create_task(self._deliver(answers))
+
+    async def _unsent(self) -> list[events.Answer]:
+        try:
+            return await self.outbox_thread.run(
+                ledger.unsent, BATCH, list(self.unconfirmed)
+            )
+        except DatabaseError as error:
+            _log_database(error)
+            return []
+
+    async def _deliver(self, answers: list[events.Answer]) -> None:
+        try:
+            await self.base_send(events.send(answers))
+            await self.outbox_thread.run(ledger.confirm, answers)
+        except OSError:
+            # Not confirmed: sent again, but no faster than a stream breaks.
+            await asyncio.sleep(TICK)
+            self.answers.set()
+        except DatabaseError as error:
+            _log_database(error)
+        finally:
+            for answer in answers:
+                self.unconfirmed.pop(answer["key"], None)
+            self.slots.release()
+
+    async def pump_release(self) -> None:
+        """The newest release down to the stream; the first opens it."""
+        published = None
+        while True:
+            await self.release.wait()
+            self.release.clear()
+            try:
+                release = await self.outbox_thread.run(releases.newer_than, published)
+                if release is None:
+                    if published is None:
+                        await self.outbox_thread.run(bells.worker, bells.SYNC_VCARD)
+                    continue
+                await self.base_send(events.publish(release.body))
+                published = release.number
+                await self.outbox_thread.run(releases.mark_live, release.number)
+            except DatabaseError as error:
+                _log_database(error)
+
+    async def pump_bells(self) -> None:
+        """Wake the pumps when a bell rings."""
+        layer, broken = get_channel_layer(), False
+        while True:
+            try:
+                message = await layer.receive(bells.CHANNEL)
+            except Exception as error:
+                if not broken:
+                    logger.warning("no bells: %s", type(error).__name__)
+                broken = True
+                await asyncio.sleep(TICK)
+                continue
+            broken = False
+            event = self.release if message["topic"] == bells.RELEASE else self.answers
+            event.set()
+
+    async def pump_ticks(self) -> None:
+        """Ring again for whatever a lost bell left lying."""
+        while True:
+            await asyncio.sleep(TICK)
+            self.answers.set()
+            self.release.set()
+            try:
+                await self.outbox_thread.run(_ring_again)
+            except DatabaseError as error:
+                _log_database(error)
+
+
+def _ring_again() -> None:
+    if ledger.has_work():
+        bells.worker(bells.RUN_COMMANDS)
+    if releases.behind():
+        bells.worker(bells.SYNC_VCARD)
+
+
+def _log_database(error: DatabaseError) -> None:
+    logger.error("the database does not answer: %s", type(error).__name__)
+
+
+class Thread:
+    """One thread with one database connection, closed with it."""
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+
+    def __enter__(self) -> "Thread":
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._pool.submit(connections.close_all)
+        self._pool.shutdown()
+
+    async def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Result of ``function(*args)``, called on the thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, _fresh, function, args)
+
+
+def _fresh(function: Callable[..., T], args: tuple[Any, ...]) -> T:
+    # Drops a connection that broke, so that the next call opens a new one.
+    close_old_connections()
+    return function(*args)

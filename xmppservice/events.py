@@ -1,0 +1,102 @@
+"""The vocabulary between the XMPP server and its ASGI application.
+
+==================  =====================  ==========================================
+event               from → to              carries
+==================  =====================  ==========================================
+xmpp.connected      server → application   nothing: the stream is ready for stanzas
+xmpp.disconnected   server → application   nothing: whatever was not confirmed is lost
+xmpp.message        server → application   one command, as :class:`Message`
+xmpp.publish        application → server   the live document, as :class:`Publish`
+xmpp.send           application → server   answers, as :class:`Send`
+==================  =====================  ==========================================
+
+The server accepts ``xmpp.send`` when the XMPP server has confirmed that it took
+every stanza of it, and raises ``OSError`` when the stream is down or breaks.
+The stream opens after the first ``xmpp.publish``.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, NotRequired, TypedDict
+
+
+class Connected(TypedDict):
+    type: Literal["xmpp.connected"]
+
+
+class Disconnected(TypedDict):
+    type: Literal["xmpp.disconnected"]
+
+
+class Message(TypedDict):
+    """A command as it came: who asked, how to answer, and what."""
+
+    type: Literal["xmpp.message"]
+    sender: str  # full JID, as stamped by the server
+    owner: str  # its bare JID
+    id: str  # may be empty: then every command is new
+    thread: str
+    message_type: str
+    namespace: str  # of ``x``; the answer uses the same
+    envelope_type: str
+    envelope_action: str
+    command: str  # the ``cmd_*`` word; empty when the envelope names two
+    payload: str
+
+
+class Answer(TypedDict):
+    """An answer to one command, addressed back to who asked."""
+
+    to: str
+    id: str
+    thread: str
+    message_type: str
+    namespace: str
+    envelope_type: str
+    envelope_action: str
+    payload: str
+    key: NotRequired[int]  # row in the ledger
+
+
+class Publish(TypedDict):
+    type: Literal["xmpp.publish"]
+    document: str
+
+
+class Send(TypedDict):
+    type: Literal["xmpp.send"]
+    answers: list[Answer]
+
+
+def connected() -> Connected:
+    return {"type": "xmpp.connected"}
+
+
+def disconnected() -> Disconnected:
+    return {"type": "xmpp.disconnected"}
+
+
+def message(fields: Mapping[str, str]) -> Message:
+    """Event of one envelope; ``fields`` has every key of :class:`Message`."""
+    return {"type": "xmpp.message", **fields}  # type: ignore[typeddict-item]  # PEP 692 has no way to spread a mapping
+
+
+def answer(request: Message, payload: str) -> Answer:
+    """Turn a command's addressing round; nothing else addresses an answer."""
+    return {
+        "to": request["sender"],
+        "id": request["id"],
+        "thread": request["thread"],
+        "message_type": request["message_type"],
+        "namespace": request["namespace"],
+        "envelope_type": request["envelope_type"],
+        "envelope_action": request["envelope_action"],
+        "payload": payload,
+    }
+
+
+def send(answers: Iterable[Answer]) -> Send:
+    return {"type": "xmpp.send", "answers": list(answers)}
+
+
+def publish(document: str) -> Publish:
+    return {"type": "xmpp.publish", "document": document}

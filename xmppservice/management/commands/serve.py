@@ -1,0 +1,154 @@
+"""manage.py serve: all parts of the service in one process."""
+
+import asyncio
+import fcntl
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, TextIO
+
+import uvicorn
+import uvloop
+from celery import current_app
+from celery.beat import Scheduler, Service
+from celery.worker import WorkController
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from roster import ledger
+from xmppservice.asgi import application
+from xmppservice.server import Inbox, XmppServer
+from xmppservice.stream import ServiceStream
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Run web, XMPP, worker and beat in one process, on one database file."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with _alone(), _port() as listener:
+            # Nobody else runs commands here: what a killed process held is free.
+            ledger.clear_claims()
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_serve(listener))
+
+
+@contextmanager
+def _alone() -> Iterator[TextIO]:
+    """Hold the lock on VAR_DIR: two services never share one database file."""
+    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+    with (settings.VAR_DIR / "serve.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(
+                f"Another service is running on {settings.VAR_DIR}."
+            ) from None
+        yield file
+
+
+@contextmanager
+def _port() -> Iterator[socket.socket]:
+    address = (settings.HTTP_HOST, settings.HTTP_PORT)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except OSError as error:
+            raise CommandError(
+                f"HTTP_PORT: {address[0]}:{address[1]}: {error.strerror}."
+            ) from None
+        yield listener
+
+
+async def _serve(listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    web, xmpp = _web(), _xmpp()
+    worker, beat = Worker(), Beat()
+    worker.start()
+    beat.start()
+    parts = [
+        asyncio.create_task(web.serve(sockets=[listener]), name="web"),
+        asyncio.create_task(xmpp.run(), name="xmpp"),
+        asyncio.create_task(stop.wait(), name="stop"),
+    ]
+    done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+    logger.info("stopping")
+    web.should_exit = True
+    for part in parts[1:]:
+        part.cancel()
+    await asyncio.to_thread(beat.stop)
+    await asyncio.to_thread(worker.stop)
+    await asyncio.gather(*parts, return_exceptions=True)
+    for part in done - {parts[2]}:
+        raise CommandError(f"The {part.get_name()} part ended: {part.exception()}.")
+
+
+class Web(uvicorn.Server):
+    """uvicorn without its signal handlers: the process has its own."""
+
+    def capture_signals(self) -> Any:
+        return nullcontext()
+
+
+def _web() -> Web:
+    return Web(
+        uvicorn.Config(application, lifespan="off", log_config=None, access_log=False)
+    )
+
+
+def _xmpp() -> XmppServer:
+    stream = ServiceStream(
+        settings.XMPP_JID,
+        settings.XMPP_SECRET,
+        settings.XMPP_HOST,
+        settings.XMPP_COMPONENT_PORT,
+        settings.XMPP_DOMAINS,
+    )
+    inbox = Inbox(settings.XMPP_INBOX_STANZAS, settings.XMPP_INBOX_BYTES)
+    return XmppServer(application, stream, inbox)
+
+
+class Worker:
+    """A Celery worker in a thread."""
+
+    def __init__(self) -> None:
+        current_app.loader.init_worker()
+        self.controller = WorkController(
+            app=current_app,
+            pool_cls="threads",
+            without_heartbeat=True,
+            without_mingle=True,
+            without_gossip=True,
+        )
+        self.thread = threading.Thread(target=self.controller.start, name="worker")
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Let running tasks end, then stop the threads."""
+        current_app.control.shutdown()
+        self.thread.join(timeout=30)
+
+
+class Beat:
+    """Celery's beat in a thread, with its schedule in memory."""
+
+    def __init__(self) -> None:
+        self.service = Service(current_app, max_interval=1, scheduler_cls=Scheduler)
+        self.thread = threading.Thread(
+            target=self.service.start, name="beat", daemon=True
+        )
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.service.stop(wait=True)

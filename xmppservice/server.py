@@ -1,0 +1,175 @@
+"""XmppServer: hosts one ASGI application instance on one stream.
+
+It owns the bounded inbox between them, and the life cycle of both: a broken
+stream is opened again, a crashed application is started again, each with a
+growing pause.
+"""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    MutableMapping,
+    Sequence,
+)
+from typing import Any, Protocol
+
+from xmppservice import events, gateway
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Stream(Protocol):
+    """What the server needs of a stream: see ``stream.ServiceStream``."""
+
+    jid_served: str
+    on_message: Callable[[dict[str, str]], bool]
+    on_ready: Callable[[], None]
+
+    @property
+    def open(self) -> bool: ...
+    @property
+    def privileged(self) -> bool: ...
+    def publish(self, document: str) -> None: ...
+    async def ask(
+        self, requests: Sequence[gateway.Iq], deadline: float
+    ) -> list[gateway.Answer]: ...
+    async def session(self) -> None: ...
+    async def deliver(self, answers: Iterable[events.Answer]) -> None: ...
+
+
+class Inbox:
+    """Events waiting for the application, bounded in number and in bytes.
+
+    Reading the socket is never paused: the answers that tasks wait for come
+    through it too. What does not fit is refused, and the client repeats.
+    """
+
+    def __init__(self, stanzas: int, size: int) -> None:
+        self.most_stanzas, self.most_bytes = stanzas, size
+        self.bytes = 0
+        self._events: deque[tuple[int, Any]] = deque()
+        self._filled = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def put(self, event: Any, size: int = 0) -> bool:
+        """Append ``event`` of about ``size`` bytes; False when there is no room."""
+        if size and (
+            len(self._events) >= self.most_stanzas
+            or self.bytes + size > self.most_bytes
+        ):
+            return False
+        self._events.append((size, event))
+        self.bytes += size
+        self._filled.set()
+        return True
+
+    async def get(self) -> Any:
+        while not self._events:
+            self._filled.clear()
+            await self._filled.wait()
+        size, event = self._events.popleft()
+        self.bytes -= size
+        return event
+
+
+class XmppServer:
+    """Run ``application`` on ``stream``, for as long as :meth:`run` runs."""
+
+    def __init__(self, application: Application, stream: Stream, inbox: Inbox) -> None:
+        self.application, self.stream, self.inbox = application, stream, inbox
+        self.refused = 0
+        self._published = asyncio.Event()
+        stream.on_message = self._take
+        stream.on_ready = lambda: self._put(events.connected())
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        gateway.attach(self.stream.ask, lambda: self.stream.privileged)
+        try:
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(self._host())
+                parts.create_task(self._connect())
+        finally:
+            gateway.detach()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a client that asks now is answered."""
+        return self.stream.open and self._published.is_set()
+
+    async def _host(self) -> None:
+        scope = {"type": "xmpp", "jid": self.stream.jid_served}
+        for pause in _pauses():
+            if self.stream.open:
+                self._put(events.connected())
+            try:
+                await self.application(dict(scope), self.inbox.get, self._send)
+            except Exception:
+                logger.exception("the XMPP application crashed; it is started again")
+            await asyncio.sleep(pause)
+
+    async def _connect(self) -> None:
+        # Never open without a document: a client would read an empty tree.
+        await self._published.wait()
+        pauses = _pauses()
+        while True:
+            opened = asyncio.get_running_loop().time()
+            await self.stream.session()
+            self._put(events.disconnected())
+            if asyncio.get_running_loop().time() - opened > LONGEST_PAUSE:
+                pauses = _pauses()
+            await asyncio.sleep(next(pauses))
+
+    async def _send(self, event: Any) -> None:
+        match event["type"]:
+            case "xmpp.publish":
+                self.stream.publish(event["document"])
+                self._published.set()
+            case "xmpp.send":
+                try:
+                    await self.stream.deliver(event["answers"])
+                except (gateway.Down, gateway.Late) as error:
+                    raise OSError(str(error)) from error
+            case unknown:
+                raise ValueError(f"not an event of this server: {unknown}")
+
+    def _put(self, event: Any) -> None:
+        self.inbox.put(event)
+
+    def _take(self, fields: dict[str, str]) -> bool:
+        size = 500 + sum(map(len, fields.values()))
+        taken = self.inbox.put(events.message(fields), size)
+        if not taken:
+            self.refused += 1
+            # One line for the first and then each thousandth: a flood of log
+            # lines would be a flood of its own.
+            if self.refused % 1000 == 1:
+                logger.warning(
+                    "the inbox is full (%d stanzas, %d bytes): commands are refused",
+                    len(self.inbox),
+                    self.inbox.bytes,
+                )
+        return taken
+
+
+def _pauses() -> Iterator[float]:
+    """Endless seconds to pause: doubling, capped, with jitter."""
+    pause = FIRST_PAUSE
+    while True:
+        yield pause * random.uniform(0.7, 1.3)  # noqa: S311  (no secret)
+        pause = min(LONGEST_PAUSE, pause * 2)

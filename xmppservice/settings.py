@@ -1,0 +1,226 @@
+"""All configuration. The environment is read here and nowhere else.
+
+Each variable, its meaning and its default: docs/configuration.md.
+"""
+
+import secrets
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.Env()
+
+
+def boolean(name: str, default: bool) -> bool:
+    """Read ``true`` or ``false``; anything else stops the start."""
+    word: str = env.str(name, default=str(default)).lower()
+    if word not in ("true", "false"):
+        raise ImproperlyConfigured(f"{name} must be true or false, not {word!r}.")
+    return word == "true"
+
+
+def integer(name: str, default: int) -> int:
+    """Read a whole number of zero or more."""
+    word = env.str(name, default=str(default))
+    if not (word.isascii() and word.isdigit()):
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {word!r}.")
+    return int(word)
+
+
+def secret(name: str) -> str:
+    """Read a secret; when none is given, make one and keep it in VAR_DIR."""
+    given = env.str(name, default="")
+    return given or _kept_secret(VAR_DIR / name.lower().replace("_", "-"))
+
+
+def _kept_secret(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text().strip()
+
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
+
+# --- XMPP ---------------------------------------------------------------------
+
+XMPP_JID = env.str("XMPP_JID", default="xmpp_service.localhost")
+XMPP_SECRET = secret("XMPP_SECRET")
+XMPP_HOST = env.str("XMPP_HOST", default="127.0.0.1")
+XMPP_COMPONENT_PORT = integer("XMPP_COMPONENT_PORT", 15347)
+XMPP_DOMAINS = env.list("XMPP_DOMAINS", default=["localhost"])
+XMPP_STANZA_LIMIT = integer("XMPP_STANZA_LIMIT", 450_000)
+XMPP_INBOX_STANZAS = integer("XMPP_INBOX_STANZAS", 20_000)
+XMPP_INBOX_BYTES = integer("XMPP_INBOX_BYTES", 64 * 1024 * 1024)
+
+# --- Rosters and discovery ----------------------------------------------------
+
+MSISDN_JID = env.str("MSISDN_JID", default="00{number}@{domain}")
+ROSTER_GROUP_OTHERS = env.str("ROSTER_GROUP_OTHERS", default="others")
+ROSTER_GROUP_VERIFIED = env.str("ROSTER_GROUP_VERIFIED", default="verified")
+SEARCH_LIMIT = integer("SEARCH_LIMIT", 10_000)
+DISCOVERY_BURST = integer("DISCOVERY_BURST", 10_000)
+DISCOVERY_PER_YEAR = integer("DISCOVERY_PER_YEAR", 50_000)
+ACCOUNT_PRESENT_DAYS = integer("ACCOUNT_PRESENT_DAYS", 7)
+ACCOUNT_ABSENT_SECONDS = integer("ACCOUNT_ABSENT_SECONDS", 300)
+ADDRESS_BOOK_KEY = secret("ADDRESS_BOOK_KEY")
+PAYLOAD_DAYS = integer("PAYLOAD_DAYS", 7)
+
+# --- HTTP ---------------------------------------------------------------------
+
+HTTP_HOST = env.str("HTTP_HOST", default="127.0.0.1")
+HTTP_PORT = integer("HTTP_PORT", 8000)
+DOCUMENT_PUBLIC = boolean("DOCUMENT_PUBLIC", False)
+DEBUG = boolean("DEBUG", False)
+SECRET_KEY = secret("SECRET_KEY")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# --- Django -------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "tree_queries",
+    "channels",
+    "xmppservice",
+    "buddies",
+    "roster",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+ROOT_URLCONF = "xmppservice.urls"
+ASGI_APPLICATION = "xmppservice.asgi.application"
+WSGI_APPLICATION = "xmppservice.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STATIC_URL = "static/"
+# No collectstatic: servestatic serves the files from where the apps keep them.
+SERVESTATIC_USE_FINDERS = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+DATABASES = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/db.sqlite3")
+}
+# A connection is kept: opening SQLite anew costs more than most queries.
+DATABASES["default"]["CONN_MAX_AGE"] = None
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # WAL with IMMEDIATE is the one mode in which several writers wait for each
+    # other and never fail; FULL survives a power loss.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+    # A file: tests with threads need a database that threads can share.
+    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 200_000},
+    }
+}
+
+CHANNEL_LAYERS = {"default": {"BACKEND": "xmppservice.layers.ThreadLayer"}}
+
+# --- Celery -------------------------------------------------------------------
+
+CELERY_BROKER_URL = "memory://localhost//"
+CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.01}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CONCURRENCY = 4
+# Celery closes the database connection after every task unless it is told a number.
+CELERY_DB_REUSE_MAX = 1_000_000
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "roster.tasks.sweep", "schedule": 60.0},
+    "refresh-accounts": {"task": "roster.tasks.refresh_accounts", "schedule": 3600.0},
+}
+
+# --- REST framework -----------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
+    "PAGE_SIZE": 100,
+}
+
+# --- Logging ------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        # slixmpp logs whole stanzas: payloads and numbers must never reach a log.
+        "slixmpp": {"level": "CRITICAL"},
+        "celery": {"level": "WARNING"},
+        "celery.worker.control": {"level": "ERROR"},  # its word for a normal stop
+        "uvicorn": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,331 @@
+"""All XML: namespaces, the command envelope, JIDs, and what we write on a stream.
+
+Stanzas are written as text, escaping only what XML needs: each entity costs the
+XMPP server a parser event, and a JSON text is full of quotes.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+from slixmpp import JID, InvalidJID
+
+NS_OOB = "jabber:x:oob"
+NS_VCARD = "vcard-temp"
+NS_ROSTER = "jabber:iq:roster"
+NS_PING = "urn:xmpp:ping"
+NS_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
+NS_COMPONENT = "jabber:component:accept"
+NS_STREAM_DEFAULT = frozenset({NS_COMPONENT, "jabber:client", ""})
+NS_PRIVILEGE = ("urn:xmpp:privilege:2", "urn:xmpp:privilege:1")
+
+# An ``x`` in one of these belongs to another protocol, whatever it contains.
+NS_FOREIGN = frozenset({
+    "jabber:x:data",
+    "jabber:x:conference",
+    "jabber:x:delay",
+    "jabber:x:encrypted",
+    "jabber:x:event",
+    "jabber:x:expire",
+    "jabber:x:roster",
+    "jabber:x:signed",
+    "http://jabber.org/protocol/muc",
+    "http://jabber.org/protocol/muc#user",
+    "http://jabber.org/protocol/rosterx",
+    "vcard-temp:x:update",
+})  # fmt: skip
+COPIES = frozenset({
+    "{urn:xmpp:carbons:2}received",
+    "{urn:xmpp:carbons:2}sent",
+    "{urn:xmpp:mam:2}result",
+    "{urn:xmpp:mam:1}result",
+    "{urn:xmpp:forward:0}forwarded",
+})  # fmt: skip
+
+# Longest id, thread, namespace and word that an answer repeats. Escaped five
+# times over they still leave room for the payload in one stanza.
+LONGEST_FIELD = 1_000
+
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class RosterEntry(NamedTuple):
+    """An ``item`` of a roster (RFC 6121, 2.1.2)."""
+
+    jid: str
+    name: str
+    subscription: str
+    groups: tuple[str, ...]
+
+
+class Oversized(ValueError):
+    """A field of the envelope is too long to be repeated in an answer."""
+
+
+# --- Text ---------------------------------------------------------------------
+
+
+def escape(text: str) -> str:
+    """Text for element content: ``& < >`` only; quotes stay (see above)."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def attribute(text: str) -> str:
+    """Text for an attribute value in single quotes."""
+    escaped = escape(text).replace("'", "&apos;")
+    return escaped.replace("\n", "&#10;").replace("\t", "&#9;").replace("\r", "&#13;")
+
+
+def illegal(text: str) -> str:
+    """The first character that XML 1.0 cannot carry, or an empty string."""
+    found = _ILLEGAL.search(text)
+    return found.group() if found else ""
+
+
+# --- JIDs ---------------------------------------------------------------------
+
+
+def jid(text: str) -> str | None:
+    """Normalised JID (RFC 7622), or None when ``text`` is none."""
+    try:
+        return str(JID(text)) or None
+    except (InvalidJID, UnicodeEncodeError):
+        return None
+
+
+def bare_jid(text: str) -> str | None:
+    """Normalised bare JID of ``text``, or None when ``text`` is no JID."""
+    whole = jid(text)
+    return whole.partition("/")[0] if whole else None
+
+
+def local(bare: str) -> str:
+    """Localpart of a bare JID; empty for a domain."""
+    return bare.rpartition("@")[0]
+
+
+def domain(bare: str) -> str:
+    """Domainpart of a bare JID."""
+    return bare.rpartition("@")[2]
+
+
+# --- The command envelope (contract, section 2) -------------------------------
+
+
+def command(message: ET.Element) -> dict[str, str] | None:
+    """Fields of the command in a message stanza, or None when it carries none.
+
+    The keys are those of ``events.Message`` except ``sender`` and ``owner``.
+    ``command`` is empty when the envelope names two different commands.
+
+    Raises Oversized.
+    """
+    if message.get("type", "normal") not in ("chat", "normal", "headline"):
+        return None
+    if any(child.tag in COPIES for child in message):
+        return None
+    for child in message:
+        if fields := _envelope(child):
+            return _bounded({**_addressing(message), **fields})
+    return None
+
+
+def _addressing(message: ET.Element) -> dict[str, str]:
+    return {
+        "id": message.get("id", ""),
+        "thread": message.findtext(_sibling(message, "thread"), default=""),
+        "message_type": message.get("type", "normal"),
+    }
+
+
+def _envelope(x: ET.Element) -> dict[str, str] | None:
+    namespace, name = _split(x.tag)
+    if name != "x" or namespace in NS_FOREIGN:
+        return None
+    parts = {
+        part: (_child_text(x, namespace, part))
+        for part in ("type", "action", "payload")
+    }
+    words = {
+        word
+        for word in (parts["type"].strip(), parts["action"].strip())
+        if word.startswith("cmd_")
+    }
+    if not words:
+        return None
+    command = words.pop() if len(words) == 1 else ""
+    return {
+        "namespace": "" if namespace in NS_STREAM_DEFAULT else namespace,
+        "envelope_type": parts["type"] or command,
+        "envelope_action": parts["action"] or command,
+        "command": command,
+        "payload": parts["payload"],
+    }
+
+
+def _child_text(x: ET.Element, namespace: str, part: str) -> str:
+    for wanted in (namespace, "", *NS_STREAM_DEFAULT):
+        child = x.find(f"{{{wanted}}}{part}" if wanted else part)
+        if child is not None:
+            return "".join(child.itertext())
+    return ""
+
+
+def _bounded(fields: dict[str, str]) -> dict[str, str]:
+    for name, value in fields.items():
+        if name != "payload" and len(value) > LONGEST_FIELD:
+            raise Oversized(f"{name}: {len(value)} characters, {LONGEST_FIELD} allowed")
+    return fields
+
+
+def _split(tag: str) -> tuple[str, str]:
+    namespace, _, name = tag.rpartition("}")
+    return namespace.lstrip("{"), name
+
+
+def _sibling(element: ET.Element, name: str) -> str:
+    namespace, _ = _split(element.tag)
+    return f"{{{namespace}}}{name}" if namespace else name
+
+
+def answer(
+    *,
+    sender: str,
+    to: str,
+    id: str,
+    thread: str,
+    message_type: str,
+    namespace: str,
+    envelope_type: str,
+    envelope_action: str,
+    payload: str,
+) -> str:
+    """The one form of what the service sends (contract, section 2)."""
+    xmlns = f" xmlns='{attribute(namespace)}'" if namespace else ""
+    stanza_id = f" id='{attribute(id)}'" if id else ""
+    in_thread = f"<thread>{escape(thread)}</thread>" if thread else ""
+    return (
+        f"<message from='{attribute(sender)}' to='{attribute(to)}'{stanza_id}"
+        f" type='{attribute(message_type)}'><body/>{in_thread}"
+        f"<x{xmlns}><type>{escape(envelope_type)}</type>"
+        f"<action>{escape(envelope_action)}</action>"
+        f"<payload>{escape(payload)}</payload></x></message>"
+    )
+
+
+# --- IQs ----------------------------------------------------------------------
+
+
+def iq(type: str, *, sender: str, to: str, id: str, payload: str) -> str:
+    return (
+        f"<iq type='{type}' from='{attribute(sender)}' to='{attribute(to)}'"
+        f" id='{attribute(id)}'>{payload}</iq>"
+    )
+
+
+def iq_error(
+    *, sender: str, to: str, id: str, condition: str, error_type: str = "cancel"
+) -> str:
+    return iq(
+        "error", sender=sender, to=to, id=id, payload=error(condition, error_type)
+    )
+
+
+def error(condition: str, error_type: str = "cancel") -> str:
+    """A stanza error (RFC 6120, 8.3)."""
+    return f"<error type='{error_type}'><{condition} xmlns='{NS_ERRORS}'/></error>"
+
+
+def message_error(
+    *, sender: str, to: str, id: str, condition: str, error_type: str
+) -> str:
+    return (
+        f"<message type='error' from='{attribute(sender)}' to='{attribute(to)}'"
+        f" id='{attribute(id)}'>{error(condition, error_type)}</message>"
+    )
+
+
+def presence(type: str, *, sender: str, to: str) -> str:
+    """Presence of ``type``; an empty type is "available"."""
+    stanza_type = f" type='{type}'" if type else ""
+    return f"<presence from='{attribute(sender)}' to='{attribute(to)}'{stanza_type}/>"
+
+
+def vcard(document: str) -> str:
+    """Payload of a vCard result: the document in DESC, and no other field."""
+    return f"<vCard xmlns='{NS_VCARD}'><DESC>{escape(document)}</DESC></vCard>"
+
+
+def ping() -> str:
+    return f"<ping xmlns='{NS_PING}'/>"
+
+
+def roster_get() -> str:
+    return f"<query xmlns='{NS_ROSTER}'/>"
+
+
+def roster_set(jid: str, name: str = "", groups: Iterable[str] = ()) -> str:
+    """One roster item. ``subscription`` is left out: the server keeps it."""
+    named = f" name='{attribute(name)}'" if name else ""
+    inside = "".join(f"<group>{escape(group)}</group>" for group in groups)
+    item = f"<item jid='{attribute(jid)}'{named}>{inside}</item>"
+    return f"<query xmlns='{NS_ROSTER}'>{item}</query>"
+
+
+def roster_entries(payload: str) -> list[RosterEntry]:
+    """Items of a roster result's payload; none for an empty payload."""
+    if not payload:
+        return []
+    query = ET.fromstring(payload)  # noqa: S314  (from our own XMPP server)
+    return [
+        RosterEntry(
+            jid=item.get("jid", ""),
+            name=item.get("name", ""),
+            subscription=item.get("subscription", "none"),
+            groups=tuple(
+                group.text
+                for group in item.iterfind(f"{{{NS_ROSTER}}}group")
+                if group.text
+            ),
+        )
+        for item in query.iterfind(f"{{{NS_ROSTER}}}item")
+    ]
+
+
+def payload(iq: ET.Element) -> str:
+    """The first child of an IQ as text; empty when it has none."""
+    return ET.tostring(iq[0], encoding="unicode") if len(iq) else ""
+
+
+def payload_namespace(iq: ET.Element) -> str | None:
+    """Namespace of an IQ request's only child, or None when it is malformed.
+
+    Source: RFC 6120, 8.2.3: a request has exactly one child element.
+    """
+    return _split(iq[0].tag)[0] if len(iq) == 1 else None
+
+
+def condition(stanza: ET.Element) -> str:
+    """The defined condition of a stanza error; empty when there is none."""
+    for child in stanza.iter():
+        namespace, name = _split(child.tag)
+        if namespace == NS_ERRORS and name != "text":
+            return name
+    return ""
+
+
+def privileges(message: ET.Element) -> dict[str, str] | None:
+    """What the server lets us do (XEP-0356, "Server Advertises Entity...").
+
+    ``access`` → ``type``, for example ``{"roster": "both"}``; None when the
+    message is no advertisement. Both namespaces: Prosody and ejabberd differ.
+    """
+    for namespace in NS_PRIVILEGE:
+        found = message.find(f"{{{namespace}}}privilege")
+        if found is not None:
+            return {
+                perm.get("access", ""): perm.get("type", "")
+                for perm in found.iter(f"{{{namespace}}}perm")
+            }
+    return None
