@@ -1,0 +1,136 @@
+"""The editor of the tree: entries in their order, and what is live."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
+from tree_queries.admin import TreeChangeList
+
+from buddies import releases, tree
+from buddies.models import Buddy, Release, Tree
+
+
+class BuddyForm(forms.ModelForm):
+    class Meta:
+        model = Buddy
+        fields = "__all__"  # noqa: DJ007  (position is not editable)
+        widgets = {"default_message": forms.Textarea(attrs={"rows": 4, "cols": 80})}
+
+
+@admin.register(Buddy)
+class BuddyAdmin(admin.ModelAdmin):
+    form = BuddyForm
+    list_display = (
+        "indented_name",
+        "type",
+        "mobile_is_published",
+        "web_is_published",
+        "status",
+        "address",
+        "server_address",
+    )
+    list_editable = ("mobile_is_published", "web_is_published")
+    list_filter = ("type", "mobile_is_published", "web_is_published")
+    list_per_page = 500
+    search_fields = ("name", "status", "address", "server_address")
+    autocomplete_fields = ("parent",)
+    actions = ("move_up", "move_down", "duplicate")
+    fieldsets = (
+        ("What people see", {"fields": ("type", "name", "status", "default_message")}),
+        ("Pictures", {"fields": ("image_url", "thumb_url")}),
+        (
+            "Where it is shown",
+            {"fields": ("parent", "mobile_is_published", "web_is_published")},
+        ),
+        ("Technical", {"fields": ("address", "server_address")}),
+    )
+
+    # --- Reading --------------------------------------------------------------
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return TreeChangeList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Buddy]:
+        entries: QuerySet[Buddy] = Buddy.objects.with_tree_fields()
+        return entries
+
+    @admin.display(description="name")
+    def indented_name(self, buddy: Buddy) -> str:
+        depth = getattr(buddy, "tree_depth", 0)
+        mark = "▸ " if buddy.type == Buddy.Type.GROUP else ""
+        return format_html(
+            '<span style="padding-left: {}em">{}{}</span>',
+            1.5 * depth,
+            mark,
+            buddy.name,
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Buddy], search_term: str
+    ) -> tuple[QuerySet[Buddy], bool]:
+        if request.GET.get("field_name") == "parent":
+            queryset = queryset.filter(type=Buddy.Type.GROUP)
+        return super().get_search_results(request, queryset, search_term)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        state = {"release": releases.live(), "tree": Tree.objects.first()}
+        return super().changelist_view(request, {**(extra_context or {}), **state})
+
+    # --- Writing: through the tree, under its lock ------------------------------
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except tree.TreeError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect("../../")
+
+    def save_model(
+        self, request: HttpRequest, obj: Buddy, form: forms.Form, change: bool
+    ) -> None:
+        write = tree.change if change else tree.add
+        write(obj, request.user.get_username())
+
+    def delete_model(self, request: HttpRequest, obj: Buddy) -> None:
+        tree.remove([obj], request.user.get_username())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
+        tree.remove(queryset, request.user.get_username())
+
+    @admin.action(description="Move up among its neighbours", permissions=["change"])
+    def move_up(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
+        for buddy in queryset:
+            tree.shift(buddy, request.user.get_username(), by=-1)
+
+    @admin.action(description="Move down among its neighbours", permissions=["change"])
+    def move_down(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
+        for buddy in reversed(queryset):
+            tree.shift(buddy, request.user.get_username(), by=1)
+
+    @admin.action(
+        description="Duplicate, with all below, as drafts", permissions=["add"]
+    )
+    def duplicate(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
+        for buddy in queryset:
+            tree.duplicate(buddy, request.user.get_username())
+
+
+@admin.register(Release)
+class ReleaseAdmin(admin.ModelAdmin):
+    """What was live, and since when: to read only."""
+
+    list_display = ("number", "created_at", "live_at", "author", "note", "size")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,39 @@
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from buddies import document, tree
+
+
+class Command(BaseCommand):
+    help = "Load documents into the tree: all of them, or none when one is bad."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--replace", action="store_true", help="empty the tree before"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            documents = [(str(path), _nodes(path)) for path in options["files"]]
+            count = tree.load(documents, "command line", options["replace"])
+        except document.DocumentError as error:
+            raise CommandError(f"{error}. Nothing was changed.") from None
+        self.stdout.write(f"Loaded {count} entries.")
+
+
+def _nodes(path: Path) -> list[document.Node]:
+    try:
+        return document.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise document.DocumentError(str(path), reason) from None
+    except UnicodeDecodeError as error:
+        place = f"{path}: byte {error.start}"
+        raise document.DocumentError(place, "not UTF-8") from None
+    except document.DocumentError as error:
+        place = f"{path}: {error.path}" if error.path else str(path)
+        raise document.DocumentError(place, error.reason) from None

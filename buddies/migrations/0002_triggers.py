@@ -1,0 +1,85 @@
+"""Triggers hold what no constraint can: no cycle, and no entry below a channel.
+
+They hold for every writer, raw SQL included. On PostgreSQL they take the
+tree's lock row first, so that two writers cannot close a circle together.
+"""
+
+from django.db import migrations
+
+SQLITE_PLACE = """
+    CREATE TRIGGER buddy_{event}_below_group BEFORE {when} ON buddies_buddy
+    WHEN NEW.parent_id IS NOT NULL BEGIN
+      SELECT RAISE(ABORT, 'only a group can hold entries') WHERE EXISTS (
+        SELECT 1 FROM buddies_buddy WHERE id = NEW.parent_id AND type <> 'group');
+      SELECT RAISE(ABORT, 'an entry cannot stand below itself')
+      WHERE NEW.id = NEW.parent_id OR EXISTS (
+        WITH RECURSIVE above(id) AS (
+          SELECT NEW.parent_id
+          UNION
+          SELECT parent_id FROM buddies_buddy JOIN above USING (id)
+          WHERE parent_id IS NOT NULL)
+        SELECT 1 FROM above WHERE id = NEW.id);
+    END
+"""
+SQLITE_TYPE = """
+    CREATE TRIGGER buddy_stays_group BEFORE UPDATE OF type ON buddies_buddy
+    WHEN NEW.type <> 'group' BEGIN
+      SELECT RAISE(ABORT, 'a channel holds no entries') WHERE EXISTS (
+        SELECT 1 FROM buddies_buddy WHERE parent_id = NEW.id);
+    END
+"""
+POSTGRESQL = """
+    CREATE FUNCTION buddy_in_its_place() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      PERFORM 1 FROM buddies_tree WHERE id = 1 FOR UPDATE;
+      IF EXISTS (SELECT 1 FROM buddies_buddy
+                 WHERE id = NEW.parent_id AND type <> 'group') THEN
+        RAISE EXCEPTION 'only a group can hold entries'
+          USING ERRCODE = 'check_violation';
+      END IF;
+      IF NEW.id = NEW.parent_id OR EXISTS (
+        WITH RECURSIVE above(id) AS (
+          SELECT NEW.parent_id
+          UNION
+          SELECT b.parent_id FROM buddies_buddy b JOIN above USING (id)
+          WHERE b.parent_id IS NOT NULL)
+        SELECT 1 FROM above WHERE id = NEW.id) THEN
+        RAISE EXCEPTION 'an entry cannot stand below itself'
+          USING ERRCODE = 'check_violation';
+      END IF;
+      IF NEW.type <> 'group' AND EXISTS (
+        SELECT 1 FROM buddies_buddy WHERE parent_id = NEW.id) THEN
+        RAISE EXCEPTION 'a channel holds no entries'
+          USING ERRCODE = 'check_violation';
+      END IF;
+      RETURN NEW;
+    END $$;
+    CREATE TRIGGER buddy_in_its_place
+      BEFORE INSERT OR UPDATE OF parent_id, type ON buddies_buddy
+      FOR EACH ROW EXECUTE FUNCTION buddy_in_its_place();
+"""
+
+
+def create(apps, schema_editor):
+    if schema_editor.connection.vendor == "sqlite":
+        schema_editor.execute(SQLITE_PLACE.format(event="insert", when="INSERT"))
+        schema_editor.execute(
+            SQLITE_PLACE.format(event="update", when="UPDATE OF parent_id")
+        )
+        schema_editor.execute(SQLITE_TYPE)
+    else:
+        schema_editor.execute(POSTGRESQL)
+
+
+def drop(apps, schema_editor):
+    if schema_editor.connection.vendor == "sqlite":
+        for name in ("insert_below_group", "update_below_group", "stays_group"):
+            schema_editor.execute(f"DROP TRIGGER buddy_{name}")
+    else:
+        schema_editor.execute("DROP TRIGGER buddy_in_its_place ON buddies_buddy")
+        schema_editor.execute("DROP FUNCTION buddy_in_its_place")
+
+
+class Migration(migrations.Migration):
+    dependencies = (("buddies", "0001_initial"),)
+    operations = (migrations.RunPython(create, drop),)

@@ -1,0 +1,66 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from buddies.models import Buddy
+
+
+class InfoSerializer(serializers.ModelSerializer):
+    """The ``info`` object of an item (contract, 1)."""
+
+    imageUrl = serializers.CharField(
+        source="image_url", max_length=2000, required=False, allow_blank=True
+    )
+    thumbUrl = serializers.CharField(
+        source="thumb_url", max_length=2000, required=False, allow_blank=True
+    )
+    defaultMessage = serializers.CharField(
+        source="default_message",
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,
+    )
+
+    class Meta:
+        model = Buddy
+        fields = ("name", "status", "imageUrl", "thumbUrl", "defaultMessage")
+
+
+class BuddySerializer(serializers.ModelSerializer):
+    """One entry in the contract's names; ``parent`` is the id of its group.
+
+    What an entry must fulfil is the model's to say: see ``Buddy.full_clean``,
+    which every write of :mod:`buddies.tree` calls.
+    """
+
+    serverAddress = serializers.CharField(
+        source="server_address", max_length=255, required=False, allow_blank=True
+    )
+    mobileIsPublished = serializers.BooleanField(
+        source="mobile_is_published", required=False
+    )
+    webIsPublished = serializers.BooleanField(source="web_is_published", required=False)
+    info = InfoSerializer(source="*")
+    position = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Buddy
+        fields = (
+            "id",
+            "parent",
+            "position",
+            "address",
+            "serverAddress",
+            "type",
+            "mobileIsPublished",
+            "webIsPublished",
+            "info",
+        )
+
+    def create(self, validated_data: dict[str, Any]) -> Buddy:
+        return Buddy(**validated_data)
+
+    def update(self, instance: Buddy, validated_data: dict[str, Any]) -> Buddy:
+        for field, value in validated_data.items():
+            setattr(instance, field, value)
+        return instance

@@ -1,0 +1,82 @@
+"""The API of the tree and of the live document."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.core.exceptions import ValidationError as ModelError
+from django.http import HttpResponse, HttpResponseNotModified
+from django.http.response import HttpResponseBase
+from django.utils.http import parse_etags
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+from rest_framework.viewsets import ModelViewSet
+
+from buddies import document, releases, tree
+from buddies.models import Buddy
+from buddies.serializers import BuddySerializer
+
+WIRE_NAMES = {
+    "server_address": "serverAddress",
+    **{field: key for key, field in document.FLAGS.items()},
+    **{field: f"info.{key}" for key, field in document.INFO.items()},
+}
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Answer 400 with the model's and the tree's reasons, in the wire's names."""
+    try:
+        yield
+    except tree.TreeError as error:
+        raise ValidationError(str(error)) from None
+    except ModelError as error:
+        raise ValidationError(_in_wire_names(error.message_dict)) from None
+
+
+def _in_wire_names(reasons: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {WIRE_NAMES.get(field, field): text for field, text in reasons.items()}
+
+
+class DocumentView(APIView):
+    """GET: the live document, byte for byte what a client reads in DESC."""
+
+    queryset = Buddy.objects.none()
+
+    def get_permissions(self) -> list[AllowAny | IsAuthenticated]:
+        return [AllowAny() if settings.DOCUMENT_PUBLIC else IsAuthenticated()]
+
+    def get(self, request: Request) -> HttpResponseBase:
+        release = releases.live()
+        etag = f'"{release.digest}"' if release else '"empty"'
+        if etag in parse_etags(request.headers.get("If-None-Match", "")):
+            response: HttpResponseBase = HttpResponseNotModified()
+        else:
+            body = release.body if release else document.EMPTY
+            response = HttpResponse(body, content_type="application/json")
+        response.headers["ETag"] = etag
+        response.headers["Cache-Control"] = (
+            "public, no-cache" if settings.DOCUMENT_PUBLIC else "private, no-cache"
+        )
+        return response
+
+
+class BuddyViewSet(ModelViewSet):
+    """List, read, create, change and delete entries of the tree."""
+
+    queryset = Buddy.objects.order_by("pk")
+    serializer_class = BuddySerializer
+
+    def perform_create(self, serializer: BaseSerializer[Buddy]) -> None:
+        with _plain_errors():
+            tree.add(serializer.save(), self.request.user.get_username())
+
+    def perform_update(self, serializer: BaseSerializer[Buddy]) -> None:
+        with _plain_errors():
+            tree.change(serializer.save(), self.request.user.get_username())
+
+    def perform_destroy(self, instance: Buddy) -> None:
+        tree.remove([instance], self.request.user.get_username())
