@@ -1,0 +1,51 @@
+"""Accounts to look up and switch; commands to watch and try again."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from roster import ledger
+from roster.models import Account, Command
+
+
+@admin.register(Account)
+class AccountAdmin(admin.ModelAdmin):
+    list_display = ("jid", "msisdn", "name", "enabled", "discoverable", "last_seen")
+    list_filter = ("enabled", "discoverable")
+    search_fields = ("jid", "msisdn", "name")
+
+
+@admin.register(Command)
+class CommandAdmin(admin.ModelAdmin):
+    """What clients asked and how it stands: to read, and to retry what died."""
+
+    list_display = (
+        "id",
+        "command",
+        "owner",
+        "state",
+        "attempts",
+        "received_at",
+        "error",
+    )
+    list_filter = ("state", "command")
+    search_fields = ("owner", "stanza_id")
+    actions = ("retry",)
+    # A payload holds other people's numbers: not even staff needs to read it.
+    exclude = ("payload", "answer", "claim")
+
+    @admin.action(description="Try dead commands again")
+    def retry(self, request: HttpRequest, queryset: QuerySet[Command]) -> None:
+        count = ledger.retry(list(queryset))
+        self.message_user(request, f"{count} commands are tried again.")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,426 @@
+"""The two commands: payload and roster in, changes and answer out.
+
+A turn runs the claimed commands of a few owners together: one look-up of
+users, one reading of rosters, the rules in order on that copy, each changed
+item written once. Nothing here is stored: what to store is returned.
+
+Source: contract, 3 and 4.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyjson5
+from django.conf import settings
+from django.utils import timezone
+
+from roster import directory, msisdn, rules
+from roster.ledger import Settled, Work
+from roster.models import Account, Command
+from roster.rules import Contact, RosterItem
+from xmppservice import stanzas
+from xmppservice.gateway import Late
+from xmppservice.rosters import MISSING, Change, Refused, Rosters
+
+ADD_TO_ROSTER = "cmd_add_to_roster"
+SEARCH_USERS = "cmd_search_users"
+
+# status and errorCode of the contract
+SQL_ERROR = (1, "SQL_ERROR")
+NO_USER_FOUND = (2, "NO_USER_FOUND")
+NO_CHANNEL_FOUND = (3, "NO_CHANNEL_FOUND")
+BAD_REQUEST = (4, "BAD_REQUEST")
+RATE_LIMITED = (5, "RATE_LIMITED")
+UNKNOWN_COMMAND = (6, "UNKNOWN_COMMAND")
+OK = (0, "")
+NOT_FINAL = (SQL_ERROR, RATE_LIMITED)
+
+MESSAGES = 100  # at most in one answer
+DEPTH = 64  # of a JSON payload
+CHUNK = 100  # roster writes in one crossing
+
+Code = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer before it is text."""
+
+    code: Code = OK
+    messages: tuple[str, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def final(self) -> bool:
+        return self.code not in NOT_FINAL
+
+    def dumps(self) -> str:
+        """The answer's payload: strict compact JSON."""
+        messages = self.messages[:MESSAGES]
+        if left := len(self.messages) - len(messages):
+            messages = (*messages, f"… and {left} more.")
+        return json.dumps(
+            {
+                "status": self.code[0],
+                "errorCode": self.code[1],
+                "errorMessage": [{"message": message} for message in messages],
+                **self.more,
+            },
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+
+class Unusable(ValueError):
+    """A payload, or an entry of it, that cannot be used: place and reason."""
+
+
+def storage_failed() -> str:
+    """Payload of the answer when our storage or the roster failed for good."""
+    text = "The service could not store or read something. Please repeat later."
+    return Reply(SQL_ERROR, (text,)).dumps()
+
+
+# --- Payloads -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A contact as asked for: its key, and how the client spelled it."""
+
+    key: str
+    jid: str
+    address: str
+    name: str = ""
+
+
+@dataclass(slots=True)
+class Request:
+    """A parsed command; with a ``reply`` already, when it cannot be run."""
+
+    command: Command
+    entries: list[Entry] = field(default_factory=list)
+    problems: tuple[str, ...] = ()
+    reply: Reply | None = None
+
+    @property
+    def keys(self) -> list[str]:
+        return [entry.key for entry in self.entries]
+
+
+def parse(command: Command, domain: str) -> Request:
+    """Read a command of an owner in ``domain``; never raises for bad input."""
+    match command.command:
+        case "":
+            return Request(command, reply=Reply(BAD_REQUEST, (TWO_WORDS,)))
+        case str(word) if word == ADD_TO_ROSTER:
+            return _parse_contacts(command, domain)
+        case str(word) if word == SEARCH_USERS:
+            return _parse_numbers(command, domain)
+        case _:
+            text = f"This service knows {ADD_TO_ROSTER} and {SEARCH_USERS}."
+            return Request(command, reply=Reply(UNKNOWN_COMMAND, (text,)))
+
+
+TWO_WORDS = "type and action name two different commands."
+
+
+def _parse_contacts(command: Command, domain: str) -> Request:
+    try:
+        received = _list(command.payload, "channelUsers")
+    except Unusable as error:
+        return Request(command, reply=Reply(NO_CHANNEL_FOUND, (str(error),)))
+    entries: dict[str, Entry] = {}
+    problems = []
+    for place, value in enumerate(received):
+        try:
+            entry = _contact(value, domain, f"channelUsers[{place}]")
+        except Unusable as error:
+            problems.append(str(error))
+        else:
+            # The last of a duplicate wins, in the place of the last.
+            entries.pop(entry.key, None)
+            entries[entry.key] = entry
+    if not entries:
+        problems = problems or ["channelUsers: empty"]
+        return Request(command, reply=Reply(NO_CHANNEL_FOUND, tuple(problems)))
+    return Request(command, list(entries.values()), tuple(problems))
+
+
+def _parse_numbers(command: Command, domain: str) -> Request:
+    try:
+        received = _list(command.payload, "userList")
+        if len(received) > settings.SEARCH_LIMIT:
+            most = f"{settings.SEARCH_LIMIT} numbers are allowed in one command"
+            raise Unusable(f"userList: {len(received)} numbers; {most}.")
+    except Unusable as error:
+        return Request(command, reply=Reply(BAD_REQUEST, (str(error),)))
+    entries: dict[str, Entry] = {}
+    for spelling in received:
+        number = msisdn.parse(spelling) if isinstance(spelling, str) else None
+        if number is not None and number not in entries:
+            jid = msisdn.jid_of(number, domain)
+            entries[number] = Entry(number, jid, spelling)
+    return Request(command, list(entries.values()))
+
+
+def _list(payload: str, name: str) -> list[Any]:
+    value = _json(payload)
+    if not isinstance(value, dict):
+        raise Unusable("payload: must be an object")
+    if name not in value:
+        raise Unusable(f"{name}: missing")
+    items = value[name]
+    if not isinstance(items, list):
+        raise Unusable(f"{name}: must be a list")
+    return items
+
+
+def _json(payload: str) -> Any:
+    """Strict JSON first; if that fails, JSON5 (the seed has a bare key)."""
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return pyjson5.decode(payload, maxdepth=DEPTH)
+    except (pyjson5.Json5Exception, ValueError, RecursionError):
+        raise Unusable("payload: not JSON, or nested too deep") from None
+
+
+def _contact(value: Any, domain: str, place: str) -> Entry:
+    if not isinstance(value, dict):
+        raise Unusable(f"{place}: must be an object")
+    name = value.get("name") or ""
+    if not isinstance(name, str):
+        raise Unusable(f"{place}.name: must be text")
+    if stanzas.illegal(name):
+        raise Unusable(f"{place}.name: has a character that XMPP cannot carry")
+    if len(name) > stanzas.LONGEST_FIELD:
+        raise Unusable(f"{place}.name: longer than {stanzas.LONGEST_FIELD} characters")
+    address = value.get("address")
+    if not isinstance(address, str) or not address.strip():
+        raise Unusable(f"{place}.address: missing or not text")
+    jid = _jid(address.strip(), domain)
+    if jid is None:
+        raise Unusable(f"{place}.address: neither a number nor a JID")
+    return Entry(directory.contact_key(jid, domain), jid, address.strip(), name)
+
+
+def _jid(address: str, domain: str) -> str | None:
+    number = msisdn.parse(address)
+    if number is not None:
+        return msisdn.jid_of(number, domain)
+    if "@" in address:
+        jid = stanzas.bare_jid(address)
+    else:
+        jid = stanzas.bare_jid(f"{address}@{domain}")
+    return jid if jid and stanzas.local(jid) else None
+
+
+# --- A turn -------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Turn:
+    """One owner's claimed commands on their way through a turn."""
+
+    work: Work
+    account: Account | None
+    requests: list[Request]
+    book: directory.AddressBook | None = None
+    users: Mapping[str, str] = field(default_factory=dict)
+    before: dict[str, RosterItem] = field(default_factory=dict)
+    after: dict[str, RosterItem] = field(default_factory=dict)
+    unfinished: bool = False
+    failed: str = ""
+
+    @property
+    def domain(self) -> str:
+        return stanzas.domain(self.work.owner)
+
+    @property
+    def open(self) -> list[Request]:
+        """Requests without a reply yet."""
+        return [request for request in self.requests if request.reply is None]
+
+    @property
+    def changes(self) -> list[RosterItem]:
+        return [
+            item for key, item in self.after.items() if self.before.get(key) != item
+        ]
+
+    def reply_to_all(self, reply: Reply) -> None:
+        for request in self.requests:
+            request.reply = reply
+
+
+def run(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Settled]:
+    """Run claimed commands; return what to store.
+
+    ``deadline`` (as of ``time.time()``) is for everything asked of the XMPP
+    server. Roster writes that do not fit in are left for the next turn.
+
+    Raises gateway.Down and gateway.Late.
+    """
+    turns = [_begin(one) for one in work]
+    for turn in turns:
+        _look_up(turn, lambda jids: rosters.exist(jids, deadline))
+    _read([turn for turn in turns if turn.open], rosters, deadline)
+    for turn in turns:
+        for request in turn.open:
+            _apply(turn, request)
+    _write(turns, rosters, deadline)
+    return [_end(turn) for turn in turns]
+
+
+def _begin(work: Work) -> Turn:
+    account = directory.owner_of(work.owner)
+    domain = stanzas.domain(work.owner)
+    turn = Turn(work, account, [parse(command, domain) for command in work.commands])
+    if account is None or not account.enabled:
+        turn.reply_to_all(NOT_A_USER)
+    else:
+        keys = {key for request in turn.requests for key in request.keys}
+        turn.book = directory.AddressBook(account, keys, timezone.now())
+    return turn
+
+
+NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
+
+
+def _look_up(turn: Turn, exist: directory.Exist) -> None:
+    contacts = {
+        entry.key: entry.jid for request in turn.open for entry in request.entries
+    }
+    if contacts:
+        turn.users = directory.users(contacts, turn.domain, exist)
+
+
+def _read(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
+    wanted = [turn for turn in turns if any(map(_touches_roster(turn), turn.open))]
+    read = rosters.read([turn.work.owner for turn in wanted], deadline)
+    for turn, items in zip(wanted, read, strict=True):
+        if isinstance(items, Refused):
+            turn.failed = f"roster not read: {items}"
+        else:
+            turn.before = {
+                directory.contact_key(item.jid, turn.domain): item for item in items
+            }
+            turn.after = dict(turn.before)
+    # A user who does not exist has an empty roster, too.
+    empty = [turn for turn in wanted if not turn.before and not turn.failed]
+    exist = rosters.exist([turn.work.owner for turn in empty], deadline)
+    for turn, there in zip(empty, exist, strict=True):
+        if not there:
+            turn.reply_to_all(NOT_A_USER)
+
+
+def _touches_roster(turn: Turn) -> Callable[[Request], bool]:
+    def touches(request: Request) -> bool:
+        if request.command.command == ADD_TO_ROSTER:
+            return True
+        return any(key in turn.users for key in request.keys)
+
+    return touches
+
+
+def _apply(turn: Turn, request: Request) -> None:
+    if request.command.command == ADD_TO_ROSTER:
+        _add_to_roster(turn, request)
+    else:
+        _search_users(turn, request)
+
+
+def _add_to_roster(turn: Turn, request: Request) -> None:
+    assert turn.book is not None
+    covered = turn.book.covered(request.keys)
+    for entry in request.entries:
+        _decide(turn, entry, verified=entry.key in turn.users and entry.key in covered)
+    request.reply = Reply(OK, request.problems)
+
+
+def _search_users(turn: Turn, request: Request) -> None:
+    assert turn.book is not None
+    keys = request.keys
+    limited = not turn.book.covers(keys)
+    answered = turn.book.free(keys) if limited else set(keys)
+    hits = [e for e in request.entries if e.key in turn.users and e.key in answered]
+    for entry in hits:
+        _decide(turn, entry, verified=True)
+    more: dict[str, Any] = {"userList": [entry.address for entry in hits]}
+    if limited:
+        more["retryAfter"] = turn.book.retry_after(keys)
+        text = "Too many new numbers: repeat after retryAfter seconds."
+        request.reply = Reply(RATE_LIMITED, (text,), more)
+    else:
+        request.reply = Reply(OK, (), more)
+
+
+def _decide(turn: Turn, entry: Entry, *, verified: bool) -> None:
+    jid = turn.users.get(entry.key, entry.jid)
+    if turn.work.owner in (jid, entry.jid):
+        return
+    contact = Contact(jid, entry.address, entry.name, verified)
+    groups = rules.Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
+    item = rules.decide(turn.after.get(entry.key), contact, groups)
+    if item is not None:
+        turn.after[entry.key] = item
+
+
+def _write(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
+    waiting = _interleaved(turns)
+    while waiting:
+        chunk, waiting = waiting[:CHUNK], waiting[CHUNK:]
+        try:
+            changes = [Change(turn.work.owner, item) for turn, item in chunk]
+            conditions = rosters.write(changes, deadline)
+        except Late:
+            _leave([*chunk, *waiting])
+            return
+        for (turn, _), condition in zip(chunk, conditions, strict=True):
+            _note(turn, condition)
+        if time.time() > deadline:
+            _leave(waiting)
+            return
+
+
+def _interleaved(turns: Sequence[Turn]) -> list[tuple[Turn, RosterItem]]:
+    """Changes of all owners in turn: a large roster makes nobody wait."""
+    ranked = [
+        (rank, (turn, item))
+        for turn in turns
+        if not turn.failed
+        for rank, item in enumerate(turn.changes)
+    ]
+    return [change for _, change in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def _leave(changes: Iterable[tuple[Turn, RosterItem]]) -> None:
+    for turn, _ in changes:
+        turn.unfinished = True
+
+
+def _note(turn: Turn, condition: str) -> None:
+    if condition == MISSING:
+        turn.reply_to_all(NOT_A_USER)
+    elif condition:
+        turn.failed = f"roster not written: {condition}"
+
+
+def _end(turn: Turn) -> Settled:
+    settled = Settled(turn.work)
+    if turn.unfinished:
+        return settled
+    for request in turn.requests:
+        reply, pk = request.reply, request.command.pk
+        if turn.failed and request.entries:
+            settled.failed[pk] = turn.failed
+        elif reply is not None:
+            settled.answers[pk] = (reply.dumps(), reply.final)
+    if turn.book is not None and not turn.failed:
+        settled.effects.append(turn.book.save)
+    return settled

@@ -1,0 +1,232 @@
+"""Who is a user, who asked about whom, and how much asking is left.
+
+The table of accounts answers first; what it does not know is asked of the XMPP
+server and remembered: users as accounts, everybody else for minutes, in memory.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from math import ceil
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import Q
+from django.utils import timezone
+
+from roster import msisdn
+from roster.models import Account, AddressBookEntry
+from xmppservice import stanzas
+
+SEEN_EVERY = timedelta(hours=1)
+YEAR = timedelta(days=365).total_seconds()
+
+Exist = Callable[[Sequence[str]], Sequence[bool]]
+
+
+def contact_key(jid: str, domain: str) -> str:
+    """What makes two roster items the same contact: the number, or the JID.
+
+    Numbers are numbers only on the owner's own domain.
+    """
+    if stanzas.domain(jid) == domain:
+        return msisdn.of_jid(jid) or jid
+    return jid
+
+
+def owner_of(jid: str) -> Account | None:
+    """The account that owns a command; None when no served domain is its home.
+
+    Whoever sends a command has an account: it is made when it is not known.
+    """
+    if stanzas.domain(jid) not in settings.XMPP_DOMAINS or not stanzas.local(jid):
+        return None
+    number = msisdn.of_jid(jid) or ""
+    return Account.objects.get_or_create(jid=jid, defaults={"msisdn": number})[0]
+
+
+# --- Users --------------------------------------------------------------------
+
+
+def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, str]:
+    """Those contacts who are registered, enabled and discoverable: key → JID.
+
+    ``contacts`` maps contact keys to the JID each would have. ``exist`` asks
+    the XMPP server about bare JIDs; what it raises passes through.
+    """
+    known = _known(contacts, domain)
+    unknown = {key: jid for key, jid in contacts.items() if _is_open(key, jid, known)}
+    unknown = {k: j for k, j in unknown.items() if stanzas.domain(j) == domain}
+    _learn(_ask(unknown, exist), known)
+    return {
+        key: account.jid
+        for key, account in known.items()
+        if account.enabled and account.discoverable
+    }
+
+
+def _known(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
+    numbers = [key for key in contacts if key.startswith("+")]
+    rows = Account.objects.filter(
+        Q(jid__in=list(contacts.values())) | Q(msisdn__in=numbers)
+    )
+    keyed = {contact_key(row.jid, domain): row for row in rows}
+    return {key: row for key, row in keyed.items() if key in contacts}
+
+
+def _is_open(key: str, jid: str, known: Mapping[str, Account]) -> bool:
+    if key not in known:
+        return True
+    checked = known[key].checked_at
+    days = timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
+    return checked is not None and checked < timezone.now() - days
+
+
+def _ask(unknown: Mapping[str, str], exist: Exist) -> dict[str, tuple[str, bool]]:
+    marks = {_absent(jid): key for key, jid in unknown.items()}
+    absent = {marks[mark] for mark in cache.get_many(marks)}
+    asked = {key: jid for key, jid in unknown.items() if key not in absent}
+    found = exist(list(asked.values()))
+    return {k: (j, yes) for (k, j), yes in zip(asked.items(), found, strict=True)}
+
+
+def _learn(told: Mapping[str, tuple[str, bool]], known: dict[str, Account]) -> None:
+    """Keep what the XMPP server told, in ``known`` and in the table."""
+    gone = [key for key, (_, there) in told.items() if not there]
+    cache.set_many(
+        {_absent(told[key][0]): True for key in gone}, settings.ACCOUNT_ABSENT_SECONDS
+    )
+    stale = [known.pop(key).pk for key in gone if key in known]
+    if stale:
+        Account.objects.filter(pk__in=stale).delete()
+    there = [jid for jid, yes in told.values() if yes]
+    if there:
+        _keep(there)
+        jids = {jid: key for key, (jid, yes) in told.items() if yes}
+        for row in Account.objects.filter(jid__in=there):
+            known[jids[row.jid]] = row
+
+
+def _keep(jids: Iterable[str]) -> None:
+    now = timezone.now()
+    rows = [
+        Account(jid=jid, msisdn=msisdn.of_jid(jid) or "", checked_at=now)
+        for jid in jids
+    ]
+    Account.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["jid"], update_fields=["checked_at"]
+    )
+
+
+def _absent(jid: str) -> str:
+    return f"absent:{digest(jid)}"
+
+
+def refresh(exist: Exist, most: int = 1000) -> int:
+    """Ask again about accounts that the XMPP server told us of long ago.
+
+    Deletes those that are gone; returns how many were asked about.
+    """
+    before = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
+    stale = Account.objects.filter(checked_at__lt=before).order_by("checked_at")
+    rows = {row.jid: row for row in stale[:most]}
+    told = zip(rows, exist(list(rows)), strict=True)
+    _learn({jid: (jid, there) for jid, there in told}, dict(rows))
+    return len(rows)
+
+
+# --- Address book and budget ----------------------------------------------------
+
+
+def digest(key: str) -> str:
+    """Keyed digest of a contact: no number is readable at rest."""
+    secret = settings.ADDRESS_BOOK_KEY.encode()
+    return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()
+
+
+class AddressBook:
+    """An owner's contacts, and the right to ask about them, during one turn.
+
+    Nothing is stored before :meth:`save`. An owner has one turn at a time, so
+    the budget is exact.
+    """
+
+    def __init__(self, owner: Account, keys: Collection[str], now: datetime) -> None:
+        self.owner, self.now = owner, now
+        self.digests = {key: digest(key) for key in keys}
+        stored = AddressBookEntry.objects.filter(
+            owner=owner.jid, digest__in=list(self.digests.values())
+        )
+        self.stored = {row.digest: row.asked for row in stored}
+        self.left = self._budget()
+        self.charged: set[str] = set()
+
+    def covers(self, keys: Iterable[str]) -> bool:
+        """Charge for all of ``keys``, or for none; those asked before are free."""
+        new = self._new(keys)
+        if len(new) > self.left:
+            return False
+        self._charge(new)
+        return True
+
+    def covered(self, keys: Iterable[str]) -> set[str]:
+        """Charge for ``keys`` as far as the budget goes; return those covered."""
+        keys = list(keys)
+        new = self._new(keys)
+        affordable = new[: int(self.left)]
+        self._charge(affordable)
+        return set(keys) - set(new[len(affordable) :])
+
+    def free(self, keys: Iterable[str]) -> set[str]:
+        """Those of ``keys`` that were asked about before."""
+        keys = set(keys)
+        return keys - set(self._new(keys))
+
+    def retry_after(self, keys: Iterable[str]) -> int:
+        """Seconds until the budget covers ``keys``."""
+        missing = len(self._new(keys)) - self.left
+        return max(1, ceil(missing * YEAR / max(1, settings.DISCOVERY_PER_YEAR)))
+
+    def save(self) -> None:
+        """Store the contacts, and what was charged."""
+        charged = {self.digests[key] for key in self.charged}
+        AddressBookEntry.objects.bulk_create(
+            (
+                AddressBookEntry(owner=self.owner.jid, digest=one, asked=one in charged)
+                for one in self.digests.values()
+                if one not in self.stored
+            ),
+            ignore_conflicts=True,
+        )
+        asked = [one for one in charged if one in self.stored]
+        if asked:
+            mine = AddressBookEntry.objects.filter(owner=self.owner.jid)
+            mine.filter(digest__in=asked).update(asked=True)
+        self._save_owner()
+
+    def _save_owner(self) -> None:
+        seen = self.owner.last_seen
+        if self.charged or seen is None or seen < self.now - SEEN_EVERY:
+            Account.objects.filter(pk=self.owner.pk).update(
+                budget=self.left, budget_at=self.now, last_seen=self.now
+            )
+
+    def _budget(self) -> float:
+        burst = float(settings.DISCOVERY_BURST)
+        if self.owner.budget is None or self.owner.budget_at is None:
+            return burst
+        seconds = (self.now - self.owner.budget_at).total_seconds()
+        refill = seconds * settings.DISCOVERY_PER_YEAR / YEAR
+        return min(burst, self.owner.budget + refill)
+
+    def _new(self, keys: Iterable[str]) -> list[str]:
+        return [
+            key
+            for key in dict.fromkeys(keys)
+            if key not in self.charged and not self.stored.get(self.digests[key])
+        ]
+
+    def _charge(self, keys: Sequence[str]) -> None:
+        self.charged.update(keys)
+        self.left -= len(keys)

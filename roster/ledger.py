@@ -1,0 +1,348 @@
+"""Commands' life as rows: the database is the queue of record.
+
+receive → claim → finish → unsent → confirm. A command is a row before anything
+else happens; whoever dies, the row stays, and somebody takes it up again.
+"""
+
+import hashlib
+import threading
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import uniform
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from roster.models import Claim, Command
+from xmppservice import bells
+from xmppservice.events import Answer, Message
+
+State = Command.State
+
+CLAIM = timedelta(seconds=30)
+OWNERS, ROWS = 4, 25  # of one claim
+ATTEMPTS = 8
+LONGEST_BACKOFF = 60  # seconds
+REST = timedelta(seconds=1)
+
+# SQLite has one writer anyway, and waiting here is fair and cheap; there,
+# waiting is a retry loop.
+_writing = threading.Lock()
+
+
+@contextmanager
+def _exclusive() -> Iterator[datetime]:
+    with _writing, transaction.atomic():
+        yield timezone.now()
+
+
+# --- In -----------------------------------------------------------------------
+
+
+def receive(messages: Sequence[Message]) -> None:
+    """Write a batch of commands down. A repeat becomes no second row.
+
+    A repeat of a sent command is answered again with the first answer; one
+    whose answer was not final runs again. Either way the answer goes to the
+    full JID of the latest repeat.
+    """
+    arrived = {_key(message): message for message in messages}
+    with _exclusive() as now:
+        known = {
+            row.key: row
+            for row in Command.objects.select_for_update().filter(key__in=arrived)
+        }
+        _repeat([(row, arrived[key]) for key, row in known.items()], now)
+        Command.objects.bulk_create(
+            _row(key, message) for key, message in arrived.items() if key not in known
+        )
+        bells.worker(bells.RUN_COMMANDS)
+        if known:
+            bells.stream(bells.ANSWERS)
+
+
+def _key(message: Message) -> str:
+    if not message["id"]:
+        return uuid.uuid4().hex
+    parts = (message["owner"], message["command"], message["id"], message["payload"])
+    return _digest("\0".join(parts))
+
+
+def _digest(text: str) -> str:
+    # A lone surrogate cannot arrive in XML; "surrogatepass" costs nothing.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _row(key: str, message: Message) -> Command:
+    return Command(
+        key=key,
+        owner=message["owner"],
+        sender=message["sender"],
+        stanza_id=message["id"],
+        thread=message["thread"],
+        message_type=message["message_type"],
+        namespace=message["namespace"],
+        envelope_type=message["envelope_type"],
+        envelope_action=message["envelope_action"],
+        command=message["command"],
+        payload=message["payload"],
+        payload_digest=_digest(message["payload"]),
+    )
+
+
+def _repeat(repeats: Iterable[tuple[Command, Message]], now: datetime) -> None:
+    rows = []
+    for row, message in repeats:
+        row.sender = message["sender"]
+        if row.state in (State.SENT, State.DEAD) and not row.final:
+            # The key has the payload in it, so this is the same one: a row
+            # whose payload has been cleared gets it back.
+            row.payload = message["payload"]
+            row.state, row.attempts, row.not_before = State.RECEIVED, 0, now
+            row.answer, row.sent_at = "", None
+        elif row.state == State.SENT:
+            row.state, row.sent_at = State.DONE, None
+        rows.append(row)
+    Command.objects.bulk_update(
+        rows,
+        ["sender", "payload", "state", "attempts", "not_before", "answer", "sent_at"],
+    )
+
+
+# --- Work ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An owner's claimed commands, the oldest first."""
+
+    claim: Claim
+    commands: list[Command]
+
+    @property
+    def owner(self) -> str:
+        return self.claim.owner
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of claimed work, to be stored in one transaction.
+
+    ``answers``: pk → (payload, final). ``failed``: pk → why, without any
+    number or payload; it is tried again later. What is in neither rests for a
+    second, and no attempt is counted. ``effects`` store what belongs to it.
+    """
+
+    work: Work
+    answers: dict[int, tuple[str, bool]] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+    effects: list[Callable[[], None]] = field(default_factory=list)
+
+
+def claim() -> list[Work]:
+    """Take up to OWNERS owners' oldest commands; nobody else gets them now."""
+    with _exclusive() as now:
+        return _claim(now)
+
+
+def finish(settled: Sequence[Settled], sql_error: str) -> list[Work]:
+    """Store what became of work and claim the next, in one transaction.
+
+    Work whose claim was lost in the meantime is left to who has it now.
+    ``sql_error`` is the answer for a command that fails for the last time.
+    """
+    with _exclusive() as now:
+        _store(settled, sql_error, now)
+        bells.stream(bells.ANSWERS)
+        return _claim(now)
+
+
+def rest(work: Sequence[Work]) -> None:
+    """Give work back untouched: the XMPP server cannot be asked just now."""
+    with _exclusive() as now:
+        _store([Settled(one) for one in work], "", now)
+
+
+def _store(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
+    for one in settled:
+        # Only who still has the claim may finish.
+        if Claim.objects.select_for_update().filter(pk=one.work.claim.pk).exists():
+            _settle(one, sql_error, now)
+            one.work.claim.delete()
+
+
+def _claim(now: datetime) -> list[Work]:
+    _expire(now)
+    claims = _claims(_waiting_owners(now), now)
+    work = [Work(claim, _take(claim, now)) for claim in claims]
+    if sum(len(one.commands) for one in work) >= ROWS:
+        # A full claim: there is probably more, for another worker too.
+        bells.worker(bells.RUN_COMMANDS)
+    return work
+
+
+def _expire(now: datetime) -> None:
+    expired = Claim.objects.filter(expires_at__lt=now)
+    Command.objects.filter(claim__in=expired).update(state=State.RECEIVED, claim=None)
+    expired.delete()
+
+
+def _due(now: datetime) -> Q:
+    return Q(state=State.RECEIVED, not_before__lte=now)
+
+
+def _waiting_owners(now: datetime) -> list[str]:
+    busy = Claim.objects.values("owner")
+    oldest = Command.objects.filter(_due(now)).exclude(owner__in=busy).order_by("pk")
+    owners = oldest.values_list("owner", flat=True)[: OWNERS * ROWS]
+    return list(dict.fromkeys(owners))[:OWNERS]
+
+
+def _claims(owners: Sequence[str], now: datetime) -> list[Claim]:
+    new = [Claim(uuid.uuid4(), owner, now + CLAIM) for owner in owners]
+    Claim.objects.bulk_create(new, ignore_conflicts=True)
+    # On PostgreSQL another worker may have been first for some of them.
+    return list(Claim.objects.filter(pk__in=[claim.pk for claim in new]))
+
+
+def _take(claim: Claim, now: datetime) -> list[Command]:
+    due = Command.objects.filter(_due(now), owner=claim.owner)
+    rows = list(due.order_by("pk")[:ROWS])
+    Command.objects.filter(pk__in=[row.pk for row in rows]).update(
+        state=State.RUNNING, claim=claim
+    )
+    return rows
+
+
+def _settle(settled: Settled, sql_error: str, now: datetime) -> None:
+    for effect in settled.effects:
+        effect()
+    rows = {row.pk: row for row in settled.work.commands}
+    for row in rows.values():
+        row.claim = None
+        if row.pk in settled.answers:
+            _answer(row, settled.answers[row.pk], now)
+        elif row.pk in settled.failed:
+            _fail(row, settled.failed[row.pk], sql_error, now)
+        else:
+            row.state, row.not_before = State.RECEIVED, now + REST
+    Command.objects.bulk_update(
+        rows.values(),
+        [
+            "state",
+            "claim",
+            "answer",
+            "final",
+            "done_at",
+            "attempts",
+            "error",
+            "not_before",
+        ],
+    )
+
+
+def _answer(row: Command, answer: tuple[str, bool], now: datetime) -> None:
+    row.state, row.done_at, row.error = State.DONE, now, ""
+    row.answer, row.final = answer
+
+
+def _fail(row: Command, why: str, sql_error: str, now: datetime) -> None:
+    row.attempts += 1
+    row.error = why[:200]
+    if row.attempts < ATTEMPTS:
+        seconds = min(LONGEST_BACKOFF, 2**row.attempts) * uniform(0.75, 1.25)  # noqa: S311  (jitter, no secret)
+        row.state, row.not_before = State.RECEIVED, now + timedelta(seconds=seconds)
+    else:
+        row.state, row.done_at = State.DEAD, now
+        row.answer, row.final = sql_error, False
+
+
+def clear_claims() -> None:
+    """Give up every claim. For a process that is alone, at its start."""
+    with _exclusive():
+        Command.objects.filter(state=State.RUNNING).update(state=State.RECEIVED)
+        Claim.objects.all().delete()
+
+
+def retry(commands: Collection[Command]) -> int:
+    """Give dead commands another set of attempts; return how many there were."""
+    with _exclusive() as now:
+        dead = Command.objects.filter(
+            pk__in=[row.pk for row in commands], state=State.DEAD
+        ).exclude(payload="")
+        bells.worker(bells.RUN_COMMANDS)
+        return dead.update(
+            state=State.RECEIVED, attempts=0, not_before=now, answer="", sent_at=None
+        )
+
+
+# --- Out ----------------------------------------------------------------------
+
+
+def unsent(most: int, but: Collection[int]) -> list[Answer]:
+    """Up to ``most`` answers that no client has yet, except those rows."""
+    rows = Command.objects.filter(
+        state__in=(State.DONE, State.DEAD), sent_at=None
+    ).exclude(pk__in=but)
+    return [
+        Answer(
+            key=row.pk,
+            to=row.sender,
+            id=row.stanza_id,
+            thread=row.thread,
+            message_type=row.message_type,
+            namespace=row.namespace,
+            envelope_type=row.envelope_type,
+            envelope_action=row.envelope_action,
+            payload=row.answer,
+        )
+        for row in rows.order_by("pk")[:most]
+    ]
+
+
+def confirm(answers: Sequence[Answer]) -> None:
+    """Note that the XMPP server took these answers.
+
+    A row whose client has repeated from another resource since then stays
+    unsent: its answer is owed to that one now.
+    """
+    sent_to = {answer["key"]: answer["to"] for answer in answers}
+    with _exclusive() as now:
+        rows = Command.objects.select_for_update().filter(
+            pk__in=sent_to, state__in=(State.DONE, State.DEAD)
+        )
+        sent = [row.pk for row in rows if row.sender == sent_to[row.pk]]
+        confirmed = Command.objects.filter(pk__in=sent)
+        confirmed.filter(state=State.DONE).update(state=State.SENT)
+        confirmed.update(sent_at=now)
+
+
+# --- Upkeep -------------------------------------------------------------------
+
+
+def has_work() -> bool:
+    """Whether some command waits to be run, or its claim has expired."""
+    now = timezone.now()
+    return (
+        Command.objects.filter(_due(now)).exists()
+        or Claim.objects.filter(expires_at__lt=now).exists()
+    )
+
+
+def sweep() -> int:
+    """Clear the payloads of commands answered long ago; return how many.
+
+    The digest stays, so a repeat is still known. Source: contract, 3: numbers
+    of people who never registered are not readable at rest after seven days.
+    """
+    with _exclusive() as now:
+        old = Command.objects.filter(
+            state__in=(State.SENT, State.DEAD),
+            done_at__lt=now - timedelta(days=settings.PAYLOAD_DAYS),
+        ).exclude(payload="")
+        return old.update(payload="")

@@ -1,0 +1,77 @@
+"""The table of contract 3 as one pure function, and the values it speaks of."""
+
+import unicodedata
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class RosterItem:
+    """A contact on a roster (RFC 6121, 2.1.2); ``groups`` in the roster's order."""
+
+    jid: str
+    name: str = ""
+    groups: tuple[str, ...] = ()
+    subscription: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The names of the two groups that the service manages."""
+
+    others: str
+    verified: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What a client asks to have on its roster; ``name`` may be empty."""
+
+    jid: str
+    address: str
+    name: str
+    verified: bool
+
+
+def decide(
+    item: RosterItem | None, contact: Contact, groups: Groups
+) -> RosterItem | None:
+    """The item to write for a contact, or None to leave the roster alone.
+
+    ``subscription`` never enters the decision and is never written.
+
+    Source: contract, 3.
+    """
+    target = groups.verified if contact.verified else groups.others
+    name = normal_name(contact.name)
+    if item is None:
+        return RosterItem(contact.jid, name or contact.address, (target,))
+    # An empty name received says nothing, so it never blanks one.
+    same = not name or normal_name(item.name) == name
+    wanted = replace(
+        item,
+        name=item.name if same else name,
+        groups=_groups(item.groups, target, groups),
+    )
+    return None if wanted == item else wanted
+
+
+def _groups(present: tuple[str, ...], target: str, groups: Groups) -> tuple[str, ...]:
+    if not present:
+        return (target,)
+    if target != groups.verified or not _has(present, groups.others):
+        return present
+    kept = tuple(name for name in present if not _is(name, groups.others))
+    return kept if _has(kept, groups.verified) else (*kept, groups.verified)
+
+
+def _has(names: tuple[str, ...], group: str) -> bool:
+    return any(_is(name, group) for name in names)
+
+
+def _is(name: str, group: str) -> bool:
+    return name.casefold() == group.casefold()
+
+
+def normal_name(name: str) -> str:
+    """A name as it is compared: trimmed, NFC."""
+    return unicodedata.normalize("NFC", name.strip())
