@@ -1,0 +1,218 @@
+"""The document over a real stream (contract, 1)."""
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from demo.client import Client
+from tests.service import DOCUMENTS, SERVICE, Service, until
+
+
+@pytest.fixture
+async def client(service: Service):
+    (local,) = service.register()
+    async with service.client(local) as connected:
+        yield connected
+
+
+def names(document: str) -> list[str]:
+    return [item["info"]["name"] for item in json.loads(document)["items"]]
+
+
+async def test_desc_is_the_demo_as_one_tree(service: Service, client: Client):
+    expected = [
+        item for path in DOCUMENTS for item in json.loads(path.read_text())["items"]
+    ]
+
+    document = json.loads(await client.document(SERVICE))
+
+    ours = [
+        one
+        for one in document["items"]
+        if one["address"] in {e["address"] for e in expected}
+    ]
+    assert ours == expected
+
+
+async def test_the_same_bytes_each_time(client: Client):
+    first = await client.document(SERVICE)
+    assert {await client.document(SERVICE) for _ in range(20)} == {first}
+
+
+async def test_desc_is_the_only_field(client: Client):
+    answer = await client.iq("get", "<vCard xmlns='vcard-temp'/>", SERVICE)
+    (vcard,) = answer
+    assert [field.tag for field in vcard] == ["{vcard-temp}DESC"]
+
+
+async def test_http_serves_the_same_document(service: Service, client: Client):
+    async def same():
+        over_xmpp = await client.document(SERVICE)
+        status, headers, body = service.http("GET", "/api/document/")
+        return status == 200 and body == json.loads(over_xmpp) and headers
+
+    headers = await until(same)
+    status, _, _ = service.http(
+        "GET", "/api/document/", headers={"If-None-Match": headers["etag"]}
+    )
+    assert status == 304
+
+
+@pytest.mark.parametrize(
+    ("to", "type", "payload", "condition"),
+    [
+        (f"nobody@{SERVICE}", "get", "<vCard xmlns='vcard-temp'/>", "item-not-found"),
+        (SERVICE, "set", "<vCard xmlns='vcard-temp'/>", "service-unavailable"),
+        (SERVICE, "get", "<query xmlns='urn:unknown'/>", "service-unavailable"),
+        (SERVICE, "set", "<query xmlns='urn:unknown'/>", "service-unavailable"),
+    ],
+)
+async def test_what_is_not_served_is_refused(client, to, type, payload, condition):
+    answer = await client.iq(type, payload, to)
+
+    assert answer.get("type") == "error"
+    assert answer.find("{*}error/{*}" + condition) is not None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "<ping xmlns='urn:xmpp:ping'/>",
+        "<query xmlns='jabber:iq:version'/>",
+        "<query xmlns='jabber:iq:last'/>",
+        "<query xmlns='http://jabber.org/protocol/disco#items'/>",
+        "<query xmlns='http://jabber.org/protocol/disco#info'/>",
+    ],
+)
+async def test_standard_requests_are_answered(client: Client, payload: str):
+    answer = await client.iq("get", payload, SERVICE)
+    assert answer.get("type") == "result"
+
+
+async def test_disco_says_that_there_is_a_vcard(client: Client):
+    answer = await client.iq(
+        "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", SERVICE
+    )
+    assert "vcard-temp" in {
+        feature.get("var") for feature in answer.iterfind(".//{*}feature")
+    }
+
+
+async def test_a_subscription_is_accepted(client: Client):
+    await client.roster()
+    await client.presence()
+    await client.presence(to=SERVICE, type="subscribe")
+
+    async def subscribed():
+        return (await client.roster())[SERVICE].subscription == "to"
+
+    await until(subscribed)
+
+
+async def test_an_edit_over_the_api_is_in_the_vcard_within_two_seconds(
+    service: Service, client: Client
+):
+    status, _, buddy = service.http(
+        "POST",
+        "/api/buddies/",
+        {"type": "channel", "webIsPublished": True, "info": {"name": "Fresh"}},
+    )
+    assert status == 201
+    edited = time.monotonic()
+
+    async def shown():
+        return "Fresh" in names(await client.document(SERVICE))
+
+    await until(shown, seconds=2)
+    assert time.monotonic() - edited < 2
+    service.http("DELETE", f"/api/buddies/{buddy['id']}/")
+
+
+async def test_an_edit_on_the_command_line_is_in_the_vcard(
+    service: Service, client: Client, tmp_path
+):
+    item = {
+        "address": "by-command-line",
+        "type": "channel",
+        "mobileIsPublished": True,
+        "webIsPublished": False,
+        "info": {"name": "By command line"},
+    }
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps({"items": [item]}))
+    service.manage("loadbuddies", str(file))
+
+    async def shown():
+        return "By command line" in names(await client.document(SERVICE))
+
+    # The command ends after its commit; its bell cannot reach another process,
+    # so the two-second tick rings.
+    await until(shown, seconds=2)
+
+
+async def test_a_burst_of_edits_makes_few_releases_and_the_last_is_live(
+    new_service,
+):
+    service = new_service()
+    (local,) = service.register()
+    _, _, buddy = service.http(
+        "POST",
+        "/api/buddies/",
+        {"type": "channel", "webIsPublished": True, "info": {"name": "Edit"}},
+    )
+    path = f"/api/buddies/{buddy['id']}/"
+    async with service.client(local) as client:
+        for number in range(100):
+            status, _, _ = await asyncio.to_thread(
+                service.http, "PATCH", path, {"info": {"name": f"Edit {number}"}}
+            )
+            assert status == 200
+
+        async def last_is_live():
+            return "Edit 99" in names(await client.document(SERVICE))
+
+        await until(last_is_live)
+    releases = service.shell(
+        "from buddies.models import Release; print(Release.objects.count())"
+    )
+    # One for the demo, one for the new entry, and those of the burst.
+    assert int(releases) <= 12
+
+
+async def test_a_document_too_large_is_refused_and_the_old_one_stays(new_service):
+    service = new_service(XMPP_STANZA_LIMIT="6000")
+    (local,) = service.register()
+    async with service.client(local) as client:
+        before = await client.document(SERVICE)
+        _, _, buddy = service.http(
+            "POST",
+            "/api/buddies/",
+            {
+                "type": "channel",
+                "webIsPublished": True,
+                "info": {"name": "Long", "defaultMessage": "x" * 6000},
+            },
+        )
+
+        async def refused():
+            said = service.shell(
+                "from buddies.models import Tree; print(Tree.objects.get().error)"
+            )
+            return "6,000 are allowed" in said
+
+        await until(refused)
+        assert await client.document(SERVICE) == before
+
+        service.http("DELETE", f"/api/buddies/{buddy['id']}/")
+        service.http(
+            "POST",
+            "/api/buddies/",
+            {"type": "channel", "webIsPublished": True, "info": {"name": "Short"}},
+        )
+
+        async def shown():
+            return "Short" in names(await client.document(SERVICE))
+
+        await until(shown)

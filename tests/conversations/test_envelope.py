@@ -1,0 +1,252 @@
+"""The command envelope, ids and repeats, and everything that is no command.
+
+After each bad input the service still answers (contract, 2 and 5).
+"""
+
+import json
+from collections.abc import AsyncIterator
+from xml.sax.saxutils import escape
+
+import pytest
+
+from demo.client import Client
+from tests.service import PASSWORD, SERVICE, Service, until
+
+SEARCH = "cmd_search_users"
+NOBODY = '{"userList":["00393490000001"]}'
+
+
+@pytest.fixture
+async def romeo(service: Service) -> AsyncIterator[Client]:
+    (local,) = service.register()
+    async with service.client(local) as client:
+        await client.roster()
+        yield client
+
+
+def message(
+    x: str, *, id: str = "one", type: str = "chat", to: str = SERVICE, more: str = ""
+) -> str:
+    return f"<message to='{to}' id='{id}' type='{type}'><body/>{x}{more}</message>"
+
+
+def envelope(
+    type: str = SEARCH,
+    action: str = SEARCH,
+    payload: str = NOBODY,
+    xmlns: str = "jabber:x:oob",
+) -> str:
+    parts = {"type": type, "action": action, "payload": payload}
+    inner = "".join(f"<{k}>{escape(v)}</{k}>" for k, v in parts.items() if v)
+    return f"<x xmlns='{xmlns}'>{inner}</x>" if xmlns else f"<x>{inner}</x>"
+
+
+async def answer_to(client: Client, xml: str, id: str = "one"):
+    await client.send(xml)
+    return await client.message(lambda stanza: stanza.get("id") == id)
+
+
+def payload_of(answer) -> dict:
+    return json.loads(answer.findtext("{*}x/{*}payload"))
+
+
+async def silence_after(client: Client, xml: str) -> None:
+    """Nothing comes back for ``xml``, and the next command is answered."""
+    before = len(client.stanzas)
+    await client.send(xml)
+    answer = await client.command(SERVICE, SEARCH, NOBODY, id="still-alive")
+    assert answer["status"] == 0
+    came = [
+        one.get("id") for one in client.stanzas[before:] if one.tag.endswith("message")
+    ]
+    assert came == ["still-alive"]
+
+
+async def test_the_answer_has_exactly_the_form_of_the_contract(romeo: Client):
+    answer = await answer_to(
+        romeo, message(envelope(), more="<thread>a thread</thread>")
+    )
+
+    # Prosody adds the language of our stream.
+    answer.attrib.pop("{http://www.w3.org/XML/1998/namespace}lang", None)
+    expected = {"from": SERVICE, "to": romeo.jid, "id": "one", "type": "chat"}
+    assert answer.attrib == expected
+    body, thread, x = answer
+    assert (body.tag, body.text) == ("{jabber:client}body", None)
+    assert thread.text == "a thread"
+    assert x.tag == "{jabber:x:oob}x"
+    assert [child.tag.partition("}")[2] for child in x] == ["type", "action", "payload"]
+    assert [child.text for child in x[:2]] == [SEARCH, SEARCH]
+    assert x[2].text == '{"status":0,"errorCode":"","errorMessage":[],"userList":[]}'
+
+
+@pytest.mark.parametrize("type", ["chat", "normal", "headline"])
+async def test_message_types_that_carry_commands(romeo: Client, type: str):
+    answer = await answer_to(romeo, message(envelope(), type=type))
+    assert answer.get("type", "normal") == type
+
+
+@pytest.mark.parametrize(
+    ("x", "type", "action"),
+    [
+        (envelope(action=""), SEARCH, SEARCH),
+        (envelope(type=""), SEARCH, SEARCH),
+        (envelope(type="chat_text"), "chat_text", SEARCH),
+    ],
+    ids=["no action", "no type", "a chat type"],
+)
+async def test_envelopes_of_real_clients(romeo: Client, x, type, action):
+    answer = await answer_to(romeo, message(x))
+
+    assert answer.findtext("{*}x/{*}type") == type
+    assert answer.findtext("{*}x/{*}action") == action
+    assert payload_of(answer)["status"] == 0
+
+
+@pytest.mark.parametrize("xmlns", ["jabber:x:oob", "urn:our:own", ""])
+async def test_the_answer_uses_the_namespace_of_the_request(romeo: Client, xmlns):
+    answer = await answer_to(romeo, message(envelope(xmlns=xmlns)))
+    assert answer.find(f"{{{xmlns or 'jabber:client'}}}x") is not None
+
+
+async def test_children_without_a_namespace(romeo: Client):
+    x = (
+        envelope()
+        .replace("<type>", "<type xmlns=''>")
+        .replace("<payload>", "<payload xmlns=''>")
+    )
+    assert payload_of(await answer_to(romeo, message(x)))["status"] == 0
+
+
+async def test_payload_as_cdata(romeo: Client):
+    x = envelope(payload="").replace(
+        "</x>", f"<payload><![CDATA[{NOBODY}]]></payload></x>"
+    )
+    assert payload_of(await answer_to(romeo, message(x)))["status"] == 0
+
+
+async def test_an_unknown_command(romeo: Client):
+    answer = await answer_to(romeo, message(envelope("cmd_dance", "cmd_dance")))
+
+    payload = payload_of(answer)
+    assert (payload["status"], payload["errorCode"]) == (6, "UNKNOWN_COMMAND")
+
+
+async def test_two_different_command_words(romeo: Client):
+    answer = await answer_to(romeo, message(envelope(action="cmd_add_to_roster")))
+
+    payload = payload_of(answer)
+    assert (payload["status"], payload["errorCode"]) == (4, "BAD_REQUEST")
+    assert "two different commands" in payload["errorMessage"][0]["message"]
+
+
+async def test_a_missing_id(romeo: Client):
+    await romeo.send(message(envelope()).replace(" id='one'", ""))
+    answer = await romeo.message(lambda stanza: stanza.find("{*}x") is not None)
+    assert answer.get("id") is None
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        message(envelope(), type="error"),
+        message(envelope(), type="groupchat"),
+        message(envelope(), more="<received xmlns='urn:xmpp:carbons:2'/>"),
+        message(envelope(), more="<result xmlns='urn:xmpp:mam:2'/>"),
+        message(envelope(xmlns="jabber:x:data")),
+        message(envelope(type="chat_text", action="")),
+        message("<body>Hello</body>"),
+        message("<x xmlns='jabber:x:oob'><url>http://example.org</url></x>"),
+    ],
+    ids=["error", "groupchat", "carbon", "archived", "form", "chat", "body", "oob"],
+)
+async def test_what_is_no_command_is_ignored(romeo: Client, xml: str):
+    await silence_after(romeo, xml)
+
+
+async def test_a_carbon_of_a_command_is_not_acted_upon(service: Service):
+    """The user's other device gets a copy; the service hears the original alone."""
+    (local,) = service.register()
+    async with service.client(local, "one") as one, service.client(local, "two") as two:
+        for client in (one, two):
+            await client.presence()
+            await client.iq("set", "<enable xmlns='urn:xmpp:carbons:2'/>")
+        await one.command(SERVICE, SEARCH, NOBODY, id="carbon")
+        copy = await two.message(
+            lambda stanza: stanza.find("{urn:xmpp:carbons:2}sent") is not None
+        )
+        forwarded = copy.find("{*}sent/{*}forwarded/{*}message")
+        assert forwarded.get("id") == "carbon"
+        answers = [s for s in two.stanzas if s.get("from") == SERVICE]
+        assert answers == []
+
+
+async def test_an_envelope_from_another_domain(service: Service):
+    service.prosody.register("paris", PASSWORD, "elsewhere.localhost")
+    async with service.client("paris", domain="elsewhere.localhost") as paris:
+        answer = await paris.command(SERVICE, SEARCH, NOBODY)
+    assert (answer["status"], answer["errorCode"]) == (2, "NO_USER_FOUND")
+
+
+async def test_a_payload_of_250_kb(romeo: Client):
+    numbers = [f"00393{n:09d}" for n in range(9_000)]
+    payload = json.dumps({"userList": numbers}, separators=(",", ":"))
+    padded = payload + " " * (250_000 - len(payload))
+
+    answer = await answer_to(romeo, message(envelope(payload=padded)))
+
+    assert payload_of(answer)["status"] == 0
+
+
+async def test_fields_too_long_to_be_repeated_are_refused(romeo: Client):
+    await romeo.send(message(envelope(), id="&amp;" * 20_000))
+    error = await romeo.message(lambda stanza: stanza.get("type") == "error")
+    assert error.find("{*}error/{*}not-acceptable") is not None
+    assert (await romeo.command(SERVICE, SEARCH, NOBODY))["status"] == 0
+
+
+async def test_a_repeat_gets_the_first_answer_and_changes_nothing(romeo: Client):
+    payload = {"channelUsers": [{"name": "Liam", "address": "liam"}]}
+    first = await romeo.command(SERVICE, "cmd_add_to_roster", payload, id="same")
+    await romeo.roster_remove("liam@localhost")
+    romeo.pushes.clear()
+
+    again = await romeo.command(SERVICE, "cmd_add_to_roster", payload, id="same")
+
+    assert again == first
+    assert await romeo.roster() == {}
+    assert romeo.pushes == []
+
+
+async def test_the_same_id_with_another_payload_is_another_command(romeo: Client):
+    for name in ("one", "two"):
+        payload = {"channelUsers": [{"name": name, "address": name}]}
+        await romeo.command(SERVICE, "cmd_add_to_roster", payload, id="counter")
+    assert len(await romeo.roster()) == 2
+
+
+async def test_without_an_id_each_command_is_new(romeo: Client):
+    xml = message(envelope()).replace(" id='one'", "")
+    for _ in range(2):
+        await romeo.send(xml)
+
+    def answers():
+        return [one for one in romeo.stanzas if one.find("{*}x") is not None]
+
+    await until(lambda: len(answers()) == 2)
+
+
+async def test_the_answer_goes_to_the_resource_of_the_latest_repeat(service: Service):
+    (local,) = service.register()
+    async with service.client(local, "old") as old:
+        await old.command(SERVICE, SEARCH, NOBODY, id="moved")
+    async with service.client(local, "new") as new:
+        answer = await answer_to(new, message(envelope(), id="moved"), "moved")
+        assert answer.get("to") == new.jid
+
+
+async def test_a_malformed_iq_is_refused(romeo: Client):
+    two = "<a xmlns='urn:a'/><b xmlns='urn:b'/>"
+    answer = await romeo.iq("get", two, SERVICE)
+    assert answer.get("type") == "error"
+    assert (await romeo.command(SERVICE, SEARCH, NOBODY))["status"] == 0

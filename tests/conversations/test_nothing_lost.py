@@ -1,0 +1,127 @@
+"""Kill -9, a restart of the XMPP server, and a flood: every command is answered."""
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+
+from demo.client import Client
+from tests.service import SERVICE, Service, until
+
+PATIENCE = 120  # seconds
+
+
+def add(number: int) -> dict:
+    return {"channelUsers": [{"name": f"Contact {number}", "address": f"c{number}"}]}
+
+
+async def ask(client: Client, number: int) -> dict:
+    """A client as the contract wants it: it repeats until it has its answer."""
+    return await client.command(
+        SERVICE, "cmd_add_to_roster", add(number), id=f"cmd-{number}", timeout=PATIENCE
+    )
+
+
+def states(service: Service) -> dict[str, int]:
+    said = service.shell(
+        "import json; from collections import Counter; from roster.models import Command;"
+        "print(json.dumps(Counter(Command.objects.values_list('state', flat=True))))"
+    )
+    return json.loads(said)
+
+
+async def test_kill_minus_nine_in_the_middle_of_200_commands(new_service):
+    service: Service = new_service()
+    locals = service.register(4)
+    clients = [service.client(local) for local in locals]
+    for client in clients:
+        await client.__aenter__()
+        await client.roster()
+    asked = [
+        asyncio.create_task(ask(clients[number % 4], number)) for number in range(200)
+    ]
+    await until(lambda: sum(task.done() for task in asked) >= 20, PATIENCE)
+
+    service.kill()
+    assert sum(task.done() for task in asked) < 200, "killed too late to mean anything"
+    await asyncio.to_thread(service.start)
+
+    answers = await asyncio.gather(*asked)
+    assert Counter(answer["status"] for answer in answers) == {0: 200}
+    for place, client in enumerate(clients):
+        expected = {f"c{number}@localhost" for number in range(place, 200, 4)}
+        assert set(await client.roster()) == expected
+        await client.__aexit__()
+    await until(lambda: set(states(service)) == {"sent"})
+
+
+async def test_the_xmpp_server_restarts_in_the_middle(new_service):
+    service: Service = new_service()
+    (local,) = service.register()
+    async with service.client(local) as client:
+        for number in range(50):
+            await client.send(_message(number, add(number)))
+        service.prosody.kill()
+    await asyncio.to_thread(service.prosody.start)
+
+    async with service.client(local) as client:
+        answers = await asyncio.gather(*(ask(client, number) for number in range(50)))
+        assert Counter(answer["status"] for answer in answers) == {0: 50}
+        assert len(await client.roster()) == 50
+    await until(lambda: set(states(service)) == {"sent"})
+
+
+async def test_a_flood_of_ten_thousand_commands(new_service):
+    """8 owners, 1,250 searches each, while 2 more have their rosters written."""
+    service: Service = new_service()
+    *locals, first, second = service.register(10)
+    clients = [service.client(local) for local in (*locals, first, second)]
+    for client in clients:
+        await client.__aenter__()
+    *searchers, one, two = clients
+    writing = [
+        asyncio.create_task(ask(client, number))
+        for client in (one, two)
+        for number in range(50)
+    ]
+    await asyncio.gather(*(_flood(client) for client in searchers))
+
+    await until(
+        lambda: all(_answered(client) == 1250 for client in searchers), PATIENCE
+    )
+    assert all(answer["status"] == 0 for answer in await asyncio.gather(*writing))
+    for client in (one, two):
+        assert len(await client.roster()) == 50
+    peak = _peak_megabytes(service.pid)
+    print(f"peak memory {peak} MB")
+    # The inbox alone is bounded at 64 MB; a quiet service has about 100.
+    assert peak < 350
+    for client in clients:
+        await client.__aexit__()
+
+
+def _message(number: int, payload: dict, command: str = "cmd_add_to_roster") -> str:
+    return (
+        f"<message to='{SERVICE}' id='cmd-{number}' type='chat'><body/>"
+        f"<x xmlns='jabber:x:oob'><type>{command}</type><action>{command}</action>"
+        f"<payload>{json.dumps(payload)}</payload></x></message>"
+    )
+
+
+async def _flood(client: Client) -> None:
+    for number in range(1250):
+        numbers = [f"003934901{number % 50:02d}{place:03d}" for place in range(10)]
+        await client.send(_message(number, {"userList": numbers}, "cmd_search_users"))
+
+
+def _answered(client: Client) -> int:
+    return len(
+        {one.get("id") for one in client.stanzas if one.find("{*}x") is not None}
+    )
+
+
+def _peak_megabytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) // 1024
+    raise AssertionError("no VmHWM")
