@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from demo.client import Client
@@ -24,7 +26,8 @@ async def ask(client: Client, number: int) -> dict:
 
 def states(service: Service) -> dict[str, int]:
     said = service.shell(
-        "import json; from collections import Counter; from roster.models import Command;"
+        "import json; from collections import Counter\n"
+        "from roster.models import Command\n"
         "print(json.dumps(Counter(Command.objects.values_list('state', flat=True))))"
     )
     return json.loads(said)
@@ -110,8 +113,12 @@ def _message(number: int, payload: dict, command: str = "cmd_add_to_roster") -> 
 
 async def _flood(client: Client) -> None:
     for number in range(1250):
-        numbers = [f"003934901{number % 50:02d}{place:03d}" for place in range(10)]
-        await client.send(_message(number, {"userList": numbers}, "cmd_search_users"))
+        await client.send(_message(number, _numbers(number), "cmd_search_users"))
+
+
+def _numbers(number: int) -> dict:
+    numbers = [f"003934901{number % 50:02d}{place:03d}" for place in range(10)]
+    return {"userList": numbers}
 
 
 def _answered(client: Client) -> int:
@@ -125,3 +132,48 @@ def _peak_megabytes(pid: int) -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) // 1024
     raise AssertionError("no VmHWM")
+
+
+async def test_what_the_inbox_cannot_hold_is_refused_and_repeated(new_service):
+    service: Service = new_service(XMPP_INBOX_STANZAS="20")
+    (local,) = service.register()
+    async with service.client(local) as client:
+        await _flood(client)
+
+        refused = await client.message(lambda stanza: stanza.get("type") == "error", 30)
+
+        error = refused.find("{*}error")
+        assert error.get("type") == "wait"
+        assert error.find("{*}resource-constraint") is not None
+        number = int(refused.get("id").removeprefix("cmd-"))
+        answer = await client.command(
+            SERVICE,
+            "cmd_search_users",
+            _numbers(number),
+            id=refused.get("id"),
+            timeout=PATIENCE,
+        )
+        assert answer["status"] == 0
+
+
+async def test_storage_away_is_sql_error_and_a_repeat_runs(new_service):
+    service: Service = new_service()
+    (local,) = service.register()
+    async with service.client(local) as client:
+        document = await client.document(SERVICE)
+        _sql(service, "ALTER TABLE roster_command RENAME TO gone")
+
+        answer = await ask(client, 1)
+
+        assert (answer["status"], answer["errorCode"]) == (1, "SQL_ERROR")
+        assert "gone" not in json.dumps(answer)
+        assert await client.document(SERVICE) == document
+        _sql(service, "ALTER TABLE gone RENAME TO roster_command")
+        assert (await ask(client, 1))["status"] == 0
+        assert set(await client.roster()) == {"c1@localhost"}
+
+
+def _sql(service: Service, statement: str) -> None:
+    with closing(sqlite3.connect(service.folder / "db.sqlite3", timeout=10)) as file:
+        file.execute(statement)
+        file.commit()

@@ -32,7 +32,7 @@ async def search(client: Client, payload: object) -> dict:
 
 
 async def test_the_seed_example_finds_the_two_demo_users(romeo, demo_users):
-    with pytest.raises(ValueError):
+    with pytest.raises(json.JSONDecodeError):
         json.loads(SEED)  # a bare key
 
     answer = await search(romeo, SEED)

@@ -1,0 +1,31 @@
+"""Each system check has an id, and a test that sets it off."""
+
+import pytest
+from django.core.checks import run_checks
+
+
+def ids() -> set[str]:
+    return {one.id for one in run_checks() if one.id.startswith("xmppservice.")}
+
+
+def test_the_defaults_agree():
+    assert ids() == set()
+
+
+@pytest.mark.parametrize(
+    ("id", "name", "value"),
+    [
+        ("E001", "XMPP_STANZA_LIMIT", 999),
+        ("E001", "XMPP_STANZA_LIMIT", 524_289),
+        ("E002", "XMPP_DOMAINS", []),
+        ("E002", "XMPP_DOMAINS", ["xmpp_service.localhost"]),
+        ("E003", "MSISDN_JID", "{phone}@{domain}"),
+        ("E003", "MSISDN_JID", "00@{domain}"),
+        ("E004", "ROSTER_GROUP_OTHERS", "Verified"),
+        ("E004", "ROSTER_GROUP_OTHERS", ""),
+        ("E004", "ROSTER_GROUP_VERIFIED", ""),
+    ],
+)
+def test_settings_that_disagree(settings, id, name, value):
+    setattr(settings, name, value)
+    assert ids() == {f"xmppservice.{id}"}

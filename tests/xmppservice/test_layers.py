@@ -1,0 +1,42 @@
+import asyncio
+
+from asgiref.sync import async_to_sync
+
+from xmppservice.layers import ThreadLayer
+
+
+async def test_a_thread_can_send():
+    layer = ThreadLayer()
+    waiting = asyncio.create_task(layer.receive("bell"))
+    await asyncio.sleep(0)  # so that it waits
+
+    await asyncio.to_thread(async_to_sync(layer.send), "bell", {"type": "ring"})
+
+    assert await waiting == {"type": "ring"}
+
+
+async def test_the_loop_itself_can_send():
+    layer = ThreadLayer()
+    waiting = asyncio.create_task(layer.receive("bell"))
+    await asyncio.sleep(0)
+
+    await layer.send("bell", {"type": "ring"})
+
+    assert await waiting == {"type": "ring"}
+
+
+def test_a_bell_before_anyone_listens_is_dropped():
+    async_to_sync(ThreadLayer().send)("bell", {"type": "ring"})
+
+
+def test_a_bell_after_the_listener_is_gone_is_dropped():
+    layer = ThreadLayer()
+
+    async def listen():
+        waiting = asyncio.create_task(layer.receive("bell"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+
+    asyncio.run(listen())
+
+    async_to_sync(layer.send)("bell", {"type": "ring"})

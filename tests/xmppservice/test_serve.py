@@ -1,0 +1,24 @@
+"""The one-process deployment, as a process."""
+
+from tests.service import Service
+
+
+def test_a_second_service_on_the_same_files_is_refused(service: Service):
+    said = service.manage("serve", fails=True)
+    assert "Another service is running on" in said
+
+
+def test_a_port_in_use_is_one_sentence(service: Service, tmp_path):
+    said = service.manage("serve", fails=True, VAR_DIR=str(tmp_path))
+    assert f"HTTP_PORT: 127.0.0.1:{service.http_port}: Address already in use." in said
+
+
+def test_it_stops_with_zero_when_asked(new_service):
+    service = new_service()
+    assert service.stop() == 0
+
+
+def test_nothing_private_reaches_the_log(service: Service):
+    log = service.log.read_text()
+    for word in ("component-secret", "0039", "channelUsers", "userList", "Traceback"):
+        assert word not in log

@@ -1,0 +1,168 @@
+"""Shapes: what is read from XML, and what is written."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xmppservice import stanzas
+
+OOB = "jabber:x:oob"
+
+
+def message(x: str, attributes: str = "type='chat' id='1'") -> ET.Element:
+    xmlns = "xmlns='jabber:component:accept'"
+    return ET.fromstring(f"<message {xmlns} {attributes}>{x}</message>")
+
+
+def test_the_fields_of_a_command():
+    x = (
+        f"<thread>t</thread><x xmlns='{OOB}'><type>cmd_a</type>"
+        "<action>cmd_a</action><payload>{}</payload></x>"
+    )
+    assert stanzas.command(message(x)) == {
+        "id": "1",
+        "thread": "t",
+        "message_type": "chat",
+        "namespace": OOB,
+        "envelope_type": "cmd_a",
+        "envelope_action": "cmd_a",
+        "command": "cmd_a",
+        "payload": "{}",
+    }
+
+
+def test_a_message_without_type_is_normal():
+    fields = stanzas.command(message(f"<x xmlns='{OOB}'><type>cmd_a</type></x>", ""))
+    assert fields is not None
+    assert (fields["message_type"], fields["id"], fields["payload"]) == (
+        "normal",
+        "",
+        "",
+    )
+
+
+def test_two_different_words_leave_the_command_empty():
+    x = f"<x xmlns='{OOB}'><type>cmd_a</type><action>cmd_b</action></x>"
+    fields = stanzas.command(message(x))
+    assert fields is not None
+    assert fields["command"] == ""
+    assert (fields["envelope_type"], fields["envelope_action"]) == ("cmd_a", "cmd_b")
+
+
+def test_the_envelope_may_stand_beside_another_x():
+    x = f"<x xmlns='{OOB}'><url>u</url></x><x xmlns='{OOB}'><action>cmd_a</action></x>"
+    fields = stanzas.command(message(x))
+    assert fields is not None
+    assert fields["command"] == "cmd_a"
+
+
+@pytest.mark.parametrize("name", ["id", "thread", "type", "xmlns"])
+def test_a_field_too_long_is_oversized(name: str):
+    long = "x" * (stanzas.LONGEST_FIELD + 1)
+    values = {"id": "1", "thread": "", "type": "cmd_a", "xmlns": OOB, name: long}
+    values["type"] = f"cmd_{values['type']}"
+    stanza = message(
+        f"<thread>{values['thread']}</thread>"
+        f"<x xmlns='{values['xmlns']}'><type>{values['type']}</type></x>",
+        f"id='{values['id']}'",
+    )
+    with pytest.raises(stanzas.Oversized):
+        stanzas.command(stanza)
+
+
+texts = st.text(st.characters(codec="utf-8")).filter(lambda t: not stanzas.illegal(t))
+
+
+@given(payload=texts, thread=texts, id=texts)
+def test_an_answer_is_read_back_as_it_was_written(payload, thread, id):
+    xml = stanzas.answer(
+        sender="service",
+        to="romeo@localhost/'<&>",
+        id=id,
+        thread=thread,
+        message_type="chat",
+        namespace=OOB,
+        envelope_type="cmd_a",
+        envelope_action="cmd_a",
+        payload=payload,
+    )
+
+    stanza = ET.fromstring(xml)
+
+    # XML reads every line end as \n (XML 1.0, 2.11); an attribute keeps them.
+    lines = str.maketrans({"\r": "\n"})
+    read = stanza.findtext(f"{{{OOB}}}x/{{{OOB}}}payload", "")
+    assert read == payload.replace("\r\n", "\n").translate(lines)
+    assert stanza.get("id", "") == id
+    assert stanza.get("to") == "romeo@localhost/'<&>"
+
+
+def test_quotes_in_text_are_not_escaped():
+    assert stanzas.vcard('{"a":"<&>"}') == (
+        '<vCard xmlns=\'vcard-temp\'><DESC>{"a":"&lt;&amp;&gt;"}</DESC></vCard>'
+    )
+
+
+@pytest.mark.parametrize("bad", ["\0", "\x0b", "\x1f", "\ud800", "\ufffe", "\uffff"])
+def test_what_xml_cannot_carry_is_found(bad: str):
+    assert stanzas.illegal(f"a{bad}b") == bad
+
+
+@pytest.mark.parametrize("good", ["", "\t\n\r", "\x7f\x85", "\ufffd", "🎉"])
+def test_what_xml_can_carry_is_not(good: str):
+    assert stanzas.illegal(good) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ("Romeo@LOCALHOST/Balcony", "romeo@localhost"),
+        ("localhost", "localhost"),
+        ("", None),
+        ("@localhost", None),
+        ("two words@localhost", None),
+        ("a@b@c", None),
+        ("\ud800@localhost", None),
+    ],
+)
+def test_bare_jid(text: str, bare: str | None):
+    assert stanzas.bare_jid(text) == bare
+
+
+def test_parts_of_a_bare_jid():
+    assert stanzas.local("romeo@localhost") == "romeo"
+    assert stanzas.domain("romeo@localhost") == "localhost"
+    assert (stanzas.local("localhost"), stanzas.domain("localhost")) == (
+        "",
+        "localhost",
+    )
+
+
+def test_roster_entries_of_what_roster_set_writes():
+    payload = stanzas.roster_set("liam@localhost", "L'<i>", ["a&b", "c"])
+    assert stanzas.roster_entries(payload) == [
+        stanzas.RosterEntry("liam@localhost", "L'<i>", "none", ("a&b", "c"))
+    ]
+    assert stanzas.roster_entries("") == []
+
+
+@pytest.mark.parametrize("namespace", stanzas.NS_PRIVILEGE)
+def test_privileges_in_both_namespaces(namespace: str):
+    perm = "<perm access='roster' type='both'/>"
+    stanza = message(f"<privilege xmlns='{namespace}'>{perm}</privilege>")
+    assert stanzas.privileges(stanza) == {"roster": "both"}
+    assert stanzas.privileges(message("<body/>")) is None
+
+
+def test_condition_of_an_error():
+    xml = f"<iq type='error'>{stanzas.error('not-allowed')}</iq>"
+    assert stanzas.condition(ET.fromstring(xml)) == "not-allowed"
+    assert stanzas.condition(ET.fromstring("<iq/>")) == ""
+
+
+def test_a_request_has_one_child():
+    assert stanzas.payload_namespace(ET.fromstring("<iq><a xmlns='n'/></iq>")) == "n"
+    assert stanzas.payload_namespace(ET.fromstring("<iq/>")) is None
+    assert stanzas.payload_namespace(ET.fromstring("<iq><a/><b/></iq>")) is None
