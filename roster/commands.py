@@ -8,6 +8,7 @@ Source: contract, 3 and 4.
 """
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from roster.rules import Contact, RosterItem
 from xmppservice import stanzas
 from xmppservice.gateway import Late
 from xmppservice.rosters import MISSING, Change, Refused, Rosters
+
+logger = logging.getLogger(__name__)
 
 ADD_TO_ROSTER = "cmd_add_to_roster"
 SEARCH_USERS = "cmd_search_users"
@@ -281,12 +284,24 @@ def _begin(work: Work) -> Turn:
     account = directory.owner_of(work.owner)
     domain = stanzas.domain(work.owner)
     turn = Turn(work, account, [parse(command, domain) for command in work.commands])
+    _log_unusable(turn)
     if account is None or not account.enabled:
         turn.reply_to_all(NOT_A_USER)
     else:
         keys = {key for request in turn.requests for key in request.keys}
         turn.book = directory.AddressBook(account, keys, timezone.now())
     return turn
+
+
+def _log_unusable(turn: Turn) -> None:
+    for request in turn.requests:
+        if request.reply is not None:
+            logger.info(
+                "a command of %s is unusable (%s, %d characters)",
+                stanzas.alias(turn.work.owner),
+                request.reply.code[1],
+                len(request.command.payload),
+            )
 
 
 NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
+from django.utils.crypto import salted_hmac
 from slixmpp import JID, InvalidJID
 
 NS_OOB = "jabber:x:oob"
@@ -108,6 +109,15 @@ def local(bare: str) -> str:
 def domain(bare: str) -> str:
     """Domainpart of a bare JID."""
     return bare.rpartition("@")[2]
+
+
+def alias(jid: str) -> str:
+    """A JID as it may stand in a log: the same one each time, but no number.
+
+    Keyed with SECRET_KEY, because there are few enough numbers to try them all.
+    """
+    name = salted_hmac("xmppservice.log", jid.partition("/")[0]).hexdigest()[:12]
+    return f"{name}@{domain(jid.partition('/')[0])}"
 
 
 # --- The command envelope (contract, section 2) -------------------------------

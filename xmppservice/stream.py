@@ -294,7 +294,8 @@ class ServiceStream(ComponentXMPP):
         try:
             fields = stanzas.command(xml)
         except stanzas.Oversized as refusal:
-            logger.warning("refused a command of %s: %s", sender, refusal)
+            who = stanzas.alias(sender)
+            logger.warning("refused a command of %s: %s", who, refusal)
             self._refuse_message(message, "not-acceptable", "modify")
             return
         if fields is None:

@@ -140,6 +140,15 @@ def test_parts_of_a_bare_jid():
     )
 
 
+def test_an_alias_is_the_same_each_time_and_no_number():
+    alias = stanzas.alias("00393471111111@localhost/phone")
+
+    assert alias == stanzas.alias("00393471111111@localhost")
+    assert alias != stanzas.alias("00393472222222@localhost")
+    assert alias.endswith("@localhost")
+    assert "3471111111" not in alias
+
+
 def test_roster_entries_of_what_roster_set_writes():
     payload = stanzas.roster_set("liam@localhost", "L'<i>", ["a&b", "c"])
     assert stanzas.roster_entries(payload) == [
