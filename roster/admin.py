@@ -36,10 +36,13 @@ class CommandAdmin(admin.ModelAdmin):
     # A payload holds other people's numbers: not even staff needs to read it.
     exclude = ("payload", "answer", "claim")
 
-    @admin.action(description="Try dead commands again")
+    @admin.action(description="Try dead commands again", permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Command]) -> None:
         count = ledger.retry(list(queryset))
         self.message_user(request, f"{count} commands are tried again.")
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("roster.change_command")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -11,7 +11,8 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pyjson5
@@ -44,6 +45,8 @@ NOT_FINAL = (SQL_ERROR, RATE_LIMITED)
 MESSAGES = 100  # at most in one answer
 DEPTH = 64  # of a JSON payload
 CHUNK = 100  # roster writes in one crossing
+# Conditions that will be the same next time: the entry is at fault.
+PERMANENT = frozenset({"bad-request", "jid-malformed", "not-acceptable", "not-allowed"})
 
 Code = tuple[int, str]
 
@@ -92,11 +95,12 @@ def storage_failed() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A contact as asked for: its key, and how the client spelled it."""
+    """A contact as asked for: its key, and how the client spelled it where."""
 
     key: str
     jid: str
     address: str
+    place: str
     name: str = ""
 
 
@@ -106,8 +110,11 @@ class Request:
 
     command: Command
     entries: list[Entry] = field(default_factory=list)
-    problems: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list)
     reply: Reply | None = None
+    # Keys that the owner's budget lets us look up; a search may be limited.
+    asked: set[str] = field(default_factory=set)
+    limited: bool = False
 
     @property
     def keys(self) -> list[str]:
@@ -150,7 +157,7 @@ def _parse_contacts(command: Command, domain: str) -> Request:
     if not entries:
         problems = problems or ["channelUsers: empty"]
         return Request(command, reply=Reply(NO_CHANNEL_FOUND, tuple(problems)))
-    return Request(command, list(entries.values()), tuple(problems))
+    return Request(command, list(entries.values()), problems)
 
 
 def _parse_numbers(command: Command, domain: str) -> Request:
@@ -162,11 +169,11 @@ def _parse_numbers(command: Command, domain: str) -> Request:
     except Unusable as error:
         return Request(command, reply=Reply(BAD_REQUEST, (str(error),)))
     entries: dict[str, Entry] = {}
-    for spelling in received:
+    for place, spelling in enumerate(received):
         number = msisdn.parse(spelling) if isinstance(spelling, str) else None
         if number is not None and number not in entries:
             jid = msisdn.jid_of(number, domain)
-            entries[number] = Entry(number, jid, spelling)
+            entries[number] = Entry(number, jid, spelling, f"userList[{place}]")
     return Request(command, list(entries.values()))
 
 
@@ -210,7 +217,8 @@ def _contact(value: Any, domain: str, place: str) -> Entry:
     jid = _jid(address.strip(), domain)
     if jid is None:
         raise Unusable(f"{place}.address: neither a number nor a JID")
-    return Entry(directory.contact_key(jid, domain), jid, address.strip(), name)
+    key = directory.contact_key(jid, domain)
+    return Entry(key, jid, address.strip(), place, name)
 
 
 def _jid(address: str, domain: str) -> str | None:
@@ -238,6 +246,7 @@ class Turn:
     users: Mapping[str, str] = field(default_factory=dict)
     before: dict[str, RosterItem] = field(default_factory=dict)
     after: dict[str, RosterItem] = field(default_factory=dict)
+    missing: bool = False
     unfinished: bool = False
     failed: str = ""
 
@@ -259,6 +268,12 @@ class Turn:
     def reply_to_all(self, reply: Reply) -> None:
         for request in self.requests:
             request.reply = reply
+            request.problems = []
+
+    def miss(self) -> None:
+        """The XMPP server has no such owner."""
+        self.missing = True
+        self.reply_to_all(NOT_A_USER)
 
 
 def run(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Settled]:
@@ -290,7 +305,19 @@ def _begin(work: Work) -> Turn:
     else:
         keys = {key for request in turn.requests for key in request.keys}
         turn.book = directory.AddressBook(account, keys, timezone.now())
+        for request in turn.open:
+            _charge(turn.book, request)
     return turn
+
+
+def _charge(book: directory.AddressBook, request: Request) -> None:
+    """Charge the owner's budget before anybody is looked up."""
+    if request.command.command == ADD_TO_ROSTER:
+        request.asked = book.covered(request.keys)
+    elif book.covers(request.keys):
+        request.asked = set(request.keys)
+    else:
+        request.limited, request.asked = True, book.free(request.keys)
 
 
 def _log_unusable(turn: Turn) -> None:
@@ -309,7 +336,10 @@ NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
 
 def _look_up(turn: Turn, exist: directory.Exist) -> None:
     contacts = {
-        entry.key: entry.jid for request in turn.open for entry in request.entries
+        entry.key: entry.jid
+        for request in turn.open
+        for entry in request.entries
+        if entry.key in request.asked
     }
     if contacts:
         turn.users = directory.users(contacts, turn.domain, exist)
@@ -331,14 +361,14 @@ def _read(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
     exist = rosters.exist([turn.work.owner for turn in empty], deadline)
     for turn, there in zip(empty, exist, strict=True):
         if not there:
-            turn.reply_to_all(NOT_A_USER)
+            turn.miss()
 
 
 def _touches_roster(turn: Turn) -> Callable[[Request], bool]:
     def touches(request: Request) -> bool:
         if request.command.command == ADD_TO_ROSTER:
             return True
-        return any(key in turn.users for key in request.keys)
+        return any(key in turn.users for key in request.asked)
 
     return touches
 
@@ -351,24 +381,20 @@ def _apply(turn: Turn, request: Request) -> None:
 
 
 def _add_to_roster(turn: Turn, request: Request) -> None:
-    assert turn.book is not None
-    covered = turn.book.covered(request.keys)
     for entry in request.entries:
-        _decide(turn, entry, verified=entry.key in turn.users and entry.key in covered)
-    request.reply = Reply(OK, request.problems)
+        verified = entry.key in request.asked and entry.key in turn.users
+        _decide(turn, entry, verified=verified)
+    request.reply = Reply(OK)
 
 
 def _search_users(turn: Turn, request: Request) -> None:
-    assert turn.book is not None
-    keys = request.keys
-    limited = not turn.book.covers(keys)
-    answered = turn.book.free(keys) if limited else set(keys)
-    hits = [e for e in request.entries if e.key in turn.users and e.key in answered]
+    users = request.asked & turn.users.keys()
+    hits = [entry for entry in request.entries if entry.key in users]
     for entry in hits:
         _decide(turn, entry, verified=True)
     more: dict[str, Any] = {"userList": [entry.address for entry in hits]}
-    if limited:
-        more["retryAfter"] = turn.book.retry_after(keys)
+    if request.limited and turn.book is not None:
+        more["retryAfter"] = turn.book.retry_after(request.keys)
         text = "Too many new numbers: repeat after retryAfter seconds."
         request.reply = Reply(RATE_LIMITED, (text,), more)
     else:
@@ -396,8 +422,8 @@ def _write(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
         except Late:
             _leave([*chunk, *waiting])
             return
-        for (turn, _), condition in zip(chunk, conditions, strict=True):
-            _note(turn, condition)
+        for (turn, item), condition in zip(chunk, conditions, strict=True):
+            _note(turn, item, condition)
         if time.time() > deadline:
             _leave(waiting)
             return
@@ -419,9 +445,17 @@ def _leave(changes: Iterable[tuple[Turn, RosterItem]]) -> None:
         turn.unfinished = True
 
 
-def _note(turn: Turn, condition: str) -> None:
+def _note(turn: Turn, item: RosterItem, condition: str) -> None:
     if condition == MISSING:
-        turn.reply_to_all(NOT_A_USER)
+        turn.miss()
+    elif condition in PERMANENT:
+        key = directory.contact_key(item.jid, turn.domain)
+        for request in turn.requests:
+            request.problems += [
+                f"{entry.place}: the XMPP server refuses it ({condition})"
+                for entry in request.entries
+                if entry.key == key
+            ]
     elif condition:
         turn.failed = f"roster not written: {condition}"
 
@@ -435,7 +469,16 @@ def _end(turn: Turn) -> Settled:
         if turn.failed and request.entries:
             settled.failed[pk] = turn.failed
         elif reply is not None:
-            settled.answers[pk] = (reply.dumps(), reply.final)
-    if turn.book is not None and not turn.failed:
-        settled.effects.append(turn.book.save)
+            messages = (*reply.messages, *request.problems)
+            text = replace(reply, messages=messages).dumps()
+            settled.answers[pk] = (text, reply.final)
+    settled.effects += _effects(turn)
     return settled
+
+
+def _effects(turn: Turn) -> list[Callable[[], None]]:
+    if turn.account is None or turn.book is None or turn.failed:
+        return []
+    if turn.missing:
+        return [partial(directory.gone, turn.account)]
+    return [turn.book.save]

@@ -6,8 +6,16 @@ server and remembered: users as accounts, everybody else for minutes, in memory.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from datetime import datetime, timedelta
+from itertools import islice
 from math import ceil
 
 from django.conf import settings
@@ -19,6 +27,7 @@ from roster import msisdn
 from roster.models import Account, AddressBookEntry
 from xmppservice import stanzas
 
+ASKED_AT_ONCE = 1_000
 SEEN_EVERY = timedelta(hours=1)
 YEAR = timedelta(days=365).total_seconds()
 
@@ -42,8 +51,13 @@ def owner_of(jid: str) -> Account | None:
     """
     if stanzas.domain(jid) not in settings.XMPP_DOMAINS or not stanzas.local(jid):
         return None
-    number = msisdn.of_jid(jid) or ""
-    return Account.objects.get_or_create(jid=jid, defaults={"msisdn": number})[0]
+    made = {"msisdn": msisdn.of_jid(jid) or "", "checked_at": timezone.now()}
+    return Account.objects.get_or_create(jid=jid, defaults=made)[0]
+
+
+def gone(account: Account) -> None:
+    """Forget an account that the XMPP server has no more; a given one stays."""
+    Account.objects.filter(pk=account.pk).exclude(checked_at=None).delete()
 
 
 # --- Users --------------------------------------------------------------------
@@ -56,9 +70,14 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
     the XMPP server about bare JIDs; what it raises passes through.
     """
     known = _known(contacts, domain)
-    unknown = {key: jid for key, jid in contacts.items() if _is_open(key, jid, known)}
-    unknown = {k: j for k, j in unknown.items() if stanzas.domain(j) == domain}
-    _learn(_ask(unknown, exist), known)
+    unknown = {
+        key: jid
+        for key, jid in contacts.items()
+        if stanzas.domain(jid) == domain and _is_open(key, known)
+    }
+    # What one part has told is kept, should the next be Late.
+    for part in _parts(unknown, ASKED_AT_ONCE):
+        _learn(_ask(part, exist), known)
     return {
         key: account.jid
         for key, account in known.items()
@@ -71,11 +90,21 @@ def _known(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
     rows = Account.objects.filter(
         Q(jid__in=list(contacts.values())) | Q(msisdn__in=numbers)
     )
-    keyed = {contact_key(row.jid, domain): row for row in rows}
+    keyed = {
+        contact_key(row.jid, domain): row
+        for row in rows
+        if stanzas.domain(row.jid) == domain
+    }
     return {key: row for key, row in keyed.items() if key in contacts}
 
 
-def _is_open(key: str, jid: str, known: Mapping[str, Account]) -> bool:
+def _parts(contacts: dict[str, str], size: int) -> Iterator[dict[str, str]]:
+    waiting = iter(contacts.items())
+    while part := dict(islice(waiting, size)):
+        yield part
+
+
+def _is_open(key: str, known: Mapping[str, Account]) -> bool:
     if key not in known:
         return True
     checked = known[key].checked_at
@@ -209,7 +238,11 @@ class AddressBook:
         seen = self.owner.last_seen
         if self.charged or seen is None or seen < self.now - SEEN_EVERY:
             Account.objects.filter(pk=self.owner.pk).update(
-                budget=self.left, budget_at=self.now, last_seen=self.now
+                budget=self.left,
+                budget_at=self.now,
+                last_seen=self.now,
+                # Prosody has just stamped the owner's JID on a stanza.
+                checked_at=self.owner.checked_at and self.now,
             )
 
     def _budget(self) -> float:

@@ -9,6 +9,9 @@ from django.utils import timezone
 from roster import msisdn
 from xmppservice import stanzas
 
+# Localpart, "@" and domainpart of 1023 bytes each (RFC 7622, 3.1).
+BARE_JID = 2047
+
 
 def is_bare_jid(text: str) -> None:
     normal = stanzas.bare_jid(text)
@@ -25,7 +28,7 @@ class Account(models.Model):
     """
 
     jid = models.CharField(
-        "JID", max_length=1023, unique=True, validators=[is_bare_jid]
+        "JID", max_length=BARE_JID, unique=True, validators=[is_bare_jid]
     )
     msisdn = models.CharField(
         "MSISDN", max_length=16, blank=True, db_index=True, editable=False
@@ -58,7 +61,7 @@ class AddressBookEntry(models.Model):
     that asking again is free.
     """
 
-    owner = models.CharField(max_length=1023)
+    owner = models.CharField(max_length=BARE_JID)
     digest = models.CharField(max_length=64, db_index=True)
     asked = models.BooleanField(default=False)
     added_at = models.DateTimeField(default=timezone.now)
@@ -78,7 +81,7 @@ class Claim(models.Model):
     """The right to run an owner's commands: one an owner, until it expires."""
 
     token = models.UUIDField(primary_key=True)
-    owner = models.CharField(max_length=1023, unique=True)
+    owner = models.CharField(max_length=BARE_JID, unique=True)
     expires_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -104,7 +107,7 @@ class Command(models.Model):
 
     key = models.CharField(max_length=64, unique=True)
     state = models.CharField(max_length=8, choices=State, default=State.RECEIVED)
-    owner = models.CharField(max_length=1023)
+    owner = models.CharField(max_length=BARE_JID)
     sender = models.TextField()
     stanza_id = models.TextField(blank=True)
     thread = models.TextField(blank=True)
