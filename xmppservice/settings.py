@@ -130,6 +130,7 @@ ROOT_URLCONF = "xmppservice.urls"
 ASGI_APPLICATION = "xmppservice.asgi.application"
 WSGI_APPLICATION = "xmppservice.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_REDIRECT_URL = "/admin/"
 STATIC_URL = "static/"
 # No collectstatic: servestatic serves the files from where the apps keep them.
 SERVESTATIC_USE_FINDERS = True

@@ -3,11 +3,14 @@
 import asyncio
 import json
 import time
+from http.cookiejar import CookieJar
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
 from demo.client import Client
-from tests.service import DOCUMENTS, SERVICE, Service, until
+from tests.service import DOCUMENTS, PASSWORD, SERVICE, Service, until
 
 
 @pytest.fixture
@@ -216,3 +219,36 @@ async def test_a_document_too_large_is_refused_and_the_old_one_stays(new_service
             return "Short" in names(await client.document(SERVICE))
 
         await until(shown)
+
+
+async def test_an_edit_in_the_admin_is_in_the_vcard_within_two_seconds(
+    service: Service, client: Client
+):
+    staff = Browser(f"http://127.0.0.1:{service.http_port}/admin/")
+    await asyncio.to_thread(staff.submit, "login/", username="admin", password=PASSWORD)
+    entry = {"type": "channel", "name": "By hand", "web_is_published": "on"}
+
+    page = await asyncio.to_thread(staff.submit, "buddies/buddy/add/", **entry)
+
+    assert "was added successfully" in page
+
+    async def shown():
+        return "By hand" in names(await client.document(SERVICE))
+
+    await until(shown, seconds=2)
+
+
+class Browser:
+    """Fills in forms of the admin, with its cookies and its CSRF token."""
+
+    def __init__(self, base: str) -> None:
+        self.base, self.cookies = base, CookieJar()
+        self.opener = build_opener(HTTPCookieProcessor(self.cookies))
+
+    def submit(self, path: str, **fields: str) -> str:
+        with self.opener.open(self.base + path, timeout=10) as page:
+            page.read()
+        token = next(one.value for one in self.cookies if one.name == "csrftoken")
+        form = urlencode({"csrfmiddlewaretoken": token, **fields}).encode()
+        with self.opener.open(self.base + path, form, timeout=10) as page:
+            return page.read().decode()
