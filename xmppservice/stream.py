@@ -17,6 +17,7 @@ from slixmpp.stanza import Iq, Message, Presence
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 from slixmpp.xmlstream.matcher.base import MatcherBase
+from slixmpp.xmlstream.xmlstream import NotConnectedError
 
 from xmppservice import stanzas
 from xmppservice.events import Answer
@@ -31,6 +32,9 @@ OPENING = 10
 KEEP_ALIVE = 30
 CONFIRMATION = 60
 ADVERTISEMENT = 5
+
+# Bytes. A server that reads slower than it asks must not fill our memory.
+UNWRITTEN = 64 * 1024 * 1024
 
 SERVED = frozenset({
     stanzas.NS_VCARD,
@@ -176,7 +180,7 @@ class ServiceStream(ComponentXMPP):
         """
         if not self.open:
             raise Down("no stream")
-        self.send_raw("".join(self._answer(answer) for answer in answers))
+        self._write("".join(self._answer(answer) for answer in answers))
         await self._ask([self._ping()], time.time() + CONFIRMATION)
 
     async def ask(
@@ -197,10 +201,10 @@ class ServiceStream(ComponentXMPP):
             raise Down("no stream")
         ids = [secrets.token_hex(8) for _ in requests]
         futures = [self._expect(id, r.to) for id, r in zip(ids, requests, strict=True)]
-        self.send_raw(
-            "".join(self._iq(id, r) for id, r in zip(ids, requests, strict=True))
-        )
         try:
+            self._write(
+                "".join(self._iq(id, r) for id, r in zip(ids, requests, strict=True))
+            )
             async with asyncio.timeout(seconds):
                 return list(await asyncio.gather(*futures))
         except TimeoutError:
@@ -208,6 +212,12 @@ class ServiceStream(ComponentXMPP):
         finally:
             for id in ids:
                 self._asked.pop(id, None)
+
+    def _write(self, xml: str) -> None:
+        try:
+            self.send_raw(xml)
+        except NotConnectedError:
+            raise Down("the stream has just broken") from None
 
     def _expect(self, id: str, to: str) -> asyncio.Future[IqAnswer]:
         future: asyncio.Future[IqAnswer] = asyncio.get_running_loop().create_future()
@@ -247,6 +257,8 @@ class ServiceStream(ComponentXMPP):
         to, id = xml.get("to", service), xml.get("id", "")
         if xml.get("type") == "set":
             self._refuse(iq, "service-unavailable")
+        elif self._unwritten() > UNWRITTEN:
+            self._refuse(iq, "resource-constraint", "wait")
         elif to == service or stanzas.bare_jid(to) == service:
             self.send_raw(
                 f"<iq type='result' from='{stanzas.attribute(to)}'"
@@ -255,6 +267,10 @@ class ServiceStream(ComponentXMPP):
             )
         else:
             self._refuse(iq, "item-not-found")
+
+    def _unwritten(self) -> int:
+        """Bytes that the XMPP server has not taken yet."""
+        return self.transport.get_write_buffer_size() if self.transport else 0
 
     def _request(self, iq: Iq) -> None:
         if stanzas.payload_namespace(iq.xml) is None:

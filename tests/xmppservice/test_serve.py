@@ -1,6 +1,6 @@
 """The one-process deployment, as a process."""
 
-from tests.service import Service
+from tests.service import Service, free_port
 
 
 def test_a_second_service_on_the_same_files_is_refused(service: Service):
@@ -11,6 +11,14 @@ def test_a_second_service_on_the_same_files_is_refused(service: Service):
 def test_a_port_in_use_is_one_sentence(service: Service, tmp_path):
     said = service.manage("serve", fails=True, VAR_DIR=str(tmp_path))
     assert f"HTTP_PORT: 127.0.0.1:{service.http_port}: Address already in use." in said
+
+
+def test_a_database_without_tables_is_one_sentence(service: Service, tmp_path):
+    elsewhere = {"VAR_DIR": str(tmp_path), "HTTP_PORT": str(free_port())}
+    said = service.manage("serve", fails=True, **elsewhere)
+    assert (
+        said == "CommandError: The database is not up to date: run manage.py migrate.\n"
+    )
 
 
 def test_it_stops_with_zero_when_asked(new_service):

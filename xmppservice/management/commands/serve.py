@@ -17,6 +17,8 @@ from celery.beat import Scheduler, Service
 from celery.worker import WorkController
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from roster import ledger
 from xmppservice.asgi import application
@@ -31,6 +33,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with _alone(), _port() as listener:
+            _refuse_old_tables()
             # Nobody else runs commands here: what a killed process held is free.
             ledger.clear_claims()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -49,6 +52,12 @@ def _alone() -> Iterator[TextIO]:
                 f"Another service is running on {settings.VAR_DIR}."
             ) from None
         yield file
+
+
+def _refuse_old_tables() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise CommandError("The database is not up to date: run manage.py migrate.")
 
 
 @contextmanager
