@@ -1,6 +1,14 @@
 import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from xmppservice.server import Inbox
+import pytest
+
+from tests.service import free_port
+from xmppservice import events, gateway
+from xmppservice.server import Inbox, XmppServer
+from xmppservice.stream import ServiceStream
 
 
 async def test_events_come_in_their_order():
@@ -41,3 +49,79 @@ def test_what_has_no_size_always_fits():
     inbox = Inbox(1, 1)
     inbox.put("command", size=1)
     assert inbox.put("disconnected")
+
+
+@pytest.fixture
+async def stream() -> ServiceStream:
+    """A stream to a port where nobody listens."""
+    return ServiceStream(
+        "service.localhost", "s", "127.0.0.1", free_port(), ["localhost"]
+    )
+
+
+@asynccontextmanager
+async def running(application, stream: ServiceStream) -> AsyncIterator[XmppServer]:
+    server = XmppServer(application, stream, Inbox(10, 10_000))
+    task = asyncio.create_task(server.run())
+    try:
+        yield server
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_a_crashed_application_is_started_again(stream, caplog):
+    starts: list[dict] = []
+    second = asyncio.Event()
+
+    async def application(scope, receive, send):
+        starts.append(scope)
+        if len(starts) == 1:
+            raise RuntimeError
+        second.set()
+        await receive()
+
+    async with running(application, stream):
+        await asyncio.wait_for(second.wait(), 10)
+
+    assert starts == [{"type": "xmpp", "jid": "service.localhost"}] * 2
+    assert "the XMPP application crashed" in caplog.text
+
+
+async def test_it_connects_after_the_first_document_only(stream, caplog):
+    ready, tried = asyncio.Event(), asyncio.Event()
+    stream.add_event_handler("connecting", lambda _: tried.set())
+
+    async def application(scope, receive, send):
+        await ready.wait()
+        await send(events.publish('{"items":[]}'))
+        await receive()
+        await asyncio.Event().wait()
+
+    async with running(application, stream) as server:
+        await asyncio.sleep(0)
+        assert not tried.is_set()
+        ready.set()
+        await asyncio.wait_for(tried.wait(), 10)
+        assert not server.ready
+
+    assert "no XMPP server at" in caplog.text
+
+
+async def test_answers_without_a_stream_are_an_os_error(stream):
+    server = XmppServer(None, stream, Inbox(10, 10_000))
+    with pytest.raises(OSError, match="no stream"):
+        await server._send(events.send([]))
+
+
+async def test_an_unknown_event_is_an_error(stream):
+    server = XmppServer(None, stream, Inbox(10, 10_000))
+    with pytest.raises(ValueError, match=r"xmpp\.dance"):
+        await server._send({"type": "xmpp.dance"})
+
+
+async def test_asking_without_a_stream_is_down(stream):
+    server = XmppServer(None, stream, Inbox(10, 10_000))
+    assert not server.ready
+    with pytest.raises(gateway.Down):
+        await stream.ask([], time.time() + 10)

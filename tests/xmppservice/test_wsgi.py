@@ -1,0 +1,14 @@
+from wsgiref.util import setup_testing_defaults
+
+from xmppservice.wsgi import application
+
+
+def test_it_answers():
+    environ: dict = {"PATH_INFO": "/healthz", "HTTP_HOST": "localhost"}
+    setup_testing_defaults(environ)
+    said: list[str] = []
+
+    body = application(environ, lambda status, headers: said.append(status))
+
+    assert said == ["200 OK"]
+    assert b"".join(body) == b"ok\n"
