@@ -2,7 +2,7 @@ import logging
 import time
 
 from celery import shared_task
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from roster import commands, directory, ledger
 from roster.ledger import Settled, Work
@@ -11,6 +11,7 @@ from xmppservice.rosters import Prosody, Rosters
 
 logger = logging.getLogger(__name__)
 
+DATABASE_ERRORS = (DatabaseError, InterfaceError)
 # Seconds that all questions of one turn share; a claim outlives them.
 TURN = 20
 
@@ -33,7 +34,7 @@ def run_commands() -> None:
     except (Down, Late) as error:
         logger.warning("commands rest: %s", error)
         ledger.rest(work)
-    except DatabaseError as error:
+    except DATABASE_ERRORS as error:
         # The claims expire by themselves.
         logger.error("the database does not answer: %s", type(error).__name__)
 
@@ -41,7 +42,7 @@ def run_commands() -> None:
 def _run(work: list[Work], rosters: Rosters) -> list[Settled]:
     try:
         return commands.run(work, rosters, time.time() + TURN)
-    except (Down, Late, DatabaseError):
+    except (Down, Late, *DATABASE_ERRORS):
         raise
     except Exception as error:
         logger.error("a turn failed, its commands run one by one: %s", _where(error))
@@ -55,7 +56,7 @@ def _one_by_one(work: Work, rosters: Rosters) -> Settled:
         try:
             alone = [Work(work.claim, [command])]
             (settled,) = commands.run(alone, rosters, time.time() + TURN)
-        except (Down, Late, DatabaseError):
+        except (Down, Late, *DATABASE_ERRORS):
             raise
         except Exception as error:
             logger.error("command %d failed: %s", command.pk, _where(error))

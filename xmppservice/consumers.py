@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from channels.consumer import AsyncConsumer
 from channels.layers import get_channel_layer
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 from buddies import releases
 from roster import commands, ledger
@@ -26,6 +26,9 @@ TICK = 1.0  # seconds; a lost bell costs no more than two
 
 T = TypeVar("T")
 
+# A connection that PostgreSQL has closed is an InterfaceError.
+DATABASE_ERRORS = (DatabaseError, InterfaceError)
+
 
 class ServiceConsumer(AsyncConsumer):
     # Names no layer: an error of the layer would end the consumer. pump_bells
@@ -38,7 +41,7 @@ class ServiceConsumer(AsyncConsumer):
         self.connected = asyncio.Event()
         self.answers, self.release = asyncio.Event(), asyncio.Event()
         self.release.set()
-        self.unconfirmed: dict[int, events.Answer] = {}
+        self.unconfirmed: set[int] = set()
         self.slots = asyncio.Semaphore(UNCONFIRMED)
         with Thread("inbox") as inbox, Thread("outbox") as outbox:
             self.inbox_thread, self.outbox_thread = inbox, outbox
@@ -79,7 +82,7 @@ class ServiceConsumer(AsyncConsumer):
                 batch.append(self.incoming.get_nowait())
             try:
                 await self.inbox_thread.run(ledger.receive, batch)
-            except DatabaseError as error:
+            except DATABASE_ERRORS as error:
                 _log_database(error)
                 self._refuse(batch)
 
@@ -109,15 +112,15 @@ class ServiceConsumer(AsyncConsumer):
             if not answers:
                 self.slots.release()
                 return
-            self.unconfirmed.update({answer["key"]: answer for answer in answers})
+            self.unconfirmed |= {answer["key"] for answer in answers}
             self.pumps.create_task(self._deliver(answers))
 
     async def _unsent(self) -> list[events.Answer]:
         try:
             return await self.outbox_thread.run(
-                ledger.unsent, BATCH, list(self.unconfirmed)
+                ledger.unsent, BATCH, set(self.unconfirmed)
             )
-        except DatabaseError as error:
+        except DATABASE_ERRORS as error:
             _log_database(error)
             return []
 
@@ -129,11 +132,10 @@ class ServiceConsumer(AsyncConsumer):
             # Not confirmed: sent again, but no faster than a stream breaks.
             await asyncio.sleep(TICK)
             self.answers.set()
-        except DatabaseError as error:
+        except DATABASE_ERRORS as error:
             _log_database(error)
         finally:
-            for answer in answers:
-                self.unconfirmed.pop(answer["key"], None)
+            self.unconfirmed -= {answer["key"] for answer in answers}
             self.slots.release()
 
     async def pump_release(self) -> None:
@@ -151,7 +153,7 @@ class ServiceConsumer(AsyncConsumer):
                 await self.base_send(events.publish(release.body))
                 published = release.number
                 await self.outbox_thread.run(releases.mark_live, release.number)
-            except DatabaseError as error:
+            except DATABASE_ERRORS as error:
                 _log_database(error)
 
     async def pump_bells(self) -> None:
@@ -178,7 +180,7 @@ class ServiceConsumer(AsyncConsumer):
             self.release.set()
             try:
                 await self.outbox_thread.run(_ring_again)
-            except DatabaseError as error:
+            except DATABASE_ERRORS as error:
                 _log_database(error)
 
 
@@ -189,7 +191,7 @@ def _ring_again() -> None:
         bells.worker(bells.SYNC_VCARD)
 
 
-def _log_database(error: DatabaseError) -> None:
+def _log_database(error: Exception) -> None:
     logger.error("the database does not answer: %s", type(error).__name__)
 
 
