@@ -1,0 +1,57 @@
+# run    start everything on this machine, until Ctrl-C
+# demo   try what runs, as a user of the service
+# test   run the tests; ARGS="-k name" chooses some
+# check  format, lint, types, imports, Django's checks, missing migrations
+# lock   write requirements*.txt anew from requirements*.in
+
+PYTHON ?= python3
+BIN = .venv/bin
+PIP = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes
+COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 \
+	--generate-hashes --no-header
+
+.PHONY: run demo test check lock
+.SILENT:
+
+# It stops when make dies, in whichever way.
+run: .venv/runtime
+	sh demo/install-prosody.sh
+	exec setpriv --pdeathsig TERM $(BIN)/python -m demo.run
+
+demo: .venv/runtime
+	exec $(BIN)/python -m demo.show
+
+test: .venv/development
+	sh demo/install-prosody.sh
+	exec $(BIN)/python -m pytest $(ARGS)
+
+check: .venv/development
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py check --fail-level WARNING
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+lock: .venv/development
+	$(COMPILE) -o requirements.txt requirements.in
+	$(COMPILE) -o requirements-dev.txt requirements-dev.in
+
+.venv/runtime: requirements.txt | $(BIN)/pip
+	echo "Installing the Python packages ..."
+	$(PIP) -r requirements.txt
+	touch $@
+
+# The development packages include the runtime's.
+.venv/development: requirements.txt requirements-dev.txt | $(BIN)/pip
+	echo "Installing the Python packages ..."
+	$(PIP) -r requirements-dev.txt
+	touch .venv/runtime $@
+
+# pip comes last, so an environment without it is half made.
+$(BIN)/pip:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed as $(PYTHON)." >&2; exit 1; }
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "python3-venv is missing: apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv

@@ -1,0 +1,62 @@
+"""Fill the database: tables, the demo's tree, and the admin with a token for the API.
+
+`python -m demo.data`, with the environment of `manage.py serve`. Running it again
+changes nothing.
+"""
+
+import os
+import secrets
+
+import django
+from django.core.management import call_command
+
+from demo import settings
+
+PAYLOADS = settings.ROOT / "tests" / "payloads"
+DOCUMENTS = ("mobile-ticketing.json", "single-channel.json", "bots.json")
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
+    django.setup()
+    call_command("migrate", verbosity=0)
+    load_tree()
+    make_admin()
+
+
+def load_tree() -> None:
+    """Load the contract's examples, unless somebody has begun a tree already."""
+    from buddies.models import Buddy  # there are no models before django.setup()
+
+    if not Buddy.objects.exists():
+        paths = [str(PAYLOADS / name) for name in DOCUMENTS]
+        call_command("loadbuddies", *paths, verbosity=0)
+
+
+def make_admin() -> None:
+    """Make the superuser ``admin`` once; a given password is set every time."""
+    from django.contrib.auth import get_user_model
+    from rest_framework.authtoken.models import Token
+
+    admin, made = get_user_model().objects.get_or_create(
+        username="admin", defaults={"is_staff": True, "is_superuser": True}
+    )
+    if made or settings.ADMIN_PASSWORD:
+        admin.set_password(_password())
+        admin.save()
+    token, _ = Token.objects.get_or_create(user=admin)
+    settings.keep(settings.API_TOKEN_FILE, token.key)
+
+
+def _password() -> str:
+    """Return the password given, else a new one, kept for whoever forgets it."""
+    if settings.ADMIN_PASSWORD:
+        settings.ADMIN_PASSWORD_FILE.unlink(missing_ok=True)
+        return settings.ADMIN_PASSWORD
+    made = secrets.token_urlsafe(12)
+    settings.keep(settings.ADMIN_PASSWORD_FILE, made)
+    return made
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,272 @@
+"""`make run`: Prosody and the service on this machine, until Ctrl-C stops both."""
+
+import asyncio
+import fcntl
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from importlib.util import find_spec
+from typing import NoReturn
+
+from demo import settings
+from demo.client import Client, ClientError
+from demo.prosody import Prosody, ProsodyError, bound_to_us, end, free
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LOG = settings.VAR_DIR / "serve.log"
+READY_SECONDS = 90
+STOP_SECONDS = 15
+
+SUMMARY = """
+Ready.
+
+  Admin      http://127.0.0.1:{http}/admin/   user admin, password {password}
+  API        http://127.0.0.1:{http}/api/     as admin, or with the header
+             Authorization: Token {token}
+  Service    {service}   (its JID)
+  XMPP       127.0.0.1:{c2s}, domain {domain}, no TLS
+             BOSH http://127.0.0.1:{bosh}/http-bind
+             WebSocket ws://127.0.0.1:{bosh}/xmpp-websocket
+  Accounts   {people}
+             password of each: {demo_password}
+  Log        {log}
+
+  Try it     {try_it}
+  Stop it    Ctrl-C
+"""
+
+
+class Failure(Exception):
+    """Why it does not run, in one sentence."""
+
+
+class Stopped(BaseException):
+    """Somebody asked us to stop."""
+
+
+def main() -> None:
+    """Run until told to stop; leave with 0 then, with 1 and a sentence otherwise."""
+    for number in SIGNALS:
+        # Who says nohup wants it to go on without a terminal.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
+    try:
+        if not find_spec("django"):
+            raise Failure("The Python packages are missing: start it with `make run`.")
+        run()
+    except Stopped:
+        say("Stopped.")
+    except (Failure, ProsodyError, OSError) as error:
+        sys.exit(str(error))
+
+
+def run() -> None:
+    with only_one():
+        refuse_taken_ports()
+        with prosody() as server:
+            fill()
+            register(server)
+            with service() as child:
+                wait_until_ready(server, child)
+                say(summary())
+                watch(server, child)
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Hold VAR_DIR; the kernel lets go of it whatever becomes of us."""
+    settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (settings.VAR_DIR / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(f"It runs already, in {settings.VAR_DIR}.") from None
+        yield
+
+
+def refuse_taken_ports() -> None:
+    """Name the variable that chooses another port, before anything starts."""
+    for name in ("HTTP_PORT", "XMPP_C2S_PORT", "XMPP_COMPONENT_PORT", "XMPP_HTTP_PORT"):
+        port = getattr(settings, name)
+        if not free(port):
+            raise Failure(f"Port {port} is in use: choose another one with {name}=...")
+
+
+@contextmanager
+def prosody() -> Iterator[Prosody]:
+    """Run a Prosody as long as the block."""
+    say("Starting Prosody ...")
+    server = Prosody(
+        settings.VAR_DIR / "prosody",
+        c2s_port=settings.XMPP_C2S_PORT,
+        component_port=settings.XMPP_COMPONENT_PORT,
+        http_port=settings.XMPP_HTTP_PORT,
+        secret=kept_secret(),
+        domain=settings.DOMAIN,
+        component=settings.SERVICE,
+    )
+    with server:
+        yield server
+
+
+def kept_secret() -> str:
+    """Return the component's secret, made at the first run and kept in VAR_DIR."""
+    path = settings.VAR_DIR / "xmpp-secret"
+    if not path.exists():
+        settings.keep(path, secrets.token_urlsafe(32))
+    return path.read_text().strip()
+
+
+def fill() -> None:
+    """Bring the database to where the demo begins; see demo/data.py."""
+    say("Preparing the database ...")
+    command = [sys.executable, "-m", "demo.data"]
+    done = subprocess.run(
+        command, cwd=settings.ROOT, env=environment(), capture_output=True, text=True
+    )
+    if done.returncode:
+        said = last_line(done.stderr)
+        raise Failure(f"The database could not be prepared: {said}")
+
+
+def register(server: Prosody) -> None:
+    for local in settings.PEOPLE:
+        server.register(local, settings.PASSWORD)
+
+
+@contextmanager
+def service() -> Iterator[subprocess.Popen[bytes]]:
+    """Run `manage.py serve` as long as the block."""
+    say("Starting the service ...")
+    with LOG.open("wb") as log:
+        child = subprocess.Popen(
+            bound_to_us([sys.executable, "manage.py", "serve"]),
+            cwd=settings.ROOT,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # Ctrl-C is for us: we stop the service before its server.
+            start_new_session=True,
+        )
+    try:
+        yield child
+    finally:
+        end(child, STOP_SECONDS)
+
+
+def environment() -> dict[str, str]:
+    """Return what the service has to know to find its Prosody and its files."""
+    return os.environ | {
+        "HTTP_PORT": str(settings.HTTP_PORT),
+        "XMPP_COMPONENT_PORT": str(settings.XMPP_COMPONENT_PORT),
+        "XMPP_JID": settings.SERVICE,
+        "XMPP_SECRET": kept_secret(),
+        "VAR_DIR": str(settings.VAR_DIR),
+    }
+
+
+def wait_until_ready(server: Prosody, child: subprocess.Popen[bytes]) -> None:
+    patience = time.monotonic() + READY_SECONDS
+    while not (healthy() and asyncio.run(document_comes())):
+        refuse_death(server, child)
+        if time.monotonic() > patience:
+            raise Failure(f"The service does not answer, see {LOG}")
+        time.sleep(0.2)
+
+
+def healthy() -> bool:
+    """Say whether the service finds itself healthy."""
+    # Not urlopen, which would ask a proxy for 127.0.0.1 when one is set.
+    http = HTTPConnection("127.0.0.1", settings.HTTP_PORT, timeout=5)
+    try:
+        http.request("GET", "/healthz")
+        return http.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        http.close()
+
+
+async def document_comes() -> bool:
+    """Say whether a user of the demo gets the document, over XMPP."""
+    jid = f"{next(iter(settings.PEOPLE))}@{settings.DOMAIN}"
+    try:
+        async with Client(jid, settings.PASSWORD, settings.XMPP_C2S_PORT) as client:
+            return bool(await client.document(settings.SERVICE))
+    except ClientError:
+        return False
+
+
+def watch(server: Prosody, child: subprocess.Popen[bytes]) -> NoReturn:
+    while True:
+        refuse_death(server, child)
+        time.sleep(0.5)
+
+
+def refuse_death(server: Prosody, child: subprocess.Popen[bytes]) -> None:
+    if not server.running:
+        raise Failure(f"Prosody stopped by itself, see {server.log}")
+    if child.poll() is not None:
+        said = last_line(LOG.read_text(errors="replace"))
+        raise Failure(f"The service stopped by itself, see {LOG}: {said}")
+
+
+def last_line(text: str) -> str:
+    return text.rstrip().rpartition("\n")[2]
+
+
+def summary() -> str:
+    return SUMMARY.format(
+        http=settings.HTTP_PORT,
+        c2s=settings.XMPP_C2S_PORT,
+        bosh=settings.XMPP_HTTP_PORT,
+        service=settings.SERVICE,
+        domain=settings.DOMAIN,
+        password=admin_password(),
+        token=settings.API_TOKEN_FILE.read_text(),
+        people=("\n" + 13 * " ").join(people()),
+        demo_password=settings.PASSWORD,
+        log=LOG,
+        try_it=try_it(),
+    )
+
+
+def admin_password() -> str:
+    """Return the password we made, or say who knows it."""
+    if settings.ADMIN_PASSWORD_FILE.exists():
+        return settings.ADMIN_PASSWORD_FILE.read_text()
+    return "as you gave it in ADMIN_PASSWORD"
+
+
+def people() -> Iterator[str]:
+    for local, name in settings.PEOPLE.items():
+        yield f"{local}@{settings.DOMAIN}  {name}".rstrip()
+
+
+def try_it() -> str:
+    """Return the line for another terminal, which does not know our environment."""
+    port = f"XMPP_C2S_PORT={settings.XMPP_C2S_PORT} "
+    return (port if "XMPP_C2S_PORT" in os.environ else "") + "make demo"
+
+
+def _stop(*_: object) -> NoReturn:
+    # Once is enough: what follows must not be cut short. (SIG_IGN would make Python
+    # complain about a second signal that has arrived already.)
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)
+    raise Stopped
+
+
+if __name__ == "__main__":
+    main()
