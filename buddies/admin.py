@@ -4,12 +4,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from tree_queries.admin import TreeChangeList
 
-from buddies import releases, tree
+from buddies import document, releases, tree
 from buddies.models import Buddy, Release, Tree
 
 
@@ -25,9 +25,9 @@ class BuddyAdmin(admin.ModelAdmin):
     form = BuddyForm
     list_display = (
         "indented_name",
-        "type",
         "mobile_is_published",
         "web_is_published",
+        "remarks",
         "status",
         "address",
         "server_address",
@@ -54,19 +54,25 @@ class BuddyAdmin(admin.ModelAdmin):
         return TreeChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Buddy]:
+        below = Buddy.objects.without_tree_fields().filter(parent=OuterRef("pk"))
         entries: QuerySet[Buddy] = Buddy.objects.with_tree_fields()
-        return entries
+        return entries.annotate(holds_entries=Exists(below))
 
     @admin.display(description="name")
     def indented_name(self, buddy: Buddy) -> str:
         depth = getattr(buddy, "tree_depth", 0)
         mark = "▸ " if buddy.type == Buddy.Type.GROUP else ""
         return format_html(
-            '<span style="padding-left: {}em">{}{}</span>',
+            '<span class="entry" style="margin-left: {}em">{}{}</span>',
             1.5 * depth,
             mark,
             buddy.name,
         )
+
+    @admin.display
+    def remarks(self, buddy: Buddy) -> str:
+        is_empty = not getattr(buddy, "holds_entries", True)
+        return ", ".join(document.remarks(buddy, is_empty))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Buddy], search_term: str

@@ -6,12 +6,16 @@ Source: contract, 1.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from buddies.models import Buddy
 
 EMPTY = '{"items":[]}'
+
+# "\\n" or "&amp;" as text: somebody escaped what was escaped already.
+_DOUBLE_ESCAPED = re.compile(r"\\[nrtu\"]|&(?:amp|lt|gt|quot|#\d+);")
 
 Item = dict[str, Any]
 Document = dict[str, list[Item]]
@@ -108,6 +112,19 @@ def _item(buddy: Buddy) -> Item:
     if buddy.type == Buddy.Type.GROUP:
         del item["info"]["defaultMessage"]
     return item
+
+
+def remarks(buddy: Buddy, is_empty: bool) -> list[str]:
+    """What staff should know of an entry: why clients do not see it, or not well."""
+    texts = (getattr(buddy, field) for field in INFO.values())
+    found = {
+        "draft: shown nowhere": not (
+            buddy.mobile_is_published or buddy.web_is_published
+        ),
+        "empty group: not shown": buddy.type == Buddy.Type.GROUP and is_empty,
+        "looks double-escaped": any(map(_DOUBLE_ESCAPED.search, texts)),
+    }
+    return [remark for remark, holds in found.items() if holds]
 
 
 # --- In -----------------------------------------------------------------------

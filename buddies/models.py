@@ -66,8 +66,8 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         help_text="When set, clients send here with the address as thread.",
     )
     type = models.CharField(max_length=7, choices=Type, default=Type.CHANNEL)
-    mobile_is_published = models.BooleanField("on mobile", default=False)
-    web_is_published = models.BooleanField("on web", default=False)
+    mobile_is_published = models.BooleanField("mobile", default=False)
+    web_is_published = models.BooleanField("web", default=False)
     name = models.CharField(max_length=255, validators=[legal_xml])
     status = models.CharField(max_length=1000, blank=True, validators=[legal_xml])
     # Plain text: the contract's own examples are no valid URLs.

@@ -19,6 +19,6 @@ def sync_vcard() -> None:
     wait = releases.due_in(APART)
     if not wait:
         releases.sync()
-    elif cache.add("sync_vcard waits", True, timeout=wait):
+    elif cache.add("sync_vcard.waits", True, timeout=wait):
         # A moment later than the mark above is gone, so that no edit slips between.
         sync_vcard.apply_async(countdown=wait + 0.05)

@@ -69,6 +69,7 @@ class BuddyViewSet(ModelViewSet):
 
     queryset = Buddy.objects.order_by("pk")
     serializer_class = BuddySerializer
+    search_fields = ("name", "status", "address", "server_address")
 
     def perform_create(self, serializer: BaseSerializer[Buddy]) -> None:
         with _plain_errors():

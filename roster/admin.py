@@ -23,14 +23,14 @@ class CommandAdmin(admin.ModelAdmin):
 
     list_display = (
         "id",
+        "state",
         "command",
         "owner",
-        "state",
         "attempts",
         "received_at",
         "error",
     )
-    list_filter = ("state", "command")
+    list_filter = ("state",)  # a command word is whatever a client wrote
     search_fields = ("owner", "stanza_id")
     actions = ("retry",)
     # A payload holds other people's numbers: not even staff needs to read it.

@@ -115,6 +115,7 @@ class Request:
     # Keys that the owner's budget lets us look up; a search may be limited.
     asked: set[str] = field(default_factory=set)
     limited: bool = False
+    refused: set[str] = field(default_factory=set)
 
     @property
     def keys(self) -> list[str]:
@@ -313,7 +314,10 @@ def _begin(work: Work) -> Turn:
 def _charge(book: directory.AddressBook, request: Request) -> None:
     """Charge the owner's budget before anybody is looked up."""
     if request.command.command == ADD_TO_ROSTER:
-        request.asked = book.covered(request.keys)
+        # Only somebody of the owner's own domain can be verified.
+        domain = stanzas.domain(book.owner.jid)
+        mine = [e.key for e in request.entries if stanzas.domain(e.jid) == domain]
+        request.asked = book.covered(mine)
     elif book.covers(request.keys):
         request.asked = set(request.keys)
     else:
@@ -451,11 +455,11 @@ def _note(turn: Turn, item: RosterItem, condition: str) -> None:
     elif condition in PERMANENT:
         key = directory.contact_key(item.jid, turn.domain)
         for request in turn.requests:
-            request.problems += [
-                f"{entry.place}: the XMPP server refuses it ({condition})"
-                for entry in request.entries
-                if entry.key == key
-            ]
+            for entry in request.entries:
+                if entry.key == key:
+                    request.refused.add(key)
+                    text = f"{entry.place}: the XMPP server refuses it ({condition})"
+                    request.problems.append(text)
     elif condition:
         turn.failed = f"roster not written: {condition}"
 
@@ -469,11 +473,17 @@ def _end(turn: Turn) -> Settled:
         if turn.failed and request.entries:
             settled.failed[pk] = turn.failed
         elif reply is not None:
-            messages = (*reply.messages, *request.problems)
-            text = replace(reply, messages=messages).dumps()
-            settled.answers[pk] = (text, reply.final)
+            whole = _with_problems(reply, request)
+            settled.answers[pk] = (whole.dumps(), whole.final)
     settled.effects += _effects(turn)
     return settled
+
+
+def _with_problems(reply: Reply, request: Request) -> Reply:
+    """The reply with what is wrong with entries; no longer OK when all are."""
+    refused = request.entries and len(request.refused) == len(request.entries)
+    code = NO_CHANNEL_FOUND if refused else reply.code
+    return replace(reply, code=code, messages=(*reply.messages, *request.problems))
 
 
 def _effects(turn: Turn) -> list[Callable[[], None]]:

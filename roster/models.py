@@ -93,7 +93,8 @@ class Command(models.Model):
 
     received → running → done → sent; ``dead`` after the last attempt failed
     (its answer is sent too). ``sender`` is the full JID of the latest repeat.
-    ``final`` is false for an answer that a repeat does not get again.
+    ``final`` is false for an answer that a repeat does not get again. ``key`` is
+    a keyed digest of who asked what with which id; it outlives the payload.
 
     Source: contract, 2.
     """
@@ -117,7 +118,6 @@ class Command(models.Model):
     envelope_action = models.TextField(blank=True)
     command = models.TextField(blank=True)
     payload = models.TextField(blank=True)
-    payload_digest = models.CharField(max_length=64)
     claim = models.ForeignKey(Claim, models.SET_NULL, null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(default=timezone.now)

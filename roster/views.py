@@ -14,6 +14,7 @@ class AccountViewSet(ModelViewSet):
 
     queryset = Account.objects.order_by("pk")
     serializer_class = AccountSerializer
+    search_fields = ("jid", "msisdn", "name")
 
     def perform_create(self, serializer: BaseSerializer) -> None:
         _save(serializer, Account())

@@ -3,19 +3,20 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 
-# Prosody closes the component's stream above this (component_stanza_size_limit).
-PROSODY_LIMIT = 512 * 1024
+# Prosody closes the component's stream above 512 KiB (component_stanza_size_limit),
+# and the stanza's two addresses and its id come on top of what we count.
+MOST_BYTES = (512 - 16) * 1024
 
 
 @register
 def stanza_limit(**_: Any) -> list[CheckMessage]:
-    if 1_000 <= settings.XMPP_STANZA_LIMIT <= PROSODY_LIMIT:
+    if 1_000 <= settings.XMPP_STANZA_LIMIT <= MOST_BYTES:
         return []
     return [
         Error(
-            f"XMPP_STANZA_LIMIT must be between 1000 and {PROSODY_LIMIT} bytes.",
+            f"XMPP_STANZA_LIMIT must be between 1000 and {MOST_BYTES} bytes.",
             hint="Prosody closes the component's stream above its own limit.",
             id="xmppservice.E001",
         )
@@ -60,5 +61,18 @@ def roster_groups_differ(**_: Any) -> list[CheckMessage]:
             "ROSTER_GROUP_OTHERS and ROSTER_GROUP_VERIFIED must be two names.",
             hint="Group names compare without case.",
             id="xmppservice.E004",
+        )
+    ]
+
+
+@register
+def a_full_search_fits_the_budget(**_: Any) -> list[CheckMessage]:
+    if settings.SEARCH_LIMIT <= settings.DISCOVERY_BURST:
+        return []
+    return [
+        Warning(
+            "SEARCH_LIMIT is larger than DISCOVERY_BURST.",
+            hint="A search of more new numbers than the burst is refused for ever.",
+            id="xmppservice.W001",
         )
     ]

@@ -19,7 +19,7 @@ from slixmpp.xmlstream.matcher import MatchXPath
 from slixmpp.xmlstream.matcher.base import MatcherBase
 from slixmpp.xmlstream.xmlstream import NotConnectedError
 
-from xmppservice import stanzas
+from xmppservice import __version__, stanzas
 from xmppservice.events import Answer
 from xmppservice.gateway import Answer as IqAnswer
 from xmppservice.gateway import Down, Late
@@ -47,14 +47,16 @@ SERVED = frozenset({
 
 
 class Requests(MatcherBase):
-    """Matches IQ requests that no plugin answers."""
+    """Matches IQ requests that neither a plugin nor we answer."""
 
     def match(self, stanza: Any) -> bool:
         xml = stanza.xml
-        return (
-            xml.tag == f"{{{stanzas.NS_COMPONENT}}}iq"
-            and xml.get("type") in ("get", "set")
-            and stanzas.payload_namespace(xml) not in SERVED
+        if xml.tag != f"{{{stanzas.NS_COMPONENT}}}iq":
+            return False
+        served = {"get": SERVED, "set": frozenset({stanzas.NS_VCARD})}
+        namespaces = served.get(xml.get("type", ""))
+        return namespaces is not None and (
+            stanzas.payload_namespace(xml) not in namespaces
         )
 
 
@@ -305,6 +307,8 @@ class ServiceStream(ComponentXMPP):
         xml, sender = message.xml, stanzas.jid(message.xml.get("from", ""))
         if sender is None or stanzas.bare_jid(sender) == self.jid_served:
             return
+        if stanzas.bare_jid(xml.get("to", "")) != self.jid_served:
+            return  # to a JID below ours: no command
         if sender in self.domains and self._advertisement(message):
             return
         try:
@@ -376,6 +380,7 @@ class ServiceStream(ComponentXMPP):
         for plugin in ("xep_0030", "xep_0012", "xep_0092", "xep_0199"):
             self.register_plugin(plugin)
         self.plugin["xep_0092"].software_name = "XMPP Service"
+        self.plugin["xep_0092"].version = __version__
         disco = self.plugin["xep_0030"]
         disco.add_identity(category="component", itype="generic", name="XMPP Service")
         disco.add_feature(stanzas.NS_VCARD)

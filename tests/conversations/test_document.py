@@ -12,6 +12,8 @@ import pytest
 from demo.client import Client
 from tests.service import DOCUMENTS, PASSWORD, SERVICE, Service, until
 
+DISCO = "http://jabber.org/protocol/disco"
+
 
 @pytest.fixture
 async def client(service: Service):
@@ -70,6 +72,10 @@ async def test_http_serves_the_same_document(service: Service, client: Client):
         (SERVICE, "set", "<vCard xmlns='vcard-temp'/>", "service-unavailable"),
         (SERVICE, "get", "<query xmlns='urn:unknown'/>", "service-unavailable"),
         (SERVICE, "set", "<query xmlns='urn:unknown'/>", "service-unavailable"),
+        (SERVICE, "set", f"<query xmlns='{DISCO}#info'/>", "service-unavailable"),
+        (SERVICE, "set", f"<query xmlns='{DISCO}#items'/>", "service-unavailable"),
+        (SERVICE, "set", "<query xmlns='jabber:iq:version'/>", "service-unavailable"),
+        (SERVICE, "set", "<ping xmlns='urn:xmpp:ping'/>", "service-unavailable"),
     ],
 )
 async def test_what_is_not_served_is_refused(client, to, type, payload, condition):
@@ -85,8 +91,8 @@ async def test_what_is_not_served_is_refused(client, to, type, payload, conditio
         "<ping xmlns='urn:xmpp:ping'/>",
         "<query xmlns='jabber:iq:version'/>",
         "<query xmlns='jabber:iq:last'/>",
-        "<query xmlns='http://jabber.org/protocol/disco#items'/>",
-        "<query xmlns='http://jabber.org/protocol/disco#info'/>",
+        f"<query xmlns='{DISCO}#items'/>",
+        f"<query xmlns='{DISCO}#info'/>",
     ],
 )
 async def test_standard_requests_are_answered(client: Client, payload: str):

@@ -156,9 +156,20 @@ async def test_a_missing_id(romeo: Client):
         message(envelope(xmlns="jabber:x:data")),
         message(envelope(type="chat_text", action="")),
         message("<body>Hello</body>"),
+        message(envelope(), to=f"somebody@{SERVICE}"),
         message("<x xmlns='jabber:x:oob'><url>http://example.org</url></x>"),
     ],
-    ids=["error", "groupchat", "carbon", "archived", "form", "chat", "body", "oob"],
+    ids=[
+        "error",
+        "groupchat",
+        "carbon",
+        "archived",
+        "form",
+        "chat",
+        "body",
+        "below",
+        "oob",
+    ],
 )
 async def test_what_is_no_command_is_ignored(romeo: Client, xml: str):
     await silence_after(romeo, xml)

@@ -4,6 +4,7 @@ import pytest
 from django.core.checks import run_checks
 
 
+# One setting at a time, where the others keep their defaults.
 def ids() -> set[str]:
     return {one.id for one in run_checks() if one.id.startswith("xmppservice.")}
 
@@ -24,6 +25,7 @@ def test_the_defaults_agree():
         ("E004", "ROSTER_GROUP_OTHERS", "Verified"),
         ("E004", "ROSTER_GROUP_OTHERS", ""),
         ("E004", "ROSTER_GROUP_VERIFIED", ""),
+        ("W001", "SEARCH_LIMIT", 10_001),
     ],
 )
 def test_settings_that_disagree(settings, id, name, value):

@@ -90,7 +90,7 @@ async def test_a_crashed_application_is_started_again(stream, caplog):
 
 async def test_it_connects_after_the_first_document_only(stream, caplog):
     ready, tried = asyncio.Event(), asyncio.Event()
-    stream.add_event_handler("connecting", lambda _: tried.set())
+    stream.add_event_handler("connection_failed", lambda _: tried.set())
 
     async def application(scope, receive, send):
         await ready.wait()

@@ -43,7 +43,7 @@ class Command(BaseCommand):
 @contextmanager
 def _alone() -> Iterator[TextIO]:
     """Hold the lock on VAR_DIR: two services never share one database file."""
-    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+    settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (settings.VAR_DIR / "serve.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
