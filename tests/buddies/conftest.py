@@ -1,0 +1,95 @@
+"""Entries to arrange, the tree as text to assert, a PostgreSQL if there is one."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import chown
+
+import pytest
+
+from buddies import tree
+from buddies.models import Buddy
+
+INITDB = max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None)
+EDITOR = "juliet"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    found = f"found ({INITDB.parent})" if INITDB else "not found, races ran on SQLite"
+    terminalreporter.write_line(f"PostgreSQL: {found}")
+
+
+def group(name: str, parent: Buddy | None = None, **fields: object) -> Buddy:
+    """A published group; its address is its name."""
+    return _add("group", name, parent, fields)
+
+
+def channel(name: str, parent: Buddy | None = None, **fields: object) -> Buddy:
+    """A published channel; its address is its name."""
+    return _add("channel", name, parent, fields)
+
+
+def _add(kind: str, name: str, parent: Buddy | None, fields: dict) -> Buddy:
+    given = {"address": name, "web_is_published": True, **fields}
+    return tree.add(Buddy(type=kind, name=name, parent=parent, **given), EDITOR)
+
+
+def outline() -> list[str]:
+    """The stored tree: names in order, two spaces for each level."""
+    children: dict[int | None, list[Buddy]] = {}
+    for buddy in Buddy.objects.order_by("position", "pk"):
+        children.setdefault(buddy.parent_id, []).append(buddy)
+    lines = []
+    waiting = [(0, buddy) for buddy in reversed(children.get(None, []))]
+    while waiting:
+        depth, buddy = waiting.pop()
+        lines.append("  " * depth + buddy.name)
+        below = reversed(children.get(buddy.pk, []))
+        waiting.extend((depth + 1, child) for child in below)
+    return lines
+
+
+@pytest.fixture
+def quick_passwords(settings) -> None:
+    """Hash passwords fast: the default takes a third of a second on purpose."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def postgresql() -> Iterator[dict[str, str]]:
+    """Environment that makes a PostgreSQL of the test's own the database.
+
+    It listens on a socket in its folder alone. The folder is a short one of its
+    own: a socket's path is limited, and the server's user must reach it.
+    """
+    assert INITDB is not None
+    user = "postgres" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory() as folder:
+        if user:
+            chown(folder, user)
+
+        def run(program: str, *words: str) -> None:
+            command = [INITDB.with_name(program), "-D", f"{folder}/data", *words]
+            # A server that inherits a pipe would keep it open.
+            with (Path(folder) / "log").open("a") as log:
+                subprocess.run(
+                    command, check=True, cwd=folder, user=user, stdout=log, stderr=log
+                )
+
+        run(
+            "initdb", "-N", "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8"
+        )
+        options = (
+            f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+        )
+        run("pg_ctl", "start", "-w", "-o", options)
+        try:
+            yield {
+                "DATABASE_URL": "postgres:///postgres",
+                "PGHOST": folder,
+                "PGUSER": "postgres",
+            }
+        finally:
+            run("pg_ctl", "stop", "-w", "-m", "immediate")

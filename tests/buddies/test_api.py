@@ -1,0 +1,378 @@
+"""The API of the tree and of the live document, in the contract's names."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
+
+from buddies import releases
+from buddies.models import Buddy, Tree
+from tests.buddies.conftest import channel, group, outline
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+
+BUDDIES = "/api/buddies/"
+DOCUMENT = "/api/document/"
+
+
+@pytest.fixture
+def juliet() -> User:
+    """An editor with all permissions on entries, and nothing else."""
+    user = User.objects.create_user("juliet", password="wherefore")
+    ours = Permission.objects.filter(content_type__app_label="buddies")
+    user.user_permissions.set(ours.filter(content_type__model="buddy"))
+    return user
+
+
+@pytest.fixture
+def api(juliet: User) -> APIClient:
+    client = APIClient()
+    client.force_authenticate(juliet)
+    return client
+
+
+BELL = "Contains the control character U+0007, which XMPP cannot carry."
+
+
+def url(buddy: Buddy) -> str:
+    return f"{BUDDIES}{buddy.pk}/"
+
+
+# --- Who may ------------------------------------------------------------------
+
+
+def patterns(resolver: URLResolver, path: str = "/") -> Iterator[str]:
+    for one in resolver.url_patterns:
+        if isinstance(one, URLResolver):
+            yield from patterns(one, path + str(one.pattern))
+        else:
+            assert isinstance(one, URLPattern)
+            yield path + str(one.pattern)
+
+
+def test_every_url_but_healthz_and_the_admin_needs_an_api_login():
+    ours = {
+        pattern.replace("(?P<pk>[^/.]+)", "1").replace("^", "").replace("$", "")
+        for pattern in patterns(get_resolver())
+        if not pattern.startswith("/admin/")
+    }
+
+    answers = {path: APIClient().get(path).status_code for path in ours}
+
+    assert answers.pop("/healthz") == 200
+    assert answers.pop("/") == 302  # to the admin
+    assert set(answers) >= {DOCUMENT, BUDDIES, f"{BUDDIES}1/", "/api/accounts/"}
+    assert set(answers.values()) == {401}
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+@pytest.mark.parametrize("path", [BUDDIES, f"{BUDDIES}1/", DOCUMENT])
+def test_nobody_writes_without_a_login(method, path):
+    assert getattr(APIClient(), method)(path).status_code == 401
+
+
+def test_a_wrong_token_is_refused():
+    client = APIClient(headers={"Authorization": "Token 0123456789"})
+    assert client.get(BUDDIES).status_code == 401
+
+
+def test_a_token_opens_the_api(juliet):
+    token = Token.objects.create(user=juliet)
+    client = APIClient(headers={"Authorization": f"Token {token.key}"})
+
+    assert client.get(BUDDIES).status_code == 200
+    assert client.post(BUDDIES, ROMEO, format="json").status_code == 201
+
+
+def test_a_session_opens_the_api_and_its_writes_need_the_csrf_token(juliet):
+    client = APIClient(enforce_csrf_checks=True)
+    assert client.login(username="juliet", password="wherefore")
+
+    assert client.get(BUDDIES).status_code == 200
+    assert client.post(BUDDIES, ROMEO, format="json").status_code == 403
+    assert outline() == []
+
+
+@pytest.mark.parametrize(
+    ("permissions", "codes"),
+    [
+        ([], [403, 403, 403, 403, 403, 403]),
+        (["view_buddy"], [200, 200, 403, 403, 403, 403]),
+        (["add_buddy"], [403, 403, 201, 403, 403, 403]),
+        (["change_buddy"], [403, 403, 403, 200, 200, 403]),
+        (["delete_buddy"], [403, 403, 403, 403, 403, 204]),
+    ],
+)
+def test_each_permission_opens_what_it_names(permissions, codes):
+    mario = channel("mario")
+    user = User.objects.create_user("mario")
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = APIClient()
+    client.force_authenticate(user)
+
+    answers = [
+        client.get(BUDDIES),
+        client.get(url(mario)),
+        client.post(BUDDIES, ROMEO, format="json"),
+        client.put(url(mario), {**ROMEO, "address": "mario"}, format="json"),
+        client.patch(url(mario), {}, format="json"),
+        client.delete(url(mario)),
+    ]
+
+    assert [answer.status_code for answer in answers] == codes
+
+
+# --- Entries ------------------------------------------------------------------
+
+ROMEO = {
+    "address": "romeo",
+    "serverAddress": "bots",
+    "type": "channel",
+    "mobileIsPublished": True,
+    "webIsPublished": False,
+    "info": {
+        "name": "Romeo",
+        "status": "banished",
+        "imageUrl": "http://....",
+        "thumbUrl": "http://....",
+        "defaultMessage": " Soft!\\n\n ",
+    },
+}
+
+
+def test_an_entry_is_made_read_changed_and_deleted_in_the_names_of_the_contract(api):
+    verona = group("verona")
+
+    made = api.post(BUDDIES, {**ROMEO, "parent": verona.pk}, format="json")
+    path = f"{BUDDIES}{made.json()['id']}/"
+    read = api.get(path)
+    renamed = api.patch(path, {"info": {"name": "Montague"}}, format="json")
+    put = api.put(path, ROMEO, format="json")
+    deleted = api.delete(path)
+
+    assert made.status_code == 201
+    assert read.json() == made.json()
+    expected = {**ROMEO, "parent": verona.pk, "position": 0, "id": made.json()["id"]}
+    assert made.json() == expected
+    info = {**ROMEO["info"], "name": "Montague"}
+    assert renamed.json() == {**expected, "info": info}
+    assert put.json() == expected
+    assert deleted.status_code == 204
+    assert api.get(path).status_code == 404
+    assert outline() == ["verona"]
+
+
+def test_what_is_left_out_is_empty_and_hidden(api):
+    made = api.post(BUDDIES, {"info": {"name": "Romeo"}}, format="json").json()
+
+    assert uuid.UUID(made.pop("address"))
+    assert made == {
+        "id": Buddy.objects.get().pk,
+        "parent": None,
+        "position": 0,
+        "serverAddress": "",
+        "type": "channel",
+        "mobileIsPublished": False,
+        "webIsPublished": False,
+        "info": {
+            "name": "Romeo",
+            "status": "",
+            "imageUrl": "",
+            "thumbUrl": "",
+            "defaultMessage": "",
+        },
+    }
+
+
+def test_the_position_is_not_the_clients_to_set(api):
+    channel("mario")
+
+    made = api.post(BUDDIES, {**ROMEO, "position": 0}, format="json").json()
+    changed = api.patch(f"{BUDDIES}{made['id']}/", {"position": 0}, format="json")
+
+    assert made["position"] == changed.json()["position"] == 1
+
+
+def test_a_new_parent_moves_an_entry_to_its_end(api):
+    house, romeo = group("house"), channel("romeo")
+    channel("juliet", house)
+
+    api.patch(url(romeo), {"parent": house.pk}, format="json")
+    assert outline() == ["house", "  juliet", "  romeo"]
+
+    api.patch(url(romeo), {"parent": None}, format="json")
+    assert outline() == ["house", "  juliet", "romeo"]
+
+
+def test_a_group_is_deleted_with_all_below(api):
+    house = group("house")
+    channel("romeo", house)
+
+    assert api.delete(url(house)).status_code == 204
+    assert outline() == []
+
+
+def test_entries_come_in_pages(api):
+    for number in range(3):
+        channel(f"{number}")
+
+    page = api.get(BUDDIES).json()
+
+    assert page["count"] == 3
+    assert [entry["info"]["name"] for entry in page["results"]] == ["0", "1", "2"]
+
+
+def test_entries_are_found_by_what_they_say(api):
+    for name, status in (("romeo", "banished"), ("juliet", "fair")):
+        channel(name, status=status)
+
+    for word in ("rome", "banish"):
+        page = api.get(BUDDIES, {"search": word}).json()
+        assert [entry["address"] for entry in page["results"]] == ["romeo"]
+
+
+def test_each_write_is_an_edit_of_the_user(api):
+    made = api.post(BUDDIES, ROMEO, format="json").json()
+    edits = [Tree.objects.get().editors]
+    api.patch(f"{BUDDIES}{made['id']}/", {}, format="json")
+    edits.append(Tree.objects.get().editors)
+    api.delete(f"{BUDDIES}{made['id']}/")
+    edits.append(Tree.objects.get().editors)
+
+    assert [list(one) for one in edits] == [["juliet"]] * 3
+    assert edits[0]["juliet"] < edits[1]["juliet"] < edits[2]["juliet"]
+
+
+@pytest.mark.parametrize(
+    ("change", "errors"),
+    [
+        ({"info": {}}, {"info": {"name": ["This field is required."]}}),
+        ({"info": None}, {"info": ["This field may not be null."]}),
+        ({"info": {"name": ""}}, {"info": {"name": ["This field may not be blank."]}}),
+        ({"type": "bot"}, {"type": ['"bot" is not a valid choice.']}),
+        ({"address": "mario"}, {"address": ["Another entry has this address."]}),
+        (
+            {"mobileIsPublished": "perhaps"},
+            {"mobileIsPublished": ["Must be a valid boolean."]},
+        ),
+        (
+            {"serverAddress": "x" * 256},
+            {"serverAddress": ["Ensure this field has no more than 255 characters."]},
+        ),
+        ({"serverAddress": "bell\x07"}, {"serverAddress": [BELL]}),
+        (
+            {"info": {**ROMEO["info"], "imageUrl": "\x07", "defaultMessage": "\x07"}},
+            {"info.imageUrl": [BELL], "info.defaultMessage": [BELL]},
+        ),
+    ],
+)
+@pytest.mark.parametrize("method", ["post", "put"])
+def test_a_refusal_names_the_field_as_the_wire_does(api, method, change, errors):
+    channel("mario")
+    romeo = channel("romeo", address="montague")
+    path = BUDDIES if method == "post" else url(romeo)
+
+    answer = getattr(api, method)(path, {**ROMEO, **change}, format="json")
+
+    assert answer.status_code == 400
+    assert answer.json() == errors
+    assert outline() == ["mario", "romeo"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"type": "group"}, "A group has no server address."),
+        ({"type": "group", "serverAddress": ""}, "A group has no default message."),
+    ],
+)
+def test_a_group_takes_nothing_that_only_a_channel_has(api, change, reason):
+    answer = api.post(BUDDIES, {**ROMEO, **change}, format="json")
+
+    assert answer.status_code == 400
+    assert reason in str(answer.json())
+
+
+def test_an_entry_does_not_go_where_nothing_can_stand(api):
+    verona, mario = group("verona"), channel("mario")
+    house = group("house", verona)
+
+    for change, errors in (
+        ({"parent": house.pk}, {"parent": ["An entry cannot stand below itself."]}),
+        ({"parent": mario.pk}, {"parent": ["Only a group can hold entries."]}),
+        (
+            {"type": "channel"},
+            {"type": ["It holds entries, so it must stay a group: move them first."]},
+        ),
+        ({"parent": 0}, {"parent": ['Invalid pk "0" - object does not exist.']}),
+    ):
+        answer = api.patch(url(verona), change, format="json")
+        assert (answer.status_code, answer.json()) == (400, errors)
+    assert outline() == ["verona", "  house", "mario"]
+
+
+def test_what_is_not_json_is_refused(api):
+    answer = api.post(BUDDIES, "{", content_type="application/json")
+    assert answer.status_code == 400
+
+
+# --- The document -------------------------------------------------------------
+
+
+def test_the_document_is_the_live_release_byte_for_byte(api):
+    channel("perché 🎭", default_message="a\\n\nb")
+    release = releases.sync()
+    channel("not live yet")
+
+    answer = api.get(DOCUMENT)
+
+    assert answer.content.decode() == release.body
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_before_the_first_release_the_document_is_empty(api):
+    answer = api.get(DOCUMENT)
+    assert answer.json() == {"items": []}
+
+
+def test_whoever_has_the_live_document_gets_no_body(api):
+    channel("romeo")
+    seen = [api.get(DOCUMENT).headers["ETag"]]
+    releases.sync()
+    seen.append(api.get(DOCUMENT).headers["ETag"])
+
+    fresh = api.get(DOCUMENT, headers={"If-None-Match": seen[0]})
+    known = api.get(DOCUMENT, headers={"If-None-Match": f'"other", {seen[1]}'})
+
+    assert fresh.status_code == 200
+    assert (known.status_code, known.content) == (304, b"")
+    assert known.headers["ETag"] == seen[1] != seen[0]
+
+
+def test_the_empty_document_has_an_etag_too(api):
+    tag = api.get(DOCUMENT).headers["ETag"]
+    assert api.get(DOCUMENT, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_a_public_document_is_public_alone(settings):
+    private = APIClient().get(DOCUMENT)
+    settings.DOCUMENT_PUBLIC = True
+    public = APIClient().get(DOCUMENT)
+
+    assert (private.status_code, public.status_code) == (401, 200)
+    assert public.headers["Cache-Control"] == "public, no-cache"
+    assert APIClient().get(BUDDIES).status_code == 401
+
+
+def test_a_document_for_users_is_kept_by_no_shared_cache(api):
+    assert api.get(DOCUMENT).headers["Cache-Control"] == "private, no-cache"
+
+
+def test_any_user_may_read_the_document():
+    client = APIClient()
+    client.force_authenticate(User.objects.create_user("mario"))
+    assert client.get(DOCUMENT).status_code == 200

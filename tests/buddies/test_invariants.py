@@ -1,0 +1,162 @@
+"""What the database itself refuses, whoever writes: no validation runs here."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.management import call_command
+from django.db import IntegrityError, connection, transaction
+
+from buddies.models import Buddy, Tree
+from tests.buddies.conftest import channel, group, outline
+
+pytestmark = pytest.mark.django_db
+
+VERONA = ["verona", "  house", "    romeo", "mario"]
+
+
+@pytest.fixture(autouse=True)
+def _verona(db) -> None:
+    channel("romeo", group("house", group("verona")))
+    channel("mario")
+
+
+def pk(name: str) -> int:
+    return Buddy.objects.get(name=name).pk
+
+
+def raw(sql: str, **names: str) -> None:
+    """Run SQL; each ``:word`` stands for the pk of the entry that it names."""
+    with connection.cursor() as cursor:
+        values = {word: pk(name) for word, name in names.items()}
+        cursor.execute(sql.format(**values))
+
+
+def refused(write: Callable[[], object]) -> str:
+    with pytest.raises(IntegrityError) as caught, transaction.atomic():
+        write()
+    assert outline() == VERONA
+    return str(caught.value)
+
+
+CIRCLES = pytest.mark.parametrize(
+    ("name", "below"),
+    [("house", "house"), ("verona", "house"), ("mario", "mario")],
+    ids=["itself", "its child", "a channel below itself"],
+)
+
+
+@CIRCLES
+def test_no_update_of_a_query_closes_a_circle(name, below):
+    refused(lambda: Buddy.objects.filter(name=name).update(parent_id=pk(below)))
+
+
+@CIRCLES
+def test_no_sql_closes_a_circle(name, below):
+    sql = "UPDATE buddies_buddy SET parent_id = {below} WHERE id = {name}"
+    refused(lambda: raw(sql, name=name, below=below))
+
+
+def test_no_circle_is_closed_over_many_levels():
+    top = below = group("level 0")
+    for number in range(1, 50):
+        below = group(f"level {number}", below)
+
+    with pytest.raises(IntegrityError, match="cannot stand below itself"):
+        Buddy.objects.filter(pk=top.pk).update(parent=below)
+
+
+def test_no_bulk_update_closes_a_circle_in_one_statement():
+    verona, mantua = Buddy.objects.get(name="verona"), group("mantua")
+    verona.parent, mantua.parent = mantua, verona
+
+    with pytest.raises(IntegrityError, match="cannot stand below itself"):
+        Buddy.objects.bulk_update([verona, mantua], ["parent"])
+
+
+def test_no_insertion_is_below_itself():
+    circle = [Buddy(pk=900, name="a", address="a", type="group", parent_id=900)]
+
+    text = refused(lambda: Buddy.objects.bulk_create(circle))
+
+    assert "cannot stand below itself" in text
+
+
+def test_no_two_insertions_close_a_circle():
+    def insert() -> None:
+        # The foreign key looks at the end of the transaction only.
+        for this, other in ((900, 901), (901, 900)):
+            fields = {"name": str(this), "address": str(this), "type": "group"}
+            Buddy.objects.bulk_create([Buddy(pk=this, parent_id=other, **fields)])
+
+    assert "cannot stand below itself" in refused(insert)
+
+
+def test_a_channel_gets_no_child():
+    below = {"name": "benvolio", "address": "benvolio", "parent_id": pk("mario")}
+    sql = "UPDATE buddies_buddy SET parent_id = {mario} WHERE id = {house}"
+
+    for write in (
+        lambda: Buddy.objects.bulk_create([Buddy(**below)]),
+        lambda: Buddy.objects.filter(name="house").update(parent_id=pk("mario")),
+        lambda: raw(sql, mario="mario", house="house"),
+    ):
+        assert "only a group can hold entries" in refused(write)
+
+
+def test_a_group_with_children_becomes_no_channel():
+    sql = "UPDATE buddies_buddy SET type = 'channel' WHERE id = {house}"
+
+    for write in (
+        lambda: Buddy.objects.filter(name="house").update(type="channel"),
+        lambda: raw(sql, house="house"),
+    ):
+        assert "a channel holds no entries" in refused(write)
+
+
+def test_an_empty_group_may_become_a_channel():
+    mantua = group("mantua")
+    Buddy.objects.filter(pk=mantua.pk).update(type="channel")
+    mantua.refresh_from_db()
+    assert mantua.type == "channel"
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "constraint"),
+    [
+        ("house", {"server_address": "bots"}, "group_has_no_server_address"),
+        ("house", {"default_message": "Soft!"}, "group_has_no_default_message"),
+        ("mario", {"type": "bot"}, "buddy_type_is_known"),
+        ("mario", {"address": ""}, "buddy_has_an_address"),
+        ("mario", {"address": "romeo"}, "address"),
+    ],
+)
+def test_no_update_breaks_a_constraint(name, fields, constraint):
+    text = refused(lambda: Buddy.objects.filter(name=name).update(**fields))
+    assert constraint in text
+
+
+def test_a_group_does_not_leave_its_children_behind():
+    def delete() -> None:
+        raw("DELETE FROM buddies_buddy WHERE id = {house}", house="house")
+        connection.check_constraints()
+
+    refused(delete)
+
+
+def test_there_is_one_tree():
+    with pytest.raises(IntegrityError, match="there_is_one_tree"):
+        Tree.objects.create(pk=2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_triggers_can_be_taken_away_and_made_again():
+    circle = {"parent_id": pk("house")}
+    verona = Buddy.objects.filter(name="verona")
+    try:
+        call_command("migrate", "buddies", "0001", verbosity=0)
+        assert verona.update(**circle) == 1
+        verona.update(parent_id=None)
+    finally:
+        call_command("migrate", "buddies", verbosity=0)
+
+    refused(lambda: verona.update(**circle))

@@ -1,0 +1,156 @@
+"""What one entry, the lock row and a release say for themselves."""
+
+import uuid
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from buddies.models import Buddy, Release, Tree, legal_xml
+from tests.buddies.conftest import channel, group
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("a\x00", "0000"), ("\x07bell", "0007"), ("\ud800", "D800"), ("\uffff", "FFFF")],
+)
+def test_a_character_that_no_stanza_carries_is_named(text, code):
+    with pytest.raises(ValidationError) as caught:
+        legal_xml(text)
+
+    assert caught.value.messages == [
+        f"Contains the control character U+{code}, which XMPP cannot carry."
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "tab\tand\r\nlines", "perché 🎭", "<&>\"'"])
+def test_every_other_text_is_legal(text):
+    legal_xml(text)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "field",
+    [
+        "address",
+        "server_address",
+        "name",
+        "status",
+        "image_url",
+        "thumb_url",
+        "default_message",
+    ],
+)
+def test_no_text_field_takes_an_illegal_character(field):
+    romeo = Buddy(**{"name": "Romeo", field: "bell\x07"})
+
+    with pytest.raises(ValidationError) as caught:
+        romeo.full_clean()
+
+    assert list(caught.value.message_dict) == [field]
+
+
+@pytest.mark.django_db
+def test_an_empty_address_becomes_a_uuid_of_its_own():
+    romeo, juliet = Buddy(name="Romeo"), Buddy(name="Juliet", address="  ")
+
+    romeo.full_clean()
+    juliet.full_clean()
+
+    assert uuid.UUID(romeo.address) != uuid.UUID(juliet.address)
+
+
+@pytest.mark.django_db
+def test_an_address_is_trimmed():
+    romeo = Buddy(name="Romeo", address=" romeo ")
+    romeo.full_clean()
+    assert romeo.address == "romeo"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("fields", "where", "reason"),
+    [
+        ({"name": ""}, "name", "This field cannot be blank."),
+        ({"type": "bot"}, "type", "Value 'bot' is not a valid choice."),
+        ({"address": "mario"}, "address", "Another entry has this address."),
+        (
+            {"type": "group", "server_address": "bots"},
+            "__all__",
+            "A group has no server address.",
+        ),
+        (
+            {"type": "group", "default_message": "Soft!"},
+            "__all__",
+            "A group has no default message.",
+        ),
+    ],
+)
+def test_what_an_entry_must_fulfil_is_said_in_words(fields, where, reason):
+    channel("mario")
+    romeo = Buddy(**{"name": "Romeo", "address": "romeo", **fields})
+
+    with pytest.raises(ValidationError) as caught:
+        romeo.full_clean()
+
+    assert reason in caught.value.message_dict[where]
+
+
+@pytest.mark.django_db
+def test_only_a_group_can_hold_entries():
+    mario = channel("mario")
+
+    with pytest.raises(ValidationError) as caught:
+        Buddy(name="Romeo", parent=mario).full_clean()
+
+    assert caught.value.message_dict == {"parent": ["Only a group can hold entries."]}
+
+
+@pytest.mark.django_db
+def test_an_entry_stands_neither_below_itself_nor_below_its_own_branch():
+    verona = group("verona")
+    house = group("house", group("street", verona))
+
+    for below in (verona, house):
+        verona.parent = below
+        with pytest.raises(ValidationError) as caught:
+            verona.full_clean()
+        reason = {"parent": ["An entry cannot stand below itself."]}
+        assert caught.value.message_dict == reason
+
+
+@pytest.mark.django_db
+def test_a_group_that_holds_entries_stays_a_group():
+    verona, mantua = group("verona"), group("mantua")
+    channel("romeo", verona)
+    verona.type = mantua.type = "channel"
+
+    mantua.full_clean()
+    with pytest.raises(ValidationError) as caught:
+        verona.full_clean()
+
+    assert caught.value.message_dict == {
+        "type": ["It holds entries, so it must stay a group: move them first."]
+    }
+
+
+def test_an_entry_is_called_by_its_name_or_else_its_address():
+    assert str(Buddy(name="Romeo", address="romeo")) == "Romeo"
+    assert str(Buddy(address="romeo")) == "romeo"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_lock_row_is_made_once():
+    with transaction.atomic():
+        first, second = Tree.locked(), Tree.locked()
+
+    assert first == second == Tree.objects.get()
+    assert str(first) == "version 1"
+
+
+@pytest.mark.django_db
+def test_the_newest_release_comes_first():
+    old, new = (Release.objects.create(body="", digest=d, size=0) for d in "ab")
+
+    assert list(Release.objects.all()) == [new, old]
+    assert str(new) == f"release {new.number}"

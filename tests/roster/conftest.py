@@ -1,0 +1,162 @@
+"""An XMPP server on paper, commands as they arrive, and whole turns."""
+
+import json
+import time
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+import pytest
+
+from roster import commands, ledger
+from roster.models import Command
+from roster.rules import RosterItem
+from xmppservice import events
+from xmppservice.gateway import Late
+from xmppservice.rosters import MISSING, Change, Refused
+
+ROMEO, JULIET, MARIO = "romeo@localhost", "juliet@localhost", "00393471111111@localhost"
+ADD, SEARCH = commands.ADD_TO_ROSTER, commands.SEARCH_USERS
+
+Contact = dict[str, Any]
+
+
+class PaperRosters:
+    """The rosters of an XMPP server, kept in memory; behaves as Prosody does.
+
+    Nobody's roster reads as empty, and writing to it says MISSING. Whose
+    ``unreadable`` roster is read, or what ``unwritable`` JID is written, is
+    refused with that condition. ``raises`` breaks off whenever that JID is
+    asked about, read or written. After ``writes_left`` writes it is Late.
+    """
+
+    def __init__(self) -> None:
+        self.rosters: dict[str, dict[str, RosterItem]] = {}
+        self.unreadable: dict[str, str] = {}
+        self.unwritable: dict[str, str] = {}
+        self.raises: dict[str, Exception] = {}
+        self.writes_left: int | None = None
+        self.asked: list[str] = []
+        self.reads: list[list[str]] = []
+        self.written: list[Change] = []
+
+    def register(self, jid: str, *items: RosterItem) -> None:
+        self.rosters[jid] = {item.jid: item for item in items}
+
+    def ready(self) -> bool:
+        return True
+
+    def read(
+        self, owners: Sequence[str], deadline: float
+    ) -> list[list[RosterItem] | Refused]:
+        self.reads.append(list(owners))
+        return [self._read(owner) for owner in owners]
+
+    def write(self, changes: Sequence[Change], deadline: float) -> list[str]:
+        return [self._write(change) for change in changes]
+
+    def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
+        self.asked += jids
+        for jid in jids:
+            self._break_at(jid)
+        return [jid in self.rosters for jid in jids]
+
+    def _read(self, owner: str) -> list[RosterItem] | Refused:
+        self._break_at(owner)
+        if owner in self.unreadable:
+            return Refused(self.unreadable[owner])
+        return list(self.rosters.get(owner, {}).values())
+
+    def _write(self, change: Change) -> str:
+        owner, item = change
+        self._break_at(item.jid)
+        if self.writes_left is not None:
+            if not self.writes_left:
+                raise Late("no answer by the deadline")
+            self.writes_left -= 1
+        if owner not in self.rosters:
+            return MISSING
+        if item.jid in self.unwritable:
+            return self.unwritable[item.jid]
+        self.written.append(change)
+        self.rosters[owner][item.jid] = item
+        return ""
+
+    def _break_at(self, jid: str) -> None:
+        if jid in self.raises:
+            raise self.raises[jid]
+
+
+@pytest.fixture
+def rosters() -> PaperRosters:
+    """A server with Romeo, Juliet and Mario, whose rosters are empty."""
+    paper = PaperRosters()
+    for jid in (ROMEO, JULIET, MARIO):
+        paper.register(jid)
+    return paper
+
+
+@pytest.fixture
+def quick_passwords(settings) -> None:
+    """Hash passwords fast: the default takes a third of a second on purpose."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+_ids = count()
+
+
+def message(
+    command: str = ADD,
+    payload: object = "{}",
+    owner: str = ROMEO,
+    *,
+    id: str | None = None,
+    resource: str = "phone",
+) -> events.Message:
+    """A command as the stream hands it over; without ``id``, with one of its own."""
+    return events.message(
+        {
+            "sender": f"{owner}/{resource}",
+            "owner": owner,
+            "id": f"id-{next(_ids)}" if id is None else id,
+            "thread": "a thread",
+            "message_type": "chat",
+            "namespace": "jabber:x:oob",
+            "envelope_type": command,
+            "envelope_action": command,
+            "command": command,
+            "payload": payload if isinstance(payload, str) else json.dumps(payload),
+        }
+    )
+
+
+def users(*contacts: tuple[str, str]) -> dict[str, list[Contact]]:
+    """Payload of cmd_add_to_roster from pairs of name and address."""
+    return {"channelUsers": [{"name": n, "address": a} for n, a in contacts]}
+
+
+def numbers(*spellings: object) -> dict[str, list[object]]:
+    """Payload of cmd_search_users."""
+    return {"userList": list(spellings)}
+
+
+def settle(rosters: PaperRosters) -> None:
+    """Run what waits until nothing does, as the task does."""
+    work = ledger.claim()
+    while work:
+        settled = commands.run(work, rosters, time.time() + 60)
+        work = ledger.finish(settled, commands.storage_failed())
+
+
+def ask(rosters: PaperRosters, *messages: events.Message) -> list[dict[str, Any]]:
+    """The answers to commands that came together, in their order."""
+    before = set(Command.objects.values_list("pk", flat=True))
+    ledger.receive(messages)
+    settle(rosters)
+    rows = Command.objects.exclude(pk__in=before).order_by("pk")
+    return [json.loads(row.answer) for row in rows]
+
+
+def groups_of(rosters: PaperRosters, owner: str = ROMEO) -> dict[str, tuple[str, ...]]:
+    """JID → groups of an owner's roster."""
+    return {jid: item.groups for jid, item in rosters.rosters[owner].items()}

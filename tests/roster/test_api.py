@@ -1,0 +1,170 @@
+"""The API of accounts."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
+
+from roster.models import Account
+from tests.roster.conftest import JULIET, MARIO, ROMEO
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+
+ACCOUNTS = "/api/accounts/"
+
+
+def client_of(*permissions: str) -> APIClient:
+    user = User.objects.create_user("nurse")
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
+@pytest.fixture
+def api() -> APIClient:
+    return client_of(
+        *(f"{verb}_account" for verb in ("view", "add", "change", "delete"))
+    )
+
+
+def url(account: Account) -> str:
+    return f"{ACCOUNTS}{account.pk}/"
+
+
+def test_an_account_is_made_read_changed_and_deleted(api):
+    made = api.post(ACCOUNTS, {"jid": MARIO, "name": "Mario"}, format="json")
+    path = f"{ACCOUNTS}{made.json()['id']}/"
+    read = api.get(path)
+    hidden = api.patch(path, {"discoverable": False}, format="json")
+    put = api.put(path, {"jid": ROMEO, "enabled": False}, format="json")
+    deleted = api.delete(path)
+
+    assert (made.status_code, read.json()) == (201, made.json())
+    expected = {
+        "id": made.json()["id"],
+        "jid": MARIO,
+        "msisdn": "+393471111111",
+        "name": "Mario",
+        "enabled": True,
+        "discoverable": True,
+        "lastSeen": None,
+    }
+    assert made.json() == expected
+    assert hidden.json() == {**expected, "discoverable": False}
+    assert put.json()["jid"] == ROMEO
+    assert (put.json()["msisdn"], put.json()["enabled"]) == ("", False)
+    assert deleted.status_code == 204
+    assert not Account.objects.exists()
+
+
+def test_the_number_and_when_an_owner_was_seen_are_not_the_clients_to_set(api):
+    sent = {"jid": ROMEO, "msisdn": "+393471111111", "lastSeen": "2026-01-01T00:00Z"}
+
+    made = api.post(ACCOUNTS, sent, format="json").json()
+
+    assert (made["msisdn"], made["lastSeen"]) == ("", None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "errors"),
+    [
+        ({}, {"jid": ["This field is required."]}),
+        (
+            {"jid": "romeo"},
+            {"jid": ["Must be a bare JID, like 00393471111111@localhost."]},
+        ),
+        (
+            {"jid": "romeo@elsewhere.example"},
+            {"jid": ["Must be in a served domain (XMPP_DOMAINS)."]},
+        ),
+        ({"jid": JULIET}, {"jid": ["account with this JID already exists."]}),
+        (
+            {"jid": ROMEO, "enabled": "perhaps"},
+            {"enabled": ["Must be a valid boolean."]},
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_the_field(api, sent, errors):
+    Account.objects.create(jid=JULIET)
+
+    answer = api.post(ACCOUNTS, sent, format="json")
+
+    assert answer.status_code == 400
+    assert answer.json() == errors
+    assert Account.objects.count() == 1
+
+
+def test_a_refused_change_changes_nothing(api):
+    romeo = Account.objects.create(jid=ROMEO)
+
+    answer = api.patch(url(romeo), {"jid": "x@y.example", "name": "X"}, format="json")
+
+    assert answer.status_code == 400
+    romeo.refresh_from_db()
+    assert (romeo.jid, romeo.name) == (ROMEO, "")
+
+
+def test_accounts_are_found_by_jid_number_and_name(api):
+    Account.objects.create(jid=MARIO, msisdn="+393471111111", name="Mario Rossi")
+    Account.objects.create(jid=ROMEO)
+
+    for word in ("0039347", "+39347", "rossi"):
+        page = api.get(ACCOUNTS, {"search": word}).json()
+        assert [account["jid"] for account in page["results"]] == [MARIO]
+
+
+def test_accounts_come_in_pages(api):
+    for jid in (ROMEO, JULIET):
+        Account.objects.create(jid=jid)
+
+    page = api.get(ACCOUNTS).json()
+
+    assert page["count"] == 2
+    assert [account["jid"] for account in page["results"]] == [ROMEO, JULIET]
+
+
+@pytest.mark.parametrize(
+    ("permissions", "codes"),
+    [
+        ([], [403, 403, 403, 403, 403]),
+        (["view_account"], [200, 200, 403, 403, 403]),
+        (["add_account"], [403, 403, 201, 403, 403]),
+        (["change_account"], [403, 403, 403, 200, 403]),
+        (["delete_account"], [403, 403, 403, 403, 204]),
+    ],
+)
+def test_each_permission_opens_what_it_names(permissions, codes):
+    romeo = Account.objects.create(jid=ROMEO)
+    client = client_of(*permissions)
+
+    answers = [
+        client.get(ACCOUNTS),
+        client.get(url(romeo)),
+        client.post(ACCOUNTS, {"jid": JULIET}, format="json"),
+        client.patch(url(romeo), {"name": "Romeo"}, format="json"),
+        client.delete(url(romeo)),
+    ]
+
+    assert [answer.status_code for answer in answers] == codes
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
+@pytest.mark.parametrize("path", [ACCOUNTS, f"{ACCOUNTS}1/"])
+def test_nobody_comes_in_without_a_login(method, path):
+    assert getattr(APIClient(), method)(path).status_code == 401
+
+
+def test_a_public_document_opens_no_accounts(settings):
+    settings.DOCUMENT_PUBLIC = True
+    assert APIClient().get(ACCOUNTS).status_code == 401
+
+
+def test_a_token_opens_the_api_with_the_permissions_of_its_user():
+    user = User.objects.create_user("juliet")
+    token = Token.objects.create(user=user)
+    client = APIClient(headers={"Authorization": f"Token {token.key}"})
+    assert client.get(ACCOUNTS).status_code == 403
+
+    user.user_permissions.set(Permission.objects.filter(codename="view_account"))
+    assert client.get(ACCOUNTS).status_code == 200

@@ -1,0 +1,543 @@
+"""A command's life as a row: nothing lost, nothing done twice, nobody starved."""
+
+import json
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from roster import ledger
+from roster.ledger import ATTEMPTS, OWNERS, ROWS, Settled, State
+from roster.models import AddressBookEntry, Claim, Command
+from tests.roster.conftest import JULIET, MARIO, ROMEO, message
+
+pytestmark = pytest.mark.django_db
+
+SQL_ERROR = '{"status":1}'
+OK = '{"status":0}'
+
+
+def row() -> Command:
+    return Command.objects.get()
+
+
+def states() -> Counter:
+    return Counter(Command.objects.values_list("state", flat=True))
+
+
+def owners(work: list[ledger.Work]) -> list[str]:
+    return sorted(one.owner for one in work)
+
+
+def make_due() -> None:
+    """As if the backoff or the rest were over."""
+    Command.objects.update(not_before=timezone.now())
+
+
+def answered(work: ledger.Work, answer: str = OK, *, final: bool = True) -> Settled:
+    return Settled(work, {row.pk: (answer, final) for row in work.commands})
+
+
+def failed(work: ledger.Work, why: str = "roster not read") -> Settled:
+    return Settled(work, failed={row.pk: why for row in work.commands})
+
+
+def finish(*settled: Settled) -> list[ledger.Work]:
+    return ledger.finish(settled, SQL_ERROR)
+
+
+def run_to(state: str, *, final: bool = True) -> None:
+    """Bring the only command to a state of its life."""
+    if state == "received":
+        return
+    (work,) = ledger.claim()
+    if state == "running":
+        return
+    finish(answered(work, final=final))
+    if state == "sent":
+        ledger.confirm(ledger.unsent(9, ()))
+
+
+def kill() -> None:
+    """Let the only command fail for the last time."""
+    for _ in range(ATTEMPTS):
+        make_due()
+        (work,) = ledger.claim()
+        finish(failed(work))
+
+
+# --- In ---------------------------------------------------------------------------
+
+
+def test_a_command_is_written_down_with_all_that_an_answer_needs():
+    sent = message(payload="{}", id="one")
+
+    ledger.receive([sent])
+
+    (command,) = Command.objects.all()
+    kept = {"owner", "sender", "thread", "message_type", "namespace", "envelope_type"}
+    kept |= {"envelope_action", "command", "payload"}
+    assert {name: getattr(command, name) for name in kept} == {
+        name: sent[name] for name in kept
+    }
+    assert command.stanza_id == "one"
+    assert command.state == State.RECEIVED
+
+
+def test_a_batch_is_kept_in_its_order():
+    ledger.receive([message(id=f"{number}") for number in range(20)])
+    ids = Command.objects.order_by("pk").values_list("stanza_id", flat=True)
+    assert list(ids) == [f"{number}" for number in range(20)]
+
+
+def test_nothing_received_writes_nothing():
+    ledger.receive([])
+    assert not Command.objects.exists()
+
+
+def test_a_repeat_in_the_same_batch_is_one_row_for_the_latest_resource():
+    ledger.receive([message(id="one", resource=r) for r in ("phone", "tablet")])
+    assert row().sender == f"{ROMEO}/tablet"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        message(id="two", payload="{}"),
+        message(id="one", payload="[]"),
+        message(id="one", payload="{}", owner=JULIET),
+        message("cmd_search_users", "{}", id="one"),
+    ],
+    ids=["id", "payload", "owner", "command"],
+)
+def test_owner_command_id_and_payload_together_make_a_repeat(other):
+    ledger.receive([message(id="one", payload="{}")])
+    ledger.receive([other])
+    assert Command.objects.count() == 2
+
+
+def test_without_an_id_each_command_is_new():
+    ledger.receive([message(id=""), message(id="")])
+    ledger.receive([message(id="")])
+    assert Command.objects.count() == 3
+
+
+@pytest.mark.parametrize("state", ["received", "running", "done"])
+def test_a_repeat_before_the_answer_is_sent_changes_the_addressee_alone(state):
+    ledger.receive([message(id="one")])
+    run_to(state)
+    before = Command.objects.values().get()
+
+    ledger.receive([message(id="one", resource="tablet")])
+
+    assert Command.objects.values().get() == {**before, "sender": f"{ROMEO}/tablet"}
+
+
+def test_a_repeat_of_a_sent_command_is_answered_again_with_the_first_answer():
+    ledger.receive([message(id="one")])
+    run_to("sent")
+    assert ledger.unsent(9, ()) == []
+
+    ledger.receive([message(id="one", resource="tablet")])
+
+    (answer,) = ledger.unsent(9, ())
+    assert (answer["to"], answer["payload"]) == (f"{ROMEO}/tablet", OK)
+    assert not ledger.has_work()
+
+
+def test_a_repeat_of_an_answer_that_is_not_final_runs_again():
+    ledger.receive([message(id="one", payload="{}")])
+    run_to("sent", final=False)
+    Command.objects.update(payload="")  # as the sweep does
+
+    ledger.receive([message(id="one", payload="{}")])
+
+    (work,) = ledger.claim()
+    assert work.commands == [row()]
+    assert work.commands[0].payload == "{}"
+    assert ledger.unsent(9, ()) == []
+    finish(answered(work))
+    ledger.receive([message(id="one", payload="{}")])
+    assert not ledger.has_work()
+
+
+@pytest.mark.parametrize("confirmed", [False, True], ids=["unsent", "sent"])
+def test_a_repeat_of_a_dead_command_gets_another_set_of_attempts(confirmed):
+    ledger.receive([message(id="one")])
+    kill()
+    if confirmed:
+        ledger.confirm(ledger.unsent(9, ()))
+
+    ledger.receive([message(id="one")])
+
+    assert (row().state, row().attempts) == (State.RECEIVED, 0)
+    assert ledger.unsent(9, ()) == []
+    kill()
+    assert row().state == State.DEAD
+
+
+# --- Claim ------------------------------------------------------------------------
+
+
+def test_a_claim_takes_the_oldest_commands_of_a_few_owners():
+    jids = [f"owner-{number}@localhost" for number in range(OWNERS + 1)]
+    ledger.receive([message(owner=jid) for _ in range(ROWS + 5) for jid in jids])
+
+    work = ledger.claim()
+
+    assert owners(work) == jids[:OWNERS]
+    for one in work:
+        oldest = Command.objects.filter(owner=one.owner).order_by("pk")[:ROWS]
+        assert [row.pk for row in one.commands] == [row.pk for row in oldest]
+        assert set(
+            Command.objects.filter(claim=one.claim).values_list("state", flat=True)
+        ) == {State.RUNNING}
+    assert states() == {State.RUNNING: OWNERS * ROWS, State.RECEIVED: 5 * 5 + ROWS}
+
+
+def test_an_owner_has_one_claim_at_a_time():
+    ledger.receive([message(owner=owner) for owner in (ROMEO, ROMEO, JULIET)])
+    first = ledger.claim()
+    ledger.receive([message(owner=owner) for owner in (ROMEO, MARIO)])
+
+    second = ledger.claim()
+
+    assert owners(first) == [JULIET, ROMEO]
+    assert owners(second) == [MARIO]
+    assert ledger.claim() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_claims_of_two_workers_at_once_share_no_command():
+    jids = [f"owner-{number}@localhost" for number in range(20)]
+    ledger.receive([message(owner=jid) for jid in jids for _ in range(2)])
+
+    def claim(_: int) -> list[int]:
+        try:
+            return [row.pk for work in ledger.claim() for row in work.commands]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(5) as workers:
+        taken = [pk for pks in workers.map(claim, range(5)) for pk in pks]
+
+    assert sorted(taken) == sorted(Command.objects.values_list("pk", flat=True))
+
+
+def test_a_command_that_rests_is_not_claimed_before_its_time():
+    ledger.receive([message()])
+    Command.objects.update(not_before=timezone.now() + timedelta(minutes=1))
+
+    assert ledger.claim() == []
+    assert not ledger.has_work()
+    make_due()
+    assert ledger.has_work()
+    assert len(ledger.claim()) == 1
+
+
+def test_an_expired_claim_goes_back_and_its_old_holder_cannot_finish():
+    ledger.receive([message(), message(owner=JULIET)])
+    slow = ledger.claim()
+    assert not ledger.has_work()
+    Claim.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert ledger.has_work()
+
+    quick = ledger.claim()
+    finish(*(answered(work, "late") for work in slow))
+
+    assert owners(quick) == [JULIET, ROMEO]
+    assert states() == {State.RUNNING: 2}
+    finish(*(answered(work) for work in quick))
+    assert set(Command.objects.values_list("answer", flat=True)) == {OK}
+
+
+def test_the_effects_of_a_lost_claim_are_not_stored():
+    ledger.receive([message()])
+    (slow,) = ledger.claim()
+    ledger.clear_claims()
+
+    finish(Settled(slow, effects=[remember("lost")]))
+
+    assert not AddressBookEntry.objects.exists()
+
+
+# --- Finish -----------------------------------------------------------------------
+
+
+def remember(digest: str):
+    return lambda: AddressBookEntry.objects.create(owner=ROMEO, digest=digest)
+
+
+def test_effects_and_answers_are_stored_and_the_next_is_claimed():
+    ledger.receive([message(), message(owner=JULIET)])
+    second, first = sorted(ledger.claim(), key=lambda work: work.owner)
+    ledger.receive([message(owner=MARIO)])
+
+    settled = answered(first)
+    settled.effects += [remember("a"), remember("b")]
+    (third,) = finish(settled, answered(second, final=False))
+
+    assert third.owner == MARIO
+    assert AddressBookEntry.objects.count() == 2
+    romeos, juliets = (Command.objects.get(owner=owner) for owner in (ROMEO, JULIET))
+    assert (romeos.state, romeos.answer, romeos.final) == (State.DONE, OK, True)
+    assert (juliets.state, juliets.answer, juliets.final) == (State.DONE, OK, False)
+    assert romeos.done_at is not None
+    assert romeos.claim is None
+    assert [claim.owner for claim in Claim.objects.all()] == [MARIO]
+
+
+def test_an_effect_that_fails_rolls_everything_back():
+    ledger.receive([message(), message(owner=JULIET), message(owner=JULIET)])
+    first, second = ledger.claim()
+    before = list(Command.objects.order_by("pk").values())
+    good, bad = answered(first), answered(second)
+    good.effects.append(remember("a"))
+    bad.effects.append(lambda: json.loads("{"))
+
+    with pytest.raises(ValueError, match="Expecting property name"):
+        finish(good, bad)
+
+    assert list(Command.objects.order_by("pk").values()) == before
+    assert not AddressBookEntry.objects.exists()
+    assert Claim.objects.count() == 2
+
+
+def test_one_turn_may_answer_fail_and_leave():
+    ledger.receive([message(id=id) for id in ("done", "failed", "left")])
+    (work,) = ledger.claim()
+    done, failed, left = work.commands
+
+    finish(Settled(work, {done.pk: (OK, True)}, {failed.pk: "roster not written"}))
+
+    for one in (done, failed, left):
+        one.refresh_from_db()
+    assert [one.state for one in (done, failed, left)] == [
+        "done",
+        "received",
+        "received",
+    ]
+    assert [one.attempts for one in (done, failed, left)] == [0, 1, 0]
+    assert [one.error for one in (done, failed, left)] == ["", "roster not written", ""]
+    assert left.not_before > timezone.now() - ledger.REST
+    assert not Claim.objects.exists()
+
+
+def test_work_that_rests_is_given_back_without_an_attempt():
+    ledger.receive([message(), message(owner=JULIET)])
+    ledger.rest(ledger.claim())
+
+    assert states() == {State.RECEIVED: 2}
+    assert not Claim.objects.exists()
+    make_due()
+    assert len(ledger.claim()) == 2
+    assert set(Command.objects.values_list("attempts", flat=True)) == {0}
+
+
+def test_nothing_to_rest_is_no_error():
+    ledger.rest([])
+
+
+def test_a_failure_is_tried_again_later_and_later_and_dies_in_the_end():
+    ledger.receive([message(id="one")])
+    waits = []
+    for _ in range(ATTEMPTS - 1):
+        make_due()
+        (work,) = ledger.claim()
+        before = timezone.now()
+        finish(failed(work, "x" * 300))
+        waits.append((row().not_before - before).total_seconds())
+        assert row().state == State.RECEIVED
+        assert ledger.unsent(9, ()) == []
+
+    for attempt, wait in enumerate(waits, start=1):
+        expected = min(60, 2**attempt)
+        assert 0.75 * expected <= wait <= 1.25 * expected + 5
+
+    make_due()
+    (work,) = ledger.claim()
+    finish(failed(work, "x" * 300))
+    assert (row().state, row().attempts, row().error) == ("dead", 8, "x" * 200)
+    (answer,) = ledger.unsent(9, ())
+    assert (answer["payload"], answer["id"]) == (SQL_ERROR, "one")
+
+
+def test_an_answer_takes_the_error_of_an_earlier_attempt_away():
+    ledger.receive([message()])
+    (work,) = ledger.claim()
+    finish(failed(work))
+    make_due()
+    (work,) = ledger.claim()
+    finish(answered(work))
+    assert (row().state, row().error) == (State.DONE, "")
+
+
+def test_clearing_claims_gives_everything_back():
+    ledger.receive([message(), message(owner=JULIET)])
+    ledger.claim()
+
+    ledger.clear_claims()
+
+    assert states() == {State.RECEIVED: 2}
+    assert not Claim.objects.exists()
+    assert len(ledger.claim()) == 2
+
+
+def test_a_retry_is_for_dead_commands_with_a_payload():
+    ledger.receive([message(id="one")])
+    kill()
+    ledger.confirm(ledger.unsent(9, ()))
+    ledger.receive([message(owner=JULIET)])
+
+    assert ledger.retry(list(Command.objects.all())) == 1
+
+    romeos = Command.objects.get(owner=ROMEO)
+    assert (romeos.state, romeos.attempts, romeos.answer) == (State.RECEIVED, 0, "")
+    assert romeos.sent_at is None
+    assert owners(ledger.claim()) == [JULIET, ROMEO]
+
+
+def test_a_dead_command_without_its_payload_cannot_be_retried():
+    ledger.receive([message()])
+    kill()
+    Command.objects.update(payload="")
+    assert ledger.retry([row()]) == 0
+    assert row().state == State.DEAD
+
+
+# --- Out --------------------------------------------------------------------------
+
+
+def test_an_answer_goes_back_the_way_the_command_came():
+    sent = message(id="one")
+    ledger.receive([sent])
+    run_to("done")
+
+    (answer,) = ledger.unsent(9, ())
+
+    same = ("thread", "message_type", "namespace", "envelope_type", "envelope_action")
+    assert answer == {
+        "key": row().pk,
+        "to": sent["sender"],
+        "id": "one",
+        "payload": OK,
+        **{name: sent[name] for name in same},
+    }
+
+
+def test_answers_come_the_oldest_first_except_those_in_flight():
+    ledger.receive([message(id=f"{number}") for number in range(5)])
+    run_to("done")
+    keys = [answer["key"] for answer in ledger.unsent(9, ())]
+
+    assert keys == sorted(keys)
+    assert [answer["id"] for answer in ledger.unsent(2, keys[:1])] == ["1", "2"]
+
+
+def test_a_confirmed_answer_is_sent_once():
+    ledger.receive([message()])
+    run_to("done")
+
+    ledger.confirm(ledger.unsent(9, ()))
+
+    assert row().state == State.SENT
+    assert row().sent_at is not None
+    assert ledger.unsent(9, ()) == []
+
+
+def test_a_dead_command_stays_dead_when_its_answer_is_sent():
+    ledger.receive([message()])
+    kill()
+
+    ledger.confirm(ledger.unsent(9, ()))
+
+    assert row().state == State.DEAD
+    assert ledger.unsent(9, ()) == []
+
+
+def test_who_repeats_from_another_resource_meanwhile_is_still_owed_the_answer():
+    ledger.receive([message(id="one"), message(id="two")])
+    run_to("done")
+    in_flight = ledger.unsent(9, ())
+    ledger.receive([message(id="one", resource="tablet")])
+
+    ledger.confirm(in_flight)
+
+    (owed,) = ledger.unsent(9, ())
+    assert (owed["id"], owed["to"]) == ("one", f"{ROMEO}/tablet")
+    ledger.confirm([owed])
+    assert states() == {State.SENT: 2}
+
+
+def test_a_confirmation_of_what_runs_again_changes_nothing():
+    ledger.receive([message(id="one")])
+    run_to("done", final=False)
+    in_flight = ledger.unsent(9, ())
+    ledger.confirm(in_flight)
+    ledger.receive([message(id="one")])
+
+    ledger.confirm(in_flight)
+
+    assert row().state == State.RECEIVED
+    assert row().sent_at is None
+
+
+# --- Upkeep -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "days", "cleared"),
+    [("sent", 8, 1), ("sent", 6, 0), ("done", 8, 0), ("received", 8, 0)],
+)
+def test_the_payload_of_an_answered_command_is_cleared_after_some_days(
+    settings, state, days, cleared
+):
+    settings.PAYLOAD_DAYS = 7
+    ledger.receive([message(id="one", payload='{"userList": []}')])
+    run_to(state)
+    past = timezone.now() - timedelta(days=days)
+    Command.objects.update(received_at=past, done_at=past)
+    key = row().key
+
+    assert ledger.sweep() == cleared
+    assert (row().payload == "") == bool(cleared)
+    assert row().key == key
+    assert ledger.sweep() == 0
+
+
+def test_the_payload_of_a_dead_command_is_cleared_too():
+    ledger.receive([message()])
+    kill()
+    Command.objects.update(done_at=timezone.now() - timedelta(days=400))
+    assert ledger.sweep() == 1
+
+
+def test_a_repeat_of_a_command_whose_payload_is_cleared_is_still_known():
+    ledger.receive([message(id="one")])
+    run_to("sent")
+    Command.objects.update(done_at=timezone.now() - timedelta(days=400))
+    ledger.sweep()
+
+    ledger.receive([message(id="one")])
+
+    assert len(ledger.unsent(9, ())) == 1
+    assert not ledger.has_work()
+
+
+def test_there_is_work_while_a_command_waits():
+    assert not ledger.has_work()
+    ledger.receive([message()])
+    assert ledger.has_work()
+    run_to("done")
+    assert not ledger.has_work()
+
+
+def test_the_claim_of_a_turn_is_a_token_of_its_own():
+    ledger.receive([message(owner=ROMEO), message(owner=JULIET)])
+    tokens = {work.claim.pk for work in ledger.claim()}
+    assert len(tokens) == 2
+    assert all(isinstance(token, uuid.UUID) for token in tokens)

@@ -1,0 +1,142 @@
+"""The tasks: a poison command fails only itself, and nothing runs without a stream."""
+
+import json
+import logging
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError
+from django.utils import timezone
+
+from roster import ledger, tasks
+from roster.models import Account, Command
+from tests.roster.conftest import (
+    ADD,
+    JULIET,
+    ROMEO,
+    SEARCH,
+    groups_of,
+    message,
+    numbers,
+    users,
+)
+from xmppservice import bells
+from xmppservice.gateway import Down, Late
+
+pytestmark = pytest.mark.django_db
+
+POISON = "poison@elsewhere.example"
+
+
+def turn(rosters) -> None:
+    ledger.finish(tasks._run(ledger.claim(), rosters), "{}")
+
+
+def by_id(id: str) -> Command:
+    return Command.objects.get(stanza_id=id)
+
+
+def test_the_bell_rings_this_task():
+    assert tasks.run_commands.name == bells.RUN_COMMANDS
+
+
+def test_a_poison_command_fails_only_itself(rosters):
+    rosters.raises[POISON] = RuntimeError("+393471111111 broke it")
+    ledger.receive(
+        [
+            message(id="before", payload=users(("Liam", "liam"))),
+            message(id="poison", payload=users(("P", POISON))),
+            message(SEARCH, numbers("+393471111111"), id="after"),
+            message(owner=JULIET, id="juliet", payload=users(("Liam", "liam"))),
+        ]
+    )
+
+    turn(rosters)
+
+    good = [by_id(id) for id in ("before", "after", "juliet")]
+    assert [row.state for row in good] == ["done"] * 3
+    assert [json.loads(row.answer)["status"] for row in good] == [0] * 3
+    poison = by_id("poison")
+    assert (poison.state, poison.attempts) == ("received", 1)
+    assert poison.error == "RuntimeError"
+    assert set(groups_of(rosters)) == {"liam@localhost", "00393471111111@localhost"}
+
+
+def test_a_poison_command_dies_after_its_attempts(rosters):
+    rosters.raises[POISON] = RuntimeError()
+    ledger.receive([message(id="poison", payload=users(("P", POISON)))])
+
+    for _ in range(ledger.ATTEMPTS):
+        Command.objects.update(not_before=timezone.now())
+        turn(rosters)
+
+    assert by_id("poison").state == "dead"
+    assert len(ledger.unsent(9, ())) == 1
+
+
+def test_an_owner_whose_roster_is_poison_stops_nobody_else(rosters):
+    rosters.raises[ROMEO] = RuntimeError()
+    liam = users(("Liam", "liam"))
+    ledger.receive([message(id=o, owner=o, payload=liam) for o in (ROMEO, JULIET)])
+
+    turn(rosters)
+
+    assert by_id(ROMEO).error == "RuntimeError"
+    assert by_id(JULIET).state == "done"
+
+
+def test_the_log_says_where_it_failed_but_not_with_what(rosters, caplog):
+    rosters.raises[POISON] = RuntimeError("+393471111111 broke it")
+    ledger.receive([message(payload=users(("P", POISON)))])
+
+    with caplog.at_level(logging.ERROR):
+        turn(rosters)
+
+    assert "RuntimeError in _break_at:" in caplog.text
+    assert "39347" not in caplog.text
+    assert POISON not in caplog.text
+
+
+@pytest.mark.parametrize("error", [Down("away"), Late("late"), DatabaseError("gone")])
+def test_what_is_nobodys_fault_is_not_counted_as_an_attempt(rosters, error):
+    rosters.raises[POISON] = error
+    ledger.receive([message(payload=users(("P", POISON)), owner=ROMEO)])
+    work = ledger.claim()
+
+    if not isinstance(error, Late):  # a late write is left, not raised
+        with pytest.raises(type(error)):
+            tasks._run(work, rosters)
+        with pytest.raises(type(error)):
+            tasks._one_by_one(work[0], rosters)
+    else:
+        (settled,) = tasks._run(work, rosters)
+        assert settled.answers == settled.failed == {}
+
+
+def test_an_error_without_a_traceback_has_a_name_at_least():
+    assert tasks._where(ValueError("x")) == "ValueError in ?"
+
+
+def test_without_a_stream_nothing_is_claimed_and_nobody_is_asked_about():
+    ledger.receive([message(ADD)])
+    Account.objects.create(jid=ROMEO, checked_at=timezone.now() - timedelta(days=99))
+
+    tasks.run_commands()
+    tasks.refresh_accounts()
+
+    assert Command.objects.get().state == "received"
+    assert Account.objects.filter(jid=ROMEO).exists()
+
+
+def test_the_sweep_clears_old_payloads():
+    ledger.receive([message(id="old"), message(id="new")])
+    (work,) = ledger.claim()
+    answers = {row.pk: ("{}", True) for row in work.commands}
+    ledger.finish([ledger.Settled(work, answers)], "{}")
+    ledger.confirm(ledger.unsent(9, ()))
+    past = timezone.now() - timedelta(days=99)
+    Command.objects.filter(stanza_id="old").update(done_at=past)
+
+    tasks.sweep()
+
+    assert (by_id("old").payload, by_id("new").payload) == ("", "{}")
