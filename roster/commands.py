@@ -7,7 +7,6 @@ item written once. Nothing here is stored: what to store is returned.
 Source: contract, 3 and 4.
 """
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,13 +14,23 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import pyjson5
 from django.conf import settings
 from django.utils import timezone
 
 from roster import directory, msisdn, rules
 from roster.ledger import Settled, Work
-from roster.models import Account, Command
+from roster.models import Account
+from roster.payloads import (
+    ADD_TO_ROSTER,
+    NO_CHANNEL_FOUND,
+    NO_USER_FOUND,
+    OK,
+    RATE_LIMITED,
+    Entry,
+    Reply,
+    Request,
+    parse,
+)
 from roster.rules import Contact, RosterItem
 from xmppservice import stanzas
 from xmppservice.gateway import Late
@@ -29,211 +38,9 @@ from xmppservice.rosters import MISSING, Change, Refused, Rosters
 
 logger = logging.getLogger(__name__)
 
-ADD_TO_ROSTER = "cmd_add_to_roster"
-SEARCH_USERS = "cmd_search_users"
-
-# status and errorCode of the contract
-SQL_ERROR = (1, "SQL_ERROR")
-NO_USER_FOUND = (2, "NO_USER_FOUND")
-NO_CHANNEL_FOUND = (3, "NO_CHANNEL_FOUND")
-BAD_REQUEST = (4, "BAD_REQUEST")
-RATE_LIMITED = (5, "RATE_LIMITED")
-UNKNOWN_COMMAND = (6, "UNKNOWN_COMMAND")
-OK = (0, "")
-NOT_FINAL = (SQL_ERROR, RATE_LIMITED)
-
-MESSAGES = 100  # at most in one answer
-DEPTH = 64  # of a JSON payload
 CHUNK = 100  # roster writes in one crossing
 # Conditions that will be the same next time: the entry is at fault.
 PERMANENT = frozenset({"bad-request", "jid-malformed", "not-acceptable", "not-allowed"})
-
-Code = tuple[int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer before it is text."""
-
-    code: Code = OK
-    messages: tuple[str, ...] = ()
-    more: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def final(self) -> bool:
-        return self.code not in NOT_FINAL
-
-    def dumps(self) -> str:
-        """The answer's payload: strict compact JSON."""
-        messages = self.messages[:MESSAGES]
-        if left := len(self.messages) - len(messages):
-            messages = (*messages, f"… and {left} more.")
-        return json.dumps(
-            {
-                "status": self.code[0],
-                "errorCode": self.code[1],
-                "errorMessage": [{"message": message} for message in messages],
-                **self.more,
-            },
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
-
-
-class Unusable(ValueError):
-    """A payload, or an entry of it, that cannot be used: place and reason."""
-
-
-def storage_failed() -> str:
-    """Payload of the answer when our storage or the roster failed for good."""
-    text = "The service could not store or read something. Please repeat later."
-    return Reply(SQL_ERROR, (text,)).dumps()
-
-
-# --- Payloads -----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A contact as asked for: its key, and how the client spelled it where."""
-
-    key: str
-    jid: str
-    address: str
-    place: str
-    name: str = ""
-
-
-@dataclass(slots=True)
-class Request:
-    """A parsed command; with a ``reply`` already, when it cannot be run."""
-
-    command: Command
-    entries: list[Entry] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    reply: Reply | None = None
-    # Keys that the owner's budget lets us look up; a search may be limited.
-    asked: set[str] = field(default_factory=set)
-    limited: bool = False
-    refused: set[str] = field(default_factory=set)
-
-    @property
-    def keys(self) -> list[str]:
-        return [entry.key for entry in self.entries]
-
-
-def parse(command: Command, domain: str) -> Request:
-    """Read a command of an owner in ``domain``; never raises for bad input."""
-    match command.command:
-        case "":
-            return Request(command, reply=Reply(BAD_REQUEST, (TWO_WORDS,)))
-        case str(word) if word == ADD_TO_ROSTER:
-            return _parse_contacts(command, domain)
-        case str(word) if word == SEARCH_USERS:
-            return _parse_numbers(command, domain)
-        case _:
-            text = f"This service knows {ADD_TO_ROSTER} and {SEARCH_USERS}."
-            return Request(command, reply=Reply(UNKNOWN_COMMAND, (text,)))
-
-
-TWO_WORDS = "type and action name two different commands."
-
-
-def _parse_contacts(command: Command, domain: str) -> Request:
-    try:
-        received = _list(command.payload, "channelUsers")
-    except Unusable as error:
-        return Request(command, reply=Reply(NO_CHANNEL_FOUND, (str(error),)))
-    entries: dict[str, Entry] = {}
-    problems = []
-    for place, value in enumerate(received):
-        try:
-            entry = _contact(value, domain, f"channelUsers[{place}]")
-        except Unusable as error:
-            problems.append(str(error))
-        else:
-            # The last of a duplicate wins, in the place of the last.
-            entries.pop(entry.key, None)
-            entries[entry.key] = entry
-    if not entries:
-        problems = problems or ["channelUsers: empty"]
-        return Request(command, reply=Reply(NO_CHANNEL_FOUND, tuple(problems)))
-    return Request(command, list(entries.values()), problems)
-
-
-def _parse_numbers(command: Command, domain: str) -> Request:
-    try:
-        received = _list(command.payload, "userList")
-        if len(received) > settings.SEARCH_LIMIT:
-            most = f"{settings.SEARCH_LIMIT} numbers are allowed in one command"
-            raise Unusable(f"userList: {len(received)} numbers; {most}.")
-    except Unusable as error:
-        return Request(command, reply=Reply(BAD_REQUEST, (str(error),)))
-    entries: dict[str, Entry] = {}
-    for place, spelling in enumerate(received):
-        number = msisdn.parse(spelling) if isinstance(spelling, str) else None
-        if number is not None and number not in entries:
-            jid = msisdn.jid_of(number, domain)
-            entries[number] = Entry(number, jid, spelling, f"userList[{place}]")
-    return Request(command, list(entries.values()))
-
-
-def _list(payload: str, name: str) -> list[Any]:
-    value = _json(payload)
-    if not isinstance(value, dict):
-        raise Unusable("payload: must be an object")
-    if name not in value:
-        raise Unusable(f"{name}: missing")
-    items = value[name]
-    if not isinstance(items, list):
-        raise Unusable(f"{name}: must be a list")
-    return items
-
-
-def _json(payload: str) -> Any:
-    """Strict JSON first; if that fails, JSON5 (the seed has a bare key)."""
-    try:
-        return json.loads(payload)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return pyjson5.decode(payload, maxdepth=DEPTH)
-    except (pyjson5.Json5Exception, ValueError, RecursionError):
-        raise Unusable("payload: not JSON, or nested too deep") from None
-
-
-def _contact(value: Any, domain: str, place: str) -> Entry:
-    if not isinstance(value, dict):
-        raise Unusable(f"{place}: must be an object")
-    name = value.get("name") or ""
-    if not isinstance(name, str):
-        raise Unusable(f"{place}.name: must be text")
-    if stanzas.illegal(name):
-        raise Unusable(f"{place}.name: has a character that XMPP cannot carry")
-    if len(name) > stanzas.LONGEST_FIELD:
-        raise Unusable(f"{place}.name: longer than {stanzas.LONGEST_FIELD} characters")
-    address = value.get("address")
-    if not isinstance(address, str) or not address.strip():
-        raise Unusable(f"{place}.address: missing or not text")
-    jid = _jid(address.strip(), domain)
-    if jid is None:
-        raise Unusable(f"{place}.address: neither a number nor a JID")
-    key = directory.contact_key(jid, domain)
-    return Entry(key, jid, address.strip(), place, name)
-
-
-def _jid(address: str, domain: str) -> str | None:
-    number = msisdn.parse(address)
-    if number is not None:
-        return msisdn.jid_of(number, domain)
-    if "@" in address:
-        jid = stanzas.bare_jid(address)
-    else:
-        jid = stanzas.bare_jid(f"{address}@{domain}")
-    return jid if jid and stanzas.local(jid) else None
-
-
-# --- A turn -------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -357,7 +164,7 @@ def _read(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
             turn.failed = f"roster not read: {items}"
         else:
             turn.before = {
-                directory.contact_key(item.jid, turn.domain): item for item in items
+                msisdn.contact_key(item.jid, turn.domain): item for item in items
             }
             turn.after = dict(turn.before)
     # A user who does not exist has an empty roster, too.
@@ -453,7 +260,7 @@ def _note(turn: Turn, item: RosterItem, condition: str) -> None:
     if condition == MISSING:
         turn.miss()
     elif condition in PERMANENT:
-        key = directory.contact_key(item.jid, turn.domain)
+        key = msisdn.contact_key(item.jid, turn.domain)
         for request in turn.requests:
             for entry in request.entries:
                 if entry.key == key:

@@ -34,16 +34,6 @@ YEAR = timedelta(days=365).total_seconds()
 Exist = Callable[[Sequence[str]], Sequence[bool]]
 
 
-def contact_key(jid: str, domain: str) -> str:
-    """What makes two roster items the same contact: the number, or the JID.
-
-    Numbers are numbers only on the owner's own domain.
-    """
-    if stanzas.domain(jid) == domain:
-        return msisdn.of_jid(jid) or jid
-    return jid
-
-
 def owner_of(jid: str) -> Account | None:
     """The account that owns a command; None when no served domain is its home.
 
@@ -91,7 +81,7 @@ def _known(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
         Q(jid__in=list(contacts.values())) | Q(msisdn__in=numbers)
     )
     keyed = {
-        contact_key(row.jid, domain): row
+        msisdn.contact_key(row.jid, domain): row
         for row in rows
         if stanzas.domain(row.jid) == domain
     }

@@ -6,6 +6,8 @@ from functools import lru_cache
 import phonenumbers
 from django.conf import settings
 
+from xmppservice import stanzas
+
 _PUNCTUATION = re.compile(r"[\s().\-/\u2010-\u2015\u00a0]+")
 _INTERNATIONAL = re.compile(r"(?:\+|00)([1-9][0-9]{4,16})")
 
@@ -37,11 +39,20 @@ def jid_of(number: str, domain: str) -> str:
 
 def of_jid(jid: str) -> str | None:
     """E.164 of a bare JID whose localpart is a number in any spelling, or None."""
-    local, _, domain = jid.partition("@")
-    return parse(local) or _of_template(jid, domain)
+    return parse(stanzas.local(jid)) or _of_template(jid, stanzas.domain(jid))
 
 
 def _of_template(jid: str, domain: str) -> str | None:
     before, _, after = settings.MSISDN_JID.partition("{number}")
     digits = jid.removeprefix(before).removesuffix(after.format(domain=domain))
     return parse(f"+{digits}") if digits.isdigit() else None
+
+
+def contact_key(jid: str, domain: str) -> str:
+    """What makes two roster items the same contact: the number, or the JID.
+
+    Numbers are numbers only on the owner's own domain.
+    """
+    if stanzas.domain(jid) == domain:
+        return of_jid(jid) or jid
+    return jid

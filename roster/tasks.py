@@ -4,7 +4,7 @@ import time
 from celery import shared_task
 from django.db import DatabaseError, InterfaceError
 
-from roster import commands, directory, ledger
+from roster import commands, directory, ledger, payloads
 from roster.ledger import Settled, Work
 from xmppservice.gateway import Down, Late
 from xmppservice.rosters import Prosody, Rosters
@@ -30,7 +30,7 @@ def run_commands() -> None:
         work = ledger.claim()
         while work:
             settled = _run(work, rosters)
-            work = ledger.finish(settled, commands.storage_failed())
+            work = ledger.finish(settled, payloads.storage_failed())
     except (Down, Late) as error:
         logger.warning("commands rest: %s", error)
         ledger.rest(work)

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from buddies import document
-from roster import commands
+from roster import payloads
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -137,12 +137,12 @@ MANAGEMENT = sorted(
 )
 WORDS = sorted(
     value
-    for value in vars(commands).values()
+    for value in vars(payloads).values()
     if isinstance(value, str) and value.startswith("cmd_")
 )
 CODES = sorted(
     (value[0], value[1])
-    for value in vars(commands).values()
+    for value in vars(payloads).values()
     if isinstance(value, tuple) and [type(part) for part in value] == [int, str]
 )
 CHECKS = sorted(

@@ -15,7 +15,7 @@ from channels.layers import get_channel_layer
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 from buddies import releases
-from roster import commands, ledger
+from roster import ledger, payloads
 from xmppservice import bells, events
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class ServiceConsumer(AsyncConsumer):
                 self._refuse(batch)
 
     def _refuse(self, batch: list[events.Message]) -> None:
-        payload = commands.storage_failed()
+        payload = payloads.storage_failed()
         answers = [events.answer(message, payload) for message in batch]
         self.pumps.create_task(self._send_once(answers))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from roster import commands, ledger
+from roster import commands, ledger, payloads
 from roster.models import Command
 from roster.rules import RosterItem
 from xmppservice import events
@@ -16,7 +16,7 @@ from xmppservice.gateway import Late
 from xmppservice.rosters import MISSING, Change, Refused
 
 ROMEO, JULIET, MARIO = "romeo@localhost", "juliet@localhost", "00393471111111@localhost"
-ADD, SEARCH = commands.ADD_TO_ROSTER, commands.SEARCH_USERS
+ADD, SEARCH = payloads.ADD_TO_ROSTER, payloads.SEARCH_USERS
 
 Contact = dict[str, Any]
 
@@ -145,7 +145,7 @@ def settle(rosters: PaperRosters) -> None:
     work = ledger.claim()
     while work:
         settled = commands.run(work, rosters, time.time() + 60)
-        work = ledger.finish(settled, commands.storage_failed())
+        work = ledger.finish(settled, payloads.storage_failed())
 
 
 def ask(rosters: PaperRosters, *messages: events.Message) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from roster import commands, directory, ledger
+from roster import commands, directory, ledger, payloads
 from roster.models import Account, AddressBookEntry, Command
 from roster.rules import RosterItem
 from tests.roster.conftest import (
@@ -230,7 +230,7 @@ JSON = st.recursive(
     ),
 )  # fmt: skip
 def test_reading_a_payload_never_raises(command, payload):
-    request = commands.parse(Command(command=command, payload=payload), "localhost")
+    request = payloads.parse(Command(command=command, payload=payload), "localhost")
     assert request.reply is not None or command == SEARCH or request.entries
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
-from roster import directory
+from roster import directory, msisdn
 from roster.models import Account, AddressBookEntry
 from tests.roster.conftest import JULIET, MARIO, ROMEO
 from xmppservice.gateway import Late
@@ -45,7 +45,7 @@ def jids() -> set[str]:
     ],
 )
 def test_a_contact_is_its_number_on_the_owners_domain_or_else_its_jid(jid, key):
-    assert directory.contact_key(jid, "localhost") == key
+    assert msisdn.contact_key(jid, "localhost") == key
 
 
 def test_an_owner_gets_an_account_once():
