@@ -4,8 +4,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html
 from tree_queries.admin import TreeChangeList
 
@@ -85,22 +87,36 @@ class BuddyAdmin(admin.ModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         state = {"release": releases.live(), "tree": Tree.objects.first()}
-        return super().changelist_view(request, {**(extra_context or {}), **state})
+        try:
+            return super().changelist_view(request, {**(extra_context or {}), **state})
+        except (tree.TreeError, ValidationError) as error:
+            self._say(request, error)
+            return HttpResponseRedirect(request.get_full_path())
 
     # --- Writing: through the tree, under its lock ------------------------------
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        # What somebody else did between the form's check and the lock.
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except tree.TreeError as error:
-            self.message_user(request, str(error), messages.ERROR)
-            return HttpResponseRedirect("../../")
+        except (tree.TreeError, ValidationError) as error:
+            self._say(request, error)
+            return HttpResponseRedirect(reverse("admin:buddies_buddy_changelist"))
+
+    def _say(self, request: HttpRequest, error: Exception) -> None:
+        reasons = error.messages if isinstance(error, ValidationError) else [str(error)]
+        for reason in reasons:
+            self.message_user(request, reason, messages.ERROR)
 
     def save_model(
         self, request: HttpRequest, obj: Buddy, form: forms.Form, change: bool
     ) -> None:
-        write = tree.change if change else tree.add
-        write(obj, request.user.get_username())
+        editor = request.user.get_username()
+        if change:
+            # Only what this person changed: the rest may be somebody else's.
+            tree.change(obj, editor, **{n: getattr(obj, n) for n in form.changed_data})
+        else:
+            tree.add(obj, editor)
 
     def delete_model(self, request: HttpRequest, obj: Buddy) -> None:
         tree.remove([obj], request.user.get_username())

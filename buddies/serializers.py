@@ -1,5 +1,3 @@
-from typing import Any
-
 from rest_framework import serializers
 
 from buddies.models import Buddy
@@ -56,11 +54,3 @@ class BuddySerializer(serializers.ModelSerializer):
             "webIsPublished",
             "info",
         )
-
-    def create(self, validated_data: dict[str, Any]) -> Buddy:
-        return Buddy(**validated_data)
-
-    def update(self, instance: Buddy, validated_data: dict[str, Any]) -> Buddy:
-        for field, value in validated_data.items():
-            setattr(instance, field, value)
-        return instance

@@ -42,15 +42,21 @@ def add(buddy: Buddy, editor: str) -> Buddy:
     return buddy
 
 
-def change(buddy: Buddy, editor: str) -> Buddy:
-    """Save an entry that exists; a new parent moves it to that parent's end."""
+def change(buddy: Buddy, editor: str, **fields: Any) -> Buddy:
+    """Set ``fields`` of an entry, as it is stored now; return it.
+
+    What is not named keeps what others wrote in the meantime. A new ``parent``
+    moves the entry to that parent's end.
+    """
     with editing(editor):
         stored = _fresh(buddy.pk)
-        buddy.position = stored.position
-        if buddy.parent_id != stored.parent_id:
-            buddy.position = _next_position(buddy.parent_id)
-        _save(buddy)
-    return buddy
+        parent_id = stored.parent_id
+        for name, value in fields.items():
+            setattr(stored, name, value)
+        if stored.parent_id != parent_id:
+            stored.position = _next_position(stored.parent_id)
+        _save(stored)
+    return stored
 
 
 def move(buddy: Buddy, editor: str, *, parent: Buddy | None, place: int) -> None:

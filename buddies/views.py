@@ -73,11 +73,16 @@ class BuddyViewSet(ModelViewSet):
 
     def perform_create(self, serializer: BaseSerializer[Buddy]) -> None:
         with _plain_errors():
-            tree.add(serializer.save(), self.request.user.get_username())
+            new = Buddy(**serializer.validated_data)
+            serializer.instance = tree.add(new, self.request.user.get_username())
 
     def perform_update(self, serializer: BaseSerializer[Buddy]) -> None:
         with _plain_errors():
-            tree.change(serializer.save(), self.request.user.get_username())
+            serializer.instance = tree.change(
+                self.get_object(),
+                self.request.user.get_username(),
+                **serializer.validated_data,
+            )
 
     def perform_destroy(self, instance: Buddy) -> None:
         tree.remove([instance], self.request.user.get_username())

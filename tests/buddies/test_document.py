@@ -228,7 +228,7 @@ def trees(draw: st.DrawFn) -> document.Document:
 
 @pytest.mark.django_db
 @settings(
-    max_examples=30,
+    max_examples=25,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -68,8 +68,7 @@ def test_a_state_that_was_live_before_gets_a_release_of_its_own():
     romeo = channel("romeo")
     bodies = [releases.sync().body]
     for shown in (False, True):
-        romeo.web_is_published = shown
-        tree.change(romeo, "juliet")
+        tree.change(romeo, "juliet", web_is_published=shown)
         bodies.append(releases.sync().body)
 
     assert bodies[0] == bodies[2] != bodies[1]
@@ -80,8 +79,7 @@ def test_an_old_release_keeps_its_body():
     romeo = channel("romeo")
     old = releases.sync()
     body = old.body
-    romeo.name = "Romeo"
-    tree.change(romeo, "juliet")
+    tree.change(romeo, "juliet", name="Romeo")
 
     new = releases.sync()
 
@@ -126,8 +124,7 @@ def test_a_document_above_the_limit_is_refused_in_words_and_the_old_one_stays(se
     settings.XMPP_STANZA_LIMIT = 2_000
     romeo = channel("romeo")
     old = releases.sync()
-    romeo.default_message = "x" * 2_000
-    tree.change(romeo, "juliet")
+    tree.change(romeo, "juliet", default_message="x" * 2_000)
     size = releases.size_of(document.dumps(document.build(Buddy.objects.all())))
 
     assert releases.sync() is None
@@ -154,13 +151,11 @@ def test_the_error_goes_with_the_next_state_that_fits(settings, back):
     settings.XMPP_STANZA_LIMIT = 2_000
     romeo = channel("romeo")
     releases.sync()
-    romeo.name, romeo.default_message = "Romeo", "x" * 2_000
-    tree.change(romeo, "mario")
+    tree.change(romeo, "mario", name="Romeo", default_message="x" * 2_000)
     releases.sync()
     assert Tree.objects.get().error
 
-    romeo.name, romeo.default_message = back, ""
-    tree.change(romeo, "juliet")
+    tree.change(romeo, "juliet", name=back, default_message="")
     release = releases.sync()
 
     assert Tree.objects.get().error == ""
@@ -171,17 +166,15 @@ def test_the_error_goes_with_the_next_state_that_fits(settings, back):
 
 
 def test_a_tree_too_deep_for_json_is_refused_in_words():
-    above = None
+    above = group("top")
     rows = []
-    for number in range(1, 1_501):
+    for number in range(above.pk + 1, above.pk + 601):
         name = str(number)
-        kind = "group" if number < 1_500 else "channel"
-        fields = {"name": name, "address": name, "type": kind, "web_is_published": True}
-        rows.append(Buddy(pk=number, parent_id=above, **fields))
-        above = number
-    # The order of insertion lets the triggers look up at one level alone.
+        fields = {"name": name, "address": name, "web_is_published": True}
+        rows.append(Buddy(pk=number, parent=above, type="group", **fields))
+        above = rows[-1]
+    rows[-1].type = "channel"
     Buddy.objects.bulk_create(rows)
-    group("beside")
 
     assert releases.sync() is None
 
