@@ -14,12 +14,32 @@ from tree_queries.admin import TreeChangeList
 from buddies import document, releases, tree
 from buddies.models import Buddy, Release, Tree
 
+# Texts whose spaces and line breaks clients see, byte for byte.
+AS_WRITTEN = frozenset({"default_message", "status"})
+MOST_WORDS = 10
+
 
 class BuddyForm(forms.ModelForm):
     class Meta:
         model = Buddy
         fields = "__all__"  # noqa: DJ007  (position is not editable)
-        widgets = {"default_message": forms.Textarea(attrs={"rows": 4, "cols": 80})}
+        widgets = {
+            "default_message": forms.Textarea(attrs={"rows": 4, "cols": 80}),
+            # A one-line input would drop the line breaks of a status.
+            "status": forms.Textarea(attrs={"rows": 1, "cols": 80}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in AS_WRITTEN & self.fields.keys():
+            self.fields[name].strip = False  # type: ignore[attr-defined]  # a CharField
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        for name in AS_WRITTEN & cleaned.keys():
+            # A browser sends every line break as CR LF.
+            cleaned[name] = cleaned[name].replace("\r\n", "\n")
+        return cleaned
 
 
 @admin.register(Buddy)
@@ -81,7 +101,9 @@ class BuddyAdmin(admin.ModelAdmin):
     ) -> tuple[QuerySet[Buddy], bool]:
         if request.GET.get("field_name") == "parent":
             queryset = queryset.filter(type=Buddy.Type.GROUP)
-        return super().get_search_results(request, queryset, search_term)
+        # Each word is a part of the query, and a query has its limits.
+        words = " ".join(search_term.split()[:MOST_WORDS])
+        return super().get_search_results(request, queryset, words)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -118,6 +140,16 @@ class BuddyAdmin(admin.ModelAdmin):
         else:
             tree.add(obj, editor)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """All that goes, as a flat list: Django's own nests as deep as the tree."""
+        going: dict[int, Buddy] = {}
+        for obj in objs:
+            below = Buddy.objects.descendants(obj.pk, include_self=True)
+            going |= {buddy.pk: buddy for buddy in below}
+        needed = set() if self.has_delete_permission(request) else {"entry"}
+        names = [str(buddy) for buddy in going.values()]
+        return names, {"entries": len(going)}, needed, []
+
     def delete_model(self, request: HttpRequest, obj: Buddy) -> None:
         tree.remove([obj], request.user.get_username())
 
@@ -126,13 +158,11 @@ class BuddyAdmin(admin.ModelAdmin):
 
     @admin.action(description="Move up among its neighbours", permissions=["change"])
     def move_up(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        for buddy in queryset:
-            tree.shift(buddy, request.user.get_username(), by=-1)
+        tree.shift(queryset, request.user.get_username(), down=False)
 
     @admin.action(description="Move down among its neighbours", permissions=["change"])
     def move_down(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        for buddy in reversed(queryset):
-            tree.shift(buddy, request.user.get_username(), by=1)
+        tree.shift(queryset, request.user.get_username(), down=True)
 
     @admin.action(
         description="Duplicate, with all below, as drafts", permissions=["add"]

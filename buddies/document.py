@@ -7,10 +7,11 @@ Source: contract, 1.
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from buddies.models import Buddy
+from buddies.models import MOST_LEVELS, Buddy
 
 EMPTY = '{"items":[]}'
 
@@ -114,6 +115,15 @@ def _item(buddy: Buddy) -> Item:
     return item
 
 
+def levels(document: Document) -> int:
+    """How deep the document is: 1 for entries at the top alone."""
+    depth, below = 0, document["items"]
+    while below:
+        depth += 1
+        below = [child for item in below for child in item.get("items", ())]
+    return depth
+
+
 def remarks(buddy: Buddy, is_empty: bool) -> list[str]:
     """What staff should know of an entry: why clients do not see it, or not well."""
     texts = (getattr(buddy, field) for field in INFO.values())
@@ -135,13 +145,20 @@ def loads(text: str) -> list[Node]:
 
     Raises DocumentError.
     """
+    return list(read(_parse(text)))
+
+
+def _parse(text: str) -> Any:
     try:
-        return list(read(json.loads(text)))
+        return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise DocumentError(place, f"not JSON: {error.msg}") from None
     except RecursionError:
         raise DocumentError("", "nested too deep") from None
+    except ValueError:
+        # Python refuses to read a number of thousands of digits.
+        raise DocumentError("", "not JSON: a number is too long") from None
 
 
 def read(document: Any) -> Iterator[Node]:
@@ -151,19 +168,22 @@ def read(document: Any) -> Iterator[Node]:
     """
     _expect(document, dict, "document")
     _no_other_keys(document, {"items"}, "document")
-    waiting: list[tuple[str, int | None, Any]] = [
-        ("items", None, document.get("items"))
-    ]
+    waiting: deque[tuple[int, str, int | None, Any]] = deque()
+    waiting.append((1, "items", None, document.get("items")))
     index = -1
     while waiting:
-        path, parent, items = waiting.pop(0)
+        level, path, parent, items = waiting.popleft()
+        if level > MOST_LEVELS and items:
+            raise DocumentError(path, f"deeper than {MOST_LEVELS} levels")
         _expect(items, list, path)
         for place, item in enumerate(items):
             here = f"{path}[{place}]"
             index += 1
             yield Node(here, parent, _fields(item, here))
             if item["type"] == Buddy.Type.GROUP:
-                waiting.append((f"{here}.items", index, item.get("items", [])))
+                waiting.append(
+                    (level + 1, f"{here}.items", index, item.get("items", []))
+                )
 
 
 def _fields(item: Any, path: str) -> dict[str, Any]:
@@ -172,10 +192,14 @@ def _fields(item: Any, path: str) -> dict[str, Any]:
     kind = item.get("type")
     if kind not in Buddy.Type.values:
         raise DocumentError(f"{path}.type", "must be group or channel")
+    if kind == Buddy.Type.GROUP:
+        _refuse_text(item, "serverAddress", path)
     if kind == Buddy.Type.CHANNEL and "items" in item:
         raise DocumentError(f"{path}.items", "a channel has no items")
     info = _expect(item.get("info"), dict, f"{path}.info")
     _no_other_keys(info, set(INFO), f"{path}.info")
+    if kind == Buddy.Type.GROUP:
+        _refuse_text(info, "defaultMessage", f"{path}.info")
     return {
         "type": kind,
         "address": _text(item, "address", path),
@@ -203,6 +227,11 @@ def _text(value: dict[str, Any], key: str, path: str) -> str:
     if not isinstance(text, str):
         raise DocumentError(f"{path}.{key}", "must be text")
     return text
+
+
+def _refuse_text(value: dict[str, Any], key: str, path: str) -> None:
+    if _text(value, key, path):
+        raise DocumentError(f"{path}.{key}", "a group has none")
 
 
 def _flag(value: dict[str, Any], key: str, path: str) -> bool:

@@ -10,6 +10,9 @@ from tree_queries.query import TreeQuerySet
 
 from xmppservice import stanzas
 
+# A client parses the document with a parser of its own, and few go deeper.
+MOST_LEVELS = 200
+
 
 def legal_xml(text: str) -> None:
     """Refuse what no stanza can carry (XML 1.0, 2.2)."""
@@ -112,18 +115,22 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         self.address = self.address.strip() or new_address()
         if self.parent is not None and self.parent.type != self.Type.GROUP:
             raise ValidationError({"parent": "Only a group can hold entries."})
-        if self._is_above(self.parent):
-            raise ValidationError({"parent": "An entry cannot stand below itself."})
+        if self.parent is not None:
+            self._check_place(self.parent)
         if self.type == self.Type.CHANNEL and self.pk and self.children.exists():
             raise ValidationError(
                 {"type": "It holds entries, so it must stay a group: move them first."}
             )
 
-    def _is_above(self, parent: "Buddy | None") -> bool:
-        if parent is None or self.pk is None:
-            return False
-        above = Buddy.objects.ancestors(parent, include_self=True)
-        return bool(above.filter(pk=self.pk).exists())
+    def _check_place(self, parent: "Buddy") -> None:
+        # By its key: a node that was read with its path may be stale.
+        above = Buddy.objects.ancestors(parent.pk, include_self=True)
+        keys = list(above.values_list("pk", flat=True))
+        if self.pk in keys:
+            raise ValidationError({"parent": "An entry cannot stand below itself."})
+        if len(keys) >= MOST_LEVELS:
+            text = f"A tree has {MOST_LEVELS} levels at most."
+            raise ValidationError({"parent": text})
 
 
 class Tree(models.Model):

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from buddies import document
-from buddies.models import Buddy, Release, Tree
+from buddies.models import MOST_LEVELS, Buddy, Release, Tree
 from xmppservice import bells, stanzas
 
 
@@ -52,11 +52,12 @@ def sync() -> Release | None:
         # The lock makes version and entries one consistent state.
         version = Tree.locked().version
         buddies = list(Buddy.objects.all())
-    try:
-        body = document.dumps(document.build(buddies))
+    built = document.build(buddies)
+    if document.levels(built) > MOST_LEVELS:
+        body, error = "", f"The tree has more than {MOST_LEVELS} levels."
+    else:
+        body = document.dumps(built)
         error = _too_large(body)
-    except RecursionError:
-        body, error = "", "The tree is nested too deep to be written as JSON."
     with transaction.atomic():
         tree = Tree.locked()
         if tree.built >= version:

@@ -39,6 +39,12 @@ class BuddySerializer(serializers.ModelSerializer):
     )
     webIsPublished = serializers.BooleanField(source="web_is_published", required=False)
     info = InfoSerializer(source="*")
+    parent: serializers.PrimaryKeyRelatedField = serializers.PrimaryKeyRelatedField(  # type: ignore[assignment]  # DRF has a "parent", too
+        queryset=Buddy.objects.all(),
+        pk_field=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        allow_null=True,
+        required=False,
+    )
     position = serializers.IntegerField(read_only=True)
 
     class Meta:

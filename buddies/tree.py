@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from buddies.document import DocumentError, Node
@@ -72,11 +72,23 @@ def move(buddy: Buddy, editor: str, *, parent: Buddy | None, place: int) -> None
         _number(siblings)
 
 
-def shift(buddy: Buddy, editor: str, *, by: int) -> None:
-    """Move an entry up (-1) or down (+1) among its siblings."""
-    siblings = list(Buddy.objects.filter(parent_id=buddy.parent_id))
-    place = [sibling.pk for sibling in siblings].index(buddy.pk) + by
-    move(buddy, editor, parent=buddy.parent, place=max(0, place))
+def shift(buddies: Iterable[Buddy], editor: str, *, down: bool) -> None:
+    """Move entries one place up or down among their siblings, keeping their order."""
+    chosen = {buddy.pk for buddy in buddies}
+    with editing(editor):
+        parents = Buddy.objects.filter(pk__in=chosen).order_by().values("parent_id")
+        for parent in parents.distinct():
+            siblings = list(Buddy.objects.filter(parent_id=parent["parent_id"]))
+            _number(_shifted(siblings, chosen, down))
+
+
+def _shifted(siblings: list[Buddy], chosen: set[int], down: bool) -> list[Buddy]:
+    order = siblings[::-1] if down else siblings
+    for place in range(1, len(order)):
+        before, this = order[place - 1], order[place]
+        if this.pk in chosen and before.pk not in chosen:
+            order[place - 1 : place + 1] = this, before
+    return order[::-1] if down else order
 
 
 def duplicate(buddy: Buddy, editor: str) -> Buddy:
@@ -110,33 +122,65 @@ def load(
     ``replace`` empties the tree first. All or nothing: raises DocumentError,
     its path beginning with the document's name.
     """
+    checked = [(name, _entries(name, nodes)) for name, nodes in documents]
     with editing(editor):
         if replace:
             Buddy.objects.all().delete()
-        return sum(_load(name, nodes) for name, nodes in documents)
+        taken = set(Buddy.objects.values_list("address", flat=True))
+        for name, entries in checked:
+            _refuse_taken(name, entries, taken)
+            _create(entries)
+    return sum(len(entries) for _, entries in checked)
 
 
-def _load(name: str, nodes: list[Node]) -> int:
-    saved: list[Buddy] = []
-    positions: dict[int | None, int] = {}
-    for node in nodes:
-        parent = None if node.parent is None else saved[node.parent]
-        key = parent.pk if parent else None
-        positions.setdefault(key, _next_position(key))
-        buddy = Buddy(parent=parent, position=positions[key], **node.fields)
-        positions[key] += 1
-        try:
-            _save(buddy)
-        except ValidationError as error:
-            field, reasons = next(iter(error.message_dict.items()))
-            where = "" if field == NON_FIELD_ERRORS else f" ({field})"
-            reason = f"{reasons[0]}{where}"
-            raise DocumentError(f"{name}: {node.path}", reason) from None
-        saved.append(buddy)
-    return len(saved)
+Entries = list[tuple[Node, Buddy]]
+
+
+def _entries(name: str, nodes: list[Node]) -> Entries:
+    """Entries that the model accepts, as far as that needs no database."""
+    return [(node, _entry(f"{name}: {node.path}", node)) for node in nodes]
+
+
+def _entry(path: str, node: Node) -> Buddy:
+    buddy = Buddy(**node.fields)
+    try:
+        buddy.clean()
+        buddy.clean_fields(exclude={"parent"})
+    except ValidationError as error:
+        field, reasons = next(iter(error.message_dict.items()))
+        raise DocumentError(path, f"{reasons[0]} ({field})") from None
+    return buddy
+
+
+def _refuse_taken(name: str, entries: Entries, taken: set[str]) -> None:
+    for node, buddy in entries:
+        if buddy.address in taken:
+            reason = "Another entry has this address. (address)"
+            raise DocumentError(f"{name}: {node.path}", reason)
+        taken.add(buddy.address)
+
+
+def _create(entries: Entries) -> None:
+    """Store entries, a level of the tree in one statement."""
+    buddies = [buddy for _, buddy in entries]
+    level = [place for place, (node, _) in enumerate(entries) if node.parent is None]
+    # Positions go on from level to level: among siblings only their order counts.
+    position = _next_position(None)
+    while level:
+        for place in level:
+            parent = entries[place][0].parent
+            buddies[place].parent = None if parent is None else buddies[parent]
+            buddies[place].position = position
+            position += 1
+        Buddy.objects.bulk_create([buddies[place] for place in level], batch_size=500)
+        above = set(level)
+        level = [p for p, (node, _) in enumerate(entries) if node.parent in above]
 
 
 def _save(buddy: Buddy) -> None:
+    if buddy.parent_id is not None:
+        # As it is under the lock: it may have become a channel, or be gone.
+        buddy.parent = _fresh(buddy.parent_id)
     buddy.full_clean()
     buddy.save()
 

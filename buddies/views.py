@@ -52,7 +52,9 @@ class DocumentView(APIView):
     def get(self, request: Request) -> HttpResponseBase:
         release = releases.live()
         etag = f'"{release.digest}"' if release else '"empty"'
-        if etag in parse_etags(request.headers.get("If-None-Match", "")):
+        # A proxy that compresses makes tags weak (RFC 9110, 13.1.2).
+        known = parse_etags(request.headers.get("If-None-Match", ""))
+        if {etag, f"W/{etag}", "*"} & set(known):
             response: HttpResponseBase = HttpResponseNotModified()
         else:
             body = release.body if release else document.EMPTY

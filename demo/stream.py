@@ -90,6 +90,7 @@ class Stream:
         """Begin a stream, in the place of one before it, and skip its features."""
         self._parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
         self._parents: list[Element] = []
+        self._held: list[bytes] = []
         self.write(
             f"<stream:stream to={quoteattr(domain)} version='1.0'"
             f" xmlns='jabber:client' xmlns:stream='{STREAMS}'>"
@@ -107,7 +108,13 @@ class Stream:
     def _feed(self, data: bytes) -> None:
         if not data:
             raise ClientError("The XMPP server closed the connection.")
-        self._parser.feed(data)
+        # Nothing past the last ">": expat may put off what ends inside a tag
+        # until much more has come (reparse deferral, CVE-2023-52425).
+        end = data.rfind(b">") + 1
+        if end:
+            self._parser.feed(b"".join((*self._held, data[:end])))
+            self._held.clear()
+        self._held.append(data[end:])
         events = cast("Iterator[tuple[str, Element]]", self._parser.read_events())
         for event, element in events:
             if event == "start":

@@ -16,6 +16,13 @@ class AccountAdmin(admin.ModelAdmin):
     list_filter = ("enabled", "discoverable")
     search_fields = ("jid", "msisdn", "name")
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Account], search_term: str
+    ) -> tuple[QuerySet[Account], bool]:
+        # Each word is a part of the query, and a query has its limits.
+        words = " ".join(search_term.split()[:10])
+        return super().get_search_results(request, queryset, words)
+
 
 @admin.register(Command)
 class CommandAdmin(admin.ModelAdmin):

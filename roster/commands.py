@@ -95,7 +95,7 @@ def run(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Settled
     turns = [_begin(one) for one in work]
     for turn in turns:
         _look_up(turn, lambda jids: rosters.exist(jids, deadline))
-    _read([turn for turn in turns if turn.open], rosters, deadline)
+    _read([turn for turn in turns if not turn.failed], rosters, deadline)
     for turn in turns:
         for request in turn.open:
             _apply(turn, request)
@@ -152,8 +152,10 @@ def _look_up(turn: Turn, exist: directory.Exist) -> None:
         for entry in request.entries
         if entry.key in request.asked
     }
-    if contacts:
+    try:
         turn.users = directory.users(contacts, turn.domain, exist)
+    except Refused as refusal:
+        turn.failed = f"users not told: {refusal}"
 
 
 def _read(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
@@ -169,8 +171,16 @@ def _read(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
             turn.after = dict(turn.before)
     # A user who does not exist has an empty roster, too.
     empty = [turn for turn in wanted if not turn.before and not turn.failed]
-    exist = rosters.exist([turn.work.owner for turn in empty], deadline)
-    for turn, there in zip(empty, exist, strict=True):
+    for turn in empty:
+        _check_owner(turn, rosters, deadline)
+
+
+def _check_owner(turn: Turn, rosters: Rosters, deadline: float) -> None:
+    try:
+        (there,) = rosters.exist([turn.work.owner], deadline)
+    except Refused as refusal:
+        turn.failed = f"owner not told: {refusal}"
+    else:
         if not there:
             turn.miss()
 
@@ -213,9 +223,9 @@ def _search_users(turn: Turn, request: Request) -> None:
 
 
 def _decide(turn: Turn, entry: Entry, *, verified: bool) -> None:
-    jid = turn.users.get(entry.key, entry.jid)
-    if turn.work.owner in (jid, entry.jid):
+    if entry.key == msisdn.contact_key(turn.work.owner, turn.domain):
         return
+    jid = turn.users.get(entry.key, entry.jid)
     contact = Contact(jid, entry.address, entry.name, verified)
     groups = rules.Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
     item = rules.decide(turn.after.get(entry.key), contact, groups)
@@ -288,8 +298,9 @@ def _end(turn: Turn) -> Settled:
 
 def _with_problems(reply: Reply, request: Request) -> Reply:
     """The reply with what is wrong with entries; no longer OK when all are."""
-    refused = request.entries and len(request.refused) == len(request.entries)
-    code = NO_CHANNEL_FOUND if refused else reply.code
+    is_add = request.command.command == ADD_TO_ROSTER
+    none_usable = request.refused and len(request.refused) == len(request.entries)
+    code = NO_CHANNEL_FOUND if is_add and none_usable else reply.code
     return replace(reply, code=code, messages=(*reply.messages, *request.problems))
 
 

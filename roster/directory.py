@@ -61,7 +61,7 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
     """
     known = _known(contacts, domain)
     unknown = {
-        key: jid
+        key: known[key].jid if key in known else jid
         for key, jid in contacts.items()
         if stanzas.domain(jid) == domain and _is_open(key, known)
     }
@@ -76,19 +76,21 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
 
 
 def _known(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
-    numbers = [key for key in contacts if key.startswith("+")]
-    rows = Account.objects.filter(
-        Q(jid__in=list(contacts.values())) | Q(msisdn__in=numbers)
-    )
-    keyed = {
-        msisdn.contact_key(row.jid, domain): row
-        for row in rows
-        if stanzas.domain(row.jid) == domain
-    }
-    return {key: row for key, row in keyed.items() if key in contacts}
+    known = {}
+    for part in _parts(contacts, ASKED_AT_ONCE):
+        numbers = [key for key in part if key.startswith("+")]
+        rows = Account.objects.filter(
+            Q(jid__in=list(part.values())) | Q(msisdn__in=numbers)
+        )
+        for row in rows:
+            key = msisdn.contact_key(row.jid, domain)
+            if stanzas.domain(row.jid) == domain and key in part:
+                known[key] = row
+    return known
 
 
-def _parts(contacts: dict[str, str], size: int) -> Iterator[dict[str, str]]:
+def _parts(contacts: Mapping[str, str], size: int) -> Iterator[dict[str, str]]:
+    """Parts that a database takes as parameters of one query, and a server at once."""
     waiting = iter(contacts.items())
     while part := dict(islice(waiting, size)):
         yield part
@@ -118,7 +120,9 @@ def _learn(told: Mapping[str, tuple[str, bool]], known: dict[str, Account]) -> N
     )
     stale = [known.pop(key).pk for key in gone if key in known]
     if stale:
-        Account.objects.filter(pk__in=stale).delete()
+        # What staff has switched off stays off, should the account come back.
+        untouched = Account.objects.filter(enabled=True, discoverable=True)
+        untouched.filter(pk__in=stale).delete()
     there = [jid for jid, yes in told.values() if yes]
     if there:
         _keep(there)
@@ -174,10 +178,14 @@ class AddressBook:
     def __init__(self, owner: Account, keys: Collection[str], now: datetime) -> None:
         self.owner, self.now = owner, now
         self.digests = {key: digest(key) for key in keys}
-        stored = AddressBookEntry.objects.filter(
-            owner=owner.jid, digest__in=list(self.digests.values())
-        )
-        self.stored = {row.digest: row.asked for row in stored}
+        self.mine = AddressBookEntry.objects.filter(owner=owner.jid)
+        self.stored = {
+            digest: asked
+            for part in _parts(self.digests, ASKED_AT_ONCE)
+            for digest, asked in self.mine.filter(
+                digest__in=list(part.values())
+            ).values_list("digest", "asked")
+        }
         self.left = self._budget()
         self.charged: set[str] = set()
 
@@ -218,10 +226,9 @@ class AddressBook:
             ),
             ignore_conflicts=True,
         )
-        asked = [one for one in charged if one in self.stored]
-        if asked:
-            mine = AddressBookEntry.objects.filter(owner=self.owner.jid)
-            mine.filter(digest__in=asked).update(asked=True)
+        again = {one: one for one in charged if one in self.stored}
+        for part in _parts(again, ASKED_AT_ONCE):
+            self.mine.filter(digest__in=list(part)).update(asked=True)
         self._save_owner()
 
     def _save_owner(self) -> None:

@@ -20,8 +20,8 @@ from datetime import datetime, timedelta
 from random import uniform
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -33,6 +33,7 @@ State = Command.State
 
 CLAIM = timedelta(seconds=30)
 OWNERS, ROWS = 4, 25  # of one claim
+CLAIM_SIZE = 500_000  # characters of an owner's payloads in one claim
 ATTEMPTS = 8
 LONGEST_BACKOFF = 60  # seconds
 REST = timedelta(seconds=1)
@@ -131,6 +132,10 @@ class Work:
     def owner(self) -> str:
         return self.claim.owner
 
+    @property
+    def pks(self) -> list[int]:
+        return [command.pk for command in self.commands]
+
 
 @dataclass(slots=True)
 class Settled:
@@ -163,6 +168,20 @@ def finish(settled: Sequence[Settled], sql_error: str) -> list[Work]:
         _store(settled, sql_error, now)
         bells.stream(bells.ANSWERS)
         return _claim(now)
+
+
+def fail(work: Sequence[Work], why: str, sql_error: str) -> None:
+    """Count an attempt for each command of ``work``, and claim nothing.
+
+    ``why`` holds no number and no payload. Whoever failed is claimed alone the
+    next time, so that a poison command fails nobody but itself.
+    """
+    with _exclusive() as now:
+        _store(
+            [Settled(w, {}, dict.fromkeys(w.pks, why)) for w in work], sql_error, now
+        )
+        bells.stream(bells.ANSWERS)
+        bells.worker(bells.RUN_COMMANDS)
 
 
 def rest(work: Sequence[Work]) -> None:
@@ -200,10 +219,20 @@ def _due(now: datetime) -> Q:
 
 
 def _waiting_owners(now: datetime) -> list[str]:
+    """Owners to claim: the oldest, or one alone whose oldest has failed before."""
     busy = Claim.objects.values("owner")
-    oldest = Command.objects.filter(_due(now)).exclude(owner__in=busy).order_by("pk")
-    owners = oldest.values_list("owner", flat=True)[: OWNERS * ROWS]
-    return list(dict.fromkeys(owners))[:OWNERS]
+    oldest = (
+        Command.objects.filter(_due(now))
+        .exclude(owner__in=busy)
+        .order_by()
+        .values("owner")
+        .annotate(oldest=Min("pk"))
+        .order_by("oldest")[:OWNERS]
+    )
+    pks = [row["oldest"] for row in oldest]
+    rows = Command.objects.filter(pk__in=pks).order_by("pk")
+    fresh = [row.owner for row in rows if not row.attempts]
+    return fresh or [row.owner for row in rows][:1]
 
 
 def _claims(owners: Sequence[str], now: datetime) -> list[Claim]:
@@ -215,11 +244,21 @@ def _claims(owners: Sequence[str], now: datetime) -> list[Claim]:
 
 def _take(claim: Claim, now: datetime) -> list[Command]:
     due = Command.objects.filter(_due(now), owner=claim.owner)
-    rows = list(due.order_by("pk")[:ROWS])
-    Command.objects.filter(pk__in=[row.pk for row in rows]).update(
-        state=State.RUNNING, claim=claim
-    )
+    rows = _together(list(due.order_by("pk")[:ROWS]))
+    _rows(rows).update(state=State.RUNNING, claim=claim)
     return rows
+
+
+def _together(rows: Sequence[Command]) -> list[Command]:
+    """The first of ``rows`` that can share a turn: new ones, of bounded size."""
+    taken: list[Command] = []
+    size = 0
+    for row in rows:
+        size += len(row.payload)
+        if taken and (row.attempts or taken[0].attempts or size > CLAIM_SIZE):
+            break
+        taken.append(row)
+    return taken
 
 
 def _settle(settled: Settled, sql_error: str, now: datetime) -> None:
@@ -362,4 +401,13 @@ def sweep() -> int:
             state__in=(State.SENT, State.DEAD),
             done_at__lt=now - timedelta(days=settings.PAYLOAD_DAYS),
         ).exclude(payload="")
-        return old.update(payload="")
+        cleared = old.update(payload="")
+        if cleared and connection.vendor == "sqlite":
+            transaction.on_commit(_empty_log)
+    return cleared
+
+
+def _empty_log() -> None:
+    """Empty SQLite's write-ahead log: what was cleared stays readable there."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -131,7 +131,7 @@ class Command(models.Model):
     class Meta:
         ordering = ("-pk",)
         indexes = (
-            models.Index(fields=("state", "id"), name="command_by_state"),
+            models.Index(fields=("state", "owner", "id"), name="command_by_state"),
             models.Index(fields=("owner", "state", "id"), name="command_by_owner"),
             # What pump_out asks for at every bell.
             models.Index(

@@ -8,17 +8,26 @@ from django.conf import settings
 
 from xmppservice import stanzas
 
-_PUNCTUATION = re.compile(r"[\s().\-/\u2010-\u2015\u00a0]+")
+# A spelling is repeated to the client and may become a name on a roster: what
+# counts as punctuation is listed, so that no control character passes for it.
+_PUNCTUATION = re.compile("[ \t().\\-/\u00a0\u2010-\u2015\u202f]+")
 _INTERNATIONAL = re.compile(r"(?:\+|00)([1-9][0-9]{4,16})")
 
 
-@lru_cache(maxsize=100_000)
+LONGEST = 64  # characters of a spelling
+
+
 def parse(text: str) -> str | None:
     """E.164 of an international number (``00…`` or ``+…``), or None.
 
     Spaces and punctuation are tolerated. A number without its country is None:
     there is no default region to guess it from.
     """
+    return _parse(text) if len(text) <= LONGEST else None
+
+
+@lru_cache(maxsize=100_000)
+def _parse(text: str) -> str | None:
     found = _INTERNATIONAL.fullmatch(_PUNCTUATION.sub("", text))
     if found is None:
         return None
@@ -43,9 +52,16 @@ def of_jid(jid: str) -> str | None:
 
 
 def _of_template(jid: str, domain: str) -> str | None:
-    before, _, after = settings.MSISDN_JID.partition("{number}")
-    digits = jid.removeprefix(before).removesuffix(after.format(domain=domain))
-    return parse(f"+{digits}") if digits.isdigit() else None
+    found = _template(settings.MSISDN_JID, domain).fullmatch(jid)
+    return parse(f"+{found[1]}") if found else None
+
+
+@lru_cache
+def _template(spelling: str, domain: str) -> re.Pattern[str]:
+    before, _, after = spelling.partition("{number}")
+    return re.compile(
+        f"{re.escape(before)}([0-9]+){re.escape(after.format(domain=domain))}"
+    )
 
 
 def contact_key(jid: str, domain: str) -> str:

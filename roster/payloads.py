@@ -29,6 +29,7 @@ OK = (0, "")
 NOT_FINAL = (SQL_ERROR, RATE_LIMITED)
 
 MESSAGES = 100  # at most in one answer
+MOST_BYTES = 400_000  # of an answer
 DEPTH = 64  # of a JSON payload
 
 Code = tuple[int, str]
@@ -51,7 +52,7 @@ class Reply:
         messages = self.messages[:MESSAGES]
         if left := len(self.messages) - len(messages):
             messages = (*messages, f"… and {left} more.")
-        return json.dumps(
+        text = json.dumps(
             {
                 "status": self.code[0],
                 "errorCode": self.code[1],
@@ -61,6 +62,11 @@ class Reply:
             ensure_ascii=False,
             separators=(",", ":"),
         )
+        # A stanza too large would end the stream, and be sent again for ever.
+        return text if len(text.encode()) <= MOST_BYTES else TOO_LARGE.dumps()
+
+
+TOO_LARGE = Reply(BAD_REQUEST, ("The answer is too large: ask for less at a time.",))
 
 
 class Unusable(ValueError):
@@ -185,21 +191,27 @@ def _json(payload: str) -> Any:
 def _contact(value: Any, domain: str, place: str) -> Entry:
     if not isinstance(value, dict):
         raise Unusable(f"{place}: must be an object")
-    name = value.get("name") or ""
+    name = value.get("name")
+    name = "" if name is None else name
     if not isinstance(name, str):
         raise Unusable(f"{place}.name: must be text")
-    if stanzas.illegal(name):
-        raise Unusable(f"{place}.name: has a character that XMPP cannot carry")
-    if len(name) > stanzas.LONGEST_FIELD:
-        raise Unusable(f"{place}.name: longer than {stanzas.LONGEST_FIELD} characters")
+    _check_text(name, f"{place}.name")
     address = value.get("address")
     if not isinstance(address, str) or not address.strip():
         raise Unusable(f"{place}.address: missing or not text")
+    _check_text(address, f"{place}.address")
     jid = _jid(address.strip(), domain)
     if jid is None:
         raise Unusable(f"{place}.address: neither a number nor a JID")
     key = msisdn.contact_key(jid, domain)
     return Entry(key, jid, address.strip(), place, name)
+
+
+def _check_text(text: str, place: str) -> None:
+    if stanzas.illegal(text):
+        raise Unusable(f"{place}: has a character that XMPP cannot carry")
+    if len(text) > stanzas.LONGEST_FIELD:
+        raise Unusable(f"{place}: longer than {stanzas.LONGEST_FIELD} characters")
 
 
 def _jid(address: str, domain: str) -> str | None:
@@ -210,4 +222,7 @@ def _jid(address: str, domain: str) -> str | None:
         jid = stanzas.bare_jid(address)
     else:
         jid = stanzas.bare_jid(f"{address}@{domain}")
+        # Full-width digits and their like are plain ones in a JID.
+        number = msisdn.of_jid(jid) if jid else None
+        jid = msisdn.jid_of(number, domain) if number else jid
     return jid if jid and stanzas.local(jid) else None

@@ -1,19 +1,24 @@
 import logging
+import threading
 import time
 
 from celery import shared_task
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
 from roster import commands, directory, ledger, payloads
-from roster.ledger import Settled, Work
-from xmppservice.gateway import Down, Late
-from xmppservice.rosters import Prosody, Rosters
+from roster.ledger import Work
+from xmppservice.gateway import Broke, Down, Late
+from xmppservice.rosters import Prosody, Refused, Rosters
 
 logger = logging.getLogger(__name__)
 
-DATABASE_ERRORS = (DatabaseError, InterfaceError)
 # Seconds that all questions of one turn share; a claim outlives them.
 TURN = 20
+
+# A worker with several threads keeps one for other tasks: under a flood of
+# commands an edit is released as fast as ever.
+_free = threading.BoundedSemaphore(max(1, settings.CELERY_WORKER_CONCURRENCY - 1))
 
 
 @shared_task
@@ -23,49 +28,35 @@ def run_commands() -> None:
     While the XMPP server is away nothing is claimed: session_start rings.
     """
     rosters = Prosody()
-    if not rosters.ready():
-        return
-    work: list[Work] = []
-    try:
-        work = ledger.claim()
-        while work:
-            settled = _run(work, rosters)
-            work = ledger.finish(settled, payloads.storage_failed())
-    except (Down, Late) as error:
+    if rosters.ready() and _free.acquire(blocking=False):
+        try:
+            _run_all(rosters)
+        except (DatabaseError, InterfaceError) as error:
+            # The claims expire by themselves.
+            logger.error("the ledger cannot be written: %s", type(error).__name__)
+        finally:
+            _free.release()
+
+
+def _run_all(rosters: Rosters) -> None:
+    work = ledger.claim()
+    while work:
+        try:
+            settled = commands.run(work, rosters, time.time() + TURN)
+        except Exception as error:
+            _give_back(work, error)
+            return
+        work = ledger.finish(settled, payloads.storage_failed())
+
+
+def _give_back(work: list[Work], error: Exception) -> None:
+    """Nothing is known of this work: it rests, or an attempt is counted."""
+    if isinstance(error, Down) and not isinstance(error, Broke):
         logger.warning("commands rest: %s", error)
         ledger.rest(work)
-    except DATABASE_ERRORS as error:
-        # The claims expire by themselves.
-        logger.error("the database does not answer: %s", type(error).__name__)
-
-
-def _run(work: list[Work], rosters: Rosters) -> list[Settled]:
-    try:
-        return commands.run(work, rosters, time.time() + TURN)
-    except (Down, Late, *DATABASE_ERRORS):
-        raise
-    except Exception as error:
-        logger.error("a turn failed, its commands run one by one: %s", _where(error))
-        return [_one_by_one(one, rosters) for one in work]
-
-
-def _one_by_one(work: Work, rosters: Rosters) -> Settled:
-    """Settle each command alone, so that a poison one fails only itself."""
-    all_settled = Settled(work)
-    for command in work.commands:
-        try:
-            alone = [Work(work.claim, [command])]
-            (settled,) = commands.run(alone, rosters, time.time() + TURN)
-        except (Down, Late, *DATABASE_ERRORS):
-            raise
-        except Exception as error:
-            logger.error("command %d failed: %s", command.pk, _where(error))
-            all_settled.failed[command.pk] = type(error).__name__
-        else:
-            all_settled.answers |= settled.answers
-            all_settled.failed |= settled.failed
-            all_settled.effects += settled.effects
-    return all_settled
+    else:
+        logger.error("a turn failed, its commands are tried alone: %s", _where(error))
+        ledger.fail(work, type(error).__name__, payloads.storage_failed())
 
 
 def _where(error: Exception) -> str:
@@ -87,5 +78,9 @@ def sweep() -> None:
 def refresh_accounts() -> None:
     """Ask the XMPP server again about accounts it told us of long ago."""
     rosters = Prosody()
-    if rosters.ready():
+    if not rosters.ready():
+        return
+    try:
         directory.refresh(lambda jids: rosters.exist(jids, time.time() + TURN))
+    except (Down, Late, Refused) as error:
+        logger.warning("accounts are not refreshed: %s", error)

@@ -27,6 +27,16 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.\w+)`")
+READERS = (
+    "boolean",
+    "database",
+    "domains",
+    "integer",
+    "level",
+    "port",
+    "secret",
+    "_port",
+)
 ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \| (.+?) \|", re.MULTILINE)
 
 
@@ -60,7 +70,7 @@ def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
 def reads(path: Path) -> Iterator[tuple[str, ast.Call]]:
     """Each read of a variable by name: ``integer("HTTP_PORT", 8000)`` and its like."""
     for function, call in calls(path):
-        is_reader = function in ("boolean", "integer", "secret", "_port")
+        is_reader = function in READERS
         reader = is_reader or function.startswith(("env.", "os.environ."))
         first = call.args[0] if call.args else None
         if reader and isinstance(first, ast.Constant):

@@ -1,6 +1,8 @@
 import os
 
 from django.core.asgi import get_asgi_application
+from django.core.signals import request_finished
+from django.db import connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
 
@@ -10,6 +12,14 @@ django_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from xmppservice.consumers import ServiceConsumer  # noqa: E402
+
+
+def close_connections(**_: object) -> None:
+    """Close what a request has opened: under ASGI its thread ends with it."""
+    connections.close_all()
+
+
+request_finished.connect(close_connections)
 
 application = ProtocolTypeRouter(
     {"http": django_application, "xmpp": ServiceConsumer.as_asgi()}

@@ -5,6 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from xmppservice import stanzas
+
 # Prosody closes the component's stream above 512 KiB (component_stanza_size_limit),
 # and the stanza's two addresses and its id come on top of what we count.
 MOST_BYTES = (512 - 16) * 1024
@@ -25,11 +27,13 @@ def stanza_limit(**_: Any) -> list[CheckMessage]:
 
 @register
 def service_is_not_a_served_domain(**_: Any) -> list[CheckMessage]:
-    if settings.XMPP_DOMAINS and settings.XMPP_JID not in settings.XMPP_DOMAINS:
+    jids = [settings.XMPP_JID, *settings.XMPP_DOMAINS]
+    are_domains = all(stanzas.bare_jid(jid) == jid and "@" not in jid for jid in jids)
+    if len(jids) > 1 and are_domains and len(set(jids)) == len(jids):
         return []
     return [
         Error(
-            "XMPP_DOMAINS must name the domains of the users, not XMPP_JID itself.",
+            "XMPP_JID and XMPP_DOMAINS must be different domains, at least one each.",
             hint="For example XMPP_DOMAINS=example.org, XMPP_JID=service.example.org.",
             id="xmppservice.E002",
         )
@@ -39,22 +43,25 @@ def service_is_not_a_served_domain(**_: Any) -> list[CheckMessage]:
 @register
 def msisdn_jid_is_a_jid(**_: Any) -> list[CheckMessage]:
     try:
-        settings.MSISDN_JID.format(number="39", domain="d").index("39")
+        jid = settings.MSISDN_JID.format(number="39347", domain="example.org")
     except (LookupError, ValueError):
-        return [
-            Error(
-                "MSISDN_JID must contain {number}, and may contain {domain}.",
-                hint="The default is 00{number}@{domain}.",
-                id="xmppservice.E003",
-            )
-        ]
-    return []
+        jid = ""
+    if "39347" in stanzas.local(jid) and stanzas.bare_jid(jid) == jid:
+        return []
+    return [
+        Error(
+            "MSISDN_JID must be a bare JID with {number} in its localpart.",
+            hint="The default is 00{number}@{domain}.",
+            id="xmppservice.E003",
+        )
+    ]
 
 
 @register
 def roster_groups_differ(**_: Any) -> list[CheckMessage]:
-    others = settings.ROSTER_GROUP_OTHERS.casefold()
-    if others and others != settings.ROSTER_GROUP_VERIFIED.casefold() != "":
+    names = [settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED]
+    differ = len({name.casefold() for name in names}) == len(names)
+    if differ and all(name and not stanzas.illegal(name) for name in names):
         return []
     return [
         Error(

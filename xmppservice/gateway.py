@@ -17,6 +17,10 @@ class Down(Exception):
     """There is no stream, or it broke: nothing is known of what was asked."""
 
 
+class Broke(Down):
+    """The stream broke while answers were awaited, perhaps by what was asked."""
+
+
 class Late(Exception):
     """No answer by the deadline: what was asked may or may not have happened."""
 

@@ -11,6 +11,7 @@ from roster.rules import RosterItem
 from xmppservice import gateway, stanzas
 
 MISSING = "service-unavailable"
+SELF = "not-allowed"
 
 
 class Change(NamedTuple):
@@ -42,7 +43,10 @@ class Rosters(Protocol):
         """
 
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
-        """For each bare JID of a served domain, whether it has an account."""
+        """For each bare JID of a served domain, whether it has an account.
+
+        Raises Refused when the server does not tell.
+        """
 
 
 class Prosody:
@@ -73,7 +77,14 @@ class Prosody:
         # Nobody can be on their own roster: Prosody says not-allowed to a user
         # and service-unavailable for nobody, and writes nothing either way.
         asked = [gateway.Iq("set", jid, stanzas.roster_set(jid)) for jid in jids]
-        return [answer.condition != MISSING for answer in gateway.ask(asked, deadline)]
+        return [_exists(answer.condition) for answer in gateway.ask(asked, deadline)]
+
+
+def _exists(condition: str) -> bool:
+    if condition not in (SELF, MISSING):
+        # For example forbidden: it says nothing of the user.
+        raise Refused(condition or "a roster holds its owner")
+    return condition == SELF
 
 
 def _items(payload: str) -> list[RosterItem]:

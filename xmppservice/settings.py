@@ -5,11 +5,14 @@ Each variable, its meaning and its default: docs/configuration.md.
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 env = environ.Env()
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def boolean(name: str, default: bool) -> bool:
@@ -28,15 +31,52 @@ def integer(name: str, default: int) -> int:
     return int(word)
 
 
+def port(name: str, default: int) -> int:
+    """Read the number of a TCP port."""
+    number = integer(name, default)
+    if not 0 < number < 65536:
+        raise ImproperlyConfigured(f"{name} must be a port, 1 to 65535, not {number}.")
+    return number
+
+
+def level(name: str, default: str) -> str:
+    """Read the name of a log level, in either case."""
+    word: str = env.str(name, default=default).upper()
+    if word not in LEVELS:
+        known = ", ".join(LEVELS)
+        raise ImproperlyConfigured(f"{name} must be one of {known}, not {word!r}.")
+    return word
+
+
+def domains(name: str, default: str) -> list[str]:
+    """Read domains, separated by commas."""
+    text: str = env.str(name, default=default)
+    words = [word.strip() for word in text.lower().split(",")]
+    return [word for word in words if word]
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """Read the address of a database."""
+    parts: dict[str, Any] = env.db_url(name, default=default)
+    if "ENGINE" not in parts:
+        known = "sqlite:///FILE or postgres://USER:PASSWORD@HOST/NAME"
+        raise ImproperlyConfigured(f"{name} must be like {known}.")
+    return parts
+
+
 def secret(name: str) -> str:
     """Read a secret; when none is given, make one and keep it in VAR_DIR."""
-    given = env.str(name, default="")
+    given = env.str(name, default="").strip()
     return given or _kept_secret(VAR_DIR / name.lower().replace("_", "-"))
 
 
 def _kept_secret(path: Path) -> str:
     # For nobody else: the database, with people's numbers, lies there too.
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        text = f"VAR_DIR: {path.parent}: {error.strerror}."
+        raise ImproperlyConfigured(text) from None
     try:
         with path.open("x") as file:
             path.chmod(0o600)
@@ -51,11 +91,11 @@ VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
 
 # --- XMPP ---------------------------------------------------------------------
 
-XMPP_JID = env.str("XMPP_JID", default="xmpp_service.localhost")
+XMPP_JID = env.str("XMPP_JID", default="xmpp_service.localhost").strip().lower()
 XMPP_SECRET = secret("XMPP_SECRET")
 XMPP_HOST = env.str("XMPP_HOST", default="127.0.0.1")
-XMPP_COMPONENT_PORT = integer("XMPP_COMPONENT_PORT", 15347)
-XMPP_DOMAINS = env.list("XMPP_DOMAINS", default=["localhost"])
+XMPP_COMPONENT_PORT = port("XMPP_COMPONENT_PORT", 15347)
+XMPP_DOMAINS = domains("XMPP_DOMAINS", "localhost")
 XMPP_STANZA_LIMIT = integer("XMPP_STANZA_LIMIT", 450_000)
 XMPP_INBOX_STANZAS = integer("XMPP_INBOX_STANZAS", 20_000)
 XMPP_INBOX_BYTES = integer("XMPP_INBOX_BYTES", 64 * 1024 * 1024)
@@ -76,7 +116,7 @@ PAYLOAD_DAYS = integer("PAYLOAD_DAYS", 7)
 # --- HTTP ---------------------------------------------------------------------
 
 HTTP_HOST = env.str("HTTP_HOST", default="127.0.0.1")
-HTTP_PORT = integer("HTTP_PORT", 8000)
+HTTP_PORT = port("HTTP_PORT", 8000)
 DOCUMENT_PUBLIC = boolean("DOCUMENT_PUBLIC", False)
 DEBUG = boolean("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY")
@@ -102,6 +142,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "xmppservice.health.Health",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -150,10 +191,8 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-DATABASES = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/db.sqlite3")
-}
-# A connection is kept: opening SQLite anew costs more than most queries.
+DATABASES = {"default": database("DATABASE_URL", f"sqlite:///{VAR_DIR}/db.sqlite3")}
+# A thread keeps its connection: opening SQLite anew costs more than most queries.
 DATABASES["default"]["CONN_MAX_AGE"] = None
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # WAL with IMMEDIATE is the one mode in which several writers wait for each
@@ -161,7 +200,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        " PRAGMA secure_delete=ON;",
     }
     # A file: tests with threads need a database that threads can share.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
@@ -199,12 +239,13 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["xmppservice.permissions.ModelPermissions"],
+    "DEFAULT_PERMISSION_CLASSES": ["xmppservice.api.ModelPermissions"],
+    "DEFAULT_PARSER_CLASSES": ["xmppservice.api.Parser"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
-    "DEFAULT_FILTER_BACKENDS": ["rest_framework.filters.SearchFilter"],
+    "DEFAULT_FILTER_BACKENDS": ["xmppservice.api.WordSearch"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
     "PAGE_SIZE": 100,
 }
@@ -218,10 +259,12 @@ LOGGING = {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["stderr"], "level": level("LOG_LEVEL", "INFO")},
     "loggers": {
         # slixmpp logs whole stanzas: payloads and numbers must never reach a log.
         "slixmpp": {"level": "CRITICAL"},
+        # Every scan of the internet asks for some other host.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         "celery": {"level": "WARNING"},
         "celery.worker.control": {"level": "ERROR"},  # its word for a normal stop
         "uvicorn": {"level": "WARNING"},

@@ -5,9 +5,11 @@ XMPP server a parser event, and a JSON text is full of quotes.
 """
 
 import re
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
+from xml.parsers import expat
 
 from django.utils.crypto import salted_hmac
 from slixmpp import JID, InvalidJID
@@ -44,10 +46,11 @@ COPIES = frozenset({
     "{urn:xmpp:forward:0}forwarded",
 })  # fmt: skip
 
-# Longest id, thread, namespace and word that an answer repeats. Escaped five
-# times over they still leave room for the payload in one stanza.
+# Longest id, thread, namespace and word that an answer repeats. Even escaped to
+# six times their length they leave room for an answer's payload in one stanza.
 LONGEST_FIELD = 1_000
 
+_SEPARATOR = "\1"
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -84,13 +87,73 @@ def illegal(text: str) -> str:
     return found.group() if found else ""
 
 
+class Parser:
+    """An XML pull parser that no namespace can stop.
+
+    Python's own ends the stream at a ``}`` in a namespace, because expat is
+    told to separate namespace and name with it; U+0001 is no XML character.
+
+    Expat gets nothing past the last ``>``: after a read that ends inside a tag
+    it would put off parsing until much more has come (reparse deferral,
+    CVE-2023-52425), and sit on whole stanzas until then.
+    """
+
+    def __init__(self) -> None:
+        self._expat = expat.ParserCreate(namespace_separator=_SEPARATOR)
+        self._expat.buffer_text = True
+        self._expat.StartElementHandler = self._start
+        self._expat.EndElementHandler = self._end
+        self._tree = ET.TreeBuilder()
+        self._expat.CharacterDataHandler = self._tree.data
+        self._events: deque[tuple[str, ET.Element] | ET.ParseError] = deque()
+        self._held: list[bytes] = []
+
+    def feed(self, data: bytes) -> None:
+        end = data.rfind(b">") + 1
+        if end:
+            self._parse(b"".join((*self._held, data[:end])))
+            self._held.clear()
+        self._held.append(data[end:])
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._expat.Parse(data, False)
+        except expat.ExpatError as error:
+            self._events.append(ET.ParseError(str(error)))
+
+    def read_events(self) -> Iterator[tuple[str, ET.Element]]:
+        """Yield ``start`` and ``end`` with their elements; raises ParseError."""
+        while self._events:
+            event = self._events.popleft()
+            if isinstance(event, ET.ParseError):
+                raise event
+            yield event
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        named = {_tag(key): value for key, value in attributes.items()}
+        self._events.append(("start", self._tree.start(_tag(name), named)))
+
+    def _end(self, name: str) -> None:
+        self._events.append(("end", self._tree.end(_tag(name))))
+
+
+def _tag(name: str) -> str:
+    namespace, separator, local = name.rpartition(_SEPARATOR)
+    return f"{{{namespace}}}{local}" if separator else name
+
+
 # --- JIDs ---------------------------------------------------------------------
 
 
 def jid(text: str) -> str | None:
-    """Normalised JID (RFC 7622), or None when ``text`` is none."""
+    """Normalised JID (RFC 7622), or None when ``text`` is none.
+
+    A text that is another JID when it is normalised again is none: servers
+    would not agree on who is meant.
+    """
     try:
-        return str(JID(text)) or None
+        normal = str(JID(text))
+        return normal if normal and str(JID(normal)) == normal else None
     except (InvalidJID, UnicodeEncodeError):
         return None
 
@@ -191,7 +254,7 @@ def _bounded(fields: dict[str, str]) -> dict[str, str]:
 
 def _split(tag: str) -> tuple[str, str]:
     namespace, _, name = tag.rpartition("}")
-    return namespace.lstrip("{"), name
+    return namespace[1:], name
 
 
 def _sibling(element: ET.Element, name: str) -> str:
@@ -308,12 +371,12 @@ def payload(iq: ET.Element) -> str:
     return ET.tostring(iq[0], encoding="unicode") if len(iq) else ""
 
 
-def payload_namespace(iq: ET.Element) -> str | None:
-    """Namespace of an IQ request's only child, or None when it is malformed.
+def payload_tag(iq: ET.Element) -> str | None:
+    """Tag of an IQ request's only child, or None when it is malformed.
 
     Source: RFC 6120, 8.2.3: a request has exactly one child element.
     """
-    return _split(iq[0].tag)[0] if len(iq) == 1 else None
+    return iq[0].tag if len(iq) == 1 else None
 
 
 def condition(stanza: ET.Element) -> str:

@@ -17,12 +17,13 @@ from slixmpp.stanza import Iq, Message, Presence
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 from slixmpp.xmlstream.matcher.base import MatcherBase
+from slixmpp.xmlstream.stanzabase import StanzaBase
 from slixmpp.xmlstream.xmlstream import NotConnectedError
 
 from xmppservice import __version__, stanzas
 from xmppservice.events import Answer
 from xmppservice.gateway import Answer as IqAnswer
-from xmppservice.gateway import Down, Late
+from xmppservice.gateway import Broke, Down, Late
 from xmppservice.gateway import Iq as IqRequest
 
 logger = logging.getLogger(__name__)
@@ -36,14 +37,19 @@ ADVERTISEMENT = 5
 # Bytes. A server that reads slower than it asks must not fill our memory.
 UNWRITTEN = 64 * 1024 * 1024
 
-SERVED = frozenset({
-    stanzas.NS_VCARD,
-    stanzas.NS_PING,
-    "http://jabber.org/protocol/disco#info",
-    "http://jabber.org/protocol/disco#items",
-    "jabber:iq:last",
-    "jabber:iq:version",
-})  # fmt: skip
+VCARD = f"{{{stanzas.NS_VCARD}}}vCard"
+# What is answered, by us or by a plugin; every other request is refused.
+SERVED = {
+    "get": frozenset({
+        VCARD,
+        f"{{{stanzas.NS_PING}}}ping",
+        "{http://jabber.org/protocol/disco#info}query",
+        "{http://jabber.org/protocol/disco#items}query",
+        "{jabber:iq:last}query",
+        "{jabber:iq:version}query",
+    }),
+    "set": frozenset({VCARD}),
+}  # fmt: skip
 
 
 class Requests(MatcherBase):
@@ -53,11 +59,8 @@ class Requests(MatcherBase):
         xml = stanza.xml
         if xml.tag != f"{{{stanzas.NS_COMPONENT}}}iq":
             return False
-        served = {"get": SERVED, "set": frozenset({stanzas.NS_VCARD})}
-        namespaces = served.get(xml.get("type", ""))
-        return namespaces is not None and (
-            stanzas.payload_namespace(xml) not in namespaces
-        )
+        served = SERVED.get(xml.get("type", ""))
+        return served is not None and stanzas.payload_tag(xml) not in served
 
 
 class Results(MatcherBase):
@@ -170,7 +173,7 @@ class ServiceStream(ComponentXMPP):
         asked, self._asked = self._asked, {}
         for _, future in asked.values():
             if not future.done():
-                future.set_exception(Down("the stream broke"))
+                future.set_exception(Broke("the stream broke"))
 
     # --- Out ------------------------------------------------------------------
 
@@ -201,6 +204,9 @@ class ServiceStream(ComponentXMPP):
             raise Late("older than its deadline")
         if not self.open:
             raise Down("no stream")
+        # Whatever slipped through the checks on input would end the stream.
+        if any(stanzas.illegal(request.payload) for request in requests):
+            raise ValueError("a request has a character that XML cannot carry")
         ids = [secrets.token_hex(8) for _ in requests]
         futures = [self._expect(id, r.to) for id, r in zip(ids, requests, strict=True)]
         try:
@@ -257,6 +263,8 @@ class ServiceStream(ComponentXMPP):
         xml = iq.xml
         sender, service = xml.get("from", ""), self.jid_served
         to, id = xml.get("to", service), xml.get("id", "")
+        if xml.get("type") not in SERVED:
+            return
         if xml.get("type") == "set":
             self._refuse(iq, "service-unavailable")
         elif self._unwritten() > UNWRITTEN:
@@ -275,7 +283,7 @@ class ServiceStream(ComponentXMPP):
         return self.transport.get_write_buffer_size() if self.transport else 0
 
     def _request(self, iq: Iq) -> None:
-        if stanzas.payload_namespace(iq.xml) is None:
+        if stanzas.payload_tag(iq.xml) is None:
             self._refuse(iq, "bad-request", "modify")
         else:
             self._refuse(iq, "service-unavailable")
@@ -294,8 +302,10 @@ class ServiceStream(ComponentXMPP):
     def _result(self, iq: Iq) -> None:
         xml = iq.xml
         to, future = self._asked.get(xml.get("id", ""), ("", None))
-        # An answer counts only from whom we asked (RFC 6120, 8.2.3).
-        if future is None or future.done() or xml.get("from", to) != to:
+        # An answer counts only from where we asked (RFC 6120, 8.2.3). Servers
+        # normalise a localpart each in its own way; the domain is enough.
+        sender = stanzas.domain(xml.get("from", to).partition("/")[0])
+        if future is None or future.done() or sender != stanzas.domain(to):
             return
         if xml.get("type") == "result":
             future.set_result(IqAnswer("", stanzas.payload(xml)))
@@ -354,7 +364,25 @@ class ServiceStream(ComponentXMPP):
 
     # --- Wiring ---------------------------------------------------------------
 
+    def init_parser(self) -> None:
+        super().init_parser()
+        self.parser = stanzas.Parser()  # type: ignore[assignment]  # the same methods
+
+    def _bounded(self, stanza: StanzaBase) -> StanzaBase | None:
+        """Drop an IQ whose id, which every answer repeats, is beyond all use."""
+        xml = stanza.xml
+        if xml.tag != f"{{{stanzas.NS_COMPONENT}}}iq":
+            return stanza
+        if len(xml.get("id", "")) <= stanzas.LONGEST_FIELD:
+            return stanza
+        who = stanzas.alias(xml.get("from", ""))
+        logger.warning(
+            "dropped an iq of %s: %d characters of id", who, len(xml.get("id", ""))
+        )
+        return None
+
     def _register_handlers(self) -> None:
+        self.add_filter("in", self._bounded)
         for stock in ("IM", "IMError", "Presence"):
             self.remove_handler(stock)
         ns = stanzas.NS_COMPONENT

@@ -1,5 +1,4 @@
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django.views.generic import RedirectView
 from rest_framework.permissions import IsAuthenticated
@@ -10,11 +9,6 @@ from rest_framework.views import APIView
 admin.site.site_header = admin.site.site_title = "XMPP Service"
 admin.site.site_url = None  # the admin is the site
 admin.site.enable_nav_sidebar = False  # the tree needs the width
-
-
-def healthz(request: HttpRequest) -> HttpResponse:
-    """200 while the process answers; the one page that needs no login."""
-    return HttpResponse("ok\n", content_type="text/plain")
 
 
 class Api(APIView):
@@ -30,7 +24,6 @@ class Api(APIView):
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    path("healthz", healthz),
     path("admin/", admin.site.urls),
     path("api/", Api.as_view()),
     path("api/", include("buddies.urls")),

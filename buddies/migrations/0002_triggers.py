@@ -22,7 +22,7 @@ SQLITE_PLACE = """
     END
 """
 SQLITE_TYPE = """
-    CREATE TRIGGER buddy_stays_group BEFORE UPDATE OF type ON buddies_buddy
+    CREATE TRIGGER buddy_{event}_stays_group BEFORE {when} ON buddies_buddy
     WHEN NEW.type <> 'group' BEGIN
       SELECT RAISE(ABORT, 'a channel holds no entries') WHERE EXISTS (
         SELECT 1 FROM buddies_buddy WHERE parent_id = NEW.id);
@@ -66,14 +66,24 @@ def create(apps, schema_editor):
         schema_editor.execute(
             SQLITE_PLACE.format(event="update", when="UPDATE OF parent_id")
         )
-        schema_editor.execute(SQLITE_TYPE)
+        # A foreign key is checked at commit: children may be there already.
+        schema_editor.execute(SQLITE_TYPE.format(event="insert", when="INSERT"))
+        schema_editor.execute(SQLITE_TYPE.format(event="update", when="UPDATE OF type"))
     else:
         schema_editor.execute(POSTGRESQL)
 
 
+TRIGGERS = (
+    "insert_below_group",
+    "update_below_group",
+    "insert_stays_group",
+    "update_stays_group",
+)
+
+
 def drop(apps, schema_editor):
     if schema_editor.connection.vendor == "sqlite":
-        for name in ("insert_below_group", "update_below_group", "stays_group"):
+        for name in TRIGGERS:
             schema_editor.execute(f"DROP TRIGGER buddy_{name}")
     else:
         schema_editor.execute("DROP TRIGGER buddy_in_its_place ON buddies_buddy")

@@ -63,7 +63,7 @@ def test_every_url_but_healthz_and_the_admin_needs_an_api_login():
 
     answers = {path: APIClient().get(path).status_code for path in ours}
 
-    assert answers.pop("/healthz") == 200
+    assert APIClient().get("/healthz").status_code == 200
     assert answers.pop("/") == 302  # to the admin
     assert set(answers) >= {DOCUMENT, BUDDIES, f"{BUDDIES}1/", "/api/accounts/"}
     assert set(answers.values()) == {401}

@@ -101,8 +101,8 @@ def test_a_tree_of_depth_200_is_loaded(save):
         ),
         (
             text({**item("g", item("a")), "serverAddress": "bots"}),
-            ": items[0]",
-            "A group has no server address.",
+            ": items[0].serverAddress",
+            "a group has none",
         ),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from buddies import document, releases, tree
-from buddies.models import Buddy, Release, Tree
+from buddies.models import MOST_LEVELS, Buddy, Release, Tree
 from tests.buddies.conftest import channel, group
 from xmppservice import stanzas
 
@@ -165,10 +165,10 @@ def test_the_error_goes_with_the_next_state_that_fits(settings, back):
         assert (release.author, release.note) == ("juliet", "with edits of mario")
 
 
-def test_a_tree_too_deep_for_json_is_refused_in_words():
+def test_a_tree_too_deep_is_refused_in_words():
     above = group("top")
     rows = []
-    for number in range(above.pk + 1, above.pk + 601):
+    for number in range(above.pk + 1, above.pk + MOST_LEVELS + 1):
         name = str(number)
         fields = {"name": name, "address": name, "web_is_published": True}
         rows.append(Buddy(pk=number, parent=above, type="group", **fields))
@@ -178,7 +178,7 @@ def test_a_tree_too_deep_for_json_is_refused_in_words():
 
     assert releases.sync() is None
 
-    error = "The tree is nested too deep to be written as JSON."
+    error = f"The tree has more than {MOST_LEVELS} levels."
     assert Tree.objects.get().error == error
 
 

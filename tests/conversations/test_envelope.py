@@ -13,6 +13,7 @@ from demo.client import Client
 from tests.service import PASSWORD, SERVICE, Service, until
 
 SEARCH = "cmd_search_users"
+LONG = "&apos;" * 40_000  # six times as long when an answer repeats it
 NOBODY = '{"userList":["00393490000001"]}'
 
 
@@ -261,3 +262,67 @@ async def test_a_malformed_iq_is_refused(romeo: Client):
     answer = await romeo.iq("get", two, SERVICE)
     assert answer.get("type") == "error"
     assert (await romeo.command(SERVICE, SEARCH, NOBODY))["status"] == 0
+
+
+# --- Attacks that once silenced the service for everybody ---------------------------
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"channelUsers":[{"address":"0039347\\u000b2222222"}]}',
+        '{"channelUsers":[{"name":"","address":"+39347\\u001f2222222"}]}',
+        '{"channelUsers":[{"address":"li\\u0000am"}]}',
+        '{"channelUsers":[{"address":"u\u1d2cx"}]}',
+        '{"channelUsers":[{"address":"' + 5_000 * " " + '00393472222222"}]}',
+    ],
+    ids=["VT", "US", "NUL", "a JID that does not settle", "a long spelling"],
+)
+async def test_an_address_that_no_stanza_carries(romeo: Client, payload: str):
+    answer = await romeo.command(SERVICE, "cmd_add_to_roster", payload)
+
+    assert (await romeo.command(SERVICE, SEARCH, NOBODY))["status"] == 0
+    assert answer["errorCode"] == "NO_CHANNEL_FOUND"
+    assert await romeo.roster() == {}
+
+
+async def test_a_number_that_no_stanza_carries(romeo: Client, service: Service):
+    (local,) = service.register()
+    spelled = local[:6] + "\u000b" + local[6:]
+
+    answer = await romeo.command(SERVICE, SEARCH, {"userList": [spelled, local]})
+
+    assert answer["userList"] == [local]
+    assert (await romeo.command(SERVICE, SEARCH, NOBODY))["status"] == 0
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        f"<iq type='get' to='{SERVICE}' id=\"{LONG}\"><foo xmlns='x'/></iq>",
+        f"<iq type='get' to='{SERVICE}' id=\"{LONG}\"><vCard xmlns='vcard-temp'/></iq>",
+        f"<message to='{SERVICE}' type='chat'><x xmlns='a}}b'/></message>",
+        f"<iq to='{SERVICE}' type='get' id='i'><x xmlns='{{y'/></iq>",
+        f"<presence to='{SERVICE}'><x xmlns='}}'/></presence>",
+        f"<iq type='result' to='{SERVICE}' id='r'><vCard xmlns='vcard-temp'/></iq>",
+        f"<iq type='error' to='{SERVICE}' id='e'><vCard xmlns='vcard-temp'/></iq>",
+    ],
+    ids=["iq id", "vCard id", "brace", "other brace", "presence", "result", "error"],
+)
+async def test_stanzas_that_ended_the_stream(service: Service, xml: str):
+    attacker, victim = service.register(2)
+    async with service.client(attacker) as one, service.client(victim) as two:
+        opened = service.log.read_text().count("the stream of")
+        await one.send(xml)
+        for _ in range(3):
+            assert (await two.command(SERVICE, SEARCH, NOBODY))["status"] == 0
+            assert await two.document(SERVICE)
+        assert service.log.read_text().count("the stream of") == opened
+
+
+@pytest.mark.parametrize(
+    "payload", ["<foo xmlns='urn:xmpp:ping'/>", "<foo xmlns='vcard-temp'/>"]
+)
+async def test_another_element_of_a_known_namespace(romeo: Client, payload: str):
+    answer = await romeo.iq("get", payload, SERVICE)
+    assert answer.find("{*}error/{*}service-unavailable") is not None

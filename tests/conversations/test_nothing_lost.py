@@ -103,6 +103,39 @@ async def test_a_flood_of_ten_thousand_commands(new_service):
         await client.__aexit__()
 
 
+async def test_an_edit_is_live_while_commands_flood_in(new_service):
+    service: Service = new_service()
+    locals = service.register(8)
+    clients = [service.client(local) for local in locals]
+    for client in clients:
+        await client.__aenter__()
+    await asyncio.gather(*(_flood(client) for client in clients))
+    entry = {"type": "channel", "webIsPublished": True, "info": {"name": "Amid"}}
+    status, _, _ = await asyncio.to_thread(service.http, "POST", "/api/buddies/", entry)
+    assert status == 201
+
+    async def live():
+        return "Amid" in await clients[0].document(SERVICE)
+
+    await until(live)
+
+    assert _answered(clients[0]) < 1250, "the flood was over before the edit was live"
+    for client in clients:
+        await client.__aexit__()
+
+
+async def test_thirty_full_searches_of_one_owner_end(new_service):
+    """More numbers than a query of SQLite takes, and more than the budget."""
+    service: Service = new_service()
+    (local,) = service.register()
+    async with service.client(local) as client:
+        for number in range(30):
+            numbers = [f"00{39_000_000 + number * 10_000 + n}" for n in range(10_000)]
+            payload = {"userList": numbers}
+            await client.send(_message(number, payload, "cmd_search_users"))
+        await until(lambda: _answered(client) == 30, PATIENCE)
+
+
 def _message(number: int, payload: dict, command: str = "cmd_add_to_roster") -> str:
     return (
         f"<message to='{SERVICE}' id='cmd-{number}' type='chat'><body/>"

@@ -114,8 +114,8 @@ def test_an_unusable_payload_is_answered_with_the_reason(
         ({"address": "two words"}, ".address: neither a number nor a JID"),
         ({"address": "@localhost"}, ".address: neither a number nor a JID"),
         ({"address": "liam@"}, ".address: neither a number nor a JID"),
-        ({"address": "li\ud800m"}, ".address: neither a number nor a JID"),
-        ({"address": "x" * 1024}, ".address: neither a number nor a JID"),
+        ({"address": "li\ud800m"}, ".address: has a character that XMPP cannot carry"),
+        ({"address": "x" * 1001}, ".address: longer than 1000 characters"),
     ],
 )
 def test_an_unusable_entry_is_named_and_the_others_are_written(rosters, entry, reason):
@@ -130,6 +130,15 @@ def test_an_unusable_entry_is_named_and_the_others_are_written(rosters, entry, r
     assert code(second) == (0, "")
     assert said(second) == [f"channelUsers[1]{reason}"]
     assert groups_of(rosters) == {"liam@localhost": ("others",)}
+
+
+def test_the_last_of_a_duplicate_wins_in_the_place_of_the_last(rosters):
+    twice = users(("First", NUMBER), ("Liam", "liam"), ("Last", MARIO))
+
+    ask(rosters, message(payload=twice))
+
+    names = [change.item.name for change in rosters.written]
+    assert names == ["Liam", "Last"]
 
 
 def test_a_message_never_repeats_what_was_sent(rosters):
@@ -407,6 +416,21 @@ def test_what_is_late_is_left_and_a_following_run_completes(rosters):
     assert json.loads(row().answer) == OK
     assert len(rosters.rosters[ROMEO]) == 250
     assert len(rosters.written) == 251
+
+
+def test_a_late_last_write_is_left_and_what_was_written_is_not_written_again(rosters):
+    ledger.receive([message(payload=users(*((f"C {n}", f"c{n}") for n in range(3))))])
+    rosters.writes_left = 2
+    settle(rosters)
+    assert (row().state, row().attempts, row().answer) == ("received", 0, "")
+
+    rosters.writes_left = None
+    Command.objects.update(not_before=timezone.now())
+    settle(rosters)
+
+    assert json.loads(row().answer) == OK
+    written = [change.item.jid for change in rosters.written]
+    assert written == [f"c{n}@localhost" for n in range(3)]
 
 
 def test_what_does_not_fit_before_the_deadline_is_left(rosters):

@@ -211,6 +211,15 @@ def test_an_owner_has_one_claim_at_a_time():
     assert ledger.claim() == []
 
 
+def test_owners_whose_claim_runs_take_nobodys_turn():
+    busy = [f"owner-{number}@localhost" for number in range(OWNERS)]
+    ledger.receive([message(owner=jid) for jid in busy])
+    ledger.claim()
+    ledger.receive([message(owner=jid) for jid in (*busy, MARIO)])
+
+    assert owners(ledger.claim()) == [MARIO]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_claims_of_two_workers_at_once_share_no_command():
     jids = [f"owner-{number}@localhost" for number in range(20)]

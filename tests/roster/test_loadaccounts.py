@@ -63,9 +63,9 @@ def test_a_number_is_an_account_of_the_first_domain(save, settings):
     ("line", "reason"),
     [
         ("romeo@elsewhere.example", "Must be in a served domain (XMPP_DOMAINS)."),
-        ("3471111111", "Must be in a served domain (XMPP_DOMAINS)."),
+        ("3471111111", "neither a JID nor an international phone number."),
         ("romeo juliet@localhost", "Must be a bare JID"),
-        ("localhost", "Must be a bare JID"),
+        ("localhost", "neither a JID nor an international phone number."),
         ("@", "Must be in a served domain (XMPP_DOMAINS)."),
     ],
 )

@@ -21,15 +21,17 @@ from tests.roster.conftest import (
     users,
 )
 from xmppservice import bells
-from xmppservice.gateway import Down, Late
+from xmppservice.gateway import Broke, Down, Late
 
 pytestmark = pytest.mark.django_db
 
 POISON = "poison@elsewhere.example"
 
 
-def turn(rosters) -> None:
-    ledger.finish(tasks._run(ledger.claim(), rosters), "{}")
+def work_off(rosters, attempts: int = 1) -> None:
+    """Run what is due, once the back-off after ``attempts`` attempts is over."""
+    Command.objects.filter(attempts=attempts).update(not_before=timezone.now())
+    tasks._run_all(rosters)
 
 
 def by_id(id: str) -> Command:
@@ -51,13 +53,14 @@ def test_a_poison_command_fails_only_itself(rosters):
         ]
     )
 
-    turn(rosters)
+    for _ in range(4):
+        work_off(rosters)
 
     good = [by_id(id) for id in ("before", "after", "juliet")]
     assert [row.state for row in good] == ["done"] * 3
     assert [json.loads(row.answer)["status"] for row in good] == [0] * 3
     poison = by_id("poison")
-    assert (poison.state, poison.attempts) == ("received", 1)
+    assert (poison.state, poison.attempts) == ("received", 2)
     assert poison.error == "RuntimeError"
     assert set(groups_of(rosters)) == {"liam@localhost", "00393471111111@localhost"}
 
@@ -66,9 +69,8 @@ def test_a_poison_command_dies_after_its_attempts(rosters):
     rosters.raises[POISON] = RuntimeError()
     ledger.receive([message(id="poison", payload=users(("P", POISON)))])
 
-    for _ in range(ledger.ATTEMPTS):
-        Command.objects.update(not_before=timezone.now())
-        turn(rosters)
+    for attempts in range(ledger.ATTEMPTS):
+        work_off(rosters, attempts)
 
     assert by_id("poison").state == "dead"
     assert len(ledger.unsent(9, ())) == 1
@@ -79,7 +81,8 @@ def test_an_owner_whose_roster_is_poison_stops_nobody_else(rosters):
     liam = users(("Liam", "liam"))
     ledger.receive([message(id=o, owner=o, payload=liam) for o in (ROMEO, JULIET)])
 
-    turn(rosters)
+    for _ in range(3):
+        work_off(rosters)
 
     assert by_id(ROMEO).error == "RuntimeError"
     assert by_id(JULIET).state == "done"
@@ -90,27 +93,44 @@ def test_the_log_says_where_it_failed_but_not_with_what(rosters, caplog):
     ledger.receive([message(payload=users(("P", POISON)))])
 
     with caplog.at_level(logging.ERROR):
-        turn(rosters)
+        tasks._run_all(rosters)
 
     assert "RuntimeError in _break_at:" in caplog.text
     assert "39347" not in caplog.text
     assert POISON not in caplog.text
 
 
-@pytest.mark.parametrize("error", [Down("away"), Late("late"), DatabaseError("gone")])
-def test_what_is_nobodys_fault_is_not_counted_as_an_attempt(rosters, error):
-    rosters.raises[POISON] = error
-    ledger.receive([message(payload=users(("P", POISON)), owner=ROMEO)])
-    work = ledger.claim()
+@pytest.mark.parametrize(
+    ("error", "attempts"),
+    [
+        (Down("away"), 0),
+        (Broke("in flight"), 1),
+        (Late("late"), 1),
+        (DatabaseError(), 1),
+    ],
+)
+def test_an_attempt_is_counted_unless_there_was_no_stream(rosters, error, attempts):
+    rosters.raises[ROMEO] = error
+    ledger.receive([message(id="it", payload=users(("Liam", "liam")), owner=ROMEO)])
 
-    if not isinstance(error, Late):  # a late write is left, not raised
-        with pytest.raises(type(error)):
-            tasks._run(work, rosters)
-        with pytest.raises(type(error)):
-            tasks._one_by_one(work[0], rosters)
-    else:
-        (settled,) = tasks._run(work, rosters)
-        assert settled.answers == settled.failed == {}
+    tasks._run_all(rosters)
+
+    row = by_id("it")
+    assert (row.state, row.attempts, row.claim) == ("received", attempts, None)
+    assert row.not_before > timezone.now()
+
+
+def test_a_command_that_failed_before_is_claimed_alone():
+    ledger.receive([message(id=id) for id in ("first", "second")])
+    ledger.receive([message(id="juliet", owner=JULIET)])
+    Command.objects.filter(stanza_id="first").update(attempts=1)
+
+    def claimed() -> list[str]:
+        return [row.stanza_id for work in ledger.claim() for row in work.commands]
+
+    assert claimed() == ["juliet"]
+    assert claimed() == ["first"]
+    assert claimed() == []
 
 
 def test_an_error_without_a_traceback_has_a_name_at_least():
@@ -120,11 +140,12 @@ def test_an_error_without_a_traceback_has_a_name_at_least():
 def test_without_a_stream_nothing_is_claimed_and_nobody_is_asked_about():
     ledger.receive([message(ADD)])
     Account.objects.create(jid=ROMEO, checked_at=timezone.now() - timedelta(days=99))
+    before = Command.objects.values().get()
 
     tasks.run_commands()
     tasks.refresh_accounts()
 
-    assert Command.objects.get().state == "received"
+    assert Command.objects.values().get() == before
     assert Account.objects.filter(jid=ROMEO).exists()
 
 

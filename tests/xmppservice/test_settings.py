@@ -13,7 +13,7 @@ def check(tmp_path, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "manage.py", "check"],
         cwd=ROOT,
-        env={**os.environ, "VAR_DIR": str(tmp_path), **environment},
+        env=os.environ | {"VAR_DIR": str(tmp_path)} | environment,
         capture_output=True,
         text=True,
     )
@@ -25,6 +25,10 @@ def check(tmp_path, **environment: str) -> subprocess.CompletedProcess:
         ("DOCUMENT_PUBLIC", "yes", "DOCUMENT_PUBLIC must be true or false"),
         ("SEARCH_LIMIT", "many", "SEARCH_LIMIT must be a whole number"),
         ("XMPP_COMPONENT_PORT", "-1", "XMPP_COMPONENT_PORT must be a whole number"),
+        ("HTTP_PORT", "99999", "HTTP_PORT must be a port"),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL must be one of DEBUG, INFO"),
+        ("DATABASE_URL", "garbage", "DATABASE_URL must be like sqlite:///FILE"),
+        ("VAR_DIR", "/dev/null/here", "VAR_DIR: /dev/null/here: Not a directory"),
     ],
 )
 def test_a_bad_value_names_its_variable(tmp_path, name, value, sentence):

@@ -172,6 +172,36 @@ def test_condition_of_an_error():
 
 
 def test_a_request_has_one_child():
-    assert stanzas.payload_namespace(ET.fromstring("<iq><a xmlns='n'/></iq>")) == "n"
-    assert stanzas.payload_namespace(ET.fromstring("<iq/>")) is None
-    assert stanzas.payload_namespace(ET.fromstring("<iq><a/><b/></iq>")) is None
+    assert stanzas.payload_tag(ET.fromstring("<iq><a xmlns='n'/></iq>")) == "{n}a"
+    assert stanzas.payload_tag(ET.fromstring("<iq/>")) is None
+    assert stanzas.payload_tag(ET.fromstring("<iq><a/><b/></iq>")) is None
+
+
+STREAM = b"<stream xmlns='jabber:component:accept'>"
+STANZA = "<message id='&gt;'><x xmlns='a}b'>ciào &amp; > &lt;</x></message>".encode()
+
+
+def ends(parser: stanzas.Parser) -> list[tuple[str, str | None]]:
+    return [(e.tag, e.text) for kind, e in parser.read_events() if kind == "end"]
+
+
+@pytest.mark.parametrize("place", range(len(STANZA) + 1))
+def test_a_stanza_in_two_pieces_is_whole_with_its_last_byte(place: int):
+    parser = stanzas.Parser()
+    parser.feed(STREAM + STANZA[:place])
+    parser.feed(STANZA[place:])
+
+    message = "{jabber:component:accept}message"
+    assert ends(parser) == [("{a}b}x", "ciào & > <"), (message, None)]
+
+
+def test_what_is_no_xml_is_a_parse_error():
+    parser = stanzas.Parser()
+    parser.feed(STREAM + b"<a></b>")
+    with pytest.raises(ET.ParseError, match="mismatched tag"):
+        list(parser.read_events())
+
+
+@pytest.mark.parametrize("text", ["u\u1d2cx@localhost", "\u1d2c@localhost"])
+def test_a_jid_that_does_not_settle_is_none(text: str):
+    assert stanzas.jid(text) is None

@@ -3,8 +3,8 @@ from wsgiref.util import setup_testing_defaults
 from xmppservice.wsgi import application
 
 
-def test_it_answers():
-    environ: dict = {"PATH_INFO": "/healthz", "HTTP_HOST": "localhost"}
+def test_it_answers_a_probe_under_any_name():
+    environ: dict = {"PATH_INFO": "/healthz", "HTTP_HOST": "10.1.2.3"}
     setup_testing_defaults(environ)
     said: list[str] = []
 

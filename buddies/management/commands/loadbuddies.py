@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
 def _nodes(path: Path) -> list[document.Node]:
     try:
-        return document.loads(path.read_text(encoding="utf-8"))
+        return document.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise document.DocumentError(str(path), reason) from None

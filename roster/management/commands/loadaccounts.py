@@ -39,7 +39,7 @@ def _accounts(path: Path) -> Iterator[Account]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}. Nothing was changed.") from None
     except UnicodeDecodeError:
@@ -49,6 +49,11 @@ def _lines(path: Path) -> list[str]:
 def _account(word: str, place: str) -> Account:
     phone = msisdn.parse(word)
     jid = msisdn.jid_of(phone, settings.XMPP_DOMAINS[0]) if phone else word
+    if "@" not in jid:
+        raise CommandError(
+            f"{place}: neither a JID nor an international phone number. "
+            "Nothing was changed."
+        )
     account = Account(jid=jid)
     try:
         account.clean()
