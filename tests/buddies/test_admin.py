@@ -366,3 +366,34 @@ def test_releases_are_to_read_only(admin_client: Client, verona):
 
     assert Release.objects.get() == release
     assert Release.objects.get().body == release.body
+
+
+def test_saving_another_field_keeps_texts_byte_for_byte(admin_client):
+    text = "\none\ntwo \n"
+    romeo = channel("romeo", default_message=text, status=" as it is ")
+    sent = {"default_message": text.replace("\n", "\r\n"), "status": " as it is "}
+    same = {"name": "romeo", "address": "romeo"}
+
+    admin_client.post(of(romeo), form(mobile_is_published="on", **same, **sent))
+
+    stored = Buddy.objects.get()
+    assert stored.mobile_is_published
+    assert (stored.default_message, stored.status) == (text, " as it is ")
+
+
+def test_a_deep_branch_can_be_deleted(admin_client):
+    above = None
+    for number in range(1, 301):
+        name = f"{number}"
+        above = Buddy(pk=number, parent=above, name=name, address=name, type="group")
+        Buddy.objects.bulk_create([above])
+    delete = f"{ENTRIES}1/delete/"
+
+    assert b"300" in admin_client.get(delete).content
+    admin_client.post(delete, {"post": "yes"})
+
+    assert not Buddy.objects.exists()
+
+
+def test_a_search_of_thousands_of_words_is_answered(admin_client):
+    assert admin_client.get(ENTRIES, {"q": "x " * 3_000}).status_code == 200

@@ -376,3 +376,47 @@ def test_any_user_may_read_the_document():
     client = APIClient()
     client.force_authenticate(User.objects.create_user("mario"))
     assert client.get(DOCUMENT).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["W/{tag}", "*"])
+def test_a_weak_etag_is_known_too(client, settings, header):
+    settings.DOCUMENT_PUBLIC = True
+    tag = client.get(DOCUMENT).headers["ETag"]
+
+    sent = {"If-None-Match": header.format(tag=tag)}
+
+    assert client.get(DOCUMENT, headers=sent).status_code == 304
+
+
+@pytest.fixture
+def admin(admin_user: User) -> APIClient:
+    client = APIClient()
+    client.force_authenticate(admin_user)
+    return client
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" * 100_000,
+        '{"parent": 1e999, "info": {"name": "x"}}',
+        '{"parent": 1' + "0" * 30 + ', "info": {"name": "x"}}',
+        '{"type": "\\ud800", "info": {"name": "x"}}',
+        '{"info": {"name": "\\ud800"}}',
+    ],
+    ids=["deep", "infinite", "huge", "half a type", "half a name"],
+)
+def test_odd_json_is_a_bad_request(admin, body):
+    answer = admin.post(BUDDIES, body, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert answer.json()
+
+
+def test_a_search_of_thousands_of_words_is_answered(admin):
+    for path in (BUDDIES, "/api/accounts/"):
+        assert admin.get(path, {"search": "x " * 3_000}).status_code == 200
+
+
+def test_the_root_names_what_there_is(admin):
+    assert list(admin.get("/api/").json()) == ["document", "buddies", "accounts"]

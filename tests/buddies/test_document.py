@@ -371,3 +371,20 @@ def test_a_text_nested_too_deep_for_the_reader_is_refused():
 def test_a_group_may_leave_out_its_items():
     (node,) = document.loads(json.dumps({"items": [without(GROUP, "items")]}))
     assert node.fields["type"] == "group"
+
+
+def test_a_number_with_too_many_digits_is_refused():
+    with pytest.raises(document.DocumentError, match="a number is too long"):
+        document.loads('{"items": ' + "9" * 5_000 + "}")
+
+
+def test_remarks_say_why_clients_do_not_see_an_entry_well():
+    channel = Buddy(type="channel", web_is_published=True)
+    assert document.remarks(channel, True) == []
+
+    channel.default_message = "two\\nlines"
+    assert document.remarks(channel, True) == ["looks double-escaped"]
+
+    group = Buddy(type="group")
+    empty = ["draft: shown nowhere", "empty group: not shown"]
+    assert document.remarks(group, True) == empty

@@ -160,3 +160,10 @@ def test_the_triggers_can_be_taken_away_and_made_again():
         call_command("migrate", "buddies", verbosity=0)
 
     refused(lambda: verona.update(**circle))
+
+
+def test_no_channel_is_inserted_above_its_child():
+    # The child first: its foreign key is checked at the end of the transaction.
+    child = Buddy(pk=901, parent_id=900, name="a", address="a")
+    above = Buddy(pk=900, name="b", address="b", type="channel")
+    refused(lambda: Buddy.objects.bulk_create([child, above], batch_size=1))

@@ -648,3 +648,35 @@ def test_an_answer_is_strict_compact_json(rosters):
         '{"status":0,"errorCode":"","errorMessage":[],'
         '"userList":["+39\u00a0347\u00a01111111"]}'
     )
+
+
+def test_a_search_whose_hits_are_refused_keeps_its_own_status(rosters):
+    rosters.unwritable[MARIO] = "not-acceptable"
+
+    (answer,) = ask(rosters, message(SEARCH, numbers("+393471111111")))
+
+    assert answer["status"] == 0
+
+
+def test_an_undiscoverable_owner_is_skipped_in_every_spelling(rosters):
+    me = "+393479999999@localhost"
+    rosters.register(me)
+    Account.objects.create(jid=me, msisdn="+393479999999", discoverable=False)
+
+    ask(rosters, message(payload=users(("Me", "00393479999999")), owner=me))
+
+    assert rosters.written == []
+
+
+@pytest.mark.parametrize("name", [0, False, [], {}])
+def test_a_name_that_is_no_text_is_refused(rosters, name):
+    entry = {"name": name, "address": "liam"}
+
+    (answer,) = ask(rosters, message(payload={"channelUsers": [entry]}))
+
+    assert answer["status"] == 3
+
+
+def test_an_answer_that_fits_no_stanza_is_said_to_be_too_large():
+    reply = payloads.Reply(more={"userList": ["x" * payloads.MOST_BYTES]})
+    assert json.loads(reply.dumps())["errorCode"] == "BAD_REQUEST"

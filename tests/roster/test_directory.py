@@ -341,3 +341,37 @@ def test_an_owner_is_seen_at_most_once_an_hour_for_free(romeo):
     assert seen(0) == NOON
     assert seen(59) == NOON
     assert seen(61) == NOON + timedelta(minutes=61)
+
+
+def test_an_address_book_takes_more_contacts_than_a_query_has_parameters(romeo):
+    keys = [f"+3934{number:08d}" for number in range(250_001)]
+
+    book = directory.AddressBook(romeo, keys, timezone.now())
+
+    assert len(book.digests) == 250_001
+
+
+def test_a_stale_account_is_asked_about_under_its_own_jid(rosters):
+    plus = "+393479999999@localhost"
+    rosters.register(plus)
+    days_ago = timezone.now() - timedelta(days=30)
+    Account.objects.create(jid=plus, msisdn="+393479999999", checked_at=days_ago)
+
+    found = directory.users(
+        {"+393479999999": "00393479999999@localhost"},
+        "localhost",
+        lambda jids: rosters.exist(jids, 0),
+    )
+
+    assert found == {"+393479999999": plus}
+
+
+def test_an_account_that_staff_switched_off_is_kept_when_it_is_gone(rosters):
+    days_ago = timezone.now() - timedelta(days=30)
+    gone = "00393479999999@localhost"
+    number = {"msisdn": "+393479999999", "checked_at": days_ago}
+    Account.objects.create(jid=gone, enabled=False, **number)
+
+    directory.users({"+393479999999": gone}, "localhost", lambda jids: [False])
+
+    assert Account.objects.get(jid=gone).enabled is False

@@ -550,3 +550,19 @@ def test_the_claim_of_a_turn_is_a_token_of_its_own():
     tokens = {work.claim.pk for work in ledger.claim()}
     assert len(tokens) == 2
     assert all(isinstance(token, uuid.UUID) for token in tokens)
+
+
+def test_one_owners_flood_does_not_fill_a_claim():
+    ledger.receive([message(owner=ROMEO) for _ in range(200)])
+    ledger.receive([message(owner=JULIET), message(owner=MARIO)])
+
+    assert {work.owner for work in ledger.claim()} == {ROMEO, JULIET, MARIO}
+
+
+def test_large_payloads_share_no_claim():
+    half = " " * (ledger.CLAIM_SIZE // 2)
+    ledger.receive([message(payload="{}" + half) for _ in range(3)])
+
+    (work,) = ledger.claim()
+
+    assert len(work.commands) == 1

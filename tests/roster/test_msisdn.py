@@ -104,3 +104,13 @@ def test_an_international_localpart_is_a_number_under_every_setting(
 def test_another_jid_has_no_number(settings, template, jid):
     settings.MSISDN_JID = template
     assert msisdn.of_jid(jid) is None
+
+
+@pytest.mark.parametrize("jid", ["393471111111@localhost", "3471111111@localhost"])
+def test_digits_that_the_template_does_not_spell_are_no_number(jid: str):
+    assert msisdn.of_jid(jid) is None
+
+
+@pytest.mark.parametrize("between", ["\x0b", "\x0c", "\x1c", "\x1f", "\n", 60 * " "])
+def test_what_no_name_may_hold_is_no_punctuation(between: str):
+    assert msisdn.parse(f"0039347{between}1111111") is None
