@@ -1,0 +1,134 @@
+"""The consumer alone: what it does when its database or its layer fails."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import contextmanager
+
+import pytest
+from asgiref.sync import sync_to_async
+from asgiref.testing import ApplicationCommunicator
+from channels.layers import channel_layers
+from django.db import connection
+
+from buddies.models import Release
+from roster.models import Command
+from tests.service import until
+from xmppservice import events
+from xmppservice.consumers import ServiceConsumer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE = 10  # seconds
+
+SEARCH = {
+    "sender": "romeo@localhost/phone",
+    "owner": "romeo@localhost",
+    "id": "one",
+    "thread": "",
+    "message_type": "chat",
+    "namespace": "jabber:x:oob",
+    "envelope_type": "cmd_search_users",
+    "envelope_action": "cmd_search_users",
+    "command": "cmd_search_users",
+    "payload": '{"userList":[]}',
+}
+
+
+@pytest.fixture
+async def consumer() -> AsyncIterator[ApplicationCommunicator]:
+    scope = {"type": "xmpp", "jid": "service.localhost"}
+    running = ApplicationCommunicator(ServiceConsumer.as_asgi(), scope)
+    yield running
+    running.stop()
+    await asyncio.wait([running.future])
+
+
+@contextmanager
+def without(table: str):
+    """The database as it is when a table is out of reach."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO out_of_reach")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE out_of_reach RENAME TO {table}")
+
+
+def release(body: str) -> Release:
+    return Release.objects.create(body=body, digest="d", size=1)
+
+
+async def output(consumer: ApplicationCommunicator) -> dict:
+    return await consumer.receive_output(PATIENCE)
+
+
+async def test_the_live_release_is_published_first_and_each_newer_one(consumer):
+    await sync_to_async(release)("first")
+    await consumer.send_input(events.disconnected())
+    assert await output(consumer) == events.publish("first")
+
+    await sync_to_async(release)("second")
+
+    assert await output(consumer) == events.publish("second")
+
+
+async def test_a_command_that_cannot_be_stored_is_answered_with_sql_error(consumer):
+    await sync_to_async(release)("first")
+    gone = without("roster_command")
+    await sync_to_async(gone.__enter__)()
+    try:
+        await consumer.send_input(events.message(SEARCH))
+        sent = [await output(consumer), await output(consumer)]
+    finally:
+        await sync_to_async(gone.__exit__)(None, None, None)
+
+    (send,) = [event for event in sent if event["type"] == "xmpp.send"]
+    (answer,) = send["answers"]
+    assert answer["to"] == SEARCH["sender"]
+    assert '"errorCode":"SQL_ERROR"' in answer["payload"]
+
+
+async def test_it_goes_on_when_its_tables_are_back(consumer, caplog):
+    gone = without("buddies_release")
+    await sync_to_async(gone.__enter__)()
+    try:
+        await consumer.send_input(events.connected())
+        await until(lambda: "the database does not answer" in caplog.text)
+    finally:
+        await sync_to_async(gone.__exit__)(None, None, None)
+
+    await sync_to_async(release)("back")
+
+    assert await output(consumer) == events.publish("back")
+
+
+async def test_answers_are_sent_once_there_is_a_stream_and_confirmed(consumer):
+    await sync_to_async(release)("first")
+    row = {
+        field: SEARCH[field]
+        for field in ("sender", "owner", "message_type", "namespace", "command")
+    }
+    command = await Command.objects.acreate(key="k", state="done", answer="{}", **row)
+    await consumer.send_input(events.disconnected())
+    assert await output(consumer) == events.publish("first")
+
+    await consumer.send_input(events.connected())
+
+    sent = await output(consumer)
+    assert [answer["key"] for answer in sent["answers"]] == [command.pk]
+    await until(lambda: Command.objects.filter(state="sent").aexists())
+
+
+async def test_a_layer_that_fails_costs_no_release(settings, consumer, caplog):
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.xmppservice.broken.Layer"}}
+    channel_layers.backends.clear()
+    try:
+        await consumer.send_input(events.disconnected())
+        await until(lambda: "no bells: OSError" in caplog.text)
+
+        await sync_to_async(release)("by the tick")
+
+        assert await output(consumer) == events.publish("by the tick")
+    finally:
+        channel_layers.backends.clear()
