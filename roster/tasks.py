@@ -41,6 +41,10 @@ def run_commands() -> None:
 def _run_all(rosters: Rosters) -> None:
     work = ledger.claim()
     while work:
+        if not rosters.ready():
+            # The service stops, or its stream has gone: whoever is next goes on.
+            ledger.rest(work)
+            return
         try:
             settled = commands.run(work, rosters, time.time() + TURN)
         except Exception as error:

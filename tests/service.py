@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from demo.client import Client
-from demo.prosody import Prosody
+from demo.prosody import Prosody, bound_to_us
 
 ROOT = Path(__file__).resolve().parent.parent
 PAYLOADS = ROOT / "tests" / "payloads"
@@ -25,6 +25,7 @@ DOCUMENTS = [
 SERVICE = "xmpp_service.localhost"
 PASSWORD = "demo"
 START_SECONDS = 30
+STOP_SECONDS = 10
 
 
 def free_port() -> int:
@@ -96,7 +97,7 @@ class Service:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve"],
+                bound_to_us([sys.executable, "manage.py", "serve"]),
                 cwd=ROOT,
                 env=self.environment,
                 stdout=log,
@@ -127,9 +128,13 @@ class Service:
         if self._process is None:
             return None
         self._process.send_signal(number)
-        code = self._process.wait(START_SECONDS)
-        self._process = None
-        return code
+        process, self._process = self._process, None
+        try:
+            return process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
 
     @property
     def pid(self) -> int:

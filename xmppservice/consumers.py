@@ -43,7 +43,7 @@ class ServiceConsumer(AsyncConsumer):
         self.release.set()
         self.unconfirmed: set[int] = set()
         self.slots = asyncio.Semaphore(UNCONFIRMED)
-        with Thread("inbox") as inbox, Thread("outbox") as outbox:
+        async with Thread("inbox") as inbox, Thread("outbox") as outbox:
             self.inbox_thread, self.outbox_thread = inbox, outbox
             async with asyncio.TaskGroup() as self.pumps:
                 self.pumps.create_task(self.pump_in())
@@ -201,12 +201,13 @@ class Thread:
     def __init__(self, name: str) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
 
-    def __enter__(self) -> "Thread":
+    async def __aenter__(self) -> "Thread":
         return self
 
-    def __exit__(self, *failure: object) -> None:
+    async def __aexit__(self, *failure: object) -> None:
         self._pool.submit(connections.close_all)
-        self._pool.shutdown()
+        # Not on the loop: what the thread still does may need it.
+        await asyncio.to_thread(self._pool.shutdown)
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Result of ``function(*args)``, called on the thread."""

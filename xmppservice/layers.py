@@ -28,7 +28,5 @@ class ThreadLayer(InMemoryChannelLayer):
         if loop is asyncio.get_running_loop():
             await super().send(channel, message)
         else:
-            here = asyncio.run_coroutine_threadsafe(
-                super().send(channel, message), loop
-            )
-            await asyncio.wrap_future(here)
+            # Nobody waits: who rings may hold a lock that the loop's side wants.
+            asyncio.run_coroutine_threadsafe(super().send(channel, message), loop)

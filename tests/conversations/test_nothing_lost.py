@@ -120,6 +120,9 @@ async def test_an_edit_is_live_while_commands_flood_in(new_service):
     await until(live)
 
     assert _answered(clients[0]) < 1250, "the flood was over before the edit was live"
+    # It stops at once, whatever is waiting, and goes on where it stopped.
+    assert await asyncio.to_thread(service.stop) == 0
+    assert states(service).get("received", 0) > 0
     for client in clients:
         await client.__aexit__()
 
