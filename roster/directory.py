@@ -114,11 +114,11 @@ def _ask(unknown: Mapping[str, str], exist: Exist) -> dict[str, tuple[str, bool]
 
 def _learn(told: Mapping[str, tuple[str, bool]], known: dict[str, Account]) -> None:
     """Keep what the XMPP server told, in ``known`` and in the table."""
-    gone = [key for key, (_, there) in told.items() if not there]
+    absent = [key for key, (_, there) in told.items() if not there]
     cache.set_many(
-        {_absent(told[key][0]): True for key in gone}, settings.ACCOUNT_ABSENT_SECONDS
+        {_absent(told[key][0]): True for key in absent}, settings.ACCOUNT_ABSENT_SECONDS
     )
-    stale = [known.pop(key).pk for key in gone if key in known]
+    stale = [known.pop(key).pk for key in absent if key in known]
     if stale:
         # What staff has switched off stays off, should the account come back.
         untouched = Account.objects.filter(enabled=True, discoverable=True)

@@ -100,7 +100,7 @@ def _row(key: str, message: Message) -> Command:
 
 
 def _repeat(repeats: Iterable[tuple[Command, Message]], now: datetime) -> None:
-    rows = []
+    again, known = [], []
     for row, message in repeats:
         row.sender = message["sender"]
         if row.state in (State.SENT, State.DEAD) and not row.final:
@@ -109,12 +109,15 @@ def _repeat(repeats: Iterable[tuple[Command, Message]], now: datetime) -> None:
             row.payload = message["payload"]
             row.state, row.attempts, row.not_before = State.RECEIVED, 0, now
             row.answer, row.sent_at = "", None
-        elif row.state == State.SENT:
-            row.state, row.sent_at = State.DONE, None
-        rows.append(row)
+            again.append(row)
+        else:
+            if row.state == State.SENT:
+                row.state, row.sent_at = State.DONE, None
+            known.append(row)
+    answered = ["sender", "state", "sent_at"]
+    Command.objects.bulk_update(known, answered)
     Command.objects.bulk_update(
-        rows,
-        ["sender", "payload", "state", "attempts", "not_before", "answer", "sent_at"],
+        again, [*answered, "payload", "attempts", "not_before", "answer"]
     )
 
 

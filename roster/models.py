@@ -1,5 +1,7 @@
 """Accounts, their address books, and the ledger of commands."""
 
+from collections.abc import Collection
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -47,8 +49,11 @@ class Account(models.Model):
     def __str__(self) -> str:
         return self.jid
 
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        self.jid = stanzas.jid(self.jid) or self.jid
+        super().clean_fields(exclude)
+
     def clean(self) -> None:
-        self.jid = stanzas.bare_jid(self.jid) or self.jid
         if stanzas.domain(self.jid) not in settings.XMPP_DOMAINS:
             raise ValidationError({"jid": "Must be in a served domain (XMPP_DOMAINS)."})
         self.msisdn = msisdn.of_jid(self.jid) or ""

@@ -72,13 +72,18 @@ def test_the_number_and_when_an_owner_was_seen_are_not_the_clients_to_set(api):
         ({}, {"jid": ["This field is required."]}),
         (
             {"jid": "romeo"},
-            {"jid": ["Must be a bare JID, like 00393471111111@localhost."]},
+            {
+                "jid": [
+                    "Must be a bare JID, like 00393471111111@localhost.",
+                    "Must be in a served domain (XMPP_DOMAINS).",
+                ]
+            },
         ),
         (
             {"jid": "romeo@elsewhere.example"},
             {"jid": ["Must be in a served domain (XMPP_DOMAINS)."]},
         ),
-        ({"jid": JULIET}, {"jid": ["account with this JID already exists."]}),
+        ({"jid": JULIET.upper()}, {"jid": ["Account with this JID already exists."]}),
         (
             {"jid": ROMEO, "enabled": "perhaps"},
             {"enabled": ["Must be a valid boolean."]},

@@ -46,8 +46,8 @@ def test_the_number_follows_the_jid():
 
 
 def test_an_account_is_written_in_its_normal_form():
-    romeo = Account(jid="ROMEO@Localhost/phone")
-    romeo.clean()
+    romeo = Account(jid="ROMEO@Localhost")
+    romeo.full_clean()
     assert romeo.jid == "romeo@localhost"
 
 

@@ -56,8 +56,8 @@ def _account(word: str, place: str) -> Account:
         )
     account = Account(jid=jid)
     try:
-        account.clean()
         account.clean_fields()
+        account.clean()
     except ValidationError as error:
         reason = error.messages[0]
         raise CommandError(f"{place}: {reason} Nothing was changed.") from None
