@@ -1,0 +1,136 @@
+"""One stream in this process, to a real Prosody that is frozen and killed."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from demo.prosody import Prosody
+from tests.service import PASSWORD, SERVICE, free_port, until
+from xmppservice import stanzas, stream
+from xmppservice.gateway import Broke, Down, Iq, Late
+
+ROMEO = "romeo@localhost"
+ROSTER = Iq("get", ROMEO, stanzas.roster_get())
+
+
+@pytest.fixture
+def prosody(tmp_path) -> Iterator[Prosody]:
+    server = Prosody(
+        tmp_path,
+        c2s_port=free_port(),
+        component_port=free_port(),
+        http_port=free_port(),
+        secret="s",
+        more_domains=["elsewhere.localhost"],
+    )
+    with server:
+        server.register("romeo", PASSWORD)
+        yield server
+
+
+@asynccontextmanager
+async def connected(
+    prosody: Prosody, domain: str = "localhost"
+) -> AsyncIterator[stream.ServiceStream]:
+    port = prosody.component_port
+    one = stream.ServiceStream(SERVICE, "s", "127.0.0.1", port, [domain])
+    session = asyncio.create_task(one.session())
+    await until(lambda: one.open)
+    yield one
+    session.cancel()
+    await asyncio.wait([session])
+
+
+@asynccontextmanager
+async def privileged(prosody: Prosody) -> AsyncIterator[stream.ServiceStream]:
+    async with connected(prosody) as one:
+        await until(lambda: one.privileged)
+        yield one
+
+
+def freeze(prosody: Prosody) -> None:
+    os.kill(prosody._child.pid, signal.SIGSTOP)
+
+
+def in_seconds(seconds: float) -> float:
+    return time.time() + seconds
+
+
+async def test_answers_come_in_the_order_of_the_questions(prosody):
+    async with privileged(prosody) as one:
+        item = stanzas.roster_set("liam@localhost", "Liam", ["others"])
+        asked = [Iq("set", ROMEO, item), ROSTER, Iq("set", "nobody@localhost", item)]
+
+        written, read, refused = await one.ask(asked, in_seconds(10))
+
+    assert written.condition == ""
+    (entry,) = stanzas.roster_entries(read.payload)
+    assert (entry.name, entry.groups) == ("Liam", ("others",))
+    assert refused.condition == "service-unavailable"
+
+
+async def test_what_xml_cannot_carry_is_not_sent(prosody):
+    async with privileged(prosody) as one:
+        bell = Iq("set", ROMEO, stanzas.roster_set("liam@localhost", "bell\x07"))
+        with pytest.raises(ValueError, match="XML cannot carry"):
+            await one.ask([bell], in_seconds(10))
+
+        assert await one.ask([ROSTER], in_seconds(10))
+
+
+async def test_a_question_past_its_deadline_is_not_asked(prosody):
+    async with privileged(prosody) as one:
+        with pytest.raises(Late):
+            await one.ask([ROSTER], in_seconds(-1))
+
+
+async def test_a_frozen_server_is_late_and_a_killed_one_broke(prosody):
+    async with privileged(prosody) as one:
+        freeze(prosody)
+        with pytest.raises(Late):
+            await one.ask([ROSTER], in_seconds(0.2))
+
+        asked = asyncio.create_task(one.ask([ROSTER], in_seconds(30)))
+        await asyncio.sleep(0)  # so that it is asked
+        prosody.kill()
+
+        with pytest.raises(Broke):
+            await asked
+        with pytest.raises(Down):
+            await one.ask([ROSTER], in_seconds(30))
+
+
+async def test_a_server_that_falls_silent_ends_the_session(
+    prosody, monkeypatch, caplog
+):
+    monkeypatch.setattr(stream, "KEEP_ALIVE", 0.05)
+    monkeypatch.setattr(stream, "OPENING", 0.3)
+    async with privileged(prosody) as one:
+        freeze(prosody)
+        await until(lambda: not one.open)
+    assert "the XMPP server does not answer: reconnecting" in caplog.text
+
+
+async def test_a_missing_privilege_is_said_with_the_lines_to_add(
+    prosody, monkeypatch, caplog
+):
+    monkeypatch.setattr(stream, "ADVERTISEMENT", 0.2)
+    async with connected(prosody, "elsewhere.localhost") as one:
+        await until(lambda: "privileged_entities" in caplog.text)
+        assert not one.privileged
+        with pytest.raises(Down):
+            await one.ask([ROSTER], in_seconds(10))
+
+
+async def test_a_wrong_secret_is_said(prosody, caplog):
+    port = prosody.component_port
+    one = stream.ServiceStream(SERVICE, "wrong", "127.0.0.1", port, ["localhost"])
+
+    await one.session()
+
+    assert "the XMPP server closes the stream: not-authorized" in caplog.text
