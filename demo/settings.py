@@ -23,7 +23,7 @@ ADMIN_PASSWORD = os.environ.get("ADMIN_PASSWORD", "")
 
 DOMAIN = "localhost"
 SERVICE = "xmpp_service.localhost"
-PASSWORD = "demo"  # noqa: S105
+PASSWORD = "demo"  # noqa: S105  (of a demo on loopback)
 PEOPLE = {
     "00393471111111": "Mario Rossi",
     "00393472222222": "Luca Rossi",

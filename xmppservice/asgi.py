@@ -9,9 +9,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
 # Loads the apps: what follows imports their models.
 django_application = get_asgi_application()
 
-from channels.routing import ProtocolTypeRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter  # noqa: E402  (the apps first)
 
-from xmppservice.consumers import ServiceConsumer  # noqa: E402
+from xmppservice.consumers import ServiceConsumer  # noqa: E402  (the apps first)
 
 
 def close_connections(**_: object) -> None:
