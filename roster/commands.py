@@ -234,13 +234,15 @@ def _decide(turn: Turn, entry: Entry, *, verified: bool) -> None:
 
 
 def _write(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
-    waiting = _interleaved(turns)
+    changes = waiting = _interleaved(turns)
     while waiting:
         chunk, waiting = waiting[:CHUNK], waiting[CHUNK:]
         try:
-            changes = [Change(turn.work.owner, item) for turn, item in chunk]
-            conditions = rosters.write(changes, deadline)
+            asked = [Change(turn.work.owner, item) for turn, item in chunk]
+            conditions = rosters.write(asked, deadline)
         except Late:
+            if len(chunk) + len(waiting) == len(changes):
+                raise  # Nothing was written: it must not go on for ever.
             _leave([*chunk, *waiting])
             return
         for (turn, item), condition in zip(chunk, conditions, strict=True):
