@@ -140,10 +140,6 @@ class Prosody:
         answers = f"{password}\n{password}\n"
         self._control("register", local, domain or self.domain, answers=answers)
 
-    def unregister(self, local: str, domain: str | None = None) -> None:
-        """Delete an account and what it owns."""
-        self._control("unregister", local, domain or self.domain)
-
     def _refuse_taken_ports(self) -> None:
         for port in (self.c2s_port, self.component_port, self.http_port):
             if not free(port):

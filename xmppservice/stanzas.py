@@ -14,7 +14,6 @@ from xml.parsers import expat
 from django.utils.crypto import salted_hmac
 from slixmpp import JID, InvalidJID
 
-NS_OOB = "jabber:x:oob"
 NS_VCARD = "vcard-temp"
 NS_ROSTER = "jabber:iq:roster"
 NS_PING = "urn:xmpp:ping"
