@@ -2,6 +2,8 @@
 # demo   try what runs, as a user of the service
 # test   run the tests; ARGS="-k name" chooses some
 # check  format, lint, types, imports, Django's checks, missing migrations
+# messages  collect the texts to translate in locale/, and compile what is there
+# screenshots  make the pictures in docs/images anew
 # lock   write requirements*.txt anew from requirements*.in
 
 PYTHON ?= python3
@@ -10,28 +12,45 @@ PIP = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hash
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 \
 	--generate-hashes --no-header
 
-.PHONY: run demo test check lock
+COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --add-location file \
+	-i .venv -i var -i tests -i vendor
+
+.PHONY: run demo test check messages screenshots lock
 .SILENT:
 
 # It stops when make dies, in whichever way.
 run: .venv/runtime
-	sh demo/install-prosody.sh
+	sh demo/install.sh prosody
 	exec setpriv --pdeathsig TERM $(BIN)/python -m demo.run
 
 demo: .venv/runtime
 	exec $(BIN)/python -m demo.show
 
 test: .venv/development
-	sh demo/install-prosody.sh
+	sh demo/install.sh prosody
+	sh demo/install.sh chromium
 	exec $(BIN)/python -m pytest $(ARGS)
 
 check: .venv/development
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/oxlint --deny-warnings
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py check --fail-level WARNING
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+messages: .venv/development
+	sh demo/install.sh gettext
+	mkdir -p locale
+	$(COLLECT)
+	$(COLLECT) -d djangojs
+	$(BIN)/python manage.py compilemessages -v0 -l it -i .venv
+
+screenshots: .venv/development
+	sh demo/install.sh prosody
+	sh demo/install.sh chromium
+	exec $(BIN)/python -m tests.screenshots
 
 lock: .venv/development
 	$(COMPILE) -o requirements.txt requirements.in

@@ -13,7 +13,7 @@ from typing import Self
 
 TEMPLATE = Path(__file__).with_name("prosody.cfg.lua")
 MODULES = Path("/usr/lib/prosody/modules")
-INSTALL = "sudo sh demo/install-prosody.sh"
+INSTALL = "sudo sh demo/install.sh prosody"
 START_SECONDS = 30
 STOP_SECONDS = 5
 

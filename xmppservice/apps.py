@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin
 
 
 class XmppServiceConfig(AppConfig):
@@ -7,3 +8,10 @@ class XmppServiceConfig(AppConfig):
 
     def ready(self) -> None:
         from xmppservice import checks  # noqa: F401  (registers the checks)
+
+
+class BackOfficeConfig(admin.AdminConfig):
+    """The stock admin with our site as its default one."""
+
+    default = False  # of this module; the settings name it
+    default_site = "xmppservice.site.BackOffice"

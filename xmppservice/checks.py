@@ -1,9 +1,11 @@
 """System checks for settings that disagree. One id, one test each."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.http.request import validate_host
 
 from xmppservice import stanzas
 
@@ -81,5 +83,19 @@ def a_full_search_fits_the_budget(**_: Any) -> list[CheckMessage]:
             "SEARCH_LIMIT is larger than DISCOVERY_BURST.",
             hint="A search of more new numbers than the burst is refused for ever.",
             id="xmppservice.W001",
+        )
+    ]
+
+
+@register
+def pictures_are_served_at_their_address(**_: Any) -> list[CheckMessage]:
+    host = urlsplit(settings.PUBLIC_URL).hostname or ""
+    if settings.DEBUG or validate_host(host, settings.ALLOWED_HOSTS):
+        return []
+    return [
+        Warning(
+            "The host of PUBLIC_URL is not in ALLOWED_HOSTS.",
+            hint="Uploaded pictures have addresses there, and would not be served.",
+            id="xmppservice.W002",
         )
     ]

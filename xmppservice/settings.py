@@ -3,9 +3,12 @@
 Each variable, its meaning and its default: docs/configuration.md.
 """
 
+import re
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -53,6 +56,24 @@ def domains(name: str, default: str) -> list[str]:
     text: str = env.str(name, default=default)
     words = [word.strip() for word in text.lower().split(",")]
     return [word for word in words if word]
+
+
+def url(name: str, default: str) -> str:
+    """Read an address of the web, without a slash at its end."""
+    text: str = env.str(name, default=default).strip()
+    if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w.~%-]+)*", text, re.ASCII):
+        known = "https://buddies.example.org, without a slash at its end"
+        raise ImproperlyConfigured(f"{name} must be like {known}, not {text!r}.")
+    return text
+
+
+def zone(name: str, default: str) -> str:
+    """Read the name of a time zone."""
+    word: str = env.str(name, default=default).strip()
+    if word not in available_timezones():
+        known = "the tz database, for example Europe/Rome"
+        raise ImproperlyConfigured(f"{name} must be a name of {known}, not {word!r}.")
+    return word
 
 
 def database(name: str, default: str) -> dict[str, Any]:
@@ -117,6 +138,7 @@ PAYLOAD_DAYS = integer("PAYLOAD_DAYS", 7)
 
 HTTP_HOST = env.str("HTTP_HOST", default="127.0.0.1")
 HTTP_PORT = port("HTTP_PORT", 8000)
+PUBLIC_URL = url("PUBLIC_URL", f"http://{HTTP_HOST}:{HTTP_PORT}")
 DOCUMENT_PUBLIC = boolean("DOCUMENT_PUBLIC", False)
 DEBUG = boolean("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY")
@@ -126,15 +148,20 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # --- Django -------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "xmppservice.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.forms",  # its templates, for the renderer below
     "rest_framework",
     "rest_framework.authtoken",
     "tree_queries",
+    "simple_history",
+    "import_export",
+    "csp",
+    "axes",
     "channels",
     "xmppservice",
     "buddies",
@@ -145,12 +172,15 @@ MIDDLEWARE = [
     "xmppservice.health.Health",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 TEMPLATES = [
@@ -168,18 +198,56 @@ TEMPLATES = [
     },
 ]
 
+# Widgets are drawn by templates of ours where there are some.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
 ROOT_URLCONF = "xmppservice.urls"
 ASGI_APPLICATION = "xmppservice.asgi.application"
 WSGI_APPLICATION = "xmppservice.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_REDIRECT_URL = "/admin/"
+MEDIA_ROOT = VAR_DIR / "media"
+MEDIA_URL = "/media/"
 STATIC_URL = "static/"
 # No collectstatic: servestatic serves the files from where the apps keep them.
 SERVESTATIC_USE_FINDERS = True
 USE_TZ = True
-TIME_ZONE = "UTC"
+TIME_ZONE = zone("TIME_ZONE", "UTC")
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("it", "Italiano")]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600  # seconds
+LOCALE_PATHS = [BASE_DIR / "locale"]
 SILENCED_SYSTEM_CHECKS: list[str] = []
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "font-src": ["'self'"],
+        # Avatars are addresses that staff type.
+        "img-src": ["'self'", "data:", "http:", "https:"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    }
+}
+
+# Ten wrong passwords for one name from one address, then a quarter of an hour.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -229,6 +297,9 @@ CELERY_WORKER_CONCURRENCY = 4
 CELERY_DB_REUSE_MAX = 1_000_000
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "roster.tasks.sweep", "schedule": 60.0},
+    # The tick of the XMPP process sees to both every second; beat, when it is away.
+    "sync-vcard": {"task": "buddies.tasks.sync_vcard", "schedule": 60.0},
+    "thin-releases": {"task": "buddies.tasks.thin_releases", "schedule": 86400.0},
     "refresh-accounts": {"task": "roster.tasks.refresh_accounts", "schedule": 3600.0},
 }
 
@@ -243,7 +314,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["xmppservice.api.Parser"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
+        "xmppservice.api.Browsable",
     ],
     "DEFAULT_FILTER_BACKENDS": ["xmppservice.api.WordSearch"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",

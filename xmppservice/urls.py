@@ -1,14 +1,15 @@
 from django.contrib import admin
-from django.urls import include, path
+from django.templatetags.static import static
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-admin.site.site_header = admin.site.site_title = "XMPP Service"
-admin.site.site_url = None  # the admin is the site
-admin.site.enable_nav_sidebar = False  # the tree needs the width
+from buddies.avatars import NAME
+from buddies.views import avatar
 
 
 class Api(APIView):
@@ -24,7 +25,10 @@ class Api(APIView):
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("favicon.ico", RedirectView.as_view(url=static("xmppservice/icon.svg"))),
     path("admin/", admin.site.urls),
+    path("i18n/", set_language, name="set_language"),
+    re_path(rf"^media/avatars/(?P<name>{NAME})\Z", avatar),
     path("api/", Api.as_view()),
     path("api/", include("buddies.urls")),
     path("api/", include("roster.urls")),

@@ -33,6 +33,7 @@ def test_the_defaults_agree():
         ("E004", "ROSTER_GROUP_OTHERS", ""),
         ("E004", "ROSTER_GROUP_VERIFIED", ""),
         ("W001", "SEARCH_LIMIT", 10_001),
+        ("W002", "PUBLIC_URL", "https://buddies.example.org"),
     ],
 )
 def test_settings_that_disagree(settings, id, name, value):

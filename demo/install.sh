@@ -1,0 +1,84 @@
+#!/bin/sh
+# Installs what Debian packages and `make` needs: sh demo/install.sh WHAT, with
+# apt; needs root, or asks sudo. What is there already is left alone, and nothing
+# that is installed is started or enabled.
+set -eu
+
+policy=/usr/sbin/policy-rc.d
+what=${1:-}
+
+has() { command -v "$1" >/dev/null; }
+
+case $what in
+prosody)
+    name=Prosody packages="prosody prosody-modules"
+    installed() {
+        has prosody && ls /usr/lib/prosody/modules/mod_privilege* >/dev/null 2>&1
+    }
+    ;;
+chromium)
+    name=Chromium packages=chromium
+    installed() { has chromium; }
+    ;;
+gettext)
+    name=gettext packages=gettext
+    installed() { has msgfmt; }
+    ;;
+*)
+    echo "usage: sh $0 prosody|chromium|gettext" >&2
+    exit 2
+    ;;
+esac
+
+become_root() {
+    if ! has sudo; then
+        line="su -c 'sh $0 $what'"
+    elif sudo -n true 2>/dev/null || [ -t 0 ]; then
+        exec sudo sh "$0" "$what"
+    else
+        line="sudo sh $0 $what"
+    fi
+    echo "$name is missing, and to install it takes root. Run: $line" >&2
+    exit 1
+}
+
+# Debian starts what it installs, unless this file says no.
+deny_starts() {
+    [ ! -e "$policy" ] || return 0
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 1' INT TERM HUP
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+}
+
+apt() {
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" </dev/null
+}
+
+# shellcheck disable=SC2086  # several packages
+fetch() { apt install --no-install-recommends $packages; }
+
+# Not at the next boot either.
+disable() {
+    if has systemctl; then systemctl -q disable "$what"; fi
+    if has deb-systemd-helper; then deb-systemd-helper disable "$what.service"; fi
+    if has update-rc.d; then update-rc.d "$what" disable; fi
+}
+
+if installed; then exit 0; fi
+if [ "$(id -u)" != 0 ]; then become_root; fi
+if ! has apt-get; then
+    echo "$name is missing, and there is no apt-get to install it with." >&2
+    exit 1
+fi
+
+echo "Installing $name ..."
+was_there=$(command -v "$what" || true)
+deny_starts
+# The lists of a bare system are empty or old.
+fetch >/dev/null 2>&1 || said=$({ apt update && fetch; } 2>&1) || {
+    echo "$said" >&2
+    echo "$name could not be installed: apt-get failed, see above." >&2
+    exit 1
+}
+if [ "$what" = prosody ] && [ -z "$was_there" ]; then disable >/dev/null 2>&1 || true; fi

@@ -1,0 +1,78 @@
+"""The back office: the admin with its navigation, and what each person sees of it."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+MAY_VIEW_ENTRIES = "buddies.view_buddy"
+WORKSPACE = "admin:buddies_workspace"
+
+
+class Section(NamedTuple):
+    """A word of the navigation, where it leads, and the permission it takes."""
+
+    label: str | Promise
+    page: str
+    permission: str
+
+
+class Link(NamedTuple):
+    """A word of the navigation as one person sees it."""
+
+    label: str | Promise
+    url: str
+    is_current: bool
+
+
+SECTIONS = (
+    Section(_("Channels"), WORKSPACE, MAY_VIEW_ENTRIES),
+    Section(_("List"), "admin:buddies_buddy_changelist", MAY_VIEW_ENTRIES),
+    Section(_("Versions"), "admin:buddies_release_changelist", "buddies.view_release"),
+    Section(_("Accounts"), "admin:roster_account_changelist", "roster.view_account"),
+    Section(_("Commands"), "admin:roster_command_changelist", "roster.view_command"),
+    Section(_("Users"), "admin:auth_user_changelist", "auth.view_user"),
+)
+
+
+class BackOffice(AdminSite):
+    """The default admin site."""
+
+    site_header = site_title = "XMPP Service"
+    site_url = None  # the admin is the site
+    enable_nav_sidebar = False  # the tree needs the width
+
+    def index(  # type: ignore[override]  # it may lead elsewhere
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        # Everything else that a person may see is one click away: ?all
+        if "all" not in request.GET and request.user.has_perm(MAY_VIEW_ENTRIES):
+            return HttpResponseRedirect(reverse(WORKSPACE))
+        return super().index(request, extra_context)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        return {**super().each_context(request), "navigation": links(request)}
+
+
+def links(request: HttpRequest) -> list[Link]:
+    """Return the navigation of the person who asks."""
+    if not request.user.is_staff:
+        return []
+    seen = [(section.label, reverse(section.page)) for section in _open_to(request)]
+    seen.append((_("More"), reverse("admin:index") + "?all"))
+    current = _current(request, [url for _, url in seen])
+    return [Link(label, url, url == current) for label, url in seen]
+
+
+def _open_to(request: HttpRequest) -> Iterator[Section]:
+    return (one for one in SECTIONS if request.user.has_perm(one.permission))
+
+
+def _current(request: HttpRequest, urls: list[str]) -> str:
+    # The longest: one page may stand below another one's address.
+    here = request.get_full_path()
+    return max((url for url in urls if here.startswith(url)), key=len, default="")

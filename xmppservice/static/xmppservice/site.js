@@ -1,0 +1,39 @@
+// Names that the stock admin's widgets leave out, for people who hear the page.
+"use strict";
+
+// An aria-label counts only on what has a role.
+function nameTooltips() {
+    for (const tooltip of document.querySelectorAll(".help-tooltip[aria-label]")) {
+        tooltip.setAttribute("role", "img");
+    }
+}
+
+// Select2 hides the <select>, and its label with it.
+function nameAutocompletes() {
+    for (const select of document.querySelectorAll("select.admin-autocomplete")) {
+        const drawn = select.parentElement.querySelectorAll(
+            ".select2-selection, .select2-selection__rendered"
+        );
+        for (const part of drawn) {
+            part.setAttribute("aria-label", labelOf(select));
+        }
+    }
+}
+
+function nameOpened({ target: select }) {
+    const opened = select.parentElement.querySelector(".select2-selection");
+    opened.setAttribute("aria-controls", opened.getAttribute("aria-owns"));
+    document.querySelector(".select2-search__field").setAttribute("aria-label", labelOf(select));
+}
+
+function labelOf(select) {
+    return select.labels[0]?.textContent.trim() ?? "";
+}
+
+// Tooltips are drawn when the page has loaded. Autocompletes are drawn when jQuery
+// finds it ready, which may be later: we queue behind them.
+window.addEventListener("load", () => {
+    nameTooltips();
+    window.django?.jQuery?.(nameAutocompletes);
+    window.django?.jQuery?.(document).on("select2:open", nameOpened);
+});
