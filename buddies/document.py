@@ -8,8 +8,12 @@ Source: contract, 1.
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy
 
 from buddies.models import MOST_LEVELS, Buddy
 
@@ -32,6 +36,8 @@ INFO = {
     "thumbUrl": "thumb_url",
     "defaultMessage": "default_message",
 }
+PICTURES = ("imageUrl", "thumbUrl")
+OURS = "/media/"  # what a rooted address of an own picture begins with
 ITEM_KEYS = {"address", "serverAddress", "type", "info", "items", *FLAGS}
 
 
@@ -54,12 +60,29 @@ class Node(NamedTuple):
 # --- Out ----------------------------------------------------------------------
 
 
-def build(buddies: Iterable[Buddy]) -> Document:
+def build(buddies: Iterable[Buddy], at: datetime) -> Document:
     """The document that clients read: no drafts, no empty groups.
 
-    ``buddies`` is the whole tree, in any order.
+    ``buddies`` is the whole tree, in any order; ``at`` is the moment for which
+    the schedules of entries count.
     """
-    return _assemble(buddies, _is_shown)
+
+    def is_shown(buddy: Buddy, item: Item) -> bool:
+        return buddy.is_published and buddy.is_due(at) and item.get("items") != []
+
+    return _assemble(buddies, is_shown)
+
+
+def next_change(buddies: Iterable[Buddy], at: datetime) -> datetime | None:
+    """When a schedule next changes the document of these entries."""
+    moments = (
+        moment
+        for buddy in buddies
+        if buddy.is_published
+        for moment in (buddy.visible_from, buddy.visible_until)
+        if moment is not None and moment > at
+    )
+    return min(moments, default=None)
 
 
 def build_all(buddies: Iterable[Buddy]) -> Document:
@@ -72,12 +95,9 @@ def dumps(document: Document) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-def _is_shown(buddy: Buddy, item: Item) -> bool:
-    published = buddy.mobile_is_published or buddy.web_is_published
-    return published and item.get("items") != []
-
-
-def _assemble(buddies: Iterable[Buddy], wanted: Any) -> Document:
+def _assemble(
+    buddies: Iterable[Buddy], wanted: Callable[[Buddy, Item], bool]
+) -> Document:
     children: dict[int | None, list[Buddy]] = {}
     for buddy in sorted(buddies, key=lambda buddy: (buddy.position, buddy.pk)):
         children.setdefault(buddy.parent_id, []).append(buddy)
@@ -110,9 +130,36 @@ def _item(buddy: Buddy) -> Item:
     item["type"] = buddy.type
     item |= {key: getattr(buddy, field) for key, field in FLAGS.items()}
     item["info"] = {key: getattr(buddy, field) for key, field in INFO.items()}
+    for key in PICTURES:
+        item["info"][key] = absolute(item["info"][key])
     if buddy.type == Buddy.Type.GROUP:
         del item["info"]["defaultMessage"]
     return item
+
+
+def absolute(address: str) -> str:
+    """The address of a picture as clients need it: our own are below PUBLIC_URL."""
+    ours = address.startswith(OURS)
+    return settings.PUBLIC_URL + address if ours else address
+
+
+def _relative(address: str) -> str:
+    below = address.removeprefix(settings.PUBLIC_URL)
+    return below if below.startswith(OURS) else address
+
+
+def addresses(document: Document) -> set[str]:
+    """The addresses of all items."""
+    return {item["address"] for item in items(document)}
+
+
+def items(document: Document) -> Iterator[Item]:
+    """All items, each group before what it holds."""
+    stack = document["items"][::-1]
+    while stack:
+        item = stack.pop()
+        yield item
+        stack.extend(reversed(item.get("items", ())))
 
 
 def levels(document: Document) -> int:
@@ -124,17 +171,27 @@ def levels(document: Document) -> int:
     return depth
 
 
-def remarks(buddy: Buddy, is_empty: bool) -> list[str]:
+DRAFT = gettext_lazy("draft: shown nowhere")
+EMPTY_GROUP = gettext_lazy("empty group: not shown")
+SCHEDULED = gettext_lazy("hidden by its schedule")
+ESCAPED = gettext_lazy("looks double-escaped")
+
+
+def remarks(buddy: Buddy, is_empty: bool, at: datetime) -> list[str]:
     """What staff should know of an entry: why clients do not see it, or not well."""
     texts = (getattr(buddy, field) for field in INFO.values())
-    found = {
-        "draft: shown nowhere": not (
-            buddy.mobile_is_published or buddy.web_is_published
-        ),
-        "empty group: not shown": buddy.type == Buddy.Type.GROUP and is_empty,
-        "looks double-escaped": any(map(_DOUBLE_ESCAPED.search, texts)),
-    }
-    return [remark for remark, holds in found.items() if holds]
+    found = (
+        (DRAFT, not buddy.is_published),
+        (EMPTY_GROUP, is_empty and buddy.type == Buddy.Type.GROUP),
+        (SCHEDULED, buddy.is_published and not buddy.is_due(at)),
+        (ESCAPED, any(map(_DOUBLE_ESCAPED.search, texts))),
+    )
+    return [str(remark) for remark, holds in found if holds]
+
+
+def looks_escaped(item: Item) -> bool:
+    """Whether a text of an item seems to have been escaped twice."""
+    return any(map(_DOUBLE_ESCAPED.search, item["info"].values()))
 
 
 # --- In -----------------------------------------------------------------------
@@ -205,7 +262,7 @@ def _fields(item: Any, path: str) -> dict[str, Any]:
         "address": _text(item, "address", path),
         "server_address": _text(item, "serverAddress", path),
         **{field: _flag(item, key, path) for key, field in FLAGS.items()},
-        **{field: _text(info, key, f"{path}.info") for key, field in INFO.items()},
+        **{field: _info(info, key, f"{path}.info") for key, field in INFO.items()},
     }
 
 
@@ -227,6 +284,11 @@ def _text(value: dict[str, Any], key: str, path: str) -> str:
     if not isinstance(text, str):
         raise DocumentError(f"{path}.{key}", "must be text")
     return text
+
+
+def _info(value: dict[str, Any], key: str, path: str) -> str:
+    text = _text(value, key, path)
+    return _relative(text) if key in PICTURES else text
 
 
 def _refuse_text(value: dict[str, Any], key: str, path: str) -> None:

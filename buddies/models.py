@@ -1,10 +1,15 @@
 """The tree of groups and channels, its one lock row, and its releases."""
 
 import uuid
+from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 from tree_queries.fields import TreeNodeForeignKey
 from tree_queries.query import TreeQuerySet
 
@@ -18,7 +23,7 @@ def legal_xml(text: str) -> None:
     """Refuse what no stanza can carry (XML 1.0, 2.2)."""
     if found := stanzas.illegal(text):
         raise ValidationError(
-            "Contains the control character U+%(code)s, which XMPP cannot carry.",
+            _("Contains the control character U+%(code)s, which XMPP cannot carry."),
             code="illegal_xml",
             params={"code": f"{ord(found):04X}"},
         )
@@ -26,6 +31,40 @@ def legal_xml(text: str) -> None:
 
 def new_address() -> str:
     return str(uuid.uuid4())
+
+
+def _name_of_editor(record: Any) -> str:
+    name: str = record.history_user_id
+    return name
+
+
+def _set_name_of_editor(record: Any, name: str) -> None:
+    record.history_user_id = name
+
+
+class History(HistoricalRecords):
+    """A record for each edit of an entry, written by :mod:`buddies.tree`.
+
+    The editor is a name, because not each one is a user: "command line" is not.
+    """
+
+    def __init__(self) -> None:
+        name = models.CharField(_("by"), max_length=150, db_index=True)
+        super().__init__(
+            history_id_field=models.BigAutoField(),
+            history_user_id_field=name,
+            history_user_getter=_name_of_editor,
+            history_user_setter=_set_name_of_editor,
+        )
+
+    # Moves, switches and branches are written in bulk and send no signal: what
+    # writes them logs them, and would log twice if signals did, too.
+
+    def post_save(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def post_delete(self, *args: Any, **kwargs: Any) -> None:
+        pass
 
 
 class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queries
@@ -42,8 +81,8 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
     """
 
     class Type(models.TextChoices):
-        GROUP = "group"
-        CHANNEL = "channel"
+        GROUP = "group", _("group")
+        CHANNEL = "channel", _("channel")
 
     parent = TreeNodeForeignKey(
         "self",
@@ -51,43 +90,80 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         null=True,
         blank=True,
         related_name="children",
-        help_text="The group it stands in; none for the top level.",
+        verbose_name=_("inside"),
+        help_text=_("The group it stands in; none for the top level."),
     )
-    position = models.PositiveIntegerField(default=0, editable=False)
+    # Only the order counts: there is room between two neighbours.
+    position = models.BigIntegerField(default=0, editable=False)
+    version = models.PositiveBigIntegerField(
+        default=0,
+        editable=False,
+        db_index=True,
+        help_text="The tree's version that the last edit of this entry made.",
+    )
     address = models.CharField(
+        _("address"),
         max_length=255,
         unique=True,
-        error_messages={"unique": "Another entry has this address."},
+        error_messages={"unique": _("Another entry has this address.")},
         blank=True,
         validators=[legal_xml],
-        help_text="Where a client sends, or the thread. Made when left empty.",
+        help_text=_("Where a client sends, or the thread. Made when left empty."),
     )
     server_address = models.CharField(
+        _("server address"),
         max_length=255,
         blank=True,
         validators=[legal_xml],
-        help_text="When set, clients send here with the address as thread.",
+        help_text=_("When set, clients send here with the address as thread."),
     )
-    type = models.CharField(max_length=7, choices=Type, default=Type.CHANNEL)
-    mobile_is_published = models.BooleanField("mobile", default=False)
-    web_is_published = models.BooleanField("web", default=False)
-    name = models.CharField(max_length=255, validators=[legal_xml])
-    status = models.CharField(max_length=1000, blank=True, validators=[legal_xml])
+    type = models.CharField(_("type"), max_length=7, choices=Type, default=Type.CHANNEL)
+    mobile_is_published = models.BooleanField(_("mobile"), default=False)
+    web_is_published = models.BooleanField(_("web"), default=False)
+    visible_from = models.DateTimeField(
+        _("visible from"),
+        null=True,
+        blank=True,
+        help_text=_("Hidden before this moment, with all below it."),
+    )
+    visible_until = models.DateTimeField(
+        _("visible until"),
+        null=True,
+        blank=True,
+        help_text=_("Hidden from this moment on, with all below it."),
+    )
+    name = models.CharField(_("name"), max_length=255, validators=[legal_xml])
+    status = models.CharField(
+        _("status text"),
+        max_length=1000,
+        blank=True,
+        validators=[legal_xml],
+        help_text=_("The line below the name."),
+    )
     # Plain text: the contract's own examples are no valid URLs.
     image_url = models.CharField(
-        "image address", max_length=2000, blank=True, validators=[legal_xml]
+        _("image address"), max_length=2000, blank=True, validators=[legal_xml]
     )
     thumb_url = models.CharField(
-        "thumbnail address", max_length=2000, blank=True, validators=[legal_xml]
+        _("thumbnail address"), max_length=2000, blank=True, validators=[legal_xml]
     )
-    default_message = models.TextField(blank=True, validators=[legal_xml])
+    default_message = models.TextField(
+        _("default message"),
+        blank=True,
+        validators=[legal_xml],
+        help_text=_("What a channel says first, before anybody has written."),
+    )
 
     objects = TreeQuerySet.as_manager()  # type: ignore[django-manager-missing]  # untyped
+    history = History()
 
     class Meta:
         ordering = ("position", "pk")
-        verbose_name = "entry"
-        verbose_name_plural = "entries"
+        verbose_name = _("entry")
+        verbose_name_plural = _("entries")
+        permissions = (
+            ("change_address", _("Can change the address of what clients know")),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=Q(type__in=("group", "channel")), name="buddy_type_is_known"
@@ -96,40 +172,58 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
             models.CheckConstraint(
                 condition=Q(type="channel") | Q(server_address=""),
                 name="group_has_no_server_address",
-                violation_error_message="A group has no server address.",
+                violation_error_message=_("A group has no server address."),
             ),
             models.CheckConstraint(
                 condition=Q(type="channel") | Q(default_message=""),
                 name="group_has_no_default_message",
-                violation_error_message="A group has no default message.",
+                violation_error_message=_("A group has no default message."),
             ),
             models.CheckConstraint(
                 condition=~Q(address=""), name="buddy_has_an_address"
+            ),
+            models.CheckConstraint(
+                condition=Q(visible_from=None)
+                | Q(visible_until=None)
+                | Q(visible_until__gt=models.F("visible_from")),
+                name="buddy_is_visible_from_before_until",
+                violation_error_message=_("It would end before it begins."),
             ),
         )
 
     def __str__(self) -> str:
         return self.name or self.address
 
+    @property
+    def is_published(self) -> bool:
+        """Whether a flag is on: without one it is a draft."""
+        return self.mobile_is_published or self.web_is_published
+
+    def is_due(self, at: datetime) -> bool:
+        """Whether its schedule lets it be seen at a moment."""
+        begun = self.visible_from is None or self.visible_from <= at
+        return begun and (self.visible_until is None or at < self.visible_until)
+
     def clean(self) -> None:
         self.address = self.address.strip() or new_address()
         if self.parent is not None and self.parent.type != self.Type.GROUP:
-            raise ValidationError({"parent": "Only a group can hold entries."})
+            raise ValidationError({"parent": _("Only a group can hold entries.")})
         if self.parent is not None:
             self._check_place(self.parent)
         if self.type == self.Type.CHANNEL and self.pk and self.children.exists():
-            raise ValidationError(
-                {"type": "It holds entries, so it must stay a group: move them first."}
-            )
+            text = _("It holds entries, so it must stay a group: move them first.")
+            raise ValidationError({"type": text})
 
     def _check_place(self, parent: "Buddy") -> None:
         # By its key: a node that was read with its path may be stale.
         above = Buddy.objects.ancestors(parent.pk, include_self=True)
         keys = list(above.values_list("pk", flat=True))
         if self.pk in keys:
-            raise ValidationError({"parent": "An entry cannot stand below itself."})
+            text = gettext("An entry cannot stand below itself.")
+            raise ValidationError({"parent": text})
         if len(keys) >= MOST_LEVELS:
-            text = f"A tree has {MOST_LEVELS} levels at most."
+            text = gettext("A tree has %(most)s levels at most.")
+            text %= {"most": MOST_LEVELS}
             raise ValidationError({"parent": text})
 
 
@@ -137,17 +231,29 @@ class Tree(models.Model):
     """The one row that every write to the tree locks.
 
     ``version`` grows with each accepted state; ``built`` is the newest version
-    that was looked at for a release. ``editors`` maps who edited since then to
-    the version of their last edit. ``error`` says why the newest state is not
-    live, in plain words.
+    that was looked at for a release, and ``next_at`` the moment at which the
+    schedule of an entry makes that look old. ``editors`` maps who edited since
+    the last release to the version of their last edit.
+
+    While ``held_at`` is set, by ``held_by``, edits stay a draft. ``refused`` is
+    why the newest state is not live, and ``size`` the bytes of its stanza.
     """
+
+    class Refused(models.TextChoices):
+        TOO_LARGE = "too_large", _("The document is too large.")
+        TOO_DEEP = "too_deep", _("The tree has too many levels.")
 
     version = models.PositiveBigIntegerField(default=1)
     built = models.PositiveBigIntegerField(default=0)
+    next_at = models.DateTimeField(null=True)
     editors = models.JSONField(default=dict)
-    error = models.TextField(blank=True)
+    held_at = models.DateTimeField(null=True)
+    held_by = models.CharField(max_length=150, blank=True)
+    refused = models.CharField(max_length=9, choices=Refused, blank=True)
+    size = models.PositiveIntegerField(default=0)
 
     class Meta:
+        default_permissions = ()
         constraints = (
             models.CheckConstraint(condition=Q(pk=1), name="there_is_one_tree"),
         )
@@ -164,21 +270,45 @@ class Tree(models.Model):
 class Release(models.Model):
     """An immutable state of the document. The newest one is live.
 
-    ``body`` is what a client reads in DESC, byte for byte; ``size`` counts the
-    bytes of its vCard stanza. ``live_at`` is when the XMPP process took it.
+    ``body`` is what a client reads in DESC, byte for byte; ``digest`` its
+    SHA-256 in hexadecimal; ``size`` counts the bytes of its vCard stanza.
+    ``live_at`` is when the XMPP process took it. An ``automatic`` one was made
+    of an edit or of a schedule; the others were published by their author.
     """
 
-    number = models.BigAutoField(primary_key=True)
+    number = models.BigAutoField(_("version"), primary_key=True)
     body = models.TextField()
     digest = models.CharField(max_length=64)
-    size = models.PositiveIntegerField()
-    author = models.CharField(max_length=150, blank=True)
-    note = models.CharField(max_length=1000, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    live_at = models.DateTimeField(null=True, blank=True)
+    size = models.PositiveIntegerField(_("size"))
+    author = models.CharField(_("by"), max_length=150, blank=True)
+    note = models.CharField(_("note"), max_length=1000, blank=True)
+    automatic = models.BooleanField(_("automatic"), default=True)
+    created_at = models.DateTimeField(_("made at"), auto_now_add=True)
+    live_at = models.DateTimeField(_("live at"), null=True, blank=True)
 
     class Meta:
         ordering = ("-number",)
+        verbose_name = _("version")
+        verbose_name_plural = _("versions")
+        permissions = (
+            ("publish_release", _("Can hold, publish, schedule, roll back, restore")),
+        )
 
     def __str__(self) -> str:
-        return f"release {self.number}"
+        return gettext("version %(number)s") % {"number": self.number}
+
+
+class PlannedRelease(models.Model):
+    """A reviewed document that becomes a release at ``publish_at``."""
+
+    body = models.TextField()
+    author = models.CharField(max_length=150)
+    note = models.CharField(max_length=1000, blank=True)
+    publish_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ("publish_at", "pk")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.publish_at:%Y-%m-%d %H:%M}"

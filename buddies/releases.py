@@ -1,15 +1,38 @@
-"""What is live: each accepted state of the tree becomes an immutable release."""
+"""What is live: each accepted state of the tree becomes an immutable release.
+
+By itself, as soon as it is edited; or, while the tree is held, when somebody
+has reviewed and published it.
+"""
 
 import hashlib
-from datetime import timedelta
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from buddies import document
-from buddies.models import MOST_LEVELS, Buddy, Release, Tree
+from buddies import changes, document
+from buddies.changes import Change
+from buddies.document import Document, Item
+from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
+from buddies.tree import rebuild
 from xmppservice import bells, stanzas
+
+KEPT_DAYS = 90  # after that one automatic release a day remains
+
+MOST_NAMES = 5  # in a warning
+
+
+class ReleaseError(ValueError):
+    """Why this cannot be published, in plain words."""
+
+
+# --- What is live ---------------------------------------------------------------
 
 
 def live() -> Release | None:
@@ -27,10 +50,24 @@ def mark_live(number: int) -> None:
     Release.objects.filter(number=number, live_at=None).update(live_at=timezone.now())
 
 
+def size_of(body: str) -> int:
+    """Bytes of the vCard stanza that carries ``body``, without its addresses."""
+    return len(stanzas.vcard(body).encode())
+
+
+# --- By itself ------------------------------------------------------------------
+
+
 def behind() -> bool:
-    """Whether the tree has a version that no release was made of."""
+    """Whether something waits to be released: an edit, a schedule, a plan."""
+    now = timezone.now()
+    if PlannedRelease.objects.filter(publish_at__lte=now).exists():
+        return True
     tree = Tree.objects.first()
-    return tree is None or tree.built < tree.version
+    if tree is None:
+        return True
+    is_old = tree.built < tree.version or (tree.next_at or now) < now
+    return is_old and tree.held_at is None
 
 
 def due_in(seconds: float) -> float:
@@ -45,61 +82,302 @@ def due_in(seconds: float) -> float:
 def sync() -> Release | None:
     """Make a release of the tree as it stands; None when nothing changed.
 
-    A document too large for a stanza is refused: the reason is kept in the
-    tree's ``error``, and the live release stays live.
+    A document that cannot go out is refused: the tree says why, and the live
+    release stays live.
     """
+    built = draft()
+    with transaction.atomic():
+        tree = Tree.locked()
+        if tree.held_at is not None or tree.built > built.version:
+            return None
+        return _settle(tree, built)
+
+
+class Draft(NamedTuple):
+    """The document that the tree makes at this moment, and of which version."""
+
+    version: int
+    document: Document
+    body: str
+    size: int
+    next_at: datetime | None
+
+    @property
+    def refused(self) -> str:
+        """Why no XMPP server or client would take it; empty when they would."""
+        if document.levels(self.document) > MOST_LEVELS:
+            return Tree.Refused.TOO_DEEP
+        too_large = self.size > settings.XMPP_STANZA_LIMIT
+        return Tree.Refused.TOO_LARGE if too_large else ""
+
+
+def draft() -> Draft:
+    """What clients would read, were the tree published now."""
+    now = timezone.now()
     with transaction.atomic():
         # The lock makes version and entries one consistent state.
         version = Tree.locked().version
         buddies = list(Buddy.objects.all())
-    built = document.build(buddies)
-    if document.levels(built) > MOST_LEVELS:
-        body, error = "", f"The tree has more than {MOST_LEVELS} levels."
-    else:
-        body = document.dumps(built)
-        error = _too_large(body)
-    with transaction.atomic():
-        tree = Tree.locked()
-        if tree.built >= version:
-            return None
-        return _settle(tree, version, body, error)
+    built = document.build(buddies, now)
+    is_deep = document.levels(built) > MOST_LEVELS
+    # Python's encoder goes no deeper than Python's stack.
+    body = "" if is_deep else document.dumps(built)
+    next_at = document.next_change(buddies, now)
+    return Draft(version, built, body, size_of(body), next_at)
 
 
-def size_of(body: str) -> int:
-    """Bytes of the vCard stanza that carries ``body``, without its addresses."""
-    return len(stanzas.vcard(body).encode())
-
-
-def _too_large(body: str) -> str:
-    size, limit = size_of(body), settings.XMPP_STANZA_LIMIT
-    if size <= limit:
-        return ""
-    return (
-        f"The document needs {size:,} bytes as a stanza, and {limit:,} are allowed: "
-        "hide or remove entries. The release before it stays live."
-    )
-
-
-def _settle(tree: Tree, version: int, body: str, error: str) -> Release | None:
-    """Note that ``version`` was looked at; return the release, if one is due."""
-    tree.built, tree.error = version, error
+def _settle(tree: Tree, draft: Draft) -> Release | None:
+    """Note that the draft was looked at; return the release, if one is due."""
     release = None
     newest = live()
-    if not error and (newest is None or newest.body != body):
-        release = _create(tree, version, body)
-        tree.editors = {n: v for n, v in tree.editors.items() if v > version}
-        bells.stream(bells.RELEASE)
-    tree.save(update_fields=["built", "error", "editors"])
+    if not draft.refused and (newest is None or newest.body != draft.body):
+        release = _create(draft.body, *_editors(tree, draft.version))
+    _note(tree, draft)
     return release
 
 
-def _create(tree: Tree, version: int, body: str) -> Release:
+def _note(tree: Tree, draft: Draft) -> None:
+    tree.built, tree.next_at = draft.version, draft.next_at
+    tree.size, tree.refused = draft.size, draft.refused
+    tree.save(update_fields=["built", "next_at", "size", "refused", "editors"])
+
+
+def _editors(tree: Tree, version: int) -> tuple[str, str]:
+    """Who made the edits up to a version: the last one, and a note of the others.
+
+    They are taken off the tree.
+    """
     seen = [name for name, last in tree.editors.items() if last <= version]
     *others, author = sorted(seen, key=tree.editors.__getitem__) or [""]
-    return Release.objects.create(
+    tree.editors = {n: v for n, v in tree.editors.items() if v > version}
+    names = ", ".join(others)
+    return author, _("with edits of %(names)s") % {"names": names} if others else ""
+
+
+def _create(body: str, author: str, note: str, automatic: bool = True) -> Release:
+    release = Release.objects.create(
         body=body,
-        digest=hashlib.sha256(body.encode()).hexdigest(),
+        digest=_digest(body),
         size=size_of(body),
         author=author,
-        note=f"with edits of {', '.join(others)}"[:1000] if others else "",
+        note=note[:1000],
+        automatic=automatic,
     )
+    bells.stream(bells.RELEASE)
+    return release
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+# --- By hand --------------------------------------------------------------------
+
+
+def hold(editor: str) -> None:
+    """Keep edits a draft from now on."""
+    with transaction.atomic():
+        _hold(Tree.locked(), editor)
+
+
+def _hold(tree: Tree, editor: str) -> None:
+    if tree.held_at is None:
+        tree.held_at, tree.held_by = timezone.now(), editor
+        tree.save(update_fields=["held_at", "held_by"])
+
+
+def let_go() -> None:
+    """Let edits go live by themselves again, those made in the meantime first."""
+    with transaction.atomic():
+        tree = Tree.locked()
+        if PlannedRelease.objects.exists():
+            text = _("A version is planned, and would be undone: cancel it first.")
+            raise ReleaseError(text)
+        # What was published last may be older than the tree.
+        tree.held_at, tree.held_by, tree.built = None, "", 0
+        tree.save(update_fields=["held_at", "held_by", "built"])
+        bells.worker(bells.SYNC_VCARD)
+
+
+class Review(NamedTuple):
+    """What publishing the tree as it stands would mean.
+
+    ``digest`` names the document that was reviewed. With ``errors`` it cannot
+    be published; ``warnings`` are for the eyes.
+    """
+
+    draft: Draft
+    digest: str
+    changes: list[Change]
+    errors: list[str]
+    warnings: list[str]
+
+
+def review() -> Review:
+    """The draft, and what differs from the live release."""
+    built = draft()
+    errors, warnings = list(_errors(built)), list(_warnings(built))
+    return Review(built, _digest(built.body), differences(built), errors, warnings)
+
+
+def differences(draft: Draft) -> list[Change]:
+    """What differs between what is live and a draft."""
+    return changes.between(document_of(live()), draft.document)
+
+
+def document_of(release: Release | PlannedRelease | None) -> Document:
+    """A release as a document; the empty one for none."""
+    parsed: Document = json.loads(release.body if release else document.EMPTY)
+    return parsed
+
+
+def _errors(draft: Draft) -> Iterator[str]:
+    if draft.refused:
+        yield in_words(draft.refused, draft.size)
+    taken: dict[str, Item] = {}
+    for item in document.items(draft.document):
+        name = item["info"]["name"]
+        if not name.strip():
+            yield _("%(address)s has no name.") % {"address": item["address"]}
+        if item["type"] == Buddy.Type.CHANNEL and not item.get("serverAddress"):
+            # It is a JID's localpart, and these compare so (RFC 7622, 3.3).
+            other = taken.setdefault(item["address"].casefold(), item)
+            if other is not item:
+                text = _("“%(name)s” and “%(other)s” have the same address.")
+                yield text % {"name": name, "other": other["info"]["name"]}
+
+
+def in_words(refused: str, size: int) -> str:
+    """Why a document is refused, and what to do about it."""
+    if refused == Tree.Refused.TOO_DEEP:
+        text = _("The tree has more than %(most)s levels: move entries up.")
+        return text % {"most": MOST_LEVELS}
+    text = _(
+        "The document needs %(size)s bytes as a stanza, and %(limit)s are allowed: "
+        "hide or remove entries. The version before it stays live."
+    )
+    return text % {"size": f"{size:,}", "limit": f"{settings.XMPP_STANZA_LIMIT:,}"}
+
+
+def _warnings(draft: Draft) -> Iterator[str]:
+    items = list(document.items(draft.document))
+    bare = [i for i in items if not (i["info"]["imageUrl"] or i["info"]["thumbUrl"])]
+    found = {
+        _("Without an avatar: %(names)s."): [item["info"]["name"] for item in bare],
+        _("Looks double-escaped: %(names)s."): [
+            item["info"]["name"] for item in items if document.looks_escaped(item)
+        ],
+        _("Empty and so not shown: %(names)s."): [
+            str(group) for group in _empty_groups(document.addresses(draft.document))
+        ],
+    }
+    for text, names in found.items():
+        if names:
+            yield text % {"names": _listed(names)}
+
+
+def _empty_groups(shown: set[str]) -> Iterator[Buddy]:
+    """Groups that would be shown with something in them."""
+    # They are in the tree only: clients never see an empty group.
+    stored = Buddy.objects.filter(type=Buddy.Type.GROUP)
+    groups: dict[int | None, Buddy] = {group.pk: group for group in stored}
+    now = timezone.now()
+    for group in groups.values():
+        above: Buddy | None = group
+        while above and above.is_published and above.is_due(now):
+            above = groups.get(above.parent_id)
+        if above is None and group.address not in shown:
+            yield group
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_NAMES
+    listed = ", ".join(f"“{name}”" for name in names[:MOST_NAMES])
+    if more <= 0:
+        return listed
+    text = ngettext(
+        "%(listed)s and %(more)s more", "%(listed)s and %(more)s more", more
+    )
+    return text % {"listed": listed, "more": more}
+
+
+def publish(
+    editor: str, note: str, digest: str, at: datetime | None = None
+) -> Release | PlannedRelease:
+    """Publish the reviewed document, now or at a moment to come.
+
+    ``digest`` is the review's: raises ReleaseError when the tree has changed
+    since, or when there are errors.
+    """
+    with transaction.atomic():
+        tree, built = Tree.locked(), draft()
+        if _digest(built.body) != digest:
+            text = _("Somebody changed the tree since: look at the changes again.")
+            raise ReleaseError(text)
+        for error in _errors(built):
+            raise ReleaseError(error)
+        if at is not None:
+            return _plan(tree, built.body, editor, note, at)
+        _editors(tree, built.version)
+        _note(tree, built)
+        return _create(built.body, editor, note, automatic=False)
+
+
+def _plan(
+    tree: Tree, body: str, editor: str, note: str, at: datetime
+) -> PlannedRelease:
+    if at <= timezone.now():
+        raise ReleaseError(_("This moment is over: choose one to come."))
+    # The next edit would go live by itself, and the plan would undo it.
+    _hold(tree, editor)
+    return PlannedRelease.objects.create(
+        body=body, author=editor, note=note, publish_at=at
+    )
+
+
+def publish_planned() -> None:
+    """Make a release of each plan that is due."""
+    with transaction.atomic():
+        Tree.locked()
+        due = PlannedRelease.objects.filter(publish_at__lte=timezone.now())
+        for plan in due:
+            _create(plan.body, plan.author, plan.note, automatic=False)
+            plan.delete()
+
+
+def cancel(key: int) -> None:
+    """Give up a planned release; nothing when it is gone already."""
+    PlannedRelease.objects.filter(pk=key).delete()
+
+
+def publish_again(release: Release, editor: str) -> Release:
+    """Make an older release live again, and hold the tree: an edit would undo it."""
+    with transaction.atomic():
+        _hold(Tree.locked(), editor)
+        note = _("version %(number)s again") % {"number": release.number}
+        return _create(release.body, editor, note, automatic=False)
+
+
+def restore(release: Release, editor: str) -> None:
+    """Make the tree what it was for a release, as a draft: the tree is held."""
+    with transaction.atomic():
+        _hold(Tree.locked(), editor)
+        rebuild(str(release), document.loads(release.body), editor)
+
+
+# --- Housekeeping ---------------------------------------------------------------
+
+
+def thin() -> int:
+    """Delete old automatic releases, all but the last one of a day; how many.
+
+    The live one is the last of its day.
+    """
+    old = timezone.now() - timedelta(days=KEPT_DAYS)
+    last: dict[object, int] = {}
+    stale: list[int] = []
+    rows = Release.objects.filter(automatic=True, created_at__lt=old)
+    for number, made_at in rows.values_list("number", "created_at"):
+        if last.setdefault(made_at.date(), number) != number:
+            stale.append(number)
+    return Release.objects.filter(number__in=stale).delete()[0]

@@ -1,7 +1,11 @@
+import logging
+
 from celery import shared_task
 from django.core.cache import cache
 
 from buddies import releases
+
+logger = logging.getLogger(__name__)
 
 # Seconds between two releases: a burst of edits makes a handful of them.
 APART = 1.0
@@ -16,9 +20,17 @@ def sync_vcard() -> None:
     """
     if not releases.behind():
         return
+    releases.publish_planned()
     wait = releases.due_in(APART)
     if not wait:
         releases.sync()
     elif cache.add("sync_vcard.waits", True, timeout=wait):
         # A moment later than the mark above is gone, so that no edit slips between.
         sync_vcard.apply_async(countdown=wait + 0.05)
+
+
+@shared_task
+def thin_releases() -> None:
+    """Delete what nobody will ask for of the automatic releases of long ago."""
+    if count := releases.thin():
+        logger.info("%d old automatic releases deleted", count)

@@ -1,13 +1,14 @@
-"""The API of the tree and of the live document."""
+"""The API of the tree and of the live document, and the pictures it names."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
 from django.core.exceptions import ValidationError as ModelError
-from django.http import HttpResponse, HttpResponseNotModified
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
+from django.views.decorators.http import require_safe
 from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
@@ -15,7 +16,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet
 
-from buddies import document, releases, tree
+from buddies import avatars, document, releases, tree
 from buddies.models import Buddy
 from buddies.serializers import BuddySerializer
 
@@ -80,11 +81,22 @@ class BuddyViewSet(ModelViewSet):
 
     def perform_update(self, serializer: BaseSerializer[Buddy]) -> None:
         with _plain_errors():
-            serializer.instance = tree.change(
-                self.get_object(),
+            (serializer.instance,) = tree.change(
+                [self.get_object()],
                 self.request.user.get_username(),
                 **serializer.validated_data,
             )
 
     def perform_destroy(self, instance: Buddy) -> None:
         tree.remove([instance], self.request.user.get_username())
+
+
+@require_safe
+def avatar(request: HttpRequest, name: str) -> HttpResponse:
+    """A picture, for everybody: phones ask without a token, and once for all."""
+    data = avatars.read(name)
+    if data is None:
+        raise Http404
+    response = HttpResponse(data, content_type="image/webp")
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response

@@ -8,8 +8,9 @@ from pathlib import Path
 from shutil import chown
 
 import pytest
+from django.utils import timezone
 
-from buddies import tree
+from buddies import document, tree
 from buddies.models import Buddy
 
 INITDB = max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None)
@@ -49,6 +50,22 @@ def outline() -> list[str]:
         below = reversed(children.get(buddy.pk, []))
         waiting.extend((depth + 1, child) for child in below)
     return lines
+
+
+def named(name: str) -> Buddy:
+    """The entry as it is stored now."""
+    return Buddy.objects.get(name=name)
+
+
+def built() -> document.Document:
+    """The document that clients would read now."""
+    return document.build(Buddy.objects.all(), timezone.now())
+
+
+def rows() -> list[dict]:
+    """All that is stored of the entries, but for the version of their last edit."""
+    entries = Buddy.objects.order_by("pk").values()
+    return [{k: v for k, v in one.items() if k != "version"} for one in entries]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 
 from buddies import releases
 from buddies.models import Buddy, Tree
+from buddies.tree import GAP
 from tests.buddies.conftest import channel, group, outline
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
@@ -54,7 +55,7 @@ def patterns(resolver: URLResolver, path: str = "/") -> Iterator[str]:
             yield path + str(one.pattern)
 
 
-def test_every_url_but_healthz_and_the_admin_needs_an_api_login():
+def test_every_url_but_healthz_pictures_and_the_admin_needs_an_api_login():
     ours = {
         pattern.replace("(?P<pk>[^/.]+)", "1").replace("^", "").replace("$", "")
         for pattern in patterns(get_resolver())
@@ -65,6 +66,11 @@ def test_every_url_but_healthz_and_the_admin_needs_an_api_login():
 
     assert APIClient().get("/healthz").status_code == 200
     assert answers.pop("/") == 302  # to the admin
+    assert answers.pop("/favicon.ico") == 302
+    assert answers.pop("/i18n/") == 302  # the language, back to where one was
+    # Pictures are for everybody, and this is none.
+    (picture,) = (path for path in answers if path.startswith("/media/"))
+    assert answers.pop(picture) == 404
     assert set(answers) >= {DOCUMENT, BUDDIES, f"{BUDDIES}1/", "/api/accounts/"}
     assert set(answers.values()) == {401}
 
@@ -90,7 +96,7 @@ def test_a_token_opens_the_api(juliet):
 
 def test_a_session_opens_the_api_and_its_writes_need_the_csrf_token(juliet):
     client = APIClient(enforce_csrf_checks=True)
-    assert client.login(username="juliet", password="wherefore")
+    client.force_login(juliet)
 
     assert client.get(BUDDIES).status_code == 200
     assert client.post(BUDDIES, ROMEO, format="json").status_code == 403
@@ -156,7 +162,7 @@ def test_an_entry_is_made_read_changed_and_deleted_in_the_names_of_the_contract(
 
     assert made.status_code == 201
     assert read.json() == made.json()
-    expected = {**ROMEO, "parent": verona.pk, "position": 0, "id": made.json()["id"]}
+    expected = {**ROMEO, "parent": verona.pk, "position": GAP, "id": made.json()["id"]}
     assert made.json() == expected
     info = {**ROMEO["info"], "name": "Montague"}
     assert renamed.json() == {**expected, "info": info}
@@ -173,7 +179,7 @@ def test_what_is_left_out_is_empty_and_hidden(api):
     assert made == {
         "id": Buddy.objects.get().pk,
         "parent": None,
-        "position": 0,
+        "position": GAP,
         "serverAddress": "",
         "type": "channel",
         "mobileIsPublished": False,
@@ -194,7 +200,7 @@ def test_the_position_is_not_the_clients_to_set(api):
     made = api.post(BUDDIES, {**ROMEO, "position": 0}, format="json").json()
     changed = api.patch(f"{BUDDIES}{made['id']}/", {"position": 0}, format="json")
 
-    assert made["position"] == changed.json()["position"] == 1
+    assert made["position"] == changed.json()["position"] == 2 * GAP
 
 
 def test_a_new_parent_moves_an_entry_to_its_end(api):
@@ -238,13 +244,37 @@ def test_entries_are_found_by_what_they_say(api):
 def test_each_write_is_an_edit_of_the_user(api):
     made = api.post(BUDDIES, ROMEO, format="json").json()
     edits = [Tree.objects.get().editors]
-    api.patch(f"{BUDDIES}{made['id']}/", {}, format="json")
+    info = {"info": {"name": "Montague"}}
+    api.patch(f"{BUDDIES}{made['id']}/", info, format="json")
     edits.append(Tree.objects.get().editors)
     api.delete(f"{BUDDIES}{made['id']}/")
     edits.append(Tree.objects.get().editors)
 
     assert [list(one) for one in edits] == [["juliet"]] * 3
     assert edits[0]["juliet"] < edits[1]["juliet"] < edits[2]["juliet"]
+
+
+def test_a_write_of_what_is_there_already_is_no_edit(api):
+    made = api.post(BUDDIES, ROMEO, format="json").json()
+    before = Tree.objects.values().get()
+
+    for method in (api.put, api.patch):
+        again = method(f"{BUDDIES}{made['id']}/", ROMEO, format="json")
+        assert (again.status_code, again.json()) == (200, made)
+    api.patch(f"{BUDDIES}{made['id']}/", {}, format="json")
+
+    assert Tree.objects.values().get() == before
+
+
+def test_each_write_is_in_the_history_of_the_entry(api):
+    made = api.post(BUDDIES, ROMEO, format="json").json()
+    api.patch(f"{BUDDIES}{made['id']}/", {"webIsPublished": True}, format="json")
+    api.delete(f"{BUDDIES}{made['id']}/")
+
+    records = Buddy.history.filter(id=made["id"]).order_by("history_id")
+
+    assert [record.history_type for record in records] == ["+", "~", "-"]
+    assert {record.history_user_id for record in records} == {"juliet"}
 
 
 @pytest.mark.parametrize(

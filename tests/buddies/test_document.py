@@ -1,6 +1,7 @@
 """The document's shape, in and out (contract, 1)."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -11,18 +12,15 @@ from hypothesis import strategies as st
 
 from buddies import document, tree
 from buddies.models import Buddy
-from tests.buddies.conftest import EDITOR, channel, group
+from tests.buddies.conftest import EDITOR, built, channel, group
 
 PAYLOADS = Path(__file__).parent.parent / "payloads"
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SEED = [PAYLOADS / f"{n}.json" for n in ("bots", "mobile-ticketing", "single-channel")]
 
 
 def load(text: str, *, replace: bool = False) -> None:
     tree.load([("text", document.loads(text))], EDITOR, replace)
-
-
-def built() -> document.Document:
-    return document.build(Buddy.objects.all())
 
 
 def built_names() -> list[str]:
@@ -159,7 +157,7 @@ def test_items_come_by_position_then_age_in_whatever_order_they_are_given():
     ]
     Random(7).shuffle(buddies)
 
-    items = document.build(buddies)["items"]
+    items = document.build(buddies, NOW)["items"]
 
     assert [item["info"]["name"] for item in items] == ["3", "1", "2", "5", "4"]
 
@@ -171,10 +169,154 @@ def test_a_tree_of_depth_200_goes_out_and_in():
     ]
     leaf = Buddy(pk=200, parent_id=199, web_is_published=True)
 
-    nodes = document.loads(document.dumps(document.build([*groups, leaf])))
+    nodes = document.loads(document.dumps(document.build([*groups, leaf], NOW)))
 
     assert [node.parent for node in nodes] == [None, *range(199)]
     assert nodes[-1].fields["type"] == "channel"
+
+
+# --- Schedules ----------------------------------------------------------------
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "shown"),
+    [
+        (None, None, True),
+        (-HOUR, None, True),
+        (None, HOUR, True),
+        (-HOUR, HOUR, True),
+        (HOUR, None, False),
+        (None, -HOUR, False),
+        (-2 * HOUR, -HOUR, False),
+        (HOUR, 2 * HOUR, False),
+        # The first moment is in, the last one is out.
+        (0 * HOUR, None, True),
+        (None, 0 * HOUR, False),
+    ],
+)
+def test_an_entry_is_shown_between_its_two_moments(begin, end, shown):
+    romeo = Buddy(
+        pk=1,
+        web_is_published=True,
+        visible_from=None if begin is None else NOW + begin,
+        visible_until=None if end is None else NOW + end,
+    )
+
+    assert bool(document.build([romeo], NOW)["items"]) == shown
+    late = "hidden by its schedule"
+    assert document.remarks(romeo, False, NOW) == ([] if shown else [late])
+
+
+def test_a_group_hides_all_below_it_until_its_moment():
+    verona = Buddy(pk=1, type="group", web_is_published=True, visible_from=NOW)
+    romeo = Buddy(pk=2, parent_id=1, web_is_published=True)
+
+    assert document.build([verona, romeo], NOW - HOUR) == {"items": []}
+    assert len(document.build([verona, romeo], NOW)["items"][0]["items"]) == 1
+
+
+def test_a_group_whose_entries_are_all_hidden_by_their_schedules_stays_out():
+    verona = Buddy(pk=1, type="group", web_is_published=True)
+    romeo = Buddy(pk=2, parent_id=1, web_is_published=True, visible_from=NOW + HOUR)
+
+    assert document.build([verona, romeo], NOW) == {"items": []}
+    assert document.build_all([verona, romeo])["items"][0]["items"]
+
+
+@pytest.mark.parametrize(
+    ("moments", "expected"),
+    [
+        ([], None),
+        ([(None, None)], None),
+        ([(-HOUR, 0 * HOUR)], None),
+        ([(-HOUR, 2 * HOUR), (HOUR, 3 * HOUR)], HOUR),
+        ([(2 * HOUR, None), (None, HOUR)], HOUR),
+    ],
+)
+def test_the_next_change_is_the_first_moment_to_come(moments, expected):
+    buddies = [
+        Buddy(
+            web_is_published=True,
+            visible_from=None if begin is None else NOW + begin,
+            visible_until=None if end is None else NOW + end,
+        )
+        for begin, end in moments
+    ]
+
+    found = document.next_change(buddies, NOW)
+
+    assert found == (None if expected is None else NOW + expected)
+
+
+def test_the_schedule_of_a_draft_changes_nothing():
+    draft = Buddy(visible_from=NOW + HOUR)
+    assert document.next_change([draft], NOW) is None
+
+
+# --- Own pictures -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("/media/a.webp", "https://buddies.example.org/x/media/a.webp"),
+        ("https://else.example.org/media/a.webp",) * 2,
+        ("media/a.webp",) * 2,
+        ("/static/a.webp",) * 2,
+        ("http://....",) * 2,
+        ("",) * 2,
+    ],
+)
+def test_own_pictures_are_absolute_in_the_document_and_come_back_as_they_are_stored(
+    settings, stored, shown
+):
+    settings.PUBLIC_URL = "https://buddies.example.org/x"
+    pictures = {"image_url": stored, "thumb_url": stored}
+    buddies = [
+        Buddy(pk=1, type=kind, web_is_published=True, **pictures)
+        for kind in ("channel", "group")
+    ]
+
+    whole = document.build_all(buddies)
+    nodes = list(document.read(whole))
+
+    for item in whole["items"]:
+        assert [item["info"][key] for key in document.PICTURES] == [shown] * 2
+    for node in nodes:
+        assert {name: node.fields[name] for name in pictures} == pictures
+
+
+def test_a_picture_of_another_field_is_text(settings):
+    text = f"{settings.PUBLIC_URL}/media/a.webp"
+    info = {"name": text, "defaultMessage": "/media/a.webp", "status": text}
+
+    (node,) = document.read({"items": [{**CHANNEL, "info": info}]})
+
+    assert (node.fields["name"], node.fields["status"]) == (text, text)
+    (item,) = document.build_all([Buddy(pk=1, **node.fields)])["items"]
+    assert item["info"]["defaultMessage"] == "/media/a.webp"
+
+
+def test_all_items_of_a_document_come_each_group_before_what_it_holds():
+    buddies = [
+        Buddy(pk=pk, parent_id=parent, position=pk, address=f"{pk}", type=kind)
+        for pk, parent, kind in [
+            (1, None, "group"),
+            (2, 1, "group"),
+            (3, 2, "channel"),
+            (4, 1, "channel"),
+            (5, None, "channel"),
+        ]
+    ]
+
+    whole = document.build_all(buddies)
+
+    assert [item["address"] for item in document.items(whole)] == list("12345")
+    assert document.addresses(whole) == set("12345")
+    assert document.levels(whole) == 3
+    assert document.levels({"items": []}) == 0
 
 
 # --- In -----------------------------------------------------------------------
@@ -186,10 +328,13 @@ CHARACTERS = st.characters(
 )
 TEXT = st.text(CHARACTERS, max_size=12)
 SOME = st.text(CHARACTERS, min_size=1, max_size=12)
+# A document has our own pictures as clients need them, below PUBLIC_URL.
+PICTURE = TEXT.filter(lambda text: not text.startswith(document.OURS))
+TEXTS = dict.fromkeys(document.INFO, TEXT) | dict.fromkeys(document.PICTURES, PICTURE)
 
 
 def channels() -> st.SearchStrategy[document.Item]:
-    info = dict.fromkeys(document.INFO, TEXT) | {"name": SOME}
+    info = TEXTS | {"name": SOME}
     return st.fixed_dictionaries(
         {
             "type": st.just("channel"),
@@ -202,7 +347,7 @@ def channels() -> st.SearchStrategy[document.Item]:
 
 
 def groups(items: st.SearchStrategy[document.Item]) -> st.SearchStrategy[document.Item]:
-    info = {key: TEXT for key in document.INFO if key != "defaultMessage"}
+    info = {key: text for key, text in TEXTS.items() if key != "defaultMessage"}
     return st.fixed_dictionaries(
         {
             "type": st.just("group"),
@@ -380,11 +525,11 @@ def test_a_number_with_too_many_digits_is_refused():
 
 def test_remarks_say_why_clients_do_not_see_an_entry_well():
     channel = Buddy(type="channel", web_is_published=True)
-    assert document.remarks(channel, True) == []
+    assert document.remarks(channel, True, NOW) == []
 
     channel.default_message = "two\\nlines"
-    assert document.remarks(channel, True) == ["looks double-escaped"]
+    assert document.remarks(channel, True, NOW) == ["looks double-escaped"]
 
     group = Buddy(type="group")
     empty = ["draft: shown nowhere", "empty group: not shown"]
-    assert document.remarks(group, True) == empty
+    assert document.remarks(group, True, NOW) == empty

@@ -1,14 +1,16 @@
 """dumpbuddies: the document, or the whole tree, as a file that loads again."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from buddies import document
 from buddies.models import Buddy
-from tests.buddies.conftest import channel, group
+from tests.buddies.conftest import built, channel, group
 from tests.buddies.test_document import SEED
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +39,7 @@ def test_the_document_is_what_clients_read(dump):
 
     shown = json.loads(dump())
 
-    assert shown == document.build(Buddy.objects.all())
+    assert shown == built()
     assert [item["address"] for item in shown["items"]] == ["verona"]
 
 
@@ -58,3 +60,10 @@ def test_with_drafts_the_whole_tree_loads_back(dump, tmp_path):
 def test_text_is_written_as_real_text(dump):
     channel("perché 🎭")
     assert '"perché 🎭"' in dump()
+
+
+def test_what_a_schedule_hides_is_dumped_with_the_drafts_alone(dump):
+    channel("romeo", visible_from=timezone.now() + timedelta(hours=1))
+
+    assert json.loads(dump()) == {"items": []}
+    assert len(json.loads(dump("--drafts"))["items"]) == 1

@@ -1,6 +1,7 @@
 """What the database itself refuses, whoever writes: no validation runs here."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
@@ -11,6 +12,7 @@ from tests.buddies.conftest import channel, group, outline
 
 pytestmark = pytest.mark.django_db
 
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 VERONA = ["verona", "  house", "    romeo", "mario"]
 
 
@@ -128,6 +130,12 @@ def test_an_empty_group_may_become_a_channel():
         ("mario", {"type": "bot"}, "buddy_type_is_known"),
         ("mario", {"address": ""}, "buddy_has_an_address"),
         ("mario", {"address": "romeo"}, "address"),
+        ("mario", {"visible_from": NOW, "visible_until": NOW}, "before_until"),
+        (
+            "mario",
+            {"visible_from": NOW, "visible_until": NOW - timedelta(days=1)},
+            "before_until",
+        ),
     ],
 )
 def test_no_update_breaks_a_constraint(name, fields, constraint):

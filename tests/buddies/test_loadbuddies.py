@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from buddies import document
 from buddies.models import Buddy, Tree
-from tests.buddies.conftest import channel, group, outline
+from tests.buddies.conftest import built, channel, group, outline
 from tests.buddies.test_document import SEED
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +44,7 @@ def test_the_seed_loads_as_one_tree_by_the_editor_command_line(capsys):
     call_command("loadbuddies", *map(str, SEED))
 
     expected = [one for path in SEED for one in json.loads(path.read_bytes())["items"]]
-    assert document.build(Buddy.objects.all()) == {"items": expected}
+    assert built() == {"items": expected}
     assert capsys.readouterr().out == "Loaded 7 entries.\n"
     assert list(Tree.objects.get().editors) == ["command line"]
 
@@ -65,7 +64,7 @@ def test_a_tree_of_depth_200_is_loaded(save):
 
     call_command("loadbuddies", save(text(nested)))
 
-    assert document.build(Buddy.objects.all())["items"][0]["address"] == "198"
+    assert built()["items"][0]["address"] == "198"
     assert outline()[-1] == "  " * 199 + "leaf"
 
 
@@ -153,3 +152,15 @@ def test_what_is_no_file_is_refused(tmp_path, save, name, reason):
 
     assert str(caught.value) == f"{path}: {reason}. Nothing was changed."
     assert outline() == []
+
+
+def test_each_loaded_entry_has_a_record_by_the_command_line(save):
+    channel("romeo")
+
+    call_command("loadbuddies", "--replace", save(text(item("g", item("romeo")))))
+
+    version = Tree.objects.get().version
+    records = Buddy.history.filter(version=version)
+    logged = {record.history_type + record.name for record in records}
+    assert logged == {"-romeo", "+g", "+romeo"}
+    assert {record.history_user_id for record in records} == {"command line"}

@@ -1,13 +1,16 @@
 """What one entry, the lock row and a release say for themselves."""
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from buddies.models import Buddy, Release, Tree, legal_xml
+from buddies.models import Buddy, PlannedRelease, Release, Tree, legal_xml
 from tests.buddies.conftest import channel, group
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,11 @@ def test_an_address_is_trimmed():
             "__all__",
             "A group has no default message.",
         ),
+        (
+            {"visible_from": NOW, "visible_until": NOW},
+            "__all__",
+            "It would end before it begins.",
+        ),
     ],
 )
 def test_what_an_entry_must_fulfil_is_said_in_words(fields, where, reason):
@@ -153,4 +161,34 @@ def test_the_newest_release_comes_first():
     old, new = (Release.objects.create(body="", digest=d, size=0) for d in "ab")
 
     assert list(Release.objects.all()) == [new, old]
-    assert str(new) == f"release {new.number}"
+    assert str(new) == f"version {new.number}"
+
+
+@pytest.mark.django_db
+def test_the_next_plan_comes_first():
+    moments = [NOW.replace(hour=hour) for hour in (13, 12)]
+    later, sooner = (
+        PlannedRelease.objects.create(body="", author="juliet", publish_at=moment)
+        for moment in moments
+    )
+
+    assert list(PlannedRelease.objects.all()) == [sooner, later]
+    assert str(sooner) == "2026-11-22 12:00"
+
+
+def test_one_flag_publishes_an_entry():
+    flags = [(web, mobile) for web in (True, False) for mobile in (True, False)]
+    published = [
+        Buddy(web_is_published=web, mobile_is_published=mobile).is_published
+        for web, mobile in flags
+    ]
+    assert published == [True, True, True, False]
+
+
+@pytest.mark.django_db
+def test_an_entry_saved_past_the_tree_leaves_no_record():
+    romeo = Buddy.objects.create(name="Romeo", address="romeo")
+    romeo.delete()
+
+    # The log is written by the tree alone, or it would say everything twice.
+    assert not Buddy.history.exists()

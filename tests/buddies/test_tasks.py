@@ -1,4 +1,4 @@
-"""sync_vcard: at once after quiet, gathered in a burst."""
+"""sync_vcard: at once after quiet, gathered in a burst; thin_releases."""
 
 from datetime import timedelta
 
@@ -7,8 +7,8 @@ from django.utils import timezone
 from kombu import Message
 
 from buddies import releases
-from buddies.models import Release
-from buddies.tasks import sync_vcard
+from buddies.models import Buddy, PlannedRelease, Release, Tree
+from buddies.tasks import sync_vcard, thin_releases
 from tests.buddies.conftest import channel
 from xmppservice.bells import SYNC_VCARD
 from xmppservice.celery import app
@@ -83,3 +83,60 @@ def test_a_bell_without_an_edit_does_nothing():
 
     assert Release.objects.count() == 1
     assert waiting() == []
+
+
+def test_what_is_planned_is_released_when_it_is_due_however_lately_another_was():
+    channel("romeo")
+    moment = timezone.now() + timedelta(hours=1)
+    releases.publish("juliet", "Act 2", releases.review().digest, moment)
+    sync_vcard()
+    assert releases.live() is None
+    PlannedRelease.objects.update(publish_at=timezone.now())
+
+    sync_vcard()
+
+    assert releases.live().note == "Act 2"
+    assert Release.objects.count() == 1
+    waiting()
+    sync_vcard()
+    assert waiting() == []
+
+
+def test_a_schedule_is_released_at_its_moment():
+    channel("mario")
+    channel("romeo", visible_from=timezone.now() + timedelta(hours=1))
+    sync_vcard()
+    over = timezone.now() - timedelta(seconds=30)
+    Release.objects.update(created_at=over)
+    Buddy.objects.filter(name="romeo").update(visible_from=over)
+    Tree.objects.update(next_at=over)
+
+    sync_vcard()
+
+    assert "romeo" in releases.live().body
+    assert not releases.behind()
+
+
+def test_a_held_tree_is_not_released():
+    channel("romeo")
+    releases.hold("juliet")
+
+    sync_vcard()
+
+    assert releases.live() is None
+    assert waiting() == []
+
+
+@pytest.mark.parametrize("old", [0, 1])
+def test_how_many_old_releases_went_is_logged_when_there_were_any(caplog, old):
+    for _number in range(old + 1):
+        Release.objects.create(body="", digest="", size=0)
+    moment = timezone.now() - timedelta(days=releases.KEPT_DAYS + 1)
+    Release.objects.update(created_at=moment)
+
+    with caplog.at_level("INFO", "buddies.tasks"):
+        thin_releases()
+
+    assert Release.objects.count() == 1
+    logged = [f"{old} old automatic releases deleted"] if old else []
+    assert [record.getMessage() for record in caplog.records] == logged

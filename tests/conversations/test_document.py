@@ -207,9 +207,9 @@ async def test_a_document_too_large_is_refused_and_the_old_one_stays(new_service
 
         async def refused():
             said = service.shell(
-                "from buddies.models import Tree; print(Tree.objects.get().error)"
+                "from buddies.models import Tree; print(Tree.objects.get().refused)"
             )
-            return "6,000 are allowed" in said
+            return said == "too_large"
 
         await until(refused)
         assert await client.document(SERVICE) == before

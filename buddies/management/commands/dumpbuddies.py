@@ -3,6 +3,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 
 from buddies import document
 from buddies.models import Buddy
@@ -19,7 +20,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        build = document.build_all if options["drafts"] else document.build
-        self.stdout.write(
-            json.dumps(build(Buddy.objects.all()), ensure_ascii=False, indent=2)
-        )
+        buddies = Buddy.objects.all()
+        if options["drafts"]:
+            written = document.build_all(buddies)
+        else:
+            written = document.build(buddies, timezone.now())
+        self.stdout.write(json.dumps(written, ensure_ascii=False, indent=2))

@@ -1,0 +1,215 @@
+"""The log of the tree: who edited which entry, when, and what it was before.
+
+An edit makes one version of the tree, and a record for each entry it touches;
+so the log can say what an editor missed, and what there is to take back.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.text import get_text_list
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from buddies.models import Buddy
+
+Record = Buddy.history.model
+UNDO = "undo"  # the reason on the records of an edit that takes another back
+
+ADDED, CHANGED, DELETED = "+", "~", "-"
+PLACE = {"parent_id", "position"}
+FLAGS = {"mobile_is_published", "web_is_published"}
+FIELDS = {field.attname: field for field in Record.tracked_fields}
+
+
+class LastEdit(NamedTuple):
+    """The newest edit of somebody: its version, what it did, what undoing is."""
+
+    version: int
+    words: str
+    is_undo: bool
+
+
+def write(
+    kind: str, buddies: Iterable[Buddy], editor: str, at: datetime, reason: str
+) -> None:
+    """Log entries as they stand now, all of them edited at once."""
+    records = (
+        Record(
+            history_date=at,
+            history_type=kind,
+            history_user_id=editor,
+            history_change_reason=reason,
+            **{name: getattr(buddy, name) for name in FIELDS},
+        )
+        for buddy in buddies
+    )
+    Record.objects.bulk_create(records, batch_size=500)
+
+
+def of(version: int, editor: str) -> list[Any]:
+    """The records of the edit that made ``version``, when it was this editor's."""
+    return list(Record.objects.filter(version=version, history_user_id=editor))
+
+
+def before(records: Iterable[Any]) -> dict[int, Any]:
+    """What each entry was before these records of one edit, by its key."""
+    older: dict[int, Any] = {}
+    records = list(records)
+    keys = [record.id for record in records]
+    earlier = Record.objects.filter(id__in=keys, version__lt=records[0].version)
+    for record in earlier.order_by("version", "history_id"):
+        older[record.id] = record
+    return older
+
+
+def newest(editor: str) -> LastEdit | None:
+    """The last edit of an editor; None before the first."""
+    # Keys grow with versions, and the index of names is in their order.
+    mine = Record.objects.filter(history_user_id=editor).order_by("-history_id")
+    version = mine.values_list("version", flat=True).first()
+    if version is None:
+        return None
+    records = of(version, editor)
+    is_undo = records[0].history_change_reason == UNDO
+    return LastEdit(version, _words(records), is_undo)
+
+
+def made_at(version: int) -> datetime | None:
+    """When the tree came to a version by an edit."""
+    found: datetime | None = (
+        Record.objects.filter(version=version)
+        .values_list("history_date", flat=True)
+        .first()
+    )
+    return found
+
+
+def _words(records: list[Any]) -> str:
+    kinds = {record.history_type for record in records}
+    if len(records) == 1:
+        return _one(records[0])
+    count = {"count": len(records)}
+    if kinds == {ADDED}:
+        return ngettext("Added %(count)s entry", "Added %(count)s entries", 2) % count
+    if kinds == {DELETED}:
+        text = ngettext("Deleted %(count)s entry", "Deleted %(count)s entries", 2)
+        return text % count
+    return ngettext("Changed %(count)s entry", "Changed %(count)s entries", 2) % count
+
+
+def _one(record: Any) -> str:
+    name = {"name": record.name}
+    if record.history_type == ADDED:
+        return _("Added “%(name)s”") % name
+    if record.history_type == DELETED:
+        return _("Deleted “%(name)s”") % name
+    changed = _changed(before([record]).get(record.id), record)
+    if changed <= PLACE:
+        return _("Moved “%(name)s”") % name
+    if changed <= FLAGS:
+        return _("Switched “%(name)s”") % name
+    return _("Edited “%(name)s”") % name
+
+
+def missed(key: int, seen: int) -> str:
+    """Who did what to an entry after version ``seen``, and how long ago."""
+    records = list(
+        Record.objects.filter(id=key, version__gt=seen).order_by(
+            "version", "history_id"
+        )
+    )
+    if not records:
+        return _("Somebody deleted this entry in the meantime.")
+    last = records[-1]
+    said = {
+        "editor": last.history_user_id,
+        "name": last.name,
+        "ago": timesince(last.history_date, depth=1),
+    }
+    if last.history_type == DELETED:
+        return _("%(editor)s deleted “%(name)s” %(ago)s ago.") % said
+    if last.history_type == ADDED:
+        return _("%(editor)s added “%(name)s” %(ago)s ago.") % said
+    # There is nothing to name when it was added since, or is what it was again.
+    old = before(records[:1]).get(key)
+    if not (changed := _changed(old, last) if old else set()):
+        return _("%(editor)s changed “%(name)s” %(ago)s ago.") % said
+    said["what"] = _names(changed)
+    return _("%(editor)s changed “%(name)s” %(ago)s ago: %(what)s.") % said
+
+
+def _changed(old: Any, new: Any) -> set[str]:
+    names = FIELDS.keys() - {"id", "version"}
+    return {n for n in names if old is None or getattr(old, n) != getattr(new, n)}
+
+
+def _names(changed: set[str]) -> str:
+    words = [_("place")] if changed & PLACE else []
+    fields = (FIELDS[name] for name in FIELDS if name in changed - PLACE)
+    return get_text_list([*words, *(str(f.verbose_name) for f in fields)], _("and"))
+
+
+class Told(NamedTuple):
+    """A record in words: of when, by whom, what, and each difference."""
+
+    at: datetime
+    editor: str
+    name: str
+    words: str
+    differences: list[tuple[str, str, str]]
+
+
+def history(key: int) -> list[Told]:
+    """Everything that was done to an entry, the newest first."""
+    records = Record.objects.filter(id=min(key, 2**63 - 1))
+    ordered = list(records.order_by("version", "history_id"))
+    told = [
+        _told(old, new) for old, new in zip([None, *ordered], ordered, strict=False)
+    ]
+    return told[::-1]
+
+
+def _told(old: Any, new: Any) -> Told:
+    words = _one(new)
+    if new.history_change_reason == UNDO:
+        words = _("Took back: %(what)s") % {"what": words}
+    return Told(
+        new.history_date,
+        new.history_user_id,
+        new.name,
+        words,
+        list(_differences(old, new)) if new.history_type == CHANGED else [],
+    )
+
+
+def _differences(old: Any, new: Any) -> Iterator[tuple[str, str, str]]:
+    changed = _changed(old, new)
+    if changed & PLACE:
+        yield _("place"), _group(old), _group(new)
+    for name, field in FIELDS.items():
+        if name in changed - PLACE:
+            label = str(field.verbose_name)
+            yield label, _value(getattr(old, name)), _value(getattr(new, name))
+
+
+def _group(record: Any) -> str:
+    if record is None:
+        return ""
+    if record.parent_id is None:
+        return _("top level")
+    named = Record.objects.filter(id=record.parent_id, version__lte=record.version)
+    group = named.order_by("-version", "-history_id").first()
+    return group.name if group else ""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("on") if value else _("off")
+    if isinstance(value, datetime):
+        return date_format(timezone.localtime(value), "DATETIME_FORMAT")
+    return "" if value is None else str(value)
