@@ -1,0 +1,183 @@
+"""Avatars: an uploaded picture becomes two square ones, named after their content.
+
+The upload itself is not kept: not its metadata, which may say where it was taken,
+and nothing that a browser could take for something else than a picture. A picture
+that was kept stays: releases name it, and any of them may be published again.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils.translation import gettext as _
+from PIL import ExifTags, Image, ImageCms, ImageOps
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+MOST_MEGABYTES = 5
+MOST_MEGAPIXELS = 25
+# Pixels of a side.
+IMAGE, THUMB = 512, 96
+NAME = r"[0-9a-f]{32}-(?:512|96)\.webp"
+
+_FOLDER = "avatars"
+_QUALITY = 85
+_SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I")
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class Avatar(NamedTuple):
+    """Addresses of a picture and of its thumbnail, from this service's root."""
+
+    image: str
+    thumb: str
+
+
+def read(name: str) -> bytes | None:
+    """The file of a name that is like ``NAME``; None when there is none."""
+    try:
+        with default_storage.open(f"{_FOLDER}/{name}") as file:
+            return bytes(file.read())
+    except FileNotFoundError:
+        return None
+
+
+def keep(file: Any) -> Avatar:
+    """Addresses of the picture in an uploaded file: the same ones each time.
+
+    Raises ValidationError, in words for the person.
+    """
+    picture = _square(_decode(file))
+    image, thumb = _webp(picture, IMAGE), _webp(picture, THUMB)
+    digest = hashlib.sha256(image).hexdigest()[:32]
+    return Avatar(
+        _store(f"{_FOLDER}/{digest}-{IMAGE}.webp", image),
+        _store(f"{_FOLDER}/{digest}-{THUMB}.webp", thumb),
+    )
+
+
+# --- In -----------------------------------------------------------------------
+
+
+def _decode(file: Any) -> Image.Image:
+    _refuse_bytes(file.size)
+    with _plain_errors(), Image.open(file, formats=FORMATS) as image:
+        # Up to here only the header was read.
+        _refuse_pixels(image.width * image.height)
+        image.load()
+        return _upright(image)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    try:
+        yield
+    except ValidationError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        text = _("The picture has more than %(most)s megapixels: make it smaller.")
+        raise ValidationError(text % {"most": MOST_MEGAPIXELS}) from None
+    except Exception:
+        # Pillow raises a dozen types at what is broken, and documents none.
+        text = _("This is not a picture we can read: use JPEG, PNG, WEBP or GIF.")
+        raise ValidationError(text) from None
+
+
+def _refuse_bytes(size: int) -> None:
+    if size > MOST_MEGABYTES * 1024 * 1024:
+        text = _(
+            "The picture has %(size).1f MB, and %(most)s are allowed: make it smaller."
+        )
+        params = {"size": size / 1024 / 1024, "most": MOST_MEGABYTES}
+        raise ValidationError(text, params=params)
+
+
+def _refuse_pixels(pixels: int) -> None:
+    if pixels > MOST_MEGAPIXELS * 1_000_000:
+        text = _(
+            "The picture has %(count)s megapixels, and %(most)s are allowed: "
+            "make it smaller."
+        )
+        # Upwards: 25.1 are more than 25.
+        params = {"count": -(-pixels // 1_000_000), "most": MOST_MEGAPIXELS}
+        raise ValidationError(text, params=params)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    # Not ImageOps.exif_transpose: it writes the other tags anew, and fails at bad ones.
+    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image.copy() if turn is None else image.transpose(turn)
+
+
+# --- The square ---------------------------------------------------------------
+
+
+def _square(image: Image.Image) -> Image.Image:
+    """The middle of a picture in sRGB, 512 pixels wide, or less when it has less."""
+    profile = image.info.get("icc_profile")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    if image.mode in _SIXTEEN_BITS:
+        image = image.point(lambda level: level * (1 / 256)).convert("L")
+    if image.mode != "CMYK":
+        image = image.convert(mode)
+    side = min(IMAGE, *image.size)
+    small = ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
+    square = _in_srgb(small, profile, mode).convert(mode)
+    # What Pillow would write into the file: profile, comments, camera.
+    square.info.clear()
+    return square
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None, mode: str) -> Image.Image:
+    if not profile:
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        srgb = ImageCms.createProfile("sRGB")
+        made = ImageCms.profileToProfile(image, source, srgb, outputMode=mode)
+    except (ImageCms.PyCMSError, OSError):
+        # A profile for other pixels than these: the colours are a little off.
+        return image
+    return made or image
+
+
+# --- Out ----------------------------------------------------------------------
+
+
+def _webp(picture: Image.Image, side: int) -> bytes:
+    small = picture.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    file = BytesIO()
+    small.save(file, "WEBP", quality=_QUALITY, method=6)
+    return file.getvalue()
+
+
+def _store(name: str, data: bytes) -> str:
+    if not _is_whole(name, data):
+        kept = default_storage.save(name, ContentFile(data))
+        if kept != name:
+            # Somebody kept the same picture at the same moment.
+            default_storage.delete(kept)
+    return str(default_storage.url(name))
+
+
+def _is_whole(name: str, data: bytes) -> bool:
+    if not default_storage.exists(name):
+        return False
+    if default_storage.size(name) == len(data):
+        return True
+    # Half of it, from when the machine stopped.
+    default_storage.delete(name)
+    return False
