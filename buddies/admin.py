@@ -1,45 +1,36 @@
 """The editor of the tree: entries in their order, and what is live."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.functional import lazy
+from django.utils.html import format_html, format_html_join
+from django.utils.text import format_lazy
+from django.utils.timezone import get_current_timezone_name
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from tree_queries.admin import TreeChangeList
 
-from buddies import document, releases, tree
-from buddies.models import Buddy, Release, Tree
+from buddies import document, log, transfer, tree, versions, workspace
+from buddies.forms import BuddyForm, is_known
+from buddies.models import Buddy, PlannedRelease, Release, Tree
+from buddies.workspace import whole_number
 
-# Texts whose spaces and line breaks clients see, byte for byte.
-AS_WRITTEN = frozenset({"default_message", "status"})
 MOST_WORDS = 10
-
-
-class BuddyForm(forms.ModelForm):
-    class Meta:
-        model = Buddy
-        fields = "__all__"  # noqa: DJ007  (position is not editable)
-        widgets = {
-            "default_message": forms.Textarea(attrs={"rows": 4, "cols": 80}),
-            # A one-line input would drop the line breaks of a status.
-            "status": forms.Textarea(attrs={"rows": 1, "cols": 80}),
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in AS_WRITTEN & self.fields.keys():
-            self.fields[name].strip = False  # type: ignore[attr-defined]  # a CharField
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean() or self.cleaned_data
-        for name in AS_WRITTEN & cleaned.keys():
-            # A browser sends every line break as CR LF.
-            cleaned[name] = cleaned[name].replace("\r\n", "\n")
-        return cleaned
+CUT = "buddies.cut"  # in the session: the keys to move, and the version seen
+LOCKED = _(
+    "Clients know this address, so it stays as it is: with another one, messages "
+    "would go elsewhere. An administrator can permit changing it."
+)
 
 
 @admin.register(Buddy)
@@ -49,52 +40,106 @@ class BuddyAdmin(admin.ModelAdmin):
         "indented_name",
         "mobile_is_published",
         "web_is_published",
+        "place",
         "remarks",
         "status",
-        "address",
-        "server_address",
     )
     list_editable = ("mobile_is_published", "web_is_published")
     list_filter = ("type", "mobile_is_published", "web_is_published")
     list_per_page = 500
     search_fields = ("name", "status", "address", "server_address")
     autocomplete_fields = ("parent",)
-    actions = ("move_up", "move_down", "duplicate")
+    actions = (
+        "show_on_mobile",
+        "hide_on_mobile",
+        "show_on_web",
+        "hide_on_web",
+        "cut",
+        "move_up",
+        "move_down",
+        "duplicate",
+        transfer.export,
+    )
     fieldsets = (
-        ("What people see", {"fields": ("type", "name", "status", "default_message")}),
-        ("Pictures", {"fields": ("image_url", "thumb_url")}),
         (
-            "Where it is shown",
+            _("What people see"),
+            {
+                "fields": (
+                    "type",
+                    "name",
+                    "status",
+                    "default_message",
+                    "avatar",
+                    "image_url",
+                    "thumb_url",
+                )
+            },
+        ),
+        (
+            _("Where it is shown"),
             {"fields": ("parent", "mobile_is_published", "web_is_published")},
         ),
-        ("Technical", {"fields": ("address", "server_address")}),
+        (
+            _("Schedule"),
+            {
+                "fields": ("visible_from", "visible_until"),
+                "description": format_lazy(
+                    _("Times are in the time zone {zone}."),
+                    zone=lazy(get_current_timezone_name, str)(),
+                ),
+            },
+        ),
+        (_("Technical"), {"fields": ("address", "server_address")}),
     )
 
     # --- Reading --------------------------------------------------------------
 
+    def get_urls(self) -> list[Any]:
+        ours = [*workspace.urls(self.admin_site), *transfer.urls(self.admin_site)]
+        return [*ours, *super().get_urls()]
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return TreeChangeList
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        if self.has_change_permission(request):
+            return self.list_display
+        return [name for name in self.list_display if name != "place"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Buddy]:
         below = Buddy.objects.without_tree_fields().filter(parent=OuterRef("pk"))
         entries: QuerySet[Buddy] = Buddy.objects.with_tree_fields()
         return entries.annotate(holds_entries=Exists(below))
 
-    @admin.display(description="name")
+    @admin.display(description=_("name"))
     def indented_name(self, buddy: Buddy) -> str:
+        # An element a level: the policy forbids a style in the page.
         depth = getattr(buddy, "tree_depth", 0)
-        mark = "▸ " if buddy.type == Buddy.Type.GROUP else ""
+        levels = format_html_join("", "<i>{}</i>", [("",)] * depth)
         return format_html(
-            '<span class="entry" style="margin-left: {}em">{}{}</span>',
-            1.5 * depth,
-            mark,
-            buddy.name,
+            '<span class="entry {}">{}{}</span>', buddy.type, levels, buddy.name
         )
 
-    @admin.display
+    @admin.display(description=_("remarks"))
     def remarks(self, buddy: Buddy) -> str:
         is_empty = not getattr(buddy, "holds_entries", True)
-        return ", ".join(document.remarks(buddy, is_empty))
+        return ", ".join(document.remarks(buddy, is_empty, timezone.now()))
+
+    @admin.display(description=_("place"))
+    def place(self, buddy: Buddy) -> str:
+        """Buttons that cut an entry, or paste what was cut beside it."""
+        buttons = PASTE if getattr(buddy, "can_paste", False) else CUT_ONE
+        offered = (
+            (name, f"{where}:{buddy.pk}", sign, label % {"name": buddy})
+            for name, where, sign, label in buttons
+            if where != "last" or buddy.type == Buddy.Type.GROUP
+        )
+        return format_html_join(
+            "",
+            '<button class="place" name="{0}" value="{1}" title="{3}"'
+            ' aria-label="{3}">{2}</button>',
+            offered,
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Buddy], search_term: str
@@ -108,12 +153,58 @@ class BuddyAdmin(admin.ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        state = {"release": releases.live(), "tree": Tree.objects.first()}
         try:
-            return super().changelist_view(request, {**(extra_context or {}), **state})
+            if "_undo" in request.POST:
+                return self._undo(request)
+            if {"_cut", "_paste", "_drop"} & request.POST.keys():
+                return self._cut_or_paste(request)
+            shown = {"state": workspace.state(request.user), **self._cut(request)}
+            return super().changelist_view(request, {**(extra_context or {}), **shown})
         except (tree.TreeError, ValidationError) as error:
             self._say(request, error)
             return HttpResponseRedirect(request.get_full_path())
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Who changed what of an entry, and when; of a deleted one, too."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        told = log.history(whole_number(object_id))
+        if not told:
+            raise Http404
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("History of “%(name)s”") % {"name": told[0].name},
+            "told": told,
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/buddies/history.html", context)
+
+    # --- The form ---------------------------------------------------------------
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        if self._is_locked(request, obj):
+            kwargs["help_texts"] = {**BuddyForm.Meta.help_texts, "address": LOCKED}
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("address",) if self._is_locked(request, obj) else ()
+
+    def _is_locked(self, request: HttpRequest, obj: Buddy | None) -> bool:
+        if obj is None or request.user.has_perm("buddies.change_address"):
+            return False
+        return is_known(obj.address)
+
+    @admin.display(description=_("Picture"))
+    def avatar(self, buddy: Buddy) -> str:
+        """The picture, for who may only look."""
+        address = buddy.image_url or buddy.thumb_url
+        if not address:
+            return self.get_empty_value_display()
+        return format_html('<img class="avatar-seen" src="{}" alt="">', address)
 
     # --- Writing: through the tree, under its lock ------------------------------
 
@@ -136,19 +227,26 @@ class BuddyAdmin(admin.ModelAdmin):
         editor = request.user.get_username()
         if change:
             # Only what this person changed: the rest may be somebody else's.
-            tree.change(obj, editor, **{n: getattr(obj, n) for n in form.changed_data})
+            fields = {name: getattr(obj, name) for name in form.changed_data}
+            tree.change([obj], editor, _seen(request), **fields)
         else:
             tree.add(obj, editor)
 
+    def response_post_save_add(
+        self, request: HttpRequest, obj: Buddy
+    ) -> HttpResponseRedirect:
+        return _back(request) or super().response_post_save_add(request, obj)
+
+    def response_post_save_change(
+        self, request: HttpRequest, obj: Buddy
+    ) -> HttpResponseRedirect:
+        return _back(request) or super().response_post_save_change(request, obj)
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """All that goes, as a flat list: Django's own nests as deep as the tree."""
-        going: dict[int, Buddy] = {}
-        for obj in objs:
-            below = Buddy.objects.descendants(obj.pk, include_self=True)
-            going |= {buddy.pk: buddy for buddy in below}
+        names = [str(buddy) for buddy in tree.branch(objs)]
         needed = set() if self.has_delete_permission(request) else {"entry"}
-        names = [str(buddy) for buddy in going.values()]
-        return names, {"entries": len(going)}, needed, []
+        return names, {self.opts.verbose_name_plural: len(names)}, needed, []
 
     def delete_model(self, request: HttpRequest, obj: Buddy) -> None:
         tree.remove([obj], request.user.get_username())
@@ -156,27 +254,187 @@ class BuddyAdmin(admin.ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
         tree.remove(queryset, request.user.get_username())
 
-    @admin.action(description="Move up among its neighbours", permissions=["change"])
+    def _undo(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        version = whole_number(request.POST["_undo"])
+        tree.undo(version, request.user.get_username())
+        return HttpResponseRedirect(request.get_full_path())
+
+    # --- Cut and paste: without a script, a mouse or a keyboard ------------------
+
+    def _cut(self, request: HttpRequest) -> dict[str, Any]:
+        """What was cut, for the page: nothing after it is gone."""
+        keys = request.session.get(CUT, {}).get("ids", ())
+        tree_row = Tree.objects.first()
+        return {
+            "cut": list(Buddy.objects.filter(pk__in=keys)),
+            "seen": tree_row.version if tree_row else 0,
+        }
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        listed = super().get_changelist_instance(request)
+        if CUT in request.session:
+            for buddy in listed.result_list:
+                buddy.can_paste = True
+        return listed
+
+    def _cut_or_paste(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        # What was switched in the list before is not to be lost.
+        saving = request.POST.copy()
+        saving["_save"] = "1"
+        request.POST = saving  # type: ignore[assignment]  # immutable, says the stub
+        response = super().changelist_view(request)
+        if response.status_code != HTTPStatus.FOUND:
+            return response
+        where, _colon, key = (request.POST.get("_paste") or "").partition(":")
+        if where and CUT in request.session:
+            self._paste(request, where, key)
+        elif "_cut" in request.POST:
+            one = request.POST["_cut"].partition(":")[2]
+            self._remember(request, [whole_number(one)])
+        else:
+            request.session.pop(CUT, None)
+        return response
+
+    def _remember(self, request: HttpRequest, keys: list[int]) -> None:
+        request.session[CUT] = {"ids": keys, "seen": _seen(request)}
+
+    def _paste(self, request: HttpRequest, where: str, key: str) -> None:
+        cut = request.session.pop(CUT)
+        target = Buddy(pk=whole_number(key)) if key else None
+        stubs = [Buddy(pk=one) for one in cut["ids"]]
+        moved = tree.move(
+            stubs,
+            request.user.get_username(),
+            target,
+            tree.where(where),
+            seen=cut["seen"],
+        )
+        names = ", ".join(f"“{buddy}”" for buddy in moved)
+        self.message_user(request, _("Moved %(names)s.") % {"names": names})
+
+    # --- Actions ----------------------------------------------------------------
+
+    def _switch(
+        self, request: HttpRequest, queryset: QuerySet[Buddy], **fields: bool
+    ) -> None:
+        tree.change(queryset, request.user.get_username(), _seen(request), **fields)
+
+    @admin.action(description=_("Show on mobile"), permissions=["change"])
+    def show_on_mobile(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
+        self._switch(request, queryset, mobile_is_published=True)
+
+    @admin.action(description=_("Hide on mobile"), permissions=["change"])
+    def hide_on_mobile(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
+        self._switch(request, queryset, mobile_is_published=False)
+
+    @admin.action(description=_("Show on web"), permissions=["change"])
+    def show_on_web(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
+        self._switch(request, queryset, web_is_published=True)
+
+    @admin.action(description=_("Hide on web"), permissions=["change"])
+    def hide_on_web(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
+        self._switch(request, queryset, web_is_published=False)
+
+    @admin.action(description=_("Cut, to paste elsewhere"), permissions=["change"])
+    def cut(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
+        self._remember(request, list(queryset.values_list("pk", flat=True)))
+
+    @admin.action(description=_("Move up among its neighbours"), permissions=["change"])
     def move_up(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
         tree.shift(queryset, request.user.get_username(), down=False)
 
-    @admin.action(description="Move down among its neighbours", permissions=["change"])
+    @admin.action(
+        description=_("Move down among its neighbours"), permissions=["change"]
+    )
     def move_down(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
         tree.shift(queryset, request.user.get_username(), down=True)
 
     @admin.action(
-        description="Duplicate, with all below, as drafts", permissions=["add"]
+        description=_("Duplicate, with all below, as drafts"), permissions=["add"]
     )
     def duplicate(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
         for buddy in queryset:
             tree.duplicate(buddy, request.user.get_username())
 
 
+CUT_ONE = (("_cut", "cut", "✂", _("Cut “%(name)s”, to paste it elsewhere")),)
+PASTE = (
+    ("_paste", "before", "↥", _("Paste before “%(name)s”")),
+    ("_paste", "last", "↳", _("Paste inside “%(name)s”")),
+    ("_paste", "after", "↧", _("Paste after “%(name)s”")),
+)
+
+
+def _seen(request: HttpRequest) -> int | None:
+    """The tree's version that the page showed."""
+    return whole_number(request.POST.get("seen", "")) or None
+
+
+def _back(request: HttpRequest) -> HttpResponseRedirect | None:
+    """To the workspace, for who came from there."""
+    if request.GET.get("from") != "workspace":
+        return None
+    return HttpResponseRedirect(reverse("admin:buddies_workspace"))
+
+
 @admin.register(Release)
 class ReleaseAdmin(admin.ModelAdmin):
-    """What was live, and since when: to read only."""
+    """What was live, and since when: to read, and to make live again."""
 
-    list_display = ("number", "created_at", "live_at", "author", "note", "size")
+    list_display = ("version", "state", "created_at", "author", "note", "kilobytes")
+    list_display_links = ("version",)
+    list_filter = ("automatic",)
+    search_fields = ("author", "note")
+    actions = None
+    list_per_page = 50
+
+    def get_urls(self) -> list[Any]:
+        return [*versions.urls(self.admin_site), *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
+        # A page of them would be megabytes of documents.
+        return super().get_queryset(request).defer("body")
+
+    @admin.display(description=_("version"), ordering="number")
+    def version(self, release: Release) -> int:
+        return release.number
+
+    @admin.display(description=_("state"))
+    def state(self, release: Release) -> str:
+        if release.number != getattr(release, "newest", None):
+            return gettext("replaced")
+        return gettext("live") if release.live_at else gettext("on its way")
+
+    @admin.display(description=_("size"), ordering="size")
+    def kilobytes(self, release: Release) -> str:
+        return filesizeformat(release.size)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        listed = super().get_changelist_instance(request)
+        newest = Release.objects.values_list("number", flat=True).first()
+        for release in listed.result_list:
+            release.newest = newest
+        return listed
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        planned = {"planned": PlannedRelease.objects.all()}
+        return super().changelist_view(request, {**(extra_context or {}), **planned})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        release = self.get_object(request, object_id)
+        if request.method == "POST" or not self.has_view_permission(request, release):
+            raise PermissionDenied
+        if release is None:
+            raise Http404
+        return versions.page(request, release)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

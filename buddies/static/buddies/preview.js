@@ -1,0 +1,102 @@
+// Draws a document as a phone or a webchat shows it. Used by the workspace and
+// by the pages of a version. A client's rules: contract, section 1.
+
+const FLAG = { phone: "mobileIsPublished", webchat: "webIsPublished" };
+const MOST_ROWS = 300;
+
+/** Draws `items` of a document as `app` ("phone" or "webchat") into `place`. */
+export function draw(place, items, app, words, most = MOST_ROWS) {
+  const frame = element("div", `device ${app}`);
+  const rows = [...shown(items, FLAG[app])];
+  const list = element("ul", "chats");
+  const talk = element("div", "talk");
+  for (const [item, depth] of rows.slice(0, most)) {
+    list.append(chat(item, depth, () => open(frame, talk, item, words)));
+  }
+  frame.append(element("div", "bar", words.chats), list, talk);
+  place.replaceChildren(frame);
+  if (!rows.length) list.append(element("li", "quiet blank", words.empty));
+  if (rows.length > most) {
+    const more = button("button", words.showAll.replace("%s", rows.length));
+    more.addEventListener("click", () => draw(place, items, app, words, Infinity));
+    place.append(more);
+  }
+  const first = rows.find(([item]) => item.type === "channel");
+  if (app === "webchat" && first) open(frame, talk, first[0], words);
+}
+
+/** Yields [item, depth] of what has the flag; a hidden group hides its branch. */
+function* shown(items, flag, depth = 0) {
+  for (const item of items) {
+    if (!item[flag]) continue;
+    yield [item, depth];
+    yield* shown(item.items ?? [], flag, depth + 1);
+  }
+}
+
+function chat(item, depth, opened) {
+  const row = element("li", `chat ${item.type}`);
+  row.style.setProperty("--depth", Math.min(depth, 6));
+  const lines = element("span", "lines");
+  lines.append(
+    element("strong", "", item.info.name),
+    element("span", "quiet", item.info.status),
+  );
+  const holder = item.type === "channel" ? button("") : element("div");
+  holder.append(avatar(item.info), lines);
+  if (item.type === "channel") holder.addEventListener("click", opened);
+  row.append(holder);
+  return row;
+}
+
+function open(frame, talk, item, words) {
+  const bar = element("div", "bar");
+  const back = button("back", "‹");
+  back.setAttribute("aria-label", words.back);
+  back.addEventListener("click", () => frame.classList.remove("open"));
+  bar.append(back, avatar(item.info), element("strong", "", item.info.name));
+  const bubbles = element("div", "bubbles");
+  if (item.info.defaultMessage) {
+    bubbles.append(element("p", "bubble", item.info.defaultMessage));
+  }
+  talk.replaceChildren(bar, bubbles, element("div", "write quiet", words.message));
+  frame.classList.add("open");
+}
+
+/** A picture, or the first letter when there is none or it does not come. */
+export function avatar(info) {
+  const letter = element("span", "avatar", [...info.name.trim()][0] ?? "?");
+  letter.setAttribute("aria-hidden", "true");
+  const address = info.thumbUrl || info.imageUrl;
+  if (!isAddress(address)) return letter;
+  const picture = element("img", "avatar");
+  picture.alt = "";
+  picture.loading = "lazy";
+  picture.referrerPolicy = "no-referrer";
+  picture.addEventListener("error", () => picture.replaceWith(letter));
+  picture.src = address;
+  return picture;
+}
+
+/** Whether a browser can ask for it: the contract's examples say "http://....". */
+export function isAddress(text) {
+  if (!/^(https?:\/\/|\/\w)/.test(text)) return false;
+  try {
+    return !/^\.*$|\.\./.test(new URL(text, location.href).hostname);
+  } catch {
+    return false;
+  }
+}
+
+export function element(name, classes = "", text = "") {
+  const made = document.createElement(name);
+  if (classes) made.className = classes;
+  if (text) made.textContent = text;
+  return made;
+}
+
+export function button(classes, text = "") {
+  const made = element("button", classes, text);
+  made.type = "button";
+  return made;
+}
