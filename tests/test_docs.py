@@ -35,7 +35,9 @@ READERS = (
     "level",
     "port",
     "secret",
+    "url",
     "_port",
+    "zone",
 )
 ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \| (.+?) \|", re.MULTILINE)
 

@@ -1,0 +1,183 @@
+"""`make screenshots`: the pictures in README and docs, from the running service."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.conftest import CHROMIUM, DESK, PHONE, QUIET
+from tests.service import PASSWORD, ROOT, Service
+
+IMAGES = ROOT / "docs" / "images"
+WORKSPACE = "/admin/buddies/buddy/channels/"
+
+# Name, status, colour of the picture, and what it holds.
+TREE = [
+    (
+        "Biglietti",
+        "I tuoi viaggi, in chat",
+        "#7e22ce",
+        [
+            ("ATM Milano", "Qui i biglietti di Milano", "#e11d48", None),
+            ("ATAF Firenze", "Qui i biglietti di Firenze", "#0d9488", None),
+            ("Treni", "Orari e abbonamenti", "#15803d", None),
+        ],
+    ),
+    (
+        "Assistenza clienti",
+        "Siamo qui per te",
+        "#2563eb",
+        [
+            ("Fibra", "Guasti e installazioni", "#b45309", None),
+            ("Mobile", "Offerte, SIM, portabilità", "#0e7490", None),
+            ("Fatture", "Pagamenti e ricevute", "#4d7c0f", None),
+        ],
+    ),
+    ("Natale", "Regali e promozioni", "#b91c1c", None),
+    ("Meteo", "Il tempo nella tua città", "#0369a1", None),
+    ("Ricette", "Un'idea al giorno", "#c2410c", None),
+]
+
+# Runs in the service: pictures go the way an upload goes.
+FILL = """
+import io, json
+from django.contrib.auth.models import Group, User
+from django.core.files.base import ContentFile
+from PIL import Image, ImageDraw
+from buddies import avatars, tree
+from buddies.models import Buddy
+
+def picture(name, colour):
+    image = Image.new("RGB", (256, 256), colour)
+    draw = ImageDraw.Draw(image)
+    draw.text((128, 128), name[0], anchor="mm", font_size=150, fill="white")
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return avatars.keep(ContentFile(file.getvalue(), name="picture.png"))
+
+def add(rows, parent=None):
+    for name, status, colour, below in rows:
+        image, thumb = picture(name, colour)
+        kind = "channel" if below is None else "group"
+        hello = "Ciao! Come possiamo aiutarti?" if below is None else ""
+        made = tree.add(Buddy(
+            parent=parent, type=kind, name=name, status=status, address="",
+            mobile_is_published=True, web_is_published=name not in ("Treni", "Meteo"),
+            image_url=image, thumb_url=thumb, default_message=hello), "anna")
+        add(below or (), made)
+
+tree.remove(Buddy.objects.all(), "anna")
+add(json.loads(%r))
+anna = User.objects.create_user("anna", password=%r, is_staff=True)
+anna.groups.add(Group.objects.get(name="Publisher"))
+"""
+
+
+def main() -> None:
+    """Make every picture anew."""
+    with tempfile.TemporaryDirectory() as folder, Service(Path(folder)) as service:
+        service.shell(FILL % (json.dumps(TREE), PASSWORD))
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+            for language in ("en", "it"):
+                _desk(browser, service, language)
+            _phone(browser, service)
+            browser.close()
+
+
+def _desk(browser: Browser, service: Service, language: str) -> None:
+    with _page(browser, service, DESK, language) as page:
+        page.goto(WORKSPACE)
+        _await_pictures(page)
+        _keep(page, f"workspace-{language}")
+        _hold_and_edit(page)
+        page.locator("#tab-changes").click()
+        expect(page.locator("#panel .changes li")).to_have_count(2)
+        _keep(page, f"changes-{language}")
+        page.locator("#banner .button.primary").click()
+        page.locator("[name=note]").fill("Natale")
+        _keep(page, f"review-{language}")
+        page.locator("form .button.primary").click()
+        page.goto("/admin/buddies/release/")
+        _keep(page, f"versions-{language}")
+        page.goto(WORKSPACE)
+        expect(page.locator("body[data-ready]")).to_be_visible()
+        _row(page, "Fibra").locator(".wb-title").click()
+        page.keyboard.press("Enter")
+        expect(page.locator(".entry-card")).to_be_visible()
+        _keep(page, f"entry-{language}")
+        _end_hold(page)
+
+
+def _await_pictures(page: Page) -> None:
+    expect(page.locator("body[data-ready]")).to_be_visible()
+    for picture in page.locator(".device img").all()[:6]:
+        picture.scroll_into_view_if_needed()
+        expect(picture).not_to_have_js_property("naturalWidth", 0)
+    page.evaluate("scrollTo(0, 0)")
+
+
+def _hold_and_edit(page: Page) -> None:
+    page.locator("#banner form button[name=on]").click()
+    expect(page.locator("body[data-ready]")).to_be_visible()
+    for name in ("Meteo", "Ricette"):
+        switch = _row(page, name).locator(".switch").last
+        was = switch.get_attribute("aria-checked")
+        switch.click()
+        expect(switch).not_to_have_attribute("aria-checked", was or "")
+    expect(page.locator("#count")).to_have_text("2")
+
+
+def _end_hold(page: Page) -> None:
+    page.goto(WORKSPACE)
+    page.locator("#banner form button:not([name])").last.click()
+    expect(page.locator("#banner form button[name=on]")).to_be_visible()
+
+
+def _row(page: Page, name: str):
+    title = page.locator(".wb-title", has_text=name)
+    return page.locator(".wb-node-list .wb-row", has=title)
+
+
+def _phone(browser: Browser, service: Service) -> None:
+    with _page(browser, service, PHONE, "it") as page:
+        page.goto(WORKSPACE)
+        _await_pictures(page)
+        _keep(page, "workspace-390")
+        page.goto("/admin/buddies/buddy/")
+        _keep(page, "list-390")
+
+
+@contextmanager
+def _page(
+    browser: Browser, service: Service, size: tuple[int, int], language: str
+) -> Iterator[Page]:
+    """A page of somebody who is logged in."""
+    context = browser.new_context(
+        base_url=f"http://127.0.0.1:{service.http_port}",
+        viewport={"width": size[0], "height": size[1]},
+        locale=language,
+        timezone_id="Europe/Rome",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto("/admin/login/")
+    page.locator("#id_username").fill("anna")
+    page.locator("#id_password").fill(PASSWORD)
+    page.locator("[type=submit]").click()
+    expect(page.locator("#banner")).to_be_visible()
+    yield page
+    context.close()
+
+
+def _keep(page: Page, name: str) -> None:
+    page.evaluate("document.getElementById('toast')?.classList.remove('shown')")
+    page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
+    print(f"docs/images/{name}.png", flush=True)
+
+
+if __name__ == "__main__":
+    main()
