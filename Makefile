@@ -12,8 +12,8 @@ PIP = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hash
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 \
 	--generate-hashes --no-header
 
-COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --add-location file \
-	-i .venv -i var -i tests -i vendor
+COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
+	--add-location file -i .venv -i var -i tests -i vendor
 
 .PHONY: run demo test check messages screenshots lock
 .SILENT:
@@ -29,6 +29,7 @@ demo: .venv/runtime
 test: .venv/development
 	sh demo/install.sh prosody
 	sh demo/install.sh chromium
+	sh demo/install.sh gettext
 	exec $(BIN)/python -m pytest $(ARGS)
 
 check: .venv/development
@@ -42,9 +43,8 @@ check: .venv/development
 
 messages: .venv/development
 	sh demo/install.sh gettext
-	mkdir -p locale
 	$(COLLECT)
-	$(COLLECT) -d djangojs
+	sed -i '/^"POT-Creation-Date:/d' locale/it/LC_MESSAGES/django.po
 	$(BIN)/python manage.py compilemessages -v0 -l it -i .venv
 
 screenshots: .venv/development

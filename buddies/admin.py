@@ -1,11 +1,13 @@
 """The editor of the tree: entries in their order, and what is live."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
@@ -27,6 +29,7 @@ from buddies.workspace import whole_number
 
 MOST_WORDS = 10
 CUT = "buddies.cut"  # in the session: the keys to move, and the version seen
+ROW = re.compile(r"form-\d+-id")  # of the list, in what is posted
 LOCKED = _(
     "Clients know this address, so it stays as it is: with another one, messages "
     "would go elsewhere. An administrator can permit changing it."
@@ -46,7 +49,8 @@ class BuddyAdmin(admin.ModelAdmin):
     )
     list_editable = ("mobile_is_published", "web_is_published")
     list_filter = ("type", "mobile_is_published", "web_is_published")
-    list_per_page = 500
+    # A row may send four fields, and Django takes a thousand of them.
+    list_per_page = 200
     search_fields = ("name", "status", "address", "server_address")
     autocomplete_fields = ("parent",)
     actions = (
@@ -102,9 +106,8 @@ class BuddyAdmin(admin.ModelAdmin):
         return TreeChangeList
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        if self.has_change_permission(request):
-            return self.list_display
-        return [name for name in self.list_display if name != "place"]
+        may_move = self.has_change_permission(request)
+        return [name for name in self.list_display if may_move or name != "place"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Buddy]:
         below = Buddy.objects.without_tree_fields().filter(parent=OuterRef("pk"))
@@ -156,6 +159,8 @@ class BuddyAdmin(admin.ModelAdmin):
         try:
             if "_undo" in request.POST:
                 return self._undo(request)
+            if {"_save", "_cut", "_paste", "_drop"} & request.POST.keys():
+                self._refuse_gone(request)
             if {"_cut", "_paste", "_drop"} & request.POST.keys():
                 return self._cut_or_paste(request)
             shown = {"state": workspace.state(request.user), **self._cut(request)}
@@ -196,7 +201,7 @@ class BuddyAdmin(admin.ModelAdmin):
     def _is_locked(self, request: HttpRequest, obj: Buddy | None) -> bool:
         if obj is None or request.user.has_perm("buddies.change_address"):
             return False
-        return is_known(obj.address)
+        return is_known(obj)
 
     @admin.display(description=_("Picture"))
     def avatar(self, buddy: Buddy) -> str:
@@ -254,6 +259,14 @@ class BuddyAdmin(admin.ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
         tree.remove(queryset, request.user.get_username())
 
+    def _refuse_gone(self, request: HttpRequest) -> None:
+        # Of a row that is gone Django says that there is an error, and not which.
+        rows = filter(ROW.fullmatch, request.POST)
+        keys = {whole_number(request.POST[name]) for name in rows}
+        there = Buddy.objects.filter(pk__in=keys).values_list("pk", flat=True)
+        for key in sorted(keys.difference(there)):
+            raise tree.TreeError(log.missed(key, _seen(request) or 0))
+
     def _undo(self, request: HttpRequest) -> HttpResponse:
         if not self.has_change_permission(request):
             raise PermissionDenied
@@ -266,11 +279,11 @@ class BuddyAdmin(admin.ModelAdmin):
     def _cut(self, request: HttpRequest) -> dict[str, Any]:
         """What was cut, for the page: nothing after it is gone."""
         keys = request.session.get(CUT, {}).get("ids", ())
+        cut = list(Buddy.objects.filter(pk__in=keys))
+        if not cut:
+            request.session.pop(CUT, None)
         tree_row = Tree.objects.first()
-        return {
-            "cut": list(Buddy.objects.filter(pk__in=keys)),
-            "seen": tree_row.version if tree_row else 0,
-        }
+        return {"cut": cut, "seen": tree_row.version if tree_row else 0}
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         listed = super().get_changelist_instance(request)
@@ -303,16 +316,20 @@ class BuddyAdmin(admin.ModelAdmin):
         request.session[CUT] = {"ids": keys, "seen": _seen(request)}
 
     def _paste(self, request: HttpRequest, where: str, key: str) -> None:
-        cut = request.session.pop(CUT)
+        cut = request.session[CUT]
+        editor = request.user.get_username()
         target = Buddy(pk=whole_number(key)) if key else None
         stubs = [Buddy(pk=one) for one in cut["ids"]]
-        moved = tree.move(
-            stubs,
-            request.user.get_username(),
-            target,
-            tree.where(where),
-            seen=cut["seen"],
-        )
+        with transaction.atomic():
+            Tree.locked()
+            seen = _unless_own(cut, editor)
+            try:
+                moved = tree.move(stubs, editor, target, tree.where(where), seen)
+            except tree.TreeError:
+                # It is not what was cut any more.
+                del request.session[CUT]
+                raise
+        del request.session[CUT]
         names = ", ".join(f"“{buddy}”" for buddy in moved)
         self.message_user(request, _("Moved %(names)s.") % {"names": names})
 
@@ -357,8 +374,7 @@ class BuddyAdmin(admin.ModelAdmin):
         description=_("Duplicate, with all below, as drafts"), permissions=["add"]
     )
     def duplicate(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        for buddy in queryset:
-            tree.duplicate(buddy, request.user.get_username())
+        tree.duplicate(queryset, request.user.get_username())
 
 
 CUT_ONE = (("_cut", "cut", "✂", _("Cut “%(name)s”, to paste it elsewhere")),)
@@ -374,6 +390,15 @@ def _seen(request: HttpRequest) -> int | None:
     return whole_number(request.POST.get("seen", "")) or None
 
 
+def _unless_own(cut: dict[str, Any], editor: str) -> int | None:
+    """The version that was seen of what was cut; None when nobody else edited it."""
+    records = log.Record.objects.filter(id__in=cut["ids"]).exclude(
+        history_user_id=editor
+    )
+    is_news = records.filter(version__gt=cut["seen"] or 0).exists()
+    return cut["seen"] if is_news else None
+
+
 def _back(request: HttpRequest) -> HttpResponseRedirect | None:
     """To the workspace, for who came from there."""
     if request.GET.get("from") != "workspace":
@@ -385,7 +410,7 @@ def _back(request: HttpRequest) -> HttpResponseRedirect | None:
 class ReleaseAdmin(admin.ModelAdmin):
     """What was live, and since when: to read, and to make live again."""
 
-    list_display = ("version", "state", "created_at", "author", "note", "kilobytes")
+    list_display = ("version", "state", "created_at", "author", "remark", "kilobytes")
     list_display_links = ("version",)
     list_filter = ("automatic",)
     search_fields = ("author", "note")
@@ -408,6 +433,10 @@ class ReleaseAdmin(admin.ModelAdmin):
         if release.number != getattr(release, "newest", None):
             return gettext("replaced")
         return gettext("live") if release.live_at else gettext("on its way")
+
+    @admin.display(description=_("note"))
+    def remark(self, release: Release) -> str:
+        return release.remark
 
     @admin.display(description=_("size"), ordering="size")
     def kilobytes(self, release: Release) -> str:

@@ -149,13 +149,13 @@ def _reordered(was: Index, now: Index) -> Iterator[Change]:
             groups.setdefault(placed.where, []).append(address)
     rank = {address: place for place, address in enumerate(was)}
     for stayed in groups.values():
-        kept = _longest_ascending([rank[address] for address in stayed])
+        kept = longest_ascending([rank[address] for address in stayed])
         for place, address in enumerate(stayed):
             if place not in kept:
                 yield _change("reordered", now[address].item, _place(now[address]))
 
 
-def _longest_ascending(ranks: list[int]) -> set[int]:
+def longest_ascending(ranks: list[int]) -> set[int]:
     """Places of a longest ascending subsequence (patience sorting)."""
     ends: list[int] = []  # the smallest rank that ends a run of each length
     last: list[int] = []  # its place

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from buddies.models import MOST_LEVELS, Buddy
@@ -209,13 +210,15 @@ def _parse(text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise DocumentError(place, f"not JSON: {error.msg}") from None
+        said = {"line": error.lineno, "column": error.colno}
+        place = _("line %(line)s, column %(column)s") % said
+        reason = _("not JSON: %(reason)s") % {"reason": _(error.msg)}
+        raise DocumentError(place, reason) from None
     except RecursionError:
-        raise DocumentError("", "nested too deep") from None
+        raise DocumentError("", _("nested too deep")) from None
     except ValueError:
         # Python refuses to read a number of thousands of digits.
-        raise DocumentError("", "not JSON: a number is too long") from None
+        raise DocumentError("", _("not JSON: a number is too long")) from None
 
 
 def read(document: Any) -> Iterator[Node]:
@@ -231,7 +234,8 @@ def read(document: Any) -> Iterator[Node]:
     while waiting:
         level, path, parent, items = waiting.popleft()
         if level > MOST_LEVELS and items:
-            raise DocumentError(path, f"deeper than {MOST_LEVELS} levels")
+            reason = _("deeper than %(most)s levels") % {"most": MOST_LEVELS}
+            raise DocumentError(path, reason)
         _expect(items, list, path)
         for place, item in enumerate(items):
             here = f"{path}[{place}]"
@@ -248,11 +252,11 @@ def _fields(item: Any, path: str) -> dict[str, Any]:
     _no_other_keys(item, ITEM_KEYS, path)
     kind = item.get("type")
     if kind not in Buddy.Type.values:
-        raise DocumentError(f"{path}.type", "must be group or channel")
+        raise DocumentError(f"{path}.type", _("must be group or channel"))
     if kind == Buddy.Type.GROUP:
         _refuse_text(item, "serverAddress", path)
     if kind == Buddy.Type.CHANNEL and "items" in item:
-        raise DocumentError(f"{path}.items", "a channel has no items")
+        raise DocumentError(f"{path}.items", _("a channel has no items"))
     info = _expect(item.get("info"), dict, f"{path}.info")
     _no_other_keys(info, set(INFO), f"{path}.info")
     if kind == Buddy.Type.GROUP:
@@ -267,22 +271,23 @@ def _fields(item: Any, path: str) -> dict[str, Any]:
 
 
 def _expect(value: Any, kind: type, path: str) -> Any:
-    names: dict[Any, str] = {dict: "an object", list: "a list"}
     if not isinstance(value, kind):
-        raise DocumentError(path, f"must be {names[kind]}")
+        is_list = kind is list
+        reason = _("must be a list") if is_list else _("must be an object")
+        raise DocumentError(path, reason)
     return value
 
 
 def _no_other_keys(value: dict[str, Any], known: set[str], path: str) -> None:
     for key in value:
         if key not in known:
-            raise DocumentError(f"{path}.{key}", "is not a field of the document")
+            raise DocumentError(f"{path}.{key}", _("is not a field of the document"))
 
 
 def _text(value: dict[str, Any], key: str, path: str) -> str:
     text = value.get(key, "")
     if not isinstance(text, str):
-        raise DocumentError(f"{path}.{key}", "must be text")
+        raise DocumentError(f"{path}.{key}", _("must be text"))
     return text
 
 
@@ -293,11 +298,11 @@ def _info(value: dict[str, Any], key: str, path: str) -> str:
 
 def _refuse_text(value: dict[str, Any], key: str, path: str) -> None:
     if _text(value, key, path):
-        raise DocumentError(f"{path}.{key}", "a group has none")
+        raise DocumentError(f"{path}.{key}", _("a group has none"))
 
 
 def _flag(value: dict[str, Any], key: str, path: str) -> bool:
     flag = value.get(key)
     if not isinstance(flag, bool):
-        raise DocumentError(f"{path}.{key}", "must be true or false")
+        raise DocumentError(f"{path}.{key}", _("must be true or false"))
     return flag

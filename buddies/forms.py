@@ -1,6 +1,5 @@
 """The form of an entry: texts as they are written, and an avatar."""
 
-import json
 from copy import copy
 from typing import Any
 
@@ -13,15 +12,14 @@ from django.utils.functional import cached_property
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from buddies import avatars, document, log, releases
-from buddies.models import Buddy
+from buddies import avatars, log
+from buddies.models import Buddy, Tree
 
 
-def is_known(address: str) -> bool:
-    """Whether clients know an address: the live release names it."""
-    release = releases.live()
-    body = document.EMPTY if release is None else release.body
-    return address in document.addresses(json.loads(body))
+def is_known(buddy: Buddy) -> bool:
+    """Whether clients may know the address: it was shown, and a release was due."""
+    row = Tree.objects.first() or Tree()
+    return log.was_shown(buddy.pk, buddy.address, row.built)
 
 
 class AsWritten(forms.CharField):

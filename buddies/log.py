@@ -5,9 +5,10 @@ so the log can say what an editor missed, and what there is to take back.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.text import get_text_list
@@ -74,9 +75,9 @@ def newest(editor: str) -> LastEdit | None:
     version = mine.values_list("version", flat=True).first()
     if version is None:
         return None
-    records = of(version, editor)
-    is_undo = records[0].history_change_reason == UNDO
-    return LastEdit(version, _words(records), is_undo)
+    edit = Record.objects.filter(version=version, history_user_id=editor)
+    is_undo = edit[0].history_change_reason == UNDO
+    return LastEdit(version, _words(edit), is_undo)
 
 
 def made_at(version: int) -> datetime | None:
@@ -89,17 +90,29 @@ def made_at(version: int) -> datetime | None:
     return found
 
 
-def _words(records: list[Any]) -> str:
-    kinds = {record.history_type for record in records}
-    if len(records) == 1:
-        return _one(records[0])
-    count = {"count": len(records)}
+def was_shown(key: int, address: str, version: int) -> bool:
+    """Whether an entry with this address had a flag on, up to a version."""
+    shown = Q(mobile_is_published=True) | Q(web_is_published=True)
+    known = Record.objects.filter(id=key, address=address, version__lte=version)
+    return bool(known.filter(shown).exists())
+
+
+def _words(edit: Any) -> str:
+    """What an edit did; of many records only their kinds are read."""
+    count = edit.count()
+    if count == 1:
+        return _one(edit[0])
+    kinds = set(edit.order_by().values_list("history_type", flat=True).distinct())
+    said = {"count": count}
     if kinds == {ADDED}:
-        return ngettext("Added %(count)s entry", "Added %(count)s entries", 2) % count
+        return (
+            ngettext("Added %(count)s entry", "Added %(count)s entries", count) % said
+        )
     if kinds == {DELETED}:
-        text = ngettext("Deleted %(count)s entry", "Deleted %(count)s entries", 2)
-        return text % count
-    return ngettext("Changed %(count)s entry", "Changed %(count)s entries", 2) % count
+        text = ngettext("Deleted %(count)s entry", "Deleted %(count)s entries", count)
+        return text % said
+    text = ngettext("Changed %(count)s entry", "Changed %(count)s entries", count)
+    return text % said
 
 
 def _one(record: Any) -> str:
@@ -129,18 +142,24 @@ def missed(key: int, seen: int) -> str:
     said = {
         "editor": last.history_user_id,
         "name": last.name,
-        "ago": timesince(last.history_date, depth=1),
+        "ago": _ago(last.history_date),
     }
     if last.history_type == DELETED:
-        return _("%(editor)s deleted “%(name)s” %(ago)s ago.") % said
+        return _("%(editor)s deleted “%(name)s” %(ago)s.") % said
     if last.history_type == ADDED:
-        return _("%(editor)s added “%(name)s” %(ago)s ago.") % said
+        return _("%(editor)s added “%(name)s” %(ago)s.") % said
     # There is nothing to name when it was added since, or is what it was again.
     old = before(records[:1]).get(key)
     if not (changed := _changed(old, last) if old else set()):
-        return _("%(editor)s changed “%(name)s” %(ago)s ago.") % said
+        return _("%(editor)s changed “%(name)s” %(ago)s.") % said
     said["what"] = _names(changed)
-    return _("%(editor)s changed “%(name)s” %(ago)s ago: %(what)s.") % said
+    return _("%(editor)s changed “%(name)s” %(ago)s: %(what)s.") % said
+
+
+def _ago(at: datetime) -> str:
+    if timezone.now() - at < timedelta(minutes=1):
+        return _("just now")
+    return _("%(time)s ago") % {"time": timesince(at, depth=1)}
 
 
 def _changed(old: Any, new: Any) -> set[str]:

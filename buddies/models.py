@@ -1,6 +1,7 @@
 """The tree of groups and channels, its one lock row, and its releases."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -206,25 +207,25 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
 
     def clean(self) -> None:
         self.address = self.address.strip() or new_address()
-        if self.parent is not None and self.parent.type != self.Type.GROUP:
-            raise ValidationError({"parent": _("Only a group can hold entries.")})
         if self.parent is not None:
-            self._check_place(self.parent)
+            self.parent.check_can_hold([self])
         if self.type == self.Type.CHANNEL and self.pk and self.children.exists():
             text = _("It holds entries, so it must stay a group: move them first.")
             raise ValidationError({"type": text})
 
-    def _check_place(self, parent: "Buddy") -> None:
+    def check_can_hold(self, entries: "Iterable[Buddy]") -> None:
+        """Raise ValidationError when entries cannot stand inside this one."""
+        if self.type != self.Type.GROUP:
+            raise ValidationError({"parent": _("Only a group can hold entries.")})
         # By its key: a node that was read with its path may be stale.
-        above = Buddy.objects.ancestors(parent.pk, include_self=True)
-        keys = list(above.values_list("pk", flat=True))
-        if self.pk in keys:
+        above = Buddy.objects.ancestors(self.pk, include_self=True)
+        keys = set(above.values_list("pk", flat=True))
+        if any(entry.pk in keys for entry in entries):
             text = gettext("An entry cannot stand below itself.")
             raise ValidationError({"parent": text})
         if len(keys) >= MOST_LEVELS:
             text = gettext("A tree has %(most)s levels at most.")
-            text %= {"most": MOST_LEVELS}
-            raise ValidationError({"parent": text})
+            raise ValidationError({"parent": text % {"most": MOST_LEVELS}})
 
 
 class Tree(models.Model):
@@ -273,7 +274,8 @@ class Release(models.Model):
     ``body`` is what a client reads in DESC, byte for byte; ``digest`` its
     SHA-256 in hexadecimal; ``size`` counts the bytes of its vCard stanza.
     ``live_at`` is when the XMPP process took it. An ``automatic`` one was made
-    of an edit or of a schedule; the others were published by their author.
+    of an edit or of a schedule, and its ``note`` names who else edited; the others
+    were published by their author.
     """
 
     number = models.BigAutoField(_("version"), primary_key=True)
@@ -296,6 +298,13 @@ class Release(models.Model):
 
     def __str__(self) -> str:
         return gettext("version %(number)s") % {"number": self.number}
+
+    @property
+    def remark(self) -> str:
+        """The note, in the reader's language where nobody wrote it."""
+        if not self.automatic or not self.note:
+            return self.note
+        return gettext("with edits of %(names)s") % {"names": self.note}
 
 
 class PlannedRelease(models.Model):

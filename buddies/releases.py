@@ -13,6 +13,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -143,7 +144,7 @@ def _note(tree: Tree, draft: Draft) -> None:
 
 
 def _editors(tree: Tree, version: int) -> tuple[str, str]:
-    """Who made the edits up to a version: the last one, and a note of the others.
+    """Who made the edits up to a version: the last one, and the others' names.
 
     They are taken off the tree.
     """
@@ -151,7 +152,7 @@ def _editors(tree: Tree, version: int) -> tuple[str, str]:
     *others, author = sorted(seen, key=tree.editors.__getitem__) or [""]
     tree.editors = {n: v for n, v in tree.editors.items() if v > version}
     names = ", ".join(others)
-    return author, _("with edits of %(names)s") % {"names": names} if others else ""
+    return author, names
 
 
 def _create(body: str, author: str, note: str, automatic: bool = True) -> Release:
@@ -194,8 +195,8 @@ def let_go() -> None:
             text = _("A version is planned, and would be undone: cancel it first.")
             raise ReleaseError(text)
         # What was published last may be older than the tree.
-        tree.held_at, tree.held_by, tree.built = None, "", 0
-        tree.save(update_fields=["held_at", "held_by", "built"])
+        tree.held_at, tree.held_by, tree.next_at = None, "", timezone.now()
+        tree.save(update_fields=["held_at", "held_by", "next_at"])
         bells.worker(bells.SYNC_VCARD)
 
 
@@ -256,7 +257,11 @@ def in_words(refused: str, size: int) -> str:
         "The document needs %(size)s bytes as a stanza, and %(limit)s are allowed: "
         "hide or remove entries. The version before it stays live."
     )
-    return text % {"size": f"{size:,}", "limit": f"{settings.XMPP_STANZA_LIMIT:,}"}
+    bytes_of = {"size": size, "limit": settings.XMPP_STANZA_LIMIT}
+    return text % {
+        name: number_format(count, force_grouping=True)
+        for name, count in bytes_of.items()
+    }
 
 
 def _warnings(draft: Draft) -> Iterator[str]:
@@ -316,6 +321,8 @@ def publish(
             raise ReleaseError(text)
         for error in _errors(built):
             raise ReleaseError(error)
+        if (newest := live()) and newest.body == built.body:
+            raise ReleaseError(_("Nothing differs from what is live."))
         if at is not None:
             return _plan(tree, built.body, editor, note, at)
         _editors(tree, built.version)

@@ -21,6 +21,8 @@ def sync_vcard() -> None:
     if not releases.behind():
         return
     releases.publish_planned()
+    if not releases.behind():
+        return
     wait = releases.due_in(APART)
     if not wait:
         releases.sync()

@@ -156,8 +156,8 @@ def move(
         if _stand_there(moved, beside, where):
             return moved
         pushed = _seat(moved, beside, where)
-        for buddy in moved:
-            buddy.clean()
+        if (parent := moved[0].parent) is not None:
+            parent.check_can_hold(moved)
         edit.update([*moved, *pushed])
     return moved
 
@@ -197,21 +197,21 @@ def _swap(siblings: list[Buddy], order: list[Buddy]) -> list[Buddy]:
     return _place(order, positions)
 
 
-def duplicate(buddy: Buddy, editor: str) -> Buddy:
-    """Copy an entry with all below it, as drafts with addresses of their own.
+def duplicate(buddies: Iterable[Buddy], editor: str) -> list[Buddy]:
+    """Copy entries with all below them, as drafts with addresses of their own.
 
-    The copy stands behind the original.
+    Each copy stands behind its original.
     """
     with editing(editor) as edit:
-        original = _fresh(buddy.pk)
-        originals = branch([original])
-        place: dict[int | None, int] = {
-            one.pk: index for index, one in enumerate(originals)
-        }
-        copies = [_copy(one) for one in originals]
-        pushed = _seat(copies[:1], original, "after")
-        edit.update(pushed)
-        _plant(edit, copies, [None, *(place[b.parent_id] for b in originals[1:])])
+        return [_duplicate(edit, _fresh(buddy.pk)) for buddy in buddies]
+
+
+def _duplicate(edit: Edit, original: Buddy) -> Buddy:
+    originals = branch([original])
+    place: dict[int | None, int] = {one.pk: nth for nth, one in enumerate(originals)}
+    copies = [_copy(one) for one in originals]
+    edit.update(_seat(copies[:1], original, "after"))
+    _plant(edit, copies, [None, *(place[b.parent_id] for b in originals[1:])])
     return copies[0]
 
 

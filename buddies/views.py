@@ -88,7 +88,8 @@ class BuddyViewSet(ModelViewSet):
             )
 
     def perform_destroy(self, instance: Buddy) -> None:
-        tree.remove([instance], self.request.user.get_username())
+        with _plain_errors():
+            tree.remove([instance], self.request.user.get_username())
 
 
 @require_safe

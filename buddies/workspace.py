@@ -504,7 +504,7 @@ def duplicate(editor: str, body: dict[str, Any]) -> None:
     stubs = _stubs(_keys(body))
     if len(stubs) != 1:
         raise ValidationError(_("This is not what the workspace sends."))
-    tree.duplicate(stubs[0], editor)
+    tree.duplicate(stubs, editor)
 
 
 @editing("delete_buddy")

@@ -5,6 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from roster import ledger
 from roster.models import Account, Command
@@ -43,10 +45,15 @@ class CommandAdmin(admin.ModelAdmin):
     # A payload holds other people's numbers: not even staff needs to read it.
     exclude = ("payload", "answer", "claim")
 
-    @admin.action(description="Try dead commands again", permissions=["retry"])
+    @admin.action(description=_("Try dead commands again"), permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Command]) -> None:
         count = ledger.retry(list(queryset))
-        self.message_user(request, f"{count} commands are tried again.")
+        text = ngettext(
+            "%(count)s command is tried again.",
+            "%(count)s commands are tried again.",
+            count,
+        )
+        self.message_user(request, text % {"count": count})
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("roster.change_command")

@@ -1,6 +1,7 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class RosterConfig(AppConfig):
     name = "roster"
-    verbose_name = "Rosters"
+    verbose_name = _("Rosters")

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from roster import msisdn
 from xmppservice import stanzas
@@ -18,7 +19,7 @@ BARE_JID = 2047
 def is_bare_jid(text: str) -> None:
     normal = stanzas.bare_jid(text)
     if normal != text or not stanzas.local(text):
-        raise ValidationError("Must be a bare JID, like 00393471111111@localhost.")
+        raise ValidationError(_("Must be a bare JID, like 00393471111111@localhost."))
 
 
 class Account(models.Model):
@@ -35,16 +36,20 @@ class Account(models.Model):
     msisdn = models.CharField(
         "MSISDN", max_length=16, blank=True, db_index=True, editable=False
     )
-    name = models.CharField(max_length=255, blank=True)
-    enabled = models.BooleanField(default=True)
-    discoverable = models.BooleanField(default=True)
+    name = models.CharField(_("name"), max_length=255, blank=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    discoverable = models.BooleanField(_("discoverable"), default=True)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
-    last_seen = models.DateTimeField(null=True, blank=True, editable=False)
+    last_seen = models.DateTimeField(
+        _("last seen"), null=True, blank=True, editable=False
+    )
     budget = models.FloatField(null=True, blank=True, editable=False)
     budget_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ("jid",)
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
 
     def __str__(self) -> str:
         return self.jid
@@ -55,7 +60,8 @@ class Account(models.Model):
 
     def clean(self) -> None:
         if stanzas.domain(self.jid) not in settings.XMPP_DOMAINS:
-            raise ValidationError({"jid": "Must be in a served domain (XMPP_DOMAINS)."})
+            reason = _("Must be in a served domain (XMPP_DOMAINS).")
+            raise ValidationError({"jid": reason})
         self.msisdn = msisdn.of_jid(self.jid) or ""
 
 
@@ -105,36 +111,40 @@ class Command(models.Model):
     """
 
     class State(models.TextChoices):
-        RECEIVED = "received"
-        RUNNING = "running"
-        DONE = "done"
-        SENT = "sent"
-        DEAD = "dead"
+        RECEIVED = "received", _("Received")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        SENT = "sent", _("Sent")
+        DEAD = "dead", _("Dead")
 
-    key = models.CharField(max_length=64, unique=True)
-    state = models.CharField(max_length=8, choices=State, default=State.RECEIVED)
-    owner = models.CharField(max_length=BARE_JID)
-    sender = models.TextField()
-    stanza_id = models.TextField(blank=True)
-    thread = models.TextField(blank=True)
-    message_type = models.CharField(max_length=8)
-    namespace = models.TextField(blank=True)
-    envelope_type = models.TextField(blank=True)
-    envelope_action = models.TextField(blank=True)
-    command = models.TextField(blank=True)
+    key = models.CharField(_("key"), max_length=64, unique=True)
+    state = models.CharField(
+        _("state"), max_length=8, choices=State, default=State.RECEIVED
+    )
+    owner = models.CharField(_("owner"), max_length=BARE_JID)
+    sender = models.TextField(_("sender"))
+    stanza_id = models.TextField(_("stanza id"), blank=True)
+    thread = models.TextField(_("thread"), blank=True)
+    message_type = models.CharField(_("message type"), max_length=8)
+    namespace = models.TextField(_("namespace"), blank=True)
+    envelope_type = models.TextField(_("envelope type"), blank=True)
+    envelope_action = models.TextField(_("envelope action"), blank=True)
+    command = models.TextField(_("command"), blank=True)
     payload = models.TextField(blank=True)
     claim = models.ForeignKey(Claim, models.SET_NULL, null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    not_before = models.DateTimeField(default=timezone.now)
-    error = models.CharField(max_length=200, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    not_before = models.DateTimeField(_("not before"), default=timezone.now)
+    error = models.CharField(_("error"), max_length=200, blank=True)
     answer = models.TextField(blank=True)
-    final = models.BooleanField(default=True)
-    received_at = models.DateTimeField(default=timezone.now)
-    done_at = models.DateTimeField(null=True, blank=True)
-    sent_at = models.DateTimeField(null=True, blank=True)
+    final = models.BooleanField(_("final"), default=True)
+    received_at = models.DateTimeField(_("received at"), default=timezone.now)
+    done_at = models.DateTimeField(_("done at"), null=True, blank=True)
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
 
     class Meta:
         ordering = ("-pk",)
+        verbose_name = _("command")
+        verbose_name_plural = _("commands")
         indexes = (
             models.Index(fields=("state", "owner", "id"), name="command_by_state"),
             models.Index(fields=("owner", "state", "id"), name="command_by_owner"),

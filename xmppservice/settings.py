@@ -208,6 +208,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_REDIRECT_URL = "/admin/"
 MEDIA_ROOT = VAR_DIR / "media"
 MEDIA_URL = "/media/"
+# A confirmation names each entry that was chosen, and a list has fields in each row.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000
 STATIC_URL = "static/"
 # No collectstatic: servestatic serves the files from where the apps keep them.
 SERVESTATIC_USE_FINDERS = True
@@ -216,7 +218,8 @@ TIME_ZONE = zone("TIME_ZONE", "UTC")
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("it", "Italiano")]
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600  # seconds
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# Ours, and what Django's own Italian lacks or says badly.
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "stock"]
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
 CONTENT_SECURITY_POLICY = {
@@ -334,6 +337,8 @@ LOGGING = {
     "loggers": {
         # slixmpp logs whole stanzas: payloads and numbers must never reach a log.
         "slixmpp": {"level": "CRITICAL"},
+        # It tells of each login in four lines; a lock-out is a warning.
+        "axes": {"level": "WARNING"},
         # Every scan of the internet asks for some other host.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "celery": {"level": "WARNING"},

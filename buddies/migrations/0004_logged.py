@@ -25,6 +25,16 @@ def make_room(apps, schema_editor):
     Buddy.objects.update(position=F("position") * GAP, version=1)
 
 
+def take_room(apps, schema_editor):
+    # The column before is too small for the gaps.
+    Buddy = apps.get_model("buddies", "Buddy")
+    last = {}
+    rows = Buddy.objects.order_by("position", "pk")
+    for key, parent in list(rows.values_list("pk", "parent_id")):
+        last[parent] = last.get(parent, -1) + 1
+        Buddy.objects.filter(pk=key).update(position=last[parent])
+
+
 def log(apps, schema_editor):
     Buddy = apps.get_model("buddies", "Buddy")
     Record = apps.get_model("buddies", "HistoricalBuddy")
@@ -41,6 +51,10 @@ def log(apps, schema_editor):
         ),
         batch_size=500,
     )
+
+
+def forget(apps, schema_editor):
+    apps.get_model("buddies", "HistoricalBuddy").objects.all().delete()
 
 
 def make_roles(apps, schema_editor):
@@ -65,7 +79,7 @@ class Migration(migrations.Migration):
         ("contenttypes", "0002_remove_content_type_name"),
     )
     operations = (
-        migrations.RunPython(make_room, migrations.RunPython.noop),
-        migrations.RunPython(log, migrations.RunPython.noop),
+        migrations.RunPython(make_room, take_room),
+        migrations.RunPython(log, forget),
         migrations.RunPython(make_roles, migrations.RunPython.noop),
     )

@@ -9,8 +9,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
+from buddies import releases, tree
 from buddies.forms import BuddyForm, is_known
-from buddies.models import Buddy, Release, Tree
+from buddies.models import Buddy, Tree
 from tests.buddies.conftest import channel, group
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
@@ -60,12 +61,6 @@ def nurse(*permissions: str) -> Client:
     client = Client()
     client.force_login(user)
     return client
-
-
-def make_live(*addresses: str) -> None:
-    items = ",".join(f'{{"address":"{address}"}}' for address in addresses)
-    body = f'{{"items":[{{"address":"top","items":[{items}]}}]}}'
-    Release.objects.create(body=body, digest="0", size=1)
 
 
 # --- The picture --------------------------------------------------------------
@@ -183,18 +178,21 @@ def test_a_line_break_counts_as_one_character(romeo):
 # --- The address --------------------------------------------------------------
 
 
-def test_an_address_is_known_when_the_live_version_names_it():
-    assert not is_known("romeo")
-    make_live("romeo")
-    assert is_known("romeo")
-    assert is_known("top")
-    assert not is_known("rome")
-    make_live("juliet")
-    assert not is_known("romeo")
+def test_an_address_is_known_once_the_entry_was_shown(romeo):
+    assert not is_known(romeo)
+    releases.sync()
+    assert is_known(romeo)
+
+    (romeo,) = tree.change([romeo], "juliet", web_is_published=False)
+    releases.sync()
+    assert is_known(romeo)
+
+    (romeo,) = tree.change([romeo], "juliet", address="another")
+    assert not is_known(romeo)
 
 
 def test_a_known_address_stays(romeo):
-    make_live("romeo")
+    releases.sync()
     client = nurse("view_buddy", "change_buddy")
 
     html = client.get(of(romeo)).content.decode()
@@ -207,7 +205,6 @@ def test_a_known_address_stays(romeo):
 
 
 def test_an_address_that_nobody_knows_is_changed(romeo):
-    make_live("juliet")
     client = nurse("view_buddy", "change_buddy")
 
     client.post(of(romeo), sent(romeo, address="montague"))
@@ -216,7 +213,7 @@ def test_an_address_that_nobody_knows_is_changed(romeo):
 
 
 def test_a_permission_opens_a_known_address(romeo):
-    make_live("romeo")
+    releases.sync()
     client = nurse("view_buddy", "change_buddy", "change_address")
 
     html = client.get(of(romeo)).content.decode()

@@ -109,7 +109,7 @@ def test_the_author_is_the_last_editor_and_the_note_names_the_others():
     release = releases.sync()
 
     assert release.author == "mario"
-    assert release.note == "with edits of romeo, juliet"
+    assert release.remark == "with edits of romeo, juliet"
 
 
 def test_a_release_names_nobody_whose_edits_are_in_the_one_before():
@@ -174,7 +174,7 @@ def test_the_error_goes_with_the_next_state_that_fits(settings, back):
     # The way back to what is live needs no release.
     assert (release is None) == (back == "romeo")
     if release:
-        assert (release.author, release.note) == ("juliet", "with edits of mario")
+        assert (release.author, release.note) == ("juliet", "mario")
 
 
 def test_a_tree_too_deep_is_refused_in_words():

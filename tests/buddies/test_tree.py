@@ -423,7 +423,7 @@ def test_a_shift_goes_by_where_entries_stand_now(verona):
 def test_a_duplicate_is_the_branch_again_behind_the_original_as_drafts(verona):
     before = {row["id"]: row for row in Buddy.objects.values()}
 
-    copy = tree.duplicate(named("house"), EDITOR)
+    (copy,) = tree.duplicate([named("house")], EDITOR)
 
     assert outline() == [*VERONA[:5], "  house", "    tybalt", "    nurse", *VERONA[5:]]
     copies = Buddy.objects.exclude(pk__in=before)
@@ -443,7 +443,7 @@ def test_a_duplicate_has_room_made_behind_the_original(verona):
     for position, name in enumerate(("romeo", "house", "juliet")):
         Buddy.objects.filter(name=name).update(position=position)
 
-    copy = tree.duplicate(named("romeo"), EDITOR)
+    (copy,) = tree.duplicate([named("romeo")], EDITOR)
 
     assert outline() == [*VERONA[:2], "  romeo", *VERONA[2:]]
     assert copy.position < named("house").position < named("juliet").position
@@ -475,7 +475,7 @@ def test_removing_what_is_gone_removes_nothing(verona):
         lambda entry: tree.move([entry], EDITOR, None, "first"),
         lambda entry: tree.move([named("mario")], EDITOR, entry, "first"),
         lambda entry: tree.move([named("mario")], EDITOR, entry, "after"),
-        lambda entry: tree.duplicate(entry, EDITOR),
+        lambda entry: tree.duplicate([entry], EDITOR),
         lambda entry: tree.remove([entry], EDITOR),
     ],
     ids=["change", "move", "move below", "move beside", "duplicate", "remove"],

@@ -73,7 +73,7 @@ def test_dead_commands_are_tried_again(admin_client: Client, command):
     response = retry(admin_client, command, other)
 
     said = [str(message) for message in response.context["messages"]]
-    assert said == ["1 commands are tried again."]
+    assert said == ["1 command is tried again."]
     command.refresh_from_db()
     assert (command.state, command.attempts) == ("received", 0)
 

@@ -121,7 +121,10 @@ function build(entries) {
     dblclick: (e) => {
       if (may.change && e.info.colId === "*") openEditor(e.node);
     },
-    update: makeAccessible,
+    update: () => {
+      makeAccessible();
+      pointAtActive();
+    },
   });
 }
 
@@ -229,7 +232,14 @@ function onActivate(e) {
     row.setAttribute("aria-selected", "false");
   }
   byId(`entry-${e.node.key}`)?.setAttribute("aria-selected", "true");
-  byId("tree").setAttribute("aria-activedescendant", `entry-${e.node.key}`);
+  pointAtActive();
+}
+
+/** Names the active row to a screen reader, unless it is scrolled or searched away. */
+function pointAtActive() {
+  const id = `entry-${tree?.getActiveNode()?.key}`;
+  if (byId(id)) byId("tree").setAttribute("aria-activedescendant", id);
+  else byId("tree").removeAttribute("aria-activedescendant");
 }
 
 // The widget draws its rows without roles (ARIA 1.2, treegrid).
@@ -259,6 +269,7 @@ const WHERE = { before: "before", after: "after", over: "last", appendChild: "la
 function move(node, target, how) {
   if (target) node.moveTo(target, how === "over" ? "appendChild" : how);
   else node.moveTo(tree.root, "appendChild");
+  if (byId("search").value) search();
   node.makeVisible();
   node.setActive();
   const body = { ids: [Number(node.key)], target: target && Number(target.key) };
@@ -584,7 +595,7 @@ function drawChanges(panel, { changes, count }) {
   }
   const list = element("ul", "changes");
   for (const change of changes) {
-    const line = element("li", change.kind);
+    const line = element("li", `change-${change.kind}`);
     const name = element("span");
     name.append(element("span", "", change.name), element("span", "quiet", change.words));
     line.append(element("strong", "", change.label), name);
@@ -604,7 +615,7 @@ function show(chosen) {
 
 function search() {
   const text = byId("search").value.trim();
-  if (text) tree.filterNodes(text, { mode: "hide", autoExpand: true });
+  if (text) tree.filterNodes(text, { mode: "hide", autoExpand: true, noData: words.noMatch });
   else tree.clearFilter();
 }
 

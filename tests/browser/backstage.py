@@ -1,0 +1,269 @@
+"""What the tests of the pages do behind them, and how they read them."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from playwright.async_api import Error, Locator, Page, expect
+
+from demo.prosody import bound_to_us
+from tests.service import DOCUMENTS, ROOT, Service
+
+# The machine may be busy; nothing waits longer than it has to.
+expect.set_options(timeout=10_000)
+
+WORKSPACE = "/admin/buddies/buddy/channels/"
+LIST = "/admin/buddies/buddy/"
+VERSIONS = "/admin/buddies/release/"
+TRANSFER = "/admin/buddies/buddy/transfer/"
+
+DEMO = [
+    "bot-for-test-all-possibilities-facebook",
+    "Bot for Test: All possibilities",
+    "Fibra Fastweb",
+    "Mobile Ticketing",
+    "  ATM Milano",
+    "  ATAF Firenze",
+    "Liam",
+]
+
+LOOP = """
+import contextlib, io, json, sys, traceback
+names = dict(globals())
+for line in sys.stdin:
+    said, broke = io.StringIO(), ""
+    with contextlib.redirect_stdout(said):
+        try:
+            exec(json.loads(line), names)
+        except Exception:
+            broke = traceback.format_exc()
+    print(json.dumps([said.getvalue().strip(), broke]), flush=True)
+"""
+BEGIN = f"""
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from django.contrib.auth.models import Group, Permission, User
+from django.utils import timezone
+from buddies import document, log, releases, tree
+from buddies.models import Buddy, PlannedRelease, Release, Tree
+def one(name):
+    return Buddy.objects.get(name=name)
+def load(*texts):
+    PlannedRelease.objects.all().delete()
+    Tree.objects.update(held_at=None, held_by="", refused="")
+    log.Record.objects.all().delete()
+    named = [(str(n), document.loads(text)) for n, text in enumerate(texts)]
+    tree.load(named, "command line", replace=True)
+    releases.sync()
+def demo():
+    load(*(Path(one).read_text() for one in {[str(path) for path in DOCUMENTS]!r}))
+def outline():
+    def below(items, depth):
+        for item in items:
+            yield "  " * depth + item["info"]["name"]
+            yield from below(item.get("items", ()), depth + 1)
+    return list(below(document.build_all(Buddy.objects.all())["items"], 0))
+"""
+
+
+class Backstage:
+    """A Django shell of a service that stays open, because each start takes seconds.
+
+    Called with code, it returns what that printed.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._child = subprocess.Popen(
+            bound_to_us([sys.executable, "manage.py", "shell", "-v0", "-c", LOOP]),
+            cwd=ROOT,
+            env=service.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self(BEGIN)
+
+    def __call__(self, code: str) -> str:
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write(json.dumps(code) + "\n")
+        self._child.stdin.flush()
+        said: str
+        said, broke = json.loads(self._child.stdout.readline())
+        assert not broke, broke
+        return said
+
+    def read(self, expression: str) -> Any:
+        """The value of an expression, as JSON carries it."""
+        return json.loads(self(f"print(json.dumps({expression}))"))
+
+    def outline(self) -> list[str]:
+        """The stored tree: a name for each entry, two spaces for each level."""
+        found: list[str] = self.read("outline()")
+        return found
+
+    def close(self) -> None:
+        self._child.communicate(timeout=20)
+
+
+async def becomes(read: Callable[[], Any], wanted: Any, seconds: float = 15) -> None:
+    """Wait until ``read()``, awaited or not, is what is wanted; else show both."""
+    end = time.monotonic() + seconds
+    found = None
+    while found != wanted and time.monotonic() < end:
+        try:
+            found = read()
+            if isinstance(found, Awaitable):
+                found = await found
+        except Error:  # the next page is on its way
+            continue
+    assert found == wanted, f"{found} instead of {wanted}"
+
+
+# --- The workspace ---------------------------------------------------------------
+
+OUTLINE = """rows => rows
+    .filter((row) => row.ariaLevel > 0)
+    .map((row) => [row.getBoundingClientRect().top, row])
+    .sort(([one], [other]) => one - other)
+    .map(([, row]) => "  ".repeat(row.ariaLevel - 1) +
+        row.querySelector(".wb-title").textContent)"""
+
+
+async def ready(page: Page) -> Page:
+    """Wait until the workspace can be used."""
+    await expect(page.locator("body[data-ready]")).to_be_attached()
+    return page
+
+
+def row(page: Page, name: str) -> Locator:
+    """The row of the entry of this name in the workspace's tree."""
+    title = page.locator(".wb-title", has_text=re.compile(f"^{re.escape(name)}$"))
+    return page.locator("#tree .wb-node-list .wb-row").filter(has=title)
+
+
+def switch(page: Page, flag: str, name: str) -> Locator:
+    return page.get_by_role("switch", name=f"{flag}: {name}", exact=True)
+
+
+async def shown(page: Page) -> list[str]:
+    """The tree as it is drawn, from top to bottom."""
+    rows = page.locator("#tree .wb-node-list .wb-row")
+    found: list[str] = await rows.evaluate_all(OUTLINE)
+    return found
+
+
+async def looks(page: Page, wanted: list[str]) -> None:
+    """Wait until the tree is drawn so."""
+    await becomes(lambda: shown(page), wanted)
+
+
+async def drag(page: Page, name: str, target: str, where: str = "over") -> None:
+    """Drag a row with the mouse: ``before``, ``after`` or ``over`` another one."""
+    start = await row(page, name).locator(".wb-title").bounding_box()
+    end = await row(page, target).locator(".wb-title").bounding_box()
+    assert start
+    assert end
+    x = end["x"] + 20
+    y = end["y"] + end["height"] * {"before": 0.1, "over": 0.5, "after": 0.9}[where]
+    await page.mouse.move(start["x"] + 20, start["y"] + start["height"] / 2)
+    await page.mouse.down()
+    await page.mouse.move(x + 5, y, steps=5)
+    # Once more, until the row says where the other one would go.
+    sign = row(page, target).and_(page.locator(f".wb-drop-{where}"))
+
+    async def seen() -> int:
+        await page.mouse.move(x, y)
+        await page.mouse.move(x + 5, y)
+        return await sign.count()
+
+    await becomes(seen, 1)
+    await page.mouse.up()
+
+
+async def menu(page: Page, name: str, item: str) -> None:
+    """Choose from the menu of an entry."""
+    await row(page, name).locator("button.more").click()
+    await page.get_by_role("menuitem", name=item, exact=True).click()
+
+
+def toast(page: Page) -> Locator:
+    return page.locator("#toast.shown")
+
+
+# --- The document, as a client reads it -------------------------------------------
+
+
+def items(text: str) -> dict[str, Any]:
+    """Each item of a document by its name."""
+    found: dict[str, Any] = {}
+    waiting = list(json.loads(text)["items"])
+    while waiting:
+        item = waiting.pop()
+        found[item["info"]["name"]] = item
+        waiting += item.get("items", ())
+    return found
+
+
+def names(text: str) -> list[str]:
+    """A document as an outline."""
+
+    def below(inside: Any, depth: int) -> Any:
+        for item in inside:
+            yield "  " * depth + item["info"]["name"]
+            yield from below(item.get("items", ()), depth + 1)
+
+    return list(below(json.loads(text)["items"], 0))
+
+
+# --- Every screen ------------------------------------------------------------------
+
+BUSY = """
+tree.change([one({name!r})], "admin", status={text!r})
+releases.sync()
+releases.hold("admin")
+tree.change([one({name!r})], "admin", status={text!r} + "!", web_is_published=True)
+releases.publish("admin", {text!r}, releases.review().digest)
+tree.change([one({name!r})], "admin", status={text!r} + "?")
+soon = timezone.now() + timedelta(days=1)
+releases.publish("admin", {text!r}, releases.review().digest, soon)
+tree.move([one({name!r})], "admin", None, "first")
+"""
+
+
+def screens(backstage: Backstage, name: str = "Liam", text: str = "Out") -> list[str]:
+    """Make something to show on each page of the back office; return their paths.
+
+    There are an entry ``name`` that was edited, changes on hold, a plan, and
+    versions whose note is ``text``. The workspace is the first page.
+    """
+    backstage(BUSY.format(name=name, text=text))
+    key = backstage.read(f"one({name!r}).pk")
+    newest, older = backstage.read("[r.number for r in Release.objects.all()[:2]]")
+    return [
+        WORKSPACE,
+        LIST,
+        f"{LIST}add/",
+        f"{LIST}{key}/change/",
+        f"{LIST}{key}/history/",
+        f"{LIST}{key}/delete/",
+        TRANSFER,
+        VERSIONS,
+        f"{VERSIONS}review/",
+        f"{VERSIONS}{newest}/change/",
+        f"{VERSIONS}{newest}/compare/?with={older}",
+    ]
+
+
+async def preview_import(page: Page, text: str) -> None:
+    """Look at what a pasted document would change."""
+    await page.goto(TRANSFER)
+    form = page.locator("form", has=page.locator("[name=what][value=document]"))
+    await form.locator("textarea").fill(text)
+    await form.locator("button").click()
+    await page.wait_for_url("**/transfer/preview/")

@@ -1,0 +1,213 @@
+"""What an editor, a publisher and a reader see, and what the server lets them do."""
+
+import json
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.backstage import (
+    DEMO,
+    LIST,
+    VERSIONS,
+    WORKSPACE,
+    becomes,
+    looks,
+    ready,
+    row,
+    switch,
+    toast,
+)
+
+pytestmark = pytest.mark.usefixtures("demo")
+
+PUBLISHING = re.compile(
+    "^(Hold changes|End hold|Publish|Publish again|Restore as draft|Cancel it)$"
+)
+EDITS = ("switch", "move", "duplicate", "remove", "undo")
+
+
+async def post(page, path: str, body: object = None, **form: str) -> int:
+    """The status of a request that the page offers no button for."""
+    cookies = {one["name"]: one["value"] for one in await page.context.cookies()}
+    token = {"X-CSRFToken": cookies["csrftoken"]}
+    if body is None:
+        sent = {"headers": token, "form": form}
+    else:
+        sent = {
+            "headers": {**token, "Content-Type": "application/json"},
+            "data": json.dumps(body),
+        }
+    answer = await page.context.request.post(path, max_redirects=0, **sent)
+    return answer.status
+
+
+def publishing(page):
+    return page.get_by_role("button", name=PUBLISHING)
+
+
+@pytest.fixture
+def plan(demo) -> int:
+    """The key of a plan, on hold; there are two versions and a change."""
+    demo("tree.change([one('Liam')], 'anna', status='Out'); releases.sync()")
+    demo("releases.hold('piero'); tree.change([one('Liam')], 'piero', status='In')")
+    at = "timezone.now() + timedelta(days=1)"
+    digest = "releases.review().digest"
+    demo(f"plan = releases.publish('piero', 'soon', {digest}, {at})")
+    key: int = demo.read("plan.pk")
+    return key
+
+
+@pytest.fixture
+def versions(demo) -> list[int]:
+    found: list[int] = demo.read("[r.number for r in Release.objects.all()[:2]]")
+    return found
+
+
+PUBLISHERS = {
+    "hold": WORKSPACE + "hold/",
+    "again": VERSIONS + "{old}/again/",
+    "restore": VERSIONS + "{old}/restore/",
+    "cancel": VERSIONS + "planned/{plan}/cancel/",
+    "review": VERSIONS + "review/",
+}
+
+
+async def refused(page, plan: int, versions: list[int]) -> list[str]:
+    """What of a publisher's doings the server refuses this person."""
+    addresses = {
+        name: path.format(old=versions[1], plan=plan)
+        for name, path in PUBLISHERS.items()
+    }
+    return [n for n, path in addresses.items() if await post(page, path) == 403]
+
+
+async def test_an_editor_edits_and_publishes_nothing(pages, demo, plan, versions):
+    page = await ready(await pages.open(WORKSPACE, user="anna"))
+
+    await switch(page, "Web", "Liam").click()
+    await expect(toast(page)).to_contain_text("Switched “Liam”")
+    await expect(page.locator("#held")).to_contain_text("by piero")
+    await expect(publishing(page)).to_have_count(0)
+    await expect(page.get_by_role("link", name="Review & publish")).to_have_count(0)
+
+    for path in (VERSIONS, f"{VERSIONS}{versions[1]}/change/"):
+        await page.goto(path)
+        await expect(page.locator("h1").first).to_be_visible()
+        await expect(publishing(page)).to_have_count(0)
+    before = demo.read("[releases.live().number, PlannedRelease.objects.count()]")
+    assert await refused(page, plan, versions) == list(PUBLISHERS)
+    assert before == demo.read(
+        "[releases.live().number, PlannedRelease.objects.count()]"
+    )
+    assert demo.read("Tree.objects.get().held_by") == "piero"
+
+
+async def test_an_editor_may_not_change_an_address_that_clients_know(pages, demo):
+    key = demo.read("one('Liam').pk")
+
+    page = await pages.open(f"{LIST}{key}/change/", user="anna")
+    await page.get_by_role("tab", name="Technical").click()
+    technical = page.get_by_role("tabpanel", name="Technical")
+    await expect(technical).to_contain_text("Clients know this address")
+    await expect(page.locator("input[name=address]")).to_have_count(0)
+
+    page = await pages.open(f"{LIST}{key}/change/", user="piero")
+    await page.get_by_role("tab", name="Technical").click()
+    await expect(page.locator("input[name=address]")).to_be_editable()
+
+
+async def test_a_publisher_does_all_of_it(pages, plan, versions):
+    page = await ready(await pages.open(WORKSPACE, user="piero"))
+
+    await expect(page.get_by_role("button", name="End hold")).to_be_visible()
+    await expect(page.get_by_role("link", name="Review & publish")).to_be_visible()
+    await page.goto(VERSIONS)
+    await expect(page.get_by_role("button", name="Cancel it")).to_be_visible()
+    await page.goto(f"{VERSIONS}{versions[1]}/change/")
+    await expect(page.get_by_role("button", name="Publish again")).to_be_visible()
+    await expect(page.get_by_role("button", name="Restore as draft")).to_be_visible()
+    assert await refused(page, plan, versions) == []
+
+
+async def test_a_reader_sees_the_workspace_without_its_buttons(pages, demo):
+    page = await ready(await pages.open(WORKSPACE, user="rita"))
+
+    await looks(page, DEMO)
+    await expect(page.locator(".hint")).to_have_text(
+        "You may look at everything here, but not change it."
+    )
+    for name in ("Mobile", "Web"):
+        await expect(switch(page, name, "Liam")).to_be_disabled()
+    await expect(page.locator(".banner-actions :is(button, a)")).to_have_count(0)
+    await expect(page.get_by_role("link", name="Channel", exact=True)).to_have_count(0)
+    await expect(page.locator(".toolbar a")).to_have_count(0)
+    await row(page, "Liam").locator("button.more").click()
+    assert await page.get_by_role("menuitem").all_inner_texts() == ["History"]
+    await page.keyboard.press("Escape")
+
+    await page.locator("#tree").focus()
+    for key in ("Control+End", "Space", "Alt+ArrowUp", "Delete"):
+        await page.keyboard.press(key)
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(row(page, "Liam").locator(".wb-node")).not_to_have_attribute(
+        "draggable", "true"
+    )
+    await becomes(demo.outline, DEMO)
+
+
+async def test_a_reader_sees_the_other_pages_without_their_buttons(
+    pages, demo, plan, versions
+):
+    key = demo.read("one('Liam').pk")
+    pages.forgiven.append("ERR_NAME_NOT_RESOLVED")  # the contract's "http://...."
+    page = await pages.open(LIST, user="rita")
+
+    await expect(page.locator("#result_list")).to_contain_text("ATAF Firenze")
+    fields = "input[type=checkbox]:not(.action-select, #action-toggle), .place"
+    await expect(page.locator(f"#changelist-form :is({fields})")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Save")).to_have_count(0)
+    offered = await page.locator("select[name=action] option").all_inner_texts()
+    assert [one for one in offered if "Export" not in one and "---" not in one] == []
+    for path, words in {
+        f"{LIST}{key}/change/": "Liam",
+        f"{LIST}{key}/history/": "Edited “Liam”",
+        VERSIONS: "soon",
+        f"{VERSIONS}{versions[1]}/change/": "Replaced",
+        f"{VERSIONS}{versions[0]}/compare/?with={versions[1]}": "edited",
+    }.items():
+        await page.goto(path)
+        await expect(page.locator("#content")).to_contain_text(words)
+        changing = (
+            "#content form[method=post] :is(button:not([role=tab]), [type=submit])"
+        )
+        await expect(page.locator(changing)).to_have_count(0)
+
+
+async def test_a_reader_is_refused_by_the_server(pages, demo, plan, versions):
+    page = await ready(await pages.open(WORKSPACE, user="rita"))
+    key = demo.read("one('Liam').pk")
+    body = {"ids": [key], "seen": demo.read("Tree.objects.get().version")}
+
+    edits = {name: await post(page, f"{WORKSPACE}{name}/", body) for name in EDITS}
+    others = [
+        await post(page, f"{LIST}{key}/change/", name="Noel"),
+        await post(page, f"{LIST}{key}/delete/", post="yes"),
+        await post(page, f"{LIST}add/", name="Noel", type="channel"),
+        await post(page, LIST, _cut=f"cut:{key}"),
+        await post(page, LIST, _undo="1"),
+        await post(page, f"{WORKSPACE}retry/"),
+    ]
+
+    assert edits == dict.fromkeys(EDITS, 403)
+    assert others == [403] * len(others)
+    assert await refused(page, plan, versions) == list(PUBLISHERS)
+    assert demo.outline() == DEMO
+
+
+async def test_who_may_not_look_sees_nothing(pages, new_person):
+    page = await pages.open("/healthz", user=new_person("otto", "roster.view_account"))
+
+    for path in (WORKSPACE, f"{WORKSPACE}tree/", f"{WORKSPACE}state/", LIST, VERSIONS):
+        answer = await page.context.request.get(path)
+        assert answer.status == 403, path

@@ -1,0 +1,159 @@
+"""Two browsers at once: nobody overwrites what somebody else did."""
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from tests.browser.backstage import (
+    DEMO,
+    LIST,
+    WORKSPACE,
+    drag,
+    looks,
+    ready,
+    switch,
+    toast,
+)
+
+pytestmark = pytest.mark.usefixtures("demo")
+
+AGO = "just now"
+
+
+async def deaf(page) -> None:
+    """From now on the page hears nothing new of the tree by itself."""
+    await page.route("**/channels/state/", lambda route: route.fulfill(status=304))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def two(pages):
+    """anna's workspace and piero's; piero's has not heard yet what anna does."""
+    pages.forgiven.append("409")
+    anna = await ready(await pages.open(WORKSPACE, user="anna"))
+    piero = await ready(await pages.open(WORKSPACE, user="piero"))
+    await deaf(piero)
+    return anna, piero
+
+
+async def switched(page, flag, name, on) -> None:
+    """Press a switch, and wait until the server has it."""
+    await switch(page, flag, name).click()
+    await expect(switch(page, flag, name)).to_have_attribute("aria-checked", on)
+    await expect(toast(page)).to_contain_text(f"Switched “{name}”")
+
+
+FLAGS = "[one('Liam').mobile_is_published, one('Liam').web_is_published]"
+
+
+async def test_a_stale_switch_is_refused_and_drawn_anew(two, demo):
+    anna, piero = two
+    await switched(anna, "Mobile", "Liam", "false")
+
+    await switch(piero, "Web", "Liam").click()
+
+    await expect(toast(piero)).to_contain_text(f"anna changed “Liam” {AGO}: mobile.")
+    await expect(switch(piero, "Mobile", "Liam")).to_have_attribute(
+        "aria-checked", "false"
+    )
+    assert demo.read(FLAGS) == [False, False]
+
+    await switched(piero, "Web", "Liam", "true")
+    assert demo.read(FLAGS) == [False, True]
+
+
+async def test_a_stale_move_is_refused_and_drawn_anew(two, demo):
+    anna, piero = two
+    await drag(anna, "Liam", "Mobile Ticketing")
+    await expect(toast(anna)).to_contain_text("Moved “Liam”")
+
+    await drag(piero, "Liam", "Fibra Fastweb", "before")
+
+    await expect(toast(piero)).to_contain_text(f"anna changed “Liam” {AGO}: place.")
+    moved = [*DEMO[:6], "  Liam"]
+    await looks(piero, moved)
+    assert demo.outline() == moved
+
+
+async def test_an_edit_of_what_is_gone_is_refused(two, demo):
+    anna, piero = two
+    demo("tree.remove([one('Liam')], 'anna')")
+
+    await switch(piero, "Mobile", "Liam").click()
+
+    await expect(toast(piero)).to_contain_text(f"anna deleted “Liam” {AGO}.")
+    await looks(piero, DEMO[:6])
+    await looks(anna, DEMO[:6])
+
+
+async def test_edits_of_different_entries_both_stand(two, demo):
+    anna, piero = two
+    await switched(anna, "Mobile", "Liam", "false")
+
+    await switched(piero, "Mobile", "ATM Milano", "false")
+
+    await expect(switch(piero, "Mobile", "Liam")).to_have_attribute(
+        "aria-checked", "false"
+    )
+    shown = "sorted(Buddy.objects.filter(mobile_is_published=False).values_list('name', flat=True))"
+    assert demo.read(shown) == ["ATM Milano", "Bot for Test: All possibilities", "Liam"]
+
+
+async def test_a_stale_form_is_refused(pages, demo):
+    key = demo.read("one('Liam').pk")
+    page = await pages.open(f"{LIST}{key}/change/", user="piero")
+    anna = await ready(await pages.open(WORKSPACE, user="anna"))
+    await switched(anna, "Mobile", "Liam", "false")
+
+    await page.locator("#id_name").fill("Liam the monk")
+    await page.get_by_role("button", name="Save", exact=True).click()
+
+    note = page.locator(".errornote, .errorlist")
+    await expect(note.filter(has_text="anna changed").first).to_contain_text(
+        f"anna changed “Liam” {AGO}: mobile."
+    )
+    await expect(note.filter(has_text="anna changed").first).to_contain_text(
+        "Nothing was saved: load the page again to see how it stands."
+    )
+    assert demo.read("one('Liam').mobile_is_published") is False
+    await expect(page.locator("#id_name")).to_have_value("Liam the monk")
+
+
+async def test_a_stale_list_is_refused(pages, demo):
+    page = await pages.open(LIST, user="piero")
+    anna = await ready(await pages.open(WORKSPACE, user="anna"))
+    await switched(anna, "Mobile", "Liam", "false")
+
+    line = page.locator("#result_list tr").filter(has_text="Liam")
+    await line.locator("input[name$=web_is_published]").check()
+    await page.get_by_role("button", name="Save").click()
+
+    await expect(page.locator(".messagelist")).to_contain_text(
+        f"anna changed “Liam” {AGO}: mobile.", ignore_case=True
+    )
+    assert demo.read(FLAGS) == [False, False]
+    await expect(line.locator("input[name$=mobile_is_published]")).not_to_be_checked()
+
+
+async def test_each_sees_the_other_without_doing_anything(pages, demo):
+    anna = await ready(await pages.open(WORKSPACE, user="anna"))
+    piero = await ready(await pages.open(WORKSPACE, user="piero"))
+
+    await drag(anna, "Liam", "Mobile Ticketing")
+    await looks(piero, [*DEMO[:6], "  Liam"])
+    await switched(piero, "Web", "Liam", "true")
+
+    await expect(switch(anna, "Web", "Liam")).to_have_attribute("aria-checked", "true")
+    await expect(anna.locator("#panel .chats")).to_contain_text("Liam")
+    await expect(anna.locator("#live")).to_contain_text("by piero")
+
+
+async def test_a_hold_is_seen_by_the_other(pages):
+    anna = await ready(await pages.open(WORKSPACE, user="anna"))
+    piero = await ready(await pages.open(WORKSPACE, user="piero"))
+
+    await piero.get_by_role("button", name="Hold changes").click()
+
+    await expect(anna.locator("#held")).to_contain_text("by piero")
+    await ready(piero)
+    await piero.get_by_role("button", name="End hold").click()
+    await expect(anna.locator("#held")).to_be_hidden()
