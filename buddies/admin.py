@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from tree_queries.admin import TreeChangeList
 
 from buddies import document, log, transfer, tree, versions, workspace
-from buddies.forms import BuddyForm, is_known
+from buddies.forms import BuddyForm, SwitchesForm, is_known
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.workspace import whole_number
 
@@ -104,6 +104,9 @@ class BuddyAdmin(admin.ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return TreeChangeList
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_form(request, form=SwitchesForm, **kwargs)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         may_move = self.has_change_permission(request)
@@ -207,7 +210,8 @@ class BuddyAdmin(admin.ModelAdmin):
     def avatar(self, buddy: Buddy) -> str:
         """The picture, for who may only look."""
         address = buddy.image_url or buddy.thumb_url
-        if not address:
+        # The contract's own examples say "http://....", which nobody can ask for.
+        if not re.match(r"https?://\w|/\w", address):
             return self.get_empty_value_display()
         return format_html('<img class="avatar-seen" src="{}" alt="">', address)
 

@@ -150,3 +150,12 @@ class BuddyForm(forms.ModelForm):
         data[self.add_prefix("thumb_url")] = thumb
         self.data = data
         self["avatar"].initial = image
+
+
+class SwitchesForm(forms.ModelForm):
+    """A row of the list: each switch says whose it is."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = f"{field.label}: {self.instance}"

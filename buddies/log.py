@@ -22,6 +22,7 @@ Record = Buddy.history.model
 UNDO = "undo"  # the reason on the records of an edit that takes another back
 
 ADDED, CHANGED, DELETED = "+", "~", "-"
+OPPOSITE = {ADDED: DELETED, CHANGED: CHANGED, DELETED: ADDED}
 PLACE = {"parent_id", "position"}
 FLAGS = {"mobile_is_published", "web_is_published"}
 FIELDS = {field.attname: field for field in Record.tracked_fields}
@@ -102,7 +103,7 @@ def _words(edit: Any) -> str:
     count = edit.count()
     if count == 1:
         return _one(edit[0])
-    kinds = set(edit.order_by().values_list("history_type", flat=True).distinct())
+    kinds = {_done(kind, reason) for kind, reason in _kinds(edit)}
     said = {"count": count}
     if kinds == {ADDED}:
         return (
@@ -115,11 +116,22 @@ def _words(edit: Any) -> str:
     return text % said
 
 
+def _kinds(edit: Any) -> Any:
+    found = edit.order_by().values_list("history_type", "history_change_reason")
+    return found.distinct()
+
+
+def _done(kind: str, reason: str) -> str:
+    """What was done; of a record that takes back, what was taken back."""
+    return OPPOSITE[kind] if reason == UNDO else kind
+
+
 def _one(record: Any) -> str:
     name = {"name": record.name}
-    if record.history_type == ADDED:
+    kind = _done(record.history_type, record.history_change_reason)
+    if kind == ADDED:
         return _("Added “%(name)s”") % name
-    if record.history_type == DELETED:
+    if kind == DELETED:
         return _("Deleted “%(name)s”") % name
     changed = _changed(before([record]).get(record.id), record)
     if changed <= PLACE:

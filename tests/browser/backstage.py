@@ -125,7 +125,7 @@ async def becomes(read: Callable[[], Any], wanted: Any, seconds: float = 15) -> 
     assert found == wanted, f"{found} instead of {wanted}"
 
 
-# --- The workspace ---------------------------------------------------------------
+# --- The workspace -----------------------------------------------------------
 
 OUTLINE = """rows => rows
     .filter((row) => row.ariaLevel > 0)
@@ -196,7 +196,7 @@ def toast(page: Page) -> Locator:
     return page.locator("#toast.shown")
 
 
-# --- The document, as a client reads it -------------------------------------------
+# --- The document, as a client reads it --------------------------------------
 
 
 def items(text: str) -> dict[str, Any]:
@@ -221,7 +221,7 @@ def names(text: str) -> list[str]:
     return list(below(json.loads(text)["items"], 0))
 
 
-# --- Every screen ------------------------------------------------------------------
+# --- Every screen ------------------------------------------------------------
 
 BUSY = """
 tree.change([one({name!r})], "admin", status={text!r})

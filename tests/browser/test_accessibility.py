@@ -34,12 +34,14 @@ SMALL = """(least) => {
     };
     const isLarge = (one) => {
         one.scrollIntoView({block: "center"});
-        const box = one.matches("[type=checkbox], [type=radio]") && one.closest("label");
-        const {left, top, width, height} = (box || one).getBoundingClientRect();
+        const isTick = one.matches("[type=checkbox], [type=radio]");
+        const box = (isTick && one.closest("label")) || one;
+        const {left, top, width, height} = box.getBoundingClientRect();
+        const [x, y] = [left + width / 2, top + height / 2];
         // Two pixels less, for the line between two rows.
-        const [x, y, far] = [left + width / 2, top + height / 2, least / 2 - 2];
-        return (height >= least || [y - far, y + far].every((at) => answers(one, x, at)))
-            && (width >= least || [x - far, x + far].every((at) => answers(one, at, y)));
+        const sides = [2 - least / 2, least / 2 - 2];
+        return (height >= least || sides.every((far) => answers(one, x, y + far)))
+            && (width >= least || sides.every((far) => answers(one, x + far, y)));
     };
     const isInSentence = (one) => one.matches("p a:not(.button), .help a");
     return [...document.querySelectorAll(CONTROLS)]
@@ -49,8 +51,8 @@ SMALL = """(least) => {
         .map((one) => one.outerHTML.slice(0, 160));
 }"""
 
-DOCUMENT = """{"items": [{"address": "new", "type": "channel", "mobileIsPublished": true,
-    "webIsPublished": true, "info": {"name": "%s"}}]}"""
+DOCUMENT = """{"items": [{"address": "new", "type": "channel",
+    "mobileIsPublished": true, "webIsPublished": true, "info": {"name": "%s"}}]}"""
 
 
 async def each(page, paths):
@@ -139,7 +141,7 @@ async def test_a_small_target_is_found(pages):
     assert "<button>x</button>" in await page.evaluate(SMALL, TARGET)
 
 
-# --- Hostile texts ---------------------------------------------------------------------
+# --- Hostile texts -----------------------------------------------------------
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 FLAGS = {"mobileIsPublished": True, "webIsPublished": True}

@@ -66,7 +66,7 @@ async def live_is(demo, wanted: int) -> None:
     await until(taken)
 
 
-# --- Hold, review, publish ---------------------------------------------------------
+# --- Hold, review, publish ---------------------------------------------------
 
 
 async def test_on_hold_edits_are_a_draft_until_they_are_reviewed(pages, demo, read):
@@ -131,13 +131,17 @@ async def test_the_end_of_a_hold_makes_the_draft_live(pages, demo, read):
     await expect(page.locator("#headline")).to_have_text("Everything is live")
 
 
+TO_REVIEW = """
+releases.hold("piero")
+same = {"address": "Same", "server_address": "", "status": "R&amp;amp;D"}
+tree.change([one("Liam")], "anna", **same)
+tree.add(Buddy(name="Double", address="same", mobile_is_published=True), "anna")
+tree.add(Buddy(name="Nobody", type="group", web_is_published=True), "anna")
+"""
+
+
 async def test_a_review_warns_and_refuses(pages, demo):
-    demo(
-        "releases.hold('piero')\n"
-        "tree.change([one('Liam')], 'anna', status='R&amp;amp;D', address='Same', server_address='')\n"
-        "tree.add(Buddy(name='Double', address='same', mobile_is_published=True), 'anna')\n"
-        "tree.add(Buddy(name='Nobody', type='group', web_is_published=True), 'anna')\n"
-    )
+    demo(TO_REVIEW)
 
     page = await pages.open(f"{VERSIONS}review/", user="piero")
 
@@ -170,7 +174,7 @@ async def test_what_changed_after_the_review_is_not_published(pages, demo, read)
     assert (await read("Liam"))["info"]["status"] == "Life in a monk house"
 
 
-# --- At a moment to come -------------------------------------------------------------
+# --- At a moment to come -----------------------------------------------------
 
 
 async def plan(page, note: str) -> None:
@@ -249,7 +253,7 @@ async def test_a_moment_that_is_missing_or_over_is_refused(pages, demo):
     assert demo.read("PlannedRelease.objects.count()") == 0
 
 
-# --- Back ------------------------------------------------------------------------------
+# --- Back --------------------------------------------------------------------
 
 
 async def edited(demo) -> int:

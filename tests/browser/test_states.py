@@ -85,7 +85,7 @@ async def test_who_logged_out_elsewhere_is_told(pages):
     await expect(toast(page)).to_have_text(said)
 
 
-# --- A service that may be stopped --------------------------------------------------
+# --- A service that may be stopped -------------------------------------------
 
 
 async def test_a_service_that_was_away_is_found_again(own_pages, own_service):

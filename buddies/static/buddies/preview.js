@@ -67,8 +67,8 @@ function open(frame, talk, item, words) {
 export function avatar(info) {
   const letter = element("span", "avatar", [...info.name.trim()][0] ?? "?");
   letter.setAttribute("aria-hidden", "true");
-  const address = info.thumbUrl || info.imageUrl;
-  if (!isAddress(address)) return letter;
+  const address = [info.thumbUrl, info.imageUrl].find(isAddress);
+  if (!address) return letter;
   const picture = element("img", "avatar");
   picture.alt = "";
   picture.loading = "lazy";

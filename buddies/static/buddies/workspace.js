@@ -323,6 +323,7 @@ function keyAction(event, node) {
   const { key } = event;
   const isMenu = key === "ContextMenu" || (event.shiftKey && key === "F10");
   if (isMenu) return () => openMenu(node, byId(`entry-${node.key}`));
+  if (key === "Home" || key === "End") return () => node.navigate(`Control+${key}`, { event });
   if (!may.change) return null;
   if (event.altKey && STEPS[key]) return () => step(node, key);
   if (key === " ") return () => toggle(node, event.shiftKey ? "web" : "mobile");
