@@ -22,8 +22,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from tree_queries.admin import TreeChangeList
 
-from buddies import document, log, transfer, tree, versions, workspace
-from buddies.forms import BuddyForm, SwitchesForm, is_known
+from buddies import document, log, releases, transfer, tree, versions, workspace
+from buddies.forms import BuddyForm, SwitchesForm
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.workspace import whole_number
 
@@ -153,7 +153,7 @@ class BuddyAdmin(admin.ModelAdmin):
         if request.GET.get("field_name") == "parent":
             queryset = queryset.filter(type=Buddy.Type.GROUP)
         # Each word is a part of the query, and a query has its limits.
-        words = " ".join(search_term.split()[:MOST_WORDS])
+        words = " ".join(search_term.replace("\0", "").split()[:MOST_WORDS])
         return super().get_search_results(request, queryset, words)
 
     def changelist_view(
@@ -199,12 +199,12 @@ class BuddyAdmin(admin.ModelAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("address",) if self._is_locked(request, obj) else ()
+        return ("address", "server_address") if self._is_locked(request, obj) else ()
 
     def _is_locked(self, request: HttpRequest, obj: Buddy | None) -> bool:
         if obj is None or request.user.has_perm("buddies.change_address"):
             return False
-        return is_known(obj)
+        return releases.knows(obj)
 
     @admin.display(description=_("Picture"))
     def avatar(self, buddy: Buddy) -> str:
@@ -257,11 +257,21 @@ class BuddyAdmin(admin.ModelAdmin):
         needed = set() if self.has_delete_permission(request) else {"entry"}
         return names, {self.opts.verbose_name_plural: len(names)}, needed, []
 
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> Any:
+        seen = {"seen": (Tree.objects.first() or Tree()).version}
+        try:
+            return super().delete_view(request, object_id, extra_context=seen)
+        except (tree.TreeError, ValidationError) as error:
+            self._say(request, error)
+            return HttpResponseRedirect(reverse("admin:buddies_buddy_changelist"))
+
     def delete_model(self, request: HttpRequest, obj: Buddy) -> None:
-        tree.remove([obj], request.user.get_username())
+        tree.remove([obj], request.user.get_username(), _seen(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        tree.remove(queryset, request.user.get_username())
+        tree.remove(queryset, request.user.get_username(), _seen(request))
 
     def _refuse_gone(self, request: HttpRequest) -> None:
         # Of a row that is gone Django says that there is an error, and not which.
@@ -366,13 +376,15 @@ class BuddyAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Move up among its neighbours"), permissions=["change"])
     def move_up(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        tree.shift(queryset, request.user.get_username(), down=False)
+        editor = request.user.get_username()
+        tree.shift(queryset, editor, _seen(request), down=False)
 
     @admin.action(
         description=_("Move down among its neighbours"), permissions=["change"]
     )
     def move_down(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        tree.shift(queryset, request.user.get_username(), down=True)
+        editor = request.user.get_username()
+        tree.shift(queryset, editor, _seen(request), down=True)
 
     @admin.action(
         description=_("Duplicate, with all below, as drafts"), permissions=["add"]

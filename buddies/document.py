@@ -206,6 +206,14 @@ def loads(text: str) -> list[Node]:
     return list(read(_parse(text)))
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def has_surrogate(text: str) -> bool:
+    """Whether a text has half a character, as JSON can write and UTF-8 cannot."""
+    return _SURROGATE.search(text) is not None
+
+
 def _parse(text: str) -> Any:
     try:
         return json.loads(text)
@@ -280,6 +288,8 @@ def _expect(value: Any, kind: type, path: str) -> Any:
 
 def _no_other_keys(value: dict[str, Any], known: set[str], path: str) -> None:
     for key in value:
+        if has_surrogate(key):
+            raise DocumentError(path, _("the name of a field has half a character"))
         if key not in known:
             raise DocumentError(f"{path}.{key}", _("is not a field of the document"))
 
@@ -288,6 +298,8 @@ def _text(value: dict[str, Any], key: str, path: str) -> str:
     text = value.get(key, "")
     if not isinstance(text, str):
         raise DocumentError(f"{path}.{key}", _("must be text"))
+    if has_surrogate(text):
+        raise DocumentError(f"{path}.{key}", _("has half a character"))
     return text
 
 

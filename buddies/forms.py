@@ -13,13 +13,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from buddies import avatars, log
-from buddies.models import Buddy, Tree
-
-
-def is_known(buddy: Buddy) -> bool:
-    """Whether clients may know the address: it was shown, and a release was due."""
-    row = Tree.objects.first() or Tree()
-    return log.was_shown(buddy.pk, buddy.address, row.built)
+from buddies.models import Buddy
 
 
 class AsWritten(forms.CharField):

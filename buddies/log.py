@@ -73,12 +73,13 @@ def newest(editor: str) -> LastEdit | None:
     """The last edit of an editor; None before the first."""
     # Keys grow with versions, and the index of names is in their order.
     mine = Record.objects.filter(history_user_id=editor).order_by("-history_id")
-    version = mine.values_list("version", flat=True).first()
-    if version is None:
+    last = mine.first()
+    if last is None:
         return None
-    edit = Record.objects.filter(version=version, history_user_id=editor)
-    is_undo = edit[0].history_change_reason == UNDO
-    return LastEdit(version, _words(edit), is_undo)
+    edit = mine.filter(version=last.version)
+    count = edit.count()
+    words = _one(last) if count <= 1 else _many(edit, count)
+    return LastEdit(last.version, words, last.history_change_reason == UNDO)
 
 
 def made_at(version: int) -> datetime | None:
@@ -98,11 +99,8 @@ def was_shown(key: int, address: str, version: int) -> bool:
     return bool(known.filter(shown).exists())
 
 
-def _words(edit: Any) -> str:
-    """What an edit did; of many records only their kinds are read."""
-    count = edit.count()
-    if count == 1:
-        return _one(edit[0])
+def _many(edit: Any, count: int) -> str:
+    # Thousands, perhaps, and asked for at each look at the state.
     kinds = {_done(kind, reason) for kind, reason in _kinds(edit)}
     said = {"count": count}
     if kinds == {ADDED}:

@@ -30,6 +30,12 @@ def legal_xml(text: str) -> None:
         )
 
 
+def plausible(moment: datetime) -> None:
+    """Refuse what a slip of the finger makes, and what no calendar can convert."""
+    if not 2000 <= moment.year <= 2100:
+        raise ValidationError(_("Choose a moment between 2000 and 2100."))
+
+
 def new_address() -> str:
     return str(uuid.uuid4())
 
@@ -125,12 +131,14 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         _("visible from"),
         null=True,
         blank=True,
+        validators=[plausible],
         help_text=_("Hidden before this moment, with all below it."),
     )
     visible_until = models.DateTimeField(
         _("visible until"),
         null=True,
         blank=True,
+        validators=[plausible],
         help_text=_("Hidden from this moment on, with all below it."),
     )
     name = models.CharField(_("name"), max_length=255, validators=[legal_xml])
@@ -314,6 +322,7 @@ class PlannedRelease(models.Model):
     author = models.CharField(max_length=150)
     note = models.CharField(max_length=1000, blank=True)
     publish_at = models.DateTimeField(db_index=True)
+    version = models.PositiveBigIntegerField(help_text="Of the tree it was built of.")
 
     class Meta:
         ordering = ("publish_at", "pk")

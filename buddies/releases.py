@@ -17,7 +17,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from buddies import changes, document
+from buddies import changes, document, log
 from buddies.changes import Change
 from buddies.document import Document, Item
 from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
@@ -86,12 +86,10 @@ def sync() -> Release | None:
     A document that cannot go out is refused: the tree says why, and the live
     release stays live.
     """
-    built = draft()
     with transaction.atomic():
+        # Built under the lock: an older draft can never come after a newer one.
         tree = Tree.locked()
-        if tree.held_at is not None or tree.built > built.version:
-            return None
-        return _settle(tree, built)
+        return None if tree.held_at is not None else _settle(tree, draft())
 
 
 class Draft(NamedTuple):
@@ -115,10 +113,9 @@ class Draft(NamedTuple):
 def draft() -> Draft:
     """What clients would read, were the tree published now."""
     now = timezone.now()
-    with transaction.atomic():
-        # The lock makes version and entries one consistent state.
-        version = Tree.locked().version
-        buddies = list(Buddy.objects.all())
+    # Under the lock they are one state; without it, entries may be newer.
+    version = (Tree.objects.first() or Tree()).version
+    buddies = list(Buddy.objects.all())
     built = document.build(buddies, now)
     is_deep = document.levels(built) > MOST_LEVELS
     # Python's encoder goes no deeper than Python's stack.
@@ -172,6 +169,12 @@ def _digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
+def knows(buddy: Buddy) -> bool:
+    """Whether clients may know an entry's addresses: it was shown, and released."""
+    row = Tree.objects.first() or Tree()
+    return log.was_shown(buddy.pk, buddy.address, row.built)
+
+
 # --- By hand --------------------------------------------------------------------
 
 
@@ -187,8 +190,11 @@ def _hold(tree: Tree, editor: str) -> None:
         tree.save(update_fields=["held_at", "held_by"])
 
 
-def let_go() -> None:
-    """Let edits go live by themselves again, those made in the meantime first."""
+def let_go(editor: str) -> None:
+    """Let edits go live by themselves again, those made in the meantime first.
+
+    What that makes live is the ``editor``'s doing.
+    """
     with transaction.atomic():
         tree = Tree.locked()
         if PlannedRelease.objects.exists():
@@ -196,7 +202,9 @@ def let_go() -> None:
             raise ReleaseError(text)
         # What was published last may be older than the tree.
         tree.held_at, tree.held_by, tree.next_at = None, "", timezone.now()
-        tree.save(update_fields=["held_at", "held_by", "next_at"])
+        tree.editors.pop(editor, None)
+        tree.editors[editor] = tree.version
+        tree.save(update_fields=["held_at", "held_by", "next_at", "editors"])
         bells.worker(bells.SYNC_VCARD)
 
 
@@ -324,43 +332,69 @@ def publish(
         if (newest := live()) and newest.body == built.body:
             raise ReleaseError(_("Nothing differs from what is live."))
         if at is not None:
-            return _plan(tree, built.body, editor, note, at)
+            return _plan(tree, built, editor, note, at)
+        _refuse_before_a_plan()
         _editors(tree, built.version)
         _note(tree, built)
         return _create(built.body, editor, note, automatic=False)
 
 
+def _refuse_before_a_plan() -> None:
+    if PlannedRelease.objects.exists():
+        text = _("A version is planned, and would replace this: cancel it first.")
+        raise ReleaseError(text)
+
+
 def _plan(
-    tree: Tree, body: str, editor: str, note: str, at: datetime
+    tree: Tree, built: Draft, editor: str, note: str, at: datetime
 ) -> PlannedRelease:
     if at <= timezone.now():
         raise ReleaseError(_("This moment is over: choose one to come."))
+    if PlannedRelease.objects.filter(body=built.body).exists():
+        raise ReleaseError(_("Just this is planned already."))
     # The next edit would go live by itself, and the plan would undo it.
     _hold(tree, editor)
     return PlannedRelease.objects.create(
-        body=body, author=editor, note=note, publish_at=at
+        body=built.body,
+        author=editor,
+        note=note,
+        publish_at=at,
+        version=built.version,
     )
 
 
 def publish_planned() -> None:
     """Make a release of each plan that is due."""
     with transaction.atomic():
-        Tree.locked()
+        tree = Tree.locked()
         due = PlannedRelease.objects.filter(publish_at__lte=timezone.now())
         for plan in due:
             _create(plan.body, plan.author, plan.note, automatic=False)
+            _editors(tree, plan.version)
+            tree.built = max(tree.built, plan.version)
             plan.delete()
+        tree.save(update_fields=["built", "editors"])
 
 
 def cancel(key: int) -> None:
-    """Give up a planned release; nothing when it is gone already."""
-    PlannedRelease.objects.filter(pk=key).delete()
+    """Give up a planned release; raises ReleaseError when it is not there."""
+    with transaction.atomic():
+        # What is going live at this moment cannot be given up.
+        Tree.locked()
+        if not PlannedRelease.objects.filter(pk=key).delete()[0]:
+            raise ReleaseError(_("It is not planned any more."))
 
 
 def publish_again(release: Release, editor: str) -> Release:
     """Make an older release live again, and hold the tree: an edit would undo it."""
     with transaction.atomic():
-        _hold(Tree.locked(), editor)
+        tree = Tree.locked()
+        _refuse_before_a_plan()
+        if (newest := live()) and newest.body == release.body:
+            raise ReleaseError(_("This is what is live."))
+        if release.size > settings.XMPP_STANZA_LIMIT:
+            raise ReleaseError(in_words(Tree.Refused.TOO_LARGE, release.size))
+        _hold(tree, editor)
         note = _("version %(number)s again") % {"number": release.number}
         return _create(release.body, editor, note, automatic=False)
 

@@ -37,11 +37,15 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
-from buddies.models import Buddy
+from buddies.document import has_surrogate
+from buddies.models import Buddy, plausible
 
 MOST_BYTES = 10 * 1024 * 1024
-MOST_UNPACKED = 20 * MOST_BYTES  # of the XML in an XLSX file
+MOST_UNPACKED = 32 * 1024 * 1024  # of an XLSX file
+MOST_ELEMENTS = 1_250_000  # of its XML, those of rows and texts,
+MOST_OTHERS = 100_000  # and all others, with which openpyxl is slower
 MOST_ROWS = 20_000
+MOST_LINES = 10 * MOST_ROWS  # of a file, empty rows included
 MOST_COLUMNS = 100
 MOST_IN_A_CELL = 32_767  # UTF-16 units, says Excel
 
@@ -143,14 +147,19 @@ class Moment(Widget):
                 # A form's field forgets the fraction of a second.
                 exact = parse_datetime(value.strip())
                 value = exact if exact and exact.tzinfo else value
-            if isinstance(value, datetime) and value.tzinfo:
-                return value
-            moment: datetime | None = forms.DateTimeField(required=False).clean(value)
-            return moment
-        except (ValidationError, AttributeError, ValueError):
+            moment: datetime | None = value
+            if not (isinstance(value, datetime) and value.tzinfo):
+                moment = forms.DateTimeField(required=False).clean(value)
+        except (ValidationError, AttributeError, ValueError, OverflowError):
             text = _("Write a date and time like %(example)s.")
             example = {"example": "2026-12-31T18:30:00+01:00"}
             raise ValueError(text % example) from None
+        try:
+            if moment is not None:
+                plausible(moment)
+        except ValidationError as error:
+            raise ValueError(error.messages[0]) from None
+        return moment
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
         return timezone.localtime(value).isoformat() if value else ""
@@ -288,14 +297,13 @@ class XLSX(base_formats.XLSX):
     def rows(self, content: bytes) -> Iterator[list[Any]]:
         """The rows of a file's first sheet. Raises FileError."""
         try:
-            with zipfile.ZipFile(io.BytesIO(content)) as packed:
-                if sum(one.file_size for one in packed.infolist()) > MOST_UNPACKED:
-                    raise FileError(_("This file is too large when it is unpacked."))
+            _check_size(content)
             book = openpyxl.load_workbook(
                 io.BytesIO(content), read_only=True, data_only=True
             )
+            # One more row than allowed, for the reader to see that it is too many.
             for row in book.worksheets[0].iter_rows(
-                max_col=MOST_COLUMNS, values_only=True
+                max_col=MOST_COLUMNS, max_row=MOST_LINES + 2, values_only=True
             ):
                 yield [_unescaped(value) for value in row]
         except FileError:
@@ -304,6 +312,37 @@ class XLSX(base_formats.XLSX):
             # A damaged file fails in a way of its own in each part of openpyxl.
             text = _("This file cannot be read: save it as XLSX or “CSV UTF-8” anew.")
             raise FileError(text) from None
+
+
+def _check_size(content: bytes) -> None:
+    """Refuse a file that takes long to read.
+
+    openpyxl has all of a row in memory before it leaves a cell out, so what a
+    file holds is counted before, by its tags: that takes a fraction of a second.
+    """
+    refusal = FileError(_("This file is too large when it is unpacked."))
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        parts = packed.infolist()
+        if sum(part.file_size for part in parts) > MOST_UNPACKED:
+            raise refusal
+        elements = others = 0
+        for part in parts:
+            text = packed.read(part).replace(b"\0", b"")  # of UTF-16
+            if b"<!DOCTYPE" in text:
+                raise ValueError("an entity may stand for many tags")
+            tags = text.count(b"<") - text.count(b"</")
+            if elements + others + tags > MOST_ELEMENTS + MOST_OTHERS:
+                raise refusal
+            frequent = sum(1 for _tag in _FREQUENT.finditer(text))
+            elements, others = elements + frequent, others + tags - frequent
+    if elements > MOST_ELEMENTS or others > MOST_OTHERS:
+        raise refusal
+
+
+# A row, a cell and what it holds, a text and what its formatted parts hold.
+_FREQUENT = re.compile(
+    rb"<(?:\w+:)?(?:row|c|v|f|is|si|t|r|rPr|rFont|sz|color|family|scheme|b|i|u)[\s/>]"
+)
 
 
 def _cell(sheet: Any, value: Any, bold: bool = False) -> Any:
@@ -416,10 +455,43 @@ def read(content: bytes) -> list[Row]:
     for number, cells in enumerate(rows, 1 if kind == "json" else 2):
         if any(cell not in (None, "") for cell in cells):
             found.append(Row(number, _named(number, names, cells)))
-        if len(found) > MOST_ROWS or number > 10 * MOST_ROWS:
+        if len(found) > MOST_ROWS or number > MOST_LINES:
             text = _("The file has more than %(most)s rows.")
             raise FileError(text % {"most": MOST_ROWS})
     return found
+
+
+# Rows wait as JSON between the upload of a file and its import: of a value that
+# JSON does not have, nothing but moments means something in a cell.
+
+
+def dumps(rows: list[Row]) -> str:
+    """Rows as text, for :func:`loads`."""
+    return json.dumps(
+        [
+            [row.number, {name: _plain(cell) for name, cell in row.cells.items()}]
+            for row in rows
+        ]
+    )
+
+
+def loads(text: str) -> list[Row]:
+    """The rows of :func:`dumps`: what these do in an import, they do."""
+    return [
+        Row(number, {name: _meant(cell) for name, cell in cells.items()})
+        for number, cells in json.loads(text)
+    ]
+
+
+def _plain(cell: Any) -> Any:
+    if cell is None or isinstance(cell, str | int | float):
+        return cell
+    # A cell that holds anything else is refused in whichever column.
+    return {"moment": cell.isoformat()} if isinstance(cell, datetime) else [None]
+
+
+def _meant(cell: Any) -> Any:
+    return datetime.fromisoformat(cell["moment"]) if isinstance(cell, dict) else cell
 
 
 def _kind_of(content: bytes) -> str:
@@ -437,6 +509,10 @@ def _names(header: list[Any]) -> list[str]:
     names = ["" if name is None else str(name).strip().lower() for name in header]
     while names and not names[-1]:
         names.pop()
+    for place, name in enumerate(names, 1):
+        if has_surrogate(name):
+            text = _("The name of column %(place)s contains half a character.")
+            raise FileError(text % {"place": place})
     if "address" not in names:
         text = _("There is no column “%(name)s”: without it no entry can be found.")
         raise FileError(text % {"name": "address"})
@@ -456,6 +532,11 @@ def _named(number: int, names: list[str], cells: list[Any]) -> dict[str, Any]:
         raise FileError(text % {"row": number})
     # Excel leaves empty cells out at the end of a row.
     cells = cells + [None] * (len(names) - len(cells))
+    for name, cell in zip(names, cells, strict=False):
+        if isinstance(cell, str) and has_surrogate(cell):
+            text = _("Row %(row)s, column “%(column)s”: %(words)s")
+            words = _("It contains half a character.")
+            raise FileError(text % {"row": number, "column": name, "words": words})
     named = zip(names, cells, strict=False)
     return {name: cell for name, cell in named if cell is not UNSAID}
 

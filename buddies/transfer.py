@@ -8,6 +8,7 @@ finds it in the database, for this person alone, and it expires.
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from django import forms
@@ -27,7 +28,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from buddies import changes, document, imports, releases, resources, tree
 from buddies.changes import Change
-from buddies.document import DocumentError, Node
+from buddies.document import DocumentError
 from buddies.imports import Plan
 from buddies.models import Buddy, Tree
 from buddies.resources import FORMATS, MOST_BYTES, FileError
@@ -36,6 +37,7 @@ from buddies.workspace import MOST_CHANGES, allowed
 KEPT = "buddies.transfer"  # in the session: the key of the session with the file
 KEPT_SECONDS = 1800
 MOST_PROBLEMS = 100  # on one screen
+MOST_ITEMS = 20_000  # of a document
 
 
 def urls(site: AdminSite) -> list[URLPattern]:
@@ -126,9 +128,9 @@ def download_document(request: HttpRequest) -> HttpResponse:
 
 
 class Upload(forms.Form):
-    """Something to import: ``content`` in bytes, once it can be read."""
+    """Something to import: ``content`` is what is kept of it, once it can be read."""
 
-    read: Callable[[bytes], Any]
+    read: Callable[[bytes], str]
 
     file = forms.FileField(label=gettext_lazy("File"), required=False)
 
@@ -136,10 +138,9 @@ class Upload(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         content = self._content(cleaned)
         try:
-            self.read(content)
+            return {**cleaned, "content": self.read(content)}
         except (FileError, DocumentError) as error:
             raise ValidationError(str(error)) from None
-        return {**cleaned, "content": content}
 
     def _content(self, cleaned: dict[str, Any]) -> bytes:
         file = cleaned.get("file")
@@ -157,13 +158,15 @@ class Upload(forms.Form):
 
 
 class TableUpload(Upload):
-    """A table."""
+    """A table: its rows are kept, for to read a spreadsheet takes long."""
 
-    read = staticmethod(resources.read)
+    @staticmethod
+    def read(content: bytes) -> str:
+        return resources.dumps(resources.read(content))
 
 
 class DocumentUpload(Upload):
-    """A document, as a file or as text."""
+    """A document, as a file or as text: this is kept, and soon read again."""
 
     text = forms.CharField(
         label=gettext_lazy("or its text"),
@@ -179,17 +182,16 @@ class DocumentUpload(Upload):
         return super()._content(cleaned)
 
     @staticmethod
-    def read(content: bytes) -> list[Node]:
-        return _nodes(content)
-
-
-def _nodes(content: bytes) -> list[Node]:
-    try:
-        return document.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise FileError(
-            _("This is no document: its letters are not in UTF-8.")
-        ) from None
+    def read(content: bytes) -> str:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            reason = _("This is no document: its letters are not in UTF-8.")
+            raise FileError(reason) from None
+        if len(document.loads(text)) > MOST_ITEMS:
+            reason = _("The document has more than %(most)s entries.")
+            raise FileError(reason % {"most": MOST_ITEMS})
+        return text
 
 
 UPLOADS: dict[str, type[Upload]] = {"table": TableUpload, "document": DocumentUpload}
@@ -237,24 +239,29 @@ def _refuse_reader(request: HttpRequest) -> None:
 # --- Import: in between ---------------------------------------------------------
 
 
-def _keep(request: HttpRequest, what: str, content: bytes) -> None:
+def _keep(request: HttpRequest, what: str, content: str) -> None:
     """Put an upload aside; the one before is forgotten."""
     _forget(request)
     kept = type(request.session)()
     kept.clear_expired()
     kept.set_expiry(KEPT_SECONDS)
     kept["what"] = what
-    kept["content"] = b64encode(zlib.compress(content)).decode()
+    kept["content"] = b64encode(zlib.compress(content.encode())).decode()
     kept.create()
     request.session[KEPT] = kept.session_key
 
 
-def _kept(request: HttpRequest) -> tuple[str, bytes] | None:
+def _kept(request: HttpRequest) -> tuple[str, str] | None:
     """What was put aside, and its content; None when that is over."""
     kept = type(request.session)(request.session.get(KEPT))
     if "content" not in kept:
         return None
-    return kept["what"], zlib.decompress(b64decode(kept["content"]))
+    return kept["what"], zlib.decompress(b64decode(kept["content"])).decode()
+
+
+def _name(what: str, content: str) -> str:
+    """Names what was put aside: anything else has another name."""
+    return sha256(f"{what} {content}".encode()).hexdigest()
 
 
 def _forget(request: HttpRequest) -> None:
@@ -266,7 +273,10 @@ def _forget(request: HttpRequest) -> None:
 
 
 class Preview(NamedTuple):
-    """What an import would do, for a page; ``seen`` and ``digest`` name it."""
+    """What an import would do, for a page.
+
+    ``seen`` and ``digest`` name the tree that it was looked at with.
+    """
 
     what: str
     seen: int
@@ -295,6 +305,7 @@ def preview(request: HttpRequest) -> HttpResponse:
         _("What the import would do"),
         {
             "preview": shown,
+            "content": _name(what, content),
             "problems": shown.problems[:MOST_PROBLEMS],
             "outcomes": shown.outcomes[:MOST_CHANGES],
             "shown": shown.changes[:MOST_CHANGES],
@@ -308,8 +319,8 @@ def _over(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:buddies_transfer"))
 
 
-def _of_table(content: bytes, editor: str) -> Preview:
-    plan = imports.plan(resources.read(content))
+def _of_table(content: str, editor: str) -> Preview:
+    plan = imports.plan(resources.loads(content))
     return Preview(
         "table",
         plan.version,
@@ -332,14 +343,17 @@ def _summary(plan: Plan) -> str:
     return " · ".join(text % {"n": number} for text, number in parts)
 
 
-def _of_document(content: bytes, editor: str) -> Preview:
+def _of_document(content: str, editor: str) -> Preview:
     """What the document would do: it is done, and taken back at once."""
+    # All that time the tree is locked, and whoever edits it waits: seconds for
+    # MOST_ITEMS, again for each look at the page. It would take a comparison that
+    # needs no rebuilt tree to do without.
     with transaction.atomic():
         now = then = releases.draft()
         problems = []
         try:
             with transaction.atomic():
-                tree.rebuild(_("document"), _nodes(content), editor)
+                tree.rebuild(_("document"), document.loads(content), editor)
                 then = releases.draft()
         except DocumentError as error:
             problems.append(str(error))
@@ -358,7 +372,7 @@ def _of_document(content: bytes, editor: str) -> Preview:
     )
 
 
-PREVIEWS: dict[str, Callable[[bytes, str], Preview]] = {
+PREVIEWS: dict[str, Callable[[str, str], Preview]] = {
     "table": _of_table,
     "document": _of_document,
 }
@@ -373,6 +387,10 @@ def confirm(request: HttpRequest) -> HttpResponse:
     if kept is None:
         return _over(request)
     what, content = kept
+    if request.POST.get("content") != _name(what, content):
+        text = _("This is another file than the one you looked at: look at it first.")
+        messages.error(request, text)
+        return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
     seen, digest = request.POST.get("seen", ""), request.POST.get("digest", "")
     editor = request.user.get_username()
     try:
@@ -385,20 +403,20 @@ def confirm(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))
 
 
-def _import_table(content: bytes, editor: str, seen: int, digest: str) -> None:
-    imports.write(resources.read(content), editor, seen, digest)
+def _import_table(content: str, editor: str, seen: int, digest: str) -> None:
+    imports.write(resources.loads(content), editor, seen, digest)
 
 
-def _import_document(content: bytes, editor: str, seen: int, digest: str) -> None:
+def _import_document(content: str, editor: str, seen: int, digest: str) -> None:
     with transaction.atomic():
         # It says how all is to stand, so nothing may have changed since.
         if Tree.locked().version != seen:
             text = _("Somebody changed the tree since: look at the changes again.")
             raise tree.Stale(text)
-        tree.rebuild(_("document"), _nodes(content), editor)
+        tree.rebuild(_("document"), document.loads(content), editor)
 
 
-DEEDS: dict[str, Callable[[bytes, str, int, str], None]] = {
+DEEDS: dict[str, Callable[[str, str, int, str], None]] = {
     "table": _import_table,
     "document": _import_document,
 }

@@ -1,7 +1,7 @@
 """Review & publish, and the versions that were: pages that work without a script."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -22,6 +22,7 @@ from buddies.workspace import MOST_CHANGES, allowed, preview_words, whole_number
 
 NOW, LATER = "now", "later"
 MOST_OFFERED = 100  # versions to compare with
+MOST_AHEAD = timedelta(days=5 * 366)  # of a publication
 
 
 def urls(site: AdminSite) -> list[URLPattern]:
@@ -73,16 +74,22 @@ class ReviewForm(forms.Form):
     def clean_at(self) -> datetime | None:
         at: datetime | None = self.cleaned_data["at"]
         try:
-            return at and at.astimezone(UTC)
+            at = at and at.astimezone(UTC)
         except OverflowError:
             # It came with an offset of its own, which leads out of the calendar.
             text = self.fields["at"].error_messages["invalid"]
             raise ValidationError(text) from None
+        if at and at > timezone.now() + MOST_AHEAD:
+            raise ValidationError(_("Choose a moment within five years."))
+        return at
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("when") == LATER and cleaned.get("at", "bad") is None:
             self.add_error("at", _("Say when."))
+        if cleaned.get("when") == NOW and cleaned.get("at"):
+            text = _("Choose “at a moment”, or empty the date.")
+            self.add_error("at", text)
         return cleaned
 
     @property
@@ -134,8 +141,11 @@ def _publish(request: HttpRequest, form: ReviewForm) -> HttpResponse | None:
 @require_POST
 def cancel(request: HttpRequest, key: int) -> HttpResponse:
     """Give up a planned publication."""
-    releases.cancel(key)
-    messages.success(request, _("The planned version was cancelled."))
+    try:
+        releases.cancel(key)
+        messages.success(request, _("The planned version was cancelled."))
+    except releases.ReleaseError as error:
+        messages.error(request, str(error))
     return HttpResponseRedirect(reverse("admin:buddies_release_changelist"))
 
 
@@ -203,7 +213,14 @@ def _release(number: int) -> Release:
 @require_POST
 def again(request: HttpRequest, number: int) -> HttpResponse:
     """Make an older version live again."""
-    new = releases.publish_again(_release(number), request.user.get_username())
+    old = _release(number)
+    try:
+        new = releases.publish_again(old, request.user.get_username())
+    except releases.ReleaseError as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(
+            reverse("admin:buddies_release_change", args=[number])
+        )
     text = _(
         "Version %(old)s is live again, as version %(new)s. Changes are on hold now: "
         "otherwise the next edit would undo this."

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError as ModelError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -20,6 +22,7 @@ from buddies import avatars, document, releases, tree
 from buddies.models import Buddy
 from buddies.serializers import BuddySerializer
 
+ADDRESSES = {"address", "server_address"}
 WIRE_NAMES = {
     "server_address": "serverAddress",
     **{field: key for key, field in document.FLAGS.items()},
@@ -80,12 +83,20 @@ class BuddyViewSet(ModelViewSet):
             serializer.instance = tree.add(new, self.request.user.get_username())
 
     def perform_update(self, serializer: BaseSerializer[Buddy]) -> None:
+        buddy, fields = self.get_object(), serializer.validated_data
         with _plain_errors():
-            (serializer.instance,) = tree.change(
-                [self.get_object()],
-                self.request.user.get_username(),
-                **serializer.validated_data,
-            )
+            self._refuse_known(buddy, fields)
+            editor = self.request.user.get_username()
+            (serializer.instance,) = tree.change([buddy], editor, **fields)
+
+    def _refuse_known(self, buddy: Buddy, fields: dict[str, Any]) -> None:
+        changed = {
+            f for f in ADDRESSES & fields.keys() if fields[f] != getattr(buddy, f)
+        }
+        may = self.request.user.has_perm("buddies.change_address")
+        if changed and not may and releases.knows(buddy):
+            text = _("Clients know this address, so it stays as it is.")
+            raise ModelError(dict.fromkeys(changed, text))
 
     def perform_destroy(self, instance: Buddy) -> None:
         with _plain_errors():

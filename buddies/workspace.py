@@ -15,6 +15,7 @@ from django.contrib import admin, messages
 from django.contrib.admin import AdminSite
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import Count, Q
 from django.http import (
     HttpRequest,
@@ -39,6 +40,7 @@ from xmppservice import bells, gateway
 View = Callable[..., HttpResponse]
 
 MOST_CHANGES = 300  # on one screen
+MOST_IDS = 1000  # in one edit
 AMBER = 0.8  # of the limit
 SLOW_SECONDS = 10  # until what is on its way is said to be late
 
@@ -152,6 +154,8 @@ def state(user: Any) -> dict[str, Any]:
         "live": _live(release),
         "problem": problem,
         "held": _held(row),
+        "held_at": row.held_at.isoformat() if row.held_at else "",
+        "going": _going(figures.changes),
         "planned": [_planned(plan) for plan in PlannedRelease.objects.all()],
         "size": _size(figures.size),
         "changes": figures.changes,
@@ -272,6 +276,16 @@ def _held(row: Tree) -> str:
     return text % said
 
 
+def _going(count: int) -> str:
+    """What the end of a hold makes live."""
+    if not count:
+        return _("Nothing changes for clients now.")
+    text = ngettext(
+        "%(count)s change goes live now.", "%(count)s changes go live now.", count
+    )
+    return text % {"count": count}
+
+
 def _planned(plan: PlannedRelease) -> str:
     said = {"at": _moment(plan.publish_at), "author": plan.author}
     return _("Goes live on %(at)s, planned by %(author)s") % said
@@ -317,7 +331,22 @@ def _nested() -> list[dict[str, Any]]:
             top.append(rows[buddy.pk])
         else:
             rows[buddy.parent_id].setdefault("children", []).append(rows[buddy.pk])
+    _say_what_is_covered(buddies, rows, now)
     return top
+
+
+def _say_what_is_covered(
+    buddies: list[Buddy], rows: dict[int, dict[str, Any]], now: datetime
+) -> None:
+    """Add a remark to what would be seen, were its group not hidden."""
+    hidden = {b.pk for b in buddies if not (b.is_published and b.is_due(now))}
+    waiting = [child for key in hidden for child in rows[key].get("children", ())]
+    remark = _("its group is hidden")
+    while waiting:
+        row = waiting.pop()
+        if int(row["key"]) not in hidden:
+            row["remark"] = ", ".join(filter(None, (row["remark"], remark)))
+            waiting.extend(row.get("children", ()))
 
 
 def _row(buddy: Buddy, is_empty: bool, now: datetime) -> dict[str, Any]:
@@ -353,14 +382,16 @@ def changes_view(request: HttpRequest) -> HttpResponse:
 @allowed("view_buddy")
 @require_GET
 def fate_view(request: HttpRequest) -> HttpResponse:
-    """What a deletion would take along, in words."""
+    """What a deletion would take along, in words, and of which version they are."""
+    # Read first: what is edited after it is refused when it is deleted.
+    row = Tree.objects.first() or Tree()
     key = whole_number(request.GET.get("id", ""))
     going = tree.branch(Buddy.objects.filter(pk=key))
     if not going:
         return _refusal(_("Somebody deleted this entry in the meantime."), 409)
     live = document.addresses(releases.document_of(releases.live()))
     seen = sum(buddy.address in live for buddy in going)
-    return JsonResponse({"words": list(_fate(going, seen))})
+    return JsonResponse({"version": row.version, "words": list(_fate(going, seen))})
 
 
 def whole_number(word: str) -> int:
@@ -403,13 +434,14 @@ def editing(permission: str) -> Callable[[Callable[[str, dict[str, Any]], None]]
             if not request.user.has_perm(f"buddies.{permission}"):
                 return _refusal(_("You may look at this, but not change it."), 403)
             editor = request.user.get_username()
+            before = _version()
             try:
                 edit(editor, _body(request))
             except tree.TreeError as error:
                 return _refusal(str(error), 409)
             except ValidationError as error:
                 return _refusal(" ".join(error.messages), 400)
-            return JsonResponse(_outcome(editor))
+            return JsonResponse(_outcome(editor, before))
 
         return view
 
@@ -433,7 +465,11 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 
 def _keys(body: dict[str, Any], name: str = "ids") -> list[int]:
     keys = body.get(name)
-    if not isinstance(keys, list) or not all(map(_is_key, keys)):
+    if (
+        not isinstance(keys, list)
+        or len(keys) > MOST_IDS
+        or not all(map(_is_key, keys))
+    ):
         raise ValidationError(_("This is not what the workspace sends."))
     return keys
 
@@ -448,15 +484,20 @@ def _seen(body: dict[str, Any]) -> int:
     return seen
 
 
-def _outcome(editor: str) -> dict[str, Any]:
+def _version() -> int:
+    return (Tree.objects.first() or Tree()).version
+
+
+def _outcome(editor: str, before: int) -> dict[str, Any]:
     """What an edit has changed: the entries as they are now, and what was done."""
     last = log.newest(editor)
-    version = last.version if last else 0
+    if last is None or last.version <= before:
+        return {"version": before, "said": "", "entries": []}
     below, now = Count("children"), timezone.now()
-    changed = Buddy.objects.filter(version=version).annotate(below=below)
+    changed = Buddy.objects.filter(version=last.version).annotate(below=below)
     return {
-        "version": version,
-        "said": _said(last) if last else "",
+        "version": last.version,
+        "said": _said(last),
         "entries": [_row(buddy, not buddy.below, now) for buddy in changed],
     }
 
@@ -522,15 +563,46 @@ def undo(editor: str, body: dict[str, Any]) -> None:
 @allowed("publish_release")
 @require_POST
 def hold(request: HttpRequest) -> HttpResponse:
-    """Keep edits a draft from now on (``on`` given), or let them go live."""
+    """Keep edits a draft from now on (``on`` given), or let them go live.
+
+    The end of a hold names the one that was seen, ``held``, and is ``sure``.
+    """
+    said = request.POST
     try:
-        if request.POST.get("on"):
+        if said.get("on"):
             releases.hold(request.user.get_username())
-        else:
-            releases.let_go()
+        elif said.get("sure"):
+            _end_hold(request.user.get_username(), said.get("held", ""))
+        elif Tree.objects.exclude(held_at=None).exists():
+            return _ask_to_end(request)
     except releases.ReleaseError as error:
         messages.error(request, str(error))
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))
+
+
+def _end_hold(editor: str, seen: str) -> None:
+    with transaction.atomic():
+        row = Tree.locked()
+        if row.held_at is None:
+            return
+        if row.held_at.isoformat() != seen:
+            text = _(
+                "%(name)s holds the changes since: look at them before you end it."
+            )
+            raise releases.ReleaseError(text % {"name": row.held_by})
+        releases.let_go(editor)
+
+
+def _ask_to_end(request: HttpRequest) -> HttpResponse:
+    """The question that the script asks in a dialog, as a page."""
+    now = state(request.user)
+    context = {
+        **admin.site.each_context(request),
+        "title": _("End the hold?"),
+        "state": now,
+        "held": request.POST.get("held") or now["held_at"],
+    }
+    return TemplateResponse(request, "admin/buddies/end_hold.html", context)
 
 
 @allowed("change_buddy")
@@ -570,8 +642,13 @@ def _words() -> dict[str, str]:
         "offline": _("The service does not answer. Trying again …"),
         "deleteTitle": _("Delete “%s”?"),
         "moveTitle": _("Move “%s” to"),
-        "reloaded": _("Somebody else made changes: here is how it stands now."),
+        "gone": _("Somebody deleted this entry in the meantime."),
+        "reloaded": _("Here is how it stands now."),
+        "endTitle": _("End the hold?"),
+        "endHold": _("End hold"),
         "loggedOut": _("You are logged out: load the page again."),
+        "loggedOutShort": _("You are logged out"),
+        "logIn": _("Log in again"),
         **preview_words(),
     }
 

@@ -133,7 +133,8 @@ def _hold_and_edit(page: Page) -> None:
 
 def _end_hold(page: Page) -> None:
     page.goto(WORKSPACE)
-    page.locator("#banner form button:not([name])").last.click()
+    page.locator("#end-hold button").click()
+    page.locator("#dialog .button.primary").click()
     expect(page.locator("#banner form button[name=on]")).to_be_visible()
 
 

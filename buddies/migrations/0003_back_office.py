@@ -41,8 +41,8 @@ class Migration(migrations.Migration):
                 ('type', models.CharField(choices=[('group', 'group'), ('channel', 'channel')], default='channel', max_length=7, verbose_name='type')),
                 ('mobile_is_published', models.BooleanField(default=False, verbose_name='mobile')),
                 ('web_is_published', models.BooleanField(default=False, verbose_name='web')),
-                ('visible_from', models.DateTimeField(blank=True, help_text='Hidden before this moment, with all below it.', null=True, verbose_name='visible from')),
-                ('visible_until', models.DateTimeField(blank=True, help_text='Hidden from this moment on, with all below it.', null=True, verbose_name='visible until')),
+                ('visible_from', models.DateTimeField(blank=True, help_text='Hidden before this moment, with all below it.', null=True, validators=[buddies.models.plausible], verbose_name='visible from')),
+                ('visible_until', models.DateTimeField(blank=True, help_text='Hidden from this moment on, with all below it.', null=True, validators=[buddies.models.plausible], verbose_name='visible until')),
                 ('name', models.CharField(max_length=255, validators=[buddies.models.legal_xml], verbose_name='name')),
                 ('status', models.CharField(blank=True, help_text='The line below the name.', max_length=1000, validators=[buddies.models.legal_xml], verbose_name='status text')),
                 ('image_url', models.CharField(blank=True, max_length=2000, validators=[buddies.models.legal_xml], verbose_name='image address')),
@@ -70,6 +70,7 @@ class Migration(migrations.Migration):
                 ('author', models.CharField(max_length=150)),
                 ('note', models.CharField(blank=True, max_length=1000)),
                 ('publish_at', models.DateTimeField(db_index=True)),
+                ('version', models.PositiveBigIntegerField(help_text='Of the tree it was built of.')),
             ],
             options={
                 'ordering': ('publish_at', 'pk'),
@@ -100,12 +101,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='buddy',
             name='visible_from',
-            field=models.DateTimeField(blank=True, help_text='Hidden before this moment, with all below it.', null=True, verbose_name='visible from'),
+            field=models.DateTimeField(blank=True, help_text='Hidden before this moment, with all below it.', null=True, validators=[buddies.models.plausible], verbose_name='visible from'),
         ),
         migrations.AddField(
             model_name='buddy',
             name='visible_until',
-            field=models.DateTimeField(blank=True, help_text='Hidden from this moment on, with all below it.', null=True, verbose_name='visible until'),
+            field=models.DateTimeField(blank=True, help_text='Hidden from this moment on, with all below it.', null=True, validators=[buddies.models.plausible], verbose_name='visible until'),
         ),
         migrations.AddField(
             model_name='release',

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 from playwright.async_api import expect
@@ -22,6 +23,7 @@ from tests.service import SERVICE, until
 
 pytestmark = pytest.mark.usefixtures("demo")
 
+NEXT_YEAR = datetime.now(UTC).year + 1
 CLIENT_SEES = [name.strip() for name in DEMO]
 
 
@@ -124,11 +126,39 @@ async def test_the_end_of_a_hold_makes_the_draft_live(pages, demo, read):
     await switch(page, "Mobile", "Liam").click()
     await expect(toast(page)).to_contain_text("Switched “Liam”")
 
+    await expect(page.locator("#headline")).to_have_text(
+        "On hold: 1 unpublished change"
+    )
     await page.get_by_role("button", name="End hold").click()
+    dialog = page.get_by_role("dialog", name="End the hold?")
+    await expect(dialog).to_contain_text("1 change goes live now.")
+    await dialog.get_by_role("button", name="Cancel").click()
+    await expect(dialog).to_be_hidden()
+    assert demo.read("Tree.objects.get().held_by") == "piero"
+    await end_hold(page)
 
     await until(lambda: _gone(read, "Liam"), seconds=2)
     await settled(page)
     await expect(page.locator("#headline")).to_have_text("Everything is live")
+
+
+async def end_hold(page) -> None:
+    await page.get_by_role("button", name="End hold").click()
+    dialog = page.get_by_role("dialog", name="End the hold?")
+    await dialog.get_by_role("button", name="End hold").click()
+
+
+async def test_without_a_script_a_page_asks_before_a_hold_ends(pages, demo):
+    demo("releases.hold('piero'); tree.change([one('Liam')], 'anna', status='In')")
+    page = await pages.open(WORKSPACE, user="piero", java_script_enabled=False)
+
+    await page.get_by_role("button", name="End hold").click()
+    await expect(page.locator("#content")).to_contain_text("1 change goes live now.")
+    assert demo.read("Tree.objects.get().held_by") == "piero"
+    await page.get_by_role("button", name="End hold").click()
+
+    await expect(page.get_by_role("button", name="Hold changes")).to_be_visible()
+    assert demo.read("Tree.objects.get().held_by") == ""
 
 
 TO_REVIEW = """
@@ -181,7 +211,7 @@ async def plan(page, note: str) -> None:
     await page.goto(f"{VERSIONS}review/")
     await page.get_by_label("Note").fill(note)
     await page.get_by_label("at a moment").check()
-    await page.get_by_label("Date and time").fill("2099-12-31T23:59")
+    await page.get_by_label("Date and time").fill(f"{NEXT_YEAR}-12-31T23:59")
     await page.get_by_role("button", name="Publish").click()
     await expect(page.locator(".messagelist")).to_contain_text("Planned")
     await ready(page)
@@ -193,7 +223,7 @@ async def test_a_plan_is_shown_and_goes_live_when_it_is_due(pages, demo, read):
 
     await plan(page, "New century")
 
-    words = "Goes live on 31 Dec 2099, 23:59, planned by piero"
+    words = f"Goes live on 31 Dec {NEXT_YEAR}, 23:59, planned by piero"
     await expect(page.locator("#planned li")).to_have_text(words)
     # What is edited later is not part of it.
     demo("tree.change([one('Liam')], 'anna', status='2200')")
@@ -224,7 +254,7 @@ async def test_a_plan_is_cancelled_before_the_hold_ends(pages, demo):
     page = await pages.open(WORKSPACE, user="piero")
     await plan(page, "Not so soon")
 
-    await page.get_by_role("button", name="End hold").click()
+    await end_hold(page)
     await expect(page.locator(".messagelist")).to_contain_text(
         "A version is planned, and would be undone: cancel it first."
     )
@@ -250,6 +280,12 @@ async def test_a_moment_that_is_missing_or_over_is_refused(pages, demo):
     await page.get_by_label("Date and time").fill("2001-01-01T00:00")
     await publish.click()
     await expect(page.locator(".messagelist")).to_contain_text("This moment is over")
+
+    await page.get_by_label("now").check()
+    await publish.click()
+    await expect(page.locator(".errorlist")).to_have_text(
+        "Choose “at a moment”, or empty the date."
+    )
     assert demo.read("PlannedRelease.objects.count()") == 0
 
 

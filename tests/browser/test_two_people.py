@@ -1,5 +1,7 @@
 """Two browsers at once: nobody overwrites what somebody else did."""
 
+import re
+
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
@@ -8,9 +10,12 @@ from tests.browser.backstage import (
     DEMO,
     LIST,
     WORKSPACE,
+    becomes,
     drag,
     looks,
+    menu,
     ready,
+    row,
     switch,
     toast,
 )
@@ -159,5 +164,162 @@ async def test_a_hold_is_seen_by_the_other(pages):
 
     await expect(anna.locator("#held")).to_contain_text("by piero")
     await ready(piero)
-    await piero.get_by_role("button", name="End hold").click()
+    await end_hold(piero)
     await expect(anna.locator("#held")).to_be_hidden()
+
+
+async def end_hold(page) -> None:
+    await page.get_by_role("button", name="End hold").click()
+    await page.get_by_role("dialog").get_by_role("button", name="End hold").click()
+
+
+async def test_the_buttons_follow_a_hold_of_somebody_else(pages, demo):
+    piero = await ready(await pages.open(WORKSPACE, user="piero"))
+    hold = piero.get_by_role("button", name="Hold changes")
+    end = piero.get_by_role("button", name="End hold")
+    review = piero.get_by_role("link", name="Review & publish")
+    await expect(hold).to_be_visible()
+    await expect(end).to_be_hidden()
+
+    demo("releases.hold('admin')")
+
+    await expect(end).to_be_visible()
+    await expect(review).to_be_visible()
+    await expect(hold).to_be_hidden()
+    demo("releases.let_go('admin')")
+    await expect(hold).to_be_visible()
+    await expect(review).to_be_hidden()
+
+
+async def test_a_hold_that_was_not_seen_is_not_ended(pages, demo):
+    demo("releases.hold('admin')")
+    piero = await ready(await pages.open(WORKSPACE, user="piero"))
+    await piero.get_by_role("button", name="End hold").click()
+    demo("releases.let_go('admin'); releases.hold('anna')")
+    await expect(piero.locator("#held")).to_contain_text("by anna")
+
+    await piero.get_by_role("dialog").get_by_role("button", name="End hold").click()
+
+    await expect(piero.locator(".messagelist")).to_contain_text(
+        "anna holds the changes since"
+    )
+    assert demo.read("Tree.objects.get().held_by") == "anna"
+
+
+# --- A gesture is under way while somebody else edits --------------------------
+
+
+NEWS = "tree.change([one('Fibra Fastweb')], 'anna', name='Fibra')"
+NEW = [*DEMO[:2], "Fibra", *DEMO[3:]]
+
+
+async def heard(page) -> None:
+    """Wait until the page has heard of NEWS, and could have drawn it."""
+    await expect(page.locator("#panel .chats")).to_contain_text(
+        re.compile("Fibra(?! F)")
+    )
+    await page.wait_for_timeout(500)
+
+
+async def test_a_dialog_moves_what_it_was_opened_for(pages, demo):
+    page = await ready(await pages.open(WORKSPACE, user="piero"))
+    await menu(page, "Liam", "Move to …")
+
+    demo(NEWS)
+    await heard(page)
+    await looks(page, DEMO)
+    await page.get_by_role("dialog").get_by_role("button", name="Mobile").click()
+
+    await looks(page, [*NEW[:6], "  Liam"])
+    await becomes(demo.outline, [*NEW[:6], "  Liam"])
+
+
+async def test_a_dialog_that_is_given_up_draws_what_is_new(pages, demo):
+    page = await ready(await pages.open(WORKSPACE, user="piero"))
+    await menu(page, "Liam", "Move to …")
+    demo(NEWS)
+    await heard(page)
+    await looks(page, DEMO)
+
+    await page.keyboard.press("Escape")
+
+    await looks(page, NEW)
+
+
+async def test_a_menu_stays_open_and_acts(pages, demo):
+    page = await ready(await pages.open(WORKSPACE, user="piero"))
+    await row(page, "Liam").locator("button.more").click()
+
+    demo(NEWS)
+    await heard(page)
+    await looks(page, DEMO)
+    await page.get_by_role("menuitem", name="Move to …").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Mobile").click()
+
+    await looks(page, [*NEW[:6], "  Liam"])
+    await becomes(demo.outline, [*NEW[:6], "  Liam"])
+
+
+async def test_a_drag_ends_where_it_was_let_go(pages, demo):
+    page = await ready(await pages.open(WORKSPACE, user="piero"))
+    start = await row(page, "Liam").locator(".wb-title").bounding_box()
+    end = await row(page, "Mobile Ticketing").locator(".wb-title").bounding_box()
+    await page.mouse.move(start["x"] + 20, start["y"] + start["height"] / 2)
+    await page.mouse.down()
+    x, y = end["x"] + 20, end["y"] + end["height"] / 2
+    await page.mouse.move(x, y, steps=5)
+
+    demo(NEWS)
+    await heard(page)
+    await looks(page, DEMO)
+    await page.mouse.move(x + 5, y)
+    await page.mouse.move(x, y)
+    await page.mouse.up()
+
+    await looks(page, [*NEW[:6], "  Liam"])
+    await becomes(demo.outline, [*NEW[:6], "  Liam"])
+
+
+async def test_a_drag_that_is_given_up_draws_what_is_new(pages, demo):
+    page = await ready(await pages.open(WORKSPACE, user="piero"))
+    start = await row(page, "Liam").locator(".wb-title").bounding_box()
+    await page.mouse.move(start["x"] + 20, start["y"] + start["height"] / 2)
+    await page.mouse.down()
+    await page.mouse.move(start["x"] + 25, 20, steps=5)
+    demo(NEWS)
+    await heard(page)
+    await looks(page, DEMO)
+
+    await page.mouse.up()
+
+    await looks(page, NEW)
+
+
+async def test_what_is_gone_when_its_place_is_chosen_is_said(pages, demo):
+    pages.forgiven.append("409")
+    page = await ready(await pages.open(WORKSPACE, user="piero"))
+    await menu(page, "Liam", "Move to …")
+    demo("tree.remove([one('Liam')], 'anna')")
+
+    await page.get_by_role("dialog").get_by_role("button", name="Mobile").click()
+
+    await expect(toast(page)).to_contain_text("anna deleted “Liam”")
+    await expect(toast(page)).to_contain_text("Here is how it stands now.")
+    await looks(page, DEMO[:6])
+
+
+async def test_what_came_since_the_dialog_said_so_is_not_deleted(pages, demo):
+    pages.forgiven.append("409")
+    page = await ready(await pages.open(WORKSPACE, user="piero"))
+    await menu(page, "Mobile Ticketing", "Delete …")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("It holds 2 entries")
+    demo(f"tree.move([one('Liam')], 'anna', one('Mobile Ticketing'), 'last'); {NEWS}")
+    await heard(page)
+
+    await dialog.get_by_role("button", name="Delete").click()
+
+    await expect(toast(page)).to_contain_text("anna changed “Liam”")
+    wanted = [*NEW[:6], "  Liam"]
+    await looks(page, wanted)
+    assert demo.outline() == wanted

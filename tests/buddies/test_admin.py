@@ -1,5 +1,6 @@
 """The editor of the tree, as a browser sees it."""
 
+import re
 import uuid
 
 import pytest
@@ -976,3 +977,30 @@ def test_a_deep_branch_can_be_deleted(admin_client):
 
 def test_a_search_of_thousands_of_words_is_answered(admin_client):
     assert admin_client.get(ENTRIES, {"q": "x " * 3_000}).status_code == 200
+
+
+# --- Stale deletions ------------------------------------------------------------
+
+
+def test_a_deletion_takes_only_what_its_page_showed(admin_client, verona):
+    page = f"{ENTRIES}{verona.pk}/delete/"
+    html = admin_client.get(page).content.decode()
+    seen = re.search(r'name="seen" value="(\d+)"', html).group(1)
+    channel("mercutio", verona)
+
+    response = admin_client.post(page, {"post": "yes", "seen": seen}, follow=True)
+
+    assert said(response) == ["juliet added “mercutio” just now."]
+    assert "  juliet" in outline()
+
+
+def test_chosen_ones_are_deleted_as_their_page_showed_them(admin_client, verona):
+    seen = str(Tree.objects.get().version)
+    asked = act(admin_client, "delete_selected", "verona", seen=seen)
+    assert f'name="seen" value="{seen}"' in asked.content.decode()
+    channel("mercutio", verona)
+
+    response = act(admin_client, "delete_selected", "verona", post="yes", seen=seen)
+
+    assert "juliet added “mercutio” just now." in said(response)
+    assert "  juliet" in outline()

@@ -450,3 +450,26 @@ def test_a_search_of_thousands_of_words_is_answered(admin):
 
 def test_the_root_names_what_there_is(admin):
     assert list(admin.get("/api/").json()) == ["document", "buddies", "accounts"]
+
+
+@pytest.mark.parametrize(
+    ("field", "wire"), [("address", "address"), ("server_address", "serverAddress")]
+)
+def test_what_clients_know_as_an_address_stays_without_the_permission(field, wire):
+    romeo = channel("romeo", server_address="bots")
+    releases.sync()
+    user = User.objects.create_user("tybalt")
+    user.user_permissions.set(Permission.objects.filter(codename="change_buddy"))
+    client = APIClient()
+    client.force_authenticate(user)
+
+    refused = client.patch(url(romeo), {wire: "elsewhere"}, format="json")
+    same = client.patch(url(romeo), {wire: getattr(romeo, field)}, format="json")
+
+    assert refused.status_code == 400
+    assert refused.json() == {
+        wire: ["Clients know this address, so it stays as it is."]
+    }
+    assert same.status_code == 200
+    romeo.refresh_from_db()
+    assert (romeo.address, romeo.server_address) == ("romeo", "bots")

@@ -10,7 +10,7 @@ from django.test import Client
 from PIL import Image
 
 from buddies import releases, tree
-from buddies.forms import BuddyForm, is_known
+from buddies.forms import BuddyForm
 from buddies.models import Buddy, Tree
 from tests.buddies.conftest import channel, group
 
@@ -179,16 +179,16 @@ def test_a_line_break_counts_as_one_character(romeo):
 
 
 def test_an_address_is_known_once_the_entry_was_shown(romeo):
-    assert not is_known(romeo)
+    assert not releases.knows(romeo)
     releases.sync()
-    assert is_known(romeo)
+    assert releases.knows(romeo)
 
     (romeo,) = tree.change([romeo], "juliet", web_is_published=False)
     releases.sync()
-    assert is_known(romeo)
+    assert releases.knows(romeo)
 
     (romeo,) = tree.change([romeo], "juliet", address="another")
-    assert not is_known(romeo)
+    assert not releases.knows(romeo)
 
 
 def test_a_known_address_stays(romeo):

@@ -168,7 +168,9 @@ def test_the_newest_release_comes_first():
 def test_the_next_plan_comes_first():
     moments = [NOW.replace(hour=hour) for hour in (13, 12)]
     later, sooner = (
-        PlannedRelease.objects.create(body="", author="juliet", publish_at=moment)
+        PlannedRelease.objects.create(
+            body="", author="juliet", publish_at=moment, version=1
+        )
         for moment in moments
     )
 

@@ -301,7 +301,7 @@ def test_schedules_wait_while_the_tree_is_held():
     assert releases.sync() is None
     assert live_names() == ["mario"]
 
-    releases.let_go()
+    releases.let_go("juliet")
     releases.sync()
     assert live_names() == ["romeo", "mario"]
 
@@ -321,12 +321,13 @@ def test_held_edits_stay_a_draft_until_the_tree_is_let_go():
     state = Tree.objects.get()
     assert (state.held_at is None, state.held_by) == (False, "juliet")
 
-    releases.let_go()
+    releases.let_go("juliet")
     assert releases.behind()
     new = releases.sync()
 
     assert live_names() == ["romeo", "mario"]
-    assert (new.author, new.automatic) == ("nurse", True)
+    assert (new.author, new.automatic) == ("juliet", True)
+    assert new.note == "nurse"
     state = Tree.objects.get()
     assert (state.held_at, state.held_by) == (None, "")
 
@@ -349,7 +350,7 @@ def test_letting_go_brings_back_the_tree_over_what_was_published_again():
     releases.publish_again(old, "juliet")
     assert live_names() == ["romeo"]
 
-    releases.let_go()
+    releases.let_go("juliet")
     assert releases.behind()
     releases.sync()
 
@@ -361,11 +362,11 @@ def test_letting_go_waits_for_what_is_planned():
     plan = publish(at=timezone.now() + HOUR)
 
     with pytest.raises(releases.ReleaseError, match="A version is planned"):
-        releases.let_go()
+        releases.let_go("juliet")
     assert Tree.objects.get().held_at is not None
 
     releases.cancel(plan.pk)
-    releases.let_go()
+    releases.let_go("juliet")
     assert Tree.objects.get().held_at is None
 
 
@@ -463,7 +464,7 @@ def test_a_reviewed_document_is_published_with_its_author_and_note():
     assert release.size == len(stanzas.vcard(release.body).encode())
     # The next automatic one names nobody for what is live already.
     assert Tree.objects.get().editors == {}
-    releases.let_go()
+    releases.let_go("juliet")
     assert releases.sync() is None
 
 
@@ -597,12 +598,50 @@ def test_a_plan_that_is_given_up_never_goes_live():
     channel("romeo")
     plan = publish(at=timezone.now() + HOUR)
 
-    for _time in range(2):
+    releases.cancel(plan.pk)
+    with pytest.raises(releases.ReleaseError, match="It is not planned any more"):
         releases.cancel(plan.pk)
 
     PlannedRelease.objects.update(publish_at=timezone.now())
     releases.publish_planned()
     assert releases.live() is None
+
+
+def test_the_same_is_planned_once():
+    channel("romeo")
+    publish(at=timezone.now() + HOUR)
+
+    with pytest.raises(releases.ReleaseError, match="planned already"):
+        publish(at=timezone.now() + 2 * HOUR)
+
+
+def test_nothing_is_published_before_a_plan_that_would_replace_it():
+    channel("romeo")
+    old = releases.sync()
+    channel("mario")
+    releases.sync()
+    releases.hold("juliet")
+    channel("nurse")
+    publish(at=timezone.now() + HOUR)
+    channel("tybalt")
+
+    for go in (publish, lambda: releases.publish_again(old, "juliet")):
+        with pytest.raises(releases.ReleaseError, match="would replace this"):
+            go()
+
+    assert live_names() == ["romeo", "mario"]
+
+
+def test_an_address_is_known_after_its_plan_went_live():
+    romeo = channel("romeo")
+    publish(at=timezone.now() + HOUR)
+    assert not releases.knows(romeo)
+
+    PlannedRelease.objects.update(publish_at=timezone.now())
+    releases.publish_planned()
+
+    assert releases.knows(romeo)
+    assert Tree.objects.get().editors == {}
 
 
 # --- Roll back ------------------------------------------------------------------
@@ -706,3 +745,20 @@ def test_the_live_release_is_kept_however_old_it_is():
 
     assert releases.thin() == 1
     assert releases.live().number == live
+
+
+def test_what_is_live_is_not_published_again():
+    channel("romeo")
+    with pytest.raises(releases.ReleaseError, match="This is what is live"):
+        releases.publish_again(releases.sync(), "juliet")
+
+
+def test_what_is_too_large_by_now_is_not_published_again(settings):
+    romeo = channel("romeo")
+    old = releases.sync()
+    tree.change([romeo], "juliet", name="Romeo")
+    releases.sync()
+    settings.XMPP_STANZA_LIMIT = 100
+
+    with pytest.raises(releases.ReleaseError, match="100 are allowed"):
+        releases.publish_again(old, "juliet")

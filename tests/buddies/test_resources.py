@@ -2,8 +2,9 @@
 
 import io
 import json
+import time
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import openpyxl
@@ -98,7 +99,7 @@ LETTERS = st.characters(codec="utf-8").filter(lambda one: not stanzas.illegal(on
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(LETTERS, max_size=3), max_size=4)
 TEXT = TEXTS.map("".join)
 MOMENTS = st.none() | st.datetimes(
-    datetime(1950, 1, 1), datetime(2150, 1, 1), timezones=st.just(UTC)
+    datetime(2000, 1, 2), datetime(2100, 12, 30), timezones=st.just(UTC)
 )
 
 
@@ -349,6 +350,152 @@ def test_what_a_person_types_in_a_spreadsheet_is_understood():
     begin = [{d[0]: d[2] for d in o.differences} for o in plan.outcomes]
     assert begin[0]["visible from"] == "May 1, 2026, 10:30 a.m."
     assert begin[1]["visible from"] == "May 1, 2026, midnight"
+
+
+def repacked(content: bytes, part: str, old: bytes, new: bytes) -> bytes:
+    """A file with another text in one of its parts."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    assert old in parts[part]
+    parts[part] = parts[part].replace(old, new)
+    return packed(**parts)
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+TOO_LARGE = "too large when it is unpacked"
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        (SHEET, b"<sheetData>", b"<sheetData><row>" + b"<c/>" * 8_000_000 + b"</row>"),
+        (SHEET, b"<sheetData>", b"<sheetData><row>" + b"<c/>" * 1_300_000 + b"</row>"),
+        (SHEET, b"<sheetData>", b"<sheetData>" + b"<row/>" * 1_300_000),
+        ("xl/styles.xml", b"</cellXfs>", b"<xf/>" * 110_000 + b"</cellXfs>"),
+    ],
+    ids=["30 MB", "a row", "rows", "styles"],
+)
+def test_a_small_file_with_much_in_it_is_refused_soon(part, old, new):
+    content = repacked(sheet(["address"], ["Romeo"]), part, old, new)
+    assert len(content) < 100_000
+    start = time.process_time()
+
+    with pytest.raises(FileError, match=TOO_LARGE):
+        resources.read(content)
+
+    assert time.process_time() - start < 3
+
+
+def test_an_entity_in_a_file_is_refused():
+    book = sheet(["address"], ["Romeo"])
+    entity = b'<!DOCTYPE worksheet [<!ENTITY many "<c/><c/><c/><c/>">]><worksheet '
+
+    with pytest.raises(FileError, match="cannot be read"):
+        resources.read(repacked(book, SHEET, b"<worksheet ", entity))
+
+
+@pytest.mark.parametrize("number", [20_002, 200_003, 1_048_576])
+def test_a_sheet_is_read_no_further_than_its_rows_may_go(number):
+    book = sheet(["address"], ["Romeo"])
+    row = b'<row r="%d"><c t="n"><v>1</v></c></row></sheetData>' % number
+    far = repacked(book, SHEET, b"</sheetData>", row)
+
+    if number > 200_001:
+        with pytest.raises(FileError, match="more than 20000 rows"):
+            resources.read(far)
+    else:
+        assert [row.number for row in resources.read(far)] == [2, number]
+
+
+def test_a_file_is_read_whatever_it_says_of_its_size():
+    book = repacked(
+        sheet(["address", "name"], ["a", "A"], ["b", "B"]), SHEET, b"A1:B3", b"A1:A2"
+    )
+
+    assert [row.cells["name"] for row in resources.read(book)] == ["A", "B"]
+
+
+def test_a_sheet_of_as_many_entries_as_are_allowed_is_read():
+    name = ["name"] * (len(resources.COLUMNS) - 1)
+    book = openpyxl.Workbook(write_only=True)
+    book.create_sheet().append(list(resources.COLUMNS))
+    for number in range(resources.MOST_ROWS):
+        book.worksheets[0].append([f"{number:014}", *name])
+    file = io.BytesIO()
+    book.save(file)
+
+    assert len(resources.read(file.getvalue())) == resources.MOST_ROWS
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            b'[{"address": "a"}, {"address": "b", "name": "x\\ud800"}]',
+            "Row 2, column “name”: It contains half a character.",
+        ),
+        (
+            b'[{"address": "\\udfff"}]',
+            "Row 1, column “address”: It contains half a character.",
+        ),
+        (
+            b'[{"address": "a", "parent": "\\ud800"}]',
+            "Row 1, column “parent”: It contains half a character.",
+        ),
+        (
+            b'[{"address": "a", "\\ud800": "b"}]',
+            "The name of column 2 contains half a character.",
+        ),
+        (
+            sheet(["address", "name"], ["a", "_xD800_"]),
+            "Row 2, column “name”: It contains half a character.",
+        ),
+        (
+            sheet(["address", "_xD800_"], ["a", "b"]),
+            "The name of column 2 contains half a character.",
+        ),
+    ],
+    ids=range(6),
+)
+def test_half_a_character_is_refused_with_its_place(content, words):
+    with pytest.raises(FileError) as refusal:
+        resources.read(content)
+
+    assert str(refusal.value) == words
+
+
+def test_a_whole_character_in_two_halves_of_json_is_one():
+    (row,) = resources.read(b'[{"address": "\\ud83d\\ude00"}]')
+
+    assert row.cells == {"address": "😀"}
+
+
+def test_rows_that_waited_as_text_mean_the_same():
+    moment = datetime(2026, 5, 1, 10, 30)
+    book = sheet(
+        ["address", "name", "place", "visible_from", "mobile", "status"],
+        ["romeo", 2026, 1.5, moment, True, "_x000D_"],
+        ["juliet", moment, timedelta(1), moment.time(), moment, None],
+    )
+    table = content(
+        {"address": "romeo", "name": {"moment": "2026-05-01"}, "place": [[1]]},
+        {"address": "juliet", "web": None},
+    )
+
+    for read in (resources.read(book), resources.read(table)):
+        waited = resources.loads(resources.dumps(read))
+        plan, other = imports.plan(read), imports.plan(waited)
+        assert [row.number for row in waited] == [row.number for row in read]
+        assert other.problems == plan.problems
+        assert other.outcomes == plan.outcomes
+    assert resources.loads(resources.dumps(resources.read(book)))[0].cells == {
+        "address": "romeo",
+        "name": 2026,
+        "place": 1.5,
+        "visible_from": moment,
+        "mobile": True,
+        "status": "\r",
+    }
 
 
 def packed(**files: bytes) -> bytes:
@@ -632,6 +779,21 @@ NUMBER = (
             {"visible_from": 46000},
             "visible_from",
             "Write a date and time like 2026-12-31T18:30:00+01:00.",
+        ),
+        *(
+            ({column: moment}, column, "Choose a moment between 2000 and 2100.")
+            for column, moment in (
+                ("visible_until", "9999-12-31T23:59:59-12:00"),
+                ("visible_from", "0001-01-01T00:00:00+14:00"),
+                ("visible_from", "9999-12-31T23:59:59"),
+                ("visible_from", "1999-12-31"),
+                ("visible_until", "2101-01-01"),
+            )
+        ),
+        (
+            {"visible_from": "0001-01-01T00:00"},
+            "visible_from",
+            "Choose a moment between 2000 and 2100.",
         ),
         (
             {"visible_from": "2026-05-02", "visible_until": "2026-05-01"},

@@ -63,9 +63,16 @@ def said(response) -> str:
 
 def confirm(client: Client):
     """Press the button of the preview."""
-    preview = client.get(PREVIEW).context["preview"]
-    said = {"seen": preview.seen, "digest": preview.digest}
-    return client.post(CONFIRM, said, follow=True)
+    return client.post(CONFIRM, button(client), follow=True)
+
+
+def button(client: Client) -> dict[str, str]:
+    """What the button of the preview sends: the fields of its form."""
+    page = client.get(PREVIEW).content.decode()
+    form = page[page.index(f'action="{CONFIRM}"') :]
+    fields = dict(re.findall('name="([a-z]+)" value="([^"]*)"', form))
+    assert fields.keys() >= {"seen", "digest", "content"}
+    return fields
 
 
 def words(response) -> list[str]:
@@ -288,12 +295,10 @@ def test_nothing_chosen_is_nothing_kept(editor, what):
 def test_somebody_was_faster_so_it_is_looked_at_again(editor):
     romeo = channel("Romeo")
     upload(editor, "address,name\nRomeo,Roméo\n")
-    seen = editor.get(PREVIEW).context["preview"]
+    seen = button(editor)
     tree.change([romeo], "nurse", name="Rómeo")
 
-    response = editor.post(
-        CONFIRM, {"seen": seen.seen, "digest": seen.digest}, follow=True
-    )
+    response = editor.post(CONFIRM, seen, follow=True)
 
     assert response.redirect_chain == [(PREVIEW, 302)]
     assert "nurse changed “Rómeo”" in words(response)[0]
@@ -309,6 +314,7 @@ def test_a_confirmation_of_nothing_seen_is_refused(editor, said):
     upload(editor, "address,name\nRomeo,Roméo\n")
 
     editor.post(CONFIRM, said)
+    editor.post(CONFIRM, {"content": button(editor)["content"], **said})
 
     assert outline() == ["Romeo"]
 
@@ -349,6 +355,81 @@ def test_a_file_is_kept_for_half_an_hour_and_swept_by_the_next_one(editor):
     assert editor.get(PREVIEW)["Location"] == PAGE
     upload(person("view", "change", "add"), "address,name\nromeo,Romeo\n")
     assert not Session.objects.filter(pk=kept.pk).exists()
+
+
+LONG = "a" * 300
+TABLE = "address,name,type,default_message\nromeo,Romeo,channel,{}\n"
+DOCUMENT = """{{"items":[{{"address":"romeo","type":"channel","mobileIsPublished":true,
+"webIsPublished":true,"info":{{"name":"Romeo","defaultMessage":"{}"}}}}]}}"""
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("table", TABLE.format("b")), ("document", DOCUMENT.format("c"))),
+        (("document", DOCUMENT.format("b")), ("document", DOCUMENT.format("c"))),
+        (("table", TABLE.format(LONG + "b")), ("table", TABLE.format(LONG + "c"))),
+    ],
+    ids=["a table and a document", "two documents", "tables alike for 300 letters"],
+)
+def test_what_another_tab_uploaded_is_not_imported_by_this_one(editor, one, other):
+    upload(editor, one[1], one[0])
+    first = button(editor)
+    upload(editor, other[1], other[0])
+    button(editor)
+
+    response = editor.post(CONFIRM, first, follow=True)
+
+    assert response.redirect_chain == [(PREVIEW, 302)]
+    (message,) = words(response)
+    assert message.startswith("This is another file than the one you looked at")
+    assert not Buddy.objects.exists()
+    confirm(editor)
+    assert named("Romeo").default_message[-1] == "c"
+
+
+def test_a_file_is_read_once(editor, monkeypatch):
+    channel("Romeo")
+    reads = []
+    read = resources.read
+    monkeypatch.setattr(resources, "read", lambda c: reads.append(c) or read(c))
+
+    upload(editor, "address,name\nRomeo,Roméo\n")
+    shown(editor)
+    confirm(editor)
+
+    assert len(reads) == 1
+    assert outline() == ["Roméo"]
+
+
+@pytest.mark.parametrize(
+    ("what", "content", "reason"),
+    [
+        ("table", '[{"address": "a", "name": "\\ud800"}]', "half a character"),
+        ("table", '[{"address": "a", "\\ud800": ""}]', "half a character"),
+        ("document", DOCUMENT.format("\\ud800"), "items[0].info.defaultMessage: has"),
+        ("document", '{"items":[],"\\ud800":1}', "document: the name of a field has"),
+        (
+            "document",
+            DOCUMENT.format("b").replace('"name"', '"\\udc00"'),
+            "items[0].info: the name of a field has half a character",
+        ),
+    ],
+)
+def test_half_a_character_is_refused_at_once(editor, what, content, reason):
+    response = upload(editor, content, what)
+
+    assert response.status_code == 200
+    assert reason in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"]
+)
+def test_a_moment_that_no_calendar_converts_is_named(editor, moment):
+    upload(editor, f"address,name,type,visible_until\nromeo,R,channel,{moment}\n")
+
+    assert "column “visible_until”: Choose a moment between 2000" in shown(editor)
 
 
 # --- The document -----------------------------------------------------------------
@@ -397,6 +478,17 @@ def test_what_is_no_document_is_refused_with_the_place(editor, text, said):
     assert said in response.content.decode()
 
 
+def test_a_document_of_too_many_entries_is_refused_at_once(editor):
+    item = json.loads(DOCUMENT.format(""))["items"]
+    most = json.dumps({"items": item * 20_000})
+    more = json.dumps({"items": item * 20_001})
+
+    assert upload(editor, most, "document").status_code == 302
+    page = upload(editor, more, "document").content.decode()
+
+    assert "The document has more than 20000 entries." in page
+
+
 def test_what_the_tree_refuses_of_a_document_is_said_with_its_path(editor):
     channel("Romeo")
     text = releases.draft().body.replace('"name":"Romeo"', '"name":""')
@@ -415,10 +507,10 @@ def test_what_the_tree_refuses_of_a_document_is_said_with_its_path(editor):
 def test_a_document_does_not_undo_what_came_since(editor):
     romeo = channel("Romeo")
     upload(editor, '{"items":[]}', "document")
-    seen = editor.get(PREVIEW).context["preview"].seen
+    seen = button(editor)
     tree.change([romeo], "nurse", status="hunted")
 
-    response = editor.post(CONFIRM, {"seen": seen}, follow=True)
+    response = editor.post(CONFIRM, seen, follow=True)
 
     assert "look at the changes again" in words(response)[0]
     assert named("Romeo").is_published

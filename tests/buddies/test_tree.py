@@ -11,7 +11,8 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -407,7 +408,7 @@ def test_a_shift_swaps_with_neighbours_and_stops_at_the_ends(
 
 @pytest.mark.django_db
 def test_a_shift_goes_by_where_entries_stand_now(verona):
-    stale = [named("romeo"), gone("mario")]
+    stale = [named("romeo")]
     tree.move([named("romeo")], "mario", named("house"), "first")
 
     tree.shift(stale, EDITOR, down=True)
@@ -417,6 +418,29 @@ def test_a_shift_goes_by_where_entries_stand_now(verona):
 
 
 # --- Duplicate and remove -----------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_what_lies_below_another_chosen_one_is_copied_once(verona):
+    count = Buddy.objects.count()
+    chosen = list(Buddy.objects.all())
+
+    copies = tree.duplicate(chosen, EDITOR)
+
+    assert Buddy.objects.count() == 2 * count
+    assert all(copy.parent_id is None for copy in copies)
+
+
+@pytest.mark.django_db
+def test_switching_many_takes_as_many_queries_as_switching_two(verona):
+    def queries(buddies: list[Buddy]) -> int:
+        with CaptureQueriesContext(connection) as asked:
+            tree.change(buddies, EDITOR, mobile_is_published=True)
+        return len(asked)
+
+    everything = list(Buddy.objects.all())
+    assert queries(everything[:2]) == queries(everything[2:])
+    assert all(Buddy.objects.values_list("mobile_is_published", flat=True))
 
 
 @pytest.mark.django_db

@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
 CHANNELS = "/admin/buddies/buddy/channels/"
 RELEASES = "/admin/buddies/release/"
 REVIEW = f"{RELEASES}review/"
+NEXT_YEAR = timezone.now().year + 1
+SOON = f"{NEXT_YEAR}-03-01T09:05"
 
 
 @pytest.fixture
@@ -105,7 +107,10 @@ def test_of_very_many_changes_the_first_are_shown(publisher: Client):
 
     page = publisher.get(REVIEW)
 
-    assert page.content.decode().count('<li class="added">') == versions.MOST_CHANGES
+    assert (
+        page.content.decode().count('<li class="change-added">')
+        == versions.MOST_CHANGES
+    )
     assert "305 changes for clients" in words(page)
     assert "and more: 305 in all" in words(page)
 
@@ -153,17 +158,17 @@ def test_what_was_reviewed_is_planned_for_a_moment(publisher: Client, verona):
 
     response = publisher.post(
         REVIEW,
-        form(publisher, when="later", at="2099-03-01T09:05", note="The ball"),
+        form(publisher, when="later", at=SOON, note="The ball"),
         follow=True,
     )
 
     planned = PlannedRelease.objects.get()
     assert messages(response) == ["Planned: it goes live by itself."]
     assert response.context["state"]["planned"] == [
-        "Goes live on 1 Mar 2099, 09:05, planned by prince"
+        f"Goes live on 1 Mar {NEXT_YEAR}, 09:05, planned by prince"
     ]
     assert (planned.body, planned.note, planned.author) == (body, "The ball", "prince")
-    assert f"{planned.publish_at:%Y-%m-%d %H:%M %z}" == "2099-03-01 09:05 +0000"
+    assert f"{planned.publish_at:%Y-%m-%dT%H:%M %z}" == f"{SOON} +0000"
     assert Tree.objects.get().held_by == "prince"
     assert numbers() == before
 
@@ -213,18 +218,40 @@ def test_the_review_says_what_is_wrong(publisher: Client, verona, flaw, said):
     assert numbers() == before
 
 
-def test_a_date_is_no_matter_when_it_is_now(publisher: Client, verona):
+@pytest.mark.parametrize("at", ["2000-01-01T00:00", SOON, "tomorrow"])
+def test_a_date_beside_now_publishes_nothing(publisher: Client, verona, at):
     tree.change([named("juliet")], "mercutio", status="fair")
-    publisher.post(REVIEW, form(publisher, at="2000-01-01T00:00"))
-    assert not releases.live().automatic
+    before = numbers()
+
+    page = publisher.post(REVIEW, form(publisher, when="now", at=at))
+
+    said = "Enter a valid date/time."
+    if at != "tomorrow":
+        said = "Choose “at a moment”, or empty the date."
+    assert said in words(page)
+    assert numbers() == before
 
 
-@pytest.mark.parametrize("when", ["now", "later"])
+def test_a_moment_is_at_most_five_years_ahead(publisher: Client, verona):
+    tree.change([named("juliet")], "mercutio", status="fair")
+    year = timezone.now().year
+
+    late = f"{year + 6}-12-31T00:00"
+    page = publisher.post(REVIEW, form(publisher, when="later", at=late))
+    assert "Choose a moment within five years." in words(page)
+    assert not PlannedRelease.objects.exists()
+
+    at = f"{year + 5}-01-01T00:00"
+    assert publisher.post(REVIEW, form(publisher, when="later", at=at)).url == CHANNELS
+    assert PlannedRelease.objects.exists()
+
+
+@pytest.mark.parametrize(("when", "at"), [("now", ""), ("later", SOON)])
 def test_what_somebody_changed_since_the_review_is_shown_first(
-    publisher: Client, verona, when
+    publisher: Client, verona, when, at
 ):
     tree.change([named("juliet")], "mercutio", status="fair")
-    posted = form(publisher, when=when, at="2099-03-01T09:05", note="My note")
+    posted = form(publisher, when=when, at=at, note="My note")
     tree.change([named("juliet")], "mercutio", status="fairest")
     before = numbers()
 
@@ -298,7 +325,9 @@ def test_versions_are_searched_and_filtered(publisher, verona, query, found):
 
 def test_plans_are_listed_and_given_up(publisher: Client, verona):
     tree.change([named("juliet")], "mercutio", status="fair")
-    kept, given_up = plan(note="The ball"), plan(note="The duel")
+    kept = plan(note="The ball")
+    tree.change([named("juliet")], "mercutio", status="fairer")
+    given_up = plan(note="The duel")
     cancel = f"{RELEASES}planned/{given_up.pk}/cancel/"
     page = publisher.get(RELEASES)
     assert "planned by prince" in words(page)
@@ -492,6 +521,7 @@ def test_a_version_is_downloaded_byte_for_byte(publisher: Client):
 
 def test_a_plan_that_is_over_due_is_still_listed(publisher: Client, verona):
     PlannedRelease.objects.create(
+        version=1,
         body=document.EMPTY,
         author="prince",
         publish_at=timezone.now() - timedelta(minutes=1),

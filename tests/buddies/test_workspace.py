@@ -174,11 +174,15 @@ def test_names_are_no_markup_in_the_page(editor: Client):
 
 
 def test_on_hold_a_publisher_gets_to_the_review(publisher: Client, verona):
-    assert b"/release/review/" not in publisher.get(CHANNELS).content
+    def hidden() -> dict[str, bool]:
+        html = publisher.get(CHANNELS).content.decode()
+        found = re.findall(r'data-held="(yes|no)"[^>]*?( hidden)?>', html)
+        assert len(found) == 3
+        return {which: bool(is_hidden) for which, is_hidden in found}
+
+    assert hidden() == {"yes": True, "no": False}
     releases.hold("prince")
-    html = publisher.get(CHANNELS).content.decode()
-    assert "/release/review/" in html
-    assert "End hold" in html
+    assert hidden() == {"yes": False, "no": True}
 
 
 # --- Reading --------------------------------------------------------------------
@@ -292,7 +296,19 @@ def test_what_a_deletion_takes_along_is_said_before(editor, verona, name, words)
     channel("draft inside", group("drafts", web_is_published=False))
     go_live()
 
-    assert ask(editor, "fate", id=key(name)) == {"words": words}
+    told = {"version": version(), "words": words}
+    assert ask(editor, "fate", id=key(name)) == told
+
+
+def test_what_came_since_it_was_said_is_not_deleted(editor: Client, verona):
+    seen = ask(editor, "fate", id=key("house"))["version"]
+    change("mario", parent=named("house"))
+
+    answer = send(editor, "remove", ids=[key("house")], seen=seen)
+
+    assert answer.status_code == 409
+    assert "“mario”" in answer.json()["error"]
+    assert named("mario").parent == named("house")
 
 
 STRANGE = ["", "abc", "-1", "1.0", "0", "²", 2**63 - 1, 2**63, 10**30, "9" * 5_000]
@@ -477,6 +493,7 @@ def plan(at=None, by: str = "prince", note: str = "") -> PlannedRelease:
 def test_plans_are_told_in_their_order(editor: Client, verona):
     day = timezone.now().replace(year=2099, month=3, day=2, hour=9, minute=5)
     plan(day)
+    channel("benvolio")
     plan(day - timedelta(days=1), by="mercutio")
 
     assert ask(editor, "state")["planned"] == [
@@ -555,7 +572,7 @@ def test_a_hold_and_what_the_server_took_are_no_304(editor: Client, verona):
         lambda: change("juliet", status="fair"),
         lambda: plan(),
         lambda: PlannedRelease.objects.all().delete(),
-        lambda: releases.let_go(),
+        lambda: releases.let_go("juliet"),
     ):
         write()
         assert (newer(), newer()) == (200, 304)
@@ -850,7 +867,7 @@ def test_an_edit_that_changes_nothing_makes_no_version(editor, verona, edit):
     response = send(editor, view, **body, seen=seen)
 
     assert response.status_code == 200
-    assert response.json() == {"version": 0, "said": "", "entries": []}
+    assert response.json() == {"version": seen, "said": "", "entries": []}
     assert (rows(), version()) == (before, seen)
 
 
@@ -1069,15 +1086,63 @@ def test_changes_are_held_and_let_go(publisher: Client, verona):
     assert Tree.objects.get().held_by == "prince"
     assert releases.sync() is None
 
-    publisher.post(f"{CHANNELS}hold/")
+    publisher.post(f"{CHANNELS}hold/", end(publisher))
     assert Tree.objects.get().held_at is None
     assert releases.sync() is not None
+    # Ended already: nothing happens, and nothing goes wrong.
+    assert publisher.post(f"{CHANNELS}hold/", end(publisher)).url == CHANNELS
+    assert publisher.post(f"{CHANNELS}hold/").url == CHANNELS
+
+
+def end(client: Client) -> dict[str, str]:
+    """What the end of the hold that is seen now posts."""
+    return {"held": ask(client, "state")["held_at"], "sure": "1"}
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], "Nothing changes for clients now."),
+        (["romeo"], "1 change goes live now."),
+        (["romeo", "juliet"], "2 changes go live now."),
+    ],
+)
+def test_the_end_of_a_hold_is_asked_about_before(publisher, verona, names, said):
+    go_live()
+    publisher.post(f"{CHANNELS}hold/", {"on": "1"})
+    for name in names:
+        change(name, status="new")
+    held = ask(publisher, "state")["held_at"]
+    assert ask(publisher, "state")["going"] == said
+
+    page = publisher.post(f"{CHANNELS}hold/", {"held": held})
+
+    html = page.content.decode()
+    assert said in html
+    assert f'name="held" value="{held}"' in html
+    assert 'name="sure"' in html
+    assert Tree.objects.get().held_at is not None
+
+
+def test_somebody_else_s_hold_is_not_ended_by_a_stale_page(publisher, verona):
+    releases.hold("mercutio")
+    stale = end(publisher)
+    releases.let_go("mercutio")
+    releases.hold("tybalt")
+
+    for posted in (stale, {"sure": "1"}, {"sure": "1", "held": "\x00"}):
+        page = publisher.post(f"{CHANNELS}hold/", posted, follow=True)
+        said = [str(message) for message in page.context["messages"]]
+        assert said == [
+            "tybalt holds the changes since: look at them before you end it."
+        ]
+    assert Tree.objects.get().held_by == "tybalt"
 
 
 def test_a_hold_is_not_let_go_while_a_version_is_planned(publisher: Client, verona):
     plan()
 
-    response = publisher.post(f"{CHANNELS}hold/", follow=True)
+    response = publisher.post(f"{CHANNELS}hold/", end(publisher), follow=True)
 
     said = [str(message) for message in response.context["messages"]]
     assert said == ["A version is planned, and would be undone: cancel it first."]
@@ -1109,3 +1174,21 @@ def test_who_is_not_logged_in_is_sent_to_the_login(client: Client, verona):
             assert response.status_code == 302
             assert response.url.startswith("/admin/login/")
     assert rows() == before
+
+
+def test_an_entry_of_a_hidden_group_says_why_it_is_not_seen(editor: Client):
+    house = group("house", web_is_published=False)
+    inner = group("inner", house)
+    channel("romeo", inner)
+    channel("hidden", inner, web_is_published=False)
+
+    (top,) = ask(editor, "tree")["entries"]
+
+    (below,) = top["children"]
+    told = {row["title"]: row["remark"] for row in (top, below, *below["children"])}
+    assert told == {
+        "house": "draft: shown nowhere",
+        "inner": "its group is hidden",
+        "romeo": "its group is hidden",
+        "hidden": "draft: shown nowhere",
+    }

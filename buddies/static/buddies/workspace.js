@@ -19,6 +19,9 @@ let version = 0; // of the tree that is drawn
 let tree; // the widget
 let tab = sessionStorage.getItem("tab") ?? "phone";
 let edits = Promise.resolve(); // one after the other, each on the version before
+let loads = 0; // how often the tree was drawn anew
+let isStale = false; // it has to be drawn anew, whatever its version
+let isDragging = false;
 
 function read(id) {
   return JSON.parse(byId(id).textContent);
@@ -47,20 +50,27 @@ async function post(address, body) {
   const isJson = answer.headers.get("Content-Type")?.includes("json");
   if (answer.redirected || !isJson) throw new Error(words.loggedOut);
   const result = await answer.json();
-  if (!answer.ok) throw new Error(result.error);
+  if (!answer.ok) throw new Error(answer.status === 409 ? standing(result.error) : result.error);
   return result;
+}
+
+/** Why something was refused, and that the tree is drawn anew. */
+function standing(reason) {
+  return `${reason} ${words.reloaded}`;
 }
 
 /** Sends an edit after those before it; draws what comes of it. */
 function edit(name, body, isPlain = false) {
+  const drawnBefore = loads;
   edits = edits.then(async () => {
     try {
       const done = await post(urls[name], { seen: version, ...body });
       if (done.version > version) {
-        const isNext = done.version === version + 1;
-        if (isNext && isPlain) patch(done);
+        const isNext = done.version === version + 1 && loads === drawnBefore;
+        // Without words it changed nothing, and somebody else made that version.
+        if (isNext && isPlain && done.said) patch(done);
         else await load();
-        toast(done.said, done.version);
+        if (done.said) toast(done.said, done.version);
       }
     } catch (error) {
       toast(isOffline(error) ? words.offline : error.message);
@@ -139,9 +149,41 @@ function columns() {
   ];
 }
 
-/** Reads the whole tree anew; keeps what is expanded, and where one is. */
+/**
+ * Reads the whole tree anew; keeps what is expanded, and where one is.
+ *
+ * While a gesture is under way it waits: follow() comes back to it.
+ */
 async function load() {
-  const { version: newest, entries } = await get(urls.tree);
+  isStale = true;
+  if (isBusy()) return;
+  const newest = await get(urls.tree);
+  if (!isBusy()) await drawTree(newest);
+}
+
+/** Whether something is open, or on its way, that belongs to the tree as it is drawn. */
+function isBusy() {
+  return isDragging || byId("dialog").open || byId("menu").matches(":popover-open");
+}
+
+/** Reads the tree anew if it is not the newest one. */
+async function follow() {
+  if (isStale || state.version > version) await load();
+}
+
+function followSoon() {
+  edits = edits.then(follow).catch(() => {}); // asked again with the next state
+}
+
+function endDrag() {
+  if (!isDragging) return;
+  isDragging = false;
+  followSoon();
+}
+
+async function drawTree({ version: newest, entries }) {
+  isStale = false;
+  loads += 1;
   const active = tree?.getActiveNode()?.key;
   if (tree) await tree.load(entries);
   else build(entries);
@@ -265,21 +307,35 @@ function toggle(node, flag) {
 
 const WHERE = { before: "before", after: "after", over: "last", appendChild: "last" };
 
-/** Moves at once on the screen, then on the server. */
-function move(node, target, how) {
+/** Moves at once on the screen, then on the server; both are keys of entries. */
+function move(key, place, how) {
+  const node = tree.findKey(key);
+  const target = place && tree.findKey(place);
+  if (!node || (place && !target)) {
+    missed();
+    return;
+  }
   if (target) node.moveTo(target, how === "over" ? "appendChild" : how);
   else node.moveTo(tree.root, "appendChild");
   if (byId("search").value) search();
   node.makeVisible();
   node.setActive();
-  const body = { ids: [Number(node.key)], target: target && Number(target.key) };
-  return edit("move", { ...body, where: WHERE[how] }, true);
+  const body = { ids: [Number(key)], target: place && Number(place) };
+  edit("move", { ...body, where: WHERE[how] }, true);
+}
+
+/** Says that an entry has gone, and shows how it stands. */
+function missed() {
+  toast(standing(words.gone));
+  isStale = true;
+  followSoon();
 }
 
 function dragging() {
   return {
     dragStart: (e) => {
       e.event.dataTransfer.effectAllowed = "move";
+      isDragging = true;
       return true;
     },
     dragEnter: (e) => {
@@ -287,7 +343,12 @@ function dragging() {
       const isGroup = e.node.type === "group";
       return isGroup ? ["before", "after", "over"] : ["before", "after"];
     },
-    drop: (e) => move(e.sourceNode, e.node, e.suggestedDropMode === "appendChild" ? "over" : e.suggestedDropMode),
+    drop: (e) => {
+      const how = e.suggestedDropMode === "appendChild" ? "over" : e.suggestedDropMode;
+      move(e.sourceNode.key, e.node.key, how);
+      endDrag();
+    },
+    dragEnd: endDrag,
   };
 }
 
@@ -305,12 +366,12 @@ function groupBefore(node) {
 
 function step(node, key) {
   const [target, how] = STEPS[key](node);
-  if (target) move(node, target, how);
+  if (target) move(node.key, target.key, how);
 }
 
 function onKey(e) {
   const { event } = e;
-  const node = e.node ?? tree.getActiveNode(); // none has the focus yet
+  const node = e.node ?? tree.getActiveNode() ?? firstFor(event); // none has the focus yet
   if (!node || event.target.closest("input")) return undefined;
   const act = keyAction(event, node);
   if (!act) return undefined;
@@ -319,11 +380,15 @@ function onKey(e) {
   return false;
 }
 
+function firstFor({ key }) {
+  return key === "Home" || key === "End" ? tree.getFirstChild() : null;
+}
+
 function keyAction(event, node) {
   const { key } = event;
   const isMenu = key === "ContextMenu" || (event.shiftKey && key === "F10");
   if (isMenu) return () => openMenu(node, byId(`entry-${node.key}`));
-  if (key === "Home" || key === "End") return () => node.navigate(`Control+${key}`, { event });
+  if (key === "Home" || key === "End") return () => node.navigate(`Control+${key}`, { activate: true, event });
   if (!may.change) return null;
   if (event.altKey && STEPS[key]) return () => step(node, key);
   if (key === " ") return () => toggle(node, event.shiftKey ? "web" : "mobile");
@@ -417,20 +482,38 @@ function closing(dialog) {
 }
 
 async function askDelete(node) {
-  let said;
+  let fate;
   try {
-    ({ words: said } = await get(`${urls.fate}?id=${node.key}`));
+    await edits; // one's own, before it is asked what they are of
+    fate = await get(`${urls.fate}?id=${node.key}`);
   } catch (error) {
-    toast(error.message);
-    await load();
+    toast(isOffline(error) ? words.offline : error.message);
+    isStale = true;
+    followSoon();
     return;
   }
   const sure = button("button danger", words.delete.replace(" …", ""));
-  const lines = said.map((line) => element("p", "", line));
+  const lines = fate.words.map((line) => element("p", "", line));
   const dialog = ask(words.deleteTitle.replace("%s", node.title), lines, [sure]);
   sure.addEventListener("click", () => {
     dialog.close();
-    edit("remove", { ids: [Number(node.key)] });
+    edit("remove", { ids: [Number(node.key)], seen: fate.version });
+  });
+}
+
+/** Asks before the draft goes live; the form alone leads to a page that asks. */
+function askEnd(event) {
+  event.preventDefault();
+  const form = event.currentTarget;
+  const seen = form.elements.held.value;
+  const sure = button("button primary", words.endHold);
+  ask(words.endTitle, [element("p", "", state.going)], [sure]);
+  sure.addEventListener("click", () => {
+    form.elements.held.value = seen;
+    const yes = element("input");
+    Object.assign(yes, { type: "hidden", name: "sure", value: "1" });
+    form.append(yes);
+    form.submit();
   });
 }
 
@@ -444,16 +527,16 @@ function askPlace(node) {
   const list = element("div", "places");
   const title = words.moveTitle.replace("%s", node.title);
   const dialog = ask(title, [wanted, list], []);
-  const offer = ([name, group]) => {
+  const offer = ([name, key]) => {
     const made = button("place", name);
     made.addEventListener("click", () => {
       dialog.close();
-      move(node, group, "over");
+      move(node.key, key, "over");
     });
     return made;
   };
   const offerAll = () => {
-    const found = groups(node, wanted.value).slice(0, MOST_GROUPS);
+    const found = groups(node.key, wanted.value).slice(0, MOST_GROUPS);
     list.replaceChildren(...found.map(offer));
     if (!found.length) list.append(element("p", "quiet", words.noMatch));
   };
@@ -462,12 +545,13 @@ function askPlace(node) {
   wanted.focus();
 }
 
-/** [path, node] of the groups that can hold `node`, the top level first. */
-function groups(node, text) {
+/** [path, key] of the groups that can hold an entry, the top level first. */
+function groups(key, text) {
   const found = [[words.top, null]];
+  const node = tree.findKey(key);
   tree.visit((one) => {
-    const isBelow = one === node || one.isDescendantOf(node);
-    if (one.type === "group" && !isBelow) found.push([path(one), one]);
+    const isBelow = one === node || (node && one.isDescendantOf(node));
+    if (one.type === "group" && !isBelow) found.push([path(one), one.key]);
   });
   const wanted = text.trim().toLowerCase();
   return found.filter(([name]) => name.toLowerCase().includes(wanted));
@@ -515,9 +599,11 @@ async function refresh() {
     } else if (byId("banner").dataset.tone === "offline") {
       drawBanner();
     }
+    await follow();
   } catch (error) {
     tag = "";
-    drawProblem(isOffline(error) ? words.offline : error.message);
+    if (error.message === words.loggedOut) drawLoggedOut();
+    else drawProblem(isOffline(error) ? words.offline : error.message);
   }
 }
 
@@ -525,7 +611,7 @@ async function take(newest) {
   const isNew = newest.version !== drawn.version || newest.live !== drawn.live;
   state = newest;
   drawBanner();
-  if (newest.version > version) await load();
+  await follow();
   if (isNew) await drawPanel();
 }
 
@@ -551,9 +637,19 @@ function drawActions() {
   const retry = byId("retry");
   const undo = byId("undo");
   if (retry) retry.hidden = !state.problem;
+  drawHold();
   if (!undo) return;
   undo.hidden = !state.undo;
-  undo.textContent = state.undo?.words ?? "";
+  undo.title = state.undo?.words ?? "";
+  undo.replaceChildren(element("span", "", undo.title));
+}
+
+function drawHold() {
+  for (const one of document.querySelectorAll("[data-held]")) {
+    one.hidden = (one.dataset.held === "yes") !== Boolean(state.held);
+  }
+  const end = byId("end-hold");
+  if (end) end.elements.held.value = state.held_at;
 }
 
 function say(id, text) {
@@ -565,6 +661,14 @@ function say(id, text) {
 function drawProblem(text) {
   byId("banner").dataset.tone = "offline";
   say("problem", text);
+}
+
+function drawLoggedOut() {
+  byId("headline").textContent = words.loggedOutShort;
+  drawProblem(words.loggedOut);
+  const again = element("a", "", words.logIn);
+  again.href = location.pathname; // it leads to the login, and back
+  byId("headline").append(" · ", again);
 }
 
 // --- Previews and changes ------------------------------------------------------
@@ -625,12 +729,21 @@ function listen() {
   byId("expand").addEventListener("click", () => tree.expandAll(true).then(remember));
   byId("collapse").addEventListener("click", () => tree.expandAll(false).then(remember));
   byId("menu").addEventListener("keydown", walkMenu);
+  byId("menu").addEventListener("toggle", followSoon);
+  byId("dialog").addEventListener("close", followSoon);
+  byId("end-hold")?.addEventListener("submit", askEnd);
+  document.addEventListener("dragend", endDrag);
+  // A row that was scrolled away hears no end of its drag; nor does the page.
+  document.addEventListener("pointermove", (event) => event.buttons || endDrag());
   byId("undo")?.addEventListener("click", () => takeBack(state.undo.version));
   narrow.addEventListener("change", () => location.reload());
 }
 
 async function poll() {
-  if (document.visibilityState === "visible") await edits.then(refresh);
+  if (document.visibilityState === "visible") {
+    edits = edits.then(refresh);
+    await edits;
+  }
   setTimeout(poll, POLL_MS);
 }
 
