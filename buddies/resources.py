@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import openpyxl
@@ -43,6 +44,7 @@ from buddies.models import Buddy, plausible
 MOST_BYTES = 10 * 1024 * 1024
 MOST_UNPACKED = 32 * 1024 * 1024  # of an XLSX file
 MOST_ELEMENTS = 1_250_000  # of its XML, those of rows and texts,
+MOST_IN_A_ROW = 150_000  # of these and of their ends,
 MOST_OTHERS = 100_000  # and all others, with which openpyxl is slower
 MOST_ROWS = 20_000
 MOST_LINES = 10 * MOST_ROWS  # of a file, empty rows included
@@ -333,6 +335,9 @@ def _check_size(content: bytes) -> None:
             tags = text.count(b"<") - text.count(b"</")
             if elements + others + tags > MOST_ELEMENTS + MOST_OTHERS:
                 raise refusal
+            ends = [*(row.start() for row in _ROW.finditer(text)), len(text)]
+            if any(text.count(b"<", *row) > MOST_IN_A_ROW for row in pairwise(ends)):
+                raise refusal
             frequent = sum(1 for _tag in _FREQUENT.finditer(text))
             elements, others = elements + frequent, others + tags - frequent
     if elements > MOST_ELEMENTS or others > MOST_OTHERS:
@@ -340,8 +345,10 @@ def _check_size(content: bytes) -> None:
 
 
 # A row, a cell and what it holds, a text and what its formatted parts hold.
+_PREFIX = rb"<(?:[^\s<>/:]+:)?"
+_ROW = re.compile(_PREFIX + rb"row[\s/>]")
 _FREQUENT = re.compile(
-    rb"<(?:\w+:)?(?:row|c|v|f|is|si|t|r|rPr|rFont|sz|color|family|scheme|b|i|u)[\s/>]"
+    _PREFIX + rb"(?:row|c|v|f|is|si|t|r|rPr|rFont|sz|color|family|scheme|b|i|u)[\s/>]"
 )
 
 

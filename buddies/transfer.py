@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from buddies import changes, document, imports, releases, resources, tree
+from buddies import changes, document, imports, log, releases, resources, tree
 from buddies.changes import Change
 from buddies.document import DocumentError
 from buddies.imports import Plan
@@ -391,16 +391,37 @@ def confirm(request: HttpRequest) -> HttpResponse:
         text = _("This is another file than the one you looked at: look at it first.")
         messages.error(request, text)
         return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
-    seen, digest = request.POST.get("seen", ""), request.POST.get("digest", "")
-    editor = request.user.get_username()
     try:
-        DEEDS[what](content, editor, int(seen) if seen.isdecimal() else 0, digest)
+        with transaction.atomic():
+            _do(request, what, content)
+            _refuse_known_addresses(request)
     except (tree.TreeError, FileError, DocumentError) as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
     _forget(request)
     messages.success(request, _("Imported. “Undo” takes all of it back."))
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))
+
+
+def _do(request: HttpRequest, what: str, content: str) -> None:
+    seen, digest = request.POST.get("seen", ""), request.POST.get("digest", "")
+    editor = request.user.get_username()
+    DEEDS[what](content, editor, int(seen) if seen.isdecimal() else 0, digest)
+
+
+def _refuse_known_addresses(request: HttpRequest) -> None:
+    """What the form locks, an import does not open (an address finds its entry)."""
+    if request.user.has_perm("buddies.change_address"):
+        return
+    row = Tree.objects.get()
+    records = log.of(row.version, request.user.get_username())
+    before = log.before(records) if records else {}
+    for record in records:
+        old = before.get(record.id, record)
+        is_other = old.server_address != record.server_address
+        if is_other and log.was_shown(old.id, old.address, row.built):
+            text = _("Clients know the server address of “%(name)s”, so it stays.")
+            raise tree.TreeError(text % {"name": record.name})
 
 
 def _import_table(content: str, editor: str, seen: int, digest: str) -> None:

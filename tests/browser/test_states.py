@@ -15,7 +15,7 @@ from tests.browser.backstage import (
 )
 from tests.browser.conftest import login
 from tests.browser.test_workspace import many
-from tests.service import SERVICE, until
+from tests.service import PASSWORD, SERVICE, until
 
 AWAY = "The service does not answer. Trying again …"
 NO_XMPP = "The service is not connected to the XMPP server"
@@ -81,8 +81,17 @@ async def test_who_logged_out_elsewhere_is_told(pages):
 
     said = "You are logged out: load the page again."
     await expect(page.locator("#problem")).to_have_text(said)
+    await expect(page.locator("#headline")).to_contain_text("You are logged out")
     await switch(page, "Mobile", "Liam").click()
     await expect(toast(page)).to_have_text(said)
+
+    await page.bring_to_front()
+    await page.get_by_role("link", name="Log in again").click()
+    await page.locator("#id_username").fill("admin")
+    await page.locator("#id_password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await ready(page)
+    await expect(page.locator("#headline")).to_have_text("Everything is live")
 
 
 # --- A service that may be stopped -------------------------------------------

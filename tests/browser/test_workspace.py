@@ -9,6 +9,7 @@ from playwright.async_api import expect
 
 from tests.browser.backstage import (
     DEMO,
+    LIST,
     WORKSPACE,
     becomes,
     drag,
@@ -270,6 +271,10 @@ async def test_arrows_walk_and_open_and_close(pages):
     await walk(page, "End")
     await becomes(lambda: active(page), "Liam")
     await walk(page, "Control+Home")
+    await becomes(lambda: active(page), BOT)
+    await walk(page, "Control+End")
+    await becomes(lambda: active(page), "Liam")
+    await walk(page, "Home")
     await becomes(lambda: active(page), BOT)
 
 
@@ -554,6 +559,32 @@ async def test_what_somebody_else_built_on_is_not_taken_back(pages, demo):
         "Out",
         False,
     ]
+
+
+async def test_a_long_undo_is_cut_at_its_end(pages, demo):
+    demo("tree.change([one('Liam')], 'admin', name='Liam ' + 'of the house ' * 15)")
+    page = await ready(await pages.open(WORKSPACE))
+
+    undo = page.locator("#undo")
+    await expect(undo).to_contain_text("Undo: ")
+
+    words = undo.locator("span")
+    assert await words.evaluate("(it) => it.scrollWidth > it.clientWidth")
+    await expect(words).to_have_css("text-overflow", "ellipsis")
+    outer, inner = await undo.bounding_box(), await words.bounding_box()
+    assert outer["x"] < inner["x"]
+    assert inner["x"] + inner["width"] < outer["x"] + outer["width"]
+    assert outer["width"] <= 320
+
+
+async def test_a_channel_that_says_nothing_has_no_bubble(pages, demo):
+    demo("tree.change([one('Liam')], 'admin', default_message='')")
+    key = demo.read("one('Liam').pk")
+
+    page = await pages.open(f"{LIST}{key}/change/")
+
+    await expect(page.locator(".entry-silence")).to_be_visible()
+    await expect(page.locator(".entry-bubble")).to_have_css("display", "none")
 
 
 # --- The banner --------------------------------------------------------------

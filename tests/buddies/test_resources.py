@@ -370,10 +370,11 @@ TOO_LARGE = "too large when it is unpacked"
     [
         (SHEET, b"<sheetData>", b"<sheetData><row>" + b"<c/>" * 8_000_000 + b"</row>"),
         (SHEET, b"<sheetData>", b"<sheetData><row>" + b"<c/>" * 1_300_000 + b"</row>"),
+        (SHEET, b"<sheetData>", b"<sheetData><row>" + b"<c/>" * 160_000 + b"</row>"),
         (SHEET, b"<sheetData>", b"<sheetData>" + b"<row/>" * 1_300_000),
         ("xl/styles.xml", b"</cellXfs>", b"<xf/>" * 110_000 + b"</cellXfs>"),
     ],
-    ids=["30 MB", "a row", "rows", "styles"],
+    ids=["30 MB", "a row", "a shorter row", "rows", "styles"],
 )
 def test_a_small_file_with_much_in_it_is_refused_soon(part, old, new):
     content = repacked(sheet(["address"], ["Romeo"]), part, old, new)

@@ -388,20 +388,6 @@ def test_what_another_tab_uploaded_is_not_imported_by_this_one(editor, one, othe
     assert named("Romeo").default_message[-1] == "c"
 
 
-def test_a_file_is_read_once(editor, monkeypatch):
-    channel("Romeo")
-    reads = []
-    read = resources.read
-    monkeypatch.setattr(resources, "read", lambda c: reads.append(c) or read(c))
-
-    upload(editor, "address,name\nRomeo,Roméo\n")
-    shown(editor)
-    confirm(editor)
-
-    assert len(reads) == 1
-    assert outline() == ["Roméo"]
-
-
 @pytest.mark.parametrize(
     ("what", "content", "reason"),
     [
@@ -568,3 +554,20 @@ def test_ten_megabytes_of_text_are_read_and_kept(editor):
     assert response.status_code == 302
     confirm(editor)
     assert len(named("Romeo").default_message) == 9_000_000
+
+
+@pytest.mark.parametrize("what", ["table", "document"])
+def test_an_import_does_not_open_a_known_server_address(editor, what):
+    channel("Romeo", server_address="bots")
+    releases.sync()
+    if what == "table":
+        content = "address,server_address\nRomeo,elsewhere\n"
+    else:
+        content = releases.draft().body.replace('"bots"', '"elsewhere"')
+    upload(editor, content, what)
+
+    response = confirm(editor)
+
+    text = "Clients know the server address of “Romeo”, so it stays."
+    assert words(response) == [text]
+    assert named("Romeo").server_address == "bots"

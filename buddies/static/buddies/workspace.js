@@ -664,11 +664,12 @@ function drawProblem(text) {
 }
 
 function drawLoggedOut() {
-  byId("headline").textContent = words.loggedOutShort;
   drawProblem(words.loggedOut);
+  const headline = byId("headline");
+  if (headline.querySelector("a")) return; // somebody may be on it
   const again = element("a", "", words.logIn);
   again.href = location.pathname; // it leads to the login, and back
-  byId("headline").append(" · ", again);
+  headline.replaceChildren(words.loggedOutShort, " · ", again);
 }
 
 // --- Previews and changes ------------------------------------------------------
