@@ -11,7 +11,6 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import lazy
@@ -26,6 +25,7 @@ from buddies import document, log, releases, transfer, tree, versions, workspace
 from buddies.forms import BuddyForm, SwitchesForm
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.workspace import whole_number
+from xmppservice import site
 
 MOST_WORDS = 10
 CUT = "buddies.cut"  # in the session: the keys to move, and the version seen
@@ -181,13 +181,8 @@ class BuddyAdmin(admin.ModelAdmin):
         told = log.history(whole_number(object_id))
         if not told:
             raise Http404
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("History of “%(name)s”") % {"name": told[0].name},
-            "told": told,
-            "opts": self.opts,
-        }
-        return TemplateResponse(request, "admin/buddies/history.html", context)
+        title = _("History of “%(name)s”") % {"name": told[0].name}
+        return site.page(request, "admin/buddies/history.html", title, {"told": told})
 
     # --- The form ---------------------------------------------------------------
 

@@ -19,7 +19,6 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -33,6 +32,7 @@ from buddies.imports import Plan
 from buddies.models import Buddy, Tree
 from buddies.resources import FORMATS, MOST_BYTES, FileError
 from buddies.workspace import MOST_CHANGES, allowed
+from xmppservice import site
 
 KEPT = "buddies.transfer"  # in the session: the key of the session with the file
 KEPT_SECONDS = 1800
@@ -40,28 +40,28 @@ MOST_PROBLEMS = 100  # on one screen
 MOST_ITEMS = 20_000  # of a document
 
 
-def urls(site: AdminSite) -> list[URLPattern]:
+def urls(office: AdminSite) -> list[URLPattern]:
     """Addresses below the admin of the entries."""
     return [
-        path("transfer/", site.admin_view(page), name="buddies_transfer"),
+        path("transfer/", office.admin_view(page), name="buddies_transfer"),
         path(
             "transfer/export/<str:kind>/",
-            site.admin_view(download_table),
+            office.admin_view(download_table),
             name="buddies_transfer_export",
         ),
         path(
             "transfer/document/",
-            site.admin_view(download_document),
+            office.admin_view(download_document),
             name="buddies_transfer_document",
         ),
         path(
             "transfer/preview/",
-            site.admin_view(preview),
+            office.admin_view(preview),
             name="buddies_transfer_preview",
         ),
         path(
             "transfer/confirm/",
-            site.admin_view(confirm),
+            office.admin_view(confirm),
             name="buddies_transfer_confirm",
         ),
     ]
@@ -103,13 +103,13 @@ def _file(stem: str, content: bytes, content_type: str) -> HttpResponse:
     description=gettext_lazy("Export as a spreadsheet (XLSX)"), permissions=["view"]
 )
 def export(
-    site: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Buddy]
+    listed: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Buddy]
 ) -> HttpResponse | None:
     """The chosen entries as a file: an action of their list."""
     try:
         return _table("xlsx", queryset)
     except FileError as error:
-        site.message_user(request, str(error), messages.ERROR)
+        listed.message_user(request, str(error), messages.ERROR)
         return None
 
 
@@ -217,14 +217,9 @@ def page(request: HttpRequest) -> HttpResponse:
         "most": filesizeformat(MOST_BYTES),
         "zone": timezone.get_current_timezone_name(),
     }
-    return _page(request, "admin/buddies/transfer.html", _("Import & export"), context)
-
-
-def _page(
-    request: HttpRequest, template: str, title: str, context: dict[str, Any]
-) -> HttpResponse:
-    shell = admin.site.each_context(request)
-    return TemplateResponse(request, template, {**shell, "title": title, **context})
+    return site.page(
+        request, "admin/buddies/transfer.html", _("Import & export"), context
+    )
 
 
 def _may_import(request: HttpRequest) -> bool:
@@ -299,7 +294,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     what, content = kept
     shown = PREVIEWS[what](content, request.user.get_username())
     row = Tree.objects.first() or Tree()
-    return _page(
+    return site.page(
         request,
         "admin/buddies/transfer_preview.html",
         _("What the import would do"),

@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,23 +18,26 @@ from django.views.decorators.http import require_GET, require_POST
 from buddies import changes, releases
 from buddies.models import Release
 from buddies.workspace import MOST_CHANGES, allowed, preview_words, whole_number
+from xmppservice import site
 
 NOW, LATER = "now", "later"
 MOST_OFFERED = 100  # versions to compare with
 MOST_AHEAD = timedelta(days=5 * 366)  # of a publication
 
 
-def urls(site: AdminSite) -> list[URLPattern]:
+def urls(office: AdminSite) -> list[URLPattern]:
     """Addresses below the admin of the releases."""
     return [
-        path("review/", site.admin_view(review), name="buddies_review"),
+        path("review/", office.admin_view(review), name="buddies_review"),
         path(
             "planned/<int:key>/cancel/",
-            site.admin_view(cancel),
+            office.admin_view(cancel),
             name="buddies_cancel",
         ),
         *(
-            path(f"<int:number>/{name}/", site.admin_view(view), name=f"buddies_{name}")
+            path(
+                f"<int:number>/{name}/", office.admin_view(view), name=f"buddies_{name}"
+            )
             for name, view in {
                 "compare": compare,
                 "again": again,
@@ -107,7 +109,7 @@ def review(request: HttpRequest) -> HttpResponse:
         if done is not None:
             return done
     reviewed = releases.review()
-    return _page(
+    return site.page(
         request,
         "admin/buddies/review.html",
         _("Review & publish"),
@@ -158,7 +160,7 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
     live = releases.live()
     others = Release.objects.exclude(pk=release.pk).defer("body")
     older = others.filter(pk__lt=release.pk).first()
-    return _page(
+    return site.page(
         request,
         "admin/buddies/version.html",
         str(release).capitalize(),
@@ -175,13 +177,6 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
     )
 
 
-def _page(
-    request: HttpRequest, template: str, title: str, context: dict[str, Any]
-) -> HttpResponse:
-    shell = admin.site.each_context(request)
-    return TemplateResponse(request, template, {**shell, "title": title, **context})
-
-
 @allowed("view_release")
 @require_GET
 def compare(request: HttpRequest, number: int) -> HttpResponse:
@@ -189,7 +184,7 @@ def compare(request: HttpRequest, number: int) -> HttpResponse:
     new = _release(number)
     old = _release(whole_number(request.GET.get("with", "")))
     found = changes.between(releases.document_of(old), releases.document_of(new))
-    return _page(
+    return site.page(
         request,
         "admin/buddies/compare.html",
         _("Compare versions"),

@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -25,7 +25,6 @@ from django.http import (
     RawPostDataException,
 )
 from django.template.defaultfilters import filesizeformat
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -35,7 +34,7 @@ from django.views.decorators.http import conditional_page, require_GET, require_
 
 from buddies import document, log, releases, tree
 from buddies.models import Buddy, PlannedRelease, Release, Tree
-from xmppservice import bells, gateway
+from xmppservice import bells, gateway, site
 
 View = Callable[..., HttpResponse]
 
@@ -45,7 +44,7 @@ AMBER = 0.8  # of the limit
 SLOW_SECONDS = 10  # until what is on its way is said to be late
 
 
-def urls(site: AdminSite) -> list[URLPattern]:
+def urls(office: AdminSite) -> list[URLPattern]:
     """The workspace's addresses, for the admin of the entries."""
     views: dict[str, View] = {
         "": page,
@@ -66,7 +65,7 @@ def urls(site: AdminSite) -> list[URLPattern]:
     return [
         path(
             f"channels/{below}",
-            site.admin_view(view),
+            office.admin_view(view),
             name=named.get(below, f"buddies_workspace_{below.rstrip('/')}"),
         )
         for below, view in views.items()
@@ -96,13 +95,11 @@ def page(request: HttpRequest) -> HttpResponse:
     """The workspace itself; its script fills it."""
     user = request.user
     context = {
-        **admin.site.each_context(request),
-        "title": _("Channels"),
         "state": state(user),
         "workspace": {"urls": _addresses(), "may": _rights(user), "words": _words()},
         "may": _rights(user),
     }
-    return TemplateResponse(request, "admin/buddies/workspace.html", context)
+    return site.page(request, "admin/buddies/workspace.html", _("Channels"), context)
 
 
 def _addresses() -> dict[str, str]:
@@ -596,13 +593,10 @@ def _end_hold(editor: str, seen: str) -> None:
 def _ask_to_end(request: HttpRequest) -> HttpResponse:
     """The question that the script asks in a dialog, as a page."""
     now = state(request.user)
-    context = {
-        **admin.site.each_context(request),
-        "title": _("End the hold?"),
-        "state": now,
-        "held": request.POST.get("held") or now["held_at"],
-    }
-    return TemplateResponse(request, "admin/buddies/end_hold.html", context)
+    held = request.POST.get("held") or now["held_at"]
+    context = {"state": now, "held": held}
+    title = _("End the hold?")
+    return site.page(request, "admin/buddies/end_hold.html", title, context)
 
 
 @allowed("change_buddy")

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from django.contrib import admin
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -77,3 +79,11 @@ def _current(request: HttpRequest, urls: list[str]) -> str:
     # The longest: one page may stand below another one's address.
     here = request.get_full_path()
     return max((url for url in urls if here.startswith(url)), key=len, default="")
+
+
+def page(
+    request: HttpRequest, template: str, title: str, context: dict[str, Any]
+) -> TemplateResponse:
+    """A page of our own in the back office, with its navigation."""
+    shell = admin.site.each_context(request)
+    return TemplateResponse(request, template, {**shell, "title": title, **context})
