@@ -3,9 +3,11 @@
 Each variable, its meaning and its default: docs/configuration.md.
 """
 
+import logging
 import re
 import secrets
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -326,15 +328,27 @@ REST_FRAMEWORK = {
 
 # --- Logging ------------------------------------------------------------------
 
+
+def plain_refusal(record: logging.LogRecord) -> bool:
+    """A refusal is no failure of the code: one line, without where it was said."""
+    if getattr(record, "status_code", None) == HTTPStatus.FORBIDDEN:
+        record.exc_info = record.exc_text = None
+    return True
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
     },
+    "filters": {
+        "refusals": {"()": "django.utils.log.CallbackFilter", "callback": plain_refusal}
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": level("LOG_LEVEL", "INFO")},
     "loggers": {
+        "django.request": {"filters": ["refusals"]},
         # slixmpp logs whole stanzas: payloads and numbers must never reach a log.
         "slixmpp": {"level": "CRITICAL"},
         # It tells of each login in four lines; a lock-out is a warning.
