@@ -190,6 +190,7 @@ async def test_a_review_warns_and_refuses(pages, demo):
 
 
 async def test_what_changed_after_the_review_is_not_published(pages, demo, read):
+    await until(lambda: read("Liam"))  # before the hold keeps it back
     demo("releases.hold('piero'); tree.change([one('Liam')], 'anna', status='In')")
     page = await pages.open(f"{VERSIONS}review/", user="piero")
     await expect(page.locator(".changes")).to_contain_text("status text")
