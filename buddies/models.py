@@ -74,7 +74,7 @@ class History(HistoricalRecords):
         pass
 
 
-class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queries
+class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queries is untyped
     """One entry of the tree a client draws: a group, or a channel.
 
     ``address`` and ``server_address`` are opaque to this service. A client
@@ -163,7 +163,7 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         help_text=_("What a channel says first, before anybody has written."),
     )
 
-    objects = TreeQuerySet.as_manager()  # type: ignore[django-manager-missing]  # untyped
+    objects = TreeQuerySet.as_manager()  # type: ignore[django-manager-missing]  # tree_queries is untyped
     history = History()
 
     class Meta:

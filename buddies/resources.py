@@ -210,7 +210,7 @@ class BuddyResource(resources.ModelResource):
             if entry.buddy.pk in wanted:
                 # Of the entry it would be read from the database, once a row.
                 entry.buddy.parent = entry.group and entry.group.buddy
-                entry.buddy.place = entry.place  # type: ignore[attr-defined]  # a column
+                entry.buddy.place = entry.place  # type: ignore[attr-defined]  # for the column of that name
                 yield entry.buddy
 
 

@@ -23,27 +23,31 @@ NS_STREAM_DEFAULT = frozenset({NS_COMPONENT, "jabber:client", ""})
 NS_PRIVILEGE = ("urn:xmpp:privilege:2", "urn:xmpp:privilege:1")
 
 # An ``x`` in one of these belongs to another protocol, whatever it contains.
-NS_FOREIGN = frozenset({
-    "jabber:x:data",
-    "jabber:x:conference",
-    "jabber:x:delay",
-    "jabber:x:encrypted",
-    "jabber:x:event",
-    "jabber:x:expire",
-    "jabber:x:roster",
-    "jabber:x:signed",
-    "http://jabber.org/protocol/muc",
-    "http://jabber.org/protocol/muc#user",
-    "http://jabber.org/protocol/rosterx",
-    "vcard-temp:x:update",
-})  # fmt: skip
-COPIES = frozenset({
-    "{urn:xmpp:carbons:2}received",
-    "{urn:xmpp:carbons:2}sent",
-    "{urn:xmpp:mam:2}result",
-    "{urn:xmpp:mam:1}result",
-    "{urn:xmpp:forward:0}forwarded",
-})  # fmt: skip
+NS_FOREIGN = frozenset(
+    {
+        "jabber:x:data",
+        "jabber:x:conference",
+        "jabber:x:delay",
+        "jabber:x:encrypted",
+        "jabber:x:event",
+        "jabber:x:expire",
+        "jabber:x:roster",
+        "jabber:x:signed",
+        "http://jabber.org/protocol/muc",
+        "http://jabber.org/protocol/muc#user",
+        "http://jabber.org/protocol/rosterx",
+        "vcard-temp:x:update",
+    }
+)
+COPIES = frozenset(
+    {
+        "{urn:xmpp:carbons:2}received",
+        "{urn:xmpp:carbons:2}sent",
+        "{urn:xmpp:mam:2}result",
+        "{urn:xmpp:mam:1}result",
+        "{urn:xmpp:forward:0}forwarded",
+    }
+)
 
 # Longest id, thread, namespace and word that an answer repeats. Even escaped to
 # six times their length they leave room for an answer's payload in one stanza.

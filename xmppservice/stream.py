@@ -40,16 +40,18 @@ UNWRITTEN = 64 * 1024 * 1024
 VCARD = f"{{{stanzas.NS_VCARD}}}vCard"
 # What is answered, by us or by a plugin; every other request is refused.
 SERVED = {
-    "get": frozenset({
-        VCARD,
-        f"{{{stanzas.NS_PING}}}ping",
-        "{http://jabber.org/protocol/disco#info}query",
-        "{http://jabber.org/protocol/disco#items}query",
-        "{jabber:iq:last}query",
-        "{jabber:iq:version}query",
-    }),
+    "get": frozenset(
+        {
+            VCARD,
+            f"{{{stanzas.NS_PING}}}ping",
+            "{http://jabber.org/protocol/disco#info}query",
+            "{http://jabber.org/protocol/disco#items}query",
+            "{jabber:iq:last}query",
+            "{jabber:iq:version}query",
+        }
+    ),
     "set": frozenset({VCARD}),
-}  # fmt: skip
+}
 
 
 class Requests(MatcherBase):
@@ -85,7 +87,7 @@ class ServiceStream(ComponentXMPP):
         self, jid: str, secret: str, host: str, port: int, domains: Sequence[str]
     ) -> None:
         # fix_error_ns: without it every received error reads feature-not-implemented.
-        super().__init__(jid, secret, host, port, fix_error_ns=True)  # type: ignore[no-untyped-call]  # slixmpp
+        super().__init__(jid, secret, host, port, fix_error_ns=True)  # type: ignore[no-untyped-call]  # slixmpp leaves it untyped
         self.on_message: Callable[[dict[str, str]], bool] = lambda fields: False
         self.on_ready: Callable[[], None] = lambda: None
         self.jid_served = jid
@@ -366,7 +368,7 @@ class ServiceStream(ComponentXMPP):
 
     def init_parser(self) -> None:
         super().init_parser()
-        self.parser = stanzas.Parser()  # type: ignore[assignment]  # the same methods
+        self.parser = stanzas.Parser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls
 
     def _bounded(self, stanza: StanzaBase) -> StanzaBase | None:
         """Drop an IQ whose id, which every answer repeats, is beyond all use."""

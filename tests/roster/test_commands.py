@@ -233,11 +233,13 @@ JSON = st.recursive(
 @examples(max_examples=150, deadline=None, database=None)
 @given(
     st.sampled_from([ADD, SEARCH]),
-    st.text(max_size=30) | st.builds(json.dumps, JSON) | st.builds(
+    st.text(max_size=30)
+    | st.builds(json.dumps, JSON)
+    | st.builds(
         lambda items: json.dumps({"channelUsers": items, "userList": items}),
         st.lists(JSON, max_size=3),
     ),
-)  # fmt: skip
+)
 def test_reading_a_payload_never_raises(command, payload):
     request = payloads.parse(Command(command=command, payload=payload), "localhost")
     assert request.reply is not None or command == SEARCH or request.entries
