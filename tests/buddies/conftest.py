@@ -1,7 +1,9 @@
 """Entries to arrange, the tree as text to assert, a PostgreSQL if there is one."""
 
 import os
+import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,3 +112,16 @@ def postgresql() -> Iterator[dict[str, str]]:
             }
         finally:
             run("pg_ctl", "stop", "-w", "-m", "immediate")
+
+
+def passed_on(postgresql: dict[str, str], file: str, words: str) -> int:
+    """How many tests of a file, chosen by ``words``, pass there; all of them must."""
+    command = [sys.executable, "-m", "pytest", file, "-q", "-k", words]
+    done = subprocess.run(
+        [*command, "--no-cov", "-p", "no:randomly", "-p", "no:cacheprovider"],
+        env={**os.environ, **postgresql},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return int(re.search(r"(\d+) passed", done.stdout)[1])

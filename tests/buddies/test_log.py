@@ -1,10 +1,5 @@
 """The log of the tree: who did what, what others missed, and taking it back."""
 
-import os
-import re
-import subprocess
-import sys
-
 import pytest
 from django.core.exceptions import ValidationError
 
@@ -17,6 +12,7 @@ from tests.buddies.conftest import (
     group,
     named,
     outline,
+    passed_on,
     rows,
 )
 
@@ -569,14 +565,4 @@ if INITDB:  # its triggers and its savepoints are others than SQLite's
     def test_the_same_on_postgresql(postgresql):
         # Whatever is chosen here is chosen there by the same words.
         words = "(taken_back or taking_back or record) and not ten_thousand"
-        command = [sys.executable, "-m", "pytest", __file__, "-q", "-k", words]
-
-        done = subprocess.run(
-            [*command, "--no-cov", "-p", "no:randomly", "-p", "no:cacheprovider"],
-            env={**os.environ, **postgresql},
-            capture_output=True,
-            text=True,
-        )
-
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 5 * len(EDITS)
+        assert passed_on(postgresql, __file__, words) > 5 * len(EDITS)

@@ -1,8 +1,5 @@
 """What is stored already when a new version of the service starts."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +11,7 @@ from django.db.migrations.state import StateApps
 
 from buddies import releases, tree
 from buddies.models import Buddy, Tree
-from tests.buddies.conftest import EDITOR, INITDB, built, named, outline
+from tests.buddies.conftest import EDITOR, INITDB, built, named, outline, passed_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -191,14 +188,4 @@ if INITDB:  # its tables are changed in another way than SQLite's
 
     def test_the_same_on_postgresql(postgresql):
         words = "not the_same_on"
-        command = [sys.executable, "-m", "pytest", __file__, "-q", "-k", words]
-
-        done = subprocess.run(
-            [*command, "--no-cov", "-p", "no:randomly", "-p", "no:cacheprovider"],
-            env={**os.environ, **postgresql},
-            capture_output=True,
-            text=True,
-        )
-
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert " passed" in done.stdout
+        assert passed_on(postgresql, __file__, words)

@@ -1,8 +1,5 @@
 """Structural writes: what each does, what it refuses, and races between them."""
 
-import os
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,6 +24,7 @@ from tests.buddies.conftest import (
     group,
     named,
     outline,
+    passed_on,
     rows,
 )
 
@@ -918,14 +916,4 @@ if INITDB:  # and where there is none, the line at the end of the report says so
 
     def test_the_same_on_postgresql(postgresql):
         words = "race or can_be_taken_back"
-        command = [sys.executable, "-m", "pytest", __file__, "-q", "-k", words]
-
-        done = subprocess.run(
-            [*command, "--no-cov", "-p", "no:randomly", "-p", "no:cacheprovider"],
-            env={**os.environ, **postgresql},
-            capture_output=True,
-            text=True,
-        )
-
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "6 passed" in done.stdout
+        assert passed_on(postgresql, __file__, words) == 6
