@@ -6,15 +6,40 @@ set -eu
 
 policy=/usr/sbin/policy-rc.d
 what=${1:-}
+services=
+# Where Debian keeps servers, and not every user looks.
+PATH=$PATH:/usr/sbin
 
 has() { command -v "$1" >/dev/null; }
+# What Erlang starts at boot, unless it was there already.
+erlang() { has epmd || echo epmd.socket epmd.service; }
 
 case $what in
 prosody)
-    name=Prosody packages="prosody prosody-modules"
+    name=Prosody packages="prosody prosody-modules" services=prosody.service
     installed() {
         has prosody && ls /usr/lib/prosody/modules/mod_privilege* >/dev/null 2>&1
     }
+    ;;
+ejabberd)
+    name=ejabberd packages=ejabberd services="ejabberd.service $(erlang)"
+    installed() { has ejabberdctl; }
+    ;;
+postgresql)
+    name=PostgreSQL packages=postgresql services=postgresql.service
+    installed() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
+    ;;
+redis)
+    name=Redis packages=redis-server services=redis-server.service
+    installed() { has redis-server; }
+    ;;
+rabbitmq)
+    name=RabbitMQ packages=rabbitmq-server services="rabbitmq-server.service $(erlang)"
+    installed() { has rabbitmq-server; }
+    ;;
+nginx)
+    name=nginx packages=nginx-light services=nginx.service
+    installed() { has nginx; }
     ;;
 chromium)
     name=Chromium packages=chromium
@@ -25,7 +50,7 @@ gettext)
     installed() { has msgfmt; }
     ;;
 *)
-    echo "usage: sh $0 prosody|chromium|gettext" >&2
+    echo "usage: sh $0 $(sed -n 's/^\([a-z]*\))$/\1/p' "$0" | paste -sd '|')" >&2
     exit 2
     ;;
 esac
@@ -60,9 +85,10 @@ fetch() { apt install --no-install-recommends $packages; }
 
 # Not at the next boot either.
 disable() {
-    if has systemctl; then systemctl -q disable "$what"; fi
-    if has deb-systemd-helper; then deb-systemd-helper disable "$what.service"; fi
-    if has update-rc.d; then update-rc.d "$what" disable; fi
+    for one in $services; do
+        if has systemctl; then systemctl -q disable "$one"; fi
+        if has update-rc.d; then update-rc.d "${one%.service}" disable; fi
+    done
 }
 
 if installed; then exit 0; fi
@@ -81,4 +107,4 @@ fetch >/dev/null 2>&1 || said=$({ apt update && fetch; } 2>&1) || {
     echo "$name could not be installed: apt-get failed, see above." >&2
     exit 1
 }
-if [ "$what" = prosody ] && [ -z "$was_there" ]; then disable >/dev/null 2>&1 || true; fi
+if [ -z "$was_there" ]; then disable >/dev/null 2>&1 || true; fi

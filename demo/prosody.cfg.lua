@@ -39,7 +39,7 @@ modules_disabled = { "s2s" }
 VirtualHost "$domain"
 	-- Read inside a VirtualHost only. It lets the service keep its users' rosters.
 	privileged_entities = {
-		["$component"] = { roster = "both"; message = "outgoing" };
+$entities
 	}
 $more_hosts
 Component "$component"

@@ -16,7 +16,8 @@ from typing import NoReturn
 
 from demo import settings
 from demo.client import Client, ClientError
-from demo.prosody import Prosody, ProsodyError, bound_to_us, end, free
+from demo.prosody import Prosody
+from demo.server import ServerError, bound_to_us, end, free
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOG = settings.VAR_DIR / "serve.log"
@@ -62,7 +63,7 @@ def main() -> None:
         run()
     except Stopped:
         say("Stopped.")
-    except (Failure, ProsodyError, OSError) as error:
+    except (Failure, ServerError, OSError) as error:
         sys.exit(str(error))
 
 

@@ -4,24 +4,28 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import chown
 
 import pytest
 from django.utils import timezone
 
 from buddies import document, tree
 from buddies.models import Buddy
+from demo.ejabberd import Ejabberd
+from tests.servers import INITDB, Postgres, RabbitMQ, Redis
 
-INITDB = max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None)
 EDITOR = "juliet"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     found = f"found ({INITDB.parent})" if INITDB else "not found, races ran on SQLite"
     terminalreporter.write_line(f"PostgreSQL: {found}")
+    missing = [
+        kind.name for kind in (Ejabberd, Redis, RabbitMQ) if not kind.installed()
+    ]
+    if missing:
+        terminalreporter.write_line(f"Not found, so not tested: {', '.join(missing)}")
 
 
 def group(name: str, parent: Buddy | None = None, **fields: object) -> Buddy:
@@ -77,41 +81,10 @@ def quick_passwords(settings) -> None:
 
 
 @pytest.fixture
-def postgresql() -> Iterator[dict[str, str]]:
-    """Environment that makes a PostgreSQL of the test's own the database.
-
-    It listens on a socket in its folder alone. The folder is a short one of its
-    own: a socket's path is limited, and the server's user must reach it.
-    """
-    assert INITDB is not None
-    user = "postgres" if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory() as folder:
-        if user:
-            chown(folder, user)
-
-        def run(program: str, *words: str) -> None:
-            command = [INITDB.with_name(program), "-D", f"{folder}/data", *words]
-            # A server that inherits a pipe would keep it open.
-            with (Path(folder) / "log").open("a") as log:
-                subprocess.run(
-                    command, check=True, cwd=folder, user=user, stdout=log, stderr=log
-                )
-
-        run(
-            "initdb", "-N", "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8"
-        )
-        options = (
-            f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-        )
-        run("pg_ctl", "start", "-w", "-o", options)
-        try:
-            yield {
-                "DATABASE_URL": "postgres:///postgres",
-                "PGHOST": folder,
-                "PGUSER": "postgres",
-            }
-        finally:
-            run("pg_ctl", "stop", "-w", "-m", "immediate")
+def postgresql(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Environment that makes a PostgreSQL of the test's own the database."""
+    with Postgres(tmp_path / "postgresql", fsync=False) as server:
+        yield {"DATABASE_URL": server.url}
 
 
 def passed_on(postgresql: dict[str, str], file: str, words: str) -> int:

@@ -1,0 +1,147 @@
+"""An ejabberd of our own: one folder, three ports on loopback, nothing left behind."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+from base64 import b64encode
+from functools import cached_property
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from string import Template
+
+from demo.server import JabberServer, ServerError, bound_to_us
+
+TEMPLATE = Path(__file__).with_name("ejabberd.yml")
+LIBRARIES = Path("/usr/lib")
+PLATFORM = "*/ejabberd-*/ebin"
+CALL_SECONDS = 10
+
+# Not the command `ejabberdctl`, which refuses all users but two. And without a name
+# the node has no cookie, no epmd and no port but the three.
+ERLANG = ["erl", "-noinput"]
+# Schedulers with nothing to do sleep: the machine has other things to run.
+ERLANG += ["+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"]
+
+# Its database keeps in memory for two seconds what it says it has stored: too long
+# for one that is killed to see what becomes of its users.
+PROGRAM = """
+    Binary = fun(Name) -> unicode:characters_to_binary(os:getenv(Name)) end,
+    Admin = [Binary("ADMIN"), Binary("DOMAIN"), Binary("PASSWORD")],
+    apply(ejabberd_auth, try_register, Admin),
+    apply(ejabberd_auth, set_password, Admin),
+    spawn(fun() ->
+        (fun Loop() -> catch mnesia:sync_log(), timer:sleep(20), Loop() end)()
+    end)
+"""
+
+
+class Ejabberd(JabberServer):
+    """A server whose configuration, accounts, rosters and log lie in its folder.
+
+    Unlike ``component``, who calls the HTTP API may write the rosters of all domains.
+    ``account`` has no rights: mod_privilege knows components only.
+    """
+
+    name = "ejabberd"
+    package = "ejabberd"
+    _trouble = re.compile(r"\[(error|critical)\]|Runtime terminating")
+
+    @property
+    def api_url(self) -> str:
+        """Where the HTTP API is, without a command."""
+        return f"http://127.0.0.1:{self.http_port}/api"
+
+    @property
+    def admin(self) -> str:
+        """The bare JID of the account that may call the API, with HTTP Basic."""
+        return f"admin@{self.domain}"
+
+    @cached_property
+    def admin_password(self) -> str:
+        """Made here, unless one is set before the start."""
+        return secrets.token_urlsafe()
+
+    def register(self, local: str, password: str, domain: str | None = None) -> None:
+        """Make an account, or set the password of one that exists."""
+        account = {"user": local, "host": domain or self.domain}
+        status, said = self._call("register", **account, password=password)
+        if status == HTTPStatus.CONFLICT:
+            status, said = self._call("change_password", **account, newpass=password)
+        if status != HTTPStatus.OK:
+            raise ServerError(f"ejabberd made no account {local}: {said}")
+
+    def _call(self, command: str, **arguments: str) -> tuple[int, str]:
+        """Return status and body of the answer; 0 and why when none comes."""
+        login = b64encode(f"{self.admin}:{self.admin_password}".encode()).decode()
+        http = HTTPConnection("127.0.0.1", self.http_port, timeout=CALL_SECONDS)
+        try:
+            headers = {"Authorization": f"Basic {login}"}
+            http.request("POST", f"/api/{command}", json.dumps(arguments), headers)
+            answer = http.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, HTTPException) as error:
+            return 0, str(error)
+        finally:
+            http.close()
+
+    @classmethod
+    def installed(cls) -> bool:
+        return bool(shutil.which("erl")) and any(LIBRARIES.glob(PLATFORM))
+
+    def _prepare(self) -> None:
+        self._furnish(self._data)
+        self._configuration.write_text(self._settings())
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def _configuration(self) -> Path:
+        return self.folder / "ejabberd.yml"
+
+    def _settings(self) -> str:
+        """Return the configuration; all that JSON can say, YAML can."""
+        return Template(TEMPLATE.read_text()).substitute(
+            c2s_port=self.c2s_port,
+            component_port=self.component_port,
+            http_port=self.http_port,
+            hosts=json.dumps([self.domain, *self.more_domains]),
+            domain=json.dumps(self.domain),
+            component=json.dumps(self.component),
+            secret=json.dumps(self.secret),
+            admin=json.dumps(self.admin),
+        )
+
+    def _launch(self) -> None:
+        data = json.dumps(str(self._data), ensure_ascii=False)
+        database = ["-mnesia", "dir", data]
+        command = [*ERLANG, *database, "-s", "ejabberd", "-eval", PROGRAM]
+        self._spawn(bound_to_us(command), self._environment())
+
+    def _environment(self) -> dict[str, str]:
+        """Return all that it needs to know; what is secret is no argument."""
+        platform = next(LIBRARIES.glob(PLATFORM))
+        return {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "HOME": str(self.folder),
+            "ERL_LIBS": str(platform.parent.parent),
+            "ERL_CRASH_DUMP": str(self.folder / "erl_crash.dump"),
+            "EJABBERD_CONFIG_PATH": str(self._configuration),
+            "EJABBERD_LOG_PATH": str(self.folder / "logs" / "ejabberd.log"),
+            "ADMIN": "admin",
+            "DOMAIN": self.domain,
+            "PASSWORD": self.admin_password,
+        }
+
+    def _answers(self) -> bool:
+        account = {"user": "admin", "host": self.domain}
+        # Its listeners come before its first account.
+        return super()._answers() and self._call("check_account", **account) == (
+            HTTPStatus.OK,
+            "0",
+        )

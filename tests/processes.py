@@ -1,0 +1,106 @@
+"""Child processes of the tests: started, killed, and kept alive as systemd does."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from demo.prosody import bound_to_us
+
+ROOT = Path(__file__).resolve().parent.parent
+STOP_SECONDS = 20
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Process:
+    """A command that runs from :meth:`start` to :meth:`stop`.
+
+    With :meth:`keep`, it is started again half a second after it has died.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+    ) -> None:
+        self.name = name
+        self._command = [*command]
+        self._environment = environment
+        self._log = log
+        self._child: subprocess.Popen[bytes] | None = None
+        self._kept = threading.Event()
+        self._keeper: threading.Thread | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
+    def start(self) -> None:
+        if self.running:
+            return
+        with self._log.open("ab") as log:
+            self._child = subprocess.Popen(
+                bound_to_us(self._command),
+                cwd=ROOT,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def stop(self) -> int | None:
+        """Ask it to stop; return its exit code."""
+        self._kept.clear()
+        child, self._child = self._child, None
+        if child is None:
+            return None
+        child.terminate()
+        try:
+            return child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            _kill(child)
+            raise
+
+    def kill(self) -> None:
+        """kill -9 of it and of all that it has started."""
+        if self._child is not None:
+            _kill(self._child)
+
+    def keep(self) -> None:
+        """Start it again whenever it dies, until it is stopped."""
+        self._kept.set()
+        if self._keeper is None:
+            self._keeper = threading.Thread(target=self._keep, daemon=True)
+            self._keeper.start()
+
+    def _keep(self) -> None:
+        # For ever: what a thread has started dies when the thread ends.
+        while self._kept.wait():
+            if not self.running:
+                self.start()
+            time.sleep(0.5)
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    child.wait()

@@ -1,0 +1,200 @@
+"""The servers that demo and tests start: they last, and leave nothing behind."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import pytest
+import redis
+from kombu import Connection
+
+from demo.client import Client
+from demo.ejabberd import Ejabberd
+from demo.prosody import Prosody
+from demo.server import JabberServer, Server, ServerError, lives
+from tests.processes import ROOT, free_port
+from tests.servers import Postgres, RabbitMQ, Redis
+
+# How long ejabberd takes to write down what it has acknowledged, and more.
+WRITE_SECONDS = 0.2
+
+
+def prosody(folder: Path) -> Server:
+    return jabber(Prosody, folder)
+
+
+def ejabberd(folder: Path) -> Server:
+    return jabber(Ejabberd, folder)
+
+
+def jabber(kind: type[JabberServer], folder: Path) -> JabberServer:
+    return kind(
+        folder,
+        c2s_port=free_port(),
+        component_port=free_port(),
+        http_port=free_port(),
+        secret="secret",
+    )
+
+
+def register(server: JabberServer) -> None:
+    server.register("juliet", "first")
+    server.register("juliet", "password")
+
+
+def logs_in(server: JabberServer) -> bool:
+    async def roster() -> dict:
+        jid = f"juliet@{server.domain}"
+        async with Client(jid, "password", server.c2s_port) as client:
+            return await client.roster()
+
+    return asyncio.run(roster()) == {}
+
+
+def make_table(server: Postgres) -> None:
+    with psycopg.connect(server.url) as connection:
+        connection.execute("CREATE TABLE house AS SELECT 'montague' AS name")
+
+
+def table_is_there(server: Postgres) -> bool:
+    with psycopg.connect(server.url) as connection:
+        return connection.execute("TABLE house").fetchall() == [("montague",)]
+
+
+def set_key(server: Redis) -> None:
+    with redis.from_url(server.url) as client:
+        client.set("house", "montague")
+        assert client.get("house") == b"montague"
+
+
+def is_empty(server: Redis) -> bool:
+    with redis.from_url(server.url) as client:
+        return client.keys() == []
+
+
+def send(server: RabbitMQ) -> None:
+    confirmed = {"confirm_publish": True}
+    with Connection(server.url, transport_options=confirmed) as connection:
+        connection.SimpleQueue("house").put("montague")
+
+
+def comes(server: RabbitMQ) -> bool:
+    with Connection(server.url) as connection:
+        message = connection.SimpleQueue("house").get(timeout=5)
+        return message.payload == "montague"
+
+
+class Case(NamedTuple):
+    """A server, what is done to it, and what is to be seen when it starts again."""
+
+    kind: type[Server]
+    make: Callable[[Path], Server]
+    use: Callable
+    seen: Callable
+
+
+CASES = [
+    Case(Prosody, prosody, register, logs_in),
+    Case(Ejabberd, ejabberd, register, logs_in),
+    Case(Postgres, Postgres, make_table, table_is_there),
+    Case(Redis, Redis, set_key, is_empty),
+    Case(RabbitMQ, RabbitMQ, send, comes),
+]
+# The last lines of the report name the others.
+EACH = pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if case.kind.installed()],
+    ids=lambda case: case.kind.name,
+)
+
+
+def gone(processes: set[int]) -> bool:
+    """Whether none of them is left, after a while."""
+    patience = time.monotonic() + 5
+    while any(map(lives, processes)):
+        if time.monotonic() > patience:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@EACH
+def test_it_has_its_data_after_a_kill(case, tmp_path):
+    server = case.make(tmp_path / "server")
+    server.start()
+    case.use(server)
+    time.sleep(WRITE_SECONDS)
+    before = server.processes
+
+    server.kill()
+
+    assert before
+    assert not any(map(lives, before))
+    with server:
+        assert case.seen(server)
+        before = server.processes
+    assert gone(before)
+    assert not server.running
+
+
+@EACH
+def test_it_dies_with_us(case, tmp_path):
+    program = (
+        "import sys, time; from pathlib import Path; from tests.test_servers import *\n"
+        "server = CASES[int(sys.argv[1])].make(Path(sys.argv[2])); server.start()\n"
+        "print(*server.processes, flush=True); time.sleep(60)"
+    )
+    words = [str(CASES.index(case)), str(tmp_path)]
+    command = [sys.executable, "-c", program, *words]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        processes = {int(word) for word in child.stdout.readline().split()}
+
+        child.kill()
+
+    assert processes
+    assert gone(processes)
+
+
+@EACH
+def test_a_port_in_use_is_a_sentence(case, tmp_path):
+    with case.make(tmp_path / "server") as server, pytest.raises(ServerError) as caught:
+        server.start()
+
+    assert str(caught.value).endswith("is in use by another program.")
+
+
+def test_what_is_missing_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(ServerError) as caught:
+        Redis(tmp_path).start()
+
+    sentence = "Redis is missing. Install it with: sudo sh demo/install.sh redis"
+    assert str(caught.value) == sentence
+
+
+def test_what_it_says_when_it_stops_by_itself_is_the_reason(tmp_path):
+    server = jabber(Prosody, tmp_path)
+    server.secret = '"'
+
+    with pytest.raises(ServerError) as caught:
+        server.start()
+
+    assert str(caught.value).startswith("Prosody stopped by itself: Error: ")
+    assert "unfinished string" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in (Prosody, Ejabberd) if kind.installed()]
+)
+def test_an_account_at_an_unknown_domain_is_refused(kind, tmp_path):
+    with jabber(kind, tmp_path) as server, pytest.raises(ServerError) as caught:
+        server.register("juliet", "password", "nowhere.localhost")
+
+    assert "host" in str(caught.value)
