@@ -92,6 +92,17 @@ def made_at(version: int) -> datetime | None:
     return found
 
 
+def first_after(version: int) -> datetime | None:
+    """When the first edit after a version of the tree was made."""
+    found: datetime | None = (
+        Record.objects.filter(version__gt=version)
+        .order_by("version")
+        .values_list("history_date", flat=True)
+        .first()
+    )
+    return found
+
+
 def was_shown(key: int, address: str, version: int) -> bool:
     """Whether an entry with this address had a flag on, up to a version."""
     shown = Q(mobile_is_published=True) | Q(web_is_published=True)

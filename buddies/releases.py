@@ -41,6 +41,11 @@ def live() -> Release | None:
     return Release.objects.first()
 
 
+def live_without_body() -> Release | None:
+    """The same without its document."""
+    return Release.objects.defer("body").first()
+
+
 def newer_than(number: int | None) -> Release | None:
     """The live release, unless it is number ``number``."""
     return Release.objects.filter(number__gt=number or 0).first()
@@ -69,6 +74,28 @@ def behind() -> bool:
         return True
     is_old = tree.built < tree.version or (tree.next_at or now) < now
     return is_old and tree.held_at is None
+
+
+def lag() -> float:
+    """Seconds since something should be live that is not; 0 when all is."""
+    since = min(_late_since(timezone.now()), default=None)
+    return 0.0 if since is None else (timezone.now() - since).total_seconds()
+
+
+def _late_since(now: datetime) -> Iterator[datetime]:
+    release = live_without_body()
+    if release is not None and release.live_at is None:
+        yield release.created_at
+    due = PlannedRelease.objects.filter(publish_at__lte=now)
+    yield from due.values_list("publish_at", flat=True)[:1]
+    tree = Tree.objects.first()
+    if tree is None or tree.held_at is not None:
+        return
+    if tree.next_at is not None and tree.next_at < now:
+        yield tree.next_at
+    edited = log.first_after(tree.built) if tree.built < tree.version else None
+    if edited is not None:
+        yield edited
 
 
 def due_in(seconds: float) -> float:

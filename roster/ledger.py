@@ -4,7 +4,10 @@ receive → claim → finish → unsent → confirm. A command is a row before a
 else happens; whoever dies, the row stays, and somebody takes it up again.
 """
 
+import json
+import logging
 import threading
+import time
 import uuid
 from collections.abc import (
     Callable,
@@ -18,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import uniform
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -26,8 +30,10 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from roster.models import Claim, Command
-from xmppservice import bells
+from xmppservice import bells, stanzas
 from xmppservice.events import Answer, Message
+
+logger = logging.getLogger(__name__)
 
 State = Command.State
 
@@ -37,15 +43,23 @@ CLAIM_SIZE = 500_000  # characters of an owner's payloads in one claim
 ATTEMPTS = 8
 LONGEST_BACKOFF = 60  # seconds
 REST = timedelta(seconds=1)
+SWEPT = 1000  # rows in one transaction
+SWEEP, SWEEP_PAUSE = 30, 0.05  # seconds
 
 # SQLite has one writer anyway, and waiting here is fair and cheap; there,
 # waiting is a retry loop.
 _writing = threading.Lock()
+# Of PostgreSQL, for the writers of all processes. Without it, those who lock the
+# same rows in different orders end each other (a repeat that meets its answer).
+_WRITING = 0x6C6564676572
 
 
 @contextmanager
 def _exclusive() -> Iterator[datetime]:
     with _writing, transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_WRITING])
         yield timezone.now()
 
 
@@ -108,13 +122,13 @@ def _repeat(repeats: Iterable[tuple[Command, Message]], now: datetime) -> None:
             # whose payload has been cleared gets it back.
             row.payload = message["payload"]
             row.state, row.attempts, row.not_before = State.RECEIVED, 0, now
-            row.answer, row.sent_at = "", None
+            row.answer, row.sent_at, row.received_at = "", None, now
             again.append(row)
         else:
             if row.state == State.SENT:
-                row.state, row.sent_at = State.DONE, None
+                row.state, row.sent_at, row.received_at = State.DONE, None, now
             known.append(row)
-    answered = ["sender", "state", "sent_at"]
+    answered = ["sender", "state", "sent_at", "received_at"]
     Command.objects.bulk_update(known, answered)
     Command.objects.bulk_update(
         again, [*answered, "payload", "attempts", "not_before", "answer"]
@@ -281,6 +295,8 @@ def _answer(
 ) -> None:
     for row in rows:
         row.answer, row.final = answers[row.pk]
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("answered", extra={**_known(row), **_outcome(row, now)})
     # One CASE for the one column that differs from row to row: bulk_update of
     # all of them costs more than everything else in a turn.
     Command.objects.bulk_update(rows, ["answer"])
@@ -304,9 +320,11 @@ def _fail(row: Command, why: str, sql_error: str, now: datetime) -> None:
     if row.attempts < ATTEMPTS:
         seconds = min(LONGEST_BACKOFF, 2**row.attempts) * uniform(0.75, 1.25)  # noqa: S311  (jitter, no secret)
         row.state, row.not_before = State.RECEIVED, now + timedelta(seconds=seconds)
+        logger.warning("an attempt failed: %s", row.error, extra=_known(row))
     else:
         row.state, row.done_at = State.DEAD, now
         row.answer, row.final = sql_error, False
+        logger.error("dead after its attempts: %s", row.error, extra=_known(row))
     row.save(
         update_fields=[
             "claim",
@@ -319,6 +337,26 @@ def _fail(row: Command, why: str, sql_error: str, now: datetime) -> None:
             "final",
         ]
     )
+
+
+def _known(row: Command) -> dict[str, object]:
+    """What the log says of a command."""
+    return {
+        "command_id": row.pk,
+        "stanza_id": stanzas.shown(row.stanza_id),
+        "owner": stanzas.alias(row.owner),
+        "command": stanzas.shown(row.command),
+        "attempts": row.attempts,
+    }
+
+
+def _outcome(row: Command, now: datetime) -> dict[str, object]:
+    answer = json.loads(row.answer)
+    return {
+        "status": answer.get("status"),
+        "error_code": answer.get("errorCode"),
+        "milliseconds": round((now - row.received_at).total_seconds() * 1000),
+    }
 
 
 def clear_claims() -> None:
@@ -336,7 +374,12 @@ def retry(commands: Collection[Command]) -> int:
         ).exclude(payload="")
         bells.worker(bells.RUN_COMMANDS)
         return dead.update(
-            state=State.RECEIVED, attempts=0, not_before=now, answer="", sent_at=None
+            state=State.RECEIVED,
+            attempts=0,
+            received_at=now,
+            not_before=now,
+            answer="",
+            sent_at=None,
         )
 
 
@@ -393,21 +436,54 @@ def has_work() -> bool:
     )
 
 
-def sweep() -> int:
-    """Clear the payloads of commands answered long ago; return how many.
+class Swept(NamedTuple):
+    """How many answered commands have gone, and how many dead ones' payloads."""
 
-    The key stays, so a repeat is still known. Source: contract, 3: numbers
-    of people who never registered are not readable at rest after seven days.
+    deleted: int
+    cleared: int
+
+
+def sweep(seconds: float = SWEEP) -> Swept:
+    """Delete what was answered long ago; of a dead command, its payload.
+
+    In batches, so that nobody waits; what is left after ``seconds`` is left to the
+    next call. Source: contract, 3: numbers of people who never registered are not
+    readable at rest after seven days.
     """
-    with _exclusive() as now:
-        old = Command.objects.filter(
-            state__in=(State.SENT, State.DEAD),
-            done_at__lt=now - timedelta(days=settings.PAYLOAD_DAYS),
-        ).exclude(payload="")
-        cleared = old.update(payload="")
-        if cleared and connection.vendor == "sqlite":
-            transaction.on_commit(_empty_log)
-    return cleared
+    end = time.monotonic() + seconds
+    swept = Swept(_batches(_delete_sent, end), _batches(_clear_dead, end))
+    if any(swept) and connection.vendor == "sqlite":
+        transaction.on_commit(_empty_log)
+    return swept
+
+
+def _batches(batch: Callable[[datetime], int], end: float) -> int:
+    days = timedelta(days=settings.PAYLOAD_DAYS)
+    count = done = batch(timezone.now() - days)
+    while done == SWEPT and time.monotonic() < end:
+        # A lock is not fair: without a pause the same thread takes it again.
+        time.sleep(SWEEP_PAUSE)
+        done = batch(timezone.now() - days)
+        count += done
+    return count
+
+
+def _delete_sent(before: datetime) -> int:
+    # Not by the state: nearly all are sent, and sent_at has an index of its own.
+    sent = Command.objects.filter(sent_at__lt=before).exclude(state=State.DEAD)
+    with _exclusive():
+        pks = list(sent.order_by("sent_at").values_list("pk", flat=True)[:SWEPT])
+        # Asked again: on PostgreSQL a repeat may open one in between.
+        deleted, _ = sent.filter(pk__in=pks).delete()
+    return deleted
+
+
+def _clear_dead(before: datetime) -> int:
+    dead = Command.objects.filter(state=State.DEAD, done_at__lt=before)
+    with _exclusive():
+        kept = dead.exclude(payload="").order_by()
+        pks = list(kept.values_list("pk", flat=True)[:SWEPT])
+        return dead.filter(pk__in=pks).update(payload="")
 
 
 def _empty_log() -> None:

@@ -106,6 +106,8 @@ class Command(models.Model):
     (its answer is sent too). ``sender`` is the full JID of the latest repeat.
     ``final`` is false for an answer that a repeat does not get again. ``key`` is
     a keyed digest of who asked what with which id; it outlives the payload.
+    ``received_at`` is since when it is open: a repeat after the answer, or another
+    try of a dead one, opens it anew.
 
     Source: contract, 2.
     """
@@ -135,7 +137,7 @@ class Command(models.Model):
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     not_before = models.DateTimeField(_("not before"), default=timezone.now)
     error = models.CharField(_("error"), max_length=200, blank=True)
-    answer = models.TextField(blank=True)
+    answer = models.TextField(_("answer"), blank=True)
     final = models.BooleanField(_("final"), default=True)
     received_at = models.DateTimeField(_("received at"), default=timezone.now)
     done_at = models.DateTimeField(_("done at"), null=True, blank=True)
@@ -145,14 +147,32 @@ class Command(models.Model):
         ordering = ("-pk",)
         verbose_name = _("command")
         verbose_name_plural = _("commands")
+        permissions = (("view_payload", _("Can read payloads and answers")),)
         indexes = (
             models.Index(fields=("state", "owner", "id"), name="command_by_state"),
-            models.Index(fields=("owner", "state", "id"), name="command_by_owner"),
+            models.Index(
+                fields=("owner", "state", "id"),
+                name="command_by_owner",
+                # So that PostgreSQL finds the beginning of a JID by it, too.
+                opclasses=("varchar_pattern_ops", "varchar_ops", "int8_ops"),
+            ),
             # What pump_out asks for at every bell.
             models.Index(
                 fields=("id",),
                 name="command_unsent",
                 condition=Q(state__in=("done", "dead"), sent_at=None),
+            ),
+            # The one that waits longest: asked for by every probe.
+            models.Index(
+                fields=("received_at",),
+                name="command_waiting",
+                condition=Q(sent_at=None, attempts=0),
+            ),
+            # What was sent of late, and what is old enough to go.
+            models.Index(
+                fields=("sent_at",),
+                name="command_by_sent",
+                condition=Q(sent_at__isnull=False),
             ),
         )
 

@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError
 from roster import commands, directory, ledger, payloads
 from roster.ledger import Work
 from xmppservice.gateway import Broke, Down, Late
-from xmppservice.rosters import Prosody, Refused, Rosters
+from xmppservice.rosters import Refused, Rosters, driver
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def run_commands() -> None:
 
     While the XMPP server is away nothing is claimed: session_start rings.
     """
-    rosters = Prosody()
+    rosters = driver()
     if rosters.ready() and _free.acquire(blocking=False):
         try:
             _run_all(rosters)
@@ -74,14 +74,16 @@ def _where(error: Exception) -> str:
 
 @shared_task
 def sweep() -> None:
-    """Clear the payloads of commands answered long ago."""
-    ledger.sweep()
+    """Delete commands answered long ago, and the payloads of dead ones."""
+    swept = ledger.sweep()
+    if any(swept):
+        logger.info("deleted %d commands, and %d payloads of dead ones", *swept)
 
 
 @shared_task
 def refresh_accounts() -> None:
     """Ask the XMPP server again about accounts it told us of long ago."""
-    rosters = Prosody()
+    rosters = driver()
     if not rosters.ready():
         return
     try:

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin import apps as admin
 
 
@@ -8,6 +9,11 @@ class XmppServiceConfig(AppConfig):
 
     def ready(self) -> None:
         from xmppservice import checks  # noqa: F401  (registers the checks)
+
+        if settings.SENTRY_DSN:
+            from xmppservice import reports
+
+            reports.begin(settings.SENTRY_DSN)
 
 
 class BackOfficeConfig(admin.AdminConfig):

@@ -1,11 +1,16 @@
 """The two doorbells. Each is rung after commit, and may fail: a lost bell costs
 two seconds (the consumer's tick rings again), never a command or an edit.
+
+Who rings never waits: it may hold a lock, and a broker that is away takes its
+time to say so. A thread per bell rings, and rings once for what has gathered.
 """
 
+import asyncio
 import logging
+import threading
+from collections.abc import Callable
 from functools import partial
 
-from asgiref.sync import async_to_sync
 from celery import current_app
 from channels.layers import get_channel_layer
 from django.db import transaction
@@ -19,37 +24,73 @@ RELEASE = "release"
 RUN_COMMANDS = "roster.tasks.run_commands"
 SYNC_VCARD = "buddies.tasks.sync_vcard"
 
-_broken: set[str] = set()
-
 
 def worker(task: str) -> None:
     """Ring the workers: there is something to do for ``task`` (its full name)."""
-    transaction.on_commit(partial(_ring, "worker", partial(_send_task, task)))
+    transaction.on_commit(partial(_workers.ring, task))
 
 
 def stream(topic: str) -> None:
     """Ring the XMPP process: there are new ``ANSWERS``, or a new ``RELEASE``."""
-    transaction.on_commit(partial(_ring, "stream", partial(_send_topic, topic)))
+    transaction.on_commit(partial(_stream.ring, topic))
 
 
-def _send_task(task: str) -> None:
+def _send_task(loop: asyncio.Runner, task: str) -> None:
     current_app.send_task(task, retry=False, expires=30)
 
 
-def _send_topic(topic: str) -> None:
-    layer = get_channel_layer()
-    async_to_sync(layer.send)(CHANNEL, {"type": "xmpp.bell", "topic": topic})
+def _send_topic(loop: asyncio.Runner, topic: str) -> None:
+    # One loop for all of them: a layer's connections belong to a loop.
+    loop.run(get_channel_layer().send(CHANNEL, {"type": "xmpp.bell", "topic": topic}))
 
 
-def _ring(bell: str, ring: partial[None]) -> None:
-    try:
-        ring()
-    except Exception as error:
-        # Whatever the transport raises: the work is a row, and waits there.
-        if bell not in _broken:
-            _broken.add(bell)
-            logger.warning("the %s bell does not ring: %s", bell, type(error).__name__)
-    else:
-        if bell in _broken:
-            _broken.discard(bell)
-            logger.info("the %s bell rings again", bell)
+class Bell:
+    """Rings in a thread of its own, started by the first ring of a process.
+
+    A fork has no thread of its parent's: a worker's child starts its own.
+    """
+
+    def __init__(self, name: str, send: Callable[[asyncio.Runner, str], None]) -> None:
+        self._name, self._send = name, send
+        self._waiting: dict[str, None] = {}
+        self._rung = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._broken = False
+
+    def ring(self, what: str) -> None:
+        with self._rung:
+            self._waiting[what] = None
+            self._rung.notify()
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        with asyncio.Runner() as loop:
+            while True:
+                self._try(partial(self._send, loop, self._next()))
+
+    def _next(self) -> str:
+        with self._rung:
+            self._rung.wait_for(lambda: self._waiting)
+            what = next(iter(self._waiting))
+            del self._waiting[what]
+            return what
+
+    def _try(self, send: Callable[[], None]) -> None:
+        try:
+            send()
+        except Exception as error:
+            # Whatever the transport raises: the work is a row, and waits there.
+            if not self._broken:
+                why = type(error).__name__
+                logger.warning("the %s bell does not ring: %s", self._name, why)
+            self._broken = True
+        else:
+            if self._broken:
+                logger.info("the %s bell rings again", self._name)
+            self._broken = False
+
+
+_workers = Bell("worker", _send_task)
+_stream = Bell("stream", _send_topic)

@@ -1,9 +1,22 @@
 import os
 
 from celery import Celery
+from celery.signals import setup_logging, task_prerun
+from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
 
 app = Celery("xmppservice")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["buddies", "roster"])
+
+
+@setup_logging.connect
+def leave_the_log_alone(**_: object) -> None:
+    """Whoever listens here configures the log in Celery's place: Django has."""
+
+
+@task_prerun.connect
+def drop_broken_connections(**_: object) -> None:
+    """Have a task open a new connection when the database went away meanwhile."""
+    close_old_connections()

@@ -9,19 +9,22 @@ from django.http.request import validate_host
 
 from xmppservice import stanzas
 
-# Prosody closes the component's stream above 512 KiB (component_stanza_size_limit),
-# and the stanza's two addresses and its id come on top of what we count.
-MOST_BYTES = (512 - 16) * 1024
+# XMPP servers close a stream above 512 KiB (Prosody's component_stanza_size_limit)
+# or 256 KiB (a client's, on Prosody and ejabberd), and the stanza's two addresses
+# and its id come on top of what we count.
+COMPONENT_BYTES, ACCOUNT_BYTES = (512 - 16) * 1024, (256 - 16) * 1024
 
 
 @register
 def stanza_limit(**_: Any) -> list[CheckMessage]:
-    if 1_000 <= settings.XMPP_STANZA_LIMIT <= MOST_BYTES:
+    is_account = stanzas.local(settings.XMPP_JID)
+    most = ACCOUNT_BYTES if is_account else COMPONENT_BYTES
+    if 1_000 <= settings.XMPP_STANZA_LIMIT <= most:
         return []
     return [
         Error(
-            f"XMPP_STANZA_LIMIT must be between 1000 and {MOST_BYTES} bytes.",
-            hint="Prosody closes the component's stream above its own limit.",
+            f"XMPP_STANZA_LIMIT must be between 1000 and {most} bytes.",
+            hint="The XMPP server closes the service's stream above its own limit.",
             id="xmppservice.E001",
         )
     ]
@@ -29,17 +32,24 @@ def stanza_limit(**_: Any) -> list[CheckMessage]:
 
 @register
 def service_is_not_a_served_domain(**_: Any) -> list[CheckMessage]:
-    jids = [settings.XMPP_JID, *settings.XMPP_DOMAINS]
-    are_domains = all(stanzas.bare_jid(jid) == jid and "@" not in jid for jid in jids)
-    if len(jids) > 1 and are_domains and len(set(jids)) == len(jids):
+    service, domains = settings.XMPP_JID, settings.XMPP_DOMAINS
+    are_domains = all(_is_domain(domain) for domain in domains)
+    differ = domains and len({service, *domains}) == len(domains) + 1
+    if are_domains and differ and stanzas.bare_jid(service) == service:
         return []
     return [
         Error(
-            "XMPP_JID and XMPP_DOMAINS must be different domains, at least one each.",
-            hint="For example XMPP_DOMAINS=example.org, XMPP_JID=service.example.org.",
+            "XMPP_JID must be a bare JID, and XMPP_DOMAINS other domains than that, "
+            "at least one.",
+            hint="For example XMPP_DOMAINS=example.org, and XMPP_JID="
+            "service.example.org (a component) or service@example.org (an account).",
             id="xmppservice.E002",
         )
     ]
+
+
+def _is_domain(text: str) -> bool:
+    return stanzas.bare_jid(text) == text and not stanzas.local(text)
 
 
 @register
@@ -97,5 +107,47 @@ def pictures_are_served_at_their_address(**_: Any) -> list[CheckMessage]:
             "The host of PUBLIC_URL is not in ALLOWED_HOSTS.",
             hint="Uploaded pictures have addresses there, and would not be served.",
             id="xmppservice.W002",
+        )
+    ]
+
+
+@register
+def all_parts_hear_each_other(**_: Any) -> list[CheckMessage]:
+    has_broker = settings.CELERY_BROKER_URL != settings.IN_MEMORY
+    if has_broker == bool(settings.CHANNEL_LAYER_URL):
+        return []
+    return [
+        Error(
+            "CELERY_BROKER_URL and CHANNEL_LAYER_URL must be set both, or neither.",
+            hint="One without the other reaches a part of the processes only.",
+            id="xmppservice.E005",
+        )
+    ]
+
+
+@register
+def ejabberd_is_asked_by_somebody(**_: Any) -> list[CheckMessage]:
+    has_login = settings.EJABBERD_API_USER and settings.EJABBERD_API_PASSWORD
+    if has_login or not settings.EJABBERD_API_URL:
+        return []
+    return [
+        Error(
+            "EJABBERD_API_URL needs EJABBERD_API_USER and EJABBERD_API_PASSWORD.",
+            hint="An account of ejabberd that api_permissions lets in.",
+            id="xmppservice.E006",
+        )
+    ]
+
+
+@register
+def several_hosts_share_no_file(**_: Any) -> list[CheckMessage]:
+    engine = settings.DATABASES["default"]["ENGINE"]
+    if not settings.SCALED or not engine.endswith("sqlite3"):
+        return []
+    return [
+        Warning(
+            "Several processes share a database that is a file.",
+            hint="Set DATABASE_URL to a PostgreSQL: several hosts share no file.",
+            id="xmppservice.W003",
         )
     ]

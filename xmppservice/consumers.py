@@ -16,7 +16,9 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from buddies import releases
 from roster import ledger, payloads
-from xmppservice import bells, events
+from xmppservice import bells, events, rosters
+from xmppservice.gateway import Down, Late
+from xmppservice.state import StreamState
 
 logger = logging.getLogger(__name__)
 
@@ -43,15 +45,25 @@ class ServiceConsumer(AsyncConsumer):
         self.release.set()
         self.unconfirmed: set[int] = set()
         self.slots = asyncio.Semaphore(UNCONFIRMED)
+        self.state = StreamState(scope["jid"])
+        self.live: int | None = None  # a number that is still to be marked
+        self.database_is_away = False
         async with Thread("inbox") as inbox, Thread("outbox") as outbox:
             self.inbox_thread, self.outbox_thread = inbox, outbox
-            async with asyncio.TaskGroup() as self.pumps:
-                self.pumps.create_task(self.pump_in())
-                self.pumps.create_task(self.pump_out())
-                self.pumps.create_task(self.pump_release())
-                self.pumps.create_task(self.pump_bells())
-                self.pumps.create_task(self.pump_ticks())
-                await super().__call__(scope, receive, send)
+            try:
+                await self._pump(scope, receive, send)
+            finally:
+                self.state.closed()
+                await self._store(self.state.save)
+
+    async def _pump(self, scope: Any, receive: Any, send: Any) -> None:
+        async with asyncio.TaskGroup() as self.pumps:
+            self.pumps.create_task(self.pump_in())
+            self.pumps.create_task(self.pump_out())
+            self.pumps.create_task(self.pump_release())
+            self.pumps.create_task(self.pump_bells())
+            self.pumps.create_task(self.pump_ticks())
+            await super().__call__(scope, receive, send)
 
     async def dispatch(self, message: Any) -> None:
         # The stock dispatch closes old database connections first: a hop to a
@@ -63,11 +75,67 @@ class ServiceConsumer(AsyncConsumer):
     async def xmpp_connected(self, event: events.Connected) -> None:
         self.connected.set()
         self.answers.set()
-        # Commands rested while there was no stream.
-        self.pumps.create_task(self.outbox_thread.run(bells.worker, bells.RUN_COMMANDS))
+        self.state.opened(event["privileged"])
+        self.pumps.create_task(self._begin())
 
     async def xmpp_disconnected(self, event: events.Disconnected) -> None:
         self.connected.clear()
+        self.state.closed()
+
+    async def xmpp_published(self, event: events.Published) -> None:
+        self.live = event["number"]
+        logger.info("clients read version %d", self.live)
+        self.pumps.create_task(self._mark_live())
+
+    # --- The beginning of a session ---------------------------------------------
+
+    async def _begin(self) -> None:
+        await self._store(self.state.save)
+        # Commands rested while there was no stream.
+        await self._store(bells.worker, bells.RUN_COMMANDS)
+        driver = rosters.driver()
+        try:
+            # Not on a pump's thread: the answers to the probe come through both.
+            missing = await asyncio.to_thread(_fresh, driver.probe, ())
+        except Exception as error:
+            # Whatever it is, it must not cost us the stream.
+            why = (
+                str(error) if isinstance(error, (Down, Late)) else type(error).__name__
+            )
+            logger.warning("%s could not be probed: %s", driver.name, why)
+            return
+        if missing:
+            logger.error("rosters cannot be kept: %s", missing)
+        else:
+            logger.info("rosters are kept by %s", driver.name)
+        self.state.kept_by(driver.name, missing)
+
+    async def _mark_live(self) -> None:
+        number = self.live
+        stored = number and await self._store(releases.mark_live, number)
+        if stored and self.live == number:
+            self.live = None
+
+    async def _store(self, function: Callable[..., object], *args: Any) -> bool:
+        """Call what the next tick can do again; return whether it has worked."""
+        try:
+            await self.outbox_thread.run(function, *args)
+        except DATABASE_ERRORS as error:
+            self._away(error)
+            return False
+        self._back()
+        return True
+
+    def _away(self, error: Exception) -> None:
+        if not self.database_is_away:
+            name = type(error).__name__
+            logger.error("the database does not answer: %s", name)
+        self.database_is_away = True
+
+    def _back(self) -> None:
+        if self.database_is_away:
+            logger.info("the database answers again")
+        self.database_is_away = False
 
     async def xmpp_message(self, event: events.Message) -> None:
         await self.incoming.put(event)
@@ -83,7 +151,7 @@ class ServiceConsumer(AsyncConsumer):
             try:
                 await self.inbox_thread.run(ledger.receive, batch)
             except DATABASE_ERRORS as error:
-                _log_database(error)
+                self._away(error)
                 self._refuse(batch)
 
     def _refuse(self, batch: list[events.Message]) -> None:
@@ -121,7 +189,7 @@ class ServiceConsumer(AsyncConsumer):
                 ledger.unsent, BATCH, set(self.unconfirmed)
             )
         except DATABASE_ERRORS as error:
-            _log_database(error)
+            self._away(error)
             return []
 
     async def _deliver(self, answers: list[events.Answer]) -> None:
@@ -133,7 +201,7 @@ class ServiceConsumer(AsyncConsumer):
             await asyncio.sleep(TICK)
             self.answers.set()
         except DATABASE_ERRORS as error:
-            _log_database(error)
+            self._away(error)
         finally:
             self.unconfirmed -= {answer["key"] for answer in answers}
             self.slots.release()
@@ -150,11 +218,10 @@ class ServiceConsumer(AsyncConsumer):
                     if published is None:
                         await self.outbox_thread.run(bells.worker, bells.SYNC_VCARD)
                     continue
-                await self.base_send(events.publish(release.body))
+                await self.base_send(events.publish(release.number, release.body))
                 published = release.number
-                await self.outbox_thread.run(releases.mark_live, release.number)
             except DATABASE_ERRORS as error:
-                _log_database(error)
+                self._away(error)
 
     async def pump_bells(self) -> None:
         """Wake the pumps when a bell rings."""
@@ -178,10 +245,9 @@ class ServiceConsumer(AsyncConsumer):
             await asyncio.sleep(TICK)
             self.answers.set()
             self.release.set()
-            try:
-                await self.outbox_thread.run(_ring_again)
-            except DATABASE_ERRORS as error:
-                _log_database(error)
+            await self._store(_ring_again)
+            await self._store(self.state.save)
+            await self._mark_live()
 
 
 def _ring_again() -> None:
@@ -189,10 +255,6 @@ def _ring_again() -> None:
         bells.worker(bells.RUN_COMMANDS)
     if releases.behind():
         bells.worker(bells.SYNC_VCARD)
-
-
-def _log_database(error: Exception) -> None:
-    logger.error("the database does not answer: %s", type(error).__name__)
 
 
 class Thread:

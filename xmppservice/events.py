@@ -3,10 +3,11 @@
 ==================  =====================  ==========================================
 event               from → to              carries
 ==================  =====================  ==========================================
-xmpp.connected      server → application   nothing: the stream is ready for stanzas
+xmpp.connected      server → application   whether rosters can be kept by stanzas
 xmpp.disconnected   server → application   nothing: whatever was not confirmed is lost
 xmpp.message        server → application   one command, as :class:`Message`
-xmpp.publish        application → server   the live document, as :class:`Publish`
+xmpp.publish        application → server   the newest document, as :class:`Publish`
+xmpp.published      server → application   its number: clients read it from now on
 xmpp.send           application → server   answers, as :class:`Send`
 ==================  =====================  ==========================================
 
@@ -20,7 +21,10 @@ from typing import Literal, NotRequired, TypedDict
 
 
 class Connected(TypedDict):
+    """The stream is ready for stanzas."""
+
     type: Literal["xmpp.connected"]
+    privileged: bool
 
 
 class Disconnected(TypedDict):
@@ -59,7 +63,13 @@ class Answer(TypedDict):
 
 class Publish(TypedDict):
     type: Literal["xmpp.publish"]
+    number: int
     document: str
+
+
+class Published(TypedDict):
+    type: Literal["xmpp.published"]
+    number: int
 
 
 class Send(TypedDict):
@@ -67,8 +77,8 @@ class Send(TypedDict):
     answers: list[Answer]
 
 
-def connected() -> Connected:
-    return {"type": "xmpp.connected"}
+def connected(*, privileged: bool) -> Connected:
+    return {"type": "xmpp.connected", "privileged": privileged}
 
 
 def disconnected() -> Disconnected:
@@ -98,5 +108,9 @@ def send(answers: Iterable[Answer]) -> Send:
     return {"type": "xmpp.send", "answers": list(answers)}
 
 
-def publish(document: str) -> Publish:
-    return {"type": "xmpp.publish", "document": document}
+def publish(number: int, document: str) -> Publish:
+    return {"type": "xmpp.publish", "number": number, "document": document}
+
+
+def published(number: int) -> Published:
+    return {"type": "xmpp.published", "number": number}

@@ -1,16 +1,31 @@
 """Ask the XMPP server from a task: a list of IQs there, their answers back.
 
-The stream has one owner; this is the way to it from any other thread. One call
-carries all the stanzas of a question, because each crossing costs a wait.
+The stream has one owner; this is the way to it from any other thread, and from
+any other process: there the questions and the answers cross the channel layer.
+One call carries all the stanzas of a question, because each crossing costs a wait.
 """
 
 import asyncio
+import logging
+import os
+import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, NamedTuple
 
+from channels.layers import get_channel_layer
+from django.conf import settings
 from django.db import connection
+
+from xmppservice.models import Stream
+
+logger = logging.getLogger(__name__)
+
+REQUESTS = "xmpp.gateway"
+PAUSE = 1.0  # seconds, after the channel layer has failed
 
 
 class Down(Exception):
@@ -25,8 +40,16 @@ class Late(Exception):
     """No answer by the deadline: what was asked may or may not have happened."""
 
 
+FAILURES: dict[str, type[Exception]] = {
+    failure.__name__: failure for failure in (Down, Broke, Late)
+}
+
+
 class Iq(NamedTuple):
-    """A request: ``type`` is get or set, ``payload`` its one child as XML."""
+    """A request: ``type`` is get or set, ``payload`` its one child as XML.
+
+    An empty ``to`` is the account that the stream belongs to.
+    """
 
     type: str
     to: str
@@ -40,24 +63,31 @@ class Answer(NamedTuple):
     payload: str
 
 
+class State(NamedTuple):
+    """``ready``: asking makes sense now. ``privileged``: about rosters, too."""
+
+    ready: bool
+    privileged: bool
+
+
 Ask = Callable[[Sequence[Iq], float], Coroutine[Any, Any, list[Answer]]]
 
 
 class Owner(NamedTuple):
-    """The stream's side: how to ask it, and whether asking makes sense now."""
+    """The stream's side: how to ask it, and how it stands."""
 
     ask: Ask
-    is_up: Callable[[], bool]
+    state: Callable[[], State]
     loop: asyncio.AbstractEventLoop
 
 
 _owner: Owner | None = None
 
 
-def attach(ask: Ask, is_up: Callable[[], bool]) -> None:
+def attach(ask: Ask, state: Callable[[], State]) -> None:
     """Make the running loop's stream the one that answers; its owner calls this."""
     global _owner
-    _owner = Owner(ask, is_up, asyncio.get_running_loop())
+    _owner = Owner(ask, state, asyncio.get_running_loop())
 
 
 def detach() -> None:
@@ -65,9 +95,24 @@ def detach() -> None:
     _owner = None
 
 
+def state() -> State:
+    """Whether asking makes sense at this moment, from this process."""
+    if _owner is not None:
+        return _owner.state()
+    return _told() if settings.CHANNEL_LAYER_URL else State(False, False)
+
+
 def is_up() -> bool:
-    """Whether there is a stream to ask, at this moment."""
-    return _owner is not None and _owner.is_up()
+    """Whether clients are answered at this moment, by whichever process."""
+    return (_owner.state() if _owner is not None else _told()).ready
+
+
+def _told() -> State:
+    """What the stream's owner last wrote; a dead one has written nothing lately."""
+    row = Stream.objects.filter(pk=settings.XMPP_JID).first()
+    if row is None or not row.alive:
+        return State(False, False)
+    return State(row.ready, row.privileged)
 
 
 def ask(requests: Sequence[Iq], deadline: float) -> list[Answer]:
@@ -79,11 +124,7 @@ def ask(requests: Sequence[Iq], deadline: float) -> list[Answer]:
     assert not connection.in_atomic_block, "no XMPP inside a transaction"
     if not requests:
         return []
-    if _owner is None:
-        raise Down("no stream in this process")
-    assert not _runs_here(_owner.loop), "no waiting on the stream's own loop"
-    answers = _owner.ask(requests, deadline)
-    future = asyncio.run_coroutine_threadsafe(answers, _owner.loop)
+    future = _ask(requests, deadline)
     try:
         return future.result(timeout=max(0.0, deadline - time.time()) + 1)
     except FutureTimeoutError:
@@ -91,8 +132,158 @@ def ask(requests: Sequence[Iq], deadline: float) -> list[Answer]:
         raise Late("no answer by the deadline") from None
 
 
+def _ask(requests: Sequence[Iq], deadline: float) -> Future[list[Answer]]:
+    if _owner is None:
+        if not settings.CHANNEL_LAYER_URL:
+            raise Down("no stream in this process")
+        return _asker().ask(requests, deadline)
+    assert not _runs_here(_owner.loop), "no waiting on the stream's own loop"
+    answers = _owner.ask(requests, deadline)
+    return asyncio.run_coroutine_threadsafe(answers, _owner.loop)
+
+
 def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
     try:
         return asyncio.get_running_loop() is loop
     except RuntimeError:
         return False
+
+
+# --- Over the channel layer: who asks ---------------------------------------------
+
+
+class Asker:
+    """Asks the owner in another process; one a process, on a loop of its own.
+
+    One channel carries all answers: one for each question would be left behind.
+    """
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._channel = f"{REQUESTS}.{uuid.uuid4().hex}"
+        self._waiting: dict[str, asyncio.Future[list[Answer]]] = {}
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._run, name="gateway", daemon=True).start()
+
+    def ask(self, requests: Sequence[Iq], deadline: float) -> Future[list[Answer]]:
+        asking = self._question(requests, deadline)
+        return asyncio.run_coroutine_threadsafe(asking, self._loop)
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._listen())
+
+    async def _question(self, requests: Sequence[Iq], deadline: float) -> list[Answer]:
+        id = uuid.uuid4().hex
+        answer: asyncio.Future[list[Answer]] = self._loop.create_future()
+        self._waiting[id] = answer
+        try:
+            async with asyncio.timeout(deadline - time.time()):
+                await _send(
+                    REQUESTS,
+                    {
+                        "type": "xmpp.ask",
+                        "id": id,
+                        "reply": self._channel,
+                        "requests": [list(request) for request in requests],
+                        "deadline": deadline,
+                    },
+                )
+                return await answer
+        except TimeoutError:
+            raise Late("no answer by the deadline") from None
+        finally:
+            del self._waiting[id]
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                message = await get_channel_layer().receive(self._channel)
+            except Exception as error:
+                self._fail_all(type(error).__name__)
+                await asyncio.sleep(PAUSE)
+            else:
+                self._take(message)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        future = self._waiting.get(message["id"])
+        if future is None or future.done():
+            return
+        if failure := message["failure"]:
+            future.set_exception(FAILURES[failure](message["text"]))
+        else:
+            future.set_result([Answer(*answer) for answer in message["answers"]])
+
+    def _fail_all(self, why: str) -> None:
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(Down(f"no channel layer: {why}"))
+
+
+_one_asker = threading.Lock()
+_the_asker: Asker | None = None
+
+
+def _asker() -> Asker:
+    # After a fork the loop's thread is the parent's: a child has its own.
+    global _the_asker
+    with _one_asker:
+        if _the_asker is None or _the_asker.pid != os.getpid():
+            _the_asker = Asker()
+        return _the_asker
+
+
+async def _send(channel: str, message: dict[str, Any]) -> None:
+    try:
+        await get_channel_layer().send(channel, message)
+    except Exception as error:
+        # A full layer, or whatever its transport raises.
+        raise Down(f"no channel layer: {type(error).__name__}") from error
+
+
+# --- Over the channel layer: who answers ------------------------------------------
+
+
+async def answer_others(ask: Ask) -> None:
+    """Answer the questions of other processes; the stream's owner runs this."""
+    broken = False
+    async with asyncio.TaskGroup() as answering:
+        while True:
+            try:
+                message = await get_channel_layer().receive(REQUESTS)
+            except Exception as error:
+                if not broken:
+                    logger.warning("nobody can ask: %s", type(error).__name__)
+                broken = True
+                await asyncio.sleep(PAUSE)
+            else:
+                broken = False
+                answering.create_task(_answer(ask, message))
+
+
+async def _answer(ask: Ask, message: dict[str, Any]) -> None:
+    requests = [Iq(*request) for request in message["requests"]]
+    answers, failure, text = await _asked(ask(requests, message["deadline"]))
+    try:
+        await _send(
+            message["reply"],
+            {
+                "type": "xmpp.answer",
+                "id": message["id"],
+                "answers": [list(answer) for answer in answers],
+                "failure": failure,
+                "text": text,
+            },
+        )
+    except Down:
+        pass  # Who asked hears of it from the layer, or is late.
+
+
+async def _asked(asking: Awaitable[list[Answer]]) -> tuple[list[Answer], str, str]:
+    try:
+        return await asking, "", ""
+    except (Down, Late) as error:
+        return [], type(error).__name__, str(error)
+    except Exception as error:
+        # What was asked is at fault: an attempt is counted where it is known.
+        logger.error("a question could not be asked: %s", type(error).__name__)
+        return [], Broke.__name__, type(error).__name__

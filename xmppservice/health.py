@@ -1,13 +1,173 @@
-from collections.abc import Callable
+"""How the service stands, for who watches it: ``/healthz`` and ``/readyz``.
 
-from django.http import HttpRequest, HttpResponse
+Both stand before the check of the host and before any login: a probe asks by an
+address that no user needs to know. They hold no secret, number or payload.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from http import HTTPStatus
+from typing import NamedTuple, TypeVar
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import DatabaseError, InterfaceError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+
+from roster import figures
+from xmppservice import gateway
+from xmppservice.models import Stream
+
+logger = logging.getLogger(__name__)
+
+LONGEST_WAIT = 30  # seconds; then commands are not worked off as they come
+PATIENCE = 3.0  # seconds, with the database
+
+T = TypeVar("T")
+
+
+# --- Tables ---------------------------------------------------------------------
+
+
+def refuse_old_tables() -> None:
+    """Raise CommandError when the database is older than the code."""
+    if tables_are_old():
+        raise CommandError("The database is not up to date: run manage.py migrate.")
+    # What a command runs from here on has threads, and connections, of its own.
+    connection.close()
+
+
+def tables_are_old() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+_migrated = False
+
+
+def _is_migrated() -> bool:
+    # Tables grow no older while a process runs; whoever migrates is waited for.
+    global _migrated
+    _migrated = _migrated or not tables_are_old()
+    return _migrated
+
+
+# --- Looking --------------------------------------------------------------------
+
+
+class Away(Exception):
+    """The database does not answer, or not in time."""
+
+
+# Threads that a database without an answer may hold.
+_looking = threading.BoundedSemaphore(4)
+
+
+def look(read: Callable[[], T]) -> T:
+    """Result of ``read()``, which asks the database; raises Away after PATIENCE.
+
+    It runs on a thread of its own: no driver of a database bounds every wait.
+    """
+    if not _looking.acquire(timeout=PATIENCE):
+        raise Away("earlier questions are still waiting")
+    found: Future[T] = Future()
+    threading.Thread(target=_look, args=(read, found), daemon=True).start()
+    try:
+        return found.result(timeout=PATIENCE)
+    except (DatabaseError, InterfaceError, TimeoutError) as error:
+        raise Away(type(error).__name__) from None
+
+
+def _look(read: Callable[[], T], found: Future[T]) -> None:
+    try:
+        result = read()
+    except Exception as error:
+        found.set_exception(error)
+    else:
+        found.set_result(result)
+    finally:
+        connections.close_all()
+        _looking.release()
+
+
+# --- Ready ----------------------------------------------------------------------
+
+
+class Check(NamedTuple):
+    """One thing that must hold, whether it does, and that in a sentence."""
+
+    name: str
+    ok: bool
+    says: str
+
+
+NAMES = ("database", "migrations", "stream", "rosters", "commands")
+
+
+def checks() -> list[Check]:
+    """All that must hold, in the order of NAMES."""
+    try:
+        return look(lambda: list(_checks()))
+    except Away:
+        away = Check(NAMES[0], False, "The database does not answer.")
+        return [away, *map(_unknown, NAMES[1:])]
+
+
+def _unknown(name: str) -> Check:
+    return Check(name, False, "Not known.")
+
+
+def _checks() -> Iterator[Check]:
+    migrated = _is_migrated()
+    yield Check("database", True, "The database answers.")
+    if not migrated:
+        yield Check("migrations", False, "Migrations are missing: manage.py migrate.")
+        yield from map(_unknown, NAMES[2:])
+        return
+    yield Check("migrations", True, "All migrations are applied.")
+    row = Stream.objects.filter(pk=settings.XMPP_JID).first()
+    yield _stream(row)
+    yield _rosters(row)
+    yield _commands()
+
+
+def _stream(row: Stream | None) -> Check:
+    if gateway.is_up():
+        return Check("stream", True, "The stream to the XMPP server is ready.")
+    says = "The stream to the XMPP server is not connected."
+    if row is None:
+        says = "No process has opened the stream to the XMPP server yet."
+    elif not row.alive:
+        seconds = (timezone.now() - row.seen_at).total_seconds()
+        says = f"The process of the stream was last heard of {seconds:.0f} seconds ago."
+    return Check("stream", False, says)
+
+
+def _rosters(row: Stream | None) -> Check:
+    if row is None or not row.driver:
+        return Check("rosters", False, "It is not known yet how rosters are kept.")
+    if row.missing:
+        says = f"{row.driver} lacks something: {row.missing}."
+        return Check("rosters", False, says)
+    return Check("rosters", True, f"Rosters are kept by {row.driver}.")
+
+
+def _commands() -> Check:
+    seconds = figures.longest_wait()
+    says = f"The oldest open command has waited for {seconds:.0f} seconds."
+    return Check("commands", seconds <= LONGEST_WAIT, says)
+
+
+# --- Asked over HTTP ------------------------------------------------------------
 
 
 class Health:
-    """Middleware: ``/healthz`` is 200 while the process answers.
-
-    It stands before the check of the host: a probe asks by an address that no
-    user needs to know.
+    """Middleware: ``/healthz`` is 200 while the process answers, ``/readyz`` while
+    it is of use; else that is 503, and says what is wrong.
     """
 
     sync_capable = True
@@ -15,8 +175,27 @@ class Health:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self._said: list[str] = []
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info == "/healthz":
             return HttpResponse("ok\n", content_type="text/plain")
+        if request.path_info == "/readyz":
+            return self._readiness()
         return self.get_response(request)
+
+    def _readiness(self) -> HttpResponse:
+        found = checks()
+        ready = all(check.ok for check in found)
+        self._log([check.name for check in found if not check.ok])
+        body = {"ready": ready, "checks": [check._asdict() for check in found]}
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
+
+    def _log(self, wrong: list[str]) -> None:
+        # A probe asks every few seconds: only what is new is said.
+        if wrong and wrong != self._said:
+            logger.warning("not ready: %s", ", ".join(wrong))
+        elif self._said and not wrong:
+            logger.info("ready")
+        self._said = wrong

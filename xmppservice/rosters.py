@@ -1,17 +1,24 @@
 """The rosters and the users of an XMPP server: one interface, a driver a server.
 
-Every call takes a list and crosses to the stream once. Raises gateway.Down and
-gateway.Late.
+Every call takes a list. Raises gateway.Down and gateway.Late.
 """
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
+from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
+from django.conf import settings
+
 from roster.rules import RosterItem
-from xmppservice import gateway, stanzas
+from xmppservice import ejabberd, gateway, stanzas
 
 MISSING = "service-unavailable"
 SELF = "not-allowed"
+PROBE = 10  # seconds
+# Nobody's localpart: who has it, has read this line.
+NOBODY = "xmppservice-asks-for-nobody"
 
 
 class Change(NamedTuple):
@@ -28,8 +35,13 @@ class Refused(Exception):
 class Rosters(Protocol):
     """``deadline`` is a time as of ``time.time()``."""
 
+    name: str
+
     def ready(self) -> bool:
         """Whether the server can be asked now."""
+
+    def probe(self) -> str:
+        """What is missing, in a sentence with what grants it; empty when nothing."""
 
     def read(
         self, owners: Sequence[str], deadline: float
@@ -49,11 +61,36 @@ class Rosters(Protocol):
         """
 
 
-class Prosody:
+def driver() -> Rosters:
+    """The driver for the XMPP server that the settings name."""
+    return Ejabberd() if settings.EJABBERD_API_URL else Privileges()
+
+
+class Privileges:
     """Privileged roster IQs (XEP-0356), one item each, as Prosody wants them."""
 
+    name = "privileged stanzas (XEP-0356)"
+
     def ready(self) -> bool:
-        return gateway.is_up()
+        return gateway.state().privileged
+
+    def probe(self) -> str:
+        if not gateway.state().privileged:
+            return (
+                "give the VirtualHost of the users privileged_entities = "
+                f'{{ ["{settings.XMPP_JID}"] = {{ roster = "both" }} }} and the '
+                'component the module "privilege"; ejabberd needs EJABBERD_API_URL'
+            )
+        nobody = [f"{NOBODY}@{domain}" for domain in settings.XMPP_DOMAINS]
+        try:
+            self.exist(nobody, time.time() + PROBE)
+        except Refused as refusal:
+            return (
+                f"this XMPP server answers {refusal} to a roster set: give every "
+                "VirtualHost of XMPP_DOMAINS the privileged_entities; for ejabberd "
+                "set EJABBERD_API_URL"
+            )
+        return ""
 
     def read(
         self, owners: Sequence[str], deadline: float
@@ -92,3 +129,89 @@ def _items(payload: str) -> list[RosterItem]:
         RosterItem(entry.jid, entry.name, entry.groups, entry.subscription)
         for entry in stanzas.roster_entries(payload)
     ]
+
+
+class Ejabberd:
+    """ejabberd: its HTTP API, and stanzas for what a component may read.
+
+    Of the privileges (XEP-0356) ejabberd 23.01 breaks writing, and an account has
+    none. A roster that is written for nobody would come to be: who has no account
+    is asked for before.
+    """
+
+    name = "ejabberd's HTTP API"
+
+    def ready(self) -> bool:
+        return gateway.state().ready
+
+    def probe(self) -> str:
+        nobody = f"{NOBODY}@{settings.XMPP_DOMAINS[0]}"
+        try:
+            ejabberd.api().has_account(nobody, time.time() + PROBE)
+            # Without an argument it is refused at once, when it may be called.
+            ejabberd.api().call("add_rosteritem", time.time() + PROBE)
+        except ejabberd.Refused as refusal:
+            return "" if refusal.status == HTTPStatus.BAD_REQUEST else _right(refusal)
+        except gateway.Down as error:
+            return f"{error}: look at EJABBERD_API_URL and mod_http_api"
+        return ""
+
+    def read(
+        self, owners: Sequence[str], deadline: float
+    ) -> list[list[RosterItem] | Refused]:
+        if gateway.state().privileged:
+            return Privileges().read(owners, deadline)
+        return ejabberd.api().each(lambda owner: _roster(owner, deadline), owners)
+
+    def write(self, changes: Sequence[Change], deadline: float) -> list[str]:
+        owners = list({change.owner for change in changes})
+        there = dict(zip(owners, self.exist(owners, deadline), strict=True))
+        return ejabberd.api().each(
+            lambda change: _write(change, deadline) if there[change.owner] else MISSING,
+            changes,
+        )
+
+    def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
+        api = ejabberd.api()
+        try:
+            return api.each(lambda jid: api.has_account(jid, deadline), jids)
+        except ejabberd.Refused as refusal:
+            raise Refused(str(refusal)) from None
+
+
+def _roster(owner: str, deadline: float) -> list[RosterItem] | Refused:
+    items: dict[str, RosterItem] = {}
+    try:
+        rows = ejabberd.api().roster(owner, deadline)
+    except ejabberd.Refused as refusal:
+        return Refused(str(refusal))
+    for row in rows:
+        new = RosterItem(row["jid"], row["nick"], (), row["subscription"])
+        item = items.get(new.jid, new)
+        # A list since 24, before that a row for each of them.
+        groups = row["groups"] if "groups" in row else [row["group"]]
+        added = tuple(group for group in groups if group)
+        items[new.jid] = replace(item, groups=(*item.groups, *added))
+    return list(items.values())
+
+
+def _write(change: Change, deadline: float) -> str:
+    owner, item = change
+    try:
+        ejabberd.api().add_item(
+            owner, item.jid, item.name, item.groups, item.subscription, deadline
+        )
+    except ejabberd.Refused as refusal:
+        at_fault = refusal.status == HTTPStatus.BAD_REQUEST
+        return "bad-request" if at_fault else f"ejabberd says {refusal.status}"
+    return ""
+
+
+def _right(refusal: ejabberd.Refused) -> str:
+    if refusal.status == HTTPStatus.UNAUTHORIZED:
+        return "ejabberd refuses EJABBERD_API_USER or its password"
+    what = "[check_account, get_roster, add_rosteritem]"
+    return (
+        f"ejabberd answers {refusal}: allow EJABBERD_API_USER, under api_permissions, "
+        f"what: {what}, and load mod_admin_extra"
+    )

@@ -34,15 +34,16 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Stream(Protocol):
     """What the server needs of a stream: see ``stream.ServiceStream``."""
 
-    jid_served: str
+    jid: str
     on_message: Callable[[dict[str, str]], bool]
     on_ready: Callable[[], None]
+    on_published: Callable[[int], None]
 
     @property
-    def open(self) -> bool: ...
+    def ready(self) -> bool: ...
     @property
     def privileged(self) -> bool: ...
-    def publish(self, document: str) -> None: ...
+    def publish(self, number: int, document: str) -> None: ...
     async def ask(
         self, requests: Sequence[gateway.Iq], deadline: float
     ) -> list[gateway.Answer]: ...
@@ -95,28 +96,36 @@ class XmppServer:
         self.refused = 0
         self._published = asyncio.Event()
         stream.on_message = self._take
-        stream.on_ready = lambda: self._put(events.connected())
+        stream.on_ready = self._tell_ready
+        stream.on_published = lambda number: self._put(events.published(number))
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        gateway.attach(self.stream.ask, lambda: self.stream.privileged)
+        gateway.attach(self.stream.ask, self._state)
         try:
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(self._host())
                 parts.create_task(self._connect())
+                parts.create_task(gateway.answer_others(self.stream.ask))
         finally:
             gateway.detach()
 
     @property
     def ready(self) -> bool:
         """Whether a client that asks now is answered."""
-        return self.stream.open and self._published.is_set()
+        return self.stream.ready and self._published.is_set()
+
+    def _state(self) -> gateway.State:
+        return gateway.State(self.stream.ready, self.stream.privileged)
+
+    def _tell_ready(self) -> None:
+        self._put(events.connected(privileged=self.stream.privileged))
 
     async def _host(self) -> None:
-        scope = {"type": "xmpp", "jid": self.stream.jid_served}
+        scope = {"type": "xmpp", "jid": self.stream.jid}
         for pause in _pauses():
-            if self.stream.open:
-                self._put(events.connected())
+            if self.stream.ready:
+                self._tell_ready()
             try:
                 await self.application(dict(scope), self.inbox.get, self._send)
             except Exception:
@@ -138,7 +147,7 @@ class XmppServer:
     async def _send(self, event: Any) -> None:
         match event["type"]:
             case "xmpp.publish":
-                self.stream.publish(event["document"])
+                self.stream.publish(event["number"], event["document"])
                 self._published.set()
             case "xmpp.send":
                 try:

@@ -10,12 +10,33 @@ from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
+from kombu import Queue
+
+from xmppservice import logs
+
+
+class Environment(FileAwareMapping):
+    """NAME_FILE names a file with the value of NAME, whose last line may end."""
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            text: str = super().__getitem__(name)
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "is no text"
+            raise ImproperlyConfigured(f"{name}_FILE: {why}.") from None
+        return text.rstrip("\r\n")
+
 
 env = environ.Env()
+env.ENVIRON = Environment()
+
+PLACEHOLDER = "change-me"  # in deploy/
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -53,6 +74,15 @@ def level(name: str, default: str) -> str:
     return word
 
 
+def word(name: str, default: str, *others: str) -> str:
+    """Read one of a few words."""
+    text: str = env.str(name, default=default).strip().lower()
+    if text not in (default, *others):
+        known = " or ".join((default, *others))
+        raise ImproperlyConfigured(f"{name} must be {known}, not {text!r}.")
+    return text
+
+
 def domains(name: str, default: str) -> list[str]:
     """Read domains, separated by commas."""
     text: str = env.str(name, default=default)
@@ -87,9 +117,25 @@ def database(name: str, default: str) -> dict[str, Any]:
     return parts
 
 
+def transport(name: str, default: str, *schemes: str) -> str:
+    """Read the address of a server that carries messages; it may hold a password."""
+    text: str = env.str(name, default=default).strip() or default
+    if text != default and urlsplit(text).scheme not in schemes:
+        known = " or ".join(f"{scheme}://HOST" for scheme in schemes)
+        raise ImproperlyConfigured(f"{name} must be like {known}.")
+    return text
+
+
 def secret(name: str) -> str:
-    """Read a secret; when none is given, make one and keep it in VAR_DIR."""
+    """Read a secret; when none is given, make one and keep it in VAR_DIR.
+
+    Several machines cannot share what one of them has made, so that a scaled
+    deployment is refused without it, as is the word of our own examples.
+    """
     given = env.str(name, default="").strip()
+    if given == PLACEHOLDER or (SCALED and not given):
+        text = f"{name} must be given, in the environment or as {name}_FILE"
+        raise ImproperlyConfigured(f"{text}; the word {PLACEHOLDER} is no secret.")
     return given or _kept_secret(VAR_DIR / name.lower().replace("_", "-"))
 
 
@@ -112,16 +158,34 @@ def _kept_secret(path: Path) -> str:
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
 
+# --- Deployment: one process, or several that share these servers -----------------
+
+IN_MEMORY = "memory://localhost//"
+CELERY_BROKER_URL = transport(
+    "CELERY_BROKER_URL", IN_MEMORY, "redis", "rediss", "amqp", "amqps"
+)
+CHANNEL_LAYER_URL = transport("CHANNEL_LAYER_URL", "", "redis", "rediss")
+SCALED = CELERY_BROKER_URL != IN_MEMORY or bool(CHANNEL_LAYER_URL)
+
 # --- XMPP ---------------------------------------------------------------------
 
 XMPP_JID = env.str("XMPP_JID", default="xmpp_service.localhost").strip().lower()
 XMPP_SECRET = secret("XMPP_SECRET")
 XMPP_HOST = env.str("XMPP_HOST", default="127.0.0.1")
 XMPP_COMPONENT_PORT = port("XMPP_COMPONENT_PORT", 15347)
+XMPP_CLIENT_PORT = port("XMPP_CLIENT_PORT", 5222)
+XMPP_TLS = boolean("XMPP_TLS", True)
 XMPP_DOMAINS = domains("XMPP_DOMAINS", "localhost")
-XMPP_STANZA_LIMIT = integer("XMPP_STANZA_LIMIT", 450_000)
+# An account is a client, whose stanzas the servers hold to 256 KiB.
+XMPP_STANZA_LIMIT = integer(
+    "XMPP_STANZA_LIMIT", 240_000 if "@" in XMPP_JID else 450_000
+)
 XMPP_INBOX_STANZAS = integer("XMPP_INBOX_STANZAS", 20_000)
 XMPP_INBOX_BYTES = integer("XMPP_INBOX_BYTES", 64 * 1024 * 1024)
+
+EJABBERD_API_URL = env.str("EJABBERD_API_URL", default="").strip()
+EJABBERD_API_USER = env.str("EJABBERD_API_USER", default="").strip()
+EJABBERD_API_PASSWORD = env.str("EJABBERD_API_PASSWORD", default="").strip()
 
 # --- Rosters and discovery ----------------------------------------------------
 
@@ -141,11 +205,24 @@ PAYLOAD_DAYS = integer("PAYLOAD_DAYS", 7)
 HTTP_HOST = env.str("HTTP_HOST", default="127.0.0.1")
 HTTP_PORT = port("HTTP_PORT", 8000)
 PUBLIC_URL = url("PUBLIC_URL", f"http://{HTTP_HOST}:{HTTP_PORT}")
+HSTS_SECONDS = integer("HSTS_SECONDS", 31_536_000)  # a year
 DOCUMENT_PUBLIC = boolean("DOCUMENT_PUBLIC", False)
 DEBUG = boolean("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY")
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="").strip()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# Behind a proxy that ends TLS, and says so in X-Forwarded-Proto.
+HTTPS = PUBLIC_URL.startswith("https:")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = HSTS_SECONDS if HTTPS else 0
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
 
 # --- Django -------------------------------------------------------------------
 
@@ -172,6 +249,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "xmppservice.health.Health",
+    "xmppservice.metrics.Metrics",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -212,6 +290,11 @@ MEDIA_ROOT = VAR_DIR / "media"
 MEDIA_URL = "/media/"
 # A confirmation names each entry that was chosen, and a list has fields in each row.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000
+# Bytes of a form without its files: the longest list of fields, and a pasted
+# document. Who reads a file bounds it: avatars.MOST_MEGABYTES, resources.MOST_BYTES.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # larger ones wait on the disk
+DATA_UPLOAD_MAX_NUMBER_FILES = 5
 STATIC_URL = "static/"
 # No collectstatic: servestatic serves the files from where the apps keep them.
 SERVESTATIC_USE_FINDERS = True
@@ -222,7 +305,12 @@ LANGUAGES = [("en", "English"), ("it", "Italiano")]
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600  # seconds
 # Ours, and what Django's own Italian lacks or says badly.
 LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "stock"]
-SILENCED_SYSTEM_CHECKS: list[str] = []
+SILENCED_SYSTEM_CHECKS = [
+    # HSTS for subdomains, and for good in all browsers: the other hosts of the
+    # domain are not ours to speak for.
+    "security.W005",
+    "security.W021",
+]
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -267,6 +355,8 @@ AUTH_PASSWORD_VALIDATORS = [
 DATABASES = {"default": database("DATABASE_URL", f"sqlite:///{VAR_DIR}/db.sqlite3")}
 # A thread keeps its connection: opening SQLite anew costs more than most queries.
 DATABASES["default"]["CONN_MAX_AGE"] = None
+# One that broke is found out before it is used.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # WAL with IMMEDIATE is the one mode in which several writers wait for each
     # other and never fail; FULL survives a power loss.
@@ -278,6 +368,12 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
     # A file: tests with threads need a database that threads can share.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+else:
+    # Seconds: a machine that has vanished refuses nothing. And milliseconds: who hangs
+    # in a transaction must not hold the ledger for ever.
+    options = DATABASES["default"].setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 5)
+    options.setdefault("options", "-c idle_in_transaction_session_timeout=30000")
 
 CACHES = {
     "default": {
@@ -286,15 +382,43 @@ CACHES = {
     }
 }
 
-CHANNEL_LAYERS = {"default": {"BACKEND": "xmppservice.layers.ThreadLayer"}}
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "xmppservice.layers.ThreadLayer"}
+}
+if CHANNEL_LAYER_URL:
+    CHANNEL_LAYERS["default"] = {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {
+            # redis-py's own limit of 5 seconds is as long as the layer waits for
+            # a message: without this each quiet spell ends in an error.
+            "hosts": [
+                {
+                    "address": CHANNEL_LAYER_URL,
+                    "socket_timeout": None,
+                    "health_check_interval": 15,
+                }
+            ],
+            "prefix": "xmppservice",
+            "capacity": 10_000,
+        },
+    }
 
 # --- Celery -------------------------------------------------------------------
 
-CELERY_BROKER_URL = "memory://localhost//"
-CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.01}
+if CELERY_BROKER_URL == IN_MEMORY:
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"polling_interval": 0.01}
+else:
+    # A bell that cannot ring says so at once; the tick rings again.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for as long as it takes
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
+# A queue of their own: under a flood of commands an edit is released as fast as
+# ever. A bell that nobody has heard for long says nothing.
+COMMANDS = "roster.tasks.run_commands"
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("commands", message_ttl=30)]
+CELERY_TASK_ROUTES = {COMMANDS: {"queue": "commands"}}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CONCURRENCY = 4
@@ -336,19 +460,43 @@ def plain_refusal(record: logging.LogRecord) -> bool:
     return True
 
 
+def plain_probe(record: logging.LogRecord) -> bool:
+    """A probe that is told the truth is no failure either: it asks again and again."""
+    path = getattr(getattr(record, "request", None), "path_info", "")
+    told = getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE
+    return not (told and path in ("/readyz", "/metrics"))
+
+
+SENTRY_DSN = env.str("SENTRY_DSN", default="").strip()
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+        "line": {
+            "()": "xmppservice.logs.Line",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
+        "json": {"()": "xmppservice.logs.json_lines"},
     },
     "filters": {
-        "refusals": {"()": "django.utils.log.CallbackFilter", "callback": plain_refusal}
+        name: {"()": "django.utils.log.CallbackFilter", "callback": callback}
+        for name, callback in (
+            ("refusals", plain_refusal),
+            ("probes", plain_probe),
+            ("tasks", logs.plain_task),
+        )
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": word("LOG_FORMAT", "line", "json"),
+        }
+    },
     "root": {"handlers": ["stderr"], "level": level("LOG_LEVEL", "INFO")},
     "loggers": {
-        "django.request": {"filters": ["refusals"]},
+        "django.request": {"filters": ["refusals", "probes"]},
         # slixmpp logs whole stanzas: payloads and numbers must never reach a log.
         "slixmpp": {"level": "CRITICAL"},
         # It tells of each login in four lines; a lock-out is a warning.
@@ -357,6 +505,10 @@ LOGGING = {
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "celery": {"level": "WARNING"},
         "celery.worker.control": {"level": "ERROR"},  # its word for a normal stop
+        "celery.app.trace": {"filters": ["tasks"]},
         "uvicorn": {"level": "WARNING"},
+        # It has a handler of its own until these are configured.
+        "_granian": {"level": "WARNING", "handlers": [], "propagate": True},
+        "granian.access": {"level": "INFO", "handlers": [], "propagate": True},
     },
 }

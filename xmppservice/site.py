@@ -38,6 +38,7 @@ SECTIONS = (
     Section(_("Versions"), "admin:buddies_release_changelist", "buddies.view_release"),
     Section(_("Accounts"), "admin:roster_account_changelist", "roster.view_account"),
     Section(_("Commands"), "admin:roster_command_changelist", "roster.view_command"),
+    Section(_("Delivery"), "delivery", "roster.view_command"),
     Section(_("Users"), "admin:auth_user_changelist", "auth.view_user"),
 )
 

@@ -186,6 +186,20 @@ def alias(jid: str) -> str:
     return f"{name}@{domain(jid.partition('/')[0])}"
 
 
+_HARMLESS = re.compile(r"(?!.*\d{6})[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.ASCII | re.I)
+
+
+def shown(text: str) -> str:
+    """What a client chose, as it may stand in a log: an id, the word of a command.
+
+    It may be a number, or a line of its own: only what is harmless stays as it is.
+    """
+    if not text or _HARMLESS.match(text) or _UUID.match(text):
+        return text
+    return "~" + salted_hmac("xmppservice.log", text).hexdigest()[:12]
+
+
 # --- The command envelope (contract, section 2) -------------------------------
 
 
@@ -293,9 +307,16 @@ def answer(
 # --- IQs ----------------------------------------------------------------------
 
 
+def is_iq(xml: ET.Element) -> bool:
+    namespace, name = _split(xml.tag)
+    return name == "iq" and namespace in NS_STREAM_DEFAULT
+
+
 def iq(type: str, *, sender: str, to: str, id: str, payload: str) -> str:
+    """An IQ; an empty ``to`` is the account of the stream (RFC 6120, 8.1.1.1)."""
+    address = f" to='{attribute(to)}'" if to else ""
     return (
-        f"<iq type='{type}' from='{attribute(sender)}' to='{attribute(to)}'"
+        f"<iq type='{type}' from='{attribute(sender)}'{address}"
         f" id='{attribute(id)}'>{payload}</iq>"
     )
 
@@ -328,9 +349,35 @@ def presence(type: str, *, sender: str, to: str) -> str:
     return f"<presence from='{attribute(sender)}' to='{attribute(to)}'{stanza_type}/>"
 
 
+def first_presence() -> str:
+    """What makes a client available, before all others of its account."""
+    return "<presence><priority>127</priority></presence>"
+
+
 def vcard(document: str) -> str:
     """Payload of a vCard result: the document in DESC, and no other field."""
     return f"<vCard xmlns='{NS_VCARD}'><DESC>{escape(document)}</DESC></vCard>"
+
+
+def vcard_get() -> str:
+    return f"<vCard xmlns='{NS_VCARD}'/>"
+
+
+def description(payload: str) -> str | None:
+    """Text of DESC in a vCard; None when there is none."""
+    return _vcard_text(payload, "DESC")
+
+
+def description_is_note(payload: str) -> bool:
+    """Whether a server has made NOTE of DESC, as Prosody's vcard_legacy does."""
+    return description(payload) is None and _vcard_text(payload, "NOTE") is not None
+
+
+def _vcard_text(payload: str, field: str) -> str | None:
+    if not payload:
+        return None
+    found = ET.fromstring(payload).find(f"{{{NS_VCARD}}}{field}")  # noqa: S314  (from our own XMPP server)
+    return None if found is None else found.text or ""
 
 
 def ping() -> str:

@@ -1,18 +1,22 @@
-"""The XMPP stream: a component (XEP-0114) that answers what can be answered inline.
+"""The XMPP stream: a component (XEP-0114) or an account of the XMPP server.
 
-Only this process writes here. A vCard get is answered from the published bytes:
-no database, no thread, no reply stanza object. disco, ping, version and last
-activity are answered by slixmpp's plugins. Commands go to ``on_message``.
+Only this process writes here. A component answers a vCard get from the published
+bytes: no database, no thread, no reply stanza object. For an account the server
+answers, with what :class:`Account` has stored there. disco, ping, version and
+last activity are answered by slixmpp's plugins. Commands go to ``on_message``.
 """
 
 import asyncio
 import logging
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from slixmpp import ComponentXMPP
+from django.conf import settings
+from slixmpp import ClientXMPP, ComponentXMPP
+from slixmpp.basexmpp import BaseXMPP
 from slixmpp.stanza import Iq, Message, Presence
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
@@ -33,6 +37,13 @@ OPENING = 10
 KEEP_ALIVE = 30
 CONFIRMATION = 60
 ADVERTISEMENT = 5
+AGAIN = 10
+
+NOTE = (
+    "the XMPP server turns DESC of the vCard of %s into NOTE: load Prosody's module "
+    '"vcard" in the place of "vcard_legacy" and "vcard4"'
+)
+OTHER = "the XMPP server does not give the vCard of %s back as it was stored"
 
 # Bytes. A server that reads slower than it asks must not fill our memory.
 UNWRITTEN = 64 * 1024 * 1024
@@ -59,10 +70,12 @@ class Requests(MatcherBase):
 
     def match(self, stanza: Any) -> bool:
         xml = stanza.xml
-        if xml.tag != f"{{{stanzas.NS_COMPONENT}}}iq":
-            return False
         served = SERVED.get(xml.get("type", ""))
-        return served is not None and stanzas.payload_tag(xml) not in served
+        return (
+            stanzas.is_iq(xml)
+            and served is not None
+            and stanzas.payload_tag(xml) not in served
+        )
 
 
 class Results(MatcherBase):
@@ -70,41 +83,49 @@ class Results(MatcherBase):
 
     def match(self, stanza: Any) -> bool:
         xml = stanza.xml
-        return xml.tag == f"{{{stanzas.NS_COMPONENT}}}iq" and xml.get("type") in (
-            "result",
-            "error",
-        )
+        return stanzas.is_iq(xml) and xml.get("type") in ("result", "error")
 
 
-class ServiceStream(ComponentXMPP):
-    """One component stream, again and again: :meth:`session` is one connection.
+class ServiceStream(ABC):
+    """One stream, again and again: :meth:`session` is one connection.
 
     ``on_message(fields)`` gets each command (``events.Message`` without its
-    ``type``) and says whether there was room for it.
+    ``type``) and says whether there was room for it. ``on_ready()`` says that
+    stanzas can be sent, ``on_published(number)`` that clients read that document.
     """
 
     def __init__(
-        self, jid: str, secret: str, host: str, port: int, domains: Sequence[str]
+        self, xmpp: BaseXMPP, jid: str, address: tuple[str, int], domains: Sequence[str]
     ) -> None:
-        # fix_error_ns: without it every received error reads feature-not-implemented.
-        super().__init__(jid, secret, host, port, fix_error_ns=True)  # type: ignore[no-untyped-call]  # slixmpp leaves it untyped
         self.on_message: Callable[[dict[str, str]], bool] = lambda fields: False
         self.on_ready: Callable[[], None] = lambda: None
-        self.jid_served = jid
+        self.on_published: Callable[[int], None] = lambda number: None
+        self.xmpp = xmpp
+        self.jid = jid
+        self.address = address
         self.domains = domains
-        self.granted: dict[str, str] = {}
+        self.granted: dict[str, dict[str, str]] = {}  # by domain
+        self.asks_privileges = True
         self._tail = ""
+        self._number = 0
         self._away = False
         self._asked: dict[str, tuple[str, asyncio.Future[IqAnswer]]] = {}
         self._opened = asyncio.Event()
         self._ended = asyncio.Event()
-        self._privileged = asyncio.Event()
+        self._advertised = asyncio.Event()
+        self._ready = asyncio.Event()
         self._register_handlers()
         self._register_plugins()
 
-    def publish(self, document: str) -> None:
-        """Answer vCard gets with ``document`` from now on."""
+    def publish(self, number: int, document: str) -> None:
+        """Have clients read ``document``; ``on_published`` says when they do."""
+        self._number = number
         self._tail = stanzas.vcard(document) + "</iq>"
+        self._published()
+
+    @abstractmethod
+    def _published(self) -> None:
+        """There is a document, or a session for it."""
 
     # --- Life cycle -----------------------------------------------------------
 
@@ -114,43 +135,45 @@ class ServiceStream(ComponentXMPP):
         Returns at once when it cannot be made. slixmpp would retry by itself,
         waiting up to minutes: who calls this decides when.
         """
-        self._opened.clear()
-        self._ended.clear()
-        self._privileged.clear()
+        for event in (self._opened, self._ended, self._advertised, self._ready):
+            event.clear()
         self.granted = {}
-        self.connect(self.server_host, self.server_port)
+        self.xmpp.connect(*self.address)
         try:
             await self._first(OPENING, self._opened, self._ended)
             if self._opened.is_set():
                 await self._stay()
         finally:
-            self.cancel_connection_attempt()
-            self.abort()
+            self._ended.set()
+            self.xmpp.cancel_connection_attempt()
+            self.xmpp.abort()
             self._fail_all()
 
     @property
     def open(self) -> bool:
-        """Whether stanzas can be sent now."""
+        """Whether there is a connection."""
         return self._opened.is_set() and not self._ended.is_set()
 
     @property
+    def ready(self) -> bool:
+        """Whether stanzas can be sent, and it is known what we may do."""
+        return self.open and self._ready.is_set()
+
+    @property
     def privileged(self) -> bool:
-        """Whether rosters can be read and written now."""
-        return self.open and self._privileged.is_set()
+        """Whether rosters can be read and written by stanzas (XEP-0356)."""
+        rosters = (granted.get("roster") for granted in self.granted.values())
+        return self.ready and "both" in rosters
 
     async def _stay(self) -> None:
-        await self._first(ADVERTISEMENT, self._privileged, self._ended)
+        if self.asks_privileges:
+            await self._first(ADVERTISEMENT, self._advertised, self._ended)
         if self._ended.is_set():
             return
-        if self.granted.get("roster") != "both":
-            logger.error(
-                "the XMPP server does not let us read and write rosters: give the "
-                "VirtualHost of the users privileged_entities = { [%r] = "
-                '{ roster = "both" } } and the component the module "privilege"',
-                self.jid_served,
-            )
-        await self.plugin["xep_0012"].start_uptime()
+        await self.xmpp.plugin["xep_0012"].start_uptime()
+        self._ready.set()
         self.on_ready()
+        self._published()
         while not self._ended.is_set():
             await self._first(KEEP_ALIVE, self._ended)
             if not self._ended.is_set():
@@ -185,7 +208,7 @@ class ServiceStream(ComponentXMPP):
         A stream is processed in order, so the answer to a ping sent last proves
         it (component streams have no XEP-0198). Raises Down or Late.
         """
-        if not self.open:
+        if not self.ready:
             raise Down("no stream")
         self._write("".join(self._answer(answer) for answer in answers))
         await self._ask([self._ping()], time.time() + CONFIRMATION)
@@ -194,8 +217,8 @@ class ServiceStream(ComponentXMPP):
         self, requests: Sequence[IqRequest], deadline: float
     ) -> list[IqAnswer]:
         """Answers of the XMPP server, in order: see :func:`gateway.ask`."""
-        if not self.privileged:
-            raise Down("no privileged stream yet")
+        if not self.ready:
+            raise Down("no stream yet")
         return await self._ask(requests, deadline)
 
     async def _ask(
@@ -225,13 +248,13 @@ class ServiceStream(ComponentXMPP):
 
     def _write(self, xml: str) -> None:
         try:
-            self.send_raw(xml)
+            self.xmpp.send_raw(xml)
         except NotConnectedError:
             raise Down("the stream has just broken") from None
 
     def _expect(self, id: str, to: str) -> asyncio.Future[IqAnswer]:
         future: asyncio.Future[IqAnswer] = asyncio.get_running_loop().create_future()
-        self._asked[id] = (to, future)
+        self._asked[id] = (to or self.jid, future)
         return future
 
     def _ping(self) -> IqRequest:
@@ -240,7 +263,7 @@ class ServiceStream(ComponentXMPP):
     def _iq(self, id: str, request: IqRequest) -> str:
         return stanzas.iq(
             request.type,
-            sender=self.jid_served,
+            sender=self.jid,
             to=request.to,
             id=id,
             payload=request.payload,
@@ -248,7 +271,7 @@ class ServiceStream(ComponentXMPP):
 
     def _answer(self, answer: Answer) -> str:
         return stanzas.answer(
-            sender=self.jid_served,
+            sender=self.jid,
             to=answer["to"],
             id=answer["id"],
             thread=answer["thread"],
@@ -263,7 +286,7 @@ class ServiceStream(ComponentXMPP):
 
     def _vcard(self, iq: Iq) -> None:
         xml = iq.xml
-        sender, service = xml.get("from", ""), self.jid_served
+        sender, service = xml.get("from", ""), self.jid
         to, id = xml.get("to", service), xml.get("id", "")
         if xml.get("type") not in SERVED:
             return
@@ -272,7 +295,7 @@ class ServiceStream(ComponentXMPP):
         elif self._unwritten() > UNWRITTEN:
             self._refuse(iq, "resource-constraint", "wait")
         elif to == service or stanzas.bare_jid(to) == service:
-            self.send_raw(
+            self.xmpp.send_raw(
                 f"<iq type='result' from='{stanzas.attribute(to)}'"
                 f" to='{stanzas.attribute(sender)}' id='{stanzas.attribute(id)}'>"
                 f"{self._tail}"
@@ -282,7 +305,8 @@ class ServiceStream(ComponentXMPP):
 
     def _unwritten(self) -> int:
         """Bytes that the XMPP server has not taken yet."""
-        return self.transport.get_write_buffer_size() if self.transport else 0
+        transport = self.xmpp.transport
+        return transport.get_write_buffer_size() if transport else 0
 
     def _request(self, iq: Iq) -> None:
         if stanzas.payload_tag(iq.xml) is None:
@@ -291,9 +315,9 @@ class ServiceStream(ComponentXMPP):
             self._refuse(iq, "service-unavailable")
 
     def _refuse(self, iq: Iq, condition: str, error_type: str = "cancel") -> None:
-        self.send_raw(
+        self.xmpp.send_raw(
             stanzas.iq_error(
-                sender=iq.xml.get("to", self.jid_served),
+                sender=iq.xml.get("to", self.jid),
                 to=iq.xml.get("from", ""),
                 id=iq.xml.get("id", ""),
                 condition=condition,
@@ -317,11 +341,11 @@ class ServiceStream(ComponentXMPP):
 
     def _message(self, message: Message) -> None:
         xml, sender = message.xml, stanzas.jid(message.xml.get("from", ""))
-        if sender is None or stanzas.bare_jid(sender) == self.jid_served:
+        if sender is None or stanzas.bare_jid(sender) == self.jid:
             return
-        if stanzas.bare_jid(xml.get("to", "")) != self.jid_served:
+        if stanzas.bare_jid(xml.get("to", "")) != self.jid:
             return  # to a JID below ours: no command
-        if sender in self.domains and self._advertisement(message):
+        if sender in self.domains and self._advertisement(sender, message):
             return
         try:
             fields = stanzas.command(xml)
@@ -337,9 +361,9 @@ class ServiceStream(ComponentXMPP):
             self._refuse_message(message, "resource-constraint", "wait")
 
     def _refuse_message(self, message: Message, condition: str, type: str) -> None:
-        self.send_raw(
+        self.xmpp.send_raw(
             stanzas.message_error(
-                sender=self.jid_served,
+                sender=self.jid,
                 to=message.xml.get("from", ""),
                 id=message.xml.get("id", "")[: stanzas.LONGEST_FIELD],
                 condition=condition,
@@ -347,33 +371,27 @@ class ServiceStream(ComponentXMPP):
             )
         )
 
-    def _advertisement(self, message: Message) -> bool:
+    def _advertisement(self, domain: str, message: Message) -> bool:
         granted = stanzas.privileges(message.xml)
         if granted is not None:
-            self.granted = granted
-            self._privileged.set()
+            self.granted[domain] = granted
+            self._advertised.set()
         return granted is not None
 
     def _presence(self, presence: Presence) -> None:
         """Accept subscriptions, so that changes can be announced by presence."""
         answers = {"subscribe": ("subscribed", ""), "probe": ("",)}
         for type in answers.get(presence.xml.get("type", ""), ()):
-            self.send_raw(
-                stanzas.presence(
-                    type, sender=self.jid_served, to=presence.xml.get("from", "")
-                )
+            self.xmpp.send_raw(
+                stanzas.presence(type, sender=self.jid, to=presence.xml.get("from", ""))
             )
 
     # --- Wiring ---------------------------------------------------------------
 
-    def init_parser(self) -> None:
-        super().init_parser()
-        self.parser = stanzas.Parser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls
-
     def _bounded(self, stanza: StanzaBase) -> StanzaBase | None:
         """Drop an IQ whose id, which every answer repeats, is beyond all use."""
         xml = stanza.xml
-        if xml.tag != f"{{{stanzas.NS_COMPONENT}}}iq":
+        if not stanzas.is_iq(xml):
             return stanza
         if len(xml.get("id", "")) <= stanzas.LONGEST_FIELD:
             return stanza
@@ -384,10 +402,10 @@ class ServiceStream(ComponentXMPP):
         return None
 
     def _register_handlers(self) -> None:
-        self.add_filter("in", self._bounded)
+        xmpp, ns = self.xmpp, self.xmpp.default_ns
+        xmpp.add_filter("in", self._bounded)
         for stock in ("IM", "IMError", "Presence"):
-            self.remove_handler(stock)
-        ns = stanzas.NS_COMPONENT
+            xmpp.remove_handler(stock)
         handlers: tuple[tuple[str, MatcherBase, Callable[[Any], None]], ...] = (
             (
                 "vCard",
@@ -400,30 +418,31 @@ class ServiceStream(ComponentXMPP):
             ("Requests", Requests(None), self._request),
         )
         for name, matcher, handler in handlers:
-            self.register_handler(Callback(name, matcher, handler))
-        self.add_event_handler("session_start", self._session_start)
-        self.add_event_handler("disconnected", lambda _: self._ended.set())
-        self.add_event_handler("connection_failed", self._not_connected)
-        self.add_event_handler("stream_error", self._stream_error)
+            xmpp.register_handler(Callback(name, matcher, handler))
+        xmpp.add_event_handler("session_start", self._session_start)
+        xmpp.add_event_handler("disconnected", lambda _: self._ended.set())
+        xmpp.add_event_handler("connection_failed", self._not_connected)
+        xmpp.add_event_handler("stream_error", self._stream_error)
 
     def _register_plugins(self) -> None:
         for plugin in ("xep_0030", "xep_0012", "xep_0092", "xep_0199"):
-            self.register_plugin(plugin)
-        self.plugin["xep_0092"].software_name = "XMPP Service"
-        self.plugin["xep_0092"].version = __version__
-        disco = self.plugin["xep_0030"]
+            self.xmpp.register_plugin(plugin)
+        self.xmpp.plugin["xep_0092"].software_name = "XMPP Service"
+        self.xmpp.plugin["xep_0092"].version = __version__
+        disco = self.xmpp.plugin["xep_0030"]
         disco.add_identity(category="component", itype="generic", name="XMPP Service")
         disco.add_feature(stanzas.NS_VCARD)
 
     def _not_connected(self, reason: object) -> None:
         if not self._away:
-            where = f"{self.server_host}:{self.server_port}"
-            logger.warning("no XMPP server at %s (%s): trying on", where, reason)
+            logger.warning(
+                "no XMPP server at %s:%d (%s): trying on", *self.address, reason
+            )
         self._away = True
         self._ended.set()
 
     def _session_start(self, _: object) -> None:
-        logger.info("the stream of %s is open", self.jid_served)
+        logger.info("the stream of %s is open", self.jid)
         self._away = False
         self._opened.set()
 
@@ -433,3 +452,127 @@ class ServiceStream(ComponentXMPP):
             error["condition"],
             error["text"],
         )
+
+
+class Component(ServiceStream):
+    """The service as a component of the XMPP server (XEP-0114)."""
+
+    def __init__(
+        self, jid: str, secret: str, address: tuple[str, int], domains: Sequence[str]
+    ) -> None:
+        super().__init__(_Component(jid, secret), jid, address, domains)
+
+    def _published(self) -> None:
+        if self._number and self.ready:
+            self.on_published(self._number)
+
+
+class Account(ServiceStream):
+    """The service as an account of the XMPP server, with its vCard stored there."""
+
+    def __init__(
+        self,
+        jid: str,
+        password: str,
+        address: tuple[str, int],
+        domains: Sequence[str],
+        *,
+        tls: bool,
+    ) -> None:
+        self._client, self._tls = _Client(jid, password, tls=tls), tls
+        super().__init__(self._client, jid, address, domains)
+        self._storing: asyncio.Task[None] | None = None
+        self.xmpp.add_event_handler("failed_all_auth", self._not_let_in)
+
+    def _session_start(self, event: object) -> None:
+        # What is sent to the bare JID shall come to us, whoever else is there.
+        self.xmpp.send_raw(stanzas.first_presence())
+        super()._session_start(event)
+
+    def _not_let_in(self, _: object) -> None:
+        if self._tls and "starttls" not in self._client.features:
+            logger.error("not encrypted: the XMPP server must offer STARTTLS")
+        else:
+            logger.error("the XMPP server refuses the password of %s", self.jid)
+        self._ended.set()
+
+    def _published(self) -> None:
+        if self._number and self.ready and (not self._storing or self._storing.done()):
+            self._storing = asyncio.create_task(self._store())
+
+    async def _store(self) -> None:
+        """Have the server store the newest document, whatever is stored there."""
+        stored = 0
+        while self.ready and stored != self._number:
+            number, vcard = self._number, self._tail.removesuffix("</iq>")
+            try:
+                if await self._is_stored(vcard):
+                    self.on_published(stored := number)
+                else:
+                    await self._first(AGAIN, self._ended)
+            except (Down, Late) as error:
+                logger.warning("the vCard was not stored: %s", error)
+
+    async def _is_stored(self, vcard: str) -> bool:
+        """Store ``vcard`` unless it is there; whether it reads back as it is."""
+        if self._reads(vcard, await self._own("get", stanzas.vcard_get())):
+            return True
+        refused = (await self._own("set", vcard)).condition
+        if refused:
+            logger.error("the XMPP server refuses the vCard: %s", refused)
+            return False
+        read = await self._own("get", stanzas.vcard_get())
+        if self._reads(vcard, read):
+            return True
+        logger.error(
+            NOTE if stanzas.description_is_note(read.payload) else OTHER, self.jid
+        )
+        return False
+
+    def _reads(self, vcard: str, read: IqAnswer) -> bool:
+        return stanzas.description(read.payload) == stanzas.description(vcard)
+
+    async def _own(self, type: str, payload: str) -> IqAnswer:
+        (answer,) = await self._ask(
+            [IqRequest(type, "", payload)], time.time() + OPENING
+        )
+        return answer
+
+
+class _Component(ComponentXMPP):
+    def __init__(self, jid: str, secret: str) -> None:
+        # fix_error_ns: without it every received error reads feature-not-implemented.
+        super().__init__(jid, secret, fix_error_ns=True)  # type: ignore[no-untyped-call]  # slixmpp leaves it untyped
+
+    def init_parser(self) -> None:
+        super().init_parser()
+        self.parser = stanzas.Parser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls
+
+
+class _Client(ClientXMPP):
+    def __init__(self, jid: str, password: str, *, tls: bool) -> None:
+        plain = {"feature_mechanisms": {"unencrypted_scram": True}}
+        super().__init__(f"{jid}/service", password, plugin_config={} if tls else plain)
+        self.enable_direct_tls = False
+        self.enable_starttls, self.enable_plaintext = tls, not tls
+        # Presence is ours to answer, and the roster of this account is nobody's.
+        self.auto_authorize, self.auto_subscribe = None, False
+        # Without resumption: what was not confirmed is sent again, from its row.
+        self.register_plugin("xep_0198", {"allow_resume": False})
+
+    def init_parser(self) -> None:
+        super().init_parser()
+        self.parser = stanzas.Parser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls
+
+
+def from_settings() -> ServiceStream:
+    """The stream that the settings describe."""
+    jid, secret = settings.XMPP_JID, settings.XMPP_SECRET
+    host, domains = settings.XMPP_HOST, settings.XMPP_DOMAINS
+    if stanzas.local(jid):
+        address = (host, settings.XMPP_CLIENT_PORT)
+        account = Account(jid, secret, address, domains, tls=settings.XMPP_TLS)
+        # ejabberd tells an account nothing.
+        account.asks_privileges = not settings.EJABBERD_API_URL
+        return account
+    return Component(jid, secret, (host, settings.XMPP_COMPONENT_PORT), domains)

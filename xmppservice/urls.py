@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from buddies.avatars import NAME
 from buddies.views import avatar
+from xmppservice import delivery
 
 
 class Api(APIView):
@@ -26,6 +27,7 @@ class Api(APIView):
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=static("xmppservice/icon.svg"))),
+    path("admin/delivery/", include(delivery.urls(admin.site))),
     path("admin/", admin.site.urls),
     path("i18n/", set_language, name="set_language"),
     re_path(rf"^media/avatars/(?P<name>{NAME})\Z", avatar),

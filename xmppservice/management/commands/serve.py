@@ -17,13 +17,10 @@ from celery.beat import Scheduler, Service
 from celery.worker import WorkController
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from roster import ledger
+from xmppservice import health, standby
 from xmppservice.asgi import application
-from xmppservice.server import Inbox, XmppServer
-from xmppservice.stream import ServiceStream
 
 logger = logging.getLogger(__name__)
 
@@ -33,9 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with _alone(), _port() as listener:
-            _refuse_old_tables()
-            # Nobody else runs commands here: what a killed process held is free.
-            ledger.clear_claims()
+            health.refuse_old_tables()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_serve(listener))
 
@@ -52,12 +47,6 @@ def _alone() -> Iterator[TextIO]:
                 f"Another service is running on {settings.VAR_DIR}."
             ) from None
         yield file
-
-
-def _refuse_old_tables() -> None:
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise CommandError("The database is not up to date: run manage.py migrate.")
 
 
 @contextmanager
@@ -78,13 +67,13 @@ async def _serve(listener: socket.socket) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    web, xmpp = _web(), _xmpp()
+    web = _web()
     worker, beat = Worker(), Beat()
     worker.start()
     beat.start()
     parts = [
         asyncio.create_task(web.serve(sockets=[listener]), name="web"),
-        asyncio.create_task(xmpp.run(), name="xmpp"),
+        asyncio.create_task(standby.run_xmpp(application, _begin), name="xmpp"),
         asyncio.create_task(stop.wait(), name="stop"),
     ]
     done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -112,16 +101,10 @@ def _web() -> Web:
     )
 
 
-def _xmpp() -> XmppServer:
-    stream = ServiceStream(
-        settings.XMPP_JID,
-        settings.XMPP_SECRET,
-        settings.XMPP_HOST,
-        settings.XMPP_COMPONENT_PORT,
-        settings.XMPP_DOMAINS,
-    )
-    inbox = Inbox(settings.XMPP_INBOX_STANZAS, settings.XMPP_INBOX_BYTES)
-    return XmppServer(application, stream, inbox)
+def _begin() -> None:
+    # In memory nobody else runs commands: what a killed process held is free.
+    if settings.CELERY_BROKER_URL == settings.IN_MEMORY:
+        ledger.clear_claims()
 
 
 class Worker:

@@ -1,0 +1,50 @@
+"""How many commands there are and how long they take, also among a million of them."""
+
+from datetime import timedelta
+
+from django.db.models import Count
+from django.utils import timezone
+
+from roster.models import Command
+
+State = Command.State
+
+OPEN = (State.RECEIVED, State.RUNNING, State.DONE)
+# Sent ones are all others: counting them would read a whole index.
+COUNTED = (*OPEN, State.DEAD)
+LATELY = timedelta(minutes=5)
+MOST_ANSWERS = 10_000
+
+
+def by_state() -> dict[str, int]:
+    """The number of commands in each state but ``sent``."""
+    rows = Command.objects.filter(state__in=COUNTED).order_by()
+    counts = rows.values_list("state").annotate(Count("pk"))
+    return {**{state.value: 0 for state in COUNTED}, **dict(counts)}
+
+
+def longest_wait() -> float:
+    """Seconds that the oldest open command has waited; 0 without one.
+
+    One that has failed waits on purpose, and is not counted.
+    """
+    waiting = Command.objects.filter(sent_at=None, attempts=0)
+    since = waiting.order_by("received_at").values_list("received_at", flat=True)
+    oldest = since.first()
+    if oldest is None:
+        return 0.0
+    return max(0.0, (timezone.now() - oldest).total_seconds())
+
+
+def latencies() -> list[float]:
+    """Seconds from arrival to confirmed answer, of those sent lately, sorted.
+
+    Of the newest MOST_ANSWERS, when there are more.
+    """
+    sent = Command.objects.filter(sent_at__gte=timezone.now() - LATELY)
+    moments = sent.order_by("-sent_at").values_list("received_at", "sent_at")
+    return sorted(
+        (sent_at - received_at).total_seconds()
+        for received_at, sent_at in moments[:MOST_ANSWERS]
+        if sent_at is not None
+    )

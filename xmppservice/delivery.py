@@ -1,0 +1,248 @@
+"""The Delivery page: whether what staff publish and clients ask gets there."""
+
+import hashlib
+import time
+from datetime import datetime
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.contrib.auth.decorators import permission_required
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.template.defaultfilters import filesizeformat
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import conditional_page, require_GET, require_POST
+
+from buddies import releases
+from buddies.models import Release
+from roster import figures
+from xmppservice import gateway, health, site, stanzas
+from xmppservice.models import Stream
+
+PATIENCE = 5  # seconds, with the XMPP server
+LATE = 10  # seconds after which what is on its way is said to be late
+
+may_look = permission_required("roster.view_command", raise_exception=True)
+
+
+def urls(office: AdminSite) -> list[URLPattern]:
+    views = {"": page, "state/": state_view, "check/": check_view}
+    return [
+        path(
+            below,
+            office.admin_view(view),
+            name="_".join(filter(None, ("delivery", below.rstrip("/")))),
+        )
+        for below, view in views.items()
+    ]
+
+
+# --- Reading --------------------------------------------------------------------
+
+
+@may_look
+def page(request: HttpRequest) -> HttpResponse:
+    context = {
+        "state": state(),
+        "rows": [(state, _listed(state)) for state in figures.COUNTED],
+        "script": {"state": reverse("delivery_state"), "words": _words()},
+    }
+    template = "admin/xmppservice/delivery.html"
+    return site.page(request, template, _("Delivery"), context)
+
+
+def _listed(state: str) -> str:
+    commands = reverse("admin:roster_command_changelist")
+    return f"{commands}?{urlencode({'state': state})}"
+
+
+def _words() -> dict[str, str]:
+    """What the script says by itself."""
+    return {
+        "offline": _("The service does not answer. Trying again …"),
+        "loggedOut": _("You are logged out: load the page again."),
+        "checking": _("Asking the XMPP server …"),
+    }
+
+
+@may_look
+@require_GET
+@conditional_page
+def state_view(request: HttpRequest) -> HttpResponse:
+    """What the page shows: see :func:`state`."""
+    return JsonResponse(state())
+
+
+def state() -> dict[str, Any]:
+    """How delivery stands: each text of the page by its name, and three tones."""
+    stream = Stream.objects.filter(pk=settings.XMPP_JID).first()
+    release = releases.live_without_body()
+    counts = figures.by_state()
+    texts = {
+        **_stream(stream),
+        **_release(release),
+        **{name: str(count) for name, count in counts.items()},
+        "wait": _duration(figures.longest_wait()),
+    }
+    tones = {
+        "stream": "ok" if gateway.is_up() and not texts["missing"] else "error",
+        "release": _release_tone(release),
+        "commands": _commands_tone(counts),
+    }
+    is_good = "error" not in tones.values()
+    headline = (
+        _("Everything gets there") if is_good else _("Something needs your attention")
+    )
+    tones["all"] = "ok" if is_good else "error"
+    size = {
+        "bytes": release.size if release else 0,
+        "limit": settings.XMPP_STANZA_LIMIT,
+    }
+    return {"texts": {**texts, "headline": headline}, "tones": tones, "size": size}
+
+
+def _stream(row: Stream | None) -> dict[str, str]:
+    row = row or Stream()
+    is_up = gateway.is_up()
+    connection = _("Not connected")
+    if is_up:
+        connection = _("Connected")
+        if row.since:
+            connection = _("Connected since %(at)s") % {"at": _moment(row.since)}
+    return {
+        "connection": connection,
+        "process": row.process or "–",
+        "reconnects": _times(max(0, row.sessions - 1)),
+        "driver": row.driver or "–",
+        "missing": row.missing,
+        "away": "" if is_up else _away(row),
+    }
+
+
+def _times(count: int) -> str:
+    return ngettext("%(count)s time", "%(count)s times", count) % {"count": count}
+
+
+def _away(row: Stream) -> str:
+    if not row.process:
+        return _("No process has connected to the XMPP server yet.")
+    if not row.alive:
+        text = _("The process that kept the connection was last heard of on %(at)s.")
+        return text % {"at": _moment(row.seen_at)}
+    return _(
+        "The XMPP server is not there, or refuses us; it is tried again and again."
+    )
+
+
+def _release(release: Release | None) -> dict[str, str]:
+    lag = releases.lag()
+    limit = filesizeformat(settings.XMPP_STANZA_LIMIT)
+    said = {"size": filesizeformat(release.size if release else 0), "limit": limit}
+    return {
+        "number": str(release.number) if release else "–",
+        "live": _moment(release.live_at) if release and release.live_at else "–",
+        "size": _("%(size)s of %(limit)s") % said,
+        "lag": _("nothing")
+        if not lag
+        else _("for %(time)s") % {"time": _duration(lag)},
+    }
+
+
+def _release_tone(release: Release | None) -> str:
+    is_late = releases.lag() > LATE
+    return "error" if is_late or release is None else "ok"
+
+
+def _commands_tone(counts: dict[str, int]) -> str:
+    if figures.longest_wait() > health.LONGEST_WAIT:
+        return "error"
+    return "warning" if counts[figures.State.DEAD] else "ok"
+
+
+def _moment(at: datetime) -> str:
+    # Translators: a moment, see Django's "date" filter.
+    return date_format(timezone.localtime(at), _("j M Y, H:i"))
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 120:
+        text = ngettext("%(count)s second", "%(count)s seconds", whole)
+        return text % {"count": whole}
+    minutes = whole // 60
+    return ngettext("%(count)s minute", "%(count)s minutes", minutes) % {
+        "count": minutes
+    }
+
+
+# --- Checking -------------------------------------------------------------------
+
+
+class Verdict(NamedTuple):
+    """What a look through the XMPP server has found, in words."""
+
+    ok: bool
+    says: str
+
+
+@may_look
+@require_POST
+def check_view(request: HttpRequest) -> HttpResponseBase:
+    """Read the document as a client does: JSON for the script, a message without."""
+    verdict = check()
+    if request.accepts("text/html"):
+        level = messages.SUCCESS if verdict.ok else messages.ERROR
+        messages.add_message(request, level, verdict.says)
+        return HttpResponseRedirect(reverse("delivery"))
+    return JsonResponse(verdict._asdict())
+
+
+def check() -> Verdict:
+    """Ask the XMPP server for the vCard that clients read."""
+    began = time.monotonic()
+    asked = gateway.Iq("get", settings.XMPP_JID, stanzas.vcard_get())
+    try:
+        (answer,) = gateway.ask([asked], time.time() + PATIENCE)
+    except gateway.Down:
+        return Verdict(False, _("The service is not connected to the XMPP server."))
+    except gateway.Late:
+        text = ngettext(
+            "No answer in %(count)s second.",
+            "No answer in %(count)s seconds.",
+            PATIENCE,
+        )
+        return Verdict(False, text % {"count": PATIENCE})
+    if answer.condition:
+        text = _("The XMPP server answers with the error “%(condition)s”.")
+        return Verdict(False, text % {"condition": answer.condition})
+    milliseconds = round((time.monotonic() - began) * 1000)
+    return _compared(stanzas.description(answer.payload) or "", milliseconds)
+
+
+def _compared(read: str, milliseconds: int) -> Verdict:
+    live = releases.live()
+    digest = hashlib.sha256(read.encode()).hexdigest()
+    known = Release.objects.defer("body").filter(digest=digest).first()
+    if live is None or known is None:
+        return Verdict(
+            False, _("Clients read a document that is none of our versions.")
+        )
+    said = {"number": known.number, "live": live.number, "count": milliseconds}
+    if live.digest != digest:
+        text = _("Clients read version %(number)s, and version %(live)s is the newest.")
+        return Verdict(False, text % said)
+    said["number"] = live.number
+    text = _("The document clients read is version %(number)s, %(count)s ms.")
+    return Verdict(True, text % said)

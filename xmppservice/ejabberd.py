@@ -1,0 +1,129 @@
+"""ejabberd's HTTP API: what its administrator may call, from any thread.
+
+Tried with 23.01 and 24.12. Source: ejabberd's documentation, "API Reference".
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import urllib3
+from django.conf import settings
+
+from xmppservice import gateway, stanzas
+from xmppservice.gateway import Late
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+# ejabberd serves no more of them faster; measured, four are as good as sixteen.
+AT_ONCE = 4
+
+
+class Refused(Exception):
+    """ejabberd refuses the call; the message is its status and reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}")
+        self.status, self.reason = status, reason
+
+
+@cache
+def api() -> "Api":
+    """The API that the settings name, with the connections of this process."""
+    return Api(
+        settings.EJABBERD_API_URL,
+        settings.EJABBERD_API_USER,
+        settings.EJABBERD_API_PASSWORD,
+    )
+
+
+class Api:
+    """Commands of ejabberd. Each raises Refused, gateway.Broke or gateway.Late."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self._url = url.rstrip("/")
+        headers = urllib3.make_headers(keep_alive=True, basic_auth=f"{user}:{password}")
+        self._pool = urllib3.PoolManager(
+            maxsize=AT_ONCE, retries=False, headers=headers
+        )
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ejabberd")
+        self._one_group = False
+
+    def each(self, call: Callable[[T], U], items: Iterable[T]) -> list[U]:
+        """Results of ``call(item)``, in order, some at once."""
+        return list(self._threads.map(call, items))
+
+    def has_account(self, jid: str, deadline: float) -> bool:
+        user, host = stanzas.local(jid), stanzas.domain(jid)
+        missing = self.call("check_account", deadline, user=user, host=host)
+        return not missing
+
+    def roster(self, owner: str, deadline: float) -> list[dict[str, Any]]:
+        """The roster of a bare JID, a row for each contact and group."""
+        user, host = stanzas.local(owner), stanzas.domain(owner)
+        rows = self.call("get_roster", deadline, user=user, host=host)
+        assert isinstance(rows, list), "get_roster answers with a list"
+        return rows
+
+    def add_item(
+        self,
+        owner: str,
+        jid: str,
+        name: str,
+        groups: Iterable[str],
+        subscription: str,
+        deadline: float,
+    ) -> None:
+        """Write an item of a roster, and push it; it makes a roster for nobody."""
+        fields = {
+            "localuser": stanzas.local(owner),
+            "localhost": stanzas.domain(owner),
+            "user": stanzas.local(jid),
+            "host": stanzas.domain(jid),
+            "nick": name,
+            "subs": subscription,
+        }
+        groups = list(groups)
+        if not self._one_group:
+            try:
+                self.call("add_rosteritem", deadline, **fields, groups=groups)
+                return
+            except Refused as refusal:
+                # Before 24 there is one argument for all groups.
+                if "missing argument: group" not in refusal.reason:
+                    raise
+                self._one_group = True
+        self.call("add_rosteritem", deadline, **fields, group=";".join(groups))
+
+    def call(self, command: str, deadline: float, **arguments: Any) -> Any:
+        """What ``command`` answers. ``deadline`` is as of ``time.time()``."""
+        seconds = deadline - time.time()
+        if seconds <= 0:
+            raise Late("older than its deadline")
+        try:
+            answer = self._pool.request(
+                "POST", f"{self._url}/{command}", json=arguments, timeout=seconds
+            )
+        except urllib3.exceptions.HTTPError as error:
+            # One that is refused counts as a timeout there.
+            refused = isinstance(error, urllib3.exceptions.NewConnectionError)
+            if isinstance(error, urllib3.exceptions.TimeoutError) and not refused:
+                text = "ejabberd's HTTP API gave no answer by the deadline"
+                raise Late(text) from None
+            text = f"ejabberd's HTTP API is not there: {type(error).__name__}"
+            raise gateway.Broke(text) from None
+        try:
+            said = answer.json()
+        except ValueError:
+            raise Refused(answer.status, "and no JSON") from None
+        if answer.status != HTTPStatus.OK:
+            raise Refused(answer.status, _reason(said))
+        return said
+
+
+def _reason(said: object) -> str:
+    return str(said.get("message", "") if isinstance(said, dict) else said)[:200]

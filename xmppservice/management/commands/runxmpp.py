@@ -1,0 +1,39 @@
+"""manage.py runxmpp: the XMPP part alone, for a deployment of several processes."""
+
+import asyncio
+import logging
+import signal
+from typing import Any
+
+import uvloop
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from xmppservice import health, standby
+from xmppservice.asgi import application
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Own the stream to the XMPP server; a second one waits as standby."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.IN_MEMORY == settings.CELERY_BROKER_URL:
+            raise CommandError(
+                "Nobody would hear its bells: set CELERY_BROKER_URL and "
+                "CHANNEL_LAYER_URL, or run all parts with manage.py serve."
+            )
+        health.refuse_old_tables()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run())
+
+
+async def _run() -> None:
+    running = asyncio.create_task(standby.run_xmpp(application))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        logger.info("stopping")

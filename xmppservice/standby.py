@@ -1,0 +1,147 @@
+"""One process owns the stream of a JID; any other one waits for its turn.
+
+The right to it is a lock that ends with its holder, even by kill -9: of the
+database when that is a server, of a file in VAR_DIR otherwise.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TextIO
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection, connections
+
+from xmppservice import stream
+from xmppservice.server import Application, Inbox, XmppServer
+
+logger = logging.getLogger(__name__)
+
+LOOK = 1.0  # seconds
+# A machine that vanishes says no good-bye: PostgreSQL asks, and gives up after 11
+# seconds, so that the standby is there within 15.
+KEEP_ALIVE = (
+    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2;"
+    " SET tcp_keepalives_count = 3; SET tcp_user_timeout = 11000"
+)
+
+
+class Lock(Protocol):
+    def take(self) -> bool | None:
+        """Take the lock, or look whether it is still held; None: nobody knows."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class FileLock:
+    """A lock on a file in VAR_DIR, which the kernel lifts when its holder dies."""
+
+    def __init__(self) -> None:
+        settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file: TextIO | None = None
+
+    def take(self) -> bool:
+        self._file = self._file or (settings.VAR_DIR / "xmpp.lock").open("w")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+
+class DatabaseLock:
+    """An advisory lock of PostgreSQL, on a connection that does nothing else."""
+
+    def __init__(self) -> None:
+        self._connection = connections.create_connection("default")
+        self._connection.inc_thread_sharing()  # made here, used on a thread
+        digest = hashlib.sha256(f"xmppservice {settings.XMPP_JID}".encode()).digest()
+        self._key = int.from_bytes(digest[:8], signed=True)
+        self._held = False
+
+    def take(self) -> bool | None:
+        try:
+            return self._take()
+        except (DatabaseError, InterfaceError):
+            self.close()
+            return None
+
+    def close(self) -> None:
+        self._connection.close()
+        self._held = False
+
+    def _take(self) -> bool:
+        fresh = self._connection.connection is None
+        with self._connection.cursor() as cursor:
+            if fresh:
+                cursor.execute(KEEP_ALIVE)
+            if self._held:
+                cursor.execute("SELECT 1")
+            else:
+                cursor.execute("SELECT pg_try_advisory_lock(%s)", [self._key])
+                (self._held,) = cursor.fetchone()
+        return self._held
+
+
+async def run_xmpp(
+    application: Application, begin: Callable[[], None] = lambda: None
+) -> None:
+    """Serve ``application`` when it is our turn; ``begin`` is called at its start."""
+    lock = DatabaseLock() if connection.vendor == "postgresql" else FileLock()
+    with ThreadPoolExecutor(1, thread_name_prefix="standby") as thread:
+        try:
+            while True:
+                await _turn(thread, lock)
+                await asyncio.to_thread(begin)
+                await _own(application, thread, lock)
+        finally:
+            thread.submit(lock.close)
+
+
+async def _turn(thread: ThreadPoolExecutor, lock: Lock) -> None:
+    loop, waits = asyncio.get_running_loop(), False
+    while not await loop.run_in_executor(thread, lock.take):
+        if not waits:
+            logger.info("another process has the stream: waiting for it to end")
+        waits = True
+        await asyncio.sleep(LOOK)
+    if waits:
+        logger.warning("taking over the stream of %s", settings.XMPP_JID)
+
+
+async def _own(
+    application: Application, thread: ThreadPoolExecutor, lock: Lock
+) -> None:
+    """Run the XMPP part until our turn ends."""
+    inbox = Inbox(settings.XMPP_INBOX_STANZAS, settings.XMPP_INBOX_BYTES)
+    server = XmppServer(application, stream.from_settings(), inbox)
+    serving = asyncio.ensure_future(server.run())
+    watching = asyncio.ensure_future(_lost(thread, lock))
+    try:
+        await asyncio.wait([serving, watching], return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+        logger.warning("another process has taken the stream over")
+    finally:
+        for task in (serving, watching):
+            task.cancel()
+        await asyncio.gather(serving, watching, return_exceptions=True)
+
+
+async def _lost(thread: ThreadPoolExecutor, lock: Lock) -> None:
+    """Return when another one has the lock.
+
+    While the database is away nobody can take it, and vCards are answered on.
+    """
+    loop = asyncio.get_running_loop()
+    while await loop.run_in_executor(thread, lock.take) is not False:  # noqa: ASYNC110  (a lock has no event)
+        await asyncio.sleep(LOOK)

@@ -1,0 +1,59 @@
+"""The stream's state, from its owner's memory into its row."""
+
+import os
+import socket
+from datetime import datetime
+
+from django.db.models import F
+from django.utils import timezone
+
+from xmppservice.models import HEARTBEAT, Stream
+
+
+class StreamState:
+    """How the stream of ``jid`` stands; :meth:`save` writes it down for all others.
+
+    The loop notes what happens, a thread saves.
+    """
+
+    def __init__(self, jid: str) -> None:
+        self.jid = jid
+        self._row = {
+            "process": f"{socket.gethostname()}:{os.getpid()}",
+            "ready": False,
+            "privileged": False,
+            "driver": "",
+            "missing": "",
+        }
+        self._sessions = 0
+        self._since: datetime | None = None
+        self._saved_at: datetime | None = None
+
+    def opened(self, privileged: bool) -> None:
+        self._note(ready=True, privileged=privileged)
+        self._since = timezone.now()
+        self._sessions += 1
+
+    def closed(self) -> None:
+        self._note(ready=False, privileged=False)
+
+    def kept_by(self, driver: str, missing: str) -> None:
+        """Note what keeps the rosters, and what it lacks."""
+        self._note(driver=driver, missing=missing)
+
+    def save(self) -> None:
+        """Write the row when something is new, and as a sign of life."""
+        now = timezone.now()
+        if self._saved_at is not None and now - self._saved_at < HEARTBEAT:
+            return
+        # Taken before the row: what is noted meanwhile is saved the next time.
+        self._saved_at, sessions, self._sessions = now, self._sessions, 0
+        row = {**self._row, "since": self._since, "seen_at": now}
+        Stream.objects.get_or_create(jid=self.jid)
+        Stream.objects.filter(jid=self.jid).update(
+            sessions=F("sessions") + sessions, **row
+        )
+
+    def _note(self, **fields: str | bool) -> None:
+        self._row.update(fields)
+        self._saved_at = None
