@@ -1,7 +1,10 @@
 # run    start everything on this machine, until Ctrl-C
 # demo   try what runs, as a user of the service
 # test   run the tests; ARGS="-k name" chooses some
+# test-matrix  the same on PostgreSQL, Redis, RabbitMQ, ejabberd; ARGS="ejabberd"
+# fuzz   send the service 10,000 hostile stanzas and payloads
 # check  format, lint, types, imports, Django's checks, missing migrations
+# audit  look for known vulnerabilities of the packages that the service runs on
 # messages  collect the texts to translate in locale/, and compile what is there
 # screenshots  make the pictures in docs/images anew
 # lock   write requirements*.txt anew from requirements*.in
@@ -15,7 +18,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 \
 COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 	--add-location file -i .venv -i var -i tests -i vendor
 
-.PHONY: run demo test check messages screenshots lock
+.PHONY: run demo test test-matrix fuzz check audit messages screenshots lock
 .SILENT:
 
 # It stops when make dies, in whichever way.
@@ -32,6 +35,16 @@ test: .venv/development
 	sh demo/install.sh gettext
 	exec $(BIN)/python -m pytest $(ARGS)
 
+test-matrix: .venv/development
+	for what in prosody chromium gettext ejabberd postgresql redis rabbitmq; do \
+		sh demo/install.sh $$what || exit 1; \
+	done
+	exec $(BIN)/python -m tests.matrix $(ARGS)
+
+fuzz: .venv/development
+	sh demo/install.sh prosody
+	FUZZ_CASES=10000 exec $(BIN)/python -m pytest -s --no-cov tests/fuzz
+
 check: .venv/development
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -40,6 +53,9 @@ check: .venv/development
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py check --fail-level WARNING
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+audit: .venv/development
+	exec $(BIN)/python -m tests.audit
 
 messages: .venv/development
 	sh demo/install.sh gettext

@@ -4,7 +4,18 @@ from pathlib import Path
 import pytest
 from django.core.cache import cache
 
+from demo.ejabberd import Ejabberd
+from tests.servers import Postgres, RabbitMQ, Redis
 from tests.service import Service
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what some tests need and did not find: they were not there to run."""
+    kinds = (Postgres, Redis, RabbitMQ, Ejabberd)
+    if missing := [kind.name for kind in kinds if not kind.installed()]:
+        terminalreporter.write_line(
+            f"Not installed, so not tested: {', '.join(missing)}"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +38,13 @@ def new_service(tmp_path: Path) -> Iterator[object]:
     yield start
     for one in started:
         one.__exit__()
+
+
+@pytest.fixture
+def postgresql(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Environment that makes a PostgreSQL of the test's own the database."""
+    with Postgres(tmp_path / "postgresql", fsync=False) as server:
+        yield {"DATABASE_URL": server.url}
 
 
 @pytest.fixture(autouse=True)

@@ -65,18 +65,23 @@ class Process:
                 start_new_session=True,
             )
 
-    def stop(self) -> int | None:
-        """Ask it to stop; return its exit code."""
+    def ask_to_stop(self) -> None:
         self._kept.clear()
+        if self.running:
+            assert self._child is not None
+            self._child.terminate()
+
+    def stop(self) -> int | None:
+        """Ask it to stop; return its exit code, of a kill when it takes too long."""
+        self.ask_to_stop()
         child, self._child = self._child, None
         if child is None:
             return None
-        child.terminate()
         try:
             return child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             _kill(child)
-            raise
+            return child.returncode
 
     def kill(self) -> None:
         """kill -9 of it and of all that it has started."""

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 from demo.server import Server, ServerError, bound_to_us, path, says
@@ -204,3 +205,16 @@ class RabbitMQ(Server):
 
     def _answers(self) -> bool:
         return says(self.port, "AMQP\0\0\t\1", b"RabbitMQ")
+
+
+def passed_on(postgresql: dict[str, str], file: str, words: str) -> int:
+    """How many tests of a file, chosen by ``words``, pass there; all of them must."""
+    command = [sys.executable, "-m", "pytest", file, "-q", "-k", words]
+    done = subprocess.run(
+        [*command, "--no-cov", "-p", "no:randomly", "-p", "no:cacheprovider"],
+        env={**os.environ, **postgresql},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return int(re.search(r"(\d+) passed", done.stdout)[1])

@@ -1,42 +1,64 @@
-"""A whole service for tests: a real Prosody and ``manage.py serve``, on own ports."""
+"""A whole service for tests: a real XMPP server and the service, on own ports.
+
+What it is made of is chosen by the environment of the tests, so that the same
+conversations are held on all of it (see tests/matrix.py):
+
+====================  ==========================================================
+``TEST_DEPLOYMENT``   ``one`` process, or several with a ``redis`` or ``rabbitmq``
+``TEST_XMPP_SERVER``  ``prosody`` or ``ejabberd``
+``TEST_XMPP_MODE``    ``component`` or ``account``
+====================  ==========================================================
+"""
 
 import asyncio
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from demo.client import Client
-from demo.prosody import Prosody, bound_to_us
+import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from demo.client import Client
+from demo.ejabberd import Ejabberd
+from demo.prosody import Prosody
+from tests.processes import ROOT, Process, free_port
+from tests.servers import Postgres, RabbitMQ, Redis
+
+DEPLOYMENT = os.environ.get("TEST_DEPLOYMENT", "one")
+SERVER = os.environ.get("TEST_XMPP_SERVER", "prosody")
+MODE = os.environ.get("TEST_XMPP_MODE", "component")
+
 PAYLOADS = ROOT / "tests" / "payloads"
 DOCUMENTS = [
     PAYLOADS / f"{name}.json" for name in ("bots", "mobile-ticketing", "single-channel")
 ]
-SERVICE = "xmpp_service.localhost"
+COMPONENT, ACCOUNT = "xmpp_service.localhost", "xmpp_service@localhost"
+SERVICE = ACCOUNT if MODE == "account" else COMPONENT
 PASSWORD = "demo"
-START_SECONDS = 30
-STOP_SECONDS = 10
+SECRET = "the-service-s-own-secret"
+START_SECONDS = 60
 
+component_only = pytest.mark.skipif(
+    MODE == "account", reason="for an account, the XMPP server answers"
+)
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+# What each process of a deployment runs.
+PYTHON = [sys.executable, "-m"]
+MANAGE = [sys.executable, "manage.py"]
+CELERY = [*PYTHON, "celery", "--quiet", "-A", "xmppservice"]
+QUIET = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+WORKER = [*CELERY, "worker", *QUIET]
 
 
 class Service:
-    """Prosody and the service below ``folder``; ``environment`` adds settings.
+    """An XMPP server and the service below ``folder``; ``environment`` adds settings.
 
     ``elsewhere.localhost`` is a domain of the same XMPP server that the service
     does not serve.
@@ -45,32 +67,31 @@ class Service:
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
         self.http_port = free_port()
-        self.prosody = Prosody(
-            folder / "prosody",
-            c2s_port=free_port(),
-            component_port=free_port(),
-            http_port=free_port(),
-            secret="component-secret",
-            more_domains=["elsewhere.localhost"],
-        )
+        self.server = _xmpp_server(folder / SERVER)
+        self.backends = _backends(folder)
+        self.log = folder / "serve.log"
         self.environment = {
             **os.environ,
             "VAR_DIR": str(folder),
             "HTTP_PORT": str(self.http_port),
-            "XMPP_COMPONENT_PORT": str(self.prosody.component_port),
-            "XMPP_SECRET": "component-secret",
-            "PYTHONWARNINGS": "error",
+            "XMPP_JID": SERVICE,
+            "XMPP_COMPONENT_PORT": str(self.server.component_port),
+            "XMPP_CLIENT_PORT": str(self.server.c2s_port),
+            "XMPP_TLS": "false",
+            "XMPP_SECRET": SECRET,
+            # Celery's about root; the tests of a container run as it.
+            "PYTHONWARNINGS": "error,ignore:You're running the worker",
+            "PYTHONUNBUFFERED": "1",
             **environment,
         }
-        self.log = folder / "serve.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self.processes: dict[str, Process] = {}
+        self._stack = ExitStack()
         self._numbers = iter(range(10_000))
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Prosody runs as a user of its own and must reach its folder's content.
-        self.prosody.start()
         try:
+            self._start_servers()
             self.manage("migrate", "-v0")
             self.manage("loadbuddies", *map(str, DOCUMENTS))
             self.manage(
@@ -82,6 +103,10 @@ class Service:
             )
             said = self.manage("drf_create_token", "admin")
             self.token = said.split()[2]
+            self.processes = {
+                name: Process(name, command, self.environment, self.log)
+                for name, command in _commands(self.http_port).items()
+            }
             self.start()
         except BaseException:
             self.__exit__()
@@ -90,63 +115,87 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self.prosody.stop()
+        self._stack.close()
 
-    # --- The service's process ------------------------------------------------
+    def _start_servers(self) -> None:
+        self._stack.callback(self.server.stop)
+        self.server.start()
+        if MODE == "account":
+            self.server.register("xmpp_service", SECRET)
+        if isinstance(self.server, Ejabberd):
+            self.environment |= {
+                "EJABBERD_API_URL": self.server.api_url,
+                "EJABBERD_API_USER": self.server.admin,
+                "EJABBERD_API_PASSWORD": self.server.admin_password,
+            }
+        for name, backend in self.backends.items():
+            self._stack.enter_context(backend)
+            self.environment[name] = backend.url
+        if self.backends:
+            self.environment |= {
+                "CELERY_BROKER_URL": self.environment.get(
+                    "CELERY_BROKER_URL", self.environment["CHANNEL_LAYER_URL"]
+                ),
+                "SECRET_KEY": "a-key-of-the-tests-that-all-processes-share" * 2,
+                "ADDRESS_BOOK_KEY": "another-key-of-the-tests",
+            }
+
+    # --- The service's processes ------------------------------------------------
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                bound_to_us([sys.executable, "manage.py", "serve"]),
-                cwd=ROOT,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        """Start whatever does not run, and wait until clients are answered."""
+        opened = self._opened()
+        for process in self.processes.values():
+            process.start()
         patience = time.monotonic() + START_SECONDS
-        while b"the stream of" not in self._since_start():
-            if self._process.poll() is not None or time.monotonic() > patience:
-                raise AssertionError(f"serve did not start:\n{self.log.read_text()}")
+        while not (self._opened() > opened and self._answers()):
+            dead = [one.name for one in self.processes.values() if not one.running]
+            if dead or time.monotonic() > patience:
+                raise AssertionError(f"{dead} did not start:\n{self.log.read_text()}")
             time.sleep(0.05)
 
-    def _since_start(self) -> bytes:
-        return self.log.read_bytes().rpartition(b"stopping")[2]
+    def _opened(self) -> int:
+        """How often clients were given a document to read, since the first start."""
+        return self.log.read_text().count("clients read") if self.log.exists() else 0
+
+    def _answers(self) -> bool:
+        try:
+            return self.http("GET", "/healthz")[0] == 200
+        except OSError:
+            return False
 
     def stop(self) -> int | None:
-        """Ask it to stop; return its exit code."""
-        return self._end(signal.SIGTERM)
+        """Ask all of it to stop; return the exit code of the XMPP part."""
+        for process in self.processes.values():
+            process.ask_to_stop()
+        codes = {name: process.stop() for name, process in self.processes.items()}
+        return codes.get(self.owner)
 
-    def kill(self) -> None:
-        """kill -9, as a power cut does."""
-        self._end(signal.SIGKILL)
-        # So that start() waits for the next stream, not for the last one.
-        with self.log.open("ab") as log:
-            log.write(b"stopping\n")
+    def kill(self, *names: str) -> None:
+        """kill -9 of these processes, or of all, as a power cut does."""
+        for name in names or self.processes:
+            self.processes[name].kill()
 
-    def _end(self, number: signal.Signals) -> int | None:
-        if self._process is None:
-            return None
-        self._process.send_signal(number)
-        process, self._process = self._process, None
-        try:
-            return process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
+    def keep(self) -> None:
+        """Start again whatever dies from now on, as systemd would."""
+        for process in self.processes.values():
+            process.keep()
+
+    @property
+    def owner(self) -> str:
+        """The name of the process that has the stream."""
+        return "serve" if DEPLOYMENT == "one" else "xmpp"
 
     @property
     def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+        return self.processes[self.owner].pid
 
     # --- Ways in --------------------------------------------------------------
 
     def manage(self, *words: str, fails: bool = False, **environment: str) -> str:
         """Run a management command; return what it said."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *words],
+            [*MANAGE, *words],
             cwd=ROOT,
             env={**self.environment, **environment},
             capture_output=True,
@@ -160,18 +209,37 @@ class Service:
         """Run ``code`` in a Django shell of the service; return what it printed."""
         return self.manage("shell", "-v0", "-c", code).strip()
 
+    def sql(self, statement: str) -> None:
+        """Run ``statement`` on the service's database."""
+        self.shell(
+            "from django.db import connection\n"
+            f"connection.cursor().execute({statement!r})"
+        )
+
+    def states(self) -> dict[str, int]:
+        """How many commands are in each state."""
+        counted: dict[str, int] = json.loads(
+            self.shell(
+                "import json; from collections import Counter\n"
+                "from roster.models import Command\n"
+                "states = Command.objects.values_list('state', flat=True)\n"
+                "print(json.dumps(Counter(states)))"
+            )
+        )
+        return counted
+
     def register(self, count: int = 1) -> list[str]:
         """Make new accounts with phone numbers; return their localparts."""
         locals = [f"00393200{next(self._numbers):06d}" for _ in range(count)]
         for local in locals:
-            self.prosody.register(local, PASSWORD)
+            self.server.register(local, PASSWORD)
         return locals
 
     def client(
         self, local: str, resource: str = "phone", domain: str = "localhost"
     ) -> Client:
         jid = f"{local}@{domain}/{resource}"
-        return Client(jid, PASSWORD, self.prosody.c2s_port)
+        return Client(jid, PASSWORD, self.server.c2s_port)
 
     def http(
         self,
@@ -195,6 +263,48 @@ class Service:
         except urllib.error.HTTPError as error:
             with error:
                 return _read(error)
+
+
+def _xmpp_server(folder: Path) -> Prosody | Ejabberd:
+    return {"prosody": Prosody, "ejabberd": Ejabberd}[SERVER](
+        folder,
+        c2s_port=free_port(),
+        component_port=free_port(),
+        http_port=free_port(),
+        secret=SECRET,
+        component=COMPONENT,
+        account=ACCOUNT,
+        more_domains=["elsewhere.localhost"],
+    )
+
+
+def _backends(folder: Path) -> dict[str, Postgres | RabbitMQ | Redis]:
+    """The servers that the processes share, by the variable that names each."""
+    if DEPLOYMENT == "one":
+        return {}
+    backends: dict[str, Postgres | RabbitMQ | Redis] = {
+        "DATABASE_URL": Postgres(folder / "postgres"),
+        "CHANNEL_LAYER_URL": Redis(folder / "redis"),
+    }
+    if DEPLOYMENT == "rabbitmq":
+        backends["CELERY_BROKER_URL"] = RabbitMQ(folder / "rabbitmq")
+    return backends
+
+
+def _commands(http_port: int) -> dict[str, list[str]]:
+    """The command line of each process, by its name."""
+    if DEPLOYMENT == "one":
+        return {"serve": [*MANAGE, "serve"]}
+    web = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--no-log"]
+    threads = ["--port", str(http_port), "--blocking-threads", "4"]
+    return {
+        "web": [*PYTHON, *web, *threads, "xmppservice.wsgi:application"],
+        "xmpp": [*MANAGE, "runxmpp"],
+        "worker-1": [*WORKER, "-Q", "commands", "-c", "2", "-n", "one"],
+        "worker-2": [*WORKER, "-Q", "commands", "-c", "2", "-n", "two"],
+        "worker-3": [*WORKER, "-Q", "celery", "-c", "1", "-n", "three"],
+        "beat": [*CELERY, "beat"],
+    }
 
 
 def _read(response: Any) -> tuple[int, dict[str, str], Any]:

@@ -35,7 +35,9 @@ READERS = (
     "level",
     "port",
     "secret",
+    "transport",
     "url",
+    "word",
     "_port",
     "zone",
 )

@@ -117,7 +117,7 @@ async def test_an_xmpp_server_that_is_away_is_said_and_waited_for(
     page = await ready(await own_pages.open(WORKSPACE))
     await expect(page.locator("#headline")).to_have_text("Everything is live")
 
-    own_service.prosody.stop()
+    own_service.server.stop()
 
     await expect(page.locator("#problem")).to_contain_text(NO_XMPP)
     await expect(page.locator("#headline")).to_have_text(
@@ -128,7 +128,7 @@ async def test_an_xmpp_server_that_is_away_is_said_and_waited_for(
     await ready(page)
     await expect(page.locator("#problem")).to_contain_text(NO_XMPP)
 
-    own_service.prosody.start()
+    own_service.server.start()
 
     await expect(page.locator("#problem")).to_be_hidden(timeout=40_000)
     await expect(page.locator("#headline")).to_have_text("Everything is live")

@@ -1,31 +1,12 @@
 """Entries to arrange, the tree as text to assert, a PostgreSQL if there is one."""
 
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from django.utils import timezone
 
 from buddies import document, tree
 from buddies.models import Buddy
-from demo.ejabberd import Ejabberd
-from tests.servers import INITDB, Postgres, RabbitMQ, Redis
 
 EDITOR = "juliet"
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    found = f"found ({INITDB.parent})" if INITDB else "not found, races ran on SQLite"
-    terminalreporter.write_line(f"PostgreSQL: {found}")
-    missing = [
-        kind.name for kind in (Ejabberd, Redis, RabbitMQ) if not kind.installed()
-    ]
-    if missing:
-        terminalreporter.write_line(f"Not found, so not tested: {', '.join(missing)}")
 
 
 def group(name: str, parent: Buddy | None = None, **fields: object) -> Buddy:
@@ -78,23 +59,3 @@ def rows() -> list[dict]:
 def quick_passwords(settings) -> None:
     """Hash passwords fast: the default takes a third of a second on purpose."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture
-def postgresql(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Environment that makes a PostgreSQL of the test's own the database."""
-    with Postgres(tmp_path / "postgresql", fsync=False) as server:
-        yield {"DATABASE_URL": server.url}
-
-
-def passed_on(postgresql: dict[str, str], file: str, words: str) -> int:
-    """How many tests of a file, chosen by ``words``, pass there; all of them must."""
-    command = [sys.executable, "-m", "pytest", file, "-q", "-k", words]
-    done = subprocess.run(
-        [*command, "--no-cov", "-p", "no:randomly", "-p", "no:cacheprovider"],
-        env={**os.environ, **postgresql},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return int(re.search(r"(\d+) passed", done.stdout)[1])

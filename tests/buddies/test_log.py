@@ -5,16 +5,8 @@ from django.core.exceptions import ValidationError
 
 from buddies import document, log, tree
 from buddies.models import Buddy, Tree
-from tests.buddies.conftest import (
-    EDITOR,
-    INITDB,
-    channel,
-    group,
-    named,
-    outline,
-    passed_on,
-    rows,
-)
+from tests.buddies.conftest import EDITOR, channel, group, named, outline, rows
+from tests.servers import INITDB, passed_on
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,8 @@ from django.db.migrations.state import StateApps
 
 from buddies import releases, tree
 from buddies.models import Buddy, Tree
-from tests.buddies.conftest import EDITOR, INITDB, built, named, outline, passed_on
+from tests.buddies.conftest import EDITOR, built, named, outline
+from tests.servers import INITDB, passed_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from buddies import document, releases, tree
+from buddies import document, log, releases, tree
 from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
 from tests.buddies.conftest import built, channel, group, named, outline, rows
 from xmppservice import stanzas
@@ -217,6 +217,43 @@ def test_a_release_is_marked_live_once():
 
     assert since is not None
     assert releases.live().live_at == since
+
+
+def test_what_should_be_live_lags_since_it_should():
+    assert releases.lag() == 0
+    channel("romeo")
+    assert 0 < releases.lag() < 60
+    ago = timezone.now() - HOUR
+    log.Record.objects.update(history_date=ago)
+    assert 3600 <= releases.lag() < 3700
+
+    release = releases.sync()
+    assert 0 < releases.lag() < 60
+    Release.objects.update(created_at=ago)
+    assert 3600 <= releases.lag() < 3700
+    releases.mark_live(release.number)
+    assert releases.lag() == 0
+
+
+def test_what_is_held_does_not_lag():
+    releases.mark_live(releases.sync().number)
+    releases.hold("anna")
+    channel("romeo")
+    assert releases.lag() == 0
+
+
+def test_a_schedule_and_a_plan_lag_since_their_moment():
+    releases.mark_live(releases.sync().number)
+    ago = timezone.now() - HOUR
+    Tree.objects.update(next_at=ago)
+    assert 3600 <= releases.lag() < 3700
+
+    Tree.objects.update(next_at=timezone.now() + HOUR)
+    assert releases.lag() == 0
+    plan = {"body": "{}", "author": "anna", "version": 1}
+    PlannedRelease.objects.create(publish_at=ago - HOUR, **plan)
+    PlannedRelease.objects.create(publish_at=ago, **plan)
+    assert 7200 <= releases.lag() < 7300
 
 
 def test_the_next_release_is_due_so_long_after_the_newest():

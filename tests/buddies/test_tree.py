@@ -16,17 +16,8 @@ from hypothesis import strategies as st
 
 from buddies import document, tree
 from buddies.models import MOST_LEVELS, Buddy, Tree
-from tests.buddies.conftest import (
-    EDITOR,
-    INITDB,
-    built,
-    channel,
-    group,
-    named,
-    outline,
-    passed_on,
-    rows,
-)
+from tests.buddies.conftest import EDITOR, built, channel, group, named, outline, rows
+from tests.servers import INITDB, passed_on
 
 
 @pytest.fixture

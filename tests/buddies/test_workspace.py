@@ -28,6 +28,7 @@ from tests.buddies.conftest import (
     rows,
 )
 from xmppservice import gateway
+from xmppservice.models import Stream
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
 
@@ -80,7 +81,7 @@ def stream() -> Iterator[None]:
         raise AssertionError("nobody asks")
 
     async def attach():
-        gateway.attach(ask, lambda: True)
+        gateway.attach(ask, lambda: gateway.State(ready=True, privileged=True))
 
     asyncio.run(attach())
     yield
@@ -444,13 +445,31 @@ def test_without_a_stream_in_this_process_it_says_so(editor: Client):
 
 def test_a_stream_that_is_down_is_said_to_be(editor: Client):
     async def attach():
-        gateway.attach(None, lambda: False)
+        gateway.attach(None, lambda: gateway.State(ready=False, privileged=False))
 
     asyncio.run(attach())
     try:
         assert "not connected" in ask(editor, "state")["problem"]
     finally:
         gateway.detach()
+
+
+@pytest.mark.parametrize(
+    ("row", "is_up"),
+    [
+        ({"ready": True}, True),
+        ({"ready": False}, False),
+        ({"ready": True, "jid": "other.localhost"}, False),
+        ({"ready": True, "seen_at": timezone.now() - timedelta(minutes=1)}, False),
+    ],
+)
+def test_the_stream_of_another_process_is_known_by_its_row(
+    editor: Client, settings, row, is_up
+):
+    taken()
+    Stream.objects.create(**{"jid": settings.XMPP_JID, **row})
+
+    assert ("not connected" in ask(editor, "state")["problem"]) == (not is_up)
 
 
 def test_what_is_live_is_told_with_when_by_whom_and_since(editor: Client):

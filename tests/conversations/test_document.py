@@ -10,7 +10,7 @@ from urllib.request import HTTPCookieProcessor, build_opener
 import pytest
 
 from demo.client import Client
-from tests.service import DOCUMENTS, PASSWORD, SERVICE, Service, until
+from tests.service import DOCUMENTS, PASSWORD, SERVICE, Service, component_only, until
 
 DISCO = "http://jabber.org/protocol/disco"
 
@@ -65,6 +65,7 @@ async def test_http_serves_the_same_document(service: Service, client: Client):
     assert status == 304
 
 
+@component_only
 @pytest.mark.parametrize(
     ("to", "type", "payload", "condition"),
     [
@@ -85,6 +86,7 @@ async def test_what_is_not_served_is_refused(client, to, type, payload, conditio
     assert answer.find("{*}error/{*}" + condition) is not None
 
 
+@component_only
 @pytest.mark.parametrize(
     "payload",
     [
@@ -100,6 +102,7 @@ async def test_standard_requests_are_answered(client: Client, payload: str):
     assert answer.get("type") == "result"
 
 
+@component_only
 async def test_disco_says_that_there_is_a_vcard(client: Client):
     answer = await client.iq(
         "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", SERVICE

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from demo.client import Client
-from tests.service import PASSWORD, SERVICE, Service, until
+from tests.service import MODE, PASSWORD, SERVICE, Service, component_only, until
 
 SEARCH = "cmd_search_users"
 LONG = "&apos;" * 40_000  # six times as long when an answer repeats it
@@ -57,10 +57,10 @@ async def silence_after(client: Client, xml: str) -> None:
     await client.send(xml)
     answer = await client.command(SERVICE, SEARCH, NOBODY, id="still-alive")
     assert answer["status"] == 0
-    came = [
-        one.get("id") for one in client.stanzas[before:] if one.tag.endswith("message")
-    ]
-    assert came == ["still-alive"]
+    came = [one for one in client.stanzas[before:] if one.tag.endswith("message")]
+    # What no account may be sent comes back from the XMPP server, not from us.
+    ours = [one for one in came if MODE != "account" or one.get("type") != "error"]
+    assert [one.get("id") for one in ours] == ["still-alive"]
 
 
 async def test_the_answer_has_exactly_the_form_of_the_contract(romeo: Client):
@@ -68,11 +68,13 @@ async def test_the_answer_has_exactly_the_form_of_the_contract(romeo: Client):
         romeo, message(envelope(), more="<thread>a thread</thread>")
     )
 
-    # Prosody adds the language of our stream.
+    # Prosody adds the language of our stream; an account answers from its resource.
     answer.attrib.pop("{http://www.w3.org/XML/1998/namespace}lang", None)
+    answer.set("from", answer.get("from").partition("/")[0])
     expected = {"from": SERVICE, "to": romeo.jid, "id": "one", "type": "chat"}
     assert answer.attrib == expected
-    body, thread, x = answer
+    # By name: ejabberd puts the children of a message into an order of its own.
+    body, thread, x = sorted(answer, key=lambda child: child.tag)
     assert (body.tag, body.text) == ("{jabber:client}body", None)
     assert thread.text == "a thread"
     assert x.tag == "{jabber:x:oob}x"
@@ -194,7 +196,7 @@ async def test_a_carbon_of_a_command_is_not_acted_upon(service: Service):
 
 
 async def test_an_envelope_from_another_domain(service: Service):
-    service.prosody.register("paris", PASSWORD, "elsewhere.localhost")
+    service.server.register("paris", PASSWORD, "elsewhere.localhost")
     async with service.client("paris", domain="elsewhere.localhost") as paris:
         answer = await paris.command(SERVICE, SEARCH, NOBODY)
     assert (answer["status"], answer["errorCode"]) == (2, "NO_USER_FOUND")
@@ -320,6 +322,7 @@ async def test_stanzas_that_ended_the_stream(service: Service, xml: str):
         assert service.log.read_text().count("the stream of") == opened
 
 
+@component_only
 @pytest.mark.parametrize(
     "payload", ["<foo xmlns='urn:xmpp:ping'/>", "<foo xmlns='vcard-temp'/>"]
 )

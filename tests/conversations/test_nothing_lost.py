@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 from demo.client import Client
@@ -22,15 +20,6 @@ async def ask(client: Client, number: int) -> dict:
     return await client.command(
         SERVICE, "cmd_add_to_roster", add(number), id=f"cmd-{number}", timeout=PATIENCE
     )
-
-
-def states(service: Service) -> dict[str, int]:
-    said = service.shell(
-        "import json; from collections import Counter\n"
-        "from roster.models import Command\n"
-        "print(json.dumps(Counter(Command.objects.values_list('state', flat=True))))"
-    )
-    return json.loads(said)
 
 
 async def test_kill_minus_nine_in_the_middle_of_200_commands(new_service):
@@ -55,7 +44,7 @@ async def test_kill_minus_nine_in_the_middle_of_200_commands(new_service):
         expected = {f"c{number}@localhost" for number in range(place, 200, 4)}
         assert set(await client.roster()) == expected
         await client.__aexit__()
-    await until(lambda: set(states(service)) == {"sent"})
+    await until(lambda: set(service.states()) == {"sent"})
 
 
 async def test_the_xmpp_server_restarts_in_the_middle(new_service):
@@ -64,14 +53,14 @@ async def test_the_xmpp_server_restarts_in_the_middle(new_service):
     async with service.client(local) as client:
         for number in range(50):
             await client.send(_message(number, add(number)))
-        service.prosody.kill()
-    await asyncio.to_thread(service.prosody.start)
+        service.server.kill()
+    await asyncio.to_thread(service.server.start)
 
     async with service.client(local) as client:
         answers = await asyncio.gather(*(ask(client, number) for number in range(50)))
         assert Counter(answer["status"] for answer in answers) == {0: 50}
         assert len(await client.roster()) == 50
-    await until(lambda: set(states(service)) == {"sent"})
+    await until(lambda: set(service.states()) == {"sent"})
 
 
 async def test_a_flood_of_ten_thousand_commands(new_service):
@@ -122,7 +111,7 @@ async def test_an_edit_is_live_while_commands_flood_in(new_service):
     assert _answered(clients[0]) < 1250, "the flood was over before the edit was live"
     # It stops at once, whatever is waiting, and goes on where it stopped.
     assert await asyncio.to_thread(service.stop) == 0
-    assert states(service).get("received", 0) > 0
+    assert service.states().get("received", 0) > 0
     for client in clients:
         await client.__aexit__()
 
@@ -197,19 +186,13 @@ async def test_storage_away_is_sql_error_and_a_repeat_runs(new_service):
     (local,) = service.register()
     async with service.client(local) as client:
         document = await client.document(SERVICE)
-        _sql(service, "ALTER TABLE roster_command RENAME TO gone")
+        service.sql("ALTER TABLE roster_command RENAME TO gone")
 
         answer = await ask(client, 1)
 
         assert (answer["status"], answer["errorCode"]) == (1, "SQL_ERROR")
         assert "gone" not in json.dumps(answer)
         assert await client.document(SERVICE) == document
-        _sql(service, "ALTER TABLE gone RENAME TO roster_command")
+        service.sql("ALTER TABLE gone RENAME TO roster_command")
         assert (await ask(client, 1))["status"] == 0
         assert set(await client.roster()) == {"c1@localhost"}
-
-
-def _sql(service: Service, statement: str) -> None:
-    with closing(sqlite3.connect(service.folder / "db.sqlite3", timeout=10)) as file:
-        file.execute(statement)
-        file.commit()

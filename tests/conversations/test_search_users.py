@@ -23,7 +23,7 @@ async def romeo(service: Service) -> AsyncIterator[Client]:
 @pytest.fixture(scope="session")
 def demo_users(service: Service) -> list[str]:
     for local in REGISTERED:
-        service.prosody.register(local, PASSWORD)
+        service.server.register(local, PASSWORD)
     return REGISTERED
 
 
@@ -99,7 +99,7 @@ async def test_who_registers_later_is_found_once_the_cache_is_old(new_service):
     late = "00393490000003"
     async with service.client(local) as client:
         assert (await search(client, {"userList": [late]}))["userList"] == []
-        service.prosody.register(late, PASSWORD)
+        service.server.register(late, PASSWORD)
         assert (await search(client, {"userList": [late]}))["userList"] == [late]
 
 

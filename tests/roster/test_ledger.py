@@ -1,6 +1,7 @@
 """A command's life as a row: nothing lost, nothing done twice, nobody starved."""
 
 import json
+import logging
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from roster import ledger
+from roster import figures, ledger
 from roster.ledger import ATTEMPTS, OWNERS, ROWS, Settled, State
 from roster.models import AddressBookEntry, Claim, Command
 from tests.roster.conftest import JULIET, MARIO, ROMEO, message
@@ -499,42 +500,102 @@ def test_a_confirmation_of_what_runs_again_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    ("state", "days", "cleared"),
+    ("state", "days", "deleted"),
     [("sent", 8, 1), ("sent", 6, 0), ("done", 8, 0), ("received", 8, 0)],
 )
-def test_the_payload_of_an_answered_command_is_cleared_after_some_days(
-    settings, state, days, cleared
-):
+def test_an_answered_command_is_deleted_after_some_days(settings, state, days, deleted):
     settings.PAYLOAD_DAYS = 7
     ledger.receive([message(id="one", payload='{"userList": []}')])
     run_to(state)
     past = timezone.now() - timedelta(days=days)
     Command.objects.update(received_at=past, done_at=past)
-    key = row().key
+    Command.objects.exclude(sent_at=None).update(sent_at=past)
 
-    assert ledger.sweep() == cleared
-    assert (row().payload == "") == bool(cleared)
-    assert row().key == key
-    assert ledger.sweep() == 0
+    assert ledger.sweep() == (deleted, 0)
+    assert Command.objects.count() == 1 - deleted
+    assert ledger.sweep() == (0, 0)
 
 
-def test_the_payload_of_a_dead_command_is_cleared_too():
+def test_a_dead_command_stays_without_its_payload():
     ledger.receive([message()])
     kill()
-    Command.objects.update(done_at=timezone.now() - timedelta(days=400))
-    assert ledger.sweep() == 1
+    ledger.confirm(ledger.unsent(9, ()))
+    past = timezone.now() - timedelta(days=400)
+    Command.objects.update(done_at=past, sent_at=past)
+
+    assert ledger.sweep() == (0, 1)
+
+    assert (row().state, row().payload, row().answer) == ("dead", "", SQL_ERROR)
+    assert ledger.sweep() == (0, 0)
 
 
-def test_a_repeat_of_a_command_whose_payload_is_cleared_is_still_known():
+def test_a_repeat_of_a_command_that_is_gone_runs_anew():
     ledger.receive([message(id="one")])
     run_to("sent")
-    Command.objects.update(done_at=timezone.now() - timedelta(days=400))
+    Command.objects.update(sent_at=timezone.now() - timedelta(days=400))
     ledger.sweep()
 
     ledger.receive([message(id="one")])
 
-    assert len(ledger.unsent(9, ())) == 1
-    assert not ledger.has_work()
+    assert ledger.has_work()
+    assert row().state == State.RECEIVED
+
+
+def test_many_go_in_several_transactions(monkeypatch):
+    monkeypatch.setattr(ledger, "SWEPT", 3)
+    monkeypatch.setattr(ledger, "SWEEP_PAUSE", 0)
+    ledger.receive([message() for _ in range(8)])
+    past = timezone.now() - timedelta(days=400)
+    Command.objects.update(state="sent", sent_at=past)
+
+    assert ledger.sweep(seconds=0).deleted == 3
+    assert ledger.sweep().deleted == 5
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_a_repeat_after_the_answer_waits_since_the_repeat(final):
+    ledger.receive([message(id="one")])
+    run_to("sent", final=final)
+    Command.objects.update(received_at=timezone.now() - timedelta(days=2))
+
+    ledger.receive([message(id="one")])
+
+    assert figures.longest_wait() < 5
+
+
+def test_a_retry_waits_since_the_retry():
+    ledger.receive([message(id="one")])
+    kill()
+    Command.objects.update(received_at=timezone.now() - timedelta(days=2))
+
+    ledger.retry([row()])
+
+    assert figures.longest_wait() < 5
+
+
+# --- Log --------------------------------------------------------------------------
+
+
+def test_each_step_of_a_command_is_logged_with_its_ids(caplog):
+    caplog.set_level(logging.DEBUG, "roster.ledger")
+    ledger.receive([message(id="one")])
+    kill()
+    ledger.retry([row()])
+    make_due()
+    (work,) = ledger.claim()
+    finish(answered(work, '{"status":4,"errorCode":"BAD_REQUEST"}'))
+
+    said = [(one.levelname, one.getMessage()) for one in caplog.records]
+    failed = ("WARNING", "an attempt failed: roster not read")
+    dead = ("ERROR", "dead after its attempts: roster not read")
+    assert said == [*[failed] * 7, dead, ("DEBUG", "answered")]
+    first, last = vars(caplog.records[0]), vars(caplog.records[-1])
+    known = {"command_id": row().pk, "stanza_id": "one", "command": "cmd_add_to_roster"}
+    assert known.items() <= first.items()
+    assert (first["attempts"], caplog.records[7].__dict__["attempts"]) == (1, 8)
+    assert (last["status"], last["error_code"]) == (4, "BAD_REQUEST")
+    assert 0 <= last["milliseconds"] < 60_000
+    assert ROMEO not in caplog.text
 
 
 def test_there_is_work_while_a_command_waits():

@@ -149,15 +149,20 @@ def test_without_a_stream_nothing_is_claimed_and_nobody_is_asked_about():
     assert Account.objects.filter(jid=ROMEO).exists()
 
 
-def test_the_sweep_clears_old_payloads():
+def test_the_sweep_deletes_what_was_answered_long_ago(caplog):
+    caplog.set_level(logging.INFO)
     ledger.receive([message(id="old"), message(id="new")])
     (work,) = ledger.claim()
     answers = {row.pk: ("{}", True) for row in work.commands}
     ledger.finish([ledger.Settled(work, answers)], "{}")
     ledger.confirm(ledger.unsent(9, ()))
     past = timezone.now() - timedelta(days=99)
-    Command.objects.filter(stanza_id="old").update(done_at=past)
+    Command.objects.filter(stanza_id="old").update(sent_at=past)
 
     tasks.sweep()
 
-    assert (by_id("old").payload, by_id("new").payload) == ("", "{}")
+    assert [row.stanza_id for row in Command.objects.all()] == ["new"]
+    assert "deleted 1 commands, and 0 payloads of dead ones" in caplog.text
+    caplog.clear()
+    tasks.sweep()
+    assert caplog.text == ""

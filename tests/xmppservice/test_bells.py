@@ -1,9 +1,13 @@
 import logging
+import threading
+from collections.abc import Iterator
 
 import pytest
 from channels.layers import channel_layers
 from django.db import transaction
+from kombu.simple import SimpleQueue
 
+from tests.service import until
 from xmppservice import bells
 from xmppservice.celery import app
 
@@ -16,49 +20,70 @@ def lines(caplog) -> list[str]:
     ]
 
 
-def test_an_unknown_topic_reaches_nobody_and_raises_nothing():
-    bells.stream(bells.ANSWERS)
-    bells.worker(bells.RUN_COMMANDS)
-
-
-def test_a_broken_bell_is_logged_once(settings, caplog):
+async def test_a_broken_bell_is_logged_once(settings, caplog):
+    bell = bells.Bell("stream", bells._send_topic)
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "no.such.Layer"}}
     channel_layers.backends.clear()
     with caplog.at_level(logging.INFO, bells.__name__):
-        bells.stream(bells.ANSWERS)
-        bells.stream(bells.RELEASE)
-        assert len(lines(caplog)) == 1
-        assert "does not ring" in lines(caplog)[0]
-
+        bell.ring(bells.ANSWERS)
+        await until(lambda: lines(caplog))
+        bell.ring(bells.RELEASE)
+        await until(lambda: not bell._waiting)
         layer = {"BACKEND": "xmppservice.layers.ThreadLayer"}
         settings.CHANNEL_LAYERS = {"default": layer}
         channel_layers.backends.clear()
-        bells.stream(bells.ANSWERS)
-        assert lines(caplog)[1:] == ["the stream bell rings again"]
+        bell.ring(bells.ANSWERS)
+        await until(lambda: len(lines(caplog)) > 1)
+
+    assert lines(caplog) == [
+        "the stream bell does not ring: InvalidChannelLayerError",
+        "the stream bell rings again",
+    ]
 
 
-def test_a_bell_rings_after_the_commit_only(caplog):
+async def test_who_rings_never_waits_and_many_rings_are_one():
+    heard, may_ring = [], threading.Event()
+
+    def send(loop, what):
+        may_ring.wait(10)
+        heard.append(what)
+
+    bell = bells.Bell("test", send)
+    bell.ring("first")
+    await until(lambda: not bell._waiting)
+    for _ in range(100):
+        bell.ring("second")
+    may_ring.set()
+
+    await until(lambda: heard == ["first", "second"])
+    await until(lambda: not bell._waiting)
+    assert heard == ["first", "second"]
+
+
+@pytest.fixture
+def queue() -> Iterator[SimpleQueue]:
     with app.connection_for_read() as connection:
         queue = connection.SimpleQueue(app.conf.task_default_queue)
         queue.clear()
-
-        with transaction.atomic():
-            bells.worker(bells.SYNC_VCARD)
-            assert queue.qsize() == 0
-
-        assert queue.qsize() == 1
+        yield queue
         queue.clear()
         queue.close()
 
 
-def test_a_bell_in_a_transaction_that_fails_does_not_ring():
-    with app.connection_for_read() as connection:
-        queue = connection.SimpleQueue(app.conf.task_default_queue)
-        queue.clear()
+def test_a_bell_rings_after_the_commit_only(queue):
+    with transaction.atomic():
+        bells.worker(bells.SYNC_VCARD)
+        with pytest.raises(queue.Empty):
+            queue.get(timeout=0.2)
 
-        with transaction.atomic():
-            bells.worker(bells.SYNC_VCARD)
-            transaction.set_rollback(True)
+    assert queue.get(timeout=10).headers["task"] == bells.SYNC_VCARD
 
-        assert queue.qsize() == 0
-        queue.close()
+
+def test_a_bell_in_a_transaction_that_fails_does_not_ring(queue):
+    with transaction.atomic():
+        bells.worker("buddies.tasks.thin_releases")
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        bells.worker(bells.SYNC_VCARD)
+
+    assert queue.get(timeout=10).headers["task"] == bells.SYNC_VCARD

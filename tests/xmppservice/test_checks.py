@@ -39,3 +39,35 @@ def test_the_defaults_agree():
 def test_settings_that_disagree(settings, id, name, value):
     setattr(settings, name, value)
     assert ids() == {f"xmppservice.{id}"}
+
+
+BROKER, LAYER = "redis://127.0.0.1/0", "redis://127.0.0.1/1"
+
+
+# Several settings that belong together.
+@pytest.mark.parametrize(
+    ("found", "values"),
+    [
+        (set(), {"CELERY_BROKER_URL": BROKER, "CHANNEL_LAYER_URL": LAYER}),
+        ({"E005"}, {"CELERY_BROKER_URL": BROKER}),
+        ({"E005"}, {"CHANNEL_LAYER_URL": LAYER}),
+        ({"E006"}, {"EJABBERD_API_URL": "http://127.0.0.1:5280/api"}),
+        ({"E006"}, {"EJABBERD_API_URL": "http://a/api", "EJABBERD_API_USER": "a@b"}),
+        (
+            set(),
+            {
+                "EJABBERD_API_URL": "http://a/api",
+                "EJABBERD_API_USER": "a@b",
+                "EJABBERD_API_PASSWORD": "c",
+            },
+        ),
+        (set(), {"XMPP_JID": "service@localhost", "XMPP_STANZA_LIMIT": 245_760}),
+        ({"E001"}, {"XMPP_JID": "service@localhost", "XMPP_STANZA_LIMIT": 245_761}),
+        (set(), {"XMPP_JID": "service@else.example", "XMPP_STANZA_LIMIT": 240_000}),
+        ({"E002"}, {"XMPP_JID": "service@localhost/x", "XMPP_STANZA_LIMIT": 9_000}),
+    ],
+)
+def test_settings_that_disagree_with_each_other(settings, found, values):
+    for name, value in values.items():
+        setattr(settings, name, value)
+    assert ids() == {f"xmppservice.{id}" for id in found}

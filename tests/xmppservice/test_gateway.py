@@ -1,11 +1,20 @@
 import asyncio
+import shutil
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
+from channels.layers import channel_layers
 from django.db import transaction
+from django.utils import timezone
 
+from tests.servers import Redis
+from tests.service import until
 from xmppservice import gateway
-from xmppservice.gateway import Answer, Down, Iq, Late
+from xmppservice.gateway import Answer, Broke, Down, Iq, Late, State
+from xmppservice.models import SILENCE, Stream
 
 PING = Iq("get", "localhost", "<ping xmlns='urn:xmpp:ping'/>")
 
@@ -19,7 +28,7 @@ async def attached():
             await asyncio.Event().wait()
         return [Answer("", request.payload) for request in requests]
 
-    gateway.attach(ask, lambda: True)
+    gateway.attach(ask, lambda: State(ready=True, privileged=True))
     yield
     gateway.detach()
 
@@ -37,6 +46,7 @@ async def test_answers_cross_from_a_thread_in_order(attached):
     assert gateway.is_up()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_without_a_stream_it_is_down():
     assert not gateway.is_up()
     with pytest.raises(Down):
@@ -62,3 +72,123 @@ def test_never_inside_a_transaction():
 async def test_never_on_the_streams_own_loop(attached):
     with pytest.raises(AssertionError, match="loop"):
         gateway.ask([PING], in_seconds(10))
+
+
+@pytest.mark.django_db
+class TestWhatOtherProcessesKnow:
+    """The row that the stream's owner writes, read where there is no stream."""
+
+    @pytest.fixture
+    def row(self, settings) -> Stream:
+        settings.CHANNEL_LAYER_URL = "redis://somewhere"
+        return Stream.objects.create(jid=settings.XMPP_JID, ready=True, privileged=True)
+
+    def test_the_owners_word_is_believed(self, row):
+        assert gateway.state() == State(ready=True, privileged=True)
+        assert gateway.is_up()
+
+    def test_a_silent_owner_is_a_dead_one(self, row):
+        row.seen_at = timezone.now() - SILENCE - timedelta(seconds=1)
+        row.save()
+        assert gateway.state() == State(ready=False, privileged=False)
+        assert not gateway.is_up()
+
+    def test_without_a_way_to_ask_it_makes_no_sense_to_ask(self, row, settings):
+        settings.CHANNEL_LAYER_URL = ""
+        assert gateway.is_up()
+        assert not gateway.state().ready
+
+
+if shutil.which("redis-server"):
+    FAILING = {"down": Down, "broke": Broke, "late": Late, "odd": ValueError}
+
+    @pytest.fixture
+    def redis(tmp_path) -> Iterator[Redis]:
+        with Redis(tmp_path) as server:
+            yield server
+
+    @pytest.fixture
+    def layer(redis, settings) -> Iterator[None]:
+        """A channel layer that other processes would share."""
+        host = {"address": redis.url, "socket_timeout": None}
+        settings.CHANNEL_LAYER_URL = redis.url
+        settings.CHANNEL_LAYERS = {
+            "default": {
+                "BACKEND": "channels_redis.core.RedisChannelLayer",
+                "CONFIG": {"hosts": [host]},
+            }
+        }
+        channel_layers.backends.clear()
+        yield
+        channel_layers.backends.clear()
+
+    async def answers(requests, deadline) -> list[Answer]:
+        """What a stream's owner says: it fails as it is asked to, or echoes."""
+        first = requests[0].payload
+        if first in FAILING:
+            raise FAILING[first](f"it is {first}")
+        if first == "silence":
+            await asyncio.Event().wait()
+        return [Answer("", request.payload) for request in requests]
+
+    @asynccontextmanager
+    async def owner() -> AsyncIterator[None]:
+        answering = asyncio.create_task(gateway.answer_others(answers))
+        yield
+        answering.cancel()
+        await asyncio.wait([answering])
+
+    async def ask(*payloads: str, seconds: float = 10) -> list[str]:
+        asked = [PING._replace(payload=payload) for payload in payloads]
+        got = await asyncio.to_thread(gateway.ask, asked, in_seconds(seconds))
+        return [answer.payload for answer in got]
+
+    async def test_answers_cross_the_layer_in_order(layer):
+        async with owner():
+            many = [ask(f"{n} one", f"{n} two") for n in range(20)]
+            assert await asyncio.gather(*many) == [
+                [f"{n} one", f"{n} two"] for n in range(20)
+            ]
+
+    @pytest.mark.parametrize(
+        ("payload", "failure"), [("down", Down), ("broke", Broke), ("late", Late)]
+    )
+    async def test_failures_cross_the_layer_as_what_they_are(layer, payload, failure):
+        async with owner():
+            with pytest.raises(failure, match=f"it is {payload}"):
+                await ask(payload)
+
+    async def test_what_the_owner_cannot_ask_is_broke(layer):
+        async with owner():
+            with pytest.raises(Broke, match="ValueError"):
+                await ask("odd")
+            assert await ask("next") == ["next"]
+
+    async def test_nobody_who_answers_is_late(layer):
+        with pytest.raises(Late):
+            await ask("question", seconds=0.2)
+
+    async def test_a_question_waits_for_the_next_owner(layer):
+        asking = asyncio.create_task(ask("question"))
+        async with owner():
+            assert await asking == ["question"]
+
+    async def test_a_layer_that_dies_is_down_at_once_and_comes_back(layer, redis):
+        async with owner():
+            asking = asyncio.create_task(ask("silence", seconds=60))
+            assert await ask("before") == ["before"]
+            redis.kill()
+            with pytest.raises(Down, match="no channel layer"):
+                await asyncio.wait_for(asking, 10)
+            with pytest.raises(Down, match="no channel layer"):
+                await ask("without")
+
+            await asyncio.to_thread(redis.start)
+
+            async def again() -> bool:
+                try:
+                    return await ask("after", seconds=2) == ["after"]
+                except (Down, Late):
+                    return False
+
+            await until(again, 20)

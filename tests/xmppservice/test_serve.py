@@ -1,11 +1,24 @@
-"""The one-process deployment, as a process."""
+"""The parts of the service as processes: what they refuse, and how they end."""
 
-from tests.service import Service, free_port
+import pytest
+
+from tests.service import DEPLOYMENT, SECRET, Service, free_port
+
+one_process_only = pytest.mark.skipif(
+    DEPLOYMENT != "one", reason="several processes share no folder"
+)
 
 
+@one_process_only
 def test_a_second_service_on_the_same_files_is_refused(service: Service):
     said = service.manage("serve", fails=True)
     assert "Another service is running on" in said
+
+
+def test_the_stream_alone_needs_servers_that_others_reach(service: Service, tmp_path):
+    alone = {"VAR_DIR": str(tmp_path), "CELERY_BROKER_URL": "", "CHANNEL_LAYER_URL": ""}
+    said = service.manage("runxmpp", fails=True, **alone)
+    assert "set CELERY_BROKER_URL and CHANNEL_LAYER_URL" in said
 
 
 def test_a_port_in_use_is_one_sentence(service: Service, tmp_path):
@@ -14,7 +27,11 @@ def test_a_port_in_use_is_one_sentence(service: Service, tmp_path):
 
 
 def test_a_database_without_tables_is_one_sentence(service: Service, tmp_path):
-    elsewhere = {"VAR_DIR": str(tmp_path), "HTTP_PORT": str(free_port())}
+    elsewhere = {
+        "VAR_DIR": str(tmp_path),
+        "HTTP_PORT": str(free_port()),
+        "DATABASE_URL": f"sqlite:///{tmp_path}/empty.sqlite3",
+    }
     said = service.manage("serve", fails=True, **elsewhere)
     assert (
         said == "CommandError: The database is not up to date: run manage.py migrate.\n"
@@ -28,5 +45,5 @@ def test_it_stops_with_zero_when_asked(new_service):
 
 def test_nothing_private_reaches_the_log(service: Service):
     log = service.log.read_text()
-    for word in ("component-secret", "0039", "channelUsers", "userList", "Traceback"):
+    for word in (SECRET, "0039", "channelUsers", "userList", "Traceback"):
         assert word not in log

@@ -8,7 +8,7 @@ import pytest
 from tests.service import free_port
 from xmppservice import events, gateway
 from xmppservice.server import Inbox, XmppServer
-from xmppservice.stream import ServiceStream
+from xmppservice.stream import Component
 
 
 async def test_events_come_in_their_order():
@@ -52,15 +52,14 @@ def test_what_has_no_size_always_fits():
 
 
 @pytest.fixture
-async def stream() -> ServiceStream:
+async def stream() -> Component:
     """A stream to a port where nobody listens."""
-    return ServiceStream(
-        "service.localhost", "s", "127.0.0.1", free_port(), ["localhost"]
-    )
+    address = ("127.0.0.1", free_port())
+    return Component("service.localhost", "s", address, ["localhost"])
 
 
 @asynccontextmanager
-async def running(application, stream: ServiceStream) -> AsyncIterator[XmppServer]:
+async def running(application, stream: Component) -> AsyncIterator[XmppServer]:
     server = XmppServer(application, stream, Inbox(10, 10_000))
     task = asyncio.create_task(server.run())
     try:
@@ -90,11 +89,11 @@ async def test_a_crashed_application_is_started_again(stream, caplog):
 
 async def test_it_connects_after_the_first_document_only(stream, caplog):
     ready, tried = asyncio.Event(), asyncio.Event()
-    stream.add_event_handler("connection_failed", lambda _: tried.set())
+    stream.xmpp.add_event_handler("connection_failed", lambda _: tried.set())
 
     async def application(scope, receive, send):
         await ready.wait()
-        await send(events.publish('{"items":[]}'))
+        await send(events.publish(1, '{"items":[]}'))
         await receive()
         await asyncio.Event().wait()
 

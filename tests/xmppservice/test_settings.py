@@ -9,9 +9,13 @@ import pytest
 from tests.service import ROOT
 
 
-def check(tmp_path, **environment: str) -> subprocess.CompletedProcess:
+def check(tmp_path, *options: str, **environment: str) -> subprocess.CompletedProcess:
+    return manage(tmp_path, "check", *options, **environment)
+
+
+def manage(tmp_path, *words: str, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "manage.py", "check"],
+        [sys.executable, "manage.py", *words],
         cwd=ROOT,
         env=os.environ | {"VAR_DIR": str(tmp_path)} | environment,
         capture_output=True,
@@ -33,13 +37,18 @@ def check(tmp_path, **environment: str) -> subprocess.CompletedProcess:
         ("TIME_ZONE", "Rome", "TIME_ZONE must be a name of the tz database"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL must be one of DEBUG, INFO"),
         ("DATABASE_URL", "garbage", "DATABASE_URL must be like sqlite:///FILE"),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT must be line or json"),
+        ("METRICS_TOKEN_FILE", "/nowhere", "METRICS_TOKEN_FILE: No such file"),
+        ("XMPP_SECRET_FILE", "/dev", "XMPP_SECRET_FILE: Is a directory"),
+        ("CELERY_BROKER_URL", "sqs://here", "must be like redis://HOST or rediss://"),
+        ("CHANNEL_LAYER_URL", "amqp://here", "must be like redis://HOST or rediss://"),
         ("VAR_DIR", "/dev/null/here", "VAR_DIR: /dev/null/here: Not a directory"),
     ],
 )
 def test_a_bad_value_names_its_variable(tmp_path, name, value, sentence):
     done = check(tmp_path, **{name: value})
     assert done.returncode != 0
-    assert sentence in done.stderr
+    assert sentence in done.stderr.splitlines()[-1]
 
 
 def test_secrets_are_made_once_and_for_nobody_else_to_read(tmp_path):
@@ -56,3 +65,99 @@ def test_secrets_are_made_once_and_for_nobody_else_to_read(tmp_path):
 def test_a_given_secret_is_not_written(tmp_path):
     check(tmp_path, SECRET_KEY="given", XMPP_SECRET="given", ADDRESS_BOOK_KEY="given")
     assert list(tmp_path.iterdir()) == []
+
+
+# --- Files ------------------------------------------------------------------------
+
+
+def test_a_file_gives_a_value_without_the_end_of_its_line(tmp_path):
+    file = tmp_path / "zone"
+    file.write_text("Europe/Nowhere\n")
+
+    done = check(tmp_path / "var", TIME_ZONE_FILE=str(file))
+
+    assert "not 'Europe/Nowhere'." in done.stderr
+
+
+def test_a_file_that_is_no_text_is_said_without_it(tmp_path):
+    file = tmp_path / "key"
+    file.write_bytes(b"\xff\xfe hidden")
+
+    done = check(tmp_path / "var", SECRET_KEY_FILE=str(file))
+
+    last = done.stderr.splitlines()[-1]
+    assert last.endswith("SECRET_KEY_FILE: is no text.")
+
+
+# --- A deployment of several processes ----------------------------------------------
+
+SECRETS = {
+    "XMPP_SECRET": "x9-component-secret",
+    "SECRET_KEY": "".join(chr(65 + n % 57) for n in range(70)),
+    "ADDRESS_BOOK_KEY": "k7-address-book-key",
+}
+SCALED = {
+    "PUBLIC_URL": "https://buddies.example.org",
+    "DATABASE_URL": "postgres://user:password@db.example.org/xmppservice",
+    "CELERY_BROKER_URL": "redis://redis.example.org/0",
+    "CHANNEL_LAYER_URL": "redis://redis.example.org/1",
+    "ALLOWED_HOSTS": "buddies.example.org",
+    **SECRETS,
+}
+
+
+def test_a_scaled_deployment_behind_https_has_nothing_to_warn_of(tmp_path):
+    done = check(tmp_path, "--deploy", "--fail-level", "WARNING", **SCALED)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_processes_on_a_file_are_warned(tmp_path):
+    done = check(tmp_path, **{**SCALED, "DATABASE_URL": f"sqlite:///{tmp_path}/db"})
+    assert done.returncode == 0
+    assert "xmppservice.W003" in done.stderr
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("value", ["", " ", "change-me"])
+def test_several_machines_are_given_their_secrets(tmp_path, name, value):
+    done = check(tmp_path, **{**SCALED, name: value})
+    assert done.returncode != 0
+    assert f"{name} must be given" in done.stderr.splitlines()[-1]
+
+
+def test_the_word_of_the_examples_is_no_secret_of_one_process_either(tmp_path):
+    done = check(tmp_path, XMPP_SECRET="change-me")
+    assert "the word change-me is no secret" in done.stderr
+
+
+SECURE = """
+from django.test import Client
+page = Client().get("/admin/login/", headers={"x-forwarded-proto": "https"})
+print(page.status_code, page.headers.get("Strict-Transport-Security"))
+print(page.headers["X-Content-Type-Options"], page.headers["Referrer-Policy"])
+print(page.cookies["csrftoken"]["secure"] or "-")
+plain = Client().get("/admin/login/")
+print(plain.status_code, plain.headers.get("Location", "-"))
+print(Client().get("/healthz", headers={"host": "10.0.0.7"}).status_code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "https://localhost",
+            "200 max-age=60|nosniff same-origin|True"
+            "|301 https://localhost/admin/login/|200",
+        ),
+        ("http://localhost", "200 None|nosniff same-origin|-|200 -|200"),
+    ],
+)
+def test_https_is_for_who_has_it(tmp_path, url, said):
+    code = SECURE.replace("Client()", 'Client(SERVER_NAME="localhost")')
+    done = manage(
+        tmp_path, "shell", "-v0", "-c", code, PUBLIC_URL=url, HSTS_SECONDS="60"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines() == said.split("|")

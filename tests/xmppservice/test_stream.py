@@ -38,7 +38,7 @@ async def connected(
     prosody: Prosody, domain: str = "localhost"
 ) -> AsyncIterator[stream.ServiceStream]:
     port = prosody.component_port
-    one = stream.ServiceStream(SERVICE, "s", "127.0.0.1", port, [domain])
+    one = stream.Component(SERVICE, "s", ("127.0.0.1", port), [domain])
     session = asyncio.create_task(one.session())
     await until(lambda: one.open)
     yield one
@@ -116,20 +116,20 @@ async def test_a_server_that_falls_silent_ends_the_session(
     assert "the XMPP server does not answer: reconnecting" in caplog.text
 
 
-async def test_a_missing_privilege_is_said_with_the_lines_to_add(
-    prosody, monkeypatch, caplog
+async def test_a_stream_without_a_privilege_is_ready_and_not_privileged(
+    prosody, monkeypatch
 ):
     monkeypatch.setattr(stream, "ADVERTISEMENT", 0.2)
     async with connected(prosody, "elsewhere.localhost") as one:
-        await until(lambda: "privileged_entities" in caplog.text)
-        assert not one.privileged
         with pytest.raises(Down):
             await one.ask([ROSTER], in_seconds(10))
+        await until(lambda: one.ready)
+        assert not one.privileged
 
 
 async def test_a_wrong_secret_is_said(prosody, caplog):
     port = prosody.component_port
-    one = stream.ServiceStream(SERVICE, "wrong", "127.0.0.1", port, ["localhost"])
+    one = stream.Component(SERVICE, "wrong", ("127.0.0.1", port), ["localhost"])
 
     await one.session()
 

@@ -1,0 +1,67 @@
+"""100 edits while the processes that make releases are killed: the last one is live."""
+
+import asyncio
+import http.client
+
+from tests.failures.phones import read
+from tests.service import DEPLOYMENT, Service, until
+
+EDITS = 100
+KILLS_AFTER = (20, 50, 80)  # edits
+PATIENCE = 60  # seconds
+VICTIMS = ["serve"] if DEPLOYMENT == "one" else ["worker-1", "worker-2"]
+
+
+async def test_100_edits_while_workers_die(new_service):
+    service: Service = new_service()
+    service.keep()
+    first = _releases(service)
+    path = await _new_entry(service)
+
+    for number in range(EDITS):
+        if number in KILLS_AFTER:
+            service.kill(*VICTIMS)
+        await _rename(service, path, f"Edit {number}")
+
+    (local,) = service.register()
+    async with service.client(local) as client:
+
+        async def live() -> bool:
+            return f'"Edit {EDITS - 1}"' in await read(client)
+
+        await until(live, PATIENCE)
+    releases = _releases(service) - first
+    print(f"{EDITS} edits, {len(KILLS_AFTER)} kills: {releases} releases")
+    assert releases < EDITS / 3
+
+
+def _releases(service: Service) -> int:
+    return int(
+        service.shell(
+            "from buddies.models import Release; print(Release.objects.count())"
+        )
+    )
+
+
+async def _new_entry(service: Service) -> str:
+    entry = {"type": "channel", "webIsPublished": True, "info": {"name": "New"}}
+    status, _, made = await asyncio.to_thread(
+        service.http, "POST", "/api/buddies/", entry
+    )
+    assert status == 201
+    return f"/api/buddies/{made['id']}/"
+
+
+async def _rename(service: Service, path: str, name: str) -> None:
+    """An edit by a client that repeats its request until it is told that it is done."""
+
+    async def done() -> bool:
+        try:
+            status, _, _ = await asyncio.to_thread(
+                service.http, "PATCH", path, {"info": {"name": name}}
+            )
+        except (OSError, http.client.HTTPException):
+            return False  # nobody is there, or died meanwhile
+        return status == 200
+
+    await until(done, PATIENCE)

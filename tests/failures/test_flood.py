@@ -1,0 +1,55 @@
+"""30,000 commands at once: all are answered, in bounded memory."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from demo.client import Client
+from tests.service import SERVICE, Service
+
+CLIENTS, COMMANDS = 10, 30_000
+PATIENCE = 85  # seconds
+# Megabytes more than a quiet process: the inbox has 64 at most, and what waits
+# there is in Python twice as large as on the wire.
+MOST = 200
+
+
+async def test_30000_commands_at_once(new_service):
+    service: Service = new_service()
+    quiet, began = _peak_megabytes(service.pid), time.monotonic()
+
+    answered = await asyncio.gather(
+        *(_flood(service, local) for local in service.register(CLIENTS))
+    )
+
+    seconds, peak = time.monotonic() - began, _peak_megabytes(service.pid)
+    print(
+        f"{sum(answered)} answered in {seconds:.0f} s; peak memory {peak} MB,", end=""
+    )
+    print(f" {quiet} MB when quiet, {quiet + MOST} MB allowed")
+    assert sum(answered) == COMMANDS
+    assert peak < quiet + MOST
+
+
+async def _flood(service: Service, local: str) -> int:
+    """Ask all at once, and repeat as the contract asks; return how many succeeded."""
+    async with service.client(local) as client:
+        asked = [_search(client, number) for number in range(COMMANDS // CLIENTS)]
+        return (await asyncio.gather(*asked)).count(0)
+
+
+async def _search(client: Client, number: int) -> int:
+    nobody = [f"003934901{number % 50:02d}{place:03d}" for place in range(10)]
+    payload = {"userList": nobody}
+    answer = await client.command(
+        SERVICE, "cmd_search_users", payload, id=f"cmd-{number}", timeout=PATIENCE
+    )
+    status: int = answer["status"]
+    return status
+
+
+def _peak_megabytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) // 1024
+    raise AssertionError("no VmHWM")

@@ -1,0 +1,112 @@
+"""Hostile payloads: almost JSON, and JSON of any shape."""
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.fuzz.stanzas import WORD
+
+__all__ = ["payloads"]
+
+NUMBERS = ["00393490777001", "+39 349 077.7002", "0039(349)0777-003", "003934907770040"]
+ADDRESSES = ["liam", "liam@localhost", "liam@localhost/phone", "@", "liam@", "ᴬx", " "]
+ADDRESSES += [
+    "li\0am",
+    "00393490\x0b777001",
+    "٠٠٣٩٣٤٩٠٧٧٧٠٠١",
+    "a" * 1_024,
+    "ſ@ſ",
+    "&<>'\"",
+]
+CHARACTERS = st.characters(exclude_categories=("Cs",))
+TEXTS = st.one_of(
+    st.sampled_from([*NUMBERS, *ADDRESSES, WORD]), st.text(CHARACTERS, max_size=20)
+)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    TEXTS,
+    st.builds(pow, st.sampled_from([10, -10]), st.sampled_from([400, 4_299])),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+CONTACTS = st.fixed_dictionaries(
+    {}, optional={"name": VALUES, "address": st.one_of(TEXTS, VALUES), "group": VALUES}
+)
+ROSTERS = st.one_of(st.lists(st.one_of(CONTACTS, CONTACTS, VALUES), max_size=6), VALUES)
+SEARCHES = st.one_of(st.lists(st.one_of(TEXTS, TEXTS, VALUES), max_size=8), VALUES)
+OBJECTS = st.fixed_dictionaries(
+    {}, optional={"channelUsers": ROSTERS, "userList": SEARCHES, "more": VALUES}
+)
+ODD = ["", " ", "NaN", "-Infinity", "null", '"', "'", "{", "1e999999999", "0x", "//"]
+ODD += ["\ufeff{}", '{"userList":[],"userList":["00393490777001"]}']
+ODD += ["{userList:['00393490777001',],}", "{userList:/*c*/[+1,.5,0x1F,'\\x41']}"]
+ODD += ['{"userList":["\\ud800"]}', '{"channelUsers":[{"address":"\\udfff\\ud800"}]}']
+ODD += ['{"channelUsers":[{"address":"liam","address":7,"name":1e400}]}']
+ODD += ['{"userList":["\\u0000"]}', '{"channelUsers":[{"address":"\\u0000"}]}']
+
+
+def _many(
+    before: list[str], times: list[int], after: list[str]
+) -> st.SearchStrategy[str]:
+    """Long texts: their strategies are printed, and shall be short."""
+    return st.builds(
+        lambda before, times, after: before * times + after * times,
+        st.sampled_from(before),
+        st.sampled_from(times),
+        st.sampled_from(after),
+    )
+
+
+DEEP = _many(
+    ["[", '{"userList":', '{"channelUsers":[', "[[{a:", "[1,"],
+    [10, 63, 64, 65, 990, 10_000],
+    ["]", "}", "]}", ""],
+)
+LONG = st.builds(
+    "{{{}:[{}]}}".format,
+    st.sampled_from(['"userList"', '"channelUsers"']),
+    _many(["9", "1e", '"0",', "{},", "-0,", "\\"], [4_300, 4_301, 10_001], ["", "0"]),
+)
+
+
+@st.composite
+def _mangled(draw: st.DrawFn, text: str) -> str:
+    """``text`` with a piece of it cut out, and something in its place."""
+    start = draw(st.integers(0, len(text)))
+    end = draw(st.integers(start, min(len(text), start + 5)))
+    piece = draw(
+        st.sampled_from(["", '"', "\\", "]", "}", ",", "\\ud800", "NaN", "'", "/*"])
+    )
+    return text[:start] + piece + text[end:]
+
+
+@st.composite
+def _loose(draw: st.DrawFn, value: Any) -> str:
+    """``value`` as JSON, or as JSON5 that is close to it."""
+    text = json.dumps(value, ensure_ascii=draw(st.booleans()))
+    for before, after in (('"channelUsers"', "channelUsers"), ("]", ",]"), ('"', "'")):
+        if draw(st.integers(0, 3)) == 3:
+            text = text.replace(before, after)
+    return text
+
+
+def payloads() -> st.SearchStrategy[str]:
+    """Texts that XML can carry."""
+    written = st.one_of(OBJECTS, OBJECTS, VALUES).flatmap(_loose)
+    odd = st.one_of(st.sampled_from(ODD), DEEP, LONG)
+    return st.one_of(written, written.flatmap(_mangled), odd).map(_carried)
+
+
+def _carried(text: str) -> str:
+    return "".join(one for one in text if one in "\t\n\r" or one >= " ").translate(
+        dict.fromkeys(map(ord, "\ufffe\uffff"))
+    )

@@ -1,0 +1,128 @@
+"""An attacker and a witness, who talk to one service."""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from typing import Self
+
+from demo.client import Client, ClientError
+from tests.fuzz.stanzas import TOKEN, WORD, Case
+from tests.service import SERVICE, Service, until
+
+ATTACKERS = 8
+PATIENCE = 20  # seconds
+# A line of progress after so many cases.
+OFTEN = 500
+# What no log may hold: an exception that nobody expected, a payload, a number.
+PRIVATE = ("Traceback", WORD, "channelUsers", "userList", "3490777", "0039320")
+
+
+class Talk:
+    """Sends cases; after each batch of them the service must be as it was."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.sent = self.answered = self.closed = 0
+        self._tokens = (f"f{number}-" for number in itertools.count())
+        self._read = 0  # bytes of the log
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        witness, *attackers = self.service.register(1 + ATTACKERS)
+        self._attackers = itertools.cycle(attackers)
+        self._witness = self.service.client(witness)
+        self._runner.run(self._witness.__aenter__())
+        self._document = self._runner.run(self._witness.document(SERVICE))
+        self._stands = self._standing()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._witness.__aexit__())
+        self._runner.close()
+        print(
+            f"{self.sent} cases: {self.answered} owed an answer and got it, "
+            f"{self.closed} ended the stream of their client"
+        )
+
+    def survive(self, cases: Sequence[Case]) -> None:
+        """Send ``cases``; fail unless all goes on as before."""
+        self._runner.run(self._survive(cases))
+        if self.sent // OFTEN != (self.sent - len(cases)) // OFTEN:
+            print(f"{self.sent} cases ...", flush=True)
+
+    async def _survive(self, cases: Sequence[Case]) -> None:
+        local = next(self._attackers)
+        async with self.service.client(local) as attacker:
+            await self._ask(attacker, [case for case in cases if case.owes])
+        others = [case for case in cases if not case.owes]
+        while others:
+            async with self.service.client(local) as attacker:
+                await self._attack(attacker, others)
+        await self._all_is_well()
+
+    async def _ask(self, attacker: Client, cases: Sequence[Case]) -> None:
+        """Send what must be answered, and wait until it is."""
+        asked = dict(zip(self._tokens, cases, strict=False))
+        for token, case in asked.items():
+            await self._send(attacker, case, token)
+
+        def silent() -> list[Case]:
+            waiting = [one for one in asked if not _has_answer(attacker, one)]
+            return [asked[token] for token in waiting]
+
+        try:
+            await until(lambda: not silent(), PATIENCE)
+        except AssertionError:
+            raise AssertionError(f"no answer to {silent()}") from None
+        self.answered += len(asked)
+
+    async def _attack(self, attacker: Client, cases: list[Case]) -> None:
+        """Send until none is left, or one has ended the stream."""
+        while cases:
+            case = cases.pop(0)
+            await self._send(attacker, case, next(self._tokens))
+            if case.broken or not await _goes_on(attacker):
+                self.closed += 1
+                return
+
+    async def _send(self, attacker: Client, case: Case, token: str) -> None:
+        self.sent += 1
+        await attacker.send(case.xml.replace(TOKEN, token))
+
+    async def _all_is_well(self) -> None:
+        document = self._witness.document(SERVICE)
+        command = self._witness.command(
+            SERVICE, "cmd_search_users", {"userList": []}, timeout=PATIENCE
+        )
+        read, answer = await asyncio.gather(document, command)
+        assert read == self._document
+        assert answer["status"] == 0
+        assert self._standing() == self._stands, "a process died, or a stream ended"
+        with self.service.log.open() as log:
+            log.seek(self._read)
+            said = log.read()
+            self._read = log.tell()
+        assert not [word for word in PRIVATE if word in said], said
+
+    def _standing(self) -> tuple[list[int], int]:
+        processes = self.service.processes.values()
+        assert all(one.running for one in processes)
+        opened = self.service.log.read_text().count("the stream of")
+        return [one.pid for one in processes], opened
+
+
+async def _goes_on(client: Client) -> bool:
+    """Whether the server still listens to ``client``, after what it has sent."""
+    try:
+        await client.iq("get", "<ping xmlns='urn:xmpp:ping'/>", timeout=PATIENCE)
+    except ClientError:
+        return False
+    return True
+
+
+def _has_answer(client: Client, token: str) -> bool:
+    return any(
+        stanza.get("id", "").startswith(token)
+        or stanza.findtext("{jabber:client}thread") == token
+        for stanza in client.stanzas
+    )

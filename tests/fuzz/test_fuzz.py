@@ -1,0 +1,48 @@
+"""Whatever a client sends, all others are served on, and each command is answered.
+
+``FUZZ_CASES`` says how many: the suite's are the same ones each time, so that what
+they find can be found again; ``make fuzz`` sends others each time.
+"""
+
+import os
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz.payloads import payloads
+from tests.fuzz.stanzas import Case, broken, envelopes, wild
+from tests.fuzz.talk import Talk
+
+SUITE = 500  # cases
+CASES = int(os.environ.get("FUZZ_CASES", SUITE))
+BATCH = 10
+
+hostile = settings(
+    max_examples=CASES // 2 // BATCH,
+    derandomize=CASES == SUITE,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_hostile_stanzas(new_service):
+    kinds = [wild] * 5 + [envelopes] * 5 + [broken]
+    stanzas = st.sampled_from(kinds).flatmap(lambda kind: kind())
+    _all_survive(new_service(), stanzas)
+
+
+def test_hostile_payloads(new_service):
+    _all_survive(new_service(), envelopes(payloads()))
+
+
+def _all_survive(service, cases: st.SearchStrategy[Case]) -> None:
+    with Talk(service) as talk:
+
+        @hostile
+        @given(st.lists(cases, min_size=BATCH, max_size=BATCH))
+        def survive(batch: list[Case]) -> None:
+            talk.survive(batch)
+
+        survive()

@@ -1,0 +1,242 @@
+"""The Delivery page: how things stand in words, and a look through the XMPP server."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.utils import timezone
+
+from buddies import releases, tree
+from buddies.models import Buddy, Release
+from roster import ledger
+from roster.models import Command
+from tests.roster.conftest import message
+from xmppservice import delivery, gateway, stanzas
+from xmppservice.models import Stream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PAGE, STATE, CHECK = (f"/admin/delivery/{word}" for word in ("", "state/", "check/"))
+
+
+@pytest.fixture
+def staff() -> Client:
+    person = User.objects.create(username="nurse", is_staff=True)
+    person.user_permissions.add(Permission.objects.get(codename="view_command"))
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+@pytest.fixture
+def live() -> Release:
+    """A tree that is live."""
+    tree.add(Buddy(name="Liam", address="", mobile_is_published=True), "anna")
+    release = releases.sync()
+    assert release is not None
+    releases.mark_live(release.number)
+    return release
+
+
+@pytest.fixture
+def stream(settings) -> Stream:
+    """The row of a stream that another process keeps."""
+    return Stream.objects.create(
+        jid=settings.XMPP_JID,
+        process="elsewhere:1",
+        ready=True,
+        driver="paper",
+        sessions=4,
+        since=timezone.now(),
+    )
+
+
+def texts(client: Client) -> dict[str, str]:
+    found: dict[str, str] = client.get(STATE).json()["texts"]
+    return found
+
+
+def tones(client: Client) -> dict[str, str]:
+    found: dict[str, str] = client.get(STATE).json()["tones"]
+    return found
+
+
+def test_it_needs_the_permission_to_look_at_commands(client):
+    person = User.objects.create(username="otto", is_staff=True)
+    assert client.get(PAGE).status_code == 302
+    client.force_login(person)
+
+    assert client.get(PAGE).status_code == 403
+    assert client.get(STATE).status_code == 403
+    assert client.post(CHECK).status_code == 403
+
+
+def test_all_is_well(staff, stream, live):
+    assert set(tones(staff).values()) == {"ok"}
+    said = texts(staff)
+    assert said["headline"] == "Everything gets there"
+    assert said["connection"].startswith("Connected since ")
+    assert (said["process"], said["reconnects"]) == ("elsewhere:1", "3 times")
+    assert (said["number"], said["lag"]) == (str(live.number), "nothing")
+    assert said["wait"] == "0 seconds"
+    html = staff.get(PAGE).content.decode()
+    assert all(text in html for text in said.values())
+
+
+def test_nothing_has_happened_yet(staff):
+    assert tones(staff)["all"] == "error"
+    said = texts(staff)
+    assert said["away"] == "No process has connected to the XMPP server yet."
+    assert said["connection"] == "Not connected"
+    assert said["number"] == "–"
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"ready": False}, "The XMPP server is not there, or refuses us"),
+        ({"seen_at": timedelta(minutes=5)}, "was last heard of on"),
+    ],
+)
+def test_a_stream_that_is_away_is_said(staff, stream, live, row, says):
+    if "seen_at" in row:
+        row = {"seen_at": timezone.now() - row["seen_at"]}
+    Stream.objects.update(**row)
+
+    assert says in texts(staff)["away"]
+    assert tones(staff) == {
+        "stream": "error",
+        "release": "ok",
+        "commands": "ok",
+        "all": "error",
+    }
+
+
+def test_what_the_driver_lacks_is_shown_to_be_copied(staff, stream, live):
+    Stream.objects.update(missing='privileged_entities = { "<x>" }')
+
+    html = staff.get(PAGE).content.decode()
+
+    assert "privileged_entities = { &quot;&lt;x&gt;&quot; }</code>" in html
+    assert tones(staff)["stream"] == "error"
+
+
+def test_what_is_not_live_yet_is_late_after_a_while(staff, stream, live):
+    Release.objects.update(
+        live_at=None, created_at=timezone.now() - timedelta(minutes=3)
+    )
+    assert texts(staff)["lag"] == "for 3 minutes"
+    assert tones(staff)["release"] == "error"
+
+
+def test_commands_that_wait_and_died_are_counted_with_links(staff, stream, live):
+    ledger.receive([message(), message()])
+    Command.objects.filter(pk=Command.objects.latest("pk").pk).update(
+        state="dead", attempts=8
+    )
+    assert tones(staff)["commands"] == "warning"
+    assert tones(staff)["all"] == "ok"
+    Command.objects.update(received_at=timezone.now() - timedelta(seconds=100))
+
+    assert tones(staff)["commands"] == "error"
+    said = texts(staff)
+    assert (said["received"], said["dead"], said["wait"]) == ("1", "1", "100 seconds")
+    html = staff.get(PAGE).content.decode()
+    assert "/admin/roster/command/?state=dead" in html
+
+
+def test_the_state_has_an_etag(staff, stream, live):
+    first = staff.get(STATE)
+    again = staff.get(STATE, headers={"if-none-match": first.headers["ETag"]})
+    assert again.status_code == 304
+
+
+# --- Check now ------------------------------------------------------------------
+
+
+@pytest.fixture
+def answers() -> Iterator[Callable[[object], None]]:
+    """A stream on paper, whose XMPP server answers, or fails, so."""
+    outcomes: list[object] = []
+
+    async def ask(
+        requests: Sequence[gateway.Iq], deadline: float
+    ) -> list[gateway.Answer]:
+        (outcome,) = outcomes
+        if isinstance(outcome, Exception):
+            raise outcome
+        assert [request.type for request in requests] == ["get"]
+        assert isinstance(outcome, gateway.Answer)
+        return [outcome]
+
+    async def begin() -> None:
+        gateway.attach(ask, lambda: gateway.State(ready=True, privileged=True))
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(begin(), loop).result()
+    yield outcomes.append
+    gateway.detach()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+def test_a_check_without_a_stream_says_so(staff, live):
+    said = staff.post(CHECK, headers={"accept": "application/json"}).json()
+    assert said == {
+        "ok": False,
+        "says": "The service is not connected to the XMPP server.",
+    }
+
+
+def test_a_check_reads_what_clients_read(staff, live, answers):
+    answers(gateway.Answer("", stanzas.vcard(live.body)))
+    verdict = delivery.check()
+    assert verdict.ok
+    words = f"The document clients read is version {live.number}, "
+    assert verdict.says.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "says"),
+    [
+        (gateway.Late(), "No answer in 5 seconds."),
+        (gateway.Answer("forbidden", ""), "with the error “forbidden”."),
+        (gateway.Answer("", ""), "none of our versions"),
+        (gateway.Answer("", stanzas.vcard("{}")), "none of our versions"),
+    ],
+)
+def test_a_check_says_what_is_wrong(live, answers, outcome, says):
+    answers(outcome)
+    verdict = delivery.check()
+    assert not verdict.ok
+    assert says in verdict.says
+
+
+def test_a_check_knows_an_older_version(live, answers):
+    tree.add(Buddy(name="Noel", address="", mobile_is_published=True), "anna")
+    newer = releases.sync()
+    answers(gateway.Answer("", stanzas.vcard(live.body)))
+
+    verdict = delivery.check()
+
+    numbers = (live.number, newer.number)
+    words = "Clients read version {}, and version {} is the newest."
+    assert verdict == (False, words.format(*numbers))
+
+
+def test_a_check_works_without_a_script(staff, live, answers):
+    answers(gateway.Answer("", stanzas.vcard(live.body)))
+
+    page = staff.post(CHECK, headers={"accept": "text/html"}, follow=True)
+
+    (said,) = page.context["messages"]
+    assert "The document clients read is version" in str(said)
+    assert page.redirect_chain == [(PAGE, 302)]
+    assert staff.get(CHECK).status_code == 405

@@ -1,0 +1,206 @@
+"""/readyz: 200 while the service is of use; else it says plainly what is wrong."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+from django.utils import timezone
+
+from roster import ledger
+from roster.models import Command
+from tests.roster.conftest import message
+from tests.service import ROOT, free_port
+from xmppservice import health
+from xmppservice.models import Stream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _not_known_yet(monkeypatch):
+    monkeypatch.setattr(health, "_migrated", False)
+
+
+@pytest.fixture
+def stream(settings) -> Stream:
+    """The row of a stream that another process keeps, and all is well."""
+    return Stream.objects.create(
+        jid=settings.XMPP_JID,
+        process="elsewhere:1",
+        ready=True,
+        privileged=True,
+        driver="paper",
+        sessions=3,
+        since=timezone.now(),
+    )
+
+
+def ask(client: Client) -> tuple[int, dict[str, str]]:
+    """The status of /readyz, and the sentence of each check that does not hold."""
+    response = client.get("/readyz", headers={"host": "10.0.0.7"})
+    said = response.json()
+    names = [one["name"] for one in said["checks"]]
+    assert names == list(health.NAMES)
+    assert said["ready"] == (response.status_code == 200)
+    wrong = {one["name"]: one["says"] for one in said["checks"] if not one["ok"]}
+    return response.status_code, wrong
+
+
+def test_it_is_ready_when_all_is_well(client, stream):
+    assert ask(client) == (200, {})
+
+
+def test_without_a_process_that_has_the_stream_it_is_not_ready(client):
+    status, wrong = ask(client)
+    assert status == 503
+    assert wrong["stream"] == "No process has opened the stream to the XMPP server yet."
+    assert wrong["rosters"] == "It is not known yet how rosters are kept."
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "says"),
+    [
+        ({"ready": False}, "stream", "is not connected"),
+        ({"seen_at": timedelta(minutes=1)}, "stream", "last heard of 60 seconds ago"),
+        ({"driver": ""}, "rosters", "not known yet"),
+        ({"missing": "set X = 1"}, "rosters", "paper lacks something: set X = 1."),
+    ],
+)
+def test_what_is_wrong_with_the_stream_is_said(client, stream, row, name, says):
+    if "seen_at" in row:
+        row = {"seen_at": timezone.now() - row["seen_at"]}
+    Stream.objects.update(**row)
+
+    status, wrong = ask(client)
+
+    assert status == 503
+    assert list(wrong) == [name]
+    assert says in wrong[name]
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(29, 200), (31, 503)])
+def test_commands_that_wait_too_long_are_said(client, stream, seconds, status):
+    ledger.receive([message()])
+    Command.objects.update(received_at=timezone.now() - timedelta(seconds=seconds))
+
+    found, wrong = ask(client)
+
+    assert found == status
+    assert list(wrong) == (["commands"] if status == 503 else [])
+
+
+def test_missing_migrations_are_asked_for_again_until_they_are_there(
+    client, stream, monkeypatch
+):
+    asked: list[bool] = [True, True, False]
+    monkeypatch.setattr(health, "tables_are_old", lambda: asked.pop(0))
+
+    for _ in range(2):
+        status, wrong = ask(client)
+        assert status == 503
+        assert wrong["migrations"] == "Migrations are missing: manage.py migrate."
+        assert wrong["stream"] == "Not known."
+    assert ask(client) == (200, {})
+    assert ask(client) == (200, {})
+    assert asked == []
+
+
+def test_nothing_secret_is_said(client, stream, settings):
+    ledger.receive([message(payload="+393471111111", id="+393472222222")])
+    Command.objects.update(received_at=timezone.now() - timedelta(seconds=99))
+
+    text = client.get("/readyz").content.decode()
+
+    assert "39347" not in text
+    assert settings.XMPP_SECRET not in text
+    assert settings.SECRET_KEY not in text
+
+
+def test_a_change_is_logged_once(client, stream, caplog):
+    caplog.set_level("INFO", "xmppservice.health")
+    for ready in (False, False, True, True):
+        Stream.objects.update(ready=ready)
+        client.get("/readyz")
+
+    said = [one.getMessage() for one in caplog.records]
+    assert said == ["not ready: stream", "ready"]
+
+
+# --- A database that is away ----------------------------------------------------
+
+
+def test_a_database_that_hangs_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(health, "PATIENCE", 0.2)
+    hangs = threading.Event()
+    began = time.monotonic()
+
+    for _ in range(6):
+        with pytest.raises(health.Away):
+            health.look(hangs.wait)
+
+    assert time.monotonic() - began < 3
+    hangs.set()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            assert health.look(lambda: 42) == 42
+            return
+        except health.Away:
+            pass
+    raise AssertionError("it does not look again")
+
+
+def test_other_errors_are_no_database_that_is_away():
+    with pytest.raises(ZeroDivisionError):
+        health.look(lambda: 1 // 0)
+
+
+def test_an_error_of_the_database_is_one_that_is_away():
+    def read() -> None:
+        raise DatabaseError
+
+    with pytest.raises(health.Away):
+        health.look(read)
+
+
+ASK = """
+from django.test import Client
+import time
+began = time.monotonic()
+for path in ("/healthz", "/readyz", "/metrics"):
+    response = Client().get(path, headers={"host": "10.0.0.7"})
+    print(response.status_code, response.content.decode().strip())
+assert time.monotonic() - began < 10
+"""
+
+
+def test_without_a_database_it_says_so_in_time_and_without_a_traceback(tmp_path):
+    away = f"postgres://user:hidden@127.0.0.1:{free_port()}/away"
+    done = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-v0", "-c", ASK],
+        cwd=ROOT,
+        env={**os.environ, "VAR_DIR": str(tmp_path), "DATABASE_URL": away},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stderr
+    healthz, readyz, metrics = done.stdout.splitlines()
+    assert healthz == "200 ok"
+    assert metrics == "503 The database does not answer."
+    status, _, body = readyz.partition(" ")
+    checks = {one["name"]: one for one in json.loads(body)["checks"]}
+    assert status == "503"
+    assert checks["database"]["says"] == "The database does not answer."
+    assert not any(one["ok"] for one in checks.values())
+    (line,) = done.stderr.splitlines()
+    assert "not ready: database, migrations" in line
+    assert "hidden" not in done.stderr

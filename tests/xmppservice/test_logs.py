@@ -1,0 +1,164 @@
+"""The log: two forms of the same lines, and in neither what somebody sent."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.service import ROOT
+from xmppservice import logs, stanzas
+
+NUMBER = "+393471111111"
+
+
+def record(level: int = logging.INFO, said: str = "said %s", **extra: object):
+    found = logging.LogRecord("a.logger", level, "", 0, said, ("it",), None)
+    vars(found).update(extra)
+    return found
+
+
+def broken() -> logging.LogRecord:
+    found = record(logging.ERROR)
+    try:
+        try:
+            int(NUMBER + "x")
+        except ValueError as error:
+            raise ExceptionGroup(NUMBER, [KeyError(NUMBER)]) from error
+    except ExceptionGroup:
+        found.exc_info = sys.exc_info()
+    return found
+
+
+def line(found: logging.LogRecord) -> str:
+    return logs.Line("{levelname} {name}: {message}", style="{").format(found)
+
+
+def as_json(found: logging.LogRecord) -> dict[str, object]:
+    text = logs.json_lines().format(found)
+    assert "\n" not in text
+    parsed: dict[str, object] = json.loads(text)
+    return parsed
+
+
+def test_a_line_ends_with_what_it_is_about():
+    assert line(record()) == "INFO a.logger: said it"
+    known = record(command_id=3, stanza_id="one", secret=NUMBER)
+    assert line(known) == "INFO a.logger: said it command_id=3 stanza_id=one"
+
+
+def test_an_object_has_the_same():
+    found = as_json(record(command_id=3, owner="x@localhost", secret=NUMBER))
+    assert str(found.pop("timestamp")).endswith("Z")
+    assert found == {
+        "event": "said it",
+        "level": "info",
+        "logger": "a.logger",
+        "command_id": 3,
+        "owner": "x@localhost",
+    }
+
+
+def test_an_exception_is_told_without_its_text():
+    for text in (line(broken()), str(as_json(broken())["exception"])):
+        assert "builtins.ValueError" in text
+        assert "builtins.KeyError" in text
+        assert text.endswith(("builtins.ExceptionGroup", "builtins.KeyError"))
+        assert "test_logs.py" in text
+        assert "39347" not in text
+
+
+def test_a_failed_task_is_told_without_its_arguments():
+    found = record(logging.ERROR, "Task %(name)s raised: %(exc)s %(args)s")
+    found.args = {"name": "a.task", "exc": NUMBER, "args": NUMBER}
+
+    assert logs.plain_task(found)
+
+    assert found.getMessage() == "the task a.task failed"
+    other = record()
+    assert logs.plain_task(other)
+    assert other.getMessage() == "said it"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "one", "id-12345", "a" * 64, "7f1d2c3b-0000-4abc-8def-123456789012"],
+)
+def test_a_harmless_id_is_shown(text):
+    assert stanzas.shown(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [NUMBER, "a123456", "a" * 65, "two\nlines", "a b", "é", "a=b", "one\n"],
+)
+def test_another_id_has_an_alias(text):
+    shown = stanzas.shown(text)
+    assert shown.startswith("~")
+    assert len(shown) == 13
+    assert shown == stanzas.shown(text)
+
+
+HOSTILE = """
+import logging
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from roster import ledger, tasks, commands
+from roster.models import Command
+from tests.roster.conftest import PaperRosters, message
+number = "+393471111111"
+evil = "0039347" + "1111111" + chr(10) + "FORGED {0} ERROR"
+ledger.receive([
+    message(evil, payload=number + '{"userList": ["%s"]}' % number, id=number,
+        owner=f"00{number[1:]}@localhost", resource=number),
+    message(payload='{"channelUsers": [{"name": "x", "address": "p@q.example"}]}',
+        id=evil, owner=f"00{number[1:]}@localhost"),
+])
+paper = PaperRosters()
+paper.register(f"00{number[1:]}@localhost")
+paper.raises["p@q.example"] = RuntimeError(number)
+for _ in range(20):
+    Command.objects.filter(state="received").update(not_before="2000-01-01T00:00Z")
+    tasks._run_all(paper)
+assert Command.objects.filter(state="dead").exists()
+logging.getLogger("celery.app.trace").error(
+    "Task %(name)s: %(exc)s", {"name": "t", "exc": number, "args": number})
+try:
+    raise ValueError(number)
+except ValueError:
+    logging.getLogger("django.request").exception("broke")
+"""
+
+
+@pytest.mark.parametrize("form", ["line", "json"])
+def test_nothing_hostile_is_in_the_log(tmp_path, form):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-v0", "-c", HOSTILE],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "VAR_DIR": str(tmp_path),
+            "LOG_FORMAT": form,
+            "LOG_LEVEL": "DEBUG",
+            "PYTHONPATH": str(ROOT),
+        },
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+    assert done.returncode == 0, done.stderr
+    ours = [one for one in done.stderr.splitlines() if "roster.ledger" in one]
+    assert len([one for one in ours if "an attempt failed" in one]) >= 7
+    assert len([one for one in ours if "dead after its attempts" in one]) == 1
+    assert "answered" in done.stderr
+    assert "the task t failed" in done.stderr
+    # SQL is logged at DEBUG by Django alone, and only when DEBUG is on.
+    for hostile in ("39347", "1111111", "FORGED", "channelUsers", "userList"):
+        assert hostile not in done.stderr
+    if form == "json":
+        lines = [json.loads(one) for one in done.stderr.splitlines()]
+        assert {one["level"] for one in lines} >= {"debug", "warning", "error"}
+        assert all({"timestamp", "logger", "event"} <= one.keys() for one in lines)

@@ -1,0 +1,124 @@
+"""/metrics: right whichever process is asked, from the database as it stands."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from buddies import releases, tree
+from buddies.models import Buddy, Release
+from roster import ledger
+from roster.models import Command
+from tests.roster.conftest import message
+from xmppservice import __version__
+from xmppservice.models import Stream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def scrape(client: Client) -> dict[str, float]:
+    """Each sample of ours by its name and labels."""
+    response = client.get("/metrics", headers={"host": "10.0.0.7"})
+    assert response.status_code == 200
+    return {
+        f"{one.name.removeprefix('xmppservice_')}{sorted(one.labels.values()) or ''}": (
+            one.value
+        )
+        for family in text_string_to_metric_families(response.content.decode())
+        for one in family.samples
+        if one.name.startswith("xmppservice_")
+    }
+
+
+def test_an_empty_service_has_metrics(client, settings):
+    found = scrape(client)
+
+    assert found[f"build_info['{__version__}']"] == 1
+    assert found["commands_open['received']"] == 0
+    assert found["stream_ready"] == 0
+    assert found["document_bytes_limit"] == settings.XMPP_STANZA_LIMIT
+    assert found["release_lag_seconds"] == 0
+    assert "stream_sessions_total" not in found
+
+
+def test_commands_and_latencies(client):
+    ledger.receive([message() for _ in range(104)])
+    keys = list(Command.objects.order_by("pk").values_list("pk", flat=True))
+    now = timezone.now()
+    for seconds, key in enumerate(keys[:100], start=1):
+        came = now - timedelta(seconds=seconds)
+        Command.objects.filter(pk=key).update(
+            state="sent", received_at=came, sent_at=now
+        )
+    Command.objects.filter(pk=keys[100]).update(state="dead", attempts=8)
+    Command.objects.filter(pk=keys[101]).update(
+        state="running", received_at=now - timedelta(seconds=40)
+    )
+
+    found = scrape(client)
+
+    assert found["commands_open['received']"] == 2
+    assert found["commands_open['running']"] == 1
+    assert found["commands_dead"] == 1
+    assert 40 <= found["commands_oldest_seconds"] < 60
+    quantiles = [found[f"answer_seconds['{q}']"] for q in ("0.5", "0.95", "0.99")]
+    assert quantiles == [50, 95, 99]
+    assert found["answers_recent"] == 100
+
+
+def test_the_stream_of_another_process(client, settings):
+    seen_at = timezone.now() - timedelta(seconds=7)
+    Stream.objects.create(
+        jid=settings.XMPP_JID,
+        ready=True,
+        sessions=3,
+        driver="paper",
+        missing="a line",
+        seen_at=seen_at,
+    )
+
+    found = scrape(client)
+
+    assert found["stream_ready"] == 1
+    assert found["stream_sessions_total"] == 3
+    assert 7 <= found["stream_seen_age_seconds"] < 60
+    assert found["rosters_missing['paper']"] == 1
+
+
+def test_a_release_that_is_not_live_lags(client):
+    tree.add(Buddy(name="Liam", address="", mobile_is_published=True), "anna")
+    release = releases.sync()
+    Release.objects.update(created_at=timezone.now() - timedelta(seconds=20))
+
+    found = scrape(client)
+
+    assert 20 <= found["release_lag_seconds"] < 60
+    assert found["release_number"] == release.number
+    assert found["document_bytes"] == release.size
+
+    releases.mark_live(release.number)
+    assert scrape(client)["release_lag_seconds"] == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({}, 401),
+        ({"authorization": "Bearer wrong"}, 401),
+        ({"authorization": "Basic a-token"}, 401),
+        ({"authorization": "Bearer é"}, 401),
+        ({"authorization": "Bearer a-token"}, 200),
+        ({"authorization": "bearer  a-token "}, 200),
+    ],
+)
+def test_a_token_is_needed_when_there_is_one(client, settings, sent, status):
+    settings.METRICS_TOKEN = "a-token"
+
+    response = client.get("/metrics", headers=sent)
+
+    assert response.status_code == status
+    if status == 401:
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+        assert b"xmppservice_" not in response.content

@@ -1,0 +1,71 @@
+"""Reports to Sentry hold what broke and where, and nothing that somebody sent."""
+
+import os
+import subprocess
+import sys
+
+from tests.service import ROOT
+
+# In a process of its own: what sentry_sdk patches stays patched.
+BREAK = """
+import logging
+from celery import shared_task
+from sentry_sdk.transport import Transport
+from xmppservice import reports
+
+sent = []
+
+class Kept(Transport):
+    def capture_envelope(self, envelope):
+        sent.append(envelope.serialize().decode())
+
+reports.begin("https://key@sentry.example.org/1", Kept)
+number = "+393471111111"
+
+@shared_task
+def broken(payload):
+    numbers = [payload]
+    logging.getLogger("a").warning("a crumb %s", payload)
+    raise ValueError(f"no such {numbers}")
+
+try:
+    broken.apply(args=[number], throw=True)
+except ValueError:
+    import sentry_sdk
+    sentry_sdk.capture_exception()
+logging.getLogger("a").error("a line %s", number)
+assert len(sent) >= 1, sent
+text = "".join(sent)
+assert "ValueError" in text
+assert "broken" in text
+assert "39347" not in text, text
+print("good")
+"""
+
+
+def run(tmp_path, code: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-v0", "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "VAR_DIR": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_an_exception_in_a_task_is_reported_without_what_it_held(tmp_path):
+    assert run(tmp_path, BREAK) == "good"
+
+
+def test_without_a_dsn_nothing_of_it_is_loaded(tmp_path):
+    code = "import sys; print('xmppservice.reports' in sys.modules)"
+    assert run(tmp_path, code) == "False"
+
+
+def test_with_a_dsn_it_begins(tmp_path):
+    code = "import sentry_sdk; print(sentry_sdk.is_initialized())"
+    dsn = "https://key@127.0.0.1:9/1"
+    assert run(tmp_path, code, SENTRY_DSN=dsn) == "True"

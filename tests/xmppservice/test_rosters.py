@@ -1,0 +1,159 @@
+"""The drivers alone: what they say when a right is missing, and ejabberd's API."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from demo.ejabberd import Ejabberd
+from demo.prosody import Prosody
+from roster.rules import RosterItem
+from tests.service import COMPONENT, PASSWORD, free_port, until
+from xmppservice import ejabberd, gateway, rosters
+from xmppservice.rosters import MISSING, Change, Refused
+from xmppservice.stream import Component
+
+ROMEO, NOBODY = "romeo@localhost", "nobody@localhost"
+
+
+def in_seconds(seconds: float) -> float:
+    return time.time() + seconds
+
+
+def ports() -> dict[str, int]:
+    return {name: free_port() for name in ("c2s_port", "component_port", "http_port")}
+
+
+# --- Privileges -------------------------------------------------------------------
+
+
+@pytest.fixture
+def prosody(tmp_path) -> Iterator[Prosody]:
+    more = ["elsewhere.localhost"]
+    with Prosody(tmp_path, **ports(), secret="s", more_domains=more) as server:
+        yield server
+
+
+async def probe(prosody: Prosody, settings, *domains: str) -> str:
+    """What the driver misses on a stream that serves ``domains``."""
+    settings.XMPP_DOMAINS = list(domains)
+    address = ("127.0.0.1", prosody.component_port)
+    stream = Component(COMPONENT, "s", address, domains)
+    state = lambda: gateway.State(stream.ready, stream.privileged)  # noqa: E731
+    session = asyncio.create_task(stream.session())
+    gateway.attach(stream.ask, state)
+    try:
+        await until(lambda: stream.ready)
+        return await asyncio.to_thread(rosters.Privileges().probe)
+    finally:
+        gateway.detach()
+        session.cancel()
+        await asyncio.wait([session])
+
+
+async def test_nothing_is_missing_where_all_is_granted(prosody, settings):
+    assert await probe(prosody, settings, "localhost") == ""
+
+
+async def test_a_domain_without_the_privilege_is_said(prosody, settings):
+    said = await probe(prosody, settings, "localhost", "elsewhere.localhost")
+    assert said.startswith("this XMPP server answers forbidden")
+    assert "privileged_entities" in said
+
+
+async def test_no_privilege_at_all_is_said_with_the_lines_to_add(prosody, settings):
+    said = await probe(prosody, settings, "elsewhere.localhost")
+    assert f'privileged_entities = {{ ["{settings.XMPP_JID}"]' in said
+
+
+# --- ejabberd's API ---------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _no_api_of_another_test() -> Iterator[None]:
+    ejabberd.api.cache_clear()
+    yield
+    ejabberd.api.cache_clear()
+
+
+@pytest.fixture
+def nowhere(settings) -> None:
+    settings.EJABBERD_API_URL = f"http://127.0.0.1:{free_port()}/api"
+    settings.EJABBERD_API_USER = "admin@localhost"
+    settings.EJABBERD_API_PASSWORD = "secret"
+
+
+def test_an_api_that_is_not_there_is_broke(nowhere):
+    with pytest.raises(gateway.Broke, match="HTTP API is not there"):
+        rosters.Ejabberd().exist([ROMEO], in_seconds(5))
+
+
+def test_an_api_that_is_not_there_is_said(nowhere):
+    assert "look at EJABBERD_API_URL" in rosters.Ejabberd().probe()
+
+
+def test_a_question_past_its_deadline_is_late(nowhere):
+    with pytest.raises(gateway.Late):
+        rosters.Ejabberd().exist([ROMEO], in_seconds(-1))
+
+
+if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
+
+    @pytest.fixture(scope="module")
+    def server(tmp_path_factory) -> Iterator[Ejabberd]:
+        folder = tmp_path_factory.mktemp("ejabberd")
+        with Ejabberd(folder, **ports(), secret="s") as running:
+            running.register("romeo", PASSWORD)
+            yield running
+
+    @pytest.fixture
+    def driver(server, settings) -> rosters.Ejabberd:
+        settings.EJABBERD_API_URL = server.api_url
+        settings.EJABBERD_API_USER = server.admin
+        settings.EJABBERD_API_PASSWORD = server.admin_password
+        settings.CHANNEL_LAYER_URL = ""  # nobody to ask by stanzas
+        return rosters.Ejabberd()
+
+    def test_who_has_an_account(driver):
+        assert driver.exist([ROMEO, NOBODY], in_seconds(10)) == [True, False]
+
+    def test_what_is_written_is_read_back(driver):
+        items = [
+            RosterItem("liam@localhost", "Liam <&> é", ("verified",), "both"),
+            RosterItem("tybalt@localhost", "", ("others", "family"), "none"),
+        ]
+        changes = [Change(ROMEO, item) for item in items]
+
+        assert driver.write(changes, in_seconds(10)) == ["", ""]
+
+        (read,) = driver.read([ROMEO], in_seconds(10))
+        found = {item.jid: item for item in read}
+        assert found["liam@localhost"] == items[0]
+        assert sorted(found["tybalt@localhost"].groups) == ["family", "others"]
+
+    def test_nobody_gets_no_roster(driver):
+        change = Change(NOBODY, RosterItem("liam@localhost", "Liam", ("others",)))
+        assert driver.write([change], in_seconds(10)) == [MISSING]
+        assert driver.read([NOBODY], in_seconds(10)) == [[]]
+
+    def test_an_address_that_ejabberd_refuses_is_the_entrys_fault(driver):
+        change = Change(ROMEO, RosterItem("a b@localhost", "", ("others",)))
+        assert driver.write([change], in_seconds(10)) == ["bad-request"]
+
+    def test_nothing_is_missing(driver):
+        assert driver.probe() == ""
+
+    def test_a_wrong_password_is_said(driver, settings):
+        settings.EJABBERD_API_PASSWORD = "wrong"
+        assert "refuses EJABBERD_API_USER" in driver.probe()
+        with pytest.raises(Refused, match="401"):
+            driver.exist([ROMEO], in_seconds(10))
+
+    def test_a_missing_right_is_said_with_the_line_that_grants_it(driver, settings):
+        settings.EJABBERD_API_USER = ROMEO
+        settings.EJABBERD_API_PASSWORD = PASSWORD
+        said = driver.probe()
+        assert "api_permissions" in said
+        assert "add_rosteritem" in said
