@@ -5,7 +5,9 @@ import os
 import re
 import secrets
 import shutil
+import sqlite3
 from base64 import b64encode
+from contextlib import closing
 from functools import cached_property
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -17,6 +19,8 @@ from demo.server import JabberServer, ServerError, bound_to_us
 TEMPLATE = Path(__file__).with_name("ejabberd.yml")
 LIBRARIES = Path("/usr/lib")
 PLATFORM = "*/ejabberd-*/ebin"
+SCHEMA = "*/ejabberd-*/priv/sql/lite.sql"
+DRIVER = "erlang/lib/p1_sqlite3-*"
 CALL_SECONDS = 10
 
 # Not the command `ejabberdctl`, which refuses all users but two. And without a name
@@ -89,15 +93,34 @@ class Ejabberd(JabberServer):
 
     @classmethod
     def installed(cls) -> bool:
-        return bool(shutil.which("erl")) and any(LIBRARIES.glob(PLATFORM))
+        parts = (PLATFORM, SCHEMA, DRIVER)
+        return bool(shutil.which("erl")) and all(
+            any(LIBRARIES.glob(part)) for part in parts
+        )
 
     def _prepare(self) -> None:
         self._furnish(self._data)
+        self._make_tables()
         self._configuration.write_text(self._settings())
+
+    def _make_tables(self) -> None:
+        """Make the database, which ejabberd only fills. Once there, it is whole."""
+        if self._database.exists():
+            return
+        draft = self._database.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        schema = next(LIBRARIES.glob(SCHEMA))
+        with closing(sqlite3.connect(draft)) as database:
+            database.executescript(schema.read_text())
+        draft.rename(self._database)
 
     @property
     def _data(self) -> Path:
         return self.folder / "data"
+
+    @property
+    def _database(self) -> Path:
+        return self.folder / "rosters.sqlite3"
 
     @property
     def _configuration(self) -> Path:
@@ -114,6 +137,7 @@ class Ejabberd(JabberServer):
             component=json.dumps(self.component),
             secret=json.dumps(self.secret),
             admin=json.dumps(self.admin),
+            database=json.dumps(str(self._database)),
         )
 
     def _launch(self) -> None:

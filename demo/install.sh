@@ -22,8 +22,11 @@ prosody)
     }
     ;;
 ejabberd)
-    name=ejabberd packages=ejabberd services="ejabberd.service $(erlang)"
-    installed() { has ejabberdctl; }
+    name=ejabberd packages="ejabberd erlang-p1-sqlite3"
+    services="ejabberd.service $(erlang)"
+    installed() {
+        has ejabberdctl && ls /usr/lib/erlang/lib/p1_sqlite3-* >/dev/null 2>&1
+    }
     ;;
 postgresql)
     name=PostgreSQL packages=postgresql services=postgresql.service
