@@ -1,6 +1,7 @@
 """Hostile payloads: almost JSON, and JSON of any shape."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -78,32 +79,32 @@ LONG = st.builds(
 )
 
 
-@st.composite
-def _mangled(draw: st.DrawFn, text: str) -> str:
-    """``text`` with a piece of it cut out, and something in its place."""
-    start = draw(st.integers(0, len(text)))
-    end = draw(st.integers(start, min(len(text), start + 5)))
-    piece = draw(
-        st.sampled_from(["", '"', "\\", "]", "}", ",", "\\ud800", "NaN", "'", "/*"])
+def payloads() -> st.SearchStrategy[str]:
+    """Texts that XML can carry."""
+    choices = st.lists(st.sampled_from([True, False, False]), min_size=4, max_size=4)
+    written = st.builds(_loose, st.one_of(OBJECTS, OBJECTS, VALUES), choices)
+    piece = st.sampled_from(
+        ["", '"', "\\", "]", "}", ",", "\\ud800", "NaN", "'", "/*", "\ufeff"]
     )
-    return text[:start] + piece + text[end:]
+    places = st.integers(0, 500), st.integers(0, 5)
+    mangled = st.builds(_mangled, written, *places, piece)
+    odd = st.one_of(st.sampled_from(ODD), DEEP, LONG)
+    return st.one_of(written, mangled, odd).map(_carried)
 
 
-@st.composite
-def _loose(draw: st.DrawFn, value: Any) -> str:
+def _loose(value: Any, choices: Sequence[bool]) -> str:
     """``value`` as JSON, or as JSON5 that is close to it."""
-    text = json.dumps(value, ensure_ascii=draw(st.booleans()))
-    for before, after in (('"channelUsers"', "channelUsers"), ("]", ",]"), ('"', "'")):
-        if draw(st.integers(0, 3)) == 3:
-            text = text.replace(before, after)
+    looser = ('"channelUsers"', "channelUsers"), ("]", ",]"), ('"', "'")
+    text = json.dumps(value, ensure_ascii=choices[0])
+    for chosen, (before, after) in zip(choices[1:], looser, strict=True):
+        text = text.replace(before, after) if chosen else text
     return text
 
 
-def payloads() -> st.SearchStrategy[str]:
-    """Texts that XML can carry."""
-    written = st.one_of(OBJECTS, OBJECTS, VALUES).flatmap(_loose)
-    odd = st.one_of(st.sampled_from(ODD), DEEP, LONG)
-    return st.one_of(written, written.flatmap(_mangled), odd).map(_carried)
+def _mangled(text: str, place: int, length: int, piece: str) -> str:
+    """``text`` with a part of it cut out, and ``piece`` in its place."""
+    start = place % (len(text) + 1)
+    return text[:start] + piece + text[start + length :]
 
 
 def _carried(text: str) -> str:

@@ -1,0 +1,380 @@
+"""What is in deploy/ names what the source has, and its files are what they claim."""
+
+import ast
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from configparser import ConfigParser
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from celery.bin.celery import celery
+from click import Command, Context
+from django.conf import settings
+from django.core.management import get_commands
+from granian.cli import cli as granian
+
+from tests.service import ROOT
+from tests.test_docs import CONFIGURATION, ROW, service_reads
+
+DEPLOY = ROOT / "deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+ENVIRONMENT = DEPLOY / "environment"
+PAGE = (ROOT / "docs" / "deployment.md").read_text()
+HOME = "/opt/xmppservice"
+
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+SYSTEMD = shutil.which("systemd-analyze")
+OPENSSL = shutil.which("openssl")
+
+
+class Unit(ConfigParser):
+    """A unit of systemd, where a key may stand several times: the last one counts."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(strict=False, interpolation=None)
+        self.read(path)
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
+# --- Command lines ----------------------------------------------------------------
+
+
+def command_lines() -> Iterator[tuple[str, list[str]]]:
+    for path in UNITS:
+        yield path.name, Unit(path)["Service"]["ExecStart"].split()
+    for line in (DEPLOY / "Procfile").read_text().splitlines():
+        name, _, command = line.partition(":")
+        if not name.startswith("#"):
+            yield f"Procfile-{name}", shlex.split(command)
+    for name, service in compose().items():
+        if "build" in service:
+            yield f"compose-{name}", service["command"]
+    words = re.findall(
+        r"^CMD (\[.+\])$", DEPLOY.joinpath("Dockerfile").read_text(), re.M
+    )
+    yield "Dockerfile", ast.literal_eval(words[0])
+
+
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
+
+
+LINES = dict(command_lines())
+
+
+def parsed(command: Command, words: list[str]) -> tuple[dict, list[str]]:
+    """Options and the rest of a click command's words; an unknown one is an error."""
+    parser = command.make_parser(Context(command))
+    options, rest, _ = parser.parse_args(words)
+    return options, rest
+
+
+def program(words: list[str]) -> str:
+    return Path(words[0]).name
+
+
+def test_all_ways_start_the_same_parts():
+    assert len(LINES) == 5 + 5 + 6 + 1
+    assert set(map(program, LINES.values())) == {"python", "granian", "celery"}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_each_command_line_is_understood(name):
+    words = LINES[name]
+
+    if program(words) == "python":
+        assert words[1] == "manage.py"
+        assert words[2] in get_commands()
+    elif program(words) == "granian":
+        options, _ = parsed(granian, words[1:])
+        module, _, attribute = options["app"].partition(":")
+        assert options["interface"] == "wsgi"
+        assert callable(getattr(import_module(module), attribute))
+    else:
+        options, rest = parsed(celery, words[1:])
+        module, part = options["app"], rest[0]
+        assert import_module(f"{module}.celery").app
+        parsed(celery.commands[part], rest[1:])
+
+
+def queues(start: str) -> set[str]:
+    """Queues that have a worker, among the command lines whose name begins so."""
+    return {
+        words[words.index("-Q") + 1]
+        for name, words in LINES.items()
+        if name.startswith(start) and "-Q" in words
+    }
+
+
+@pytest.mark.parametrize("start", ["Procfile", "compose"])
+def test_each_queue_has_a_worker(start):
+    assert queues(start) == {queue.name for queue in settings.CELERY_TASK_QUEUES}
+
+
+def test_each_queue_has_a_unit_that_the_page_starts():
+    started = re.findall(r"xmppservice-worker@(\w+)", PAGE)
+    assert queues("xmppservice-worker@") == {"%i"}
+    assert set(started) == {queue.name for queue in settings.CELERY_TASK_QUEUES}
+
+
+# --- Units ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+def test_each_unit_runs_and_is_kept_in_its_place(path: Path):
+    service = Unit(path)["Service"]
+
+    assert service["User"] == service["Group"] == "xmppservice"
+    assert service["WorkingDirectory"] == HOME
+    assert service["ExecStart"].startswith(f"{HOME}/.venv/bin/")
+    assert service["EnvironmentFile"] == "/etc/xmppservice/environment"
+    assert service["Restart"] == "always"
+    assert service["StateDirectory"] == "xmppservice"
+    assert service["NoNewPrivileges"] == "yes"
+    assert service["ProtectSystem"] == "strict"
+    assert service["CapabilityBoundingSet"] == ""
+
+
+def test_all_units_have_the_same_walls():
+    walls = {
+        path.read_text().partition("\nUMask=")[2].partition("\n\n")[0] for path in UNITS
+    }
+    assert len(walls) == 1
+    assert "SystemCallFilter" in walls.pop()
+
+
+def test_the_parts_belong_to_the_target():
+    for path in UNITS:
+        unit = Unit(path)
+        if path.stem == "xmppservice":
+            assert unit["Unit"]["Conflicts"] == "xmppservice.target"
+        else:
+            assert unit["Unit"]["PartOf"] == "xmppservice.target"
+            assert unit["Install"]["WantedBy"] == "xmppservice.target"
+
+
+if SYSTEMD:
+
+    def test_systemd_finds_nothing_wrong(tmp_path):
+        for path in (DEPLOY / "systemd").iterdir():
+            text = path.read_text().replace(f"{HOME}/.venv", sys.prefix)
+            tmp_path.joinpath(path.name).write_text(text.replace(HOME, str(ROOT)))
+        files = sorted(map(str, tmp_path.iterdir()))
+        done = subprocess.run(
+            [SYSTEMD, "verify", "--man=no", *files], capture_output=True, text=True
+        )
+        said = [line for line in done.stderr.splitlines() if "xmppservice" in line]
+        assert said == []
+
+
+# --- Settings ---------------------------------------------------------------------
+
+
+def values(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^#?([A-Z_]+)='([^']*)'$", text, re.M))
+
+
+def refused(tmp_path: Path, **environment: str) -> str:
+    """The last line that the settings say, empty when they take it."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+    )
+    return done.stderr.splitlines()[-1] if done.returncode else ""
+
+
+def given(*, scaled: bool) -> dict[str, str]:
+    """deploy/environment, with the secrets that a deployment has."""
+    text = ENVIRONMENT.read_text()
+    lines = text if scaled else re.sub(r"^#.*$", "", text, flags=re.M)
+    found = values(lines)
+    for name in list(found):
+        if name.endswith("_FILE") or name in ("VAR_DIR", "EJABBERD_API_URL"):
+            del found[name]
+    keys = dict.fromkeys(("SECRET_KEY", "ADDRESS_BOOK_KEY"), "long-enough-0" * 5)
+    return {**found, "XMPP_SECRET": "secret", **(keys if scaled else {})}
+
+
+def test_each_variable_of_the_environment_is_read():
+    found = values(ENVIRONMENT.read_text())
+    assert len(found) > 15
+    assert {name.removesuffix("_FILE") for name in found} <= set(service_reads())
+
+
+def test_the_environment_is_the_same_for_a_shell(tmp_path):
+    done = subprocess.run(
+        ["sh", "-c", f"set -a; . {shlex.quote(str(ENVIRONMENT))}; env"],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = values(re.sub(r"^#.*$", "", ENVIRONMENT.read_text(), flags=re.M))
+    assert (
+        found.items()
+        <= dict(line.split("=", 1) for line in done.stdout.splitlines()).items()
+    )
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_the_environment_with_its_secrets_is_taken(tmp_path, scaled):
+    assert refused(tmp_path, **given(scaled=scaled)) == ""
+
+
+def test_the_environment_as_it_is_is_refused(tmp_path):
+    found = values(re.sub(r"^#.*$", "", ENVIRONMENT.read_text(), flags=re.M))
+    del found["VAR_DIR"]
+    assert "XMPP_SECRET must be given" in refused(tmp_path, **found)
+
+
+@pytest.mark.parametrize("name", ["XMPP_SECRET", "SECRET_KEY", "ADDRESS_BOOK_KEY"])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_placeholder_is_no_secret(tmp_path, name, scaled):
+    environment = given(scaled=scaled) | {name: "change-me"}
+    assert f"{name} must be given" in refused(tmp_path, **environment)
+
+
+# --- The image --------------------------------------------------------------------
+
+
+def test_the_image_has_all_that_runs():
+    text = (DEPLOY / "Dockerfile").read_text()
+    copied = set(re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M))
+    names = {name for words in copied for name in words.split()}
+
+    apps = {app.partition(".")[0] for app in settings.INSTALLED_APPS}
+    ours = {app for app in apps if (ROOT / app).is_dir()}
+    assert names >= ours | {"manage.py", "requirements.txt", "templates", "locale"}
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+# --- The proxy --------------------------------------------------------------------
+
+
+def test_the_proxy_lets_nobody_outside_see_how_it_stands():
+    text = (DEPLOY / "nginx.conf").read_text()
+    for path in ("/metrics", "/readyz"):
+        assert re.search(rf"location = {path} {{\s+return 404;", text)
+
+
+if NGINX and OPENSSL:
+
+    def test_nginx_takes_its_configuration(tmp_path):
+        key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
+        words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a"]
+        subprocess.run(
+            [OPENSSL, *words, "-keyout", key, "-out", certificate],
+            check=True,
+            capture_output=True,
+        )
+        site = (DEPLOY / "nginx.conf").read_text()
+        site = re.sub(r"/etc/letsencrypt/live/[^/]+", str(tmp_path), site)
+        # Its ports take a right that a test has not.
+        site = re.sub(r"listen (\[::\]:)?(80|443)\b", r"listen unix:\1\2.sock", site)
+        site = re.sub(r"unix:\S*?(80|443)\.sock", rf"unix:{tmp_path}/\1.sock", site)
+        site = re.sub(r"^(\s+listen [^\n]+\n)\1", r"\1", site, flags=re.M)
+        temporary = "".join(
+            f"{name}_temp_path {tmp_path};"
+            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        whole = tmp_path / "nginx.conf"
+        whole.write_text(
+            f"pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}}\n"
+            f"http {{ access_log off; {temporary}\n{site}\n}}"
+        )
+        done = subprocess.run(
+            [NGINX, "-t", "-q", "-e", tmp_path / "log", "-c", whole],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+# --- The page ---------------------------------------------------------------------
+
+FILES = [
+    path
+    for package in ("xmppservice", "buddies", "roster")
+    for path in (ROOT / package).rglob("*.py")
+    if "migrations" not in path.parts
+]
+
+
+def said(levels: set[str]) -> Iterator[str]:
+    """Texts that the source logs, or stops with, at these levels."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and node.args:
+                name = ast.unparse(node.func).removeprefix("logger.")
+                if name in levels:
+                    yield from texts(node.args[0], path)
+
+
+def texts(node: ast.expr, path: Path) -> Iterator[str]:
+    if isinstance(node, ast.Constant):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        yield "".join(
+            part.value if isinstance(part, ast.Constant) else "%s"
+            for part in node.values
+        )
+    elif isinstance(node, ast.IfExp):
+        for one in (node.body, node.orelse):
+            yield getattr(import_module(f"xmppservice.{path.stem}"), ast.unparse(one))
+
+
+def pieces(text: str) -> list[str]:
+    """What stays the same in a text, whatever it is about."""
+    return [piece.strip(" .") for piece in re.split(r"%[sdr]", text) if len(piece) > 5]
+
+
+def quoted() -> set[str]:
+    """What the first cells of the page's tables of troubles quote."""
+    troubles = PAGE.partition("\n## Troubleshooting\n")[2]
+    cells = re.findall(r"^\| (`.+?) \| ", troubles, re.M)
+    return {
+        text.strip(" .") for cell in cells for text in re.findall(r"`([^`]+)`", cell)
+    }
+
+
+WORRIES = {"warning", "error", "exception"}
+STOPS = {"CommandError", "ImproperlyConfigured"}
+
+
+@pytest.mark.parametrize("text", sorted(set(said(WORRIES))))
+def test_each_worry_of_the_log_has_a_cure(text):
+    found = [
+        quote
+        for quote in quoted()
+        for piece in pieces(text)
+        if quote in piece or piece in quote
+    ]
+    assert found
+
+
+@pytest.mark.parametrize("quote", sorted(quoted()))
+def test_each_trouble_that_the_page_quotes_is_said_by_the_source(quote):
+    known = [
+        piece for text in said(WORRIES | STOPS | {"info"}) for piece in pieces(text)
+    ]
+    assert [piece for piece in known if quote in piece or piece in quote]
+
+
+def test_each_variable_that_the_page_names_is_documented():
+    known = {name for name, _ in ROW.findall(CONFIGURATION)}
+    words = set(re.findall(r"`([A-Z]+_[A-Z_]+)[`=]", PAGE))
+    others = {"NAME_FILE", "POSTGRES_PASSWORD", "SSL_CERT_FILE", "SQL_ERROR"}
+    assert words - known - others == set()
