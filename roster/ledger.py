@@ -175,8 +175,12 @@ def claim() -> list[Work]:
         return _claim(now)
 
 
-def finish(settled: Sequence[Settled], sql_error: str) -> list[Work]:
+def finish(
+    settled: Sequence[Settled], sql_error: str, *, more: bool = True
+) -> list[Work]:
     """Store what became of work and claim the next, in one transaction.
+
+    Without ``more`` nothing is claimed: the bell rings for another task.
 
     Work whose claim was lost in the meantime is left to who has it now.
     ``sql_error`` is the answer for a command that fails for the last time.
@@ -184,6 +188,9 @@ def finish(settled: Sequence[Settled], sql_error: str) -> list[Work]:
     with _exclusive() as now:
         _store(settled, sql_error, now)
         bells.stream(bells.ANSWERS)
+        if not more:
+            bells.worker(bells.RUN_COMMANDS)
+            return []
         return _claim(now)
 
 

@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 
 # Seconds that all questions of one turn share; a claim outlives them.
 TURN = 20
+# Seconds after which a task ends and rings for the next: a worker that is to stop
+# must not wait until nobody asks any more.
+SLICE = 5
 
 # A worker with several threads keeps one for other tasks: under a flood of
 # commands an edit is released as fast as ever.
@@ -23,7 +26,7 @@ _free = threading.BoundedSemaphore(max(1, settings.CELERY_WORKER_CONCURRENCY - 1
 
 @shared_task
 def run_commands() -> None:
-    """Run waiting commands until none is left.
+    """Run waiting commands until none is left, or for SLICE seconds.
 
     While the XMPP server is away nothing is claimed: session_start rings.
     """
@@ -39,6 +42,7 @@ def run_commands() -> None:
 
 
 def _run_all(rosters: Rosters) -> None:
+    until = time.monotonic() + SLICE
     work = ledger.claim()
     while work:
         if not rosters.ready():
@@ -50,7 +54,8 @@ def _run_all(rosters: Rosters) -> None:
         except Exception as error:
             _give_back(work, error)
             return
-        work = ledger.finish(settled, payloads.storage_failed())
+        more = time.monotonic() < until
+        work = ledger.finish(settled, payloads.storage_failed(), more=more)
 
 
 def _give_back(work: list[Work], error: Exception) -> None:

@@ -33,6 +33,7 @@ READERS = (
     "domains",
     "integer",
     "level",
+    "password",
     "port",
     "secret",
     "transport",

@@ -1,7 +1,8 @@
 import os
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun
+from celery.signals import beat_init, setup_logging, task_prerun
+from django.conf import settings
 from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
@@ -20,3 +21,9 @@ def leave_the_log_alone(**_: object) -> None:
 def drop_broken_connections(**_: object) -> None:
     """Have a task open a new connection when the database went away meanwhile."""
     close_old_connections()
+
+
+@beat_init.connect
+def make_folder(**_: object) -> None:
+    """Beat keeps its times in VAR_DIR, where nothing else of its process lies."""
+    settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)

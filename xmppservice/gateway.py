@@ -283,6 +283,9 @@ async def _asked(asking: Awaitable[list[Answer]]) -> tuple[list[Answer], str, st
         return await asking, "", ""
     except (Down, Late) as error:
         return [], type(error).__name__, str(error)
+    except asyncio.CancelledError:
+        # We stop: who asked is told, and asks the next owner.
+        return [], Down.__name__, "the service stops"
     except Exception as error:
         # What was asked is at fault: an attempt is counted where it is known.
         logger.error("a question could not be asked: %s", type(error).__name__)

@@ -126,6 +126,14 @@ def transport(name: str, default: str, *schemes: str) -> str:
     return text
 
 
+def password(name: str) -> str:
+    """Read a secret of somebody else's; empty when there is none."""
+    given: str = env.str(name, default="").strip()
+    if given == PLACEHOLDER:
+        raise ImproperlyConfigured(f"{name}: the word {PLACEHOLDER} is no secret.")
+    return given
+
+
 def secret(name: str) -> str:
     """Read a secret; when none is given, make one and keep it in VAR_DIR.
 
@@ -185,7 +193,7 @@ XMPP_INBOX_BYTES = integer("XMPP_INBOX_BYTES", 64 * 1024 * 1024)
 
 EJABBERD_API_URL = env.str("EJABBERD_API_URL", default="").strip()
 EJABBERD_API_USER = env.str("EJABBERD_API_USER", default="").strip()
-EJABBERD_API_PASSWORD = env.str("EJABBERD_API_PASSWORD", default="").strip()
+EJABBERD_API_PASSWORD = password("EJABBERD_API_PASSWORD")
 
 # --- Rosters and discovery ----------------------------------------------------
 
@@ -209,7 +217,9 @@ HSTS_SECONDS = integer("HSTS_SECONDS", 31_536_000)  # a year
 DOCUMENT_PUBLIC = boolean("DOCUMENT_PUBLIC", False)
 DEBUG = boolean("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY")
-METRICS_TOKEN = env.str("METRICS_TOKEN", default="").strip()
+METRICS_TOKEN = password("METRICS_TOKEN")
+# Whose X-Forwarded-For is believed: addresses, networks, or *.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=["127.0.0.1"])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

@@ -143,6 +143,8 @@ class ServiceStream(ABC):
             await self._first(OPENING, self._opened, self._ended)
             if self._opened.is_set():
                 await self._stay()
+            else:
+                self._not_opened()
         finally:
             self._ended.set()
             self.xmpp.cancel_connection_attempt()
@@ -441,6 +443,13 @@ class ServiceStream(ABC):
         self._away = True
         self._ended.set()
 
+    def _not_opened(self) -> None:
+        if not self._away:
+            logger.warning(
+                "the XMPP server at %s:%d opens no stream: trying on", *self.address
+            )
+        self._away = True
+
     def _session_start(self, _: object) -> None:
         logger.info("the stream of %s is open", self.jid)
         self._away = False
@@ -483,6 +492,7 @@ class Account(ServiceStream):
         super().__init__(self._client, jid, address, domains)
         self._storing: asyncio.Task[None] | None = None
         self.xmpp.add_event_handler("failed_all_auth", self._not_let_in)
+        self.xmpp.add_event_handler("ssl_invalid_chain", self._not_trusted)
 
     def _session_start(self, event: object) -> None:
         # What is sent to the bare JID shall come to us, whoever else is there.
@@ -494,6 +504,11 @@ class Account(ServiceStream):
             logger.error("not encrypted: the XMPP server must offer STARTTLS")
         else:
             logger.error("the XMPP server refuses the password of %s", self.jid)
+        self._ended.set()
+
+    def _not_trusted(self, _: object) -> None:
+        if not self._away:
+            logger.error("the certificate of the XMPP server is not trusted")
         self._ended.set()
 
     def _published(self) -> None:

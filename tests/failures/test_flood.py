@@ -4,10 +4,11 @@ import asyncio
 import time
 from pathlib import Path
 
-from demo.client import Client
+from demo.client import Client, ClientError
 from tests.service import SERVICE, Service
 
 CLIENTS, COMMANDS = 10, 30_000
+UNANSWERED = -1
 PATIENCE = 85  # seconds
 # Megabytes more than a quiet process: the inbox has 64 at most, and what waits
 # there is in Python twice as large as on the wire.
@@ -41,9 +42,12 @@ async def _flood(service: Service, local: str) -> int:
 async def _search(client: Client, number: int) -> int:
     nobody = [f"003934901{number % 50:02d}{place:03d}" for place in range(10)]
     payload = {"userList": nobody}
-    answer = await client.command(
-        SERVICE, "cmd_search_users", payload, id=f"cmd-{number}", timeout=PATIENCE
-    )
+    try:
+        answer = await client.command(
+            SERVICE, "cmd_search_users", payload, id=f"cmd-{number}", timeout=PATIENCE
+        )
+    except ClientError:
+        return UNANSWERED
     status: int = answer["status"]
     return status
 

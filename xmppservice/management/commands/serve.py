@@ -97,7 +97,13 @@ class Web(uvicorn.Server):
 
 def _web() -> Web:
     return Web(
-        uvicorn.Config(application, lifespan="off", log_config=None, access_log=False)
+        uvicorn.Config(
+            application,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            forwarded_allow_ips=settings.TRUSTED_PROXIES,
+        )
     )
 
 
