@@ -40,6 +40,7 @@ class Process:
         self._environment = environment
         self._log = log
         self._child: subprocess.Popen[bytes] | None = None
+        self._asked = False
         self._kept = threading.Event()
         self._keeper: threading.Thread | None = None
 
@@ -55,6 +56,7 @@ class Process:
     def start(self) -> None:
         if self.running:
             return
+        self._asked = False
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
                 bound_to_us(self._command),
@@ -66,10 +68,12 @@ class Process:
             )
 
     def ask_to_stop(self) -> None:
+        """Once: a second time would end it amid its last words."""
         self._kept.clear()
-        if self.running:
+        if self.running and not self._asked:
             assert self._child is not None
             self._child.terminate()
+        self._asked = True
 
     def stop(self) -> int | None:
         """Ask it to stop; return its exit code, of a kill when it takes too long."""

