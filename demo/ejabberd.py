@@ -29,16 +29,11 @@ ERLANG = ["erl", "-noinput"]
 # Schedulers with nothing to do sleep: the machine has other things to run.
 ERLANG += ["+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"]
 
-# Its database keeps in memory for two seconds what it says it has stored: too long
-# for one that is killed to see what becomes of its users.
 PROGRAM = """
     Binary = fun(Name) -> unicode:characters_to_binary(os:getenv(Name)) end,
     Admin = [Binary("ADMIN"), Binary("DOMAIN"), Binary("PASSWORD")],
     apply(ejabberd_auth, try_register, Admin),
-    apply(ejabberd_auth, set_password, Admin),
-    spawn(fun() ->
-        (fun Loop() -> catch mnesia:sync_log(), timer:sleep(20), Loop() end)()
-    end)
+    apply(ejabberd_auth, set_password, Admin)
 """
 
 
@@ -120,7 +115,7 @@ class Ejabberd(JabberServer):
 
     @property
     def _database(self) -> Path:
-        return self.folder / "rosters.sqlite3"
+        return self.folder / "users.sqlite3"
 
     @property
     def _configuration(self) -> Path:

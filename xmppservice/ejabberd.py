@@ -62,6 +62,11 @@ class Api:
         missing = self.call("check_account", deadline, user=user, host=host)
         return not missing
 
+    def accounts(self, host: str, deadline: float) -> set[str]:
+        """Bare JIDs of all who have an account at a domain."""
+        users = self.call("registered_users", deadline, host=host)
+        return {f"{user}@{host}" for user in users}
+
     def roster(self, owner: str, deadline: float) -> list[dict[str, Any]]:
         """The roster of a bare JID, a row for each contact and group."""
         user, host = stanzas.local(owner), stanzas.domain(owner)

@@ -119,6 +119,13 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
     def test_who_has_an_account(driver):
         assert driver.exist([ROMEO, NOBODY], in_seconds(10)) == [True, False]
 
+    def test_who_of_many_has_an_account(driver):
+        many = [f"{number}@localhost" for number in range(500)]
+        asked = [*many, ROMEO, "romeo@no.such.domain"]
+        assert driver.exist(asked[:-1], in_seconds(10)) == [False] * 500 + [True]
+        with pytest.raises(Refused, match="400"):
+            driver.exist(asked, in_seconds(10))
+
     def test_what_is_written_is_read_back(driver):
         items = [
             RosterItem("liam@localhost", "Liam <&> é", ("verified",), "both"),
