@@ -4,9 +4,10 @@ Every call takes a list. Raises gateway.Down and gateway.Late.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
+from itertools import starmap
 from typing import NamedTuple, Protocol
 
 from django.conf import settings
@@ -19,7 +20,6 @@ SELF = "not-allowed"
 PROBE = 10  # seconds
 # Asking for all accounts of a domain costs ejabberd less than asking for so many.
 MANY = 200
-CALLS = ("check_account", "registered_users", "get_roster", "add_rosteritem")
 # Nobody's localpart: who has it, has read this line.
 NOBODY = "xmppservice-asks-for-nobody"
 
@@ -149,7 +149,7 @@ class Ejabberd:
 
     def probe(self) -> str:
         try:
-            return next(filter(None, map(_lacks, CALLS)), "")
+            return next(filter(None, starmap(_lacks, CALLS.items())), "")
         except gateway.Down as error:
             return f"{error}: look at EJABBERD_API_URL and mod_http_api"
 
@@ -212,15 +212,26 @@ def _write(change: Change, deadline: float) -> str:
     return ""
 
 
-def _lacks(command: str) -> str:
+# What the driver calls, tried in ways that change nothing: ejabberd looks at the
+# arguments before it looks who calls.
+CALLS: dict[str, Callable[[ejabberd.Api, str, float], object]] = {
+    "check_account": lambda api, host, end: api.has_account(f"{NOBODY}@{host}", end),
+    "registered_users": lambda api, host, end: api.accounts(host, end),
+    "get_roster": lambda api, host, end: api.roster(f"{NOBODY}@{host}", end),
+    "add_rosteritem": lambda api, host, end: api.add_item(
+        f"{NOBODY}@nowhere.invalid", f"{NOBODY}@{host}", "", ["none"], "none", end
+    ),
+}
+
+
+def _lacks(command: str, call: Callable[[ejabberd.Api, str, float], object]) -> str:
     """Why ``command`` may not be called; empty when it may."""
     try:
-        # Without an argument it is refused at once, and does nothing.
-        ejabberd.api().call(command, time.time() + PROBE)
+        call(ejabberd.api(), settings.XMPP_DOMAINS[0], time.time() + PROBE)
     except ejabberd.Refused as refusal:
         if refusal.status == HTTPStatus.UNAUTHORIZED:
             return "ejabberd refuses EJABBERD_API_USER or its password"
-        if refusal.status != HTTPStatus.BAD_REQUEST:
+        if refusal.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             return (
                 f"ejabberd answers {refusal} to {command}: allow EJABBERD_API_USER, "
                 f"under api_permissions, what: [{', '.join(CALLS)}], and load "
