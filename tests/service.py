@@ -144,17 +144,18 @@ class Service:
 
     def start(self) -> None:
         """Start whatever does not run, and wait until clients are answered."""
-        opened = self._opened()
+        opened = self.opened
         for process in self.processes.values():
             process.start()
         patience = time.monotonic() + START_SECONDS
-        while not (self._opened() > opened and self._answers()):
+        while not (self.opened > opened and self._answers()):
             dead = [one.name for one in self.processes.values() if not one.running]
             if dead or time.monotonic() > patience:
                 raise AssertionError(f"{dead} did not start:\n{self.log.read_text()}")
             time.sleep(0.05)
 
-    def _opened(self) -> int:
+    @property
+    def opened(self) -> int:
         """How often clients were given a document to read, since the first start."""
         return self.log.read_text().count("clients read") if self.log.exists() else 0
 

@@ -1,17 +1,41 @@
 """What every view of the API shares."""
 
 import json
+import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import IO, Any
 
-from rest_framework.exceptions import ParseError
+from django.db import InterfaceError, InternalError, OperationalError
+from rest_framework import views
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.filters import SearchFilter
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import DjangoModelPermissions
 from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
+
+logger = logging.getLogger(__name__)
 
 MOST_WORDS = 10
+
+
+class StorageFailed(APIException):
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_detail = "The service cannot store anything now. Repeat later."
+
+
+def answer_to(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """The answer to what a view has raised; also when the database is at fault.
+
+    Away, its disk full, or read-only: nothing was stored, and it is not the
+    client's doing.
+    """
+    if isinstance(error, (OperationalError, InternalError, InterfaceError)):
+        logger.error("a request was not stored: %s", type(error).__name__)
+        error = StorageFailed()
+    return views.exception_handler(error, dict(context))
 
 
 class ModelPermissions(DjangoModelPermissions):

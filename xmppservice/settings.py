@@ -450,6 +450,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["xmppservice.api.ModelPermissions"],
+    "EXCEPTION_HANDLER": "xmppservice.api.answer_to",
     "DEFAULT_PARSER_CLASSES": ["xmppservice.api.Parser"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",

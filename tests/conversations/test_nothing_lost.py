@@ -54,7 +54,10 @@ async def test_the_xmpp_server_restarts_in_the_middle(new_service):
         for number in range(50):
             await client.send(_message(number, add(number)))
         service.server.kill()
+    opened = service.opened
     await asyncio.to_thread(service.server.start)
+    # Until then ejabberd refuses what is for us, instead of asking to wait.
+    await until(lambda: service.opened > opened, PATIENCE)
 
     async with service.client(local) as client:
         answers = await asyncio.gather(*(ask(client, number) for number in range(50)))

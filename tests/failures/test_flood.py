@@ -9,7 +9,7 @@ from tests.service import SERVICE, Service
 
 CLIENTS, COMMANDS = 10, 30_000
 UNANSWERED = -1
-PATIENCE = 85  # seconds
+PATIENCE = 300  # seconds
 # Megabytes more than a quiet process: the inbox has 64 at most, and what waits
 # there is in Python twice as large as on the wire.
 MOST = 200
