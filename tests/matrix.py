@@ -37,7 +37,7 @@ LEGS = {
     "rabbitmq": Leg(
         "RabbitMQ as the broker",
         {"TEST_DEPLOYMENT": "rabbitmq"},
-        [CONVERSATIONS, KILLS],
+        [*COMMANDS, KILLS],
     ),
     "ejabberd": Leg("ejabberd", EJABBERD, [CONVERSATIONS, KILLS]),
     "scaled-ejabberd": Leg(
