@@ -6,7 +6,7 @@ they find can be found again; ``make fuzz`` sends others each time.
 
 import os
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.payloads import payloads
@@ -23,6 +23,8 @@ hostile = settings(
     database=None,
     deadline=None,
     print_blob=True,
+    # To find the smallest example takes minutes; a batch is small enough to read.
+    phases=[Phase.generate, *([Phase.shrink] if CASES != SUITE else [])],
     suppress_health_check=list(HealthCheck),
 )
 
