@@ -39,13 +39,20 @@ VALUES = st.recursive(
     ),
     max_leaves=8,
 )
-CONTACTS = st.fixed_dictionaries(
-    {}, optional={"name": VALUES, "address": st.one_of(TEXTS, VALUES), "group": VALUES}
+CONTACTS = st.one_of(
+    st.fixed_dictionaries({"name": TEXTS, "address": TEXTS}),
+    st.fixed_dictionaries(
+        {}, optional={"name": VALUES, "address": VALUES, "group": VALUES}
+    ),
 )
-ROSTERS = st.one_of(st.lists(st.one_of(CONTACTS, CONTACTS, VALUES), max_size=6), VALUES)
-SEARCHES = st.one_of(st.lists(st.one_of(TEXTS, TEXTS, VALUES), max_size=8), VALUES)
-OBJECTS = st.fixed_dictionaries(
-    {}, optional={"channelUsers": ROSTERS, "userList": SEARCHES, "more": VALUES}
+ROSTERS = st.lists(st.one_of(CONTACTS, CONTACTS, VALUES), max_size=6)
+SEARCHES = st.lists(st.one_of(TEXTS, TEXTS, VALUES), max_size=8)
+# What each command asks for, and what it does not expect.
+USABLE = st.fixed_dictionaries(
+    {"channelUsers": ROSTERS, "userList": SEARCHES}, optional={"more": VALUES}
+)
+UNUSABLE = st.dictionaries(
+    st.sampled_from(["channelUsers", "userList", "more"]), VALUES, max_size=3
 )
 ODD = ["", " ", "NaN", "-Infinity", "null", '"', "'", "{", "1e999999999", "0x", "//"]
 ODD += ["\ufeff{}", '{"userList":[],"userList":["00393490777001"]}']
@@ -80,16 +87,17 @@ LONG = st.builds(
 
 
 def payloads() -> st.SearchStrategy[str]:
-    """Texts that XML can carry."""
+    """Texts that XML can carry; more often than not, JSON that a command can use."""
+    usable = USABLE.map(json.dumps)
     choices = st.lists(st.sampled_from([True, False, False]), min_size=4, max_size=4)
-    written = st.builds(_loose, st.one_of(OBJECTS, OBJECTS, VALUES), choices)
+    loose = st.builds(_loose, st.one_of(USABLE, UNUSABLE, VALUES), choices)
     piece = st.sampled_from(
         ["", '"', "\\", "]", "}", ",", "\\ud800", "NaN", "'", "/*", "\ufeff"]
     )
-    places = st.integers(0, 500), st.integers(0, 5)
-    mangled = st.builds(_mangled, written, *places, piece)
+    mangled = st.builds(_mangled, usable, st.integers(0, 500), st.integers(0, 5), piece)
     odd = st.one_of(st.sampled_from(ODD), DEEP, LONG)
-    return st.one_of(written, mangled, odd).map(_carried)
+    kinds = st.sampled_from([usable, usable, usable, loose, mangled, odd])
+    return kinds.flatmap(lambda kind: kind).map(_carried)
 
 
 def _loose(value: Any, choices: Sequence[bool]) -> str:

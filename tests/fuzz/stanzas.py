@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.service import SERVICE
 
-__all__ = ["TEXT", "TOKEN", "WORD", "Case", "broken", "envelopes", "wild"]
+__all__ = ["TEXT", "TOKEN", "WORD", "Case", "broken", "commands", "envelopes", "wild"]
 
 # Becomes another text each time that a case is sent: what answers to it has it, too.
 TOKEN = "TOKEN"
@@ -132,19 +132,28 @@ def _deep(levels: int) -> str:
     return "<a>" * levels + "</a>" * levels
 
 
-ORDINARY = st.one_of(st.just(NOBODY), WORDS, LONG)
+def envelopes() -> st.SearchStrategy[Case]:
+    """Commands, known or not, in envelopes as strange as the contract allows."""
+    known = st.sampled_from([ADD, SEARCH, "cmd_", "cmd_dance"])
+    words = st.one_of(known, TEXT.map(lambda text: f"cmd_{text}"))
+    return _enveloped(words, st.one_of(st.just(NOBODY), WORDS, LONG))
+
+
+def commands(payloads: st.SearchStrategy[str]) -> st.SearchStrategy[Case]:
+    """The two commands with ``payloads``."""
+    return _enveloped(st.sampled_from([ADD, SEARCH]), payloads)
 
 
 @st.composite
-def envelopes(draw: st.DrawFn, payloads: st.SearchStrategy[str] | None = None) -> Case:
-    """A command, in an envelope as strange as the contract allows (section 2)."""
-    words = st.sampled_from([ADD, SEARCH, "cmd_", "cmd_dance"])
-    word = draw(st.one_of(words, TEXT.map(lambda text: f"cmd_{text}")))
-    others = st.sampled_from([word, "", "chat_text", f"\n {word}\t", ADD])
-    payload = draw(ORDINARY if payloads is None else payloads)
-    parts = [("type", word), ("action", draw(others)), ("payload", payload)]
+def _enveloped(
+    draw: st.DrawFn, words: st.SearchStrategy[str], payloads: st.SearchStrategy[str]
+) -> Case:
+    """Source: contract, section 2."""
+    word, payload = draw(words), draw(payloads)
+    other = draw(st.sampled_from([word, "", "chat_text", f"\n {word}\t", ADD]))
+    parts = [("type", word), ("action", other), ("payload", payload)]
     if draw(st.booleans()):
-        parts = [("action", word), ("type", draw(others)), ("payload", payload)]
+        parts = [("action", word), ("type", other), ("payload", payload)]
     inside = "".join(
         f"<{name}>{_text(text, draw(WAYS))}</{name}>" for name, text in parts
     )

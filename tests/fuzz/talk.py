@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Self
 
@@ -23,6 +25,7 @@ class Talk:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.sent = self.answered = self.closed = 0
+        self.statuses: Counter[int] = Counter()
         self._tokens = (f"f{number}-" for number in itertools.count())
         self._read = 0  # bytes of the log
         self._runner = asyncio.Runner()
@@ -41,7 +44,8 @@ class Talk:
         self._runner.close()
         print(
             f"{self.sent} cases: {self.answered} owed an answer and got it, "
-            f"{self.closed} ended the stream of their client"
+            f"{self.closed} ended the stream of their client; "
+            f"answers by status: {dict(sorted(self.statuses.items()))}"
         )
 
     def survive(self, cases: Sequence[Case]) -> None:
@@ -75,6 +79,7 @@ class Talk:
         except AssertionError:
             raise AssertionError(f"no answer to {silent()}") from None
         self.answered += len(asked)
+        self.statuses.update(_statuses(attacker))
 
     async def _attack(self, attacker: Client, cases: list[Case]) -> None:
         """Send until none is left, or one has ended the stream."""
@@ -126,3 +131,8 @@ def _has_answer(client: Client, token: str) -> bool:
         or stanza.findtext("{jabber:client}thread") == token
         for stanza in client.stanzas
     )
+
+
+def _statuses(client: Client) -> list[int]:
+    texts = (stanza.findtext("{*}x/{*}payload") for stanza in client.stanzas)
+    return [json.loads(text)["status"] for text in texts if text]
