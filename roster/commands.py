@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from roster import directory, msisdn, rules
+from roster import addressbook, directory, msisdn, rules
 from roster.ledger import Settled, Work
 from roster.models import Account
 from roster.payloads import (
@@ -34,13 +34,11 @@ from roster.payloads import (
 from roster.rules import Contact, RosterItem
 from xmppservice import stanzas
 from xmppservice.gateway import Late
-from xmppservice.rosters import MISSING, Change, Refused, Rosters
+from xmppservice.rosters import MISSING, PERMANENT, Change, Refused, Rosters
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 100  # roster writes in one crossing
-# Conditions that will be the same next time: the entry is at fault.
-PERMANENT = frozenset({"bad-request", "jid-malformed", "not-acceptable", "not-allowed"})
 
 
 @dataclass(slots=True)
@@ -50,7 +48,7 @@ class Turn:
     work: Work
     account: Account | None
     requests: list[Request]
-    book: directory.AddressBook | None = None
+    book: addressbook.AddressBook | None = None
     users: Mapping[str, str] = field(default_factory=dict)
     before: dict[str, RosterItem] = field(default_factory=dict)
     after: dict[str, RosterItem] = field(default_factory=dict)
@@ -92,6 +90,16 @@ def run(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Settled
 
     Raises gateway.Down and gateway.Late.
     """
+    turns = decide(work, rosters, deadline)
+    _write(turns, rosters, deadline)
+    return [_end(turn) for turn in turns]
+
+
+def decide(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Turn]:
+    """What the commands will answer and write; no roster is written yet.
+
+    Raises gateway.Down and gateway.Late.
+    """
     turns = [_begin(one) for one in work]
     for turn in turns:
         _look_up(turn, lambda jids: rosters.exist(jids, deadline))
@@ -99,8 +107,7 @@ def run(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Settled
     for turn in turns:
         for request in turn.open:
             _apply(turn, request)
-    _write(turns, rosters, deadline)
-    return [_end(turn) for turn in turns]
+    return turns
 
 
 def _begin(work: Work) -> Turn:
@@ -112,13 +119,13 @@ def _begin(work: Work) -> Turn:
         turn.reply_to_all(NOT_A_USER)
     else:
         keys = {key for request in turn.requests for key in request.keys}
-        turn.book = directory.AddressBook(account, keys, timezone.now())
+        turn.book = addressbook.AddressBook(account, keys, timezone.now())
         for request in turn.open:
             _charge(turn.book, request)
     return turn
 
 
-def _charge(book: directory.AddressBook, request: Request) -> None:
+def _charge(book: addressbook.AddressBook, request: Request) -> None:
     """Charge the owner's budget before anybody is looked up."""
     if request.command.command == ADD_TO_ROSTER:
         # Only somebody of the owner's own domain can be verified.
@@ -154,6 +161,8 @@ def _look_up(turn: Turn, exist: directory.Exist) -> None:
     }
     try:
         turn.users = directory.users(contacts, turn.domain, exist)
+        if turn.book is not None:
+            turn.book.hits.update(turn.users)
     except Refused as refusal:
         turn.failed = f"users not told: {refusal}"
 
@@ -307,8 +316,9 @@ def _with_problems(reply: Reply, request: Request) -> Reply:
 
 
 def _effects(turn: Turn) -> list[Callable[[], None]]:
-    if turn.account is None or turn.book is None or turn.failed:
+    if turn.account is None or turn.book is None:
         return []
     if turn.missing:
-        return [partial(directory.gone, turn.account)]
+        return [partial(directory.gone, [turn.account])]
+    # Also when it has failed: what was asked of the XMPP server is charged, once.
     return [turn.book.save]

@@ -1,35 +1,32 @@
-"""Who is a user, who asked about whom, and how much asking is left.
+"""Who is a user of a served domain: what we know, and what the XMPP server tells.
 
-The table of accounts answers first; what it does not know is asked of the XMPP
-server and remembered: users as accounts, everybody else for minutes, in memory.
+The table of accounts answers first. An XMPP server that tells all its accounts is
+believed until it tells them again; another is asked about whom the table does not
+know, and remembered: users as accounts, everybody else for minutes, in memory.
 """
 
-import hashlib
-import hmac
-from collections.abc import (
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
-from math import ceil
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from roster import msisdn
-from roster.models import Account, AddressBookEntry
+from roster.addressbook import AT_ONCE, in_parts
+from roster.models import Account, Listing
 from xmppservice import stanzas
 
-ASKED_AT_ONCE = 1_000
-SEEN_EVERY = timedelta(hours=1)
-YEAR = timedelta(days=365).total_seconds()
+# Of those whom a listing does not have, so few are asked about all the same: they
+# may have registered since.
+FEW = 200
+LISTED_EVERY = timedelta(hours=1)
+# A listing that has failed for so long is believed no more.
+LISTING_HOLDS = timedelta(hours=6)
+# Whoever comes back sooner has the budget that was left: in 73 days it is full.
+GONE_FOR = timedelta(days=90)
 
 Exist = Callable[[Sequence[str]], Sequence[bool]]
 
@@ -42,12 +39,32 @@ def owner_of(jid: str) -> Account | None:
     if stanzas.domain(jid) not in settings.XMPP_DOMAINS or not stanzas.local(jid):
         return None
     made = {"msisdn": msisdn.of_jid(jid) or "", "checked_at": timezone.now()}
-    return Account.objects.get_or_create(jid=jid, defaults=made)[0]
+    account = Account.objects.get_or_create(jid=jid, defaults=made)[0]
+    if account.gone_at is not None:
+        _keep([jid])
+        account.refresh_from_db()
+    return account
 
 
-def gone(account: Account) -> None:
-    """Forget an account that the XMPP server has no more; a given one stays."""
-    Account.objects.filter(pk=account.pk).exclude(checked_at=None).delete()
+def gone(accounts: Iterable[Account], at: datetime | None = None) -> None:
+    """Note that the XMPP server has these accounts no more."""
+    at = at or timezone.now()
+    for part in in_parts((account.pk for account in accounts), AT_ONCE):
+        here = Account.objects.filter(pk__in=part, gone_at=None)
+        here.update(gone_at=at, checked_at=at, announced=False)
+
+
+def told(jids: Mapping[str, bool], at: datetime) -> None:
+    """Note who has registered (True) or unregistered, as of ``at``.
+
+    What we know from later on is not undone.
+    """
+    known = Account.objects.filter(jid__in=jids)
+    later = set(known.filter(checked_at__gt=at).values_list("jid", flat=True))
+    news = {jid: here for jid, here in jids.items() if jid not in later}
+    _keep([jid for jid, here in news.items() if here], at)
+    gone(known.filter(jid__in=[jid for jid, here in news.items() if not here]), at)
+    cache.delete_many([_absent(jid) for jid in jids])
 
 
 # --- Users --------------------------------------------------------------------
@@ -59,49 +76,55 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
     ``contacts`` maps contact keys to the JID each would have. ``exist`` asks
     the XMPP server about bare JIDs; what it raises passes through.
     """
-    known = _known(contacts, domain)
-    unknown = {
-        key: known[key].jid if key in known else jid
-        for key, jid in contacts.items()
-        if stanzas.domain(jid) == domain and _is_open(key, known)
-    }
+    known = accounts(contacts, domain)
+    unknown = _unknown(contacts, known, domain)
     # What one part has told is kept, should the next be Late.
-    for part in _parts(unknown, ASKED_AT_ONCE):
-        _learn(_ask(part, exist), known)
-    return {
-        key: account.jid
-        for key, account in known.items()
-        if account.enabled and account.discoverable
-    }
+    for part in in_parts(unknown.items(), AT_ONCE):
+        _learn(_ask(dict(part), exist), known)
+    return {key: account.jid for key, account in known.items() if account.visible}
 
 
-def _known(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
+def accounts(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
+    """The accounts that we know of contacts, users or not: key → account."""
     known = {}
-    for part in _parts(contacts, ASKED_AT_ONCE):
-        numbers = [key for key in part if key.startswith("+")]
-        rows = Account.objects.filter(
-            Q(jid__in=list(part.values())) | Q(msisdn__in=numbers)
-        )
-        for row in rows:
+    for part in in_parts(contacts.items(), AT_ONCE):
+        for row in Account.objects.filter(_among(dict(part))):
             key = msisdn.contact_key(row.jid, domain)
-            if stanzas.domain(row.jid) == domain and key in part:
+            if stanzas.domain(row.jid) == domain and key in contacts:
                 known[key] = row
     return known
 
 
-def _parts(contacts: Mapping[str, str], size: int) -> Iterator[dict[str, str]]:
-    """Parts that a database takes as parameters of one query, and a server at once."""
-    waiting = iter(contacts.items())
-    while part := dict(islice(waiting, size)):
-        yield part
+def _among(contacts: Mapping[str, str]) -> Q:
+    """One index or the other: together they cost PostgreSQL a scan of each."""
+    numbers = [key for key in contacts if key.startswith("+")]
+    names = [jid for key, jid in contacts.items() if not key.startswith("+")]
+    if not names:
+        return Q(msisdn__in=numbers)
+    return Q(jid__in=names) | Q(msisdn__in=numbers) if numbers else Q(jid__in=names)
 
 
-def _is_open(key: str, known: Mapping[str, Account]) -> bool:
-    if key not in known:
-        return True
-    checked = known[key].checked_at
-    days = timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
-    return checked is not None and checked < timezone.now() - days
+def _unknown(
+    contacts: Mapping[str, str], known: Mapping[str, Account], domain: str
+) -> dict[str, str]:
+    """Whom the XMPP server has to be asked about."""
+    listed = is_listed(domain)
+    old = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
+    unknown = {
+        key: known[key].jid if key in known else jid
+        for key, jid in contacts.items()
+        if stanzas.domain(jid) == domain
+        and (
+            key not in known
+            or known[key].gone_at
+            or (not listed and _is_old(known[key], old))
+        )
+    }
+    return {} if listed and len(unknown) > FEW else unknown
+
+
+def _is_old(account: Account, old: datetime) -> bool:
+    return account.checked_at is not None and account.checked_at < old
 
 
 def _ask(unknown: Mapping[str, str], exist: Exist) -> dict[str, tuple[str, bool]]:
@@ -118,146 +141,88 @@ def _learn(told: Mapping[str, tuple[str, bool]], known: dict[str, Account]) -> N
     cache.set_many(
         {_absent(told[key][0]): True for key in absent}, settings.ACCOUNT_ABSENT_SECONDS
     )
-    stale = [known.pop(key).pk for key in absent if key in known]
-    if stale:
-        # What staff has switched off stays off, should the account come back.
-        untouched = Account.objects.filter(enabled=True, discoverable=True)
-        untouched.filter(pk__in=stale).delete()
-    there = [jid for jid, yes in told.values() if yes]
+    gone([known.pop(key) for key in absent if key in known])
+    there = {jid: key for key, (jid, yes) in told.items() if yes}
     if there:
         _keep(there)
-        jids = {jid: key for key, (jid, yes) in told.items() if yes}
-        for row in Account.objects.filter(jid__in=there):
-            known[jids[row.jid]] = row
+        for row in Account.objects.filter(jid__in=list(there)):
+            known[there[row.jid]] = row
 
 
-def _keep(jids: Iterable[str]) -> None:
-    now = timezone.now()
+def _keep(jids: Iterable[str], now: datetime | None = None) -> None:
+    """Note that these accounts exist; what staff has set stays as it is."""
+    now = now or timezone.now()
     rows = [
         Account(jid=jid, msisdn=msisdn.of_jid(jid) or "", checked_at=now)
         # In one order everywhere: two who keep the same ones do not deadlock.
         for jid in sorted(jids)
     ]
     Account.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["jid"], update_fields=["checked_at"]
+        rows,
+        AT_ONCE,
+        update_conflicts=True,
+        unique_fields=["jid"],
+        update_fields=["checked_at", "gone_at"],
     )
 
 
 def _absent(jid: str) -> str:
-    return f"absent:{digest(jid)}"
+    return f"absent:{salted_hmac('roster.directory', jid).hexdigest()}"
 
 
-def refresh(exist: Exist, most: int = 1000) -> int:
-    """Ask again about accounts that the XMPP server told us of long ago.
+# --- Following the XMPP server --------------------------------------------------------
 
-    Deletes those that are gone; returns how many were asked about.
+
+def is_listed(domain: str, within: timedelta = LISTING_HOLDS) -> bool:
+    """Whether the XMPP server has told all accounts of a domain lately."""
+    since = timezone.now() - within
+    return Listing.objects.filter(domain=domain, listed_at__gt=since).exists()
+
+
+def listed(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, int]:
+    """Follow a listing of all accounts of a domain, asked for at the time ``at``.
+
+    Writes only what differs; who has come or been seen since stays. Returns how many
+    have come, and how many are gone.
+    """
+    there = set(jids)
+    ours = Account.objects.filter(jid__endswith=f"@{domain}")
+    here = set(ours.filter(gone_at=None).values_list("jid", flat=True).iterator())
+    new = there - here
+    for part in in_parts(sorted(new), AT_ONCE):
+        _keep(part, at)
+    left = here - there
+    for part in in_parts(sorted(left), AT_ONCE):
+        unseen = Q(checked_at=None) | Q(checked_at__lt=at)
+        gone(Account.objects.filter(unseen, jid__in=part))
+    Listing.objects.update_or_create(domain=domain, defaults={"listed_at": at})
+    return len(new), len(left)
+
+
+def refresh(exist: Exist, most: int = AT_ONCE) -> int:
+    """Ask about the accounts that were checked longest ago, or never.
+
+    Returns how many were asked about: none, when all were checked lately.
     """
     before = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
-    stale = Account.objects.filter(checked_at__lt=before).order_by("checked_at")
-    rows = {row.jid: row for row in stale[:most]}
+    stale = Account.objects.filter(
+        Q(checked_at=None) | Q(checked_at__lt=before), gone_at=None
+    )
+    oldest = stale.order_by(F("checked_at").asc(nulls_first=True))[:most]
+    rows = {row.jid: row for row in oldest}
     told = zip(rows, exist(list(rows)), strict=True)
     _learn({jid: (jid, there) for jid, there in told}, dict(rows))
     return len(rows)
 
 
-# --- Address book and budget ----------------------------------------------------
-
-
-def digest(key: str) -> str:
-    """Keyed digest of a contact: no number is readable at rest."""
-    secret = settings.ADDRESS_BOOK_KEY.encode()
-    return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()
-
-
-class AddressBook:
-    """An owner's contacts, and the right to ask about them, during one turn.
-
-    Nothing is stored before :meth:`save`. An owner has one turn at a time, so
-    the budget is exact.
-    """
-
-    def __init__(self, owner: Account, keys: Collection[str], now: datetime) -> None:
-        self.owner, self.now = owner, now
-        self.digests = {key: digest(key) for key in keys}
-        self.mine = AddressBookEntry.objects.filter(owner=owner.jid)
-        self.stored = {
-            digest: asked
-            for part in _parts(self.digests, ASKED_AT_ONCE)
-            for digest, asked in self.mine.filter(
-                digest__in=list(part.values())
-            ).values_list("digest", "asked")
-        }
-        self.left = self._budget()
-        self.charged: set[str] = set()
-
-    def covers(self, keys: Iterable[str]) -> bool:
-        """Charge for all of ``keys``, or for none; those asked before are free."""
-        new = self._new(keys)
-        if len(new) > self.left:
-            return False
-        self._charge(new)
-        return True
-
-    def covered(self, keys: Iterable[str]) -> set[str]:
-        """Charge for ``keys`` as far as the budget goes; return those covered."""
-        keys = list(keys)
-        new = self._new(keys)
-        affordable = new[: int(self.left)]
-        self._charge(affordable)
-        return set(keys) - set(new[len(affordable) :])
-
-    def free(self, keys: Iterable[str]) -> set[str]:
-        """Those of ``keys`` that were asked about before."""
-        keys = set(keys)
-        return keys - set(self._new(keys))
-
-    def retry_after(self, keys: Iterable[str]) -> int:
-        """Seconds until the budget covers ``keys``."""
-        missing = len(self._new(keys)) - self.left
-        return max(1, ceil(missing * YEAR / max(1, settings.DISCOVERY_PER_YEAR)))
-
-    def save(self) -> None:
-        """Store the contacts, and what was charged."""
-        charged = {self.digests[key] for key in self.charged}
-        AddressBookEntry.objects.bulk_create(
-            (
-                AddressBookEntry(owner=self.owner.jid, digest=one, asked=one in charged)
-                for one in self.digests.values()
-                if one not in self.stored
-            ),
-            ignore_conflicts=True,
-        )
-        again = {one: one for one in charged if one in self.stored}
-        for part in _parts(again, ASKED_AT_ONCE):
-            self.mine.filter(digest__in=list(part)).update(asked=True)
-        self._save_owner()
-
-    def _save_owner(self) -> None:
-        seen = self.owner.last_seen
-        if self.charged or seen is None or seen < self.now - SEEN_EVERY:
-            Account.objects.filter(pk=self.owner.pk).update(
-                budget=self.left,
-                budget_at=self.now,
-                last_seen=self.now,
-                # Prosody has just stamped the owner's JID on a stanza.
-                checked_at=self.owner.checked_at and self.now,
-            )
-
-    def _budget(self) -> float:
-        burst = float(settings.DISCOVERY_BURST)
-        if self.owner.budget is None or self.owner.budget_at is None:
-            return burst
-        seconds = (self.now - self.owner.budget_at).total_seconds()
-        refill = seconds * settings.DISCOVERY_PER_YEAR / YEAR
-        return min(burst, self.owner.budget + refill)
-
-    def _new(self, keys: Iterable[str]) -> list[str]:
-        return [
-            key
-            for key in dict.fromkeys(keys)
-            if key not in self.charged and not self.stored.get(self.digests[key])
-        ]
-
-    def _charge(self, keys: Sequence[str]) -> None:
-        self.charged.update(keys)
-        self.left -= len(keys)
+def forget_gone() -> int:
+    """Delete accounts gone for long, but for what staff has switched off."""
+    before = timezone.now() - GONE_FOR
+    untouched = Account.objects.filter(enabled=True, discoverable=True)
+    count = 0
+    while pks := list(
+        untouched.filter(gone_at__lt=before).values_list("pk", flat=True)[:AT_ONCE]
+    ):
+        count += len(pks)
+        Account.objects.filter(pk__in=pks).delete()
+    return count

@@ -366,6 +366,34 @@ def _outcome(row: Command, now: datetime) -> dict[str, object]:
     }
 
 
+def hold(owners: Collection[str]) -> list[Claim]:
+    """Claim owners for something else than their commands; who is busy is left out."""
+    with _exclusive() as now:
+        _expire(now)
+        busy = Claim.objects.filter(owner__in=owners).values_list("owner", flat=True)
+        return _claims(sorted(set(owners) - set(busy)), now)
+
+
+def let_go(
+    claims: Collection[Claim], effects: Mapping[str, Callable[[], None]]
+) -> None:
+    """Store the effect of each owner whose claim was not lost, and end the claims."""
+    with _exclusive():
+        rows = Claim.objects.select_for_update().filter(pk__in=[c.pk for c in claims])
+        for claim in rows:
+            if claim.owner in effects:
+                effects[claim.owner]()
+        rows.delete()
+        bells.worker(bells.RUN_COMMANDS)
+
+
+def forget(owner: str) -> int:
+    """Delete all commands of an owner; return how many there were."""
+    with _exclusive():
+        Claim.objects.filter(owner=owner).delete()
+        return Command.objects.filter(owner=owner).delete()[0]
+
+
 def clear_claims() -> None:
     """Give up every claim. For a process that is alone, at its start."""
     with _exclusive():
@@ -459,8 +487,8 @@ def sweep(seconds: float = SWEEP) -> Swept:
     """
     end = time.monotonic() + seconds
     swept = Swept(_batches(_delete_sent, end), _batches(_clear_dead, end))
-    if any(swept) and connection.vendor == "sqlite":
-        transaction.on_commit(_empty_log)
+    if any(swept):
+        transaction.on_commit(empty_log)
     return swept
 
 
@@ -493,7 +521,9 @@ def _clear_dead(before: datetime) -> int:
         return dead.filter(pk__in=pks).update(payload="")
 
 
-def _empty_log() -> None:
+def empty_log() -> None:
     """Empty SQLite's write-ahead log: what was cleared stays readable there."""
+    if connection.vendor != "sqlite":
+        return
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

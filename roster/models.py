@@ -25,9 +25,12 @@ def is_bare_jid(text: str) -> None:
 class Account(models.Model):
     """A registered user of a served domain, as far as we know.
 
-    ``budget`` is what is left of the owner's discovery budget, in numbers, as
-    of ``budget_at``. ``checked_at`` is set when the XMPP server told us; it is
-    asked again after a while. Accounts without it were given to us.
+    ``checked_at`` is when the XMPP server last told us of it, None when it was only
+    given to us; ``gone_at`` since when the server has it no more. Such a row is
+    kept for a while: with its budget, and with what staff has switched off.
+    ``announced`` says that the holders of its number are queued (LateJoin).
+    ``budget`` is what is left of the owner's discovery budget, in numbers, as of
+    ``budget_at``.
     """
 
     jid = models.CharField(
@@ -39,7 +42,13 @@ class Account(models.Model):
     name = models.CharField(_("name"), max_length=255, blank=True)
     enabled = models.BooleanField(_("enabled"), default=True)
     discoverable = models.BooleanField(_("discoverable"), default=True)
-    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    checked_at = models.DateTimeField(
+        _("checked at"), null=True, blank=True, editable=False
+    )
+    gone_at = models.DateTimeField(
+        _("gone since"), null=True, blank=True, editable=False
+    )
+    announced = models.BooleanField(default=False, editable=False)
     last_seen = models.DateTimeField(
         _("last seen"), null=True, blank=True, editable=False
     )
@@ -50,9 +59,25 @@ class Account(models.Model):
         ordering = ("jid",)
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
+        indexes = (
+            # Whom to ask the XMPP server about next.
+            models.Index(fields=("checked_at",), name="account_by_check"),
+            models.Index(
+                fields=("id",),
+                name="account_unannounced",
+                condition=Q(
+                    announced=False, gone_at=None, enabled=True, discoverable=True
+                ),
+            ),
+        )
 
     def __str__(self) -> str:
         return self.jid
+
+    @property
+    def visible(self) -> bool:
+        """Whether others may find this user: registered, enabled, discoverable."""
+        return self.gone_at is None and self.enabled and self.discoverable
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
         self.jid = stanzas.jid(self.jid) or self.jid
@@ -63,19 +88,39 @@ class Account(models.Model):
             reason = _("Must be in a served domain (XMPP_DOMAINS).")
             raise ValidationError({"jid": reason})
         self.msisdn = msisdn.of_jid(self.jid) or ""
+        # Who can be found again is told to all holders again.
+        self.announced = self.announced and self.visible
+
+
+class Listing(models.Model):
+    """When the XMPP server last told all accounts of a domain."""
+
+    domain = models.CharField(max_length=1023, unique=True)
+    listed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.domain}, {self.listed_at:%Y-%m-%d %H:%M}"
 
 
 class AddressBookEntry(models.Model):
     """A contact that an owner has, as a keyed digest: for those who join late.
 
-    ``asked`` says that the owner's discovery budget was charged for it, so
-    that asking again is free.
+    ``digest`` is an HMAC-SHA-256, 32 bytes, under the key that ``key`` names.
+    ``asked_at`` is when the owner's discovery budget was charged for it, so that
+    asking again is free; ``hit`` whether it was a user when it was last asked about.
+    ``prefix`` is a keyed digest, 15 bits, of a number without its last digits: it
+    shows which numbers of this owner are neighbours, and not where. ``seen_at`` is
+    when the owner last sent it, to within some weeks.
     """
 
-    owner = models.CharField(max_length=BARE_JID)
-    digest = models.CharField(max_length=64, db_index=True)
-    asked = models.BooleanField(default=False)
+    owner = models.ForeignKey(Account, models.CASCADE, db_index=False)
+    digest = models.BinaryField(max_length=32)
+    key = models.CharField(max_length=8)
+    prefix = models.SmallIntegerField(null=True)
+    asked_at = models.DateTimeField(null=True)
+    hit = models.BooleanField(default=False)
     added_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = (
@@ -83,9 +128,82 @@ class AddressBookEntry(models.Model):
                 fields=("owner", "digest"), name="one_entry_per_owner_and_contact"
             ),
         )
+        indexes = (
+            # Who holds a number that joins.
+            models.Index(fields=("digest",), name="entry_by_digest"),
+            # What has expired, and what a dropped key leaves.
+            models.Index(fields=("key", "seen_at"), name="entry_by_key"),
+        )
 
     def __str__(self) -> str:
-        return f"{self.owner}: {self.digest[:8]}"
+        return f"{self.owner_id}: {bytes(self.digest).hex()[:8]}"
+
+
+class Flag(models.Model):
+    """An owner who seems to try numbers out: nothing new is answered until release.
+
+    ``reasons``: a list of objects as roster.farming gives them.
+    """
+
+    owner = models.ForeignKey(Account, models.CASCADE, verbose_name=_("owner"))
+    reasons = models.JSONField(_("reasons"), default=list)
+    raised_at = models.DateTimeField(_("raised at"), default=timezone.now)
+    released_at = models.DateTimeField(_("released at"), null=True, blank=True)
+    released_by = models.CharField(_("released by"), max_length=150, blank=True)
+
+    class Meta:
+        ordering = ("-raised_at",)
+        verbose_name = _("flagged owner")
+        verbose_name_plural = _("flagged owners")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("owner",),
+                name="one_open_flag_per_owner",
+                condition=Q(released_at=None),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.owner)
+
+
+class LateJoin(models.Model):
+    """One holder of a number that has become a user: a roster to look at.
+
+    ``place`` is the holder's place among all holders of that number. The smallest go
+    first, so that a number that everybody has makes no other one wait.
+    """
+
+    joined = models.ForeignKey(Account, models.CASCADE, related_name="+")
+    owner = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
+    place = models.PositiveIntegerField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("owner", "joined"), name="one_late_join_per_pair"
+            ),
+        )
+        indexes = (models.Index(fields=("place", "id"), name="late_join_by_place"),)
+
+    def __str__(self) -> str:
+        return f"{self.joined_id} for {self.owner_id}"
+
+
+class Load(models.Model):
+    """How far a file of accounts is loaded: who starts again goes on from there.
+
+    ``file`` is a digest of its content, ``offset`` in bytes.
+    """
+
+    file = models.CharField(max_length=64, primary_key=True)
+    offset = models.BigIntegerField(default=0)
+    loaded_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.file[:8]} {self.offset}"
 
 
 class Claim(models.Model):

@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,32 @@ def decide(
         groups=_groups(item.groups, target, groups),
     )
     return None if wanted == item else wanted
+
+
+class Rule(StrEnum):
+    """Which row of the table has decided: what it writes."""
+
+    ADDED = "added"
+    GROUPED = "grouped"
+    GROUPED_AND_NAMED = "grouped and named"
+    NAMED = "named"
+    NAMED_AND_PROMOTED = "named and promoted"
+    PROMOTED = "promoted"
+    NOTHING = "nothing"
+
+
+def applied(before: RosterItem | None, after: RosterItem | None) -> Rule:
+    """The row of the table that has turned ``before`` into ``after``."""
+    if before is None:
+        return Rule.NOTHING if after is None else Rule.ADDED
+    if after is None or after == before:
+        return Rule.NOTHING
+    named = after.name != before.name
+    if after.groups == before.groups:
+        return Rule.NAMED
+    if not before.groups:
+        return Rule.GROUPED_AND_NAMED if named else Rule.GROUPED
+    return Rule.NAMED_AND_PROMOTED if named else Rule.PROMOTED
 
 
 def _groups(present: tuple[str, ...], target: str, groups: Groups) -> tuple[str, ...]:

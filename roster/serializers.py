@@ -9,6 +9,7 @@ class AccountSerializer(serializers.ModelSerializer):
     # The model normalises it before it judges.
     jid = serializers.CharField(max_length=BARE_JID)
     lastSeen = serializers.DateTimeField(source="last_seen", read_only=True)
+    goneSince = serializers.DateTimeField(source="gone_at", read_only=True)
 
     class Meta:
         model = Account
@@ -20,5 +21,6 @@ class AccountSerializer(serializers.ModelSerializer):
             "enabled",
             "discoverable",
             "lastSeen",
+            "goneSince",
         )
         read_only_fields = ("msisdn",)

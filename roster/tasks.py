@@ -5,9 +5,11 @@ import time
 from celery import shared_task
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
 
-from roster import commands, directory, ledger, payloads
+from roster import addressbook, commands, directory, joins, ledger, payloads
 from roster.ledger import Work
+from xmppservice import bells
 from xmppservice.gateway import Broke, Down, Late
 from xmppservice.rosters import Refused, Rosters, driver
 
@@ -18,6 +20,8 @@ TURN = 20
 # Seconds after which a task ends and rings for the next: a worker that is to stop
 # must not wait until nobody asks any more.
 SLICE = 5
+LISTING = 120  # seconds that the XMPP server has to list its accounts
+PROBE_PAUSE = 1.0  # seconds after a thousand of them
 
 # A worker with several threads keeps one for other tasks: under a flood of
 # commands an edit is released as fast as ever.
@@ -87,11 +91,61 @@ def sweep() -> None:
 
 @shared_task
 def refresh_accounts() -> None:
-    """Ask the XMPP server again about accounts it told us of long ago."""
+    """Follow the XMPP server: list its accounts, or ask about them one by one."""
     rosters = driver()
     if not rosters.ready():
         return
     try:
-        directory.refresh(lambda jids: rosters.exist(jids, time.time() + TURN))
+        asked = [
+            domain for domain in settings.XMPP_DOMAINS if not _list(rosters, domain)
+        ]
+        if asked:
+            _probe(rosters)
+        directory.forget_gone()
     except (Down, Late, Refused) as error:
         logger.warning("accounts are not refreshed: %s", error)
+
+
+def _list(rosters: Rosters, domain: str) -> bool:
+    """Whether all accounts of ``domain`` are known now."""
+    if directory.is_listed(domain, within=directory.LISTED_EVERY):
+        return True
+    at = timezone.now()
+    jids = rosters.accounts(domain, time.time() + LISTING)
+    if jids is None:
+        return False
+    came, left = directory.listed(domain, jids, at)
+    logger.info("%d accounts of %s: %d new, %d gone", len(jids), domain, came, left)
+    return True
+
+
+def _probe(rosters: Rosters) -> None:
+    end = time.monotonic() + SLICE
+    while directory.refresh(lambda jids: rosters.exist(jids, time.time() + TURN)):
+        if time.monotonic() > end:
+            bells.worker(bells.REFRESH_ACCOUNTS)
+            return
+        # The XMPP server has others to answer.
+        time.sleep(PROBE_PAUSE)
+
+
+@shared_task
+def join_late() -> None:
+    """Have new users verified on the rosters of those who know their numbers."""
+    rosters = driver()
+    if rosters.ready() and joins.waiting():
+        try:
+            if joins.run(rosters, time.monotonic() + SLICE):
+                bells.worker(bells.JOIN_LATE)
+        except (Down, Late) as error:
+            logger.warning("late joins rest: %s", error)
+
+
+@shared_task
+def expire_contacts() -> None:
+    """Delete contacts that were not sent for long, and those of dropped keys."""
+    deleted = addressbook.expire(SLICE)
+    if any(deleted.values()):
+        logger.info(
+            "deleted %(expired)d expired contacts, %(dropped)d of dropped keys", deleted
+        )

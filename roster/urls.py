@@ -1,8 +1,13 @@
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from roster.views import AccountViewSet
+from roster.webhook import AccountEvents
 
 router = SimpleRouter()
 router.register("accounts", AccountViewSet)
 
-urlpatterns = router.urls
+urlpatterns = [
+    path("accounts/events/", AccountEvents.as_view(), name="account-events"),
+    *router.urls,
+]

@@ -23,6 +23,8 @@ RELEASE = "release"
 
 RUN_COMMANDS = "roster.tasks.run_commands"
 SYNC_VCARD = "buddies.tasks.sync_vcard"
+JOIN_LATE = "roster.tasks.join_late"
+REFRESH_ACCOUNTS = "roster.tasks.refresh_accounts"
 
 
 def worker(task: str) -> None:

@@ -15,7 +15,7 @@ from channels.layers import get_channel_layer
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 from buddies import releases
-from roster import ledger, payloads
+from roster import joins, ledger, payloads
 from xmppservice import bells, events, rosters
 from xmppservice.gateway import Down, Late
 from xmppservice.state import StreamState
@@ -253,6 +253,8 @@ class ServiceConsumer(AsyncConsumer):
 def _ring_again() -> None:
     if ledger.has_work():
         bells.worker(bells.RUN_COMMANDS)
+    if joins.waiting():
+        bells.worker(bells.JOIN_LATE)
     if releases.behind():
         bells.worker(bells.SYNC_VCARD)
 

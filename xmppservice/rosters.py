@@ -17,6 +17,8 @@ from xmppservice import ejabberd, gateway, stanzas
 
 MISSING = "service-unavailable"
 SELF = "not-allowed"
+# Conditions that will be the same next time: what was to be written is at fault.
+PERMANENT = frozenset({"bad-request", "jid-malformed", "not-acceptable", "not-allowed"})
 PROBE = 10  # seconds
 # Asking for all accounts of a domain costs ejabberd less than asking for so many.
 MANY = 200
@@ -61,6 +63,12 @@ class Rosters(Protocol):
         """For each bare JID of a served domain, whether it has an account.
 
         Raises Refused when the server does not tell.
+        """
+
+    def accounts(self, domain: str, deadline: float) -> set[str] | None:
+        """Bare JIDs of all accounts of a domain; None when the server does not list.
+
+        Raises Refused.
         """
 
 
@@ -119,6 +127,9 @@ class Privileges:
         asked = [gateway.Iq("set", jid, stanzas.roster_set(jid)) for jid in jids]
         return [_exists(answer.condition) for answer in gateway.ask(asked, deadline)]
 
+    def accounts(self, domain: str, deadline: float) -> set[str] | None:
+        return None
+
 
 def _exists(condition: str) -> bool:
     if condition not in (SELF, MISSING):
@@ -174,6 +185,12 @@ class Ejabberd:
             if len(jids) > MANY:
                 return _among_all(jids, deadline)
             return api.each(lambda jid: api.has_account(jid, deadline), jids)
+        except ejabberd.Refused as refusal:
+            raise Refused(str(refusal)) from None
+
+    def accounts(self, domain: str, deadline: float) -> set[str] | None:
+        try:
+            return ejabberd.api().accounts(domain, deadline)
         except ejabberd.Refused as refusal:
             raise Refused(str(refusal)) from None
 

@@ -134,6 +134,20 @@ def password(name: str) -> str:
     return given
 
 
+def signing_key(name: str) -> str:
+    """Read a secret as Standard Webhooks writes it; empty when there is none."""
+    given = password(name)
+    if given and not re.fullmatch("whsec_[A-Za-z0-9+/]{32,88}={0,2}", given):
+        known = "whsec_ and the base64 of 24 to 64 random bytes"
+        raise ImproperlyConfigured(f"{name} must be {known}.")
+    return given
+
+
+def passwords(name: str) -> list[str]:
+    """Read secrets, separated by commas."""
+    return [word.strip() for word in password(name).split(",") if word.strip()]
+
+
 def secret(name: str) -> str:
     """Read a secret; when none is given, make one and keep it in VAR_DIR.
 
@@ -205,7 +219,11 @@ DISCOVERY_BURST = integer("DISCOVERY_BURST", 10_000)
 DISCOVERY_PER_YEAR = integer("DISCOVERY_PER_YEAR", 50_000)
 ACCOUNT_PRESENT_DAYS = integer("ACCOUNT_PRESENT_DAYS", 7)
 ACCOUNT_ABSENT_SECONDS = integer("ACCOUNT_ABSENT_SECONDS", 300)
-ADDRESS_BOOK_KEY = secret("ADDRESS_BOOK_KEY")
+# The newest first: it makes all new digests.
+ADDRESS_BOOK_KEYS = [secret("ADDRESS_BOOK_KEY"), *passwords("ADDRESS_BOOK_OLD_KEYS")]
+ADDRESS_BOOK_DAYS = integer("ADDRESS_BOOK_DAYS", 400)
+LATE_JOINS_PER_SECOND = integer("LATE_JOINS_PER_SECOND", 100)
+ACCOUNT_WEBHOOK_SECRET = signing_key("ACCOUNT_WEBHOOK_SECRET")
 PAYLOAD_DAYS = integer("PAYLOAD_DAYS", 7)
 
 # --- HTTP ---------------------------------------------------------------------
@@ -440,6 +458,8 @@ CELERY_BEAT_SCHEDULE = {
     "sync-vcard": {"task": "buddies.tasks.sync_vcard", "schedule": 60.0},
     "thin-releases": {"task": "buddies.tasks.thin_releases", "schedule": 86400.0},
     "refresh-accounts": {"task": "roster.tasks.refresh_accounts", "schedule": 3600.0},
+    "expire-contacts": {"task": "roster.tasks.expire_contacts", "schedule": 3600.0},
+    "join-late": {"task": "roster.tasks.join_late", "schedule": 60.0},
 }
 
 # --- REST framework -----------------------------------------------------------

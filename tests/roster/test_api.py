@@ -49,6 +49,7 @@ def test_an_account_is_made_read_changed_and_deleted(api):
         "enabled": True,
         "discoverable": True,
         "lastSeen": None,
+        "goneSince": None,
     }
     assert made.json() == expected
     assert hidden.json() == {**expected, "discoverable": False}

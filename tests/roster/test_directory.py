@@ -1,22 +1,23 @@
-"""Who is a user, what is remembered of it, and how much asking is left."""
+"""Who is a user, and what is remembered of it."""
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 
 from roster import directory, msisdn
-from roster.models import Account, AddressBookEntry
+from roster.addressbook import AT_ONCE
+from roster.models import Account
 from tests.roster.conftest import JULIET, MARIO, ROMEO
 from xmppservice.gateway import Late
 
 pytestmark = pytest.mark.django_db
 
 NUMBER = "+393471111111"
-NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -30,6 +31,10 @@ def long_ago(days: int = 30) -> datetime:
 
 def jids() -> set[str]:
     return set(Account.objects.values_list("jid", flat=True))
+
+
+def visible() -> set[str]:
+    return {account.jid for account in Account.objects.all() if account.visible}
 
 
 # --- Contacts and owners --------------------------------------------------------
@@ -142,7 +147,7 @@ def test_a_user_we_were_told_of_long_ago_is_asked_about_again(rosters, exist):
 
     assert found == {ROMEO: ROMEO, NUMBER: MARIO}
     assert sorted(rosters.asked) == sorted([ROMEO, JULIET])
-    assert jids() == {ROMEO, MARIO}
+    assert visible() == {ROMEO, MARIO}
     assert Account.objects.get(jid=ROMEO).checked_at > long_ago(days=1)
 
 
@@ -153,7 +158,7 @@ def test_a_switched_off_account_stays_switched_off_when_it_is_asked_about(exist)
 
 
 def test_what_a_part_has_told_is_kept_when_the_next_is_late(rosters):
-    many = [f"c{number}@localhost" for number in range(directory.ASKED_AT_ONCE + 1)]
+    many = [f"c{number}@localhost" for number in range(AT_ONCE + 1)]
     for jid in many:
         rosters.register(jid)
     parts: list[int] = []
@@ -167,11 +172,11 @@ def test_what_a_part_has_told_is_kept_when_the_next_is_late(rosters):
     with pytest.raises(Late):
         directory.users({jid: jid for jid in many}, "localhost", exist)
 
-    assert parts == [directory.ASKED_AT_ONCE, 1]
-    assert Account.objects.count() == directory.ASKED_AT_ONCE
+    assert parts == [AT_ONCE, 1]
+    assert Account.objects.count() == AT_ONCE
 
 
-def test_refresh_asks_about_the_oldest_and_deletes_who_is_gone(rosters, exist):
+def test_refresh_asks_about_the_oldest_and_notes_who_is_gone(rosters, exist):
     del rosters.rosters[JULIET]
     for jid, days in ((ROMEO, 20), (JULIET, 30), (MARIO, 10)):
         Account.objects.create(jid=jid, checked_at=long_ago(days))
@@ -179,176 +184,101 @@ def test_refresh_asks_about_the_oldest_and_deletes_who_is_gone(rosters, exist):
     Account.objects.create(jid="fresh@localhost", checked_at=timezone.now())
 
     assert directory.refresh(exist, most=2) == 2
-    assert rosters.asked == [JULIET, ROMEO]
-    assert directory.refresh(exist) == 1
+    assert rosters.asked == ["given@localhost", JULIET]
+    assert directory.refresh(exist) == 2
     assert directory.refresh(exist) == 0
 
-    assert jids() == {ROMEO, MARIO, "given@localhost", "fresh@localhost"}
+    assert visible() == {ROMEO, MARIO, "fresh@localhost"}
 
 
-def test_who_is_gone_is_forgotten_but_a_given_account_stays():
-    told = Account.objects.create(jid=ROMEO, checked_at=timezone.now())
-    given = Account.objects.create(jid=JULIET)
+def test_who_is_gone_is_no_user_and_comes_back_with_what_was_left(rosters, exist):
+    romeo = Account.objects.create(jid=ROMEO, budget=7, budget_at=timezone.now())
+    directory.gone([romeo])
+    contacts = {ROMEO: ROMEO}
+    assert directory.users(contacts, "localhost", lambda jids: [False]) == {}
+    cache.clear()
 
-    directory.gone(told)
-    directory.gone(given)
-
-    assert jids() == {JULIET}
-
-
-# --- Address book and budget ------------------------------------------------------
+    assert directory.users(contacts, "localhost", exist) == contacts
+    assert Account.objects.get().budget == 7
 
 
-def test_a_digest_is_keyed_and_shows_no_number(settings):
-    first = directory.digest(NUMBER)
-    settings.ADDRESS_BOOK_KEY = "another"
-
-    assert first != directory.digest(NUMBER)
-    assert len(first) == 64
-    assert NUMBER.removeprefix("+") not in first
+def test_an_owner_who_was_gone_is_back_with_his_command():
+    directory.gone([Account.objects.create(jid=ROMEO)])
+    assert directory.owner_of(ROMEO).visible
 
 
-@pytest.fixture
-def romeo(settings) -> Account:
-    """Three numbers at once, and one more each second."""
-    settings.DISCOVERY_BURST = 3
-    settings.DISCOVERY_PER_YEAR = 365 * 24 * 60 * 60
-    return Account.objects.create(jid=ROMEO)
+def test_who_is_gone_for_long_is_deleted_but_not_what_staff_switched_off():
+    then = timezone.now() - directory.GONE_FOR - timedelta(days=1)
+    Account.objects.create(jid=ROMEO, gone_at=then)
+    Account.objects.create(jid=JULIET, gone_at=then, enabled=False)
+    Account.objects.create(jid=MARIO, gone_at=timezone.now())
+
+    assert directory.forget_gone() == 1
+    assert jids() == {JULIET, MARIO}
 
 
-def book(
-    owner: Account, keys: str = "abcdef", now: datetime = NOON
-) -> directory.AddressBook:
-    owner.refresh_from_db()
-    return directory.AddressBook(owner, keys, now)
+# --- A server that lists ------------------------------------------------------------
 
 
-def test_a_search_is_charged_for_all_or_for_none(romeo):
-    today = book(romeo)
+def test_a_listing_brings_who_is_new_and_notes_who_is_gone():
+    for jid in (ROMEO, JULIET):
+        Account.objects.create(jid=jid, checked_at=long_ago())
+    Account.objects.create(jid="given@localhost")
+    Account.objects.create(jid="nurse@mantua.example", checked_at=long_ago())
 
-    assert today.covers("ab")
-    assert not today.covers("cd")
-    assert today.left == 1
-    assert today.covers("c")
-    assert not today.covers("d")
+    came = directory.listed("localhost", {ROMEO, MARIO}, timezone.now())
 
-
-def test_asking_again_is_free_in_the_same_turn_and_in_later_ones(romeo):
-    today = book(romeo)
-    assert today.covers("abc")
-    assert today.covers("aab")
-    today.save()
-
-    later = book(romeo)
-    assert later.left == 0
-    assert later.covers("cab")
-    assert later.free("abcd") == set("abc")
+    assert came == (1, 2)
+    assert visible() == {ROMEO, MARIO, "nurse@mantua.example"}
+    assert Account.objects.get(jid=MARIO).msisdn == NUMBER
 
 
-def test_contacts_are_covered_in_order_as_far_as_the_budget_goes(romeo):
-    today = book(romeo)
-    assert today.covered("aba") == set("ab")
-    assert today.covered("bcde") == set("bc")
-    assert today.left == 0
+def test_who_came_while_the_server_listed_stays():
+    asked_at = timezone.now()
+    directory.owner_of(ROMEO)
+    assert directory.listed("localhost", set(), asked_at) == (0, 1)
+    assert visible() == {ROMEO}
 
 
-def test_half_a_number_covers_nobody(romeo):
-    romeo.budget, romeo.budget_at = 0.9, NOON
-    romeo.save()
-    assert book(romeo).covered("a") == set()
+def test_a_server_that_has_listed_is_asked_about_few_only(rosters, exist):
+    directory.listed("localhost", {ROMEO}, timezone.now())
+    few = {jid: jid for jid in (ROMEO, JULIET)}
+    many = {f"c{n}@localhost": f"c{n}@localhost" for n in range(directory.FEW + 1)}
+
+    assert directory.users(many | few, "localhost", exist) == {ROMEO: ROMEO}
+    assert rosters.asked == []
+    assert directory.users(few, "localhost", exist) == few
+    assert rosters.asked == [JULIET]
 
 
-def test_the_budget_is_refilled_up_to_the_burst(romeo):
-    book(romeo).save()
-    spent = book(romeo)
-    spent.covers("abc")
-    spent.save()
-
-    def left(seconds: float) -> float:
-        return book(romeo, now=NOON + timedelta(seconds=seconds)).left
-
-    assert [left(0), left(2), left(3), left(3_600)] == [0, 2, 3, 3]
+def test_a_listing_of_long_ago_is_believed_no_more(rosters, exist):
+    directory.listed("localhost", set(), timezone.now() - directory.LISTING_HOLDS)
+    many = {f"c{n}@localhost": f"c{n}@localhost" for n in range(directory.FEW + 1)}
+    directory.users(many, "localhost", exist)
+    assert len(rosters.asked) == len(many)
 
 
-@pytest.mark.parametrize(
-    ("per_year", "asked", "seconds"),
-    [(365 * 24 * 60 * 60, "abcde", 2), (365 * 24 * 60, "abcde", 120), (0, "abc", 1)],
-)
-def test_retry_after_says_when_the_budget_covers(
-    romeo, settings, per_year, asked, seconds
-):
-    settings.DISCOVERY_PER_YEAR = per_year
-    assert book(romeo).retry_after(asked) == seconds
+# --- What we are told -----------------------------------------------------------------
 
 
-def test_the_promised_wait_is_long_enough(romeo):
-    today = book(romeo)
-    assert today.covers("ab")
-    wait = today.retry_after("cdf")
-    assert not today.covers("cdf")
-    today.save()
+def test_what_we_are_told_counts_from_its_moment_on():
+    now = timezone.now()
+    directory.told({ROMEO: True, MARIO: True}, now)
+    directory.told({MARIO: False}, now + timedelta(seconds=1))
+    # A notice that was overtaken.
+    directory.told({MARIO: True, ROMEO: False}, now - timedelta(seconds=1))
 
-    assert book(romeo, now=NOON + timedelta(seconds=wait)).covers("cdf")
-    assert not book(romeo, now=NOON + timedelta(seconds=wait - 1)).covers("cdf")
-
-
-def test_every_contact_is_remembered_as_a_digest_and_who_was_asked_about(romeo):
-    today = book(romeo, "abc")
-    today.covers("a")
-    today.save()
-
-    entries = AddressBookEntry.objects.filter(owner=ROMEO)
-    assert {(entry.digest, entry.asked) for entry in entries} == {
-        (directory.digest("a"), True),
-        (directory.digest("b"), False),
-        (directory.digest("c"), False),
-    }
+    assert visible() == {ROMEO}
 
 
-def test_who_is_asked_about_later_is_marked_then(romeo):
-    book(romeo, "ab").save()
-    later = book(romeo, "ab")
-    later.covers("b")
-    later.save()
-
-    asked = AddressBookEntry.objects.filter(asked=True)
-    assert [entry.digest for entry in asked] == [directory.digest("b")]
-    assert AddressBookEntry.objects.count() == 2
+def test_who_is_told_as_new_is_found_although_he_was_absent(rosters, exist):
+    contacts = {"nurse@localhost": "nurse@localhost"}
+    assert directory.users(contacts, "localhost", exist) == {}
+    directory.told({"nurse@localhost": True}, timezone.now())
+    assert directory.users(contacts, "localhost", exist) == contacts
 
 
-def test_nothing_is_stored_before_it_is_saved(romeo):
-    book(romeo).covers("abc")
-    assert not AddressBookEntry.objects.exists()
-    assert book(romeo).left == 3
-
-
-def test_an_address_book_is_the_owners_alone(romeo):
-    juliet = Account.objects.create(jid=JULIET)
-    today = book(romeo)
-    today.covers("abc")
-    today.save()
-
-    assert book(juliet).free("abc") == set()
-    assert book(juliet).left == 3
-
-
-def test_an_owner_is_seen_at_most_once_an_hour_for_free(romeo):
-    def seen(minutes: int) -> datetime:
-        book(romeo, "", NOON + timedelta(minutes=minutes)).save()
-        romeo.refresh_from_db()
-        return romeo.last_seen
-
-    assert seen(0) == NOON
-    assert seen(59) == NOON
-    assert seen(61) == NOON + timedelta(minutes=61)
-
-
-def test_an_address_book_takes_more_contacts_than_a_query_has_parameters(romeo):
-    keys = [f"+3934{number:08d}" for number in range(250_001)]
-
-    book = directory.AddressBook(romeo, keys, timezone.now())
-
-    assert len(book.digests) == 250_001
+# --- Other spellings ------------------------------------------------------------------
 
 
 def test_a_stale_account_is_asked_about_under_its_own_jid(rosters):

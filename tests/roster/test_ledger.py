@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from roster import figures, ledger
 from roster.ledger import ATTEMPTS, OWNERS, ROWS, Settled, State
-from roster.models import AddressBookEntry, Claim, Command
+from roster.models import Account, AddressBookEntry, Claim, Command
 from tests.roster.conftest import JULIET, MARIO, ROMEO, message
 
 pytestmark = pytest.mark.django_db
@@ -279,7 +279,9 @@ def test_the_effects_of_a_lost_claim_are_not_stored():
 
 
 def remember(digest: str):
-    return lambda: AddressBookEntry.objects.create(owner=ROMEO, digest=digest)
+    owner, _ = Account.objects.get_or_create(jid=ROMEO)
+    entry = {"owner": owner, "digest": digest.encode()}
+    return lambda: AddressBookEntry.objects.create(**entry)
 
 
 def test_effects_and_answers_are_stored_and_the_next_is_claimed():

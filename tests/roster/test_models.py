@@ -64,9 +64,10 @@ def test_an_account_is_in_a_served_domain(settings):
 
 @pytest.mark.django_db
 def test_an_owner_has_a_contact_once():
-    fields = {"owner": "romeo@localhost", "digest": "0123456789abcdef"}
+    owner = Account.objects.create(jid="romeo@localhost")
+    fields = {"owner": owner, "digest": bytes.fromhex("0123456789abcdef")}
     entry = AddressBookEntry.objects.create(**fields)
-    assert str(entry) == "romeo@localhost: 01234567"
+    assert str(entry) == f"{owner.pk}: 01234567"
 
     with pytest.raises(IntegrityError):
         AddressBookEntry.objects.create(**fields)
