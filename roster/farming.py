@@ -1,56 +1,56 @@
 """Who tries numbers out instead of asking about an address book.
 
-Three rules of thumb about numbers nobody needs to read. The thresholds are from the
-books and attacks of tests/roster/books.py. What passes below them is bounded by the
-discovery budget: random valid numbers where many people are users, scans of large
-steps in small commands.
+Three rules that need no number afterwards: the numbers of one command stand in rows;
+all numbers so far crowd in few blocks; too few of them are users. The thresholds come
+from tests/roster/books.py: of its address books one in 5,000 is taken for farming, at
+most. What stays below them is bounded by the discovery budget alone: random valid
+numbers where many people are users, large steps in small commands, decoys.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from django.utils.translation import gettext_lazy as _
 
-# Colleagues with direct dial at up to 90 % of their range: 100 in a row are the most
-# that 60,000 books showed. A school or hospital may fill a range of 200.
-ROW = 300
-# Two numbers further apart than this are neighbours by chance.
-LARGEST_STEP = 1_000
-# What one number out of step takes from a row. At 20, one in twenty may be left out of
-# a scan, and a range taken to 90 % does not add up.
-SLIP = 20
+# At 90 % of a company's range, one number in 30 stands in a row of 50. Taken to the
+# last number, a range of 300 passes; one of 400 does not.
+ROW = 50
+IN_ROWS = 400
 
-# A company of 1,000 may fill one prefix, or two; these are one half of it each.
-COMPANY = ELSEWHERE = 500
-# Landlines and mobiles of one small town, the densest of books: 50. Scanned blocks of
-# 100 numbers: 100.
-PER_PREFIX = 70
+# A company of 1,000 may fill one block of 10,000, and is all of a book; it stays
+# uncounted up to here, and what else crowds (its second block, a town) up to there.
+COMPANY = 500
+ELSEWHERE = 500
+# Numbers for every effective block: 50 in the densest book of a small town, 100 where
+# blocks of 100 are scanned.
+PER_BLOCK = 70
 
-# An owner whose friends all live where nobody is a user finds nobody either, but has
-# no more contacts than this.
+# Who has contacts only where nobody is a user finds nobody either, and one book in
+# 800 is that large.
 MANY = 7_500
-# Random valid numbers are hit less often than contacts, by how often one is in use.
+# Whose friends are users has more hits than numbers at random, by the share of valid
+# numbers that are in use and by how much friends are alike.
 RARELY = 10
-# So few are expected by chance to be none at all where nearly nobody is a user.
+# Below this many hits expected, a tenth of them says nothing.
 ENOUGH = 50
 
 Reason = dict[str, float | int | str]
 
 _SENTENCES = {
     "run": _(
-        "Asked about %(numbers)s numbers in a row (%(step)s apart): address books hold "
+        "Asked about %(numbers)s numbers in rows (+%(step)s each): address books hold "
         "few neighbours."
     ),
     "crowd": _(
-        "Asked about %(numbers)s numbers, nearly all of them in %(prefixes)s blocks: "
-        "those of an address book are spread more widely."
+        "Asked about %(numbers)s numbers, some %(each)s in each block of 10,000: those "
+        "of an address book are spread more widely."
     ),
     "misses": _(
-        "Of %(numbers)s numbers %(hits)s were users, where an address book of that "
-        "size has about %(expected)s."
+        "Users among %(numbers)s numbers: %(hits)s, where an address book of that size "
+        "has about %(expected)s."
     ),
 }
 
@@ -90,40 +90,34 @@ def explain(reason: Reason) -> str:
 
 
 def _run(new: Iterable[str]) -> Reason | None:
-    # Numbers of two countries, or lengths, are never within a step of each other.
     ordered = sorted(int(number) for number in new)
-    steps = [after - before for before, after in pairwise(ordered)]
-    likely = Counter(step for step in steps if step <= LARGEST_STEP).most_common(1)
-    for step, count in likely:
-        if count + 1 >= ROW and (row := _longest(steps, step)) >= ROW:
-            return {"rule": "run", "numbers": row, "step": step}
-    return None
-
-
-def _longest(steps: Iterable[int], step: int) -> int:
-    """How many numbers stand in a row, less what its gaps cost."""
-    longest = length = 1
-    for each in steps:
-        length = length + 1 if each == step else max(1, length - SLIP)
-        longest = max(longest, length)
-    return longest
+    steps = (after - before for before, after in pairwise(ordered))
+    rows = [(len(list(same)) + 1, step) for step, same in groupby(steps)]
+    long = [(length, step) for length, step in rows if length >= ROW]
+    numbers = sum(length for length, step in long)
+    if numbers < IN_ROWS:
+        return None
+    return {"rule": "run", "numbers": numbers, "step": max(long)[1]}
 
 
 def _crowd(past: Asked, new: Mapping[str, int]) -> Reason | None:
     crowds = Counter(past.crowds)
     crowds.update(new.values())
     *others, fullest = sorted(crowds.values()) or [0]
-    prefixes = _effective([*others, max(0, fullest - COMPANY)])
-    if sum(others) + max(0, fullest - COMPANY) <= ELSEWHERE + PER_PREFIX * prefixes:
+    rest = [*others, max(0, fullest - COMPANY)]
+    blocks = _effective(rest)
+    if sum(rest) <= ELSEWHERE + PER_BLOCK * blocks:
         return None
-    return {"rule": "crowd", "numbers": crowds.total(), "prefixes": round(prefixes)}
+    each = round(sum(rest) / blocks)
+    return {"rule": "crowd", "numbers": crowds.total(), "each": each}
 
 
 def _effective(sizes: Iterable[int]) -> float:
     """How many equally large crowds would be as unpredictable: 2 to the entropy."""
     counted = [size for size in sizes if size]
     total = sum(counted)
-    return 2.0 ** -sum(size / total * math.log2(size / total) for size in counted)
+    shares = [size / total for size in counted]
+    return math.exp2(-sum(share * math.log2(share) for share in shares))
 
 
 def _misses(past: Asked, usual: float) -> Reason | None:

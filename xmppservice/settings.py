@@ -266,13 +266,13 @@ INSTALLED_APPS = [
     "rest_framework.authtoken",
     "tree_queries",
     "simple_history",
+    "roster",  # before import_export, which has an "export" of its own
     "import_export",
     "csp",
     "axes",
     "channels",
     "xmppservice",
     "buddies",
-    "roster",
 ]
 
 MIDDLEWARE = [

@@ -16,11 +16,11 @@ The same seed makes the same books. An address book has
   three books in a hundred have none at all.
 """
 
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
+from zlib import crc32
 
 LARGEST = 10_000  # no more can be asked about at once
 MOST_OF_A_BLOCK = 500  # customers in 10,000 landlines, of which a third are in use
@@ -47,13 +47,9 @@ class Plan:
     landlines: Callable[[Random], list[str]]  # the blocks of a town
 
 
-def prefix(number: str) -> int:
-    """As roster.directory makes it, but for the key."""
-    return zlib.crc32(number[:-4].encode()) & 0x7FFF
-
-
-def prefixes(numbers: list[str]) -> Mapping[str, int]:
-    return {number: prefix(number) for number in numbers}
+def prefixes(numbers: list[str]) -> dict[str, int]:
+    """The digests of their prefixes, as the service makes them but for the key."""
+    return {number: crc32(number[:-4].encode()) & 0x7FFF for number in numbers}
 
 
 def _zipf(blocks: list[str], exponent: float) -> tuple[tuple[str, ...], list[float]]:

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 
 from roster import addressbook
-from roster.models import Account, AddressBookEntry
+from roster.models import Account, AddressBookEntry, Flag
 from tests.roster.conftest import JULIET, ROMEO
 
 pytestmark = pytest.mark.django_db
@@ -170,3 +171,197 @@ def test_an_address_book_takes_more_contacts_than_a_query_has_parameters(romeo):
 
     assert book.stored == {}
     assert book.free(keys[:2]) == set()
+
+
+def test_a_late_join_is_no_sign_of_life(romeo):
+    book(romeo, "a").save()
+    AddressBookEntry.objects.update(seen_at=NOON - timedelta(days=100))
+
+    later = book(romeo, "ab", NOON + timedelta(days=1))
+    later.covers("a")
+    later.save(sent=False)
+
+    entry = AddressBookEntry.objects.get()
+    assert entry.asked_at == NOON + timedelta(days=1)
+    assert entry.seen_at == NOON - timedelta(days=100)
+    romeo.refresh_from_db()
+    assert romeo.last_seen == NOON
+
+
+# --- Keys ---------------------------------------------------------------------------
+
+
+def test_what_is_under_an_old_key_is_found_and_moves_to_the_newest(romeo, settings):
+    today = book(romeo, "abc")
+    today.covers("ab")
+    today.save()
+    old = settings.ADDRESS_BOOK_KEYS[0]
+    settings.ADDRESS_BOOK_KEYS = ["new", old]
+
+    later = book(romeo, "ad")
+    assert later.free("ad") == {"a"}
+    later.save()
+
+    (new, before) = addressbook.keys()
+    keys = dict(AddressBookEntry.objects.values_list("digest", "key"))
+    assert {bytes(digest): key for digest, key in keys.items()} == {
+        new.digest("a"): new.name,
+        before.digest("b"): before.name,
+        before.digest("c"): before.name,
+        new.digest("d"): new.name,
+    }
+    assert book(romeo).free("abcd") == {"a", "b"}
+
+
+def test_dropping_a_key_deletes_its_rows_and_no_others(romeo, settings):
+    book(romeo, "abc").save()
+    old = settings.ADDRESS_BOOK_KEYS[0]
+    settings.ADDRESS_BOOK_KEYS = ["new", old]
+    book(romeo, "cd").save()
+    assert addressbook.expire(60) == {"expired": 0, "dropped": 0}
+
+    settings.ADDRESS_BOOK_KEYS = ["new"]
+
+    assert addressbook.expire(60) == {"expired": 0, "dropped": 2}
+    assert book(romeo).stored.keys() == set("cd")
+
+
+def test_a_key_is_named_by_what_does_not_tell_it():
+    (key,) = addressbook.keys()
+    assert len(key.name) == 8
+    assert key.name.encode() not in key.secret
+
+
+# --- Expiry -------------------------------------------------------------------------
+
+
+def test_what_was_not_sent_for_long_expires(romeo, settings):
+    settings.ADDRESS_BOOK_DAYS = 400
+    now = timezone.now()
+    book(romeo, "ab", now - timedelta(days=401)).save()
+    # Sent again: it is still there.
+    book(romeo, "b", now - timedelta(days=300)).save()
+    book(romeo, "c", now - timedelta(days=399)).save()
+
+    assert addressbook.expire(60) == {"expired": 1, "dropped": 0}
+    assert book(romeo).stored.keys() == set("bc")
+
+
+def test_a_contact_is_noted_as_seen_now_and_then(romeo):
+    def seen(days: int) -> datetime:
+        book(romeo, "a", NOON + timedelta(days=days)).save()
+        return AddressBookEntry.objects.get().seen_at
+
+    assert [seen(0), seen(30), seen(31)] == [NOON, NOON, NOON + timedelta(days=31)]
+
+
+def test_expiry_goes_in_batches_and_stops_in_time(romeo, monkeypatch):
+    book(romeo, "abcde", timezone.now() - timedelta(days=500)).save()
+    monkeypatch.setattr(addressbook, "EXPIRED_AT_ONCE", 2)
+
+    assert addressbook.expire(0) == {"expired": 2, "dropped": 0}
+    assert addressbook.expire(60) == {"expired": 3, "dropped": 0}
+
+
+# --- The detector -------------------------------------------------------------------
+
+
+@pytest.fixture
+def rich(settings) -> Account:
+    settings.DISCOVERY_BURST = 10_000
+    return Account.objects.create(jid=ROMEO)
+
+
+def scan(begin: int, count: int) -> list[str]:
+    return [f"+3934711{number:05d}" for number in range(begin, begin + count)]
+
+
+def test_who_scans_is_flagged_and_gets_nothing_more(rich):
+    numbers = scan(0, 2_000)
+    today = book(rich, numbers)
+    assert not today.covers(numbers)
+    assert today.left == 10_000
+    assert today.retry_after(numbers) == addressbook.HELD
+    today.save()
+
+    flag = Flag.objects.get()
+    assert flag.owner == rich
+    assert flag.released_at is None
+    assert flag.reasons[0]["rule"] == "run"
+    later = book(rich, ["+393470000001"])
+    assert not later.covers(["+393470000001"])
+    later.save()
+    assert Flag.objects.count() == 1
+
+
+def test_who_scans_a_number_at_a_time_is_flagged_all_the_same(rich):
+    first, second = scan(0, 1_500)[::2], scan(0, 1_500)[1::2]
+    for part in (first[n : n + 50] for n in range(0, 750, 50)):
+        turn = book(rich, part)
+        turn.covers(part)
+        turn.save()
+    for number in second:
+        turn = book(rich, [number])
+        turn.covers([number])
+        turn.save()
+        if turn.flagged:
+            break
+
+    assert Flag.objects.get().reasons[0]["rule"] == "crowd"
+    assert AddressBookEntry.objects.exclude(asked_at=None).count() < 1_500
+
+
+def test_a_flagged_owner_still_gets_what_was_asked_before(rich):
+    turn = book(rich, ["+393470000001"])
+    turn.covers(["+393470000001"])
+    turn.save()
+    Flag.objects.create(owner=rich)
+
+    later = book(rich, ["+393470000001", "+393470000002"])
+    assert later.covers(["+393470000001"])
+    assert later.covered(["+393470000001", "+393470000002"]) == {"+393470000001"}
+
+
+def test_after_the_release_only_what_follows_counts(rich):
+    for part in (scan(0, 200), scan(500, 200)):
+        turn = book(rich, part)
+        turn.covers(part)
+        turn.save()
+    Flag.objects.create(owner=rich, raised_at=NOON, released_at=timezone.now())
+
+    later = book(rich, ["+393471199999"], timezone.now())
+    assert later.covers(["+393471199999"])
+    assert later._watch.asked.total == 1
+
+
+def test_contacts_without_a_number_are_no_crowd(rich):
+    names = [f"user{n}@localhost" for n in range(2_000)]
+    turn = book(rich, names)
+    assert turn.covers(names)
+    assert turn._watch.asked.total == 0
+
+
+def test_neighbours_share_a_prefix_that_is_nobody_elses(rich):
+    juliet = Account.objects.create(jid=JULIET)
+    a, b, c = "+393471110001", "+393471119999", "+393471120000"
+
+    prefixes = [addressbook._prefix(rich, one) for one in (a, b, c)]
+
+    assert prefixes[0] == prefixes[1] != prefixes[2]
+    assert addressbook._prefix(juliet, a) != prefixes[0]
+    assert addressbook._prefix(rich, "romeo@localhost") is None
+
+
+def test_the_usual_share_of_hits_is_the_median_of_many_owners():
+    cache.delete(addressbook.USUAL)
+    for n in range(addressbook.OWNERS_ENOUGH):
+        owner = Account.objects.create(jid=f"o{n}@localhost")
+        numbers = [f"+39347{n:03d}{line:04d}" for line in range(20)]
+        turn = addressbook.AddressBook(owner, numbers, NOON)
+        turn.covers(numbers)
+        turn.hits = set(numbers[: n % 2 * 8 + 2])
+        turn.save()
+        if n == 0:
+            assert addressbook._usual() is None
+
+    assert addressbook._usual() == pytest.approx(0.3)

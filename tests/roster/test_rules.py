@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from roster.rules import Contact, Groups, RosterItem, decide, normal_name
+from roster.rules import (
+    Contact,
+    Groups,
+    RosterItem,
+    Rule,
+    applied,
+    decide,
+    normal_name,
+)
 
 GROUPS = Groups("others", "verified")
 JID = "00393471111111@localhost"
@@ -155,3 +163,21 @@ def test_nobody_is_demoted_and_no_group_of_the_users_own_is_touched(present, rec
 def test_no_name_is_ever_blanked(present, received):
     after = decide(present, received, GROUPS) or present
     assert after.name.strip() or not present.name.strip()
+
+
+@pytest.mark.parametrize(
+    ("before", "received", "verified", "rule"),
+    [
+        (None, "Mario", False, Rule.ADDED),
+        (item("Mario"), "Mario", False, Rule.GROUPED),
+        (item("Luigi"), "Mario", False, Rule.GROUPED_AND_NAMED),
+        (item("Luigi", "Family"), "Mario", True, Rule.NAMED),
+        (item("Luigi", "others"), "Mario", False, Rule.NAMED),
+        (item("Luigi", "others"), "Mario", True, Rule.NAMED_AND_PROMOTED),
+        (item("Mario", "others"), "Mario", True, Rule.PROMOTED),
+        (item("Mario", "verified"), "Mario", True, Rule.NOTHING),
+    ],
+)
+def test_the_row_of_the_table_that_applied_is_known(before, received, verified, rule):
+    after = decide(before, contact(received, verified=verified), GROUPS)
+    assert applied(before, after or before) == rule

@@ -4,6 +4,7 @@ from typing import Any
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from roster import ledger
 from roster.models import Account
@@ -20,13 +21,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         jid = options["jid"]
-        accounts = Account.objects.filter(jid=jid)
-        commands = ledger.forget(jid)
-        _clear_history(accounts.values_list("pk", flat=True))
-        _, deleted = accounts.delete()
+        with transaction.atomic():
+            commands, deleted = _erase(jid)
+            transaction.on_commit(ledger.empty_log)
         if not commands and not deleted:
             raise CommandError(f"Nothing is stored of {jid}. Is it the bare JID?")
-        ledger.empty_log()
         contacts = deleted.get("roster.AddressBookEntry", 0)
         self.stdout.write(
             f"Erased: {deleted.get('roster.Account', 0)} account, "
@@ -34,8 +33,10 @@ class Command(BaseCommand):
         )
 
 
-def _clear_history(accounts: Any) -> None:
-    """The admin's history names an account by its JID."""
+def _erase(jid: str) -> tuple[int, dict[str, int]]:
+    accounts = Account.objects.filter(jid=jid)
+    # The admin's history names an account by its JID.
     ours = ContentType.objects.get_for_model(Account)
-    keys = [str(pk) for pk in accounts]
+    keys = [str(pk) for pk in accounts.values_list("pk", flat=True)]
     LogEntry.objects.filter(content_type=ours, object_id__in=keys).delete()
+    return ledger.forget(jid), accounts.delete()[1]
