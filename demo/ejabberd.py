@@ -72,6 +72,12 @@ class Ejabberd(JabberServer):
         if status != HTTPStatus.OK:
             raise ServerError(f"ejabberd made no account {local}: {said}")
 
+    def unregister(self, local: str) -> None:
+        """Remove an account of the first domain."""
+        status, said = self._call("unregister", user=local, host=self.domain)
+        if status != HTTPStatus.OK:
+            raise ServerError(f"ejabberd keeps the account {local}: {said}")
+
     def _call(self, command: str, **arguments: str) -> tuple[int, str]:
         """Return status and body of the answer; 0 and why when none comes."""
         login = b64encode(f"{self.admin}:{self.admin_password}".encode()).decode()

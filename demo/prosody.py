@@ -26,6 +26,10 @@ class Prosody(JabberServer):
         answers = f"{password}\n{password}\n"
         self._control("register", local, domain or self.domain, answers=answers)
 
+    def unregister(self, local: str) -> None:
+        """Remove an account of the first domain."""
+        self._control("unregister", local, self.domain)
+
     @classmethod
     def installed(cls) -> bool:
         commands = shutil.which("prosody") and shutil.which("prosodyctl")

@@ -262,6 +262,10 @@ class JabberServer(Server):
         """Make an account, or set the password of one that exists."""
         raise NotImplementedError
 
+    def unregister(self, local: str) -> None:
+        """Remove an account of the first domain."""
+        raise NotImplementedError
+
     def _answers(self) -> bool:
         client = STREAM.format(namespace="jabber:client", to=self.domain)
         service = STREAM.format(namespace="jabber:component:accept", to=self.component)

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from roster import msisdn
 from roster.addressbook import AT_ONCE, in_parts
 from roster.models import Account, Listing
-from xmppservice import stanzas
+from xmppservice import bells, stanzas
 
 # Of those whom a listing does not have, so few are asked about all the same: they
 # may have registered since.
@@ -173,10 +173,27 @@ def _absent(jid: str) -> str:
 # --- Following the XMPP server --------------------------------------------------------
 
 
-def is_listed(domain: str, within: timedelta = LISTING_HOLDS) -> bool:
+def is_listed(domain: str) -> bool:
     """Whether the XMPP server has told all accounts of a domain lately."""
-    since = timezone.now() - within
+    since = timezone.now() - LISTING_HOLDS
     return Listing.objects.filter(domain=domain, listed_at__gt=since).exists()
+
+
+def is_due(domain: str) -> bool:
+    """Whether it is time to have the accounts of a domain listed again."""
+    since = timezone.now() - LISTED_EVERY
+    fresh = Q(renew_at=None) | Q(renew_at__lte=F("listed_at"))
+    return not Listing.objects.filter(
+        fresh, domain=domain, listed_at__gt=since
+    ).exists()
+
+
+def renew() -> None:
+    """Have all that was learnt from the XMPP server learnt anew, now."""
+    for domain in settings.XMPP_DOMAINS:
+        now = {"renew_at": timezone.now()}
+        Listing.objects.update_or_create(domain=domain, defaults=now)
+    bells.worker(bells.REFRESH_ACCOUNTS)
 
 
 def listed(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, int]:
@@ -205,6 +222,8 @@ def refresh(exist: Exist, most: int = AT_ONCE) -> int:
     Returns how many were asked about: none, when all were checked lately.
     """
     before = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
+    renewed = Listing.objects.aggregate(at=Max("renew_at"))["at"]
+    before = max(before, renewed or before)
     stale = Account.objects.filter(
         Q(checked_at=None) | Q(checked_at__lt=before), gone_at=None
     )

@@ -93,13 +93,17 @@ class Account(models.Model):
 
 
 class Listing(models.Model):
-    """When the XMPP server last told all accounts of a domain."""
+    """When the XMPP server last told all accounts of a domain, if it does.
+
+    What was learnt before ``renew_at`` is asked about again.
+    """
 
     domain = models.CharField(max_length=1023, unique=True)
-    listed_at = models.DateTimeField()
+    listed_at = models.DateTimeField(null=True)
+    renew_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return f"{self.domain}, {self.listed_at:%Y-%m-%d %H:%M}"
+        return self.domain
 
 
 class AddressBookEntry(models.Model):

@@ -108,7 +108,7 @@ def refresh_accounts() -> None:
 
 def _list(rosters: Rosters, domain: str) -> bool:
     """Whether all accounts of ``domain`` are known now."""
-    if directory.is_listed(domain, within=directory.LISTED_EVERY):
+    if not directory.is_due(domain):
         return True
     at = timezone.now()
     jids = rosters.accounts(domain, time.time() + LISTING)

@@ -1,10 +1,16 @@
 """The API of accounts."""
 
+from http import HTTPStatus
+
 from django.core.exceptions import ValidationError as ModelError
+from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
+from roster import directory
 from roster.models import Account
 from roster.serializers import AccountSerializer
 
@@ -15,6 +21,12 @@ class AccountViewSet(ModelViewSet):
     queryset = Account.objects.order_by("pk")
     serializer_class = AccountSerializer
     search_fields = ("jid", "msisdn", "name")
+
+    @action(detail=False, methods=["post"])
+    def refresh(self, request: Request) -> Response:
+        """Have the XMPP server asked about all accounts, now."""
+        directory.renew()
+        return Response(status=HTTPStatus.ACCEPTED)
 
     def perform_create(self, serializer: BaseSerializer) -> None:
         _save(serializer, Account())

@@ -93,6 +93,7 @@ class ServiceConsumer(AsyncConsumer):
         await self._store(self.state.save)
         # Commands rested while there was no stream.
         await self._store(bells.worker, bells.RUN_COMMANDS)
+        await self._store(bells.worker, bells.REFRESH_ACCOUNTS)
         driver = rosters.driver()
         try:
             # Not on a pump's thread: the answers to the probe come through both.

@@ -40,7 +40,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("domain", models.CharField(max_length=1023, unique=True)),
-                ("listed_at", models.DateTimeField()),
+                ("listed_at", models.DateTimeField(null=True)),
+                ("renew_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(

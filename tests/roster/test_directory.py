@@ -258,6 +258,30 @@ def test_a_listing_of_long_ago_is_believed_no_more(rosters, exist):
     assert len(rosters.asked) == len(many)
 
 
+def test_what_is_to_be_learnt_anew_is_asked_about_once(rosters, exist):
+    for jid in (ROMEO, "left@localhost"):
+        Account.objects.create(jid=jid, checked_at=timezone.now())
+    assert directory.refresh(exist) == 0
+
+    directory.renew()
+
+    assert directory.refresh(exist) == 2
+    assert directory.refresh(exist) == 0
+    assert visible() == {ROMEO}
+
+
+def test_a_listing_is_due_at_first_after_an_hour_and_when_it_is_renewed():
+    assert directory.is_due("localhost")
+    directory.listed("localhost", set(), timezone.now())
+    assert not directory.is_due("localhost")
+    directory.renew()
+    assert directory.is_due("localhost")
+    directory.listed("localhost", set(), timezone.now())
+    assert not directory.is_due("localhost")
+    directory.listed("localhost", set(), timezone.now() - directory.LISTED_EVERY)
+    assert directory.is_due("localhost")
+
+
 # --- What we are told -----------------------------------------------------------------
 
 
