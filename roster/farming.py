@@ -9,7 +9,7 @@ numbers where many people are users, large steps in small commands, decoys.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
@@ -24,12 +24,12 @@ IN_ROWS = 400
 # uncounted up to here, and what else crowds (its second block, a town) up to there.
 COMPANY = 500
 ELSEWHERE = 500
-# Numbers for every effective block: 50 in the densest book of a small town, 100 where
-# blocks of 100 are scanned.
+# Numbers for every effective block: up to 65 in the books of a small town's shops, 100
+# where blocks of 100 are scanned.
 PER_BLOCK = 70
 
-# Who has contacts only where nobody is a user finds nobody either, and one book in
-# 800 is that large.
+# Who has contacts only where nobody is a user finds nobody either, but one book in
+# 1,000 is that large.
 MANY = 7_500
 # Whose friends are users has more hits than numbers at random, by the share of valid
 # numbers that are in use and by how much friends are alike.
@@ -112,11 +112,10 @@ def _crowd(past: Asked, new: Mapping[str, int]) -> Reason | None:
     return {"rule": "crowd", "numbers": crowds.total(), "each": each}
 
 
-def _effective(sizes: Iterable[int]) -> float:
+def _effective(sizes: Sequence[int]) -> float:
     """How many equally large crowds would be as unpredictable: 2 to the entropy."""
-    counted = [size for size in sizes if size]
-    total = sum(counted)
-    shares = [size / total for size in counted]
+    total = sum(sizes)
+    shares = [size / total for size in sizes if size]
     return math.exp2(-sum(share * math.log2(share) for share in shares))
 
 

@@ -3,11 +3,12 @@
 No real address book stands behind this: the shares are set by hand, wide on purpose.
 The same seed makes the same books. An address book has
 
-- a size, log-normal: median 200, one in a hundred above 2,000, capped at 10,000;
+- a size, log-normal: median 220, one in a hundred above 3,400, one in 300 above 5,000;
+  none above 10,000;
 - one of three numbering plans: wide (Italy: ten digits of a mobile, landlines of a
   town in few blocks of 10,000), town (North America: mobiles and landlines alike in
   the blocks of one area) and small (Iceland: seven digits, the whole country);
-- up to a fifth of contacts abroad, and families with neighbouring numbers;
+- a tenth of contacts abroad, and families with neighbouring numbers;
 - for one owner in three colleagues: 10 to 1,000 of them (Pareto), at 50 to 90 % of
   the numbers of their company's range;
 - for one in 25 thousands of local customers (a shop, a doctor), for one in 30
@@ -41,7 +42,6 @@ class Book:
 class Plan:
     """Where numbers are: blocks without their last digits, by cumulated weight."""
 
-    code: str
     mobiles: tuple[tuple[str, ...], list[float]]
     digits: int  # of a mobile, behind its block
     landlines: Callable[[Random], list[str]]  # the blocks of a town
@@ -70,12 +70,12 @@ def _small_town(random: Random) -> list[str]:
     return [f"+354{random.randrange(400, 600)}" for _ in range(random.randint(2, 8))]
 
 
-# By operator and its share of the market, each with ten or so prefixes.
+# Of six operators, ten prefixes each; some have many more customers than others.
 _ITALY = [f"+393{operator}{n}" for n in range(10) for operator in (4, 2, 3, 8, 9, 7)]
-WIDE = Plan("39", _zipf(_ITALY, 0.6), 7, _wide_town)
+WIDE = Plan(_zipf(_ITALY, 0.6), 7, _wide_town)
 # The blocks of the own town first, then those of the area.
-TOWN = Plan("1", _zipf([f"+1209{n}" for n in range(200, 600)], 0.9), 4, _own_exchanges)
-SMALL = Plan("354", _zipf([f"+354{n}" for n in range(610, 790)], 0.3), 4, _small_town)
+TOWN = Plan(_zipf([f"+1209{n}" for n in range(200, 600)], 0.9), 4, _own_exchanges)
+SMALL = Plan(_zipf([f"+354{n}" for n in range(610, 790)], 0.3), 4, _small_town)
 PLANS = (WIDE, TOWN, SMALL)
 
 
