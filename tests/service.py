@@ -297,7 +297,9 @@ def _commands(http_port: int) -> dict[str, list[str]]:
     if DEPLOYMENT == "one":
         return {"serve": [*MANAGE, "serve"]}
     web = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--no-log"]
-    threads = ["--port", str(http_port), "--blocking-threads", "4"]
+    # A thread that ends leaves its database connection to the garbage collector.
+    threads = ["--blocking-threads", "4", "--blocking-threads-idle-timeout", "600"]
+    threads += ["--port", str(http_port)]
     return {
         "web": [*PYTHON, *web, *threads, "xmppservice.wsgi:application"],
         "xmpp": [*MANAGE, "runxmpp"],

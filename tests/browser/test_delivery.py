@@ -19,8 +19,8 @@ COMMAND = """
 from roster.models import Command
 Command.objects.all().delete()
 Command.objects.create(
-    key="dead", state="dead", owner="00393471111111@localhost", command={word!r},
-    sender="00393471111111@localhost/phone", stanza_id="one", message_type="chat",
+    key="dead", state="dead", owner="00393209999999@localhost", command={word!r},
+    sender="00393209999999@localhost/phone", stanza_id="one", message_type="chat",
     payload={payload!r}, answer={answer!r}, attempts=8, error="roster not read",
     done_at=timezone.now(), sent_at=timezone.now(),
 )

@@ -103,7 +103,7 @@ async def test_a_server_that_makes_note_of_desc_is_said(legacy, caplog):
 async def test_it_has_stream_management_and_the_granted_privileges(prosody):
     async with account(prosody) as (one, _):
         await until(lambda: one.privileged)
-        assert one.xmpp.plugin["xep_0198"].enabled_in
+        await until(lambda: one.xmpp.plugin["xep_0198"].enabled_in)
 
 
 async def test_a_wrong_password_is_said(prosody, caplog):

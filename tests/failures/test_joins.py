@@ -1,0 +1,54 @@
+"""A number registers that many have; killed in the middle, everybody is told."""
+
+import asyncio
+
+from tests.service import PASSWORD, SERVICE, Service, until
+
+HOLDERS = 24
+OTHERS, VERIFIED = frozenset({"others"}), frozenset({"verified"})
+
+
+async def _ask(service: Service, owner: str, address: str) -> None:
+    async with service.client(owner) as client:
+        contacts = {"channelUsers": [{"name": "Late", "address": address}]}
+        await client.command(SERVICE, "cmd_add_to_roster", contacts)
+
+
+async def _groups(service: Service, owner: str, address: str) -> frozenset[str]:
+    async with service.client(owner, "reader") as client:
+        return (await client.roster())[f"{address}@localhost"].groups
+
+
+def _left(service: Service) -> int:
+    said = service.shell(
+        "from roster.models import LateJoin\nprint(LateJoin.objects.count())"
+    )
+    return int(said)
+
+
+async def test_killed_in_the_middle_of_a_late_join(new_service):
+    service: Service = new_service(LATE_JOINS_PER_SECOND="6")
+    late, *owners = service.register(HOLDERS + 1)
+    service.server.unregister(late)
+    for owner in owners:
+        await _ask(service, owner, late)
+        assert await _groups(service, owner, late) == OTHERS
+
+    service.server.register(late, PASSWORD)
+    await _ask(service, late, "liam")
+
+    async def begun():
+        return 0 < await asyncio.to_thread(_left, service) < HOLDERS
+
+    await until(begun, 60)
+    service.kill()
+    assert 0 < _left(service) < HOLDERS, "killed too late to mean anything"
+    await asyncio.to_thread(service.start)
+
+    async def told():
+        return not await asyncio.to_thread(_left, service)
+
+    await until(told, 60)
+    found = [await _groups(service, owner, late) for owner in owners]
+    assert found == [VERIFIED] * HOLDERS
+    print(f"{HOLDERS} holders: all told")
