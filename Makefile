@@ -3,6 +3,9 @@
 # test   run the tests; ARGS="-k name" chooses some
 # test-matrix  the same on PostgreSQL, Redis, RabbitMQ, ejabberd; ARGS="ejabberd"
 # fuzz   send the service 10,000 hostile stanzas and payloads
+# bench-search  what a search costs as accounts become more, up to a million
+# bench-join  a number registers that 100,000 users have on their rosters
+# attack  try numbers out at a running service; ARGS="--seconds 10" is shorter
 # check  format, lint, types, imports, Django's checks, missing migrations
 # audit  look for known vulnerabilities of the packages that the service runs on
 # messages  collect the texts to translate in locale/, and compile what is there
@@ -18,7 +21,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 \
 COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 	--add-location file -i .venv -i var -i tests -i vendor
 
-.PHONY: run demo test test-matrix fuzz check audit messages screenshots lock
+.PHONY: run demo test test-matrix fuzz bench-search bench-join attack check audit messages screenshots lock
 .SILENT:
 
 # It stops when make dies, in whichever way.
@@ -44,6 +47,21 @@ test-matrix: .venv/development
 fuzz: .venv/development
 	sh demo/install.sh prosody
 	FUZZ_CASES=10000 exec $(BIN)/python -m pytest -s --no-cov tests/fuzz
+
+bench-search: .venv/development
+	sh demo/install.sh prosody
+	sh demo/install.sh postgresql
+	exec $(BIN)/python -m tests.bench.search $(ARGS)
+
+bench-join: .venv/development
+	sh demo/install.sh prosody
+	sh demo/install.sh postgresql
+	exec $(BIN)/python -m tests.bench.join $(ARGS)
+
+attack: .venv/development
+	sh demo/install.sh prosody
+	sh demo/install.sh postgresql
+	exec $(BIN)/python -m tests.attack $(ARGS)
 
 check: .venv/development
 	$(BIN)/ruff format --check .

@@ -1,0 +1,172 @@
+"""What runs with the settings of a service: rows in bulk, and its parts by themselves.
+
+Called through :func:`tests.bench.service.inside`; each prints its result as JSON.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Count, Model, Q
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from roster import directory
+from roster.addressbook import AddressBook, keys
+from roster.models import Account, AddressBookEntry, Flag, Listing
+from tests.bench import numbers
+from tests.bench.times import shown
+
+DOMAIN = "localhost"
+BATCH = 5_000
+# Of the numbers of a search so many in a hundred are users.
+USERS = 25
+FIRST_OWNER = 5_000_000  # of those who ask here; the ones of streams come before
+
+ACCOUNT = ("jid", "msisdn", "name", "enabled", "discoverable", "announced")
+ENTRY = ("owner_id", "digest", "key", "prefix", "asked_at", "hit", "added_at")
+
+
+# --- Rows -----------------------------------------------------------------------------
+
+
+def users(begin: int, end: int) -> None:
+    """Accounts of the users at these places."""
+    found = (numbers.user(place) for place in range(begin, end))
+    accounts(found, end - begin)
+
+
+def accounts(found: Iterable[str], total: int, **but: object) -> None:
+    """Accounts of E.164 numbers, as if the XMPP server had just told of them."""
+    now = timezone.now()
+    values = {"name": "", "enabled": True, "discoverable": True, "announced": True}
+    rows = (
+        {"jid": jid_of(one), "msisdn": one, "checked_at": now, **values, **but}
+        for one in shown("accounts", found, total)
+    )
+    _insert(Account, (*ACCOUNT, "checked_at"), rows)
+
+
+def read_accounts(path: str) -> None:
+    """Accounts of the E.164 numbers in a file, one a line."""
+    found = Path(path).read_text().split()
+    accounts(found, len(found))
+
+
+def holders(contact: str) -> None:
+    """Have each account hold a number, asked about when it was nobody's."""
+    key, now = keys()[0], timezone.now()
+    values = {"digest": key.digest(contact), "key": key.name, "prefix": 1, "hit": False}
+    values |= {"asked_at": now, "added_at": now, "seen_at": now}
+    # Read before: PostgreSQL answers no query in the middle of a COPY.
+    pks = list(Account.objects.values_list("pk", flat=True))
+    rows = ({"owner_id": pk, **values} for pk in shown("holders", pks, len(pks)))
+    _insert(AddressBookEntry, (*ENTRY, "seen_at"), rows)
+
+
+def _insert(
+    model: type[Model], fields: tuple[str, ...], rows: Iterable[Mapping[str, Any]]
+) -> None:
+    if connection.vendor == "postgresql":
+        _copy(model._meta.db_table, fields, rows)
+    else:
+        # All of one transaction: a bench may lose them, and starts again.
+        with transaction.atomic():
+            model._default_manager.bulk_create((model(**row) for row in rows), BATCH)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def _copy(
+    table: str, fields: tuple[str, ...], rows: Iterable[Mapping[str, Any]]
+) -> None:
+    statement = f"COPY {table} ({', '.join(fields)}) FROM STDIN"
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row([row[field] for field in fields])
+
+
+def listed(is_fresh: bool) -> None:
+    """Whether the XMPP server has just told all accounts."""
+    Listing.objects.all().delete()
+    if is_fresh:
+        Listing.objects.create(domain=DOMAIN, listed_at=timezone.now())
+
+
+def jid_of(number: str) -> str:
+    return f"{numbers.local(number)}@{DOMAIN}"
+
+
+def hidden(disabled: int, undiscoverable: int) -> None:
+    """Accounts that nobody may find: the disabled ones at the first places."""
+    every = disabled + undiscoverable
+    accounts(map(numbers.hidden, range(disabled)), disabled, enabled=False)
+    shy = map(numbers.hidden, range(disabled, every))
+    accounts(shy, undiscoverable, discoverable=False)
+
+
+# --- A search without XMPP ------------------------------------------------------------
+
+
+def storage(population: int, size: int, rounds: int) -> None:
+    """Seconds that the storage part of a search for ``size`` numbers takes."""
+    taken = [
+        _search(population, size, FIRST_OWNER + population + turn)
+        for turn in shown("storage part", range(rounds + 1), rounds + 1)
+    ]
+    # The first one opens the connection, and learns what is usual.
+    print(json.dumps(taken[1:]))
+
+
+def _search(population: int, size: int, place: int) -> float:
+    jid = f"{numbers.owner(place)}@{DOMAIN}"
+    owner = Account.objects.create(jid=jid, announced=True, checked_at=timezone.now())
+    contacts = {
+        one: jid_of(one) for one in numbers.mixed(population, size, USERS, place)
+    }
+    began = time.perf_counter()
+    book = AddressBook(owner, contacts.keys(), timezone.now())
+    assert book.covers(contacts), "the bench must stay within the budget"
+    book.hits.update(directory.users(contacts, DOMAIN, _nobody))
+    with transaction.atomic():
+        book.save()
+    taken = time.perf_counter() - began
+    assert len(book.hits) == size * USERS // 100
+    return taken
+
+
+def _nobody(jids: Iterable[str]) -> list[bool]:
+    return [False for _ in jids]
+
+
+def plan(population: int, size: int) -> None:
+    """The queries of a look-up of accounts, and how the database goes about them."""
+    contacts = {one: jid_of(one) for one in numbers.mixed(population, size, USERS, 1)}
+    with CaptureQueriesContext(connection) as queries:
+        directory.accounts(contacts, DOMAIN)
+    explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+    lines: list[str] = []
+    with connection.cursor() as cursor:
+        for query in queries:
+            cursor.execute(f"{explain} {query['sql']}")
+            lines += [str(row[-1])[:100] for row in cursor.fetchall()]
+    print(json.dumps({"queries": len(queries), "plan": lines}))
+
+
+# --- What became of those who asked ---------------------------------------------------
+
+
+def asked(jids: Iterable[str]) -> None:
+    """For each owner: how many numbers were charged, and the rules that flagged."""
+    owners = Account.objects.filter(jid__in=list(jids))
+    charged = Count(
+        "addressbookentry", filter=Q(addressbookentry__asked_at__isnull=False)
+    )
+    counts = owners.annotate(asked=charged).values_list("jid", "asked")
+    found = {jid: {"asked": asked, "rules": []} for jid, asked in counts}
+    for flag in Flag.objects.filter(owner__in=owners).select_related("owner"):
+        found[flag.owner.jid]["rules"] = [reason["rule"] for reason in flag.reasons]
+    print(json.dumps(found))
