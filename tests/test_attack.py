@@ -21,6 +21,14 @@ def test_who_is_not_flagged_has_the_budget_and_its_refill():
     assert per_account_year(outcome) == BURST + PER_YEAR
 
 
+def test_an_attack_is_stopped_when_all_its_accounts_are():
+    outcome = Outcome(answered={"a": 1, "b": 2}, rules={"a": ["run"], "b": []})
+
+    assert not outcome.is_stopped
+    outcome.refused = {"b"}
+    assert outcome.is_stopped
+
+
 def test_of_many_accounts_it_is_the_average():
     outcome = Outcome(
         answered={"a": 1_000, "b": 3_000}, rules={"a": ["crowd"], "b": []}

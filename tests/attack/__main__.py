@@ -102,8 +102,8 @@ COLUMNS = (
     ("users", 7),
     ("seconds", 9),
     ("account-year", 14),
-    ("5", 10),
-    ("100", 12),
+    ("5", 11),
+    ("100", 13),
     ("stopped by", 26),
 )
 HEAD = (
@@ -114,6 +114,8 @@ HEAD += "".join(f"{name:>{width}}" for name, width in COLUMNS)
 
 def _row(attack: Attack, outcome: Outcome) -> Iterator[tuple[str, int]]:
     year = per_account_year(outcome)
+    # Who was stopped by nothing but the time may still be, later.
+    most = "" if outcome.is_stopped else "≤ "
     cells = (
         attack.name,
         attack.accounts,
@@ -121,9 +123,7 @@ def _row(attack: Attack, outcome: Outcome) -> Iterator[tuple[str, int]]:
         f"{outcome.each:,}",
         f"{outcome.hits:,}",
         round(outcome.seconds),
-        f"{year:,}",
-        f"{5 * year:,}",
-        f"{100 * year:,}",
+        *(f"{most}{accounts * year:,}" for accounts in (1, 5, 100)),
         _stopped(outcome),
     )
     widths = (width for _, width in COLUMNS)

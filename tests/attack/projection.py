@@ -9,8 +9,8 @@ BURST, PER_YEAR = 10_000, 50_000  # the defaults of the budget
 class Outcome:
     """Of one attack: numbers answered, users learnt, and what stopped it.
 
-    ``answered``: by account. ``rules``: those that flagged, by account. ``seconds``
-    until the end.
+    ``answered``: by account. ``rules``: those that flagged, by account. ``refused``:
+    accounts whose search was not covered. ``seconds`` until the end.
     """
 
     answered: dict[str, int] = field(default_factory=dict)
@@ -26,6 +26,11 @@ class Outcome:
     @property
     def flagged(self) -> list[str]:
         return [account for account, rules in self.rules.items() if rules]
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no account is answered anything new any more."""
+        return len(self.refused | set(self.flagged)) == len(self.answered)
 
     @property
     def each(self) -> int:
