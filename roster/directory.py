@@ -80,7 +80,9 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
     unknown = _unknown(contacts, known, domain)
     # What one part has told is kept, should the next be Late.
     for part in in_parts(unknown.items(), AT_ONCE):
-        _learn(_ask(dict(part), exist), known)
+        told = _ask(dict(part), exist)
+        _hide(told, known)
+        _learn(told, known)
     return {key: account.jid for key, account in known.items() if account.visible}
 
 
@@ -116,7 +118,9 @@ def _unknown(
         if stanzas.domain(jid) == domain
         and (
             key not in known
-            or known[key].gone_at
+            # Also whom nobody may find: an answer that does not wait for the XMPP
+            # server would tell them from the absent ones.
+            or not known[key].visible
             or (not listed and _is_old(known[key], old))
         )
     }
@@ -133,6 +137,17 @@ def _ask(unknown: Mapping[str, str], exist: Exist) -> dict[str, tuple[str, bool]
     asked = {key: jid for key, jid in unknown.items() if key not in absent}
     found = exist(list(asked.values()))
     return {k: (j, yes) for (k, j), yes in zip(asked.items(), found, strict=True)}
+
+
+def _hide(told: dict[str, tuple[str, bool]], known: Mapping[str, Account]) -> None:
+    """Take out whom nobody may find, remembered as long as an absent one is."""
+    hidden = [
+        key
+        for key, (_, there) in told.items()
+        if there and key in known and not known[key].visible and not known[key].gone_at
+    ]
+    marks = {_absent(told.pop(key)[0]): True for key in hidden}
+    cache.set_many(marks, settings.ACCOUNT_ABSENT_SECONDS)
 
 
 def _learn(told: Mapping[str, tuple[str, bool]], known: dict[str, Account]) -> None:

@@ -110,10 +110,27 @@ def test_a_given_account_is_a_user_without_asking(rosters, exist):
 
 
 @pytest.mark.parametrize("switch", ["enabled", "discoverable"])
-def test_who_is_disabled_or_undiscoverable_is_no_user(rosters, exist, switch):
+def test_who_is_disabled_or_undiscoverable_is_no_user(exist, switch):
     Account.objects.create(jid=ROMEO, **{switch: False})
     assert directory.users({ROMEO: ROMEO}, "localhost", exist) == {}
-    assert rosters.asked == []
+
+
+@pytest.mark.parametrize("switch", ["enabled", "discoverable"])
+def test_who_may_not_be_found_is_asked_about_as_one_who_is_absent(switch):
+    """Or the time of an answer would tell the two apart."""
+    Account.objects.create(jid=MARIO, msisdn=NUMBER, **{switch: False})
+    asked: list[str] = []
+
+    def exist(jids: Sequence[str]) -> Sequence[bool]:
+        asked.extend(jids)
+        return [jid == MARIO for jid in jids]
+
+    contacts = {NUMBER: MARIO, "+393472222222": "00393472222222@localhost"}
+    for _ in range(2):
+        assert directory.users(contacts, "localhost", exist) == {}
+
+    assert asked == [*contacts.values()]
+    assert not Account.objects.get().visible
 
 
 def test_an_account_under_another_spelling_is_the_same_user(rosters, exist):
