@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from roster import commands, directory, rules
+from roster import commands, directory, farming, rules
 from roster.commands import Turn
 from roster.ledger import Work
 from roster.models import Account, Claim, Command
@@ -45,7 +45,7 @@ class Rehearsal:
     """``failed`` says why the command could not be run now; else there is a reply.
 
     ``left`` is the owner's discovery budget afterwards, ``flagged`` whether the
-    farming detector holds the owner.
+    farming detector holds the owner, ``reasons`` why this command makes it do so.
     """
 
     reply: Reply | None
@@ -53,6 +53,7 @@ class Rehearsal:
     lines: list[Line]
     left: float | None
     flagged: bool
+    reasons: list[farming.Reason]
     failed: str
 
 
@@ -77,6 +78,7 @@ def rehearse(
         lines=[_line(turn, request, entry, known) for entry in request.entries],
         left=turn.book.left if turn.book else None,
         flagged=turn.book.flagged if turn.book else False,
+        reasons=turn.book.reasons if turn.book else [],
         failed=turn.failed,
     )
 

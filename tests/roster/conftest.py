@@ -7,6 +7,8 @@ from itertools import count
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
 
 from roster import commands, ledger, payloads
 from roster.models import Command
@@ -100,6 +102,15 @@ def rosters() -> PaperRosters:
 def quick_passwords(settings) -> None:
     """Hash passwords fast: the default takes a third of a second on purpose."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def staff(*permissions: str) -> Client:
+    """A browser of a member of the staff with these permissions."""
+    user = User.objects.create_user("nurse", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
 
 
 _ids = count()
