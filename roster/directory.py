@@ -64,7 +64,6 @@ def told(jids: Mapping[str, bool], at: datetime) -> None:
     news = {jid: here for jid, here in jids.items() if jid not in later}
     _keep([jid for jid, here in news.items() if here], at)
     gone(known.filter(jid__in=[jid for jid, here in news.items() if not here]), at)
-    cache.delete_many([_absent(jid) for jid in jids])
 
 
 # --- Users --------------------------------------------------------------------
