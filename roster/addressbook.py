@@ -36,6 +36,8 @@ HELD = int(timedelta(days=1).total_seconds())
 # A number without these is its prefix: 10,000 numbers have the same one.
 LINE_DIGITS = 4
 
+# Contacts of an owner that nothing was charged for: more are not remembered.
+MOST_UNASKED = 20_000
 EXPIRED_AT_ONCE, EXPIRE_PAUSE = 1_000, 0.05  # rows, seconds
 
 # What ordinary owners' hits are judged by: the newest rows, of so many owners.
@@ -206,11 +208,21 @@ class AddressBook:
                     added_at=self.now,
                     seen_at=self.now,
                 )
-                for contact in self.contacts
-                if contact not in self.stored
+                for contact in self._added()
             ),
             ignore_conflicts=True,
         )
+
+    def _added(self) -> list[str]:
+        """New contacts; of those that nothing was charged for, a bounded number."""
+        new = [contact for contact in self.contacts if contact not in self.stored]
+        unasked = [contact for contact in new if contact not in self.charged]
+        if not unasked:
+            return new
+        rows = AddressBookEntry.objects.filter(owner=self.owner, asked_at=None)
+        room = max(0, MOST_UNASKED - rows.count())
+        left_out = set(unasked[room:])
+        return [contact for contact in new if contact not in left_out]
 
     def _mark(self) -> None:
         known = self.charged & self.stored.keys()

@@ -64,7 +64,6 @@ def told(jids: Mapping[str, bool], at: datetime) -> None:
     news = {jid: here for jid, here in jids.items() if jid not in later}
     _keep([jid for jid, here in news.items() if here], at)
     gone(known.filter(jid__in=[jid for jid, here in news.items() if not here]), at)
-    cache.delete_many([_absent(jid) for jid in jids])
 
 
 # --- Users --------------------------------------------------------------------
@@ -107,24 +106,26 @@ def _among(contacts: Mapping[str, str]) -> Q:
 def _unknown(
     contacts: Mapping[str, str], known: Mapping[str, Account], domain: str
 ) -> dict[str, str]:
-    """Whom the XMPP server has to be asked about."""
-    listed = is_listed(domain)
-    old = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
-    unknown = {
-        key: known[key].jid if key in known else jid
-        for key, jid in contacts.items()
-        if stanzas.domain(jid) == domain
-        and (
-            key not in known
-            or known[key].gone_at
-            or (not listed and _is_old(known[key], old))
-        )
+    """Whom the XMPP server has to be asked about: key → JID."""
+    mine = {key: jid for key, jid in contacts.items() if stanzas.domain(jid) == domain}
+    absent = {key: jid for key, jid in mine.items() if not _is_here(key, known)}
+    before = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
+    old = {
+        key: known[key].jid
+        for key in mine.keys() - absent.keys()
+        if _is_old(known[key], before)
     }
-    return {} if listed and len(unknown) > FEW else unknown
+    if not (absent or old) or not is_listed(domain):
+        return absent | old
+    return absent if len(absent) <= FEW else {}
 
 
-def _is_old(account: Account, old: datetime) -> bool:
-    return account.checked_at is not None and account.checked_at < old
+def _is_here(key: str, known: Mapping[str, Account]) -> bool:
+    return key in known and known[key].gone_at is None
+
+
+def _is_old(account: Account, before: datetime) -> bool:
+    return account.checked_at is not None and account.checked_at < before
 
 
 def _ask(unknown: Mapping[str, str], exist: Exist) -> dict[str, tuple[str, bool]]:

@@ -93,13 +93,14 @@ def sweep() -> None:
 def refresh_accounts() -> None:
     """Follow the XMPP server: list its accounts, or ask about them one by one."""
     rosters = driver()
-    if not rosters.ready():
-        return
+    if rosters.ready():
+        _refresh(rosters)
+
+
+def _refresh(rosters: Rosters) -> None:
     try:
-        asked = [
-            domain for domain in settings.XMPP_DOMAINS if not _list(rosters, domain)
-        ]
-        if asked:
+        lists = [_list(rosters, domain) for domain in settings.XMPP_DOMAINS]
+        if not all(lists):
             _probe(rosters)
         directory.forget_gone()
     except (Down, Late, Refused) as error:
@@ -134,11 +135,15 @@ def join_late() -> None:
     """Have new users verified on the rosters of those who know their numbers."""
     rosters = driver()
     if rosters.ready() and joins.waiting():
-        try:
-            if joins.run(rosters, time.monotonic() + SLICE):
-                bells.worker(bells.JOIN_LATE)
-        except (Down, Late) as error:
-            logger.warning("late joins rest: %s", error)
+        _join(rosters)
+
+
+def _join(rosters: Rosters) -> None:
+    try:
+        if joins.run(rosters, time.monotonic() + SLICE):
+            bells.worker(bells.JOIN_LATE)
+    except (Down, Late) as error:
+        logger.warning("late joins rest: %s", error)
 
 
 @shared_task

@@ -126,6 +126,19 @@ def test_every_contact_is_remembered_as_a_digest_and_who_was_asked_about(romeo):
     }
 
 
+def test_an_owner_cannot_fill_the_database_with_whom_nobody_was_asked_about(
+    romeo, monkeypatch
+):
+    monkeypatch.setattr(addressbook, "MOST_UNASKED", 3)
+    for part in ("abcd", "efgh", "ij"):
+        book(romeo, part).save()
+    assert AddressBookEntry.objects.filter(owner=romeo).count() == 3
+    later = book(romeo, "xyz")
+    assert later.covers("xy")
+    later.save()
+    assert AddressBookEntry.objects.filter(owner=romeo).count() == 5
+
+
 def test_who_is_asked_about_later_is_marked_then(romeo):
     book(romeo, "ab").save()
     later = book(romeo, "ab")

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.utils import timezone
 
 from roster import directory, msisdn
@@ -114,6 +115,30 @@ def test_who_is_disabled_or_undiscoverable_is_no_user(rosters, exist, switch):
     Account.objects.create(jid=ROMEO, **{switch: False})
     assert directory.users({ROMEO: ROMEO}, "localhost", exist) == {}
     assert rosters.asked == []
+
+
+def test_a_thousand_numbers_are_one_query_by_an_index(exist, django_assert_num_queries):
+    numbers = [f"+3934700{n:05d}" for n in range(AT_ONCE)]
+    contacts = {number: msisdn.jid_of(number, "localhost") for number in numbers}
+    Account.objects.bulk_create(
+        Account(jid=jid, msisdn=number) for number, jid in contacts.items()
+    )
+    with django_assert_num_queries(1) as asked:
+        assert directory.users(contacts, "localhost", exist) == contacts
+
+    (query,) = asked.captured_queries
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # A table this small would be read as a whole.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {query['sql']}")
+            plan = str(cursor.fetchall())
+            assert "Seq Scan" not in plan
+        else:
+            cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
+            plan = str(cursor.fetchall())
+            assert "SEARCH roster_account USING INDEX" in plan
+    assert "msisdn" in plan
 
 
 def test_an_account_under_another_spelling_is_the_same_user(rosters, exist):

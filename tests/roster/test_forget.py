@@ -39,7 +39,7 @@ def stored(rosters) -> Account:
 
 
 def test_forget_erases_an_owner_and_nobody_else(stored):
-    said = manage("forget", ROMEO)
+    said = manage("forget", ROMEO.upper())
 
     assert (
         said == "Erased: 1 account, 1 contacts, 1 commands. Backups still have them.\n"

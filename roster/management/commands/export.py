@@ -8,6 +8,7 @@ from django.db.models import Model, QuerySet
 
 from roster import models
 from roster.models import Account, AddressBookEntry, Flag, LateJoin
+from xmppservice import stanzas
 
 
 class Command(BaseCommand):
@@ -20,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("jid", metavar="JID", help="the owner's bare JID")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        jid = options["jid"]
+        jid = stanzas.bare_jid(options["jid"]) or options["jid"]
         account = Account.objects.filter(jid=jid).first()
         commands = models.Command.objects.filter(owner=jid)
         if account is None and not commands.exists():

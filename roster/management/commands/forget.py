@@ -8,6 +8,7 @@ from django.db import transaction
 
 from roster import ledger
 from roster.models import Account
+from xmppservice import stanzas
 
 
 class Command(BaseCommand):
@@ -20,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("jid", metavar="JID", help="the owner's bare JID")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        jid = options["jid"]
+        jid = stanzas.bare_jid(options["jid"]) or options["jid"]
         with transaction.atomic():
             commands, deleted = _erase(jid)
             transaction.on_commit(ledger.empty_log)
