@@ -131,7 +131,8 @@ def _charge(book: addressbook.AddressBook, request: Request) -> None:
         # Only somebody of the owner's own domain can be verified.
         domain = stanzas.domain(book.owner.jid)
         mine = [e.key for e in request.entries if stanzas.domain(e.jid) == domain]
-        request.asked = book.covered(mine)
+        own = msisdn.contact_key(book.owner.jid, domain)
+        request.asked = book.covered(key for key in mine if key != own)
     elif book.covers(request.keys):
         request.asked = set(request.keys)
     else:

@@ -269,7 +269,7 @@ def _who(owner: Account, line: Line) -> Text:
     match line.account:
         case _ if _is_owner(owner, line):
             return _("the owner")
-        case _ if line.asked == Asked.ELSEWHERE:
+        case _ if line.asked == Asked.NOT_ASKED:
             return _("of another domain")
         case None if line.asked == Asked.NOT_COVERED:
             return _("not asked about")
@@ -290,7 +290,7 @@ def _asked(said: Rehearsal, line: Line) -> Text:
             return _("free: asked before")
         case Asked.CHARGED:
             return _("charged: new")
-        case Asked.ELSEWHERE:
+        case Asked.NOT_ASKED:
             return _("nothing: nobody is asked")
     if said.flagged:
         return _("not covered: the owner is flagged")

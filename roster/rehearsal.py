@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from roster import commands, directory, farming, rules
+from roster import commands, directory, farming, msisdn, rules
 from roster.commands import Turn
 from roster.ledger import Work
 from roster.models import Account, Claim, Command
@@ -20,8 +20,8 @@ class Asked(StrEnum):
     FREE = "free"
     CHARGED = "charged"
     NOT_COVERED = "not covered"
-    # Nobody of another domain can be verified: nothing is asked.
-    ELSEWHERE = "elsewhere"
+    # Nobody of another domain can be verified, and the owner is skipped.
+    NOT_ASKED = "not asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,7 @@ def _asked(turn: Turn, request: Request, entry: Entry) -> Asked:
         return Asked.CHARGED
     if entry.key in request.asked:
         return Asked.FREE
-    if stanzas.domain(entry.jid) != turn.domain:
-        return Asked.ELSEWHERE
+    own = msisdn.contact_key(turn.work.owner, turn.domain)
+    if stanzas.domain(entry.jid) != turn.domain or entry.key == own:
+        return Asked.NOT_ASKED
     return Asked.NOT_COVERED

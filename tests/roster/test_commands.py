@@ -596,6 +596,12 @@ def test_the_budget_is_exact_across_the_commands_of_a_turn(
     assert Account.objects.get(jid=ROMEO).budget == 3 - len(verified)
 
 
+def test_the_owners_own_address_costs_nothing(rosters):
+    ask(rosters, message(payload=users(("Me", ROMEO), ("Liam", "liam"))))
+    asked = AddressBookEntry.objects.exclude(asked_at=None)
+    assert [bytes(row.digest) for row in asked] == addressbook.digests("liam@localhost")
+
+
 def test_nobody_is_looked_up_beyond_the_budget(rosters, settings):
     settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 1, 0
     phones = [f"0039347222222{n}" for n in range(3)]
