@@ -168,6 +168,11 @@ class AccountAdmin(LargeAdmin):
         rows: QuerySet[Account] = super().get_queryset(request)
         return rows.annotate(is_flagged=Exists(flag))
 
+    def save_model(
+        self, request: HttpRequest, obj: Account, form: Any, change: bool
+    ) -> None:
+        obj.save(update_fields=Account.EDITED if change else None)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Account], search_term: str
     ) -> tuple[QuerySet[Account], bool]:

@@ -98,19 +98,28 @@ def refresh_accounts() -> None:
 
 
 def _refresh(rosters: Rosters) -> None:
+    directory.forget_gone()
     try:
         lists = [_list(rosters, domain) for domain in settings.XMPP_DOMAINS]
         if not all(lists):
             _probe(rosters)
-        directory.forget_gone()
     except (Down, Late, Refused) as error:
         logger.warning("accounts are not refreshed: %s", error)
 
 
 def _list(rosters: Rosters, domain: str) -> bool:
-    """Whether all accounts of ``domain`` are known now."""
+    """Whether nobody of ``domain`` is to be asked about one by one."""
     if not directory.is_due(domain):
         return True
+    try:
+        return _listed(rosters, domain)
+    except (Refused, directory.Broken) as error:
+        # The other domains can do without this one.
+        logger.warning("accounts are not refreshed: %s", error)
+        return True
+
+
+def _listed(rosters: Rosters, domain: str) -> bool:
     at = timezone.now()
     jids = rosters.accounts(domain, time.time() + LISTING)
     if jids is None:
@@ -142,14 +151,20 @@ def _join(rosters: Rosters) -> None:
     try:
         if joins.run(rosters, time.monotonic() + SLICE):
             bells.worker(bells.JOIN_LATE)
-    except (Down, Late) as error:
+    except Down as error:
         logger.warning("late joins rest: %s", error)
+    except (DatabaseError, InterfaceError) as error:
+        # The rows stay, and what was half queued is queued again.
+        logger.warning("late joins rest: %s", type(error).__name__)
 
 
 @shared_task
 def expire_contacts() -> None:
     """Delete contacts that were not sent for long, and those of dropped keys."""
+    end = time.monotonic() + SLICE
     deleted = addressbook.expire(SLICE)
+    if time.monotonic() >= end:
+        bells.worker(bells.EXPIRE_CONTACTS)
     if any(deleted.values()):
         logger.info(
             "deleted %(expired)d expired contacts, %(dropped)d of dropped keys", deleted

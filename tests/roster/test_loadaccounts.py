@@ -101,7 +101,7 @@ def test_a_column_that_is_given_overwrites_and_no_other(load, column, cell, valu
     before = {"name": "R.", "enabled": True, "discoverable": True, "budget": 7}
     romeo = stored()
     assert {key: getattr(romeo, key) for key in before} == {**before, column: value}
-    assert romeo.announced
+    assert romeo.announced == romeo.visible
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_a_column_that_is_given_overwrites_and_no_other(load, column, cell, valu
         ({"gone_at": timezone.now()}, ROMEO, False),
         ({"enabled": False}, f"account,enabled\n{ROMEO},true", False),
         ({"discoverable": False}, f"account,discoverable\n{ROMEO},1", False),
-        # Still not to be found, or found all the time.
-        ({"gone_at": timezone.now(), "enabled": False}, ROMEO, True),
-        ({"enabled": False}, f"account,discoverable\n{ROMEO},1", True),
+        ({"gone_at": timezone.now(), "enabled": False}, ROMEO, False),
+        ({}, f"account,enabled\n{ROMEO},0", False),
+        # Found all the time.
         ({}, f"account,enabled,name\n{ROMEO},1,Romeo", True),
     ],
 )

@@ -229,6 +229,24 @@ def test_a_server_that_does_not_tell_is_asked_the_next_time(rosters, caplog, err
     assert visible() == {"left@localhost"}
 
 
+def test_a_domain_that_does_not_list_stops_no_other_one(rosters, settings, caplog):
+    settings.XMPP_DOMAINS = ["mantua.example", "localhost"]
+    rosters.lists = True
+    rosters.raises["mantua.example"] = Refused("400")
+    tasks._refresh(rosters)
+    assert visible() == {ROMEO, JULIET, MARIO}
+    assert "accounts are not refreshed: 400" in caplog.text
+
+
+def test_expiry_rings_for_another_task_when_some_are_left(
+    rosters, monkeypatch, django_capture_on_commit_callbacks
+):
+    monkeypatch.setattr(tasks, "SLICE", 0)
+    with django_capture_on_commit_callbacks() as rung:
+        tasks.expire_contacts()
+    assert bells.EXPIRE_CONTACTS in str(rung)
+
+
 def test_late_joins_rest_while_the_server_is_away(rosters, caplog):
     late = "00393479999999@localhost"
     ledger.receive([message(payload=users(("Late", late)))])

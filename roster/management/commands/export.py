@@ -2,6 +2,7 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, QuerySet
@@ -31,6 +32,7 @@ class Command(BaseCommand):
             "contacts": _rows(AddressBookEntry.objects.filter(owner=account)),
             "flags": _rows(Flag.objects.filter(owner=account)),
             "lateJoins": _rows(LateJoin.objects.filter(owner=account)),
+            "history": _rows(LogEntry.objects.filter(object_repr=jid[:200])),
             "commands": _rows(commands.order_by("pk")),
         }
         text = json.dumps(stored, cls=Encoder, ensure_ascii=False, indent=2)

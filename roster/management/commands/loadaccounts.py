@@ -40,7 +40,8 @@ PAUSE = 0.11  # seconds
 
 OPTIONAL = ("name", "enabled", "discoverable")
 INSERTED = ("jid", "msisdn", *OPTIONAL, "announced")
-RENEWED = ("gone_at", "announced")
+# What is not inserted is NULL: the XMPP server is asked about these first.
+RENEWED = ("gone_at", "announced", "checked_at")
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 NOT_JID = {field.name for field in Account._meta.get_fields()} - {"jid"}
 # The spellings of MSISDN_JID that give each number back as it was: no need to parse it
@@ -345,15 +346,13 @@ def _merged(
     if merged == old:
         return None
     account = Account(**merged)
-    if account.visible and not Account(**old).visible:
-        account.announced = False
+    account.announced = account.announced and account.visible and Account(**old).visible
     return account
 
 
 def _upsert(accounts: Sequence[Account], columns: Sequence[str]) -> None:
     """What bulk_create does in thrice the time: it prepares each field of each row."""
     marks = ", ".join(f"({', '.join(['%s'] * len(INSERTED))})" for _ in accounts)
-    # What is not inserted, like gone_at, is NULL.
     changes = (f"{name} = excluded.{name}" for name in (*columns, *RENEWED))
     statement = (
         f"INSERT INTO {Account._meta.db_table} ({', '.join(INSERTED)}) VALUES {marks}"  # noqa: S608 -- names of the model
