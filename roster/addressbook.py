@@ -23,7 +23,7 @@ from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
 from roster import farming
-from roster.models import Account, AddressBookEntry, Flag
+from roster.models import Account, AddressBookEntry, Flag, LateJoin
 
 T = TypeVar("T")
 
@@ -36,6 +36,9 @@ HELD = int(timedelta(days=1).total_seconds())
 # A number without these is its prefix: 10,000 numbers have the same one.
 LINE_DIGITS = 4
 
+# Contacts of an owner that nothing was charged for: more are not remembered.
+MOST_UNASKED = 20_000
+MOVED_AT_ONCE = 500
 EXPIRED_AT_ONCE, EXPIRE_PAUSE = 1_000, 0.05  # rows, seconds
 
 # What ordinary owners' hits are judged by: the newest rows, of so many owners.
@@ -119,7 +122,7 @@ class AddressBook:
     def covers(self, contacts: Iterable[str]) -> bool:
         """Charge for all of ``contacts``, or for none; asked before is free."""
         new = self._new(contacts)
-        if len(new) > self.left or self._held(new):
+        if self._held(new) or len(new) > self.left:
             return False
         self._charge(new)
         return True
@@ -159,6 +162,8 @@ class AddressBook:
     def _charge(self, contacts: Sequence[str]) -> None:
         self.charged.update(contacts)
         self.left -= len(contacts)
+        if self._watch is not None:
+            self._watch.crowds.update(self._suspect(contacts).values())
 
     def _held(self, new: Sequence[str]) -> bool:
         """Whether the owner may ask about nobody new; this may be what flags him."""
@@ -166,31 +171,37 @@ class AddressBook:
             return False
         self._watch = self._watch or _Watch(self.owner)
         if not self._watch.flagged:
-            prefixes = {one: _prefix(self.owner, one) for one in new}
-            numbers = {one: at for one, at in prefixes.items() if at is not None}
+            numbers = self._suspect(new)
             self.reasons = farming.suspicions(self._watch.asked, numbers, usual())
             self._watch.flagged = bool(self.reasons)
-            if not self.reasons:
-                self._watch.crowds.update(numbers.values())
         return self._watch.flagged
+
+    def _suspect(self, new: Iterable[str]) -> dict[str, int]:
+        """Numbers with their prefixes, but for those that staff has released."""
+        assert self._watch is not None, "asked of somebody"
+        prefixes = {
+            one: _prefix(self.owner, one)
+            for one in new
+            if one not in self.stored
+            or not self._watch.is_released(self.stored[one].added_at)
+        }
+        return {one: prefix for one, prefix in prefixes.items() if prefix is not None}
 
     # --- Storing ---
 
-    def save(self, *, sent: bool = True) -> None:
-        """Store what was charged, and who is flagged.
-
-        ``sent``: the owner has just sent these contacts; those that are new are
-        added, and all of them are seen.
-        """
-        if sent:
-            self._add()
-            self._see()
+    def save(self) -> None:
+        """Store the contacts, what was charged, and who is flagged."""
+        if not Account.objects.filter(pk=self.owner.pk).exists():
+            return  # Erased meanwhile.
+        self._add()
+        self._see()
         self._mark()
+        self._join_late()
         self._move_to_newest_key()
         if self.reasons:
             flag = Flag(owner=self.owner, reasons=self.reasons, raised_at=self.now)
             Flag.objects.bulk_create([flag], ignore_conflicts=True)
-        self._save_owner(sent)
+        self._save_owner()
 
     def _add(self) -> None:
         key = keys()[0]
@@ -206,11 +217,21 @@ class AddressBook:
                     added_at=self.now,
                     seen_at=self.now,
                 )
-                for contact in self.contacts
-                if contact not in self.stored
+                for contact in self._added()
             ),
             ignore_conflicts=True,
         )
+
+    def _added(self) -> list[str]:
+        """New contacts; of those that nothing was charged for, a bounded number."""
+        new = [contact for contact in self.contacts if contact not in self.stored]
+        unasked = [contact for contact in new if contact not in self.charged]
+        if not unasked:
+            return new
+        rows = AddressBookEntry.objects.filter(owner=self.owner, asked_at=None)
+        room = max(0, MOST_UNASKED - rows.count())
+        left_out = set(unasked[room:])
+        return [contact for contact in new if contact not in left_out]
 
     def _mark(self) -> None:
         known = self.charged & self.stored.keys()
@@ -233,19 +254,37 @@ class AddressBook:
 
     def _move_to_newest_key(self) -> None:
         key = keys()[0]
-        old = {c: row for c, row in self.stored.items() if row.key != key.name}
+        # Some at a time: the ledger waits for it.
+        old = dict(islice(filter(self._is_old, self.stored.items()), MOVED_AT_ONCE))
         for contact, row in old.items():
             row.digest, row.key = key.digest(contact), key.name
             row.prefix = _prefix(self.owner, contact)
         moved = ["digest", "key", "prefix"]
         AddressBookEntry.objects.bulk_update(old.values(), moved, batch_size=AT_ONCE)
 
-    def _save_owner(self, sent: bool) -> None:
+    def _join_late(self) -> None:
+        """Queue who has become a user since we looked: announced without this entry."""
+        missed = self.charged - self.hits
+        for part in in_parts(missed, AT_ONCE):
+            named = Q(msisdn__in=[one for one in part if one.startswith("+")])
+            named |= Q(jid__in=[one for one in part if not one.startswith("+")])
+            joined = Account.objects.filter(named, announced=True)
+            LateJoin.objects.bulk_create(
+                (LateJoin(owner=self.owner, joined=one, place=0) for one in joined),
+                ignore_conflicts=True,
+            )
+
+    def _is_old(self, stored: tuple[str, AddressBookEntry]) -> bool:
+        contact, row = stored
+        lacks_prefix = row.prefix is None and contact.startswith("+")
+        return row.key != keys()[0].name or lacks_prefix
+
+    def _save_owner(self) -> None:
         values: dict[str, object] = {}
         if self.charged:
             values |= {"budget": self.left, "budget_at": self.now}
         seen = self.owner.last_seen
-        if sent and (seen is None or seen < self.now - SEEN_EVERY):
+        if seen is None or seen < self.now - SEEN_EVERY:
             # The XMPP server has just stamped the owner's JID on a stanza.
             values |= {"last_seen": self.now, "checked_at": self.now}
         if values:
@@ -286,14 +325,20 @@ class _Watch:
         flag = Flag.objects.filter(owner=owner).order_by("-raised_at").first()
         self.flagged = flag is not None and flag.released_at is None
         rows = AddressBookEntry.objects.filter(owner=owner, prefix__isnull=False)
-        since = flag.released_at if flag is not None else None
-        asked = rows.filter(Q(asked_at__gt=since) if since else ~Q(asked_at=None))
+        self._released_at = flag.released_at if flag is not None else None
+        asked = rows.exclude(asked_at=None)
+        if self._released_at:
+            asked = asked.filter(added_at__gt=self._released_at)
         counted = _counted(asked, "prefix")
         self.crowds: Counter[int] = Counter()
         self._hits = 0
         for prefix, count, hits in counted:
             self.crowds[prefix] += count
             self._hits += hits
+
+    def is_released(self, added_at: datetime) -> bool:
+        """Whether staff has released the owner since a contact came."""
+        return self._released_at is not None and added_at <= self._released_at
 
     @property
     def asked(self) -> farming.Asked:

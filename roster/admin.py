@@ -1,290 +1,435 @@
-"""Accounts to look up and switch; commands to watch and try again."""
+"""Accounts to look up and switch; flagged owners to release. See command_admin, too."""
 
-import json
-from collections.abc import Iterable
-from datetime import timedelta
-from functools import cached_property
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
-from django.db import connection
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from roster import ledger, payloads
-from roster.models import Account, Command
+from roster import addressbook, command_admin, dry_run, farming, msisdn
+from roster.command_admin import Choice, FewPages, begins_with
+from roster.models import Account, Flag
 
-State = Command.State
+MOST_NAMES = 100  # found by a part of it
+MANY = 50_000
 
-VIEW_PAYLOAD = "roster.view_payload"
-WORDS = (payloads.ADD_TO_ROSTER, payloads.SEARCH_USERS)
-# A list says how many there are, up to here, and shows no others.
-MOST_ROWS = 10_000
-# What no index knows is looked for among the newest ones.
-NEWEST = 100_000
-MOST_SAME = 100  # with the same id
-LAST_CHARACTER = "\U0010ffff"
-
-
-@admin.register(Account)
-class AccountAdmin(admin.ModelAdmin):
-    list_display = ("jid", "msisdn", "name", "enabled", "discoverable", "last_seen")
-    list_filter = ("enabled", "discoverable")
-    search_fields = ("jid", "msisdn", "name")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Account], search_term: str
-    ) -> tuple[QuerySet[Account], bool]:
-        # Each word is a part of the query, and a query has its limits.
-        words = " ".join(search_term.split()[:10])
-        return super().get_search_results(request, queryset, words)
+YES_NO = (("1", _("Yes")), ("0", _("No")))
+SEARCH_HELP = _(
+    "A number in any international spelling, the beginning of a number or of a JID, or "
+    "a part of a name (among the newest 100,000 accounts)"
+)
+HELP = {
+    "enabled": _(
+        "Without it, this user's commands are refused, and nobody finds the user."
+    ),
+    "discoverable": _("Without it, nobody finds this user by the number."),
+}
 
 
-# --- Commands, also a million of them --------------------------------------------
+class FewRows(ChangeList):
+    """Chooses the first MOST_ROWS of what is looked for, then sorts them.
 
-
-class FewPages(Paginator):
-    """Pages of the first MOST_ROWS rows: nobody waits for a count of all."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return len(rows.order_by().values_list("pk")[:MOST_ROWS])
-
-
-class Choice(admin.SimpleListFilter):
-    """A filter with fixed ``choices`` and a query that an index answers."""
-
-    words: tuple[tuple[str, Any], ...] = ()
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[Any]:
-        return self.words
-
-
-class ByState(Choice):
-    title = _("state")
-    parameter_name = "state"
-    words = tuple(State.choices)
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Command]
-    ) -> QuerySet[Command]:
-        if self.value() == State.SENT:
-            # Nearly all: found in the list's own order, and not by sorting them.
-            return queryset.exclude(state__in=set(State) - {State.SENT})
-        return queryset.filter(state=self.value()) if self.value() else queryset
-
-
-class ByWord(Choice):
-    """Only known words: another one is whatever a client wrote."""
-
-    title = _("command")
-    parameter_name = "command"
-    words = (*((word, word) for word in WORDS), ("other", _("other")))
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Command]
-    ) -> QuerySet[Command]:
-        if self.value() in WORDS:
-            return queryset.filter(_newest(), command=self.value())
-        if self.value() == "other":
-            return queryset.filter(_newest()).exclude(command__in=WORDS)
-        return queryset
-
-
-class ByAge(Choice):
-    title = _("received at")
-    parameter_name = "age"
-    words = (
-        ("hour", _("in the last hour")),
-        ("day", _("in the last day")),
-        ("older", _("more than a day ago")),
-    )
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Command]
-    ) -> QuerySet[Command]:
-        age = {"hour": timedelta(hours=1)}.get(self.value() or "", timedelta(days=1))
-        match self.value():
-            case "hour" | "day":
-                return queryset.filter(pk__gte=_first_after(age))
-            case "older":
-                return queryset.filter(pk__lt=_first_after(age))
-        return queryset
-
-
-def _newest() -> Q:
-    newest = Command.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    return Q(pk__gt=newest - NEWEST)
-
-
-def _first_after(age: timedelta) -> int:
-    """The key from which on commands are younger than ``age``.
-
-    Keys grow with time, and have an index: twenty looks find it.
+    The other way round a database walks through all rows in their order.
     """
-    ends = Command.objects.aggregate(first=Min("pk"), last=Max("pk"))
-    low, high = ends["first"] or 0, (ends["last"] or 0) + 1
-    moment = timezone.now() - age
-    while low < high:
-        middle = (low + high) // 2
-        row = Command.objects.filter(pk__gte=middle).order_by("pk")
-        received_at = row.values_list("received_at", flat=True).first()
-        if received_at is None or received_at >= moment:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: Any = None
+    ) -> QuerySet[Any]:
+        rows = super().get_queryset(request, exclude_parameters)
+        if not rows.query.where:
+            return rows
+        keys = rows.order_by().values("pk")[: command_admin.MOST_ROWS]
+        wanted = self.root_queryset.filter(pk__in=keys)
+        return wanted.order_by(*rows.query.order_by)
 
 
-def _begins_with(word: str) -> Q:
-    if connection.vendor == "sqlite":
-        # LIKE ignores case there, and finds nothing by an index.
-        return Q(owner__gte=word, owner__lt=word + LAST_CHARACTER)
-    return Q(owner__startswith=word)
+class LargeAdmin(admin.ModelAdmin):
+    """A list that answers at once, also of a million rows."""
 
-
-@admin.register(Command)
-class CommandAdmin(admin.ModelAdmin):
-    """What clients asked and how it stands: to read, and to retry what died."""
-
-    list_display = (
-        "id",
-        "state",
-        "word",
-        "owner",
-        "attempts",
-        "received_at",
-        "answered_in",
-        "error",
-    )
-    list_filter = (ByState, ByWord, ByAge)
-    search_fields = ("owner", "stanza_id")
-    search_help_text = _("The beginning of an owner's JID, or a whole stanza id")
-    actions = ("retry",)
     paginator = FewPages
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
+    empty_value_display = "–"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return FewRows
+
+
+# --- Accounts ---------------------------------------------------------------------
+
+
+class ByPresence(Choice):
+    title = _("XMPP server")
+    parameter_name = "gone"
+    words = (("0", _("registered")), ("1", _("gone")))
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Account]
+    ) -> QuerySet[Account]:
+        if self.value() not in ("0", "1"):
+            return queryset
+        return queryset.filter(gone_at__isnull=self.value() == "0")
+
+
+class ByFlag(Choice):
+    title = _("flag")
+    parameter_name = "flagged"
+    words = YES_NO
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Account]
+    ) -> QuerySet[Account]:
+        flagged = Q(pk__in=_open_flags().values("owner"))
+        match self.value():
+            case "1":
+                return queryset.filter(flagged)
+            case "0":
+                return queryset.exclude(flagged)
+        return queryset
+
+
+def _open_flags() -> QuerySet[Flag]:
+    return Flag.objects.filter(released_at=None).order_by()
+
+
+def _found(term: str) -> Q:
+    """Accounts that a search means: by number, else by JID and by name."""
+    number = msisdn.beginning(term)
+    if number and Account.objects.filter(begins_with("msisdn", number)).exists():
+        return _begins_with("msisdn", number)
+    newest = Account.objects.filter(command_admin.newest(Account))
+    named = newest.filter(name__icontains=term).order_by().values_list("pk", flat=True)
+    by_jid = _begins_with("jid", term.lower())
+    return by_jid | Q(pk__in=list(named[:MOST_NAMES]))
+
+
+def _begins_with(field: str, word: str) -> Q:
+    by_index = begins_with(field, word)
+    if not Account.objects.filter(by_index).order_by()[MANY : MANY + 1].exists():
+        return by_index
+    # Reading all rows as they lie is faster than looking so many of them up.
+    return Q(**{f"{field}__startswith": word})
+
+
+def _day(at: datetime) -> str:
+    # Translators: a day, see Django's "date" filter.
+    return date_format(timezone.localtime(at), gettext("j M Y"))
+
+
+def _badge(text: str) -> str:
+    return format_html('<span class="badge">{}</span>', text)
+
+
+@admin.register(Account)
+class AccountAdmin(LargeAdmin):
+    list_display = (
+        "jid",
+        "number",
+        "name",
+        "enabled",
+        "discoverable",
+        "presence",
+        "seen",
+        "budget_used",
+        "flagged",
+    )
+    list_filter = ("enabled", "discoverable", ByPresence, ByFlag)
+    search_fields = ("jid", "msisdn", "name")
+    search_help_text = SEARCH_HELP
+    actions = ("enable", "disable", "show", "hide")
+    readonly_fields = ("number", "presence", "checked_at", "last_seen", "budget_used")
     fieldsets = (
-        (None, {"fields": ("state", "command", "owner", "stanza_id", "attempts")}),
+        (None, {"fields": ("jid", "number", "name", "enabled", "discoverable")}),
         (
-            _("Timing"),
-            {"fields": ("received_at", "done_at", "sent_at", "answered_in")},
-        ),
-        (_("Answer"), {"fields": ("status", "error_code", "final", "error")}),
-        (
-            _("Envelope"),
-            {
-                "fields": (
-                    "sender",
-                    "thread",
-                    "message_type",
-                    "namespace",
-                    "envelope_type",
-                    "envelope_action",
-                )
-            },
+            _("What is known"),
+            {"fields": ("presence", "checked_at", "last_seen", "budget_used")},
         ),
     )
 
     # --- Reading ------------------------------------------------------------------
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        flag = _open_flags().filter(owner=OuterRef("pk"))
+        rows: QuerySet[Account] = super().get_queryset(request)
+        return rows.annotate(is_flagged=Exists(flag))
+
+    def save_model(
+        self, request: HttpRequest, obj: Account, form: Any, change: bool
+    ) -> None:
+        obj.save(update_fields=Account.EDITED if change else None)
+
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Command], search_term: str
-    ) -> tuple[QuerySet[Command], bool]:
-        word = search_term.strip()
-        if not word:
-            return queryset, False
-        keys = Command.objects.order_by().values_list("pk", flat=True)
-        by_owner = keys.filter(_begins_with(word.lower()))[:MOST_ROWS]
-        # Apart: together they would be looked for in all rows.
-        by_id = list(keys.filter(_newest(), stanza_id=word)[:MOST_SAME])
-        return queryset.filter(Q(pk__in=by_owner) | Q(pk__in=by_id)), False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Command]:
-        rows = super().get_queryset(request)
-        is_list = request.resolver_match and request.resolver_match.kwargs == {}
-        return rows.defer("payload", "answer") if is_list else rows
-
-    @admin.display(description=_("command"))
-    def word(self, command: Command) -> str:
-        return command.command if command.command in WORDS else gettext("other")
-
-    @admin.display(description=_("answered in"))
-    def answered_in(self, command: Command) -> str:
-        if command.sent_at is None:
-            return "–"
-        return _in_words(command.sent_at - command.received_at)
-
-    @admin.display(description=_("status"))
-    def status(self, command: Command) -> str:
-        return str(_part(command.answer, "status", "–"))
-
-    @admin.display(description="errorCode")
-    def error_code(self, command: Command) -> str:
-        return str(_part(command.answer, "errorCode", "") or "–")
+        self, request: HttpRequest, queryset: QuerySet[Account], search_term: str
+    ) -> tuple[QuerySet[Account], bool]:
+        term = search_term.strip()
+        return (queryset.filter(_found(term)) if term else queryset), False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        may_read = request.user.has_perm(VIEW_PAYLOAD)
-        # It holds other people's numbers: not even staff needs to read it.
-        content = ("payload", "answer") if may_read else ("hidden",)
-        return [*self.fieldsets, (_("Content"), {"fields": content})]
+        if obj is not None:
+            return self.fieldsets
+        return [(None, {"fields": ("jid", "name", "enabled", "discoverable")})]
 
-    @admin.display(description=_("payload and answer"))
-    def hidden(self, command: Command) -> str:
-        text = gettext("hidden: needs the permission “%(permission)s”")
-        return text % {"permission": gettext("Can read payloads and answers")}
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        return super().get_form(request, obj, change, help_texts=HELP, **kwargs)
 
-    # --- Trying again -------------------------------------------------------------
+    @admin.display(description=_("number"))
+    def number(self, account: Account) -> str:
+        return account.msisdn or "–"
+
+    @admin.display(description=_("XMPP server"))
+    def presence(self, account: Account) -> str:
+        if account.gone_at is None:
+            return gettext("registered")
+        return gettext("gone since %(day)s") % {"day": _day(account.gone_at)}
+
+    @admin.display(description=_("last seen"))
+    def seen(self, account: Account) -> str:
+        return _day(account.last_seen) if account.last_seen else "–"
+
+    @admin.display(description=_("budget used"))
+    def budget_used(self, account: Account) -> str:
+        left = addressbook.budget_of(account, timezone.now())
+        used = max(0, settings.DISCOVERY_BURST - int(left))
+        said = {"used": used, "all": settings.DISCOVERY_BURST}
+        grouped = {
+            name: number_format(n, force_grouping=True) for name, n in said.items()
+        }
+        return gettext("%(used)s of %(all)s") % grouped
+
+    @admin.display(description=_("flag"))
+    def flagged(self, account: Any) -> str:
+        return _badge(gettext("flagged")) if account.is_flagged else "–"
+
+    # --- Pages ----------------------------------------------------------------------
 
     def get_urls(self) -> list[Any]:
-        again = self.admin_site.admin_view(require_POST(self.retry_view))
-        ours = path("<int:pk>/retry/", again, name="roster_command_retry")
+        rehearse = self.admin_site.admin_view(dry_run.page)
+        ours = path("<int:pk>/rehearse/", rehearse, name="roster_account_rehearse")
+        return [ours, *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: Any = None
+    ) -> HttpResponse:
+        may_look = request.user.has_perm("roster.view_flag")
+        count = _open_flags().count() if may_look else 0
+        more = {"open_flags": count, **(extra_context or {})}
+        return super().changelist_view(request, more)
+
+    def change_view(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        more = {"may_rehearse": dry_run.may(request)}
+        kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **more}
+        return super().change_view(request, *args, **kwargs)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        if obj is not None and request.user.has_perm("roster.view_flag"):
+            flags = Flag.objects.filter(owner=obj)
+            context["has_flags"] = flags.exists()
+            context["open_flag"] = flags.filter(released_at=None).first()
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    # --- Switching --------------------------------------------------------------------
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        # Whoever is deleted comes back with the XMPP server's next word, and with a
+        # new budget: one at a time, on purpose.
+        actions = super().get_actions(request)
+        return {name: one for name, one in actions.items() if name != "delete_selected"}
+
+    @admin.action(description=_("Enable"), permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        self._switch(request, queryset, enabled=True)
+
+    @admin.action(description=_("Disable"), permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        self._switch(request, queryset, enabled=False)
+
+    @admin.action(description=_("Make discoverable"), permissions=["change"])
+    def show(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        self._switch(request, queryset, discoverable=True)
+
+    @admin.action(description=_("Make undiscoverable"), permissions=["change"])
+    def hide(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        self._switch(request, queryset, discoverable=False)
+
+    def _switch(
+        self, request: HttpRequest, queryset: QuerySet[Account], **value: bool
+    ) -> None:
+        ((field, on),) = value.items()
+        others = queryset.filter(**{field: not on})[: command_admin.MOST_ROWS]
+        rows = list(others.only("pk", "jid"))
+        for part in addressbook.in_parts((row.pk for row in rows), addressbook.AT_ONCE):
+            _set(part, value)
+        _log(request, rows, field)
+        text = ngettext(
+            "%(count)s account is changed.",
+            "%(count)s accounts are changed.",
+            len(rows),
+        )
+        level = messages.SUCCESS if rows else messages.WARNING
+        self.message_user(request, text % {"count": len(rows)}, level)
+
+
+def _set(keys: list[int], value: Mapping[str, bool]) -> None:
+    # As Account.clean: who is invisible is not announced. Who was so before is not,
+    # either, and is told to all holders once visible.
+    hidden = {} if all(value.values()) else {"announced": False}
+    Account.objects.filter(pk__in=keys).update(**value, **hidden)
+
+
+def _log(request: HttpRequest, rows: list[Account], field: str) -> None:
+    if rows:
+        said = [{"changed": {"fields": [field]}}]
+        assert request.user.pk is not None
+        LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, said)
+
+
+# --- Flagged owners -----------------------------------------------------------------
+
+
+class ByStanding(Choice):
+    title = _("state")
+    parameter_name = "state"
+    words = (("open", _("open")), ("released", _("released")))
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Flag]
+    ) -> QuerySet[Flag]:
+        match self.value():
+            case "open":
+                return queryset.filter(released_at=None)
+            case "released":
+                return queryset.exclude(released_at=None)
+        return queryset
+
+
+@admin.register(Flag)
+class FlagAdmin(LargeAdmin):
+    """Who seems to try numbers out, and why: to read, and to release."""
+
+    list_display = ("owner", "why", "raised_at", "standing")
+    list_filter = (ByStanding,)
+    list_select_related = ("owner",)
+    ordering = (F("released_at").desc(nulls_first=True), "-raised_at", "-pk")
+    search_fields = ("owner__jid",)
+    search_help_text = SEARCH_HELP
+    actions = ("release",)
+    fieldsets = (
+        (None, {"fields": ("account", "why", "meaning")}),
+        (_("Timing"), {"fields": ("raised_at", "released_at", "released_by")}),
+    )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Flag], search_term: str
+    ) -> tuple[QuerySet[Flag], bool]:
+        if not (term := search_term.strip()):
+            return queryset, False
+        keys = Account.objects.filter(_found(term)).order_by().values("pk")
+        owners = keys[: command_admin.MOST_ROWS]
+        return queryset.filter(owner__in=owners), False
+
+    @admin.display(description=_("account"))
+    def account(self, flag: Flag) -> str:
+        there = reverse("admin:roster_account_change", args=[flag.owner_id])
+        return format_html('<a href="{}">{}</a>', there, flag.owner.jid)
+
+    @admin.display(description=_("why"))
+    def why(self, flag: Flag) -> str:
+        said = ((farming.explain(reason),) for reason in flag.reasons)
+        return format_html(
+            '<ul class="why">{}</ul>', format_html_join("", "<li>{}</li>", said)
+        )
+
+    @admin.display(description=_("what it does"))
+    def meaning(self, flag: Flag) -> str:
+        if flag.released_at is None:
+            return gettext(
+                "The owner is answered about contacts asked about before, and about "
+                "nobody new. Adding to the roster goes on, into the group of the "
+                "others."
+            )
+        return gettext(
+            "Nothing any more. What was asked before the release is not counted again."
+        )
+
+    @admin.display(description=_("state"))
+    def standing(self, flag: Flag) -> str:
+        if flag.released_at is None:
+            return _badge(gettext("open"))
+        said = {"day": _day(flag.released_at), "person": flag.released_by}
+        return gettext("released on %(day)s by %(person)s") % said
+
+    # --- Releasing --------------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        release = self.admin_site.admin_view(require_POST(self.release_view))
+        ours = path("<int:pk>/release/", release, name="roster_flag_release")
         return [ours, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        more = {"may_retry": self.has_retry_permission(request)}
+        more = {"may_release": self.has_release_permission(request)}
         kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **more}
         return super().change_view(request, *args, **kwargs)
 
-    def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if not self.has_retry_permission(request):
+    def release_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.has_release_permission(request):
             raise PermissionDenied
-        row = get_object_or_404(Command, pk=pk)
-        self._retry(request, [row])
-        here = reverse("admin:roster_command_change", args=[row.pk])
+        flag = get_object_or_404(Flag, pk=pk)
+        self._release(request, [flag.pk])
+        here = reverse("admin:roster_flag_change", args=[flag.pk])
         return HttpResponseRedirect(here)
 
-    @admin.action(description=_("Try dead commands again"), permissions=["retry"])
-    def retry(self, request: HttpRequest, queryset: QuerySet[Command]) -> None:
-        dead = queryset.filter(state=State.DEAD)
-        self._retry(request, list(dead[:MOST_ROWS]))
+    @admin.action(description=_("Release"), permissions=["release"])
+    def release(self, request: HttpRequest, queryset: QuerySet[Flag]) -> None:
+        keys = queryset.order_by().values_list("pk", flat=True)
+        self._release(request, list(keys[: command_admin.MOST_ROWS]))
 
-    def _retry(self, request: HttpRequest, rows: list[Command]) -> None:
-        count = ledger.retry(rows)
+    def _release(self, request: HttpRequest, keys: list[int]) -> None:
+        released = {
+            "released_at": timezone.now(),
+            "released_by": request.user.get_username(),
+        }
+        count = 0
+        for part in addressbook.in_parts(keys, addressbook.AT_ONCE):
+            count += _open_flags().filter(pk__in=part).update(**released)
         text = ngettext(
-            "%(count)s command is tried again.",
-            "%(count)s commands are tried again.",
-            count,
+            "%(count)s owner is released.", "%(count)s owners are released.", count
         )
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, text % {"count": count}, level)
 
     # --- Permissions --------------------------------------------------------------
 
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("roster.change_command")
+    def has_release_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("roster.change_flag")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -294,18 +439,3 @@ class CommandAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-def _part(answer: str, name: str, missing: Any) -> Any:
-    """A field of an answer; ours are JSON objects."""
-    return json.loads(answer).get(name, missing) if answer else missing
-
-
-def _in_words(time: timedelta) -> str:
-    seconds = max(0.0, time.total_seconds())
-    if seconds < 1:
-        return gettext("%(count)s ms") % {"count": round(seconds * 1000)}
-    if seconds < 60:
-        return gettext("%(count)s s") % {"count": f"{seconds:.1f}"}
-    said = {"minutes": int(seconds // 60), "seconds": int(seconds % 60)}
-    return gettext("%(minutes)s min %(seconds)s s") % said

@@ -131,7 +131,8 @@ def _charge(book: addressbook.AddressBook, request: Request) -> None:
         # Only somebody of the owner's own domain can be verified.
         domain = stanzas.domain(book.owner.jid)
         mine = [e.key for e in request.entries if stanzas.domain(e.jid) == domain]
-        request.asked = book.covered(mine)
+        own = msisdn.contact_key(book.owner.jid, domain)
+        request.asked = book.covered(key for key in mine if key != own)
     elif book.covers(request.keys):
         request.asked = set(request.keys)
     else:
@@ -249,10 +250,14 @@ def _write(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
         try:
             asked = [Change(turn.work.owner, item) for turn, item in chunk]
             conditions = rosters.write(asked, deadline)
-        except Late:
-            if len(chunk) + len(waiting) == len(changes):
-                raise  # Nothing was written: it must not go on for ever.
-            _leave([*chunk, *waiting])
+        except Late as late:
+            if len(chunk) + len(waiting) < len(changes):
+                _leave([*chunk, *waiting])
+                return
+            # It must not go on for ever: an attempt is counted, and what was asked
+            # is charged, because some of it may have been written.
+            for turn, _ in changes:
+                turn.failed = f"roster not written: {late}"
             return
         for (turn, item), condition in zip(chunk, conditions, strict=True):
             _note(turn, item, condition)

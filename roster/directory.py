@@ -5,18 +5,21 @@ believed until it tells them again; another is asked about whom the table does n
 know, and remembered: users as accounts, everybody else for minutes, in memory.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db import transaction
 from django.db.models import F, Max, Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from roster import msisdn
 from roster.addressbook import AT_ONCE, in_parts
-from roster.models import Account, Listing
+from roster.models import Account, Flag, Listing
 from xmppservice import bells, stanzas
 
 # Of those whom a listing does not have, so few are asked about all the same: they
@@ -25,8 +28,16 @@ FEW = 200
 LISTED_EVERY = timedelta(hours=1)
 # A listing that has failed for so long is believed no more.
 LISTING_HOLDS = timedelta(hours=6)
-# Whoever comes back sooner has the budget that was left: in 73 days it is full.
-GONE_FOR = timedelta(days=90)
+# Whoever comes back sooner has the budget that was left.
+GONE_FOR, GONE_FOR_MOST = timedelta(days=90), timedelta(days=3650)
+YEAR = timedelta(days=365)
+# So few may leave at once, or half of all.
+BROKEN = 100
+
+
+class Broken(Exception):
+    """A listing that cannot be believed; the message is why."""
+
 
 Exist = Callable[[Sequence[str]], Sequence[bool]]
 
@@ -47,11 +58,19 @@ def owner_of(jid: str) -> Account | None:
 
 
 def gone(accounts: Iterable[Account], at: datetime | None = None) -> None:
-    """Note that the XMPP server has these accounts no more."""
+    """Note that the XMPP server had these accounts no more, ``at`` that moment.
+
+    What we know from later on is not undone.
+    """
     at = at or timezone.now()
     for part in in_parts((account.pk for account in accounts), AT_ONCE):
-        here = Account.objects.filter(pk__in=part, gone_at=None)
-        here.update(gone_at=at, checked_at=at, announced=False)
+        with transaction.atomic():
+            # In one order everywhere: two who note the same ones do not deadlock.
+            rows = Account.objects.filter(pk__in=part).exclude(checked_at__gt=at)
+            pks = [row.pk for row in rows.order_by("jid").select_for_update()]
+            here = Account.objects.filter(pk__in=pks)
+            here.filter(gone_at=None).update(gone_at=at, announced=False)
+            here.update(checked_at=at)
 
 
 def told(jids: Mapping[str, bool], at: datetime) -> None:
@@ -59,12 +78,15 @@ def told(jids: Mapping[str, bool], at: datetime) -> None:
 
     What we know from later on is not undone.
     """
-    known = Account.objects.filter(jid__in=jids)
-    later = set(known.filter(checked_at__gt=at).values_list("jid", flat=True))
-    news = {jid: here for jid, here in jids.items() if jid not in later}
-    _keep([jid for jid, here in news.items() if here], at)
-    gone(known.filter(jid__in=[jid for jid, here in news.items() if not here]), at)
-    cache.delete_many([_absent(jid) for jid in jids])
+    _keep([jid for jid, here in jids.items() if here], at)
+    left = [jid for jid, here in jids.items() if not here]
+    # Also of whom we did not know: a notice from before may still be on its way.
+    Account.objects.bulk_create(
+        (_account(jid, at, gone_at=at) for jid in sorted(left)),
+        AT_ONCE,
+        ignore_conflicts=True,
+    )
+    gone(Account.objects.filter(jid__in=left), at)
 
 
 # --- Users --------------------------------------------------------------------
@@ -80,22 +102,28 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
     unknown = _unknown(contacts, known, domain)
     # What one part has told is kept, should the next be Late.
     for part in in_parts(unknown.items(), AT_ONCE):
+        at = timezone.now()
         told = _ask(dict(part), exist)
         _hide(told, known)
-        _learn(told, known)
+        _learn(told, known, at)
     return {key: account.jid for key, account in known.items() if account.visible}
 
 
 def accounts(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
     """The accounts that we know of contacts, users or not: key → account."""
-    known = {}
+    known: dict[str, Account] = {}
     for part in in_parts(contacts.items(), AT_ONCE):
         # Unordered: SQLite would read all accounts in the order of their JIDs instead.
         for row in Account.objects.filter(_among(dict(part))).order_by():
             key = msisdn.contact_key(row.jid, domain)
             if stanzas.domain(row.jid) == domain and key in contacts:
-                known[key] = row
+                # Two spellings of a number may both have been accounts.
+                known[key] = max(row, known.get(key, row), key=_standing)
     return known
+
+
+def _standing(account: Account) -> tuple[bool, bool, str]:
+    return account.visible, account.gone_at is None, account.jid
 
 
 def _among(contacts: Mapping[str, str]) -> Q:
@@ -110,26 +138,26 @@ def _among(contacts: Mapping[str, str]) -> Q:
 def _unknown(
     contacts: Mapping[str, str], known: Mapping[str, Account], domain: str
 ) -> dict[str, str]:
-    """Whom the XMPP server has to be asked about."""
-    listed = is_listed(domain)
-    old = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
-    unknown = {
-        key: known[key].jid if key in known else jid
-        for key, jid in contacts.items()
-        if stanzas.domain(jid) == domain
-        and (
-            key not in known
-            # Also whom nobody may find: an answer that does not wait for the XMPP
-            # server would tell them from the absent ones.
-            or not known[key].visible
-            or (not listed and _is_old(known[key], old))
-        )
-    }
-    return {} if listed and len(unknown) > FEW else unknown
+    """Whom the XMPP server has to be asked about: key → JID."""
+    mine = {key: jid for key, jid in contacts.items() if stanzas.domain(jid) == domain}
+    absent = {key: jid for key, jid in mine.items() if not _is_here(key, known)}
+    here = {key: known[key] for key in mine if key not in absent}
+    # Also whom nobody may find: an answer that does not wait for the XMPP server
+    # would tell them from the absent ones.
+    absent |= {key: one.jid for key, one in here.items() if not one.visible}
+    before = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
+    old = {key: one.jid for key, one in here.items() if _is_old(one, before)}
+    if not (absent or old) or not is_listed(domain):
+        return absent | old
+    return absent if len(absent) <= FEW else {}
 
 
-def _is_old(account: Account, old: datetime) -> bool:
-    return account.checked_at is not None and account.checked_at < old
+def _is_here(key: str, known: Mapping[str, Account]) -> bool:
+    return key in known and known[key].gone_at is None
+
+
+def _is_old(account: Account, before: datetime) -> bool:
+    return account.checked_at is not None and account.checked_at < before
 
 
 def _ask(unknown: Mapping[str, str], exist: Exist) -> dict[str, tuple[str, bool]]:
@@ -145,41 +173,52 @@ def _hide(told: dict[str, tuple[str, bool]], known: Mapping[str, Account]) -> No
     hidden = [
         key
         for key, (_, there) in told.items()
-        if there and key in known and not known[key].visible and not known[key].gone_at
+        if there and _is_here(key, known) and not known[key].visible
     ]
     marks = {_absent(told.pop(key)[0]): True for key in hidden}
     cache.set_many(marks, settings.ACCOUNT_ABSENT_SECONDS)
 
 
-def _learn(told: Mapping[str, tuple[str, bool]], known: dict[str, Account]) -> None:
-    """Keep what the XMPP server told, in ``known`` and in the table."""
+def _learn(
+    told: Mapping[str, tuple[str, bool]], known: dict[str, Account], at: datetime
+) -> None:
+    """Keep what the XMPP server told, in ``known`` and in the table.
+
+    It was asked ``at`` that moment.
+    """
     absent = [key for key, (_, there) in told.items() if not there]
     cache.set_many(
         {_absent(told[key][0]): True for key in absent}, settings.ACCOUNT_ABSENT_SECONDS
     )
-    gone([known.pop(key) for key in absent if key in known])
+    gone([known.pop(key) for key in absent if key in known], at)
     there = {jid: key for key, (jid, yes) in told.items() if yes}
     if there:
-        _keep(there)
+        _keep(there, at)
         for row in Account.objects.filter(jid__in=list(there)):
             known[there[row.jid]] = row
 
 
-def _keep(jids: Iterable[str], now: datetime | None = None) -> None:
-    """Note that these accounts exist; what staff has set stays as it is."""
-    now = now or timezone.now()
-    rows = [
-        Account(jid=jid, msisdn=msisdn.of_jid(jid) or "", checked_at=now)
-        # In one order everywhere: two who keep the same ones do not deadlock.
-        for jid in sorted(jids)
-    ]
+def _keep(jids: Collection[str], at: datetime | None = None) -> None:
+    """Note that these accounts existed ``at`` that moment.
+
+    What staff has set stays as it is; what we know from later on, too.
+    """
+    at = at or timezone.now()
+    later = Account.objects.filter(jid__in=jids, checked_at__gte=at)
+    known = set(later.values_list("jid", flat=True))
     Account.objects.bulk_create(
-        rows,
+        # In one order everywhere: two who keep the same ones do not deadlock.
+        (_account(jid, at) for jid in sorted(jids) if jid not in known),
         AT_ONCE,
         update_conflicts=True,
         unique_fields=["jid"],
         update_fields=["checked_at", "gone_at"],
     )
+
+
+def _account(jid: str, at: datetime, gone_at: datetime | None = None) -> Account:
+    number = msisdn.of_jid(jid) or ""
+    return Account(jid=jid, msisdn=number, checked_at=at, gone_at=gone_at)
 
 
 def _absent(jid: str) -> str:
@@ -216,7 +255,8 @@ def listed(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, int]:
     """Follow a listing of all accounts of a domain, asked for at the time ``at``.
 
     Writes only what differs; who has come or been seen since stays. Returns how many
-    have come, and how many are gone.
+    have come, and how many are gone. Raises Broken when so many are gone at once
+    that the listing is rather broken.
     """
     there = set(jids)
     ours = Account.objects.filter(jid__endswith=f"@{domain}")
@@ -225,9 +265,10 @@ def listed(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, int]:
     for part in in_parts(sorted(new), AT_ONCE):
         _keep(part, at)
     left = here - there
+    if len(left) > max(BROKEN, len(here) // 2):
+        raise Broken(f"the XMPP server lists {len(there)} accounts, of {len(here)}")
     for part in in_parts(sorted(left), AT_ONCE):
-        unseen = Q(checked_at=None) | Q(checked_at__lt=at)
-        gone(Account.objects.filter(unseen, jid__in=part))
+        gone(Account.objects.filter(jid__in=part), at)
     Listing.objects.update_or_create(domain=domain, defaults={"listed_at": at})
     return len(new), len(left)
 
@@ -243,17 +284,25 @@ def refresh(exist: Exist, most: int = AT_ONCE) -> int:
     stale = Account.objects.filter(
         Q(checked_at=None) | Q(checked_at__lt=before), gone_at=None
     )
+    served = (Q(jid__endswith=f"@{domain}") for domain in settings.XMPP_DOMAINS)
+    stale = stale.filter(reduce(or_, served))
     oldest = stale.order_by(F("checked_at").asc(nulls_first=True))[:most]
     rows = {row.jid: row for row in oldest}
+    at = timezone.now()
     told = zip(rows, exist(list(rows)), strict=True)
-    _learn({jid: (jid, there) for jid, there in told}, dict(rows))
+    _learn({jid: (jid, there) for jid, there in told}, dict(rows), at)
     return len(rows)
 
 
 def forget_gone() -> int:
-    """Delete accounts gone for long, but for what staff has switched off."""
-    before = timezone.now() - GONE_FOR
+    """Delete accounts gone for long, but for what staff has switched off or flagged.
+
+    By then their discovery budget is full again.
+    """
+    refill = YEAR * settings.DISCOVERY_BURST / max(1, settings.DISCOVERY_PER_YEAR)
+    before = timezone.now() - min(max(GONE_FOR, refill), GONE_FOR_MOST)
     untouched = Account.objects.filter(enabled=True, discoverable=True)
+    untouched = untouched.exclude(flag__in=Flag.objects.filter(released_at=None))
     count = 0
     while pks := list(
         untouched.filter(gone_at__lt=before).values_list("pk", flat=True)[:AT_ONCE]

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db.models import Count
 from django.utils import timezone
 
-from roster.models import Command
+from roster.models import Command, Flag, LateJoin
 
 State = Command.State
 
@@ -48,3 +48,13 @@ def latencies() -> list[float]:
         for received_at, sent_at in moments[:MOST_ANSWERS]
         if sent_at is not None
     )
+
+
+def flagged() -> int:
+    """How many owners the farming detector holds."""
+    return Flag.objects.filter(released_at=None).count()
+
+
+def late_joins() -> int:
+    """How many rosters are to be looked at for those who have joined."""
+    return LateJoin.objects.count()

@@ -1,18 +1,17 @@
 """Late joiners: who has a new user's number gets the roster item verified.
 
-An account that becomes visible is announced: a row for each owner in whose address
-book it is. The rows are worked off some owners a second, so that the XMPP server and
+An account that becomes visible is announced: a row for each owner who asked about it
+in vain. The rows are worked off some owners a second, so that the XMPP server and
 everybody else go on as ever; a row is gone when that roster is right. Only what
-exists on a roster is touched, and only where the owner's discovery budget covers the
-question: the group tells as much as a search.
+exists on a roster is touched, and only for whom the owner's discovery budget was
+charged: the group tells as much as a search.
 
 Source: contract, 3 (AddressBook, for late joiners).
 """
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -22,10 +21,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from roster import ledger, msisdn, rules
-from roster.addressbook import AT_ONCE, AddressBook, digests, in_parts
+from roster.addressbook import AT_ONCE, digests
 from roster.models import Account, AddressBookEntry, LateJoin
 from roster.rules import Contact, RosterItem
 from xmppservice import stanzas
+from xmppservice.gateway import Down
 from xmppservice.rosters import MISSING, PERMANENT, Change, Refused, Rosters
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 # Claimed while somebody works rows off: two of them would be twice as fast as allowed.
 # No owner has that name.
 WORKER = "late joins"
-CHUNK = 100  # rosters in one crossing
+# Rosters in one crossing: few, because what is read is written a moment later.
+CHUNK = 25
 DEADLINE = 20  # seconds that questions of a chunk share
 ATTEMPTS = 8
 BUSY = timedelta(seconds=1)
@@ -54,36 +55,51 @@ def _unannounced() -> QuerySet[Account]:
 # --- Who holds the number -------------------------------------------------------------
 
 
-def announce(most: int = AT_ONCE) -> int:
-    """Queue all holders of up to ``most`` new users; return how many users."""
-    accounts = list(_unannounced()[:most])
-    keys = {
-        digest: account for account in accounts for digest in digests(_contact(account))
-    }
-    places: Counter[int] = Counter()
-    for part in in_parts(keys, AT_ONCE):
-        holders = AddressBookEntry.objects.filter(digest__in=part)
-        found = holders.values_list("digest", "owner").iterator()
-        for rows in in_parts(found, AT_ONCE):
-            _queue([(keys[bytes(digest)], owner) for digest, owner in rows], places)
-    # Killed before this, all are queued again: a roster that is right stays as it is.
-    Account.objects.filter(pk__in=[one.pk for one in accounts]).update(announced=True)
-    return len(accounts)
+def announce(until: float, renew: Callable[[], None]) -> int:
+    """Queue the holders of new users until a moment; return how many users.
+
+    ``renew`` is called now and then.
+    """
+    count = 0
+    for account in _unannounced()[:AT_ONCE]:
+        _queue_holders(account, renew)
+        # Killed before this, all are queued again: a right roster stays as it is.
+        # Who is gone meanwhile is announced when he comes back.
+        here = Account.objects.filter(_VISIBLE, pk=account.pk)
+        here.update(announced=True)
+        count += 1
+        if time.monotonic() > until:
+            break
+    return count
+
+
+def _queue_holders(account: Account, renew: Callable[[], None]) -> None:
+    asked = AddressBookEntry.objects.filter(
+        digest__in=digests(_contact(account)), asked_at__isnull=False, hit=False
+    ).exclude(owner=account)
+    last = place = 0
+    # Page by page: an open cursor would keep SQLite from writing.
+    while page := list(
+        asked.filter(pk__gt=last).order_by("pk").values_list("pk", "owner")[:AT_ONCE]
+    ):
+        last = page[-1][0]
+        rows = [
+            LateJoin(joined=account, owner_id=owner, place=place + n)
+            for n, (_, owner) in enumerate(page)
+        ]
+        place += len(page)
+        # A row from before counts anew: who looks at it just now leaves it then.
+        LateJoin.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["owner", "joined"],
+            update_fields=["not_before", "place"],
+        )
+        renew()
 
 
 def _contact(account: Account) -> str:
     return msisdn.contact_key(account.jid, stanzas.domain(account.jid))
-
-
-def _queue(rows: Iterable[tuple[Account, int]], places: Counter[int]) -> None:
-    joins = []
-    for joined, owner in rows:
-        if owner != joined.pk:
-            joins.append(
-                LateJoin(joined=joined, owner_id=owner, place=places[joined.pk])
-            )
-            places[joined.pk] += 1
-    LateJoin.objects.bulk_create(joins, ignore_conflicts=True)
 
 
 # --- Their rosters ----------------------------------------------------------------
@@ -95,29 +111,37 @@ class Visit:
 
     owner: Account
     joins: dict[str, LateJoin]
-    book: AddressBook
-    covered: set[str] = field(default_factory=set)
     changes: list[RosterItem] = field(default_factory=list)
     failed: str = ""
 
     @property
-    def domain(self) -> str:
-        return stanzas.domain(self.owner.jid)
+    def told(self) -> set[str]:
+        """Contacts whom this owner is told about."""
+        if not self.owner.enabled or self.owner.gone_at is not None:
+            return set()
+        domain = stanzas.domain(self.owner.jid)
+        return {
+            contact
+            for contact, row in self.joins.items()
+            if row.joined.visible and stanzas.domain(row.joined.jid) == domain
+        }
 
 
 def run(rosters: Rosters, until: float) -> bool:
     """Announce, and work rows off, until ``until`` as of ``time.monotonic()``.
 
     At most LATE_JOINS_PER_SECOND owners a second. Returns whether some are left.
-    Raises gateway.Down and gateway.Late.
+    Raises gateway.Down.
     """
     mine = ledger.hold([WORKER])
+    renew = partial(ledger.renew, mine)
     try:
         while mine and time.monotonic() < until:
             began = time.monotonic()
-            announced, looked_at = announce(), _work_off(rosters)
+            announced, looked_at = announce(until, renew), _work_off(rosters)
             if not announced and not looked_at:
                 return False
+            renew()
             pause = looked_at / max(1, settings.LATE_JOINS_PER_SECOND)
             time.sleep(max(0.0, began + pause - time.monotonic()))
         return bool(mine)
@@ -131,10 +155,10 @@ def _work_off(rosters: Rosters) -> int:
     claims = ledger.hold({row.owner.jid for row in rows})
     free = {claim.owner for claim in claims}
     _postpone([row for row in rows if row.owner.jid not in free])
+    visits = _visits([row for row in rows if row.owner.jid in free])
     effects = {}
     try:
-        visits = _visits([row for row in rows if row.owner.jid in free])
-        _look(visits, rosters, time.time() + DEADLINE)
+        _look_or_fail(visits, rosters)
         effects = {visit.owner.jid: partial(_settle, visit) for visit in visits}
     finally:
         ledger.let_go(claims, effects)
@@ -142,8 +166,11 @@ def _work_off(rosters: Rosters) -> int:
 
 
 def _next(most: int) -> list[LateJoin]:
+    """What is due; what has failed before comes alone, so that it fails alone."""
     due = LateJoin.objects.filter(not_before__lte=timezone.now())
-    return list(due.select_related("owner", "joined").order_by("place", "id")[:most])
+    rows = due.select_related("owner", "joined").order_by("place", "id")[:most]
+    fresh = [row for row in rows if not row.attempts]
+    return fresh or list(rows[:1])
 
 
 def _postpone(rows: Sequence[LateJoin]) -> None:
@@ -156,15 +183,22 @@ def _visits(rows: Sequence[LateJoin]) -> list[Visit]:
     joins: dict[Account, dict[str, LateJoin]] = {}
     for row in rows:
         joins.setdefault(row.owner, {})[_contact(row.joined)] = row
-    now = timezone.now()
-    return [Visit(o, rows, AddressBook(o, rows, now)) for o, rows in joins.items()]
+    return [Visit(owner, rows) for owner, rows in joins.items()]
+
+
+def _look_or_fail(visits: Sequence[Visit], rosters: Rosters) -> None:
+    try:
+        _look(visits, rosters, time.time() + DEADLINE)
+    except Down:
+        raise
+    except Exception as error:
+        # Late, or whatever it is: nobody may hold up the others for ever.
+        for visit in visits:
+            visit.failed = f"not looked at: {type(error).__name__}"
 
 
 def _look(visits: Sequence[Visit], rosters: Rosters, deadline: float) -> None:
-    for visit in visits:
-        visit.covered = visit.book.covered(_told(visit))
-        visit.book.hits |= visit.covered
-    wanted = [visit for visit in visits if visit.covered]
+    wanted = [visit for visit in visits if visit.told]
     read = rosters.read([visit.owner.jid for visit in wanted], deadline)
     for visit, items in zip(wanted, read, strict=True):
         if isinstance(items, Refused):
@@ -173,32 +207,18 @@ def _look(visits: Sequence[Visit], rosters: Rosters, deadline: float) -> None:
             visit.changes = _changes(visit, items)
     changes = [(visit, item) for visit in wanted for item in visit.changes]
     asked = [Change(visit.owner.jid, item) for visit, item in changes]
-    for (visit, _), condition in zip(
-        changes, rosters.write(asked, deadline), strict=True
-    ):
+    written = rosters.write(asked, deadline)
+    for (visit, _), condition in zip(changes, written, strict=True):
         if condition and condition not in (MISSING, *PERMANENT):
             visit.failed = f"roster not written: {condition}"
 
 
-def _told(visit: Visit) -> list[str]:
-    """Contacts whom this owner is told about, should the budget cover it."""
-    if not (visit.owner.enabled and visit.owner.gone_at is None):
-        return []
-    return [
-        contact
-        for contact, row in visit.joins.items()
-        if row.joined.visible
-        and stanzas.domain(row.joined.jid) == visit.domain
-        and contact in visit.book.stored
-    ]
-
-
 def _changes(visit: Visit, items: Iterable[RosterItem]) -> list[RosterItem]:
     groups = rules.Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
+    domain, told = stanzas.domain(visit.owner.jid), visit.told
     changes = []
     for item in items:
-        contact = msisdn.contact_key(item.jid, visit.domain)
-        if contact in visit.covered:
+        if msisdn.contact_key(item.jid, domain) in told:
             # No name was received: the one that is there stays.
             wanted = Contact(item.jid, item.jid, "", verified=True)
             changes.append(rules.decide(item, wanted, groups))
@@ -206,14 +226,20 @@ def _changes(visit: Visit, items: Iterable[RosterItem]) -> list[RosterItem]:
 
 
 def _settle(visit: Visit) -> None:
-    visit.book.save(sent=False)
-    rows = LateJoin.objects.filter(pk__in=[row.pk for row in visit.joins.values()])
-    attempts = 1 + max(row.attempts for row in visit.joins.values())
-    if not visit.failed or attempts >= ATTEMPTS:
-        rows.delete()
+    rows = visit.joins.values()
+    if not visit.failed:
+        told = [digest for contact in visit.told for digest in digests(contact)]
+        entries = AddressBookEntry.objects.filter(owner=visit.owner, digest__in=told)
+        entries.update(hit=True)
     else:
-        again = timezone.now() + timedelta(seconds=2**attempts)
-        rows.update(attempts=attempts, not_before=again)
-    if visit.failed:
         who = stanzas.alias(visit.owner.jid)
         logger.warning("a late join of %s: %s", who, visit.failed)
+    for row in rows:
+        # Announced again meanwhile, it is another one, and stays.
+        same = LateJoin.objects.filter(pk=row.pk, not_before=row.not_before)
+        attempts = row.attempts + 1
+        if not visit.failed or attempts >= ATTEMPTS:
+            same.delete()
+        else:
+            again = timezone.now() + timedelta(seconds=2**attempts)
+            same.update(attempts=attempts, not_before=again)

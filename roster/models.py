@@ -71,6 +71,9 @@ class Account(models.Model):
             ),
         )
 
+    # What is edited by hand. The rest changes meanwhile, and is not written back.
+    EDITED = ("jid", "msisdn", "name", "enabled", "discoverable", "announced")
+
     def __str__(self) -> str:
         return self.jid
 
@@ -88,8 +91,12 @@ class Account(models.Model):
             reason = _("Must be in a served domain (XMPP_DOMAINS).")
             raise ValidationError({"jid": reason})
         self.msisdn = msisdn.of_jid(self.jid) or ""
-        # Who can be found again is told to all holders again.
-        self.announced = self.announced and self.visible
+        # Who can be found again, or is somebody else now, is told to all holders.
+        self.announced = (
+            self.announced
+            and self.visible
+            and Account.objects.filter(pk=self.pk, jid=self.jid).exists()
+        )
 
 
 class Listing(models.Model):

@@ -12,6 +12,7 @@ from xmppservice import stanzas
 # counts as punctuation is listed, so that no control character passes for it.
 _PUNCTUATION = re.compile("[ \t().\\-/\u00a0\u2010-\u2015\u202f]+")
 _INTERNATIONAL = re.compile(r"(?:\+|00)([1-9][0-9]{4,16})")
+_BEGINNING = re.compile(r"(?:\+|00)([1-9][0-9]{0,14})")
 
 
 LONGEST = 64  # characters of a spelling
@@ -38,6 +39,14 @@ def _parse(text: str) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     return e164 if phonenumbers.is_possible_number(number) else None
+
+
+def beginning(text: str) -> str | None:
+    """The beginning of an E.164 number, of any international spelling, or None."""
+    if len(text) > LONGEST:
+        return None
+    found = _BEGINNING.fullmatch(_PUNCTUATION.sub("", text))
+    return f"+{found[1]}" if found else None
 
 
 def jid_of(number: str, domain: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from roster import commands, directory, rules
+from roster import commands, directory, farming, msisdn, rules
 from roster.commands import Turn
 from roster.ledger import Work
 from roster.models import Account, Claim, Command
@@ -20,8 +20,8 @@ class Asked(StrEnum):
     FREE = "free"
     CHARGED = "charged"
     NOT_COVERED = "not covered"
-    # Nobody of another domain can be verified: nothing is asked.
-    ELSEWHERE = "elsewhere"
+    # Nobody of another domain can be verified, and the owner is skipped.
+    NOT_ASKED = "not asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Rehearsal:
     """``failed`` says why the command could not be run now; else there is a reply.
 
     ``left`` is the owner's discovery budget afterwards, ``flagged`` whether the
-    farming detector holds the owner.
+    farming detector holds the owner, ``reasons`` why this command makes it do so.
     """
 
     reply: Reply | None
@@ -53,6 +53,7 @@ class Rehearsal:
     lines: list[Line]
     left: float | None
     flagged: bool
+    reasons: list[farming.Reason]
     failed: str
 
 
@@ -77,6 +78,7 @@ def rehearse(
         lines=[_line(turn, request, entry, known) for entry in request.entries],
         left=turn.book.left if turn.book else None,
         flagged=turn.book.flagged if turn.book else False,
+        reasons=turn.book.reasons if turn.book else [],
         failed=turn.failed,
     )
 
@@ -99,6 +101,7 @@ def _asked(turn: Turn, request: Request, entry: Entry) -> Asked:
         return Asked.CHARGED
     if entry.key in request.asked:
         return Asked.FREE
-    if stanzas.domain(entry.jid) != turn.domain:
-        return Asked.ELSEWHERE
+    own = msisdn.contact_key(turn.work.owner, turn.domain)
+    if stanzas.domain(entry.jid) != turn.domain or entry.key == own:
+        return Asked.NOT_ASKED
     return Asked.NOT_COVERED

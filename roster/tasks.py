@@ -93,23 +93,33 @@ def sweep() -> None:
 def refresh_accounts() -> None:
     """Follow the XMPP server: list its accounts, or ask about them one by one."""
     rosters = driver()
-    if not rosters.ready():
-        return
+    if rosters.ready():
+        _refresh(rosters)
+
+
+def _refresh(rosters: Rosters) -> None:
+    directory.forget_gone()
     try:
-        asked = [
-            domain for domain in settings.XMPP_DOMAINS if not _list(rosters, domain)
-        ]
-        if asked:
+        lists = [_list(rosters, domain) for domain in settings.XMPP_DOMAINS]
+        if not all(lists):
             _probe(rosters)
-        directory.forget_gone()
     except (Down, Late, Refused) as error:
         logger.warning("accounts are not refreshed: %s", error)
 
 
 def _list(rosters: Rosters, domain: str) -> bool:
-    """Whether all accounts of ``domain`` are known now."""
+    """Whether nobody of ``domain`` is to be asked about one by one."""
     if not directory.is_due(domain):
         return True
+    try:
+        return _listed(rosters, domain)
+    except (Refused, directory.Broken) as error:
+        # The other domains can do without this one.
+        logger.warning("accounts are not refreshed: %s", error)
+        return True
+
+
+def _listed(rosters: Rosters, domain: str) -> bool:
     at = timezone.now()
     jids = rosters.accounts(domain, time.time() + LISTING)
     if jids is None:
@@ -134,17 +144,27 @@ def join_late() -> None:
     """Have new users verified on the rosters of those who know their numbers."""
     rosters = driver()
     if rosters.ready() and joins.waiting():
-        try:
-            if joins.run(rosters, time.monotonic() + SLICE):
-                bells.worker(bells.JOIN_LATE)
-        except (Down, Late) as error:
-            logger.warning("late joins rest: %s", error)
+        _join(rosters)
+
+
+def _join(rosters: Rosters) -> None:
+    try:
+        if joins.run(rosters, time.monotonic() + SLICE):
+            bells.worker(bells.JOIN_LATE)
+    except Down as error:
+        logger.warning("late joins rest: %s", error)
+    except (DatabaseError, InterfaceError) as error:
+        # The rows stay, and what was half queued is queued again.
+        logger.warning("late joins rest: %s", type(error).__name__)
 
 
 @shared_task
 def expire_contacts() -> None:
     """Delete contacts that were not sent for long, and those of dropped keys."""
+    end = time.monotonic() + SLICE
     deleted = addressbook.expire(SLICE)
+    if time.monotonic() >= end:
+        bells.worker(bells.EXPIRE_CONTACTS)
     if any(deleted.values()):
         logger.info(
             "deleted %(expired)d expired contacts, %(dropped)d of dropped keys", deleted

@@ -44,5 +44,5 @@ def _save(serializer: BaseSerializer, account: Account) -> None:
         account.full_clean()
     except ModelError as error:
         raise ValidationError(error.message_dict) from None
-    account.save()
+    account.save(update_fields=Account.EDITED if account.pk else None)
     serializer.instance = account

@@ -7,11 +7,12 @@ import base64
 import hmac
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from rest_framework.authentication import BaseAuthentication
@@ -55,7 +56,11 @@ def _check_signature(request: Request) -> None:
         raise NotFound("The webhook is not in use: ACCOUNT_WEBHOOK_SECRET is not set.")
     headers = request.headers
     id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    right = signature(settings.ACCOUNT_WEBHOOK_SECRET, id, sent, request.body)
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        raise ValidationError("Far too large.") from None
+    right = signature(settings.ACCOUNT_WEBHOOK_SECRET, id, sent, body)
     given = headers.get("webhook-signature", "").split()
     if not any(hmac.compare_digest(one.encode(), right.encode()) for one in given):
         raise PermissionDenied("The signature is not one of ours.")
@@ -96,9 +101,9 @@ def _check(jid: object, place: str) -> None:
 def _moment(text: object) -> datetime:
     try:
         at = parse_datetime(text) if isinstance(text, str) else None
-    except ValueError:
-        at = None
-    if at is None or timezone.is_naive(at):
-        raise ValidationError({"timestamp": "Must be a moment, with its time zone."})
-    # A clock that is ahead must not outdo what we learn meanwhile.
-    return min(at, timezone.now())
+        if at is not None and timezone.is_aware(at):
+            # A clock that is ahead must not outdo what we learn meanwhile.
+            return min(at.astimezone(UTC), timezone.now())
+    except (ValueError, OverflowError):
+        pass
+    raise ValidationError({"timestamp": "Must be a moment, with its time zone."})

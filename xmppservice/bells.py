@@ -24,6 +24,7 @@ RELEASE = "release"
 RUN_COMMANDS = "roster.tasks.run_commands"
 SYNC_VCARD = "buddies.tasks.sync_vcard"
 JOIN_LATE = "roster.tasks.join_late"
+EXPIRE_CONTACTS = "roster.tasks.expire_contacts"
 REFRESH_ACCOUNTS = "roster.tasks.refresh_accounts"
 
 

@@ -44,6 +44,7 @@ class Figures(Collector):
         yield from _commands()
         yield from _stream(Stream.objects.filter(pk=settings.XMPP_JID).first())
         yield from _releases()
+        yield from _discovery()
 
 
 def _gauge(name: str, says: str, value: float) -> Metric:
@@ -124,6 +125,17 @@ def _releases() -> Iterator[Metric]:
         "document_bytes_limit",
         "What a stanza may have.",
         settings.XMPP_STANZA_LIMIT,
+    )
+
+
+def _discovery() -> Iterator[Metric]:
+    yield _gauge(
+        "owners_flagged", "Owners whom the farming detector holds.", figures.flagged()
+    )
+    yield _gauge(
+        "late_joins",
+        "Rosters to look at because a number has become a user.",
+        figures.late_joins(),
     )
 
 

@@ -132,10 +132,13 @@ class Privileges:
 
 
 def _exists(condition: str) -> bool:
-    if condition not in (SELF, MISSING):
+    if condition == SELF:
+        return True
+    if condition != MISSING and condition not in PERMANENT:
         # For example forbidden: it says nothing of the user.
         raise Refused(condition or "a roster holds its owner")
-    return condition == SELF
+    # A JID that the server takes for none is nobody's.
+    return False
 
 
 def _items(payload: str) -> list[RosterItem]:

@@ -117,5 +117,13 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
+        # Who is known already is told to nobody.
+        migrations.RunPython(
+            lambda apps, editor: (
+                apps.get_model("roster", "Account").objects.all().update(announced=True)
+            ),
+            migrations.RunPython.noop,
+            elidable=True,
+        ),
         migrations.RunPython(copy_entries, migrations.RunPython.noop, elidable=True),
     ]

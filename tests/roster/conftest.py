@@ -7,6 +7,8 @@ from itertools import count
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
 
 from roster import commands, ledger, payloads
 from roster.models import Command
@@ -27,7 +29,8 @@ class PaperRosters:
     Nobody's roster reads as empty, and writing to it says MISSING. Whose
     ``unreadable`` roster is read, or what ``unwritable`` JID is written, is
     refused with that condition. ``raises`` breaks off whenever that JID is
-    asked about, read or written. After ``writes_left`` writes it is Late.
+    asked about, read or written. After ``writes_left`` writes it is Late. With
+    ``lists`` it tells all accounts, as ejabberd does.
     """
 
     def __init__(self) -> None:
@@ -36,6 +39,7 @@ class PaperRosters:
         self.unwritable: dict[str, str] = {}
         self.raises: dict[str, Exception] = {}
         self.writes_left: int | None = None
+        self.lists = False
         self.asked: list[str] = []
         self.reads: list[list[str]] = []
         self.written: list[Change] = []
@@ -60,6 +64,10 @@ class PaperRosters:
         for jid in jids:
             self._break_at(jid)
         return [jid in self.rosters for jid in jids]
+
+    def accounts(self, domain: str, deadline: float) -> set[str] | None:
+        self._break_at(domain)
+        return set(self.rosters) if self.lists else None
 
     def _read(self, owner: str) -> list[RosterItem] | Refused:
         self._break_at(owner)
@@ -100,6 +108,15 @@ def rosters() -> PaperRosters:
 def quick_passwords(settings) -> None:
     """Hash passwords fast: the default takes a third of a second on purpose."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def staff(*permissions: str) -> Client:
+    """A browser of a member of the staff with these permissions."""
+    user = User.objects.create_user("nurse", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
 
 
 _ids = count()

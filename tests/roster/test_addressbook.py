@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from roster import addressbook
-from roster.models import Account, AddressBookEntry, Flag
+from roster.models import Account, AddressBookEntry, Flag, LateJoin
 from tests.roster.conftest import JULIET, ROMEO
 
 pytestmark = pytest.mark.django_db
@@ -126,6 +126,19 @@ def test_every_contact_is_remembered_as_a_digest_and_who_was_asked_about(romeo):
     }
 
 
+def test_an_owner_cannot_fill_the_database_with_whom_nobody_was_asked_about(
+    romeo, monkeypatch
+):
+    monkeypatch.setattr(addressbook, "MOST_UNASKED", 3)
+    for part in ("abcd", "efgh", "ij"):
+        book(romeo, part).save()
+    assert AddressBookEntry.objects.filter(owner=romeo).count() == 3
+    later = book(romeo, "xyz")
+    assert later.covers("xy")
+    later.save()
+    assert AddressBookEntry.objects.filter(owner=romeo).count() == 5
+
+
 def test_who_is_asked_about_later_is_marked_then(romeo):
     book(romeo, "ab").save()
     later = book(romeo, "ab")
@@ -173,19 +186,23 @@ def test_an_address_book_takes_more_contacts_than_a_query_has_parameters(romeo):
     assert book.free(keys[:2]) == set()
 
 
-def test_a_late_join_is_no_sign_of_life(romeo):
-    book(romeo, "a").save()
-    AddressBookEntry.objects.update(seen_at=NOON - timedelta(days=100))
+def test_who_is_erased_meanwhile_leaves_nothing(romeo):
+    today = book(romeo, "a")
+    today.covers("a")
+    Account.objects.all().delete()
+    today.save()
+    assert not AddressBookEntry.objects.exists()
 
-    later = book(romeo, "ab", NOON + timedelta(days=1))
-    later.covers("a")
-    later.save(sent=False)
 
-    entry = AddressBookEntry.objects.get()
-    assert entry.asked_at == NOON + timedelta(days=1)
-    assert entry.seen_at == NOON - timedelta(days=100)
-    romeo.refresh_from_db()
-    assert romeo.last_seen == NOON
+def test_who_joined_since_we_looked_is_queued(romeo):
+    """Announced before this entry was there."""
+    today = book(romeo, ["juliet@localhost", "+393471111111", "x@localhost"])
+    today.covers(today.contacts)
+    for jid, number in ((JULIET, ""), ("0039@localhost", "+393471111111")):
+        Account.objects.create(jid=jid, msisdn=number, announced=True)
+    today.hits.add("+393471111111")
+    today.save()
+    assert [row.joined.jid for row in LateJoin.objects.all()] == [JULIET]
 
 
 # --- Keys ---------------------------------------------------------------------------
@@ -224,6 +241,26 @@ def test_dropping_a_key_deletes_its_rows_and_no_others(romeo, settings):
 
     assert addressbook.expire(60) == {"expired": 0, "dropped": 2}
     assert book(romeo).stored.keys() == set("cd")
+
+
+def test_old_keys_are_left_a_few_rows_at_a_time(romeo, settings, monkeypatch):
+    book(romeo, "abcde").save()
+    monkeypatch.setattr(addressbook, "MOVED_AT_ONCE", 2)
+    settings.ADDRESS_BOOK_KEYS = ["new", *settings.ADDRESS_BOOK_KEYS]
+    newest = addressbook.keys()[0].name
+
+    def moved() -> int:
+        book(romeo, "abcde").save()
+        return AddressBookEntry.objects.filter(key=newest).count()
+
+    assert [moved(), moved(), moved()] == [2, 4, 5]
+
+
+def test_a_number_from_before_the_detector_gets_its_prefix(romeo):
+    book(romeo, [NUMBER, "x@localhost"]).save()
+    AddressBookEntry.objects.update(prefix=None)
+    book(romeo, [NUMBER, "x@localhost"]).save()
+    assert AddressBookEntry.objects.exclude(prefix=None).count() == 1
 
 
 def test_a_key_is_named_by_what_does_not_tell_it():
@@ -332,6 +369,23 @@ def test_after_the_release_only_what_follows_counts(rich):
     later = book(rich, ["+393471199999"], timezone.now())
     assert later.covers(["+393471199999"])
     assert later._watch.asked.total == 1
+
+
+def test_what_was_refused_is_answered_after_the_release(rich):
+    """By the same numbers nobody is flagged twice."""
+    numbers = scan(0, 2_000)
+    refused = book(rich, numbers, NOON)
+    assert not refused.covers(numbers)
+    refused.save()
+    Flag.objects.update(released_at=NOON + timedelta(hours=1))
+
+    again = book(rich, numbers, NOON + timedelta(hours=2))
+    assert again.covers(numbers)
+    again.save()
+
+    assert Flag.objects.count() == 1
+    more = scan(5_000, 2_000)
+    assert not book(rich, more, NOON + timedelta(hours=3)).covers(more)
 
 
 def test_contacts_without_a_number_are_no_crowd(rich):

@@ -1,235 +1,33 @@
-"""Accounts to look up and switch; commands to watch, without what they hold."""
+"""Accounts to find and to switch; flagged owners to understand and to release."""
 
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
-from roster import admin, ledger
-from roster.models import Account, Command
-from tests.roster.conftest import MARIO, ROMEO, message, users
+from roster import admin, command_admin
+from roster.models import Account, Flag
+from tests.roster.conftest import JULIET, MARIO, ROMEO, staff
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
 
 ACCOUNTS = "/admin/roster/account/"
-COMMANDS = "/admin/roster/command/"
-SECRET = "+39 347 999 9999"
+FLAGS = "/admin/roster/flag/"
+MISSES = {"rule": "misses", "numbers": 8000, "hits": 1, "expected": 900}
 
 
-@pytest.fixture
-def command() -> Command:
-    """A dead command whose payload and answer nobody needs to read."""
-    ledger.receive([message(id="one", payload=users(("Secret", SECRET)))])
-    answer = f'{{"status":1,"errorCode":"SQL_ERROR","userList":["{SECRET}"]}}'
-    Command.objects.update(state="dead", attempts=8, answer=answer, error="Refused")
-    return Command.objects.get()
+def of(row: Account | Flag) -> str:
+    return f"{ACCOUNTS if isinstance(row, Account) else FLAGS}{row.pk}/change/"
 
 
-def staff(*permissions: str) -> Client:
-    user = User.objects.create_user("nurse", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
+def page(client: Client, path: str, **query: str) -> str:
+    return client.get(path, query).content.decode()
 
 
-def of(row: Account | Command) -> str:
-    where = ACCOUNTS if isinstance(row, Account) else COMMANDS
-    return f"{where}{row.pk}/change/"
-
-
-def retry(client: Client, *rows: Command):
-    fields = {"action": "retry", "_selected_action": [row.pk for row in rows]}
-    return client.post(COMMANDS, fields, follow=True)
-
-
-# --- Commands -----------------------------------------------------------------------
-
-
-def test_a_command_shows_how_it_stands_but_no_payload_and_no_answer(command):
-    client = staff("view_command", "change_command")
-    for path in (COMMANDS, of(command)):
-        html = client.get(path).content.decode()
-        assert ROMEO in html
-        assert "Refused" in html
-        assert SECRET not in html
-        assert "channelUsers" not in html
-
-
-def test_the_page_of_a_command_says_what_hides_the_payload(command):
-    client = staff("view_command")
-    html = client.get(of(command)).content.decode()
-    assert "hidden: needs the permission “Can read payloads and answers”" in html
-    assert "SQL_ERROR" in html
-
-
-def test_a_payload_is_shown_to_who_has_the_permission(command):
-    client = staff("view_command", "view_payload")
-
-    html = client.get(of(command)).content.decode()
-
-    assert html.count(SECRET) == 2
-    assert SECRET not in client.get(COMMANDS).content.decode()
-
-
-def test_no_group_reads_payloads_unless_somebody_says_so():
-    assert not Group.objects.filter(permissions__codename="view_payload").exists()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.0344, "34 ms"), (2.34, "2.3 s"), (65.2, "1 min 5 s"), (None, "–")],
-)
-def test_how_long_an_answer_took_is_said_in_words(
-    admin_client: Client, command, seconds, words
-):
-    since = command.received_at
-    at = None if seconds is None else since + timedelta(seconds=seconds)
-    Command.objects.update(sent_at=at)
-
-    html = admin_client.get(COMMANDS).content.decode()
-
-    assert f'<td class="field-answered_in">{words}</td>' in html
-
-
-def ids(client: Client, **query: str) -> list[str]:
-    found = client.get(COMMANDS, query).context["cl"].result_list
-    return sorted(row.stanza_id for row in found)
-
-
-@pytest.fixture
-def several(command) -> None:
-    """Commands of each kind: the dead one, and others by their id."""
-    words = {"add": "cmd_add_to_roster", "search": "cmd_search_users", "hack": "cmd_x"}
-    ledger.receive([message(word, id=id, owner=MARIO) for id, word in words.items()])
-    Command.objects.filter(stanza_id="add").update(state="sent")
-    old = timezone.now() - timedelta(hours=5)
-    Command.objects.filter(stanza_id="one").update(received_at=old - timedelta(days=1))
-    Command.objects.filter(stanza_id="add").update(received_at=old)
-
-
-@pytest.mark.usefixtures("several")
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ({"state": "dead"}, ["one"]),
-        ({"state": "sent"}, ["add"]),
-        ({"state": "received"}, ["hack", "search"]),
-        ({"command": "cmd_add_to_roster"}, ["add", "one"]),
-        ({"command": "cmd_search_users"}, ["search"]),
-        ({"command": "other"}, ["hack"]),
-        ({"age": "hour"}, ["hack", "search"]),
-        ({"age": "day"}, ["add", "hack", "search"]),
-        ({"age": "older"}, ["one"]),
-        ({"age": "day", "state": "sent"}, ["add"]),
-        ({"age": "never"}, ["add", "hack", "one", "search"]),
-        ({"q": "00393471"}, ["add", "hack", "search"]),
-        ({"q": "ROMEO@"}, ["one"]),
-        ({"q": "omeo"}, []),
-        ({"q": " "}, ["add", "hack", "one", "search"]),
-    ],
-)
-def test_commands_are_found_by_state_word_age_and_owner(
-    admin_client: Client, query, found
-):
-    assert ids(admin_client, **query) == found
-
-
-def test_an_empty_list_is_filtered_too(admin_client: Client):
-    for query in ({"age": "hour"}, {"command": "other"}, {"state": "sent"}):
-        assert ids(admin_client, **query) == []
-
-
-def test_a_list_counts_no_further_than_it_shows(
-    admin_client: Client, command, monkeypatch
-):
-    monkeypatch.setattr(admin, "MOST_ROWS", 3)
-    ledger.receive([message(id=str(number)) for number in range(9)])
-
-    shown = admin_client.get(COMMANDS).context["cl"]
-
-    assert shown.result_count == 3
-    assert [row.stanza_id for row in shown.result_list][:2] == ["8", "7"]
-
-
-def test_a_dead_command_is_tried_again_from_its_page(command):
-    client = staff("view_command", "change_command")
-    assert f'action="{COMMANDS}{command.pk}/retry/"' in page_of(client, command)
-
-    response = client.post(f"{COMMANDS}{command.pk}/retry/", follow=True)
-
-    said = [str(message) for message in response.context["messages"]]
-    assert said == ["1 command is tried again."]
-    command.refresh_from_db()
-    assert command.state == "received"
-    assert "/retry/" not in page_of(client, command)
-
-
-def page_of(client: Client, command: Command) -> str:
-    return client.get(of(command)).content.decode()
-
-
-def test_a_retry_is_posted_and_needs_a_permission(command):
-    client = staff("view_command")
-    path = f"{COMMANDS}{command.pk}/retry/"
-
-    assert "/retry/" not in page_of(client, command)
-    assert client.get(path).status_code == 405
-    assert client.post(path).status_code == 403
-
-    command.refresh_from_db()
-    assert command.state == "dead"
-
-
-def test_a_command_that_does_not_exist_is_not_tried_again(admin_client: Client):
-    assert admin_client.post(f"{COMMANDS}99/retry/").status_code == 404
-
-
-def test_commands_are_to_read_only(admin_client: Client, command):
-    before = Command.objects.values().get()
-
-    assert admin_client.get(f"{COMMANDS}add/").status_code == 403
-    assert admin_client.post(of(command), {"state": "sent"}).status_code == 403
-    delete = f"{COMMANDS}{command.pk}/delete/"
-    assert admin_client.post(delete, {"post": "yes"}).status_code == 403
-
-    assert Command.objects.values().get() == before
-
-
-def test_dead_commands_are_tried_again(admin_client: Client, command):
-    ledger.receive([message(id="two")])
-    other = Command.objects.get(stanza_id="two")
-
-    response = retry(admin_client, command, other)
-
-    said = [str(message) for message in response.context["messages"]]
-    assert said == ["1 command is tried again."]
-    command.refresh_from_db()
-    assert (command.state, command.attempts) == ("received", 0)
-
-
-def test_who_may_only_look_does_not_retry(command):
-    client = staff("view_command")
-
-    assert client.get(COMMANDS).status_code == 200
-    retry(client, command)
-
-    command.refresh_from_db()
-    assert command.state == "dead"
-
-
-def test_who_may_look_and_change_may_retry(command):
-    retry(staff("view_command", "change_command"), command)
-    command.refresh_from_db()
-    assert command.state == "received"
-
-
-def test_a_command_is_found_by_its_owner_and_its_id(admin_client: Client, command):
-    for word, found in ((ROMEO, 1), ("one", 1), ("juliet", 0)):
-        response = admin_client.get(COMMANDS, {"q": word})
-        assert response.context["cl"].result_count == found
+def said(response) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
 
 
 # --- Accounts -----------------------------------------------------------------------
@@ -274,23 +72,362 @@ def test_the_form_says_what_is_wrong_with_a_jid(admin_client: Client, jid, reaso
     assert Account.objects.count() == 1
 
 
-def test_an_account_is_found_by_jid_number_and_name(admin_client: Client):
-    Account.objects.create(jid=MARIO, msisdn="+393471111111", name="Mario Rossi")
-    for word in ("0039347", "+39347", "rossi"):
-        response = admin_client.get(ACCOUNTS, {"q": word})
-        assert response.context["cl"].result_count == 1
+def account(jid: str, **fields: object) -> Account:
+    one = Account(jid=jid, **fields)
+    one.full_clean()
+    one.save()
+    return one
+
+
+def found(client: Client, **query: str) -> list[str]:
+    return [row.jid for row in client.get(ACCOUNTS, query).context["cl"].result_list]
+
+
+@pytest.fixture
+def several() -> None:
+    account(MARIO, name="Mario Rossi")
+    account("00393472222222@localhost", enabled=False)
+    account(JULIET, name="Giulia", discoverable=False)
+    account("00999@localhost", gone_at=timezone.now())
+    flagged = account(ROMEO)
+    Flag.objects.create(owner=flagged, reasons=[MISSES])
+    before = Account.objects.get(jid=JULIET)
+    Flag.objects.create(owner=before, reasons=[MISSES], released_at=timezone.now())
+
+
+OTHER, SHORT = "00393472222222@localhost", "00999@localhost"
+
+
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize(
+    ("query", "jids"),
+    [
+        ({"q": "+39 347 111-1111"}, [MARIO]),
+        ({"q": "00393471111111"}, [MARIO]),
+        ({"q": "(0039) 347.111.11.11 "}, [MARIO]),
+        ({"q": "+39 347"}, [MARIO, OTHER]),
+        ({"q": "00393472"}, [OTHER]),
+        ({"q": "+1"}, []),
+        # No number that anybody has: a JID may begin so all the same.
+        ({"q": "00999"}, [SHORT]),
+        ({"q": "00393471111111@"}, [MARIO]),
+        ({"q": "ROMEO@"}, [ROMEO]),
+        ({"q": "omeo"}, []),
+        ({"q": "rossi"}, [MARIO]),
+        ({"q": "0"}, [MARIO, OTHER, SHORT]),
+        ({"q": " "}, [MARIO, OTHER, SHORT, JULIET, ROMEO]),
+        ({"enabled__exact": "0"}, [OTHER]),
+        ({"discoverable__exact": "0"}, [JULIET]),
+        ({"gone": "1"}, [SHORT]),
+        ({"gone": "0"}, [MARIO, OTHER, JULIET, ROMEO]),
+        ({"gone": "perhaps"}, [MARIO, OTHER, SHORT, JULIET, ROMEO]),
+        ({"flagged": "1"}, [ROMEO]),
+        ({"flagged": "0"}, [MARIO, OTHER, SHORT, JULIET]),
+        ({"flagged": "0", "gone": "0", "q": "+39"}, [MARIO, OTHER]),
+    ],
+)
+def test_accounts_are_found(admin_client: Client, query, jids):
+    assert found(admin_client, **query) == jids
+
+
+@pytest.mark.usefixtures("several")
+def test_a_word_that_very_many_begin_with_finds_the_same(
+    admin_client: Client, monkeypatch
+):
+    words = ("0039", "+39 347", "0", "ju")
+    few = [found(admin_client, q=word) for word in words]
+
+    monkeypatch.setattr(admin, "MANY", 0)
+
+    assert [found(admin_client, q=word) for word in words] == few
+
+
+def test_a_name_is_looked_for_among_the_newest(admin_client: Client, monkeypatch):
+    monkeypatch.setattr(command_admin, "NEWEST", 1)
+    account(MARIO, name="Mario Rossi")
+    account(JULIET, name="Giulia Rossi")
+
+    assert found(admin_client, q="Rossi") == [JULIET]
+
+
+@pytest.mark.usefixtures("several")
+def test_a_list_counts_no_further_than_it_shows(admin_client: Client, monkeypatch):
+    monkeypatch.setattr(command_admin, "MOST_ROWS", 2)
+
+    everybody = admin_client.get(ACCOUNTS).context["cl"]
+    some = admin_client.get(ACCOUNTS, {"q": "0"}).context["cl"]
+
+    assert (everybody.result_count, some.result_count) == (2, 2)
+    assert [row.jid for row in some.result_list] == [MARIO, OTHER]
+
+
+def test_a_row_costs_no_query_of_its_own(
+    admin_client: Client, django_assert_max_num_queries
+):
+    account(ROMEO)
+    with django_assert_max_num_queries(50) as few:
+        found(admin_client)
+    for number in range(50):
+        row = account(f"user{number}@localhost", budget=1.0, budget_at=timezone.now())
+        Flag.objects.create(owner=row, reasons=[MISSES])
+
+    with django_assert_max_num_queries(len(few)):
+        assert len(found(admin_client)) == 51
+
+
+def test_a_row_says_how_an_account_stands(admin_client: Client, settings):
+    settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 10_000, 0
+    now = timezone.now().replace(2026, 5, 3, 12)
+    gone = account(MARIO, gone_at=now, last_seen=now, budget=8796.0, budget_at=now)
+    Flag.objects.create(owner=gone, reasons=[MISSES])
+
+    html = page(admin_client, ACCOUNTS)
+
+    for name, words in {
+        "number": "+393471111111",
+        "presence": "gone since 3 May 2026",
+        "seen": "3 May 2026",
+        "budget_used": "1,204 of 10,000",
+        "flagged": '<span class="badge">flagged</span>',
+    }.items():
+        assert f'<td class="field-{name}">{words}</td>' in html
+    assert "1 owner is flagged" in html
+
+
+def test_who_may_not_see_flags_is_told_of_none():
+    flagged = account(ROMEO)
+    Flag.objects.create(owner=flagged, reasons=[MISSES])
+    client = staff("view_account")
+
+    assert "is flagged" not in page(client, ACCOUNTS)
+    html = page(client, of(flagged))
+    assert "Flagged since" not in html
+    assert FLAGS not in html
+
+
+def test_the_page_of_an_account_leads_to_all_about_it(admin_client: Client):
+    romeo = account(ROMEO)
+    assert "?owner__id__exact" not in page(admin_client, of(romeo))
+    flag = Flag.objects.create(owner=romeo, reasons=[MISSES])
+
+    html = page(admin_client, of(romeo))
+
+    assert "Flagged since" in html
+    for link in (
+        of(flag),
+        f"{FLAGS}?owner__id__exact={romeo.pk}",
+        "/admin/roster/command/?q=romeo%40localhost",
+        f"{ACCOUNTS}{romeo.pk}/rehearse/",
+    ):
+        assert f'href="{link}"' in html
+        assert admin_client.get(link.replace("&amp;", "&")).status_code == 200
+
+
+# --- Switching ----------------------------------------------------------------------
+
+
+def switch(client: Client, action: str, *rows: Account):
+    fields = {"action": action, "_selected_action": [row.pk for row in rows]}
+    return client.post(ACCOUNTS, fields, follow=True)
+
+
+@pytest.mark.parametrize(
+    ("action", "field", "value"),
+    [
+        ("enable", "enabled", True),
+        ("disable", "enabled", False),
+        ("show", "discoverable", True),
+        ("hide", "discoverable", False),
+    ],
+)
+def test_accounts_are_switched_together(admin_client: Client, action, field, value):
+    rows = [account(jid, **{field: not value}) for jid in (ROMEO, JULIET)]
+    rows.append(account(MARIO, **{field: value}))
+
+    response = switch(admin_client, action, *rows)
+
+    assert said(response) == ["2 accounts are changed."]
+    assert set(Account.objects.values_list(field, flat=True)) == {value}
+    logged = [str(one) for one in LogEntry.objects.all()]
+    assert len(logged) == 2
+    assert all(f"Changed {field}." in one for one in logged)
+    assert said(switch(admin_client, action, *rows)) == ["0 accounts are changed."]
+
+
+@pytest.mark.parametrize("action", ["disable", "hide"])
+def test_who_becomes_invisible_is_announced_no_more(admin_client: Client, action):
+    romeo, juliet = account(ROMEO), account(JULIET)
+    Account.objects.update(announced=True)
+
+    switch(admin_client, action, romeo)
+
+    for row in (romeo, juliet):
+        row.refresh_from_db()
+    assert (romeo.announced, juliet.announced) == (False, True)
+
+
+def test_who_becomes_visible_is_still_to_be_announced(admin_client: Client):
+    romeo = account(ROMEO, enabled=False)
+
+    switch(admin_client, "enable", romeo)
+
+    romeo.refresh_from_db()
+    assert romeo.visible
+    assert not romeo.announced
+
+
+def test_no_more_are_switched_than_the_list_counts(admin_client: Client, monkeypatch):
+    monkeypatch.setattr(command_admin, "MOST_ROWS", 2)
+    rows = [account(f"user{number}@localhost") for number in range(4)]
+    fields = {"action": "disable", "_selected_action": [rows[0].pk]}
+
+    admin_client.post(ACCOUNTS, {**fields, "select_across": "1"})
+
+    assert Account.objects.filter(enabled=False).count() == 2
+
+
+def test_who_may_only_look_switches_nobody():
+    romeo = account(ROMEO)
+
+    switch(staff("view_account"), "disable", romeo)
+
+    romeo.refresh_from_db()
+    assert romeo.enabled
+
+
+def test_accounts_are_not_deleted_by_the_thousand(admin_client: Client):
+    romeo = account(ROMEO)
+    fields = {"action": "delete_selected", "_selected_action": [romeo.pk]}
+
+    admin_client.post(ACCOUNTS, {**fields, "post": "yes"})
+
+    assert Account.objects.get() == romeo
+
+
+# --- Flagged owners -----------------------------------------------------------------
+
+
+@pytest.fixture
+def flag() -> Flag:
+    return Flag.objects.create(owner=account(ROMEO), reasons=[MISSES])
+
+
+@pytest.fixture
+def nurse() -> Client:
+    return staff("view_flag", "change_flag")
+
+
+def test_a_flag_says_why_in_plain_words(nurse, flag):
+    for path in (FLAGS, of(flag)):
+        html = page(nurse, path)
+        assert ROMEO in html
+        assert "Users among 8000 numbers: 1" in html
+    assert "about nobody new" in html
+
+
+def test_a_flag_is_released_from_its_page(nurse, flag):
+    path = f"{FLAGS}{flag.pk}/release/"
+    assert f'action="{path}"' in page(nurse, of(flag))
+
+    response = nurse.post(path, follow=True)
+
+    assert said(response) == ["1 owner is released."]
+    flag.refresh_from_db()
+    assert flag.released_by == "nurse"
+    assert timezone.now() - flag.released_at < timedelta(minutes=1)
+    html = page(nurse, of(flag))
+    assert "/release/" not in html
+    assert "Nothing any more." in html
+    assert "by nurse" in page(nurse, FLAGS)
+
+
+def test_what_was_released_keeps_who_released_it(nurse, flag):
+    then = timezone.now() - timedelta(days=1)
+    Flag.objects.update(released_at=then, released_by="anna")
+
+    response = nurse.post(f"{FLAGS}{flag.pk}/release/", follow=True)
+
+    assert said(response) == ["0 owners are released."]
+    flag.refresh_from_db()
+    assert (flag.released_at, flag.released_by) == (then, "anna")
+
+
+def test_flags_are_released_from_the_list(nurse, flag):
+    more = Flag.objects.create(owner=account(JULIET), reasons=[MISSES])
+    fields = {"action": "release", "_selected_action": [flag.pk, more.pk]}
+
+    response = nurse.post(FLAGS, fields, follow=True)
+
+    assert said(response) == ["2 owners are released."]
+    assert not Flag.objects.filter(released_at=None).exists()
+
+
+def test_a_release_is_posted_and_needs_a_permission(flag):
+    client = staff("view_flag")
+    path = f"{FLAGS}{flag.pk}/release/"
+
+    assert "/release/" not in page(client, of(flag))
+    assert client.get(path).status_code == 405
+    assert client.post(path).status_code == 403
+    client.post(FLAGS, {"action": "release", "_selected_action": [flag.pk]})
+
+    flag.refresh_from_db()
+    assert flag.released_at is None
+
+
+def test_a_release_needs_a_token(flag, admin_user):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin_user)
+
+    assert client.post(f"{FLAGS}{flag.pk}/release/").status_code == 403
+
+
+def test_a_flag_that_does_not_exist_is_not_released(admin_client: Client):
+    assert admin_client.post(f"{FLAGS}99/release/").status_code == 404
+
+
+def test_flags_are_to_read_only(admin_client: Client, flag):
+    before = Flag.objects.values().get()
+
+    assert admin_client.get(f"{FLAGS}add/").status_code == 403
+    assert admin_client.post(of(flag), {"reasons": "[]"}).status_code == 403
+    delete = f"{FLAGS}{flag.pk}/delete/"
+    assert admin_client.post(delete, {"post": "yes"}).status_code == 403
+
+    assert Flag.objects.values().get() == before
+
+
+def flagged(client: Client, **query: str) -> list[str]:
+    rows = client.get(FLAGS, query).context["cl"].result_list
+    return [row.owner.jid for row in rows]
+
+
+def test_open_flags_come_first_and_are_found(nurse, flag):
+    days = [timezone.now() - timedelta(days=number) for number in range(9)]
+    juliet = account(JULIET)
+    Flag.objects.update(raised_at=days[5])
+    Flag.objects.create(owner=juliet, raised_at=days[1], released_at=days[0])
+    Flag.objects.create(owner=account(MARIO), raised_at=days[2])
+
+    assert flagged(nurse) == [MARIO, ROMEO, JULIET]
+    assert flagged(nurse, state="open") == [MARIO, ROMEO]
+    assert flagged(nurse, state="released") == [JULIET]
+    assert flagged(nurse, q="+39 347 111 1111") == [MARIO]
+    assert flagged(nurse, q="juliet") == [JULIET]
+    assert flagged(nurse, q=" ") == [MARIO, ROMEO, JULIET]
+    assert flagged(nurse, owner__id__exact=str(juliet.pk)) == [JULIET]
 
 
 # --- Permissions --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [ACCOUNTS, f"{ACCOUNTS}add/", COMMANDS])
+@pytest.mark.parametrize("path", [ACCOUNTS, f"{ACCOUNTS}add/", FLAGS])
 def test_staff_without_a_permission_get_403(path):
     assert staff().get(path).status_code == 403
 
 
-def test_who_is_not_logged_in_is_sent_to_the_login(client: Client, command):
-    for path in (ACCOUNTS, COMMANDS, of(command)):
+def test_who_is_not_logged_in_is_sent_to_the_login(client: Client, flag):
+    for path in (ACCOUNTS, FLAGS, of(flag), of(flag.owner)):
         response = client.get(path)
         assert response.status_code == 302
         assert response.url.startswith("/admin/login/")

@@ -2,10 +2,11 @@
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.utils import timezone
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from roster.models import Account
+from roster.models import Account, Listing
 from tests.roster.conftest import JULIET, MARIO, ROMEO
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
@@ -174,3 +175,45 @@ def test_a_token_opens_the_api_with_the_permissions_of_its_user():
 
     user.user_permissions.set(Permission.objects.filter(codename="view_account"))
     assert client.get(ACCOUNTS).status_code == 200
+
+
+def test_the_accounts_are_learnt_anew_for_who_may_add_them(settings):
+    settings.XMPP_DOMAINS = ["localhost", "mantua.example"]
+    refresh = f"{ACCOUNTS}refresh/"
+
+    assert client_of("add_account").post(refresh).status_code == 202
+    assert Listing.objects.exclude(renew_at=None).count() == 2
+
+    User.objects.all().delete()
+    assert client_of("view_account").post(refresh).status_code == 403
+
+
+def test_another_jid_is_announced(api):
+    account = Account.objects.create(jid=ROMEO, announced=True)
+    assert api.patch(url(account), {"jid": MARIO}, format="json").status_code == 200
+    assert not Account.objects.get().announced
+
+
+def test_what_changes_meanwhile_is_not_written_back(api, monkeypatch):
+    account = Account.objects.create(jid=ROMEO, budget=9)
+    clean = Account.full_clean
+
+    def meanwhile(self, *args, **kwargs):
+        Account.objects.update(budget=5, gone_at=timezone.now())
+        clean(self, *args, **kwargs)
+
+    monkeypatch.setattr(Account, "full_clean", meanwhile)
+    assert api.patch(url(account), {"name": "R"}, format="json").status_code == 200
+
+    account.refresh_from_db()
+    assert (account.name, account.budget) == ("R", 5)
+    assert account.gone_at is not None
+
+
+def test_a_user_who_becomes_discoverable_is_announced_again(api):
+    account = Account.objects.create(jid=ROMEO, announced=True)
+    for discoverable, announced in ((True, True), (False, False), (True, False)):
+        sent = {"discoverable": discoverable}
+        assert api.patch(url(account), sent, format="json").status_code == 200
+        account.refresh_from_db()
+        assert account.announced == announced

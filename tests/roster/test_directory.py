@@ -7,11 +7,12 @@ from functools import partial
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.utils import timezone
 
 from roster import directory, msisdn
 from roster.addressbook import AT_ONCE
-from roster.models import Account
+from roster.models import Account, Flag
 from tests.roster.conftest import JULIET, MARIO, ROMEO
 from xmppservice.gateway import Late
 
@@ -129,8 +130,32 @@ def test_who_may_not_be_found_is_asked_about_as_one_who_is_absent(switch):
     for _ in range(2):
         assert directory.users(contacts, "localhost", exist) == {}
 
-    assert asked == [*contacts.values()]
+    assert sorted(asked) == sorted(contacts.values())
     assert not Account.objects.get().visible
+
+
+def test_a_thousand_numbers_are_one_query_by_an_index(exist, django_assert_num_queries):
+    numbers = [f"+3934700{n:05d}" for n in range(AT_ONCE)]
+    contacts = {number: msisdn.jid_of(number, "localhost") for number in numbers}
+    Account.objects.bulk_create(
+        Account(jid=jid, msisdn=number) for number, jid in contacts.items()
+    )
+    with django_assert_num_queries(1) as asked:
+        assert directory.users(contacts, "localhost", exist) == contacts
+
+    (query,) = asked.captured_queries
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # A table this small would be read as a whole.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {query['sql']}")
+            plan = str(cursor.fetchall())
+            assert "Seq Scan" not in plan
+        else:
+            cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
+            plan = str(cursor.fetchall())
+            assert "SEARCH roster_account USING INDEX" in plan
+    assert "msisdn" in plan
 
 
 def test_an_account_under_another_spelling_is_the_same_user(rosters, exist):
@@ -230,8 +255,20 @@ def test_who_is_gone_for_long_is_deleted_but_not_what_staff_switched_off():
     Account.objects.create(jid=JULIET, gone_at=then, enabled=False)
     Account.objects.create(jid=MARIO, gone_at=timezone.now())
 
+    Flag.objects.create(
+        owner=Account.objects.create(jid="held@localhost", gone_at=then)
+    )
+
     assert directory.forget_gone() == 1
-    assert jids() == {JULIET, MARIO}
+    assert jids() == {JULIET, MARIO, "held@localhost"}
+
+
+def test_who_is_gone_is_kept_until_the_budget_is_full_again(settings):
+    settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 10_000, 10_000
+    for jid, days in ((ROMEO, 360), (JULIET, 370)):
+        Account.objects.create(jid=jid, gone_at=long_ago(days))
+    assert directory.forget_gone() == 1
+    assert jids() == {ROMEO}
 
 
 # --- A server that lists ------------------------------------------------------------
@@ -299,6 +336,56 @@ def test_a_listing_is_due_at_first_after_an_hour_and_when_it_is_renewed():
     assert directory.is_due("localhost")
 
 
+def test_a_listing_from_which_most_are_missing_is_not_believed(monkeypatch):
+    monkeypatch.setattr(directory, "BROKEN", 2)
+    there = {f"o{n}@localhost" for n in range(5)}
+    directory.listed("localhost", there, timezone.now())
+
+    with pytest.raises(directory.Broken, match="lists 1 accounts, of 5"):
+        directory.listed("localhost", {"o0@localhost"}, timezone.now())
+
+    assert visible() == there
+    directory.listed(
+        "localhost", {"o0@localhost", "o1@localhost", "o2@localhost"}, timezone.now()
+    )
+    assert len(visible()) == 3
+
+
+def test_what_comes_while_the_server_is_asked_is_not_undone(rosters):
+    """A notice is newer than the answer to a question asked before it."""
+    Account.objects.create(jid=JULIET, checked_at=long_ago())
+
+    def registers_meanwhile(jids: Sequence[str]) -> Sequence[bool]:
+        directory.told({JULIET: True}, timezone.now())
+        return [False] * len(jids)
+
+    directory.refresh(registers_meanwhile)
+    assert visible() == {JULIET}
+
+
+def test_a_listing_undoes_no_notice_that_came_meanwhile():
+    asked_at = timezone.now()
+    directory.told({ROMEO: True, JULIET: True}, asked_at - timedelta(seconds=9))
+    directory.told({ROMEO: False}, timezone.now())
+    directory.told({MARIO: True}, timezone.now())
+
+    directory.listed("localhost", {ROMEO, JULIET}, asked_at)
+
+    assert visible() == {JULIET, MARIO}
+
+
+def test_accounts_of_a_domain_that_is_served_no_more_are_left_alone(rosters, exist):
+    Account.objects.create(jid="old@gone.example")
+    assert directory.refresh(exist) == 0
+
+
+def test_of_two_spellings_the_one_that_is_here_counts(exist):
+    plus = "+393471111111@localhost"
+    Account.objects.create(jid=plus, msisdn=NUMBER)
+    Account.objects.create(jid=MARIO, msisdn=NUMBER, gone_at=timezone.now())
+    assert directory.users({NUMBER: MARIO}, "localhost", exist) == {NUMBER: plus}
+
+
 # --- What we are told -----------------------------------------------------------------
 
 
@@ -309,6 +396,16 @@ def test_what_we_are_told_counts_from_its_moment_on():
     # A notice that was overtaken.
     directory.told({MARIO: True, ROMEO: False}, now - timedelta(seconds=1))
 
+    assert visible() == {ROMEO}
+
+
+def test_notices_may_come_in_any_order_and_twice():
+    now = timezone.now()
+    directory.told({ROMEO: False}, now)
+    directory.told({ROMEO: True}, now - timedelta(seconds=1))
+    directory.told({ROMEO: True}, now)
+    assert visible() == set()
+    directory.told({ROMEO: True}, now + timedelta(seconds=1))
     assert visible() == {ROMEO}
 
 

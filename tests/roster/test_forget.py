@@ -39,7 +39,7 @@ def stored(rosters) -> Account:
 
 
 def test_forget_erases_an_owner_and_nobody_else(stored):
-    said = manage("forget", ROMEO)
+    said = manage("forget", ROMEO.upper())
 
     assert (
         said == "Erased: 1 account, 1 contacts, 1 commands. Backups still have them.\n"
@@ -52,6 +52,15 @@ def test_forget_erases_an_owner_and_nobody_else(stored):
     assert [row.object_repr for row in LogEntry.objects.all()] == [JULIET]
 
 
+def test_forget_finds_what_the_history_says_of_flags_and_earlier_accounts(stored):
+    user = User.objects.get()
+    LogEntry.objects.log_actions(user.pk, [Flag.objects.get()], CHANGE)
+    stored.delete()
+    Account.objects.create(jid=ROMEO)
+    manage("forget", ROMEO)
+    assert [row.object_repr for row in LogEntry.objects.all()] == [JULIET]
+
+
 def test_export_writes_all_that_is_stored_and_no_number_of_others(stored):
     said = json.loads(manage("export", ROMEO))
 
@@ -61,6 +70,7 @@ def test_export_writes_all_that_is_stored_and_no_number_of_others(stored):
     assert contact["key"] == addressbook.keys()[0].name
     assert said["flags"][0]["reasons"] == [{"rule": "run"}]
     assert len(said["lateJoins"]) == 1
+    assert [row["object_repr"] for row in said["history"]] == [ROMEO]
     (command,) = said["commands"]
     assert "Mario" in command["payload"]
     assert JULIET not in json.dumps(said)

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from roster import addressbook, directory, joins, ledger
-from roster.models import Account, AddressBookEntry, Claim, Flag, LateJoin
+from roster import addressbook, commands, directory, joins, ledger, payloads
+from roster.models import Account, AddressBookEntry, Claim, LateJoin
 from roster.rules import RosterItem
 from tests.roster.conftest import (
     JULIET,
@@ -20,7 +20,7 @@ from tests.roster.conftest import (
     numbers,
     users,
 )
-from xmppservice.gateway import Down
+from xmppservice.gateway import Down, Late
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +35,10 @@ def fast(settings) -> None:
 
 def run(rosters) -> bool:
     return joins.run(rosters, time.monotonic() + 30)
+
+
+def announce() -> None:
+    joins.announce(time.monotonic() + 60, lambda: None)
 
 
 def register(rosters, jid: str = LATE) -> Account:
@@ -142,33 +146,31 @@ def test_who_leaves_and_comes_back_is_announced_again(rosters):
 # --- The budget ---------------------------------------------------------------------
 
 
-def test_a_contact_beyond_the_budget_is_charged_when_it_joins(rosters, settings):
-    settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 0, 0
-    know(rosters, ROMEO)
-    know(rosters, JULIET)
-    settings.DISCOVERY_BURST = 1
-    Account.objects.filter(jid=JULIET).update(budget=0, budget_at=timezone.now())
-    register(rosters)
-
-    run(rosters)
-
-    assert groups_of(rosters, ROMEO)[LATE] == ("verified",)
-    assert groups_of(rosters, JULIET)[LATE] == ("others",)
-    assert Account.objects.get(jid=ROMEO).budget == 0
-    asked = AddressBookEntry.objects.exclude(asked_at=None)
-    assert [(entry.owner.jid, entry.hit) for entry in asked] == [(ROMEO, True)]
-
-
-def test_a_flagged_owner_learns_nothing_of_whom_he_was_not_told(rosters, settings):
+def test_a_contact_that_was_never_charged_tells_nothing(rosters, settings):
+    """Else who stores many numbers would be told of each that registers."""
     settings.DISCOVERY_BURST = 0
     know(rosters, ROMEO)
-    settings.DISCOVERY_BURST = 10
-    Flag.objects.create(owner=Account.objects.get(jid=ROMEO))
+    settings.DISCOVERY_BURST = 1
+    know(rosters, JULIET)
     register(rosters)
 
     run(rosters)
 
-    assert groups_of(rosters)[LATE] == ("others",)
+    assert groups_of(rosters, ROMEO)[LATE] == ("others",)
+    assert groups_of(rosters, JULIET)[LATE] == ("verified",)
+    asked = AddressBookEntry.objects.filter(hit=True)
+    assert [entry.owner.jid for entry in asked] == [JULIET]
+
+
+def test_who_was_told_once_is_not_looked_at_again(rosters):
+    know(rosters, ROMEO)
+    account = register(rosters)
+    run(rosters)
+    directory.gone([account])
+    register(rosters)
+    rosters.reads.clear()
+    run(rosters)
+    assert not any(rosters.reads)
 
 
 def test_an_owner_is_not_seen_because_somebody_joined(rosters):
@@ -229,6 +231,64 @@ def test_two_workers_are_not_twice_as_fast(rosters):
     assert groups_of(rosters)[LATE] == ("others",)
 
 
+def test_who_registers_while_a_command_with_him_runs_is_told(rosters):
+    """He is announced before the turn has stored the contact."""
+    ledger.receive([message(payload=users(("Late", LATE)))])
+    work = ledger.claim()
+    settled = commands.run(work, rosters, time.time() + 60)
+    register(rosters)
+    run(rosters)
+    ledger.finish(settled, payloads.storage_failed())
+
+    assert groups_of(rosters)[LATE] == ("others",)
+    run(rosters)
+    assert groups_of(rosters)[LATE] == ("verified",)
+
+
+def test_one_roster_that_never_answers_holds_nobody_up(rosters, caplog):
+    for owner in (ROMEO, JULIET, MARIO):
+        know(rosters, owner)
+    rosters.raises[ROMEO] = Late("no answer by the deadline")
+    register(rosters)
+
+    for _ in range(5):
+        run(rosters)
+        LateJoin.objects.update(not_before=timezone.now())
+
+    assert groups_of(rosters, JULIET)[LATE] == ("verified",)
+    assert groups_of(rosters, MARIO)[LATE] == ("verified",)
+    assert [row.owner.jid for row in LateJoin.objects.all()] == [ROMEO]
+    assert "not looked at: Late" in caplog.text
+
+
+def test_who_leaves_while_he_is_announced_is_announced_when_he_is_back(
+    rosters, monkeypatch
+):
+    know(rosters, ROMEO)
+    account = register(rosters)
+    monkeypatch.setattr(
+        joins, "digests", lambda contact: directory.gone([account]) or []
+    )
+
+    announce()
+
+    account.refresh_from_db()
+    assert not account.announced
+
+
+def test_who_is_announced_again_during_a_visit_is_visited_again(rosters):
+    know(rosters, ROMEO)
+    account = register(rosters)
+    announce()
+    (visit,) = joins._visits(joins._next(9))
+    Account.objects.filter(pk=account.pk).update(announced=False)
+    announce()
+
+    joins._settle(visit)
+
+    assert LateJoin.objects.count() == 1
+
+
 def test_a_number_that_everybody_has_makes_no_other_one_wait(rosters, monkeypatch):
     owners = [f"o{n}@localhost" for n in range(6)]
     for owner in owners:
@@ -237,7 +297,7 @@ def test_a_number_that_everybody_has_makes_no_other_one_wait(rosters, monkeypatc
     ask(rosters, message(payload=users(("Mario", "00393478888888")), owner=ROMEO))
     register(rosters)
     register(rosters, "00393478888888@localhost")
-    joins.announce()
+    announce()
 
     first = [row.joined.msisdn for row in joins._next(3)]
 
@@ -288,14 +348,16 @@ def test_numbers_under_an_old_key_are_found(rosters, settings):
 
 def test_mario_is_no_holder_of_his_own_number(rosters):
     owner = directory.owner_of(MARIO)
-    addressbook.AddressBook(owner, ["+393471111111"], timezone.now()).save()
-    joins.announce()
+    book = addressbook.AddressBook(owner, ["+393471111111"], timezone.now())
+    book.covers(book.contacts)
+    book.save()
+    announce()
     assert not LateJoin.objects.exists()
 
 
 def test_what_rests_is_not_due(rosters):
     know(rosters, ROMEO)
     register(rosters)
-    joins.announce()
+    announce()
     LateJoin.objects.update(not_before=timezone.now() + timedelta(minutes=1))
     assert not joins.waiting()

@@ -62,6 +62,27 @@ def test_what_is_no_international_number_is_none(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "beginning"),
+    [
+        ("+39 (347) 111-11.11", MARIO),
+        ("00393471111111", MARIO),
+        ("(0039) 34", "+3934"),
+        ("+3", "+3"),
+        ("+", None),
+        ("00", None),
+        ("000", None),
+        ("39347", None),
+        ("0039347x", None),
+        ("+3934711111111111", None),
+        ("00393471111111@localhost", None),
+        ("+39" + " " * 62 + "3", None),
+    ],
+)
+def test_the_beginning_of_a_number_may_be_spelled_as_a_number(text, beginning):
+    assert msisdn.beginning(text) == beginning
+
+
+@pytest.mark.parametrize(
     ("template", "jid"),
     [
         ("00{number}@{domain}", "00393471111111@localhost"),

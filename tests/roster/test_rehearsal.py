@@ -57,7 +57,7 @@ def test_each_entry_says_what_becomes_of_it_and_why(romeo, rosters, settings):
         ("Mario", Asked.CHARGED, Rule.ADDED),
         ("Hidden", Asked.CHARGED, Rule.ADDED),
         ("Off", Asked.NOT_COVERED, Rule.ADDED),
-        ("Far", Asked.ELSEWHERE, Rule.ADDED),
+        ("Far", Asked.NOT_ASKED, Rule.ADDED),
     ]
     assert [line.verified for line in said.lines] == [True, True, False, False, False]
     hidden = said.lines[2].account

@@ -9,10 +9,11 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from roster import ledger, tasks
-from roster.models import Account, Command
+from roster.models import Account, AddressBookEntry, Command
 from tests.roster.conftest import (
     ADD,
     JULIET,
+    MARIO,
     ROMEO,
     SEARCH,
     groups_of,
@@ -22,6 +23,7 @@ from tests.roster.conftest import (
 )
 from xmppservice import bells
 from xmppservice.gateway import Broke, Down, Late
+from xmppservice.rosters import Refused
 
 pytestmark = pytest.mark.django_db
 
@@ -165,4 +167,112 @@ def test_the_sweep_deletes_what_was_answered_long_ago(caplog):
     assert "deleted 1 commands, and 0 payloads of dead ones" in caplog.text
     caplog.clear()
     tasks.sweep()
+    assert caplog.text == ""
+
+
+# --- Accounts, late joins, contacts ---------------------------------------------------
+
+
+def visible() -> set[str]:
+    return {account.jid for account in Account.objects.all() if account.visible}
+
+
+def test_a_server_that_lists_is_followed_by_its_list(rosters, caplog):
+    caplog.set_level(logging.INFO)
+    rosters.lists = True
+    Account.objects.create(jid="left@localhost")
+
+    tasks._refresh(rosters)
+
+    assert visible() == {ROMEO, JULIET, MARIO}
+    assert rosters.asked == []
+    assert "3 accounts of localhost: 3 new, 1 gone" in caplog.text
+    caplog.clear()
+    rosters.register("later@localhost")
+    tasks._refresh(rosters)
+    assert caplog.text == ""
+
+
+def test_a_server_that_does_not_list_is_asked_about_each(rosters, monkeypatch):
+    monkeypatch.setattr(tasks, "PROBE_PAUSE", 0)
+    for jid in (ROMEO, "left@localhost"):
+        Account.objects.create(jid=jid)
+
+    tasks._refresh(rosters)
+
+    assert visible() == {ROMEO}
+    assert sorted(rosters.asked) == ["left@localhost", ROMEO]
+
+
+def test_asking_about_many_rings_for_another_task(
+    rosters, monkeypatch, django_capture_on_commit_callbacks
+):
+    monkeypatch.setattr(tasks, "SLICE", 0)
+    monkeypatch.setattr(tasks, "PROBE_PAUSE", 0)
+    Account.objects.create(jid=ROMEO)
+    with django_capture_on_commit_callbacks() as rung:
+        tasks._refresh(rosters)
+    assert bells.REFRESH_ACCOUNTS in str(rung)
+
+
+@pytest.mark.parametrize(
+    "error", [Down("gone"), Late("older than its deadline"), Refused("forbidden")]
+)
+def test_a_server_that_does_not_tell_is_asked_the_next_time(rosters, caplog, error):
+    rosters.lists = True
+    rosters.raises["localhost"] = error
+    Account.objects.create(jid="left@localhost")
+
+    tasks._refresh(rosters)
+
+    assert f"accounts are not refreshed: {error}" in caplog.text
+    assert visible() == {"left@localhost"}
+
+
+def test_a_domain_that_does_not_list_stops_no_other_one(rosters, settings, caplog):
+    settings.XMPP_DOMAINS = ["mantua.example", "localhost"]
+    rosters.lists = True
+    rosters.raises["mantua.example"] = Refused("400")
+    tasks._refresh(rosters)
+    assert visible() == {ROMEO, JULIET, MARIO}
+    assert "accounts are not refreshed: 400" in caplog.text
+
+
+def test_expiry_rings_for_another_task_when_some_are_left(
+    rosters, monkeypatch, django_capture_on_commit_callbacks
+):
+    monkeypatch.setattr(tasks, "SLICE", 0)
+    with django_capture_on_commit_callbacks() as rung:
+        tasks.expire_contacts()
+    assert bells.EXPIRE_CONTACTS in str(rung)
+
+
+def test_late_joins_rest_while_the_server_is_away(rosters, caplog):
+    late = "00393479999999@localhost"
+    ledger.receive([message(payload=users(("Late", late)))])
+    work_off(rosters, attempts=0)
+    rosters.register(late)
+    Account.objects.create(jid=late, msisdn="+393479999999")
+    rosters.raises[ROMEO] = Down("gone")
+
+    tasks._join(rosters)
+    assert "late joins rest: gone" in caplog.text
+    rosters.raises.clear()
+    tasks._join(rosters)
+
+    assert groups_of(rosters)[late] == ("verified",)
+
+
+def test_contacts_that_nobody_sends_any_more_expire(rosters, caplog):
+    caplog.set_level(logging.INFO)
+    ledger.receive([message(payload=users(("Liam", "liam")))])
+    work_off(rosters, attempts=0)
+    AddressBookEntry.objects.update(seen_at=timezone.now() - timedelta(days=999))
+
+    tasks.expire_contacts()
+
+    assert not AddressBookEntry.objects.exists()
+    assert "deleted 1 expired contacts, 0 of dropped keys" in caplog.text
+    caplog.clear()
+    tasks.expire_contacts()
     assert caplog.text == ""

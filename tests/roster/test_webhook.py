@@ -108,6 +108,7 @@ def test_without_a_secret_there_is_no_webhook(settings):
         (notice("registered", ROMEO, timestamp="2026-06-31T12:00Z"), "timestamp"),
         (notice("registered", ROMEO, timestamp="2026-06-01T12:00"), "timestamp"),
         (notice("registered", ROMEO, timestamp=None), "timestamp"),
+        (notice("registered", ROMEO, timestamp="0001-01-01T00:00+14:00"), "timestamp"),
         (notice("registered", ROMEO, data=[ROMEO]), "data.jids"),
         (notice("registered"), "data.jids"),
         (notice("registered", *[ROMEO] * 10_001), "data.jids"),
@@ -123,6 +124,12 @@ def test_a_bad_notice_is_refused_and_the_place_is_named(body, place):
     assert answer.status_code == 400
     assert list(answer.json()) == [place]
     assert not Account.objects.exists()
+
+
+def test_what_is_far_too_large_is_refused(settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000
+    answer = post(notice("registered", *[ROMEO] * 100))
+    assert (answer.status_code, answer.json()) == (400, ["Far too large."])
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{", "7", "\ud800"])

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from buddies import releases, tree
 from buddies.models import Buddy, Release
 from roster import ledger
-from roster.models import Command
+from roster.models import Account, Command, Flag, LateJoin
 from tests.roster.conftest import message
 from xmppservice import __version__
 from xmppservice.models import Stream
@@ -41,6 +41,17 @@ def test_an_empty_service_has_metrics(client, settings):
     assert found["document_bytes_limit"] == settings.XMPP_STANZA_LIMIT
     assert found["release_lag_seconds"] == 0
     assert "stream_sessions_total" not in found
+
+
+def test_who_is_held_and_who_is_to_be_told(client):
+    romeo, juliet = (Account.objects.create(jid=f"{n}@localhost") for n in "rj")
+    LateJoin.objects.create(owner=romeo, joined=juliet, place=0)
+    Flag.objects.create(owner=romeo)
+    Flag.objects.create(owner=juliet, released_at=timezone.now())
+
+    found = scrape(client)
+
+    assert (found["owners_flagged"], found["late_joins"]) == (1, 1)
 
 
 def test_commands_and_latencies(client):

@@ -126,6 +126,15 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
         with pytest.raises(Refused, match="400"):
             driver.exist(asked, in_seconds(10))
 
+    def test_all_accounts_of_a_domain_are_listed(driver, server):
+        server.register("tybalt", PASSWORD)
+        there = {ROMEO, "tybalt@localhost"}
+        assert there <= driver.accounts("localhost", in_seconds(10))
+        server.unregister("tybalt")
+        assert "tybalt@localhost" not in driver.accounts("localhost", in_seconds(10))
+        with pytest.raises(Refused, match="400"):
+            driver.accounts("no.such.domain", in_seconds(10))
+
     def test_what_is_written_is_read_back(driver):
         items = [
             RosterItem("liam@localhost", "Liam <&> é", ("verified",), "both"),

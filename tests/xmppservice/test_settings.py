@@ -37,6 +37,8 @@ def manage(tmp_path, *words: str, **environment: str) -> subprocess.CompletedPro
         ("TIME_ZONE", "Rome", "TIME_ZONE must be a name of the tz database"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL must be one of DEBUG, INFO"),
         ("DATABASE_URL", "garbage", "DATABASE_URL must be like sqlite:///FILE"),
+        ("ACCOUNT_WEBHOOK_SECRET", "whsec_short", "must be whsec_ and the base64"),
+        ("ADDRESS_BOOK_OLD_KEYS", "change-me", "the word change-me is no secret"),
         ("LOG_FORMAT", "xml", "LOG_FORMAT must be line or json"),
         ("METRICS_TOKEN_FILE", "/nowhere", "METRICS_TOKEN_FILE: No such file"),
         ("XMPP_SECRET_FILE", "/dev", "XMPP_SECRET_FILE: Is a directory"),

@@ -2,12 +2,14 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, QuerySet
 
 from roster import models
 from roster.models import Account, AddressBookEntry, Flag, LateJoin
+from xmppservice import stanzas
 
 
 class Command(BaseCommand):
@@ -20,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("jid", metavar="JID", help="the owner's bare JID")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        jid = options["jid"]
+        jid = stanzas.bare_jid(options["jid"]) or options["jid"]
         account = Account.objects.filter(jid=jid).first()
         commands = models.Command.objects.filter(owner=jid)
         if account is None and not commands.exists():
@@ -30,6 +32,7 @@ class Command(BaseCommand):
             "contacts": _rows(AddressBookEntry.objects.filter(owner=account)),
             "flags": _rows(Flag.objects.filter(owner=account)),
             "lateJoins": _rows(LateJoin.objects.filter(owner=account)),
+            "history": _rows(LogEntry.objects.filter(object_repr=jid[:200])),
             "commands": _rows(commands.order_by("pk")),
         }
         text = json.dumps(stored, cls=Encoder, ensure_ascii=False, indent=2)

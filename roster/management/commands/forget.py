@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from roster import ledger
-from roster.models import Account
+from roster.models import Account, Flag
+from xmppservice import stanzas
 
 
 class Command(BaseCommand):
@@ -20,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("jid", metavar="JID", help="the owner's bare JID")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        jid = options["jid"]
+        jid = stanzas.bare_jid(options["jid"]) or options["jid"]
         with transaction.atomic():
             commands, deleted = _erase(jid)
             transaction.on_commit(ledger.empty_log)
@@ -34,9 +35,7 @@ class Command(BaseCommand):
 
 
 def _erase(jid: str) -> tuple[int, dict[str, int]]:
-    accounts = Account.objects.filter(jid=jid)
-    # The admin's history names an account by its JID.
-    ours = ContentType.objects.get_for_model(Account)
-    keys = [str(pk) for pk in accounts.values_list("pk", flat=True)]
-    LogEntry.objects.filter(content_type=ours, object_id__in=keys).delete()
-    return ledger.forget(jid), accounts.delete()[1]
+    # The admin's history names accounts and flags by the JID.
+    ours = ContentType.objects.get_for_models(Account, Flag).values()
+    LogEntry.objects.filter(content_type__in=ours, object_repr=jid[:200]).delete()
+    return ledger.forget(jid), Account.objects.filter(jid=jid).delete()[1]
