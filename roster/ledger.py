@@ -45,6 +45,7 @@ LONGEST_BACKOFF = 60  # seconds
 REST = timedelta(seconds=1)
 SWEPT = 1000  # rows in one transaction
 SWEEP, SWEEP_PAUSE = 30, 0.05  # seconds
+LET_GO, LET_GO_PAUSE = 10, 0.01  # owners in one transaction, seconds
 
 # SQLite has one writer anyway, and waiting here is fair and cheap; there,
 # waiting is a retry loop.
@@ -380,17 +381,24 @@ def renew(claims: Collection[Claim]) -> None:
     rows.update(expires_at=timezone.now() + CLAIM)
 
 
-def let_go(
-    claims: Collection[Claim], effects: Mapping[str, Callable[[], None]]
-) -> None:
-    """Store the effect of each owner whose claim was not lost, and end the claims."""
+def let_go(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -> None:
+    """Store the effect of each owner whose claim was not lost, and end the claims.
+
+    A few owners at a time: meanwhile everybody's commands wait.
+    """
+    for at in range(0, len(claims), LET_GO):
+        time.sleep(LET_GO_PAUSE if at else 0)
+        _let_go(claims[at : at + LET_GO], effects)
+    bells.worker(bells.RUN_COMMANDS)
+
+
+def _let_go(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -> None:
     with _exclusive():
         rows = Claim.objects.select_for_update().filter(pk__in=[c.pk for c in claims])
         for claim in rows:
             if claim.owner in effects:
                 effects[claim.owner]()
         rows.delete()
-        bells.worker(bells.RUN_COMMANDS)
 
 
 def forget(owner: str) -> int:

@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connections
@@ -629,3 +630,13 @@ def test_large_payloads_share_no_claim():
     (work,) = ledger.claim()
 
     assert len(work.commands) == 1
+
+
+def test_owners_of_many_transactions_are_let_go_each_with_its_effect():
+    held = ledger.hold([f"owner-{n}@localhost" for n in range(ledger.LET_GO + 1)])
+    stored: list[str] = []
+
+    ledger.let_go(held, {one.owner: partial(stored.append, one.owner) for one in held})
+
+    assert sorted(stored) == sorted(one.owner for one in held)
+    assert not Claim.objects.exists()
