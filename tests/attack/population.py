@@ -44,7 +44,7 @@ class Population:
     def scanned(self, size: int, count: int, seed: int) -> list[str]:
         """``size`` neighbours in random order out of each of random blocks."""
         random = Random(seed)
-        starts = random.sample(self.blocks, count // size)
+        starts = random.sample(self.blocks, min(count // size, len(self.blocks)))
         return [
             f"+{start + n}"
             for start in starts
