@@ -44,6 +44,7 @@ EXPIRED_AT_ONCE, EXPIRE_PAUSE = 1_000, 0.05  # rows, seconds
 # What ordinary owners' hits are judged by: the newest rows, of so many owners.
 SAMPLE, ASKED_ENOUGH, OWNERS_ENOUGH = 100_000, 20, 30
 USUAL, USUAL_SECONDS = "usual-hits", 3600
+UNKNOWN, UNKNOWN_SECONDS = "usual-hits-unknown", 60
 
 
 # --- Digests --------------------------------------------------------------------
@@ -252,16 +253,6 @@ class AddressBook:
         for part in in_parts((self.stored[one].pk for one in contacts), AT_ONCE):
             AddressBookEntry.objects.filter(pk__in=part).update(**values)
 
-    def _move_to_newest_key(self) -> None:
-        key = keys()[0]
-        # Some at a time: the ledger waits for it.
-        old = dict(islice(filter(self._is_old, self.stored.items()), MOVED_AT_ONCE))
-        for contact, row in old.items():
-            row.digest, row.key = key.digest(contact), key.name
-            row.prefix = _prefix(self.owner, contact)
-        moved = ["digest", "key", "prefix"]
-        AddressBookEntry.objects.bulk_update(old.values(), moved, batch_size=AT_ONCE)
-
     def _join_late(self) -> None:
         """Queue who has become a user since we looked: announced without this entry."""
         missed = self.charged - self.hits
@@ -273,6 +264,16 @@ class AddressBook:
                 (LateJoin(owner=self.owner, joined=one, place=0) for one in joined),
                 ignore_conflicts=True,
             )
+
+    def _move_to_newest_key(self) -> None:
+        key = keys()[0]
+        # Some at a time: the ledger waits for it.
+        old = dict(islice(filter(self._is_old, self.stored.items()), MOVED_AT_ONCE))
+        for contact, row in old.items():
+            row.digest, row.key = key.digest(contact), key.name
+            row.prefix = _prefix(self.owner, contact)
+        moved = ["digest", "key", "prefix"]
+        AddressBookEntry.objects.bulk_update(old.values(), moved, batch_size=AT_ONCE)
 
     def _is_old(self, stored: tuple[str, AddressBookEntry]) -> bool:
         contact, row = stored
@@ -355,7 +356,13 @@ def _counted(
 
 def usual() -> float | None:
     """The share of hits of an ordinary owner; None while too few have asked."""
-    share: float | None = cache.get_or_set(USUAL, _usual, USUAL_SECONDS)
+    share: float | None = cache.get(USUAL)
+    if share is None and not cache.get(UNKNOWN):
+        share = _usual()
+        if share is None:
+            cache.set(UNKNOWN, True, UNKNOWN_SECONDS)
+        else:
+            cache.set(USUAL, share, USUAL_SECONDS)
     return share
 
 

@@ -419,3 +419,16 @@ def test_the_usual_share_of_hits_is_the_median_of_many_owners():
             assert addressbook._usual() is None
 
     assert addressbook._usual() == pytest.approx(0.3)
+
+
+def test_the_usual_share_is_looked_up_now_and_then(monkeypatch):
+    cache.delete_many([addressbook.USUAL, addressbook.UNKNOWN])
+    looks: list[float | None] = [0.5, None]
+    monkeypatch.setattr(addressbook, "_usual", looks.pop)
+
+    assert [addressbook.usual(), addressbook.usual()] == [None, None]
+    assert looks == [0.5]
+    # What is not known yet is looked for again soon.
+    cache.delete(addressbook.UNKNOWN)
+    assert [addressbook.usual(), addressbook.usual()] == [0.5, 0.5]
+    cache.delete(addressbook.USUAL)
