@@ -141,8 +141,10 @@ async def test_a_flag_is_seen_understood_and_released(pages, cast):
 
 
 async def test_a_dry_run_says_what_a_command_then_does(pages, cast, service, owner):
-    (friend,) = service.register()
-    contacts = [("Mario", f"+{friend[2:]}"), ("Off", "+39 347 111 0002")]
+    friend, off = service.register(2)
+    contacts = [("Mario", f"+{friend[2:]}"), ("Off", f"+{off[2:]}")]
+    number = f"jid='{off}@localhost', msisdn='+{off[2:]}'"
+    cast(f"Account.objects.create({number}, enabled=False)")
     page = await pages.open(paths(cast)["dry run"])
     before = cast.read("stored()")
 
@@ -171,6 +173,7 @@ async def test_a_dry_run_says_what_a_command_then_does(pages, cast, service, own
         "Mario": ["verified"],
         "Off": ["others"],
     }
+    cast(f"Account.objects.filter(jid='{off}@localhost').delete()")
 
 
 async def test_an_xmpp_server_that_is_away_is_said(

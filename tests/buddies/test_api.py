@@ -55,7 +55,7 @@ def patterns(resolver: URLResolver, path: str = "/") -> Iterator[str]:
             yield path + str(one.pattern)
 
 
-def test_every_url_but_healthz_pictures_and_the_admin_needs_an_api_login():
+def test_every_url_but_healthz_pictures_notices_and_the_admin_needs_a_login():
     ours = {
         pattern.replace("(?P<pk>[^/.]+)", "1").replace("^", "").replace("$", "")
         for pattern in patterns(get_resolver())
@@ -71,6 +71,8 @@ def test_every_url_but_healthz_pictures_and_the_admin_needs_an_api_login():
     # Pictures are for everybody, and this is none.
     (picture,) = (path for path in answers if path.startswith("/media/"))
     assert answers.pop(picture) == 404
+    # A notice is signed instead, and there is nothing to read.
+    assert answers.pop("/api/accounts/events/") == 405
     assert set(answers) >= {DOCUMENT, BUDDIES, f"{BUDDIES}1/", "/api/accounts/"}
     assert set(answers.values()) == {401}
 
