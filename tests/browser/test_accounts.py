@@ -30,9 +30,16 @@ rows = [
 ]
 reason = dict(rule="misses", numbers=8000, hits=1, expected=900)
 flag = Flag.objects.create(owner=rows[0], reasons=[reason])
+owners = dict(owner__jid="{owner}@localhost")
 stored = lambda: [
-    list(map(str, model.objects.order_by("pk").values()))
-    for model in (Account, AddressBookEntry, Flag, Command)
+    list(map(str, rows))
+    for rows in (
+        # Not whether somebody is announced: that is done in the background.
+        Account.objects.filter(jid="{owner}@localhost").values("budget", "last_seen"),
+        AddressBookEntry.objects.filter(**owners).order_by("pk").values(),
+        Flag.objects.filter(**owners).values(),
+        Command.objects.filter(owner="{owner}@localhost").values(),
+    )
 ]
 """
 GONE = """
