@@ -41,9 +41,8 @@ async def probe(prosody: Prosody, settings, *domains: str) -> str:
     settings.XMPP_DOMAINS = list(domains)
     address = ("127.0.0.1", prosody.component_port)
     stream = Component(COMPONENT, "s", address, domains)
-    state = lambda: gateway.State(stream.ready, stream.privileged)  # noqa: E731
     session = asyncio.create_task(stream.session())
-    gateway.attach(stream.ask, state)
+    gateway.attach(stream.ask, lambda: gateway.State(stream.ready, stream.privileged))
     try:
         await until(lambda: stream.ready)
         return await asyncio.to_thread(rosters.Privileges().probe)
