@@ -163,6 +163,21 @@ def items(document: Document) -> Iterator[Item]:
         stack.extend(reversed(item.get("items", ())))
 
 
+def only(document: Document, flag: str) -> Document:
+    """What a client of one platform draws: no branch without its ``flag``."""
+    return {"items": _only(document["items"], flag)}
+
+
+def _only(items: list[Item], flag: str) -> list[Item]:
+    # Not deeper than MOST_LEVELS: what is released was looked at.
+    shown = [_pruned(item, flag) for item in items if item[flag]]
+    return [item for item in shown if item.get("items") != []]
+
+
+def _pruned(item: Item, flag: str) -> Item:
+    return {**item, "items": _only(item["items"], flag)} if "items" in item else item
+
+
 def levels(document: Document) -> int:
     """How deep the document is: 1 for entries at the top alone."""
     depth, below = 0, document["items"]

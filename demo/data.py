@@ -36,7 +36,9 @@ def load_tree() -> None:
 def make_admin() -> None:
     """Make the superuser ``admin`` once; a given password is set every time."""
     from django.contrib.auth import get_user_model
-    from rest_framework.authtoken.models import Token
+
+    from xmppservice import tokens
+    from xmppservice.models import SCOPES
 
     admin, made = get_user_model().objects.get_or_create(
         username="admin", defaults={"is_staff": True, "is_superuser": True}
@@ -44,8 +46,10 @@ def make_admin() -> None:
     if made or settings.ADMIN_PASSWORD:
         admin.set_password(_password())
         admin.save()
-    token, _ = Token.objects.get_or_create(user=admin)
-    settings.keep(settings.API_TOKEN_FILE, token.key)
+    file = settings.API_TOKEN_FILE
+    if not file.exists() or tokens.find(file.read_text().strip()) is None:
+        _, secret = tokens.make(admin, "demo", SCOPES, None)
+        settings.keep(file, secret)
 
 
 def _password() -> str:

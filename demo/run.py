@@ -29,7 +29,7 @@ Ready.
 
   Admin      http://127.0.0.1:{http}/admin/   user admin, password {password}
   API        http://127.0.0.1:{http}/api/     as admin, or with the header
-             Authorization: Token {token}
+             Authorization: Bearer {token}
   Service    {service}   (its JID)
   XMPP       127.0.0.1:{c2s}, domain {domain}, no TLS
              BOSH http://127.0.0.1:{bosh}/http-bind

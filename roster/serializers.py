@@ -1,6 +1,13 @@
+"""Accounts and commands as JSON."""
+
+import json
+from typing import Any
+
 from rest_framework import serializers
 
-from roster.models import BARE_JID, Account
+from roster.models import BARE_JID, Account, Command
+
+MOST_ROWS = 10_000
 
 
 class AccountSerializer(serializers.ModelSerializer):
@@ -24,3 +31,107 @@ class AccountSerializer(serializers.ModelSerializer):
             "goneSince",
         )
         read_only_fields = ("msisdn",)
+
+
+class RowSerializer(serializers.Serializer):
+    """An account among many, a bare JID or a number; what is left out stays."""
+
+    account = serializers.CharField(max_length=BARE_JID)
+    name = serializers.CharField(max_length=255, allow_blank=True, required=False)
+    enabled = serializers.BooleanField(required=False)
+    discoverable = serializers.BooleanField(required=False)
+
+
+class BulkSerializer(serializers.Serializer):
+    """What to add or change; each row is judged by itself."""
+
+    accounts = serializers.ListField(
+        child=serializers.DictField(), min_length=1, max_length=MOST_ROWS
+    )
+
+
+class RowError(serializers.Serializer):
+    """What is wrong with a row, by the JSON Pointer of it."""
+
+    pointer = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class StoredSerializer(serializers.Serializer):
+    """How many accounts are new, were changed, or were so already; and what was bad."""
+
+    created = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    errors: serializers.ListSerializer = RowError(many=True)  # type: ignore[assignment]  # DRF has "errors", too
+
+
+class CommandSerializer(serializers.ModelSerializer):
+    """A command of a client, and how it stands."""
+
+    stanzaId = serializers.CharField(source="stanza_id")
+    receivedAt = serializers.DateTimeField(source="received_at")
+    doneAt = serializers.DateTimeField(source="done_at", allow_null=True)
+    sentAt = serializers.DateTimeField(source="sent_at", allow_null=True)
+
+    class Meta:
+        model = Command
+        fields: tuple[str, ...] = (
+            "id",
+            "state",
+            "command",
+            "owner",
+            "stanzaId",
+            "attempts",
+            "error",
+            "receivedAt",
+            "doneAt",
+            "sentAt",
+        )
+        read_only_fields = fields
+
+
+class WholeCommandSerializer(CommandSerializer):
+    """The same with its answer.
+
+    ``payload`` and ``answer`` are texts with other people's numbers: null for who
+    may not read them.
+    """
+
+    status = serializers.SerializerMethodField()
+    errorCode = serializers.SerializerMethodField()
+    payload = serializers.SerializerMethodField()
+    answer = serializers.SerializerMethodField()
+
+    class Meta(CommandSerializer.Meta):
+        fields = (
+            *CommandSerializer.Meta.fields,
+            "status",
+            "errorCode",
+            "payload",
+            "answer",
+        )
+        read_only_fields = fields
+
+    def get_status(self, command: Command) -> int | None:
+        return _answer(command).get("status")
+
+    def get_errorCode(self, command: Command) -> str | None:
+        return _answer(command).get("errorCode")
+
+    def get_payload(self, command: Command) -> str | None:
+        return command.payload if self._may_read else None
+
+    def get_answer(self, command: Command) -> str | None:
+        return command.answer if self._may_read else None
+
+    @property
+    def _may_read(self) -> bool:
+        may: bool = self.context["request"].user.has_perm("roster.view_payload")
+        return may
+
+
+def _answer(command: Command) -> dict[str, Any]:
+    # Ours are JSON objects.
+    found: dict[str, Any] = json.loads(command.answer) if command.answer else {}
+    return found

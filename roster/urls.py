@@ -1,11 +1,12 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from roster.views import AccountViewSet
+from roster.views import AccountViewSet, CommandViewSet
 from roster.webhook import AccountEvents
 
 router = SimpleRouter()
 router.register("accounts", AccountViewSet)
+router.register("commands", CommandViewSet)
 
 urlpatterns = [
     path("accounts/events/", AccountEvents.as_view(), name="account-events"),

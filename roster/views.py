@@ -1,39 +1,111 @@
-"""The API of accounts."""
+"""The API of accounts, and of the ledger of commands."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
+from django.db import transaction
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
-from rest_framework.viewsets import ModelViewSet
+from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 
-from roster import directory
-from roster.models import Account
-from roster.serializers import AccountSerializer
+from roster import bulk, directory, ledger
+from roster.models import Account, Command
+from roster.serializers import (
+    AccountSerializer,
+    BulkSerializer,
+    CommandSerializer,
+    RowSerializer,
+    StoredSerializer,
+    WholeCommandSerializer,
+)
+from xmppservice import api, bells, problems
+
+VIEW, ADD = "roster.view_account", "roster.add_account"
+CHANGE, DELETE = "roster.change_account", "roster.delete_account"
+VIEW_COMMAND, CHANGE_COMMAND = "roster.view_command", "roster.change_command"
+
+
+# --- Accounts -------------------------------------------------------------------
+
+
+class AccountFilter(filters.FilterSet):
+    jid = filters.CharFilter()
+    msisdn = filters.CharFilter()
+    enabled = filters.BooleanFilter()
+    discoverable = filters.BooleanFilter()
+    gone = filters.BooleanFilter(
+        field_name="gone_at",
+        lookup_expr="isnull",
+        exclude=True,
+        label="Whether the XMPP server has it no more.",
+    )
 
 
 class AccountViewSet(ModelViewSet):
-    """List, read, create, change and delete accounts."""
+    """Users of the XMPP server, as far as we know."""
 
     queryset = Account.objects.order_by("pk")
     serializer_class = AccountSerializer
+    filterset_class = AccountFilter
     search_fields = ("jid", "msisdn", "name")
-
-    @action(detail=False, methods=["post"])
-    def refresh(self, request: Request) -> Response:
-        """Have the XMPP server asked about all accounts, now."""
-        directory.renew()
-        return Response(status=HTTPStatus.ACCEPTED)
+    scope = "accounts"
+    needs = {
+        "list": VIEW,
+        "retrieve": VIEW,
+        "create": ADD,
+        "update": CHANGE,
+        "partial_update": CHANGE,
+        "destroy": DELETE,
+        "bulk": (ADD, CHANGE),
+        "refresh": ADD,
+    }
 
     def perform_create(self, serializer: BaseSerializer) -> None:
         _save(serializer, Account())
 
     def perform_update(self, serializer: BaseSerializer) -> None:
-        assert serializer.instance is not None
-        _save(serializer, serializer.instance)
+        with transaction.atomic():
+            _save(serializer, self._expected(serializer.instance))
+
+    def perform_destroy(self, instance: Account) -> None:
+        with transaction.atomic():
+            self._expected(instance).delete()
+
+    def _expected(self, seen: Any) -> Account:
+        """The account, locked, when it is still what the client has seen."""
+        account = Account.objects.select_for_update().filter(pk=seen.pk).first()
+        if account is None:
+            raise problems.Conflict("The account is not there any more.")
+        api.expects(self.request, AccountSerializer(account).data)
+        return account
+
+    @extend_schema(request=BulkSerializer, responses=StoredSerializer)
+    @action(detail=False, methods=["post"], serializer_class=BulkSerializer)
+    def bulk(self, request: Request) -> Response:
+        """Add or change up to 10,000 accounts; bad rows are told, the others stored."""
+        sent = BulkSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        accounts = sent.validated_data["accounts"]
+        good, errors = _judge(accounts)
+        created, changed = _store(good)
+        unchanged = len({row[0] for row, _ in good}) - created - changed
+        found = {"created": created, "changed": changed, "unchanged": unchanged}
+        return Response(StoredSerializer({**found, "errors": errors}).data)
+
+    @extend_schema(request=None, responses={HTTPStatus.ACCEPTED: None})
+    @action(detail=False, methods=["post"])
+    def refresh(self, request: Request) -> Response:
+        """Have the XMPP server asked about all accounts, now."""
+        directory.renew()
+        return Response(status=HTTPStatus.ACCEPTED)
 
 
 def _save(serializer: BaseSerializer, account: Account) -> None:
@@ -46,3 +118,93 @@ def _save(serializer: BaseSerializer, account: Account) -> None:
         raise ValidationError(error.message_dict) from None
     account.save(update_fields=Account.EDITED if account.pk else None)
     serializer.instance = account
+
+
+# --- Many accounts --------------------------------------------------------------
+
+Columns = tuple[str, ...]
+Judged = tuple[bulk.Row, Columns]
+
+
+def _judge(accounts: Iterable[Any]) -> tuple[list[Judged], list[dict[str, str]]]:
+    """Rows to store, each with its columns; and what is wrong with the others."""
+    good: list[Judged] = []
+    errors: list[dict[str, str]] = []
+    for place, account in enumerate(accounts):
+        try:
+            good.append(_row(account))
+        except (ValidationError, ModelError) as error:
+            errors += problems.pointed(_reasons(error), f"/accounts/{place}")
+    return good, errors
+
+
+def _row(account: Any) -> Judged:
+    read = RowSerializer(data=account)
+    read.is_valid(raise_exception=True)
+    values = dict(read.validated_data)
+    names = bulk.account(values.pop("account"))
+    return [*names, *values.values()], tuple(values)
+
+
+def _reasons(error: ValidationError | ModelError) -> Any:
+    if isinstance(error, ValidationError):
+        return error.detail
+    return {"account": error.messages}
+
+
+def _store(rows: Iterable[Judged]) -> tuple[int, int]:
+    """Store them all, those with the same columns at once; see bulk.store."""
+    by_columns: dict[Columns, list[bulk.Row]] = defaultdict(list)
+    # The last one of an account wins, whatever columns it has.
+    for row, columns in {row[0]: (row, columns) for row, columns in rows}.values():
+        by_columns[columns].append(row)
+    with transaction.atomic():
+        counts = [bulk.store(part, columns) for columns, part in by_columns.items()]
+        bells.worker(bells.JOIN_LATE)
+    return sum(new for new, _ in counts), sum(changed for _, changed in counts)
+
+
+# --- Commands -------------------------------------------------------------------
+
+
+class NewestFirst(api.Pages):
+    ordering = "-pk"
+
+
+class CommandFilter(filters.FilterSet):
+    state = filters.ChoiceFilter(choices=Command.State.choices)
+    command = filters.CharFilter()
+    owner = filters.CharFilter()
+
+
+class CommandViewSet(ReadOnlyModelViewSet):
+    """What clients asked, and how it stands."""
+
+    queryset = Command.objects.all()
+    filterset_class = CommandFilter
+    filter_backends = (filters.DjangoFilterBackend,)
+    pagination_class = NewestFirst
+    scope = "commands"
+    needs = {"list": VIEW_COMMAND, "retrieve": VIEW_COMMAND, "retry": CHANGE_COMMAND}
+    # The ledger's lock must not be waited for in a transaction; see idempotency.
+    repeatable = ("retry",)
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        return rows.defer("payload", "answer") if self.action == "list" else rows
+
+    def get_serializer_class(self) -> Any:
+        return CommandSerializer if self.action == "list" else WholeCommandSerializer
+
+    @extend_schema(request=None, responses=WholeCommandSerializer)
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str) -> Response:
+        """Try a dead command again; one that is open already stays as it is."""
+        command = self.get_object()
+        ledger.retry([command])
+        command.refresh_from_db()
+        if command.state == Command.State.DEAD:
+            raise problems.Conflict("What it asked is not stored any more.")
+        if command.state == Command.State.SENT:
+            raise problems.Conflict("It was answered: only a dead one is tried again.")
+        return Response(self.get_serializer(command).data)

@@ -15,6 +15,8 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.permissions import AllowAny
@@ -24,12 +26,26 @@ from rest_framework.views import APIView
 
 from roster import directory
 from roster.models import BARE_JID
-from xmppservice import stanzas
+from xmppservice import problems, stanzas
 
 REGISTERED, UNREGISTERED = "account.registered", "account.unregistered"
 PREFIX = "whsec_"
 TOLERANCE = 300  # seconds between their clock and ours
 MOST = 10_000  # accounts in one notice
+
+
+class JidsSerializer(serializers.Serializer):
+    jids = serializers.ListField(
+        child=serializers.CharField(max_length=BARE_JID), min_length=1, max_length=MOST
+    )
+
+
+class NoticeSerializer(serializers.Serializer):
+    """What a provisioning system tells."""
+
+    type = serializers.ChoiceField(choices=(REGISTERED, UNREGISTERED))
+    timestamp = serializers.DateTimeField()
+    data: serializers.Serializer = JidsSerializer()  # type: ignore[assignment]  # DRF has "data", too
 
 
 class AccountEvents(APIView):
@@ -44,6 +60,7 @@ class AccountEvents(APIView):
     authentication_classes: Sequence[type[BaseAuthentication]] = ()
     permission_classes = (AllowAny,)
 
+    @extend_schema(request=NoticeSerializer, responses={HTTPStatus.NO_CONTENT: None})
     def post(self, request: Request) -> Response:
         _check_signature(request)
         type, at, jids = _read(request.data)
@@ -59,7 +76,7 @@ def _check_signature(request: Request) -> None:
     try:
         body = request.body
     except RequestDataTooBig:
-        raise ValidationError("Far too large.") from None
+        raise problems.TooLarge from None
     right = signature(settings.ACCOUNT_WEBHOOK_SECRET, id, sent, body)
     given = headers.get("webhook-signature", "").split()
     if not any(hmac.compare_digest(one.encode(), right.encode()) for one in given):

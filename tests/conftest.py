@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from django.core.cache import cache
 
+from buddies import published
 from demo.ejabberd import Ejabberd
 from tests.servers import Postgres, RabbitMQ, Redis
 from tests.service import Service
@@ -50,3 +51,11 @@ def postgresql(tmp_path: Path) -> Iterator[dict[str, str]]:
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
     cache.clear()
+    # Each test has a database of its own, with its own first release.
+    published.shelf.published = None
+
+
+@pytest.fixture
+def quick_passwords(settings) -> None:
+    """Hash passwords fast: the default takes a third of a second on purpose."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

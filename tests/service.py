@@ -101,8 +101,7 @@ class Service:
                 "--email=admin@example.org",
                 DJANGO_SUPERUSER_PASSWORD=PASSWORD,
             )
-            said = self.manage("drf_create_token", "admin")
-            self.token = said.split()[2]
+            self.token = self.manage("createtoken", "admin", "tests").strip()
             self.processes = {
                 name: Process(name, command, self.environment, self.log)
                 for name, command in _commands(self.http_port).items()
@@ -256,7 +255,7 @@ class Service:
         data = None if body is None else json.dumps(body).encode()
         sent = {"Content-Type": "application/json", **(headers or {})}
         if token:
-            sent["Authorization"] = f"Token {self.token}"
+            sent["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(url, data, sent, method=method)
         try:
             with urllib.request.urlopen(request, timeout=20) as response:

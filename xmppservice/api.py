@@ -1,55 +1,82 @@
-"""What every view of the API shares."""
+"""What every view of the API shares: who may, its JSON, its pages, its ETags."""
 
 import json
-import logging
 from collections.abc import Mapping
-from http import HTTPStatus
+from hashlib import sha256
+from io import BytesIO
 from typing import IO, Any
 
-from django.db import InterfaceError, InternalError, OperationalError
-from rest_framework import views
-from rest_framework.exceptions import APIException, ParseError
+from django.http import HttpRequest, HttpResponseBase
+from django.middleware.http import ConditionalGetMiddleware
+from django.utils.http import parse_etags
+from rest_framework.exceptions import ParseError, PermissionDenied
 from rest_framework.filters import SearchFilter
+from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
-from rest_framework.permissions import DjangoModelPermissions
-from rest_framework.renderers import BrowsableAPIRenderer
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import SimpleRateThrottle
 
-logger = logging.getLogger(__name__)
+from xmppservice import problems
+from xmppservice.models import Token
 
+MOST_BYTES = 8 * 1024 * 1024  # of a request
 MOST_WORDS = 10
+PAGE, LONGEST_PAGE = 100, 1_000  # entries
 
 
-class StorageFailed(APIException):
-    status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    default_detail = "The service cannot store anything now. Repeat later."
+# --- Who may --------------------------------------------------------------------
 
 
-def answer_to(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """The answer to what a view has raised; also when the database is at fault.
+class Allowed(BasePermission):
+    """What a user may in Django, and a token by its scopes.
 
-    Away, its disk full, or read-only: nothing was stored, and it is not the
-    client's doing.
+    A view names its ``scope``, to which ``:read`` or ``:write`` is added, and in
+    ``needs`` the permission for each action (for a plain view, each method), or
+    several; None opens it to every user. Reading needs one, too: accounts are phone
+    numbers.
     """
-    if isinstance(error, (OperationalError, InternalError, InterfaceError)):
-        logger.error("a request was not stored: %s", type(error).__name__)
-        error = StorageFailed()
-    return views.exception_handler(error, dict(context))
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not request.user.is_authenticated:
+            return False
+        _refuse_scope(request, view.scope)
+        if request.method == "OPTIONS":
+            return True
+        action = getattr(view, "action", None) or (request.method or "").lower()
+        if action not in view.needs:
+            return True  # not one of its methods, as it will say
+        needed = view.needs[action] or ()
+        return request.user.has_perms((needed,) if isinstance(needed, str) else needed)
 
 
-class ModelPermissions(DjangoModelPermissions):
-    """Django's model permissions, reading included: accounts are phone numbers."""
+def _refuse_scope(request: Request, scope: str) -> None:
+    kind = "read" if request.method in SAFE_METHODS else "write"
+    wanted = f"{scope}:{kind}"
+    if isinstance(request.auth, Token) and wanted not in request.auth.scopes:
+        raise PermissionDenied(f"The token lacks the scope {wanted}.", "scope")
 
-    perms_map = {
-        **DjangoModelPermissions.perms_map,
-        "GET": ["%(app_label)s.view_%(model_name)s"],
-        "HEAD": ["%(app_label)s.view_%(model_name)s"],
-    }
+
+class Throttle(SimpleRateThrottle):
+    """So many requests a minute for each token, and for each user with a session."""
+
+    scope = "api"
+
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
+        if isinstance(request.auth, Token):
+            return f"throttle.token.{request.auth.pk}"
+        if request.user.is_authenticated:
+            return f"throttle.user.{request.user.pk}"
+        return None
+
+
+# --- In and out -----------------------------------------------------------------
 
 
 class Parser(JSONParser):
-    """JSON that can be stored, and that an answer can speak of."""
+    """JSON of a bounded size, that can be stored and that an answer can speak of."""
 
     def parse(
         self,
@@ -57,8 +84,11 @@ class Parser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        body = stream.read(MOST_BYTES + 1)
+        if len(body) > MOST_BYTES:
+            raise problems.TooLarge(f"More than {MOST_BYTES} bytes.")
         try:
-            data = super().parse(stream, media_type, parser_context)
+            data = super().parse(BytesIO(body), media_type, parser_context)
             json.dumps(data, ensure_ascii=False).encode()
         except RecursionError:
             raise ParseError("JSON nested too deep.") from None
@@ -67,11 +97,52 @@ class Parser(JSONParser):
         return data
 
 
-class WordSearch(SearchFilter):
-    """Searches for the first words of ``search``: each one is a part of the query."""
+class Json(JSONRenderer):
+    """JSON with an ETag; a problem under the media type of its own."""
 
-    def get_search_terms(self, request: Request) -> list[str]:
-        return super().get_search_terms(request)[:MOST_WORDS]
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        body: bytes = super().render(data, accepted_media_type, renderer_context)
+        response: Response = (renderer_context or {})["response"]
+        if response.status_code >= 400:
+            response["Content-Type"] = problems.MEDIA_TYPE
+        elif body:
+            response["ETag"] = _etag(body)
+        return body
+
+
+def _etag(body: bytes) -> str:
+    return f'"{sha256(body).hexdigest()[:32]}"'
+
+
+def expects(request: Request, current: Any) -> bool:
+    """Whether the request has an If-Match, which ``current`` fulfils.
+
+    ``current`` is what a GET of this address has as its data. Raises Stale when it
+    is another state than the client has seen. Source: RFC 9110, "If-Match".
+    """
+    sent = request.headers.get("If-Match")
+    if sent is None:
+        return False
+    known = parse_etags(sent)
+    if "*" not in known and _etag(JSONRenderer().render(current)) not in known:
+        raise problems.Stale
+    return True
+
+
+class Conditional(ConditionalGetMiddleware):
+    """Answers 304 to who has read the same of the API before."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if not request.path_info.startswith(problems.API):
+            return response
+        return super().process_response(request, response)
 
 
 class Browsable(BrowsableAPIRenderer):
@@ -88,3 +159,22 @@ class Browsable(BrowsableAPIRenderer):
         response = (renderer_context or {})["response"]
         response._csp_update = {"style-src": ["'unsafe-inline'"]}
         return page
+
+
+# --- Lists ----------------------------------------------------------------------
+
+
+class Pages(CursorPagination):
+    """Pages that stay right while rows come and go: ``next`` leads to what follows."""
+
+    ordering = "pk"
+    page_size = PAGE
+    page_size_query_param = "pageSize"
+    max_page_size = LONGEST_PAGE
+
+
+class WordSearch(SearchFilter):
+    """Searches for the first words of ``search``: each one is a part of the query."""
+
+    def get_search_terms(self, request: Request) -> list[str]:
+        return super().get_search_terms(request)[:MOST_WORDS]

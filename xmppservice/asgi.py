@@ -12,6 +12,7 @@ django_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter  # noqa: E402  (the apps first)
 
 from xmppservice.consumers import ServiceConsumer  # noqa: E402  (the apps first)
+from xmppservice.hot import HotDocument  # noqa: E402  (the apps first)
 
 
 def close_connections(**_: object) -> None:
@@ -22,5 +23,5 @@ def close_connections(**_: object) -> None:
 request_finished.connect(close_connections)
 
 application = ProtocolTypeRouter(
-    {"http": django_application, "xmpp": ServiceConsumer.as_asgi()}
+    {"http": HotDocument(django_application), "xmpp": ServiceConsumer.as_asgi()}
 )

@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 from kombu import Queue
 
-from xmppservice import logs
+from xmppservice import __version__, logs
 
 
 class Environment(FileAwareMapping):
@@ -97,6 +97,16 @@ def url(name: str, default: str) -> str:
         known = "https://buddies.example.org, without a slash at its end"
         raise ImproperlyConfigured(f"{name} must be like {known}, not {text!r}.")
     return text
+
+
+def origins(name: str) -> list[str]:
+    """Read origins of web pages, separated by commas; * is any."""
+    words = [word.strip() for word in env.str(name, default="").split(",")]
+    for word in filter(None, words):
+        if word != "*" and not re.fullmatch(r"https?://[\w.:\[\]-]+", word, re.ASCII):
+            known = "https://shop.example.org, without a slash at its end, or *"
+            raise ImproperlyConfigured(f"{name} must be like {known}, not {word!r}.")
+    return [word for word in words if word]
 
 
 def zone(name: str, default: str) -> str:
@@ -233,6 +243,9 @@ HTTP_PORT = port("HTTP_PORT", 8000)
 PUBLIC_URL = url("PUBLIC_URL", f"http://{HTTP_HOST}:{HTTP_PORT}")
 HSTS_SECONDS = integer("HSTS_SECONDS", 31_536_000)  # a year
 DOCUMENT_PUBLIC = boolean("DOCUMENT_PUBLIC", False)
+DOCUMENT_MAX_AGE = integer("DOCUMENT_MAX_AGE", 0)
+DOCUMENT_ORIGINS = origins("DOCUMENT_ORIGINS")
+API_REQUESTS_PER_MINUTE = integer("API_REQUESTS_PER_MINUTE", 600)
 DEBUG = boolean("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY")
 METRICS_TOKEN = password("METRICS_TOKEN")
@@ -263,7 +276,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.forms",  # its templates, for the renderer below
     "rest_framework",
-    "rest_framework.authtoken",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "tree_queries",
     "simple_history",
     "roster",  # before import_export, which has an "export" of its own
@@ -289,6 +304,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "xmppservice.api.Conditional",
+    "xmppservice.idempotency.Idempotency",
 ]
 
 TEMPLATES = [
@@ -466,19 +483,47 @@ CELERY_BEAT_SCHEDULE = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "xmppservice.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["xmppservice.api.ModelPermissions"],
-    "EXCEPTION_HANDLER": "xmppservice.api.answer_to",
+    "DEFAULT_PERMISSION_CLASSES": ["xmppservice.api.Allowed"],
+    "EXCEPTION_HANDLER": "xmppservice.exception_handler.answer_to",
     "DEFAULT_PARSER_CLASSES": ["xmppservice.api.Parser"],
     "DEFAULT_RENDERER_CLASSES": [
-        "rest_framework.renderers.JSONRenderer",
+        "xmppservice.api.Json",
         "xmppservice.api.Browsable",
     ],
-    "DEFAULT_FILTER_BACKENDS": ["xmppservice.api.WordSearch"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
-    "PAGE_SIZE": 100,
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "xmppservice.api.WordSearch",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "xmppservice.api.Pages",
+    "DEFAULT_SCHEMA_CLASS": "xmppservice.schema.Schema",
+    "DEFAULT_THROTTLE_CLASSES": ["xmppservice.api.Throttle"],
+    "DEFAULT_THROTTLE_RATES": {"api": f"{API_REQUESTS_PER_MINUTE}/min"},
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "XMPP Service",
+    "DESCRIPTION": "The tree of groups and channels, its releases, accounts, commands.",
+    "VERSION": __version__,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SORT_OPERATIONS": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "xmppservice.schema.complete",
+    ],
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "ENUM_NAME_OVERRIDES": {
+        "EntryType": "buddies.models.Buddy.Type",
+        "CommandState": "roster.models.Command.State",
+    },
 }
 
 # --- Logging ------------------------------------------------------------------

@@ -1,28 +1,27 @@
+from csp.decorators import csp_update
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
-from rest_framework.permissions import IsAuthenticated
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
+from drf_spectacular.views import (
+    SpectacularAPIView,
+    SpectacularRedocView,
+    SpectacularSwaggerSplitView,
+)
 
 from buddies.avatars import NAME
-from buddies.views import avatar
+from buddies.views import avatar, document_schema
 from xmppservice import delivery
+from xmppservice.views import Api, DeliveryView
 
+handler400 = "xmppservice.problems.bad_request"
+handler404 = "xmppservice.problems.page_not_found"
+handler500 = "xmppservice.problems.server_error"
 
-class Api(APIView):
-    """What there is: the live document, the entries of its tree, the accounts."""
-
-    permission_classes = (IsAuthenticated,)
-
-    def get(self, request: Request) -> Response:
-        names = ("document", "buddies", "accounts")
-        here = request.build_absolute_uri()
-        return Response({name: f"{here}{name}/" for name in names})
-
+# Both write style elements into the page, and Redoc searches in a worker.
+SWAGGER = csp_update({"style-src": ["'unsafe-inline'"]})
+REDOC = csp_update({"style-src": ["'unsafe-inline'"], "worker-src": ["blob:"]})
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -31,7 +30,16 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", set_language, name="set_language"),
     re_path(rf"^media/avatars/(?P<name>{NAME})\Z", avatar),
-    path("api/", Api.as_view()),
+    path("schemas/document-1.json", document_schema, name="document-schema"),
+    path("api/", Api.as_view(), name="api"),
+    path("api/delivery/", DeliveryView.as_view(), name="api-delivery"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SWAGGER(SpectacularSwaggerSplitView.as_view()), name="docs"),
+    path(
+        "api/redoc/",
+        REDOC(SpectacularRedocView.as_view(template_name="drf_spectacular/redoc.html")),
+        name="redoc",
+    ),
     path("api/", include("buddies.urls")),
     path("api/", include("roster.urls")),
 ]

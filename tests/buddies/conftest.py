@@ -1,6 +1,5 @@
 """Entries to arrange, the tree as text to assert, a PostgreSQL if there is one."""
 
-import pytest
 from django.utils import timezone
 
 from buddies import document, tree
@@ -53,9 +52,3 @@ def rows() -> list[dict]:
     """All that is stored of the entries, but for the version of their last edit."""
     entries = Buddy.objects.order_by("pk").values()
     return [{k: v for k, v in one.items() if k != "version"} for one in entries]
-
-
-@pytest.fixture
-def quick_passwords(settings) -> None:
-    """Hash passwords fast: the default takes a third of a second on purpose."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -104,12 +104,6 @@ def rosters() -> PaperRosters:
     return paper
 
 
-@pytest.fixture
-def quick_passwords(settings) -> None:
-    """Hash passwords fast: the default takes a third of a second on purpose."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 def staff(*permissions: str) -> Client:
     """A browser of a member of the staff with these permissions."""
     user = User.objects.create_user("nurse", is_staff=True)

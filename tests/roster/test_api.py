@@ -3,11 +3,13 @@
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from roster.models import Account, Listing
+from tests.problems import reasons
 from tests.roster.conftest import JULIET, MARIO, ROMEO
+from xmppservice import tokens
+from xmppservice.models import SCOPES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
 
@@ -97,8 +99,7 @@ def test_what_is_wrong_is_said_with_the_field(api, sent, errors):
 
     answer = api.post(ACCOUNTS, sent, format="json")
 
-    assert answer.status_code == 400
-    assert answer.json() == errors
+    assert reasons(answer) == errors
     assert Account.objects.count() == 1
 
 
@@ -127,7 +128,6 @@ def test_accounts_come_in_pages(api):
 
     page = api.get(ACCOUNTS).json()
 
-    assert page["count"] == 2
     assert [account["jid"] for account in page["results"]] == [ROMEO, JULIET]
 
 
@@ -169,8 +169,8 @@ def test_a_public_document_opens_no_accounts(settings):
 
 def test_a_token_opens_the_api_with_the_permissions_of_its_user():
     user = User.objects.create_user("juliet")
-    token = Token.objects.create(user=user)
-    client = APIClient(headers={"Authorization": f"Token {token.key}"})
+    _, secret = tokens.make(user, "verona", SCOPES, None)
+    client = APIClient(headers={"Authorization": f"Bearer {secret}"})
     assert client.get(ACCOUNTS).status_code == 403
 
     user.user_permissions.set(Permission.objects.filter(codename="view_account"))

@@ -27,31 +27,20 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import ProhibitNullCharactersValidator
 from django.db import DatabaseError, connection, transaction
 
-from roster import msisdn
+from roster import bulk
+from roster.bulk import OPTIONAL, Row
 from roster.models import Account, Load
 from xmppservice import bells
 
 BATCH = 10_000
-AT_ONCE = 100  # rows of a statement
 LONGEST = 16_384  # bytes of a line
 SAY_EVERY = 10  # seconds
 CACHE = 65_536  # KiB
 PAUSE = 0.11  # seconds
 
-OPTIONAL = ("name", "enabled", "discoverable")
-INSERTED = ("jid", "msisdn", *OPTIONAL, "announced")
-# What is not inserted is NULL: the XMPP server is asked about these first.
-RENEWED = ("gone_at", "announced", "checked_at")
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
-NOT_JID = {field.name for field in Account._meta.get_fields()} - {"jid"}
-# The spellings of MSISDN_JID that give each number back as it was: no need to parse it
-# a second time.
-GIVE_BACK = ("00{number}@{domain}", "+{number}@{domain}", "{number}@{domain}")
 
 _HEADER = re.compile(r'"?account"?\s*(?:$|([,;|\t]))', re.IGNORECASE)
-
-# JID, MSISDN, and a value for each column but the first.
-Row = list[Any]
 
 
 class Batch(NamedTuple):
@@ -216,7 +205,7 @@ class Source:
             expected = len(self.columns)
             raise ValidationError(f"{len(cells)} columns, and not {expected}.")
         values = map(_value, self.columns[1:], cells[1:])
-        return [*_account(cells[0]), *values]
+        return [*bulk.account(cells[0]), *values]
 
 
 def _size(path: Path) -> int:
@@ -279,20 +268,6 @@ def _value(column: str, cell: str) -> str | bool:
     return FLAGS[cell.lower()]
 
 
-def _account(word: str) -> tuple[str, str]:
-    """JID and MSISDN, as the model has them."""
-    number = msisdn.parse(word)
-    jid = msisdn.jid_of(number, settings.XMPP_DOMAINS[0]) if number else word
-    if number and settings.MSISDN_JID in GIVE_BACK:
-        return jid, number
-    if "@" not in jid:
-        raise ValidationError("neither a JID nor an international phone number.")
-    account = Account(jid=jid)
-    account.clean_fields(exclude=NOT_JID)
-    account.clean()
-    return account.jid, account.msisdn
-
-
 # --- Writing --------------------------------------------------------------------
 
 
@@ -315,52 +290,9 @@ def _let_others_write() -> None:
 @transaction.atomic
 def _store(batch: Batch) -> tuple[int, int]:
     """Write a batch and how far it goes; return how many are new, how many changed."""
-    # The last one of an account wins. In one order everywhere: two who write the same
-    # ones do not deadlock.
-    rows = {row[0]: row for row in batch.rows}
-    known = _known(rows)
-    wanted = (_merged(rows[jid], batch.columns, known.get(jid)) for jid in sorted(rows))
-    accounts = [account for account in wanted if account]
-    for start in range(0, len(accounts), AT_ONCE):
-        _upsert(accounts[start : start + AT_ONCE], batch.columns[1:])
+    stored = bulk.store(batch.rows, batch.columns[1:])
     _keep_place(batch)
-    new = len(rows) - len(known)
-    return new, len(accounts) - new
-
-
-def _known(jids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    rows = Account.objects.select_for_update().filter(jid__in=list(jids))
-    fields = ("jid", "msisdn", *OPTIONAL, "gone_at", "announced")
-    return {row["jid"]: row for row in rows.values(*fields)}
-
-
-def _merged(
-    row: Row, columns: Sequence[str], old: dict[str, Any] | None
-) -> Account | None:
-    """The account as it is to be; None when it is that already."""
-    jid, number, *values = row
-    given = dict(zip(columns[1:], values, strict=True))
-    if old is None:
-        return Account(jid=jid, msisdn=number, **given)
-    merged = {**old, **given, "gone_at": None}
-    if merged == old:
-        return None
-    account = Account(**merged)
-    account.announced = account.announced and account.visible and Account(**old).visible
-    return account
-
-
-def _upsert(accounts: Sequence[Account], columns: Sequence[str]) -> None:
-    """What bulk_create does in thrice the time: it prepares each field of each row."""
-    marks = ", ".join(f"({', '.join(['%s'] * len(INSERTED))})" for _ in accounts)
-    changes = (f"{name} = excluded.{name}" for name in (*columns, *RENEWED))
-    statement = (
-        f"INSERT INTO {Account._meta.db_table} ({', '.join(INSERTED)}) VALUES {marks}"  # noqa: S608 -- names of the model
-        f" ON CONFLICT (jid) DO UPDATE SET {', '.join(changes)}"
-    )
-    values = [getattr(account, name) for account in accounts for name in INSERTED]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+    return stored
 
 
 def _keep_place(batch: Batch) -> None:

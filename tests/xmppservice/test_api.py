@@ -1,0 +1,200 @@
+"""What all addresses of the API share: ETags, conditions, throttles, pages."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from buddies.models import Buddy
+from tests.buddies.conftest import channel, group, outline
+from xmppservice import tokens
+from xmppservice.api import Throttle
+from xmppservice.models import SCOPES
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+
+BUDDIES = "/api/buddies/"
+ACCOUNTS = "/api/accounts/"
+
+
+@pytest.fixture
+def admin(admin_user: User) -> APIClient:
+    client = APIClient()
+    client.force_authenticate(admin_user)
+    return client
+
+
+def url(buddy: Buddy) -> str:
+    return f"{BUDDIES}{buddy.pk}/"
+
+
+# --- ETags ----------------------------------------------------------------------
+
+
+def test_who_has_read_it_gets_no_body(admin):
+    romeo = channel("romeo")
+    for address in (url(romeo), BUDDIES, "/api/tree/", "/api/", "/api/releases/"):
+        tag = admin.get(address).headers["ETag"]
+        again = admin.get(address, headers={"If-None-Match": tag})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["ETag"] == tag
+
+    tag = admin.get(url(romeo)).headers["ETag"]
+    changed = admin.patch(url(romeo), {"mobileIsPublished": True}, format="json")
+    now = admin.get(url(romeo), headers={"If-None-Match": tag})
+    assert now.status_code == 200
+    assert now.headers["ETag"] == changed.headers["ETag"] != tag
+
+
+WRITES = {
+    "change": lambda api, one, **sent: api.patch(
+        url(one), {"info": {"name": "Montague"}}, format="json", **sent
+    ),
+    "replace": lambda api, one, **sent: api.put(
+        url(one), {"info": {"name": "Montague"}}, format="json", **sent
+    ),
+    "delete": lambda api, one, **sent: api.delete(url(one), **sent),
+    "hide": lambda api, one, **sent: api.post(f"{url(one)}hide/", **sent),
+    "duplicate": lambda api, one, **sent: api.post(f"{url(one)}duplicate/", **sent),
+    "move": lambda api, one, **sent: api.post(
+        f"{url(one)}move/", {"target": None, "where": "first"}, format="json", **sent
+    ),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_write_of_what_has_changed_since_is_refused(admin, write):
+    channel("mario")
+    romeo = channel("romeo", mobile_is_published=True)
+    stale = admin.get(url(romeo)).headers["ETag"]
+    admin.patch(url(romeo), {"info": {"status": "banished"}}, format="json")
+    before = list(Buddy.objects.values())
+
+    refused = write(admin, romeo, headers={"If-Match": stale})
+
+    assert refused.status_code == 412
+    assert refused.json()["code"] == "stale"
+    assert list(Buddy.objects.values()) == before
+    fresh = admin.get(url(romeo)).headers["ETag"]
+    done = write(admin, romeo, headers={"If-Match": f'"other", {fresh}'})
+    assert done.status_code in (200, 201, 204)
+    assert list(Buddy.objects.values()) != before
+
+
+def test_any_state_may_be_expected(admin):
+    romeo = channel("romeo")
+    assert admin.delete(url(romeo), headers={"If-Match": "*"}).status_code == 204
+    assert admin.delete(url(romeo), headers={"If-Match": "*"}).status_code == 404
+
+
+def test_an_account_and_the_hold_have_conditions_too(admin):
+    made = admin.post(ACCOUNTS, {"jid": "romeo@localhost"}, format="json")
+    path, tag = f"{ACCOUNTS}{made.json()['id']}/", made.headers["ETag"]
+    admin.patch(path, {"name": "Romeo"}, format="json")
+    stale = {"If-Match": tag}
+
+    sent = {"format": "json", "headers": stale}
+    assert admin.patch(path, {"name": "R"}, **sent).status_code == 412
+    assert admin.delete(path, headers=stale).status_code == 412
+    assert admin.get(path).json()["name"] == "Romeo"
+
+    tree = {"If-Match": admin.get("/api/tree/").headers["ETag"]}
+    assert admin.put("/api/tree/hold/", headers=tree).status_code == 200
+    assert admin.delete("/api/tree/hold/", headers=tree).status_code == 412
+
+
+# --- Moving, copying, hiding ----------------------------------------------------
+
+
+def test_an_entry_is_moved_copied_and_hidden(admin):
+    house, romeo = group("house"), channel("romeo", web_is_published=True)
+    channel("juliet", house)
+
+    into = {"target": house.pk, "where": "first"}
+    moved = admin.post(f"{url(romeo)}move/", into, format="json")
+    assert moved.json()["parent"] == house.pk
+    assert outline() == ["house", "  romeo", "  juliet"]
+
+    copy = admin.post(f"{url(house)}duplicate/")
+    assert copy.status_code == 201
+    assert copy.json()["address"] != house.address
+    assert outline() == [*["house", "  romeo", "  juliet"] * 2]
+
+    hidden = admin.post(f"{url(romeo)}hide/").json()
+    assert (hidden["mobileIsPublished"], hidden["webIsPublished"]) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({"target": None, "where": "before"}, 400),
+        ({"target": 0, "where": "first"}, 400),
+        ({"where": "first"}, 400),
+        ({"target": None, "where": "somewhere"}, 400),
+        ({"target": "romeo", "where": "last"}, 400),  # a channel holds nothing
+    ],
+)
+def test_a_move_to_nowhere_is_refused(admin, sent, status):
+    romeo = channel("romeo")
+    if sent.get("target") == "romeo":
+        sent = {**sent, "target": romeo.pk}
+    answer = admin.post(f"{url(romeo)}move/", sent, format="json")
+    assert answer.status_code == status
+    assert outline() == ["romeo"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("type=group", ["house"]),
+        ("top=true", ["house", "romeo"]),
+        ("top=false", ["juliet"]),
+        ("mobileIsPublished=true", ["romeo"]),
+        ("address=juliet", ["juliet"]),
+        ("search=jul", ["juliet"]),
+    ],
+)
+def test_entries_are_filtered(admin, query, found):
+    house = group("house")
+    channel("juliet", house)
+    channel("romeo", mobile_is_published=True)
+
+    page = admin.get(f"{BUDDIES}?{query}").json()
+
+    assert sorted(entry["info"]["name"] for entry in page["results"]) == found
+    inside = admin.get(f"{BUDDIES}?parent={house.pk}").json()["results"]
+    assert [entry["address"] for entry in inside] == ["juliet"]
+
+
+def test_pages_stay_right_while_rows_go(admin):
+    for number in range(6):
+        channel(f"{number}")
+    first = admin.get(BUDDIES, {"pageSize": 3}).json()
+
+    Buddy.objects.filter(name__in="01").delete()
+    second = admin.get(first["next"]).json()
+
+    assert [entry["info"]["name"] for entry in second["results"]] == ["3", "4", "5"]
+    assert admin.get(f"{BUDDIES}?cursor=broken").status_code == 404
+
+
+# --- Throttles ------------------------------------------------------------------
+
+
+def test_each_token_has_a_rate_of_its_own(admin_user, monkeypatch):
+    monkeypatch.setattr(Throttle, "rate", "3/min", raising=False)
+    clients = []
+    for name in ("one", "other"):
+        _, secret = tokens.make(admin_user, name, SCOPES, None)
+        clients.append(APIClient(headers={"Authorization": f"Bearer {secret}"}))
+    one, other = clients
+
+    codes = [one.get(BUDDIES).status_code for _ in range(4)]
+    refused = one.get(BUDDIES)
+
+    assert codes == [200, 200, 200, 429]
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert refused.json()["code"] == "throttled"
+    assert other.get(BUDDIES).status_code == 200
+    cache.clear()
+    assert one.get(BUDDIES).status_code == 200

@@ -1,0 +1,122 @@
+"""Every error of the API has one form (RFC 9457)."""
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from rest_framework.test import APIClient
+
+from buddies.models import Buddy
+from tests.problems import reasons
+from xmppservice import api
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+
+BUDDIES = "/api/buddies/"
+
+
+@pytest.fixture
+def admin(admin_user) -> APIClient:
+    client = APIClient(raise_request_exception=False)
+    client.force_login(admin_user)
+    return client
+
+
+def is_problem(answer, status, code):
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body = answer.json()
+    assert (answer.status_code, body["status"], body["code"]) == (status, status, code)
+    assert body["type"] == "about:blank"
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+def test_what_is_not_there(admin):
+    is_problem(admin.get("/api/nothing/"), 404, "not_found")
+    is_problem(admin.get(f"{BUDDIES}1/"), 404, "not_found")
+    is_problem(admin.get(f"{BUDDIES}{'9' * 30}/"), 404, "not_found")
+
+
+def test_what_is_not_done(admin):
+    answer = admin.delete(BUDDIES)
+    is_problem(answer, 405, "method_not_allowed")
+    assert "GET" in answer.headers["Allow"]
+    sent = {"data": b"<a/>", "content_type": "application/xml"}
+    is_problem(admin.post(BUDDIES, **sent), 415, "unsupported_media_type")
+    is_problem(
+        admin.get(BUDDIES, headers={"Accept": "text/csv"}), 406, "not_acceptable"
+    )
+
+
+def test_who_may_not():
+    answer = is_problem(APIClient().get(BUDDIES), 401, "not_authenticated")
+    assert "credentials" in answer["detail"]
+
+
+def test_what_is_no_json(admin):
+    answer = admin.post(BUDDIES, "{", content_type="application/json")
+    is_problem(answer, 400, "parse_error")
+
+
+def test_what_is_far_too_large(admin, monkeypatch):
+    monkeypatch.setattr(api, "MOST_BYTES", 1_000)
+    answer = admin.post(BUDDIES, {"name": "x" * 2_000}, format="json")
+    is_problem(answer, 413, "too_large")
+
+
+def test_a_refusal_points_at_each_place(admin):
+    answer = admin.post(BUDDIES, {"type": "bot", "info": {}}, format="json")
+
+    is_problem(answer, 400, "invalid")
+    assert reasons(answer) == {
+        "type": ['"bot" is not a valid choice.'],
+        "info.name": ["This field is required."],
+    }
+    pointers = {error["pointer"] for error in answer.json()["errors"]}
+    assert pointers == {"#/type", "#/info/name"}
+
+
+def test_what_is_about_the_whole_points_at_the_whole(admin):
+    sent = {"type": "group", "serverAddress": "x", "info": {"name": "x"}}
+    answer = admin.post(BUDDIES, sent, format="json")
+    assert reasons(answer) == {"__all__": ["A group has no server address."]}
+    assert answer.json()["errors"][0]["pointer"] == "#"
+
+
+def test_a_database_that_is_away(admin, monkeypatch):
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("secret host")
+
+    monkeypatch.setattr(Buddy, "full_clean", away)
+    answer = admin.post(BUDDIES, {"info": {"name": "x"}}, format="json")
+
+    is_problem(answer, 503, "storage_failed")
+    assert "secret" not in answer.content.decode()
+
+
+def test_a_fault_of_ours(admin, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(Buddy, "full_clean", broken)
+    answer = admin.post(BUDDIES, {"info": {"name": "x"}}, format="json")
+
+    is_problem(answer, 500, "server_error")
+    assert "secret" not in answer.content.decode()
+
+
+def test_elsewhere_a_page_says_it():
+    assert "<html" in Client().get("/nothing/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("parent=x", "parent"),
+        ("parent=-1", "parent"),
+        (f"parent={'9' * 30}", "parent"),
+        ("type=bot", "type"),
+    ],
+)
+def test_a_filter_that_is_none_is_said(admin, query, name):
+    assert list(reasons(admin.get(f"{BUDDIES}?{query}"))) == [name]

@@ -1,0 +1,176 @@
+"""Tokens of the API: secrets, scopes, and who may make them."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from xmppservice import tokens
+from xmppservice.models import SCOPES, Token
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+
+ADD = "/admin/xmppservice/token/add/"
+LIST = "/admin/xmppservice/token/"
+
+
+@pytest.fixture
+def nurse() -> User:
+    user = User.objects.create_user("nurse", is_staff=True)
+    user.user_permissions.set(
+        Permission.objects.filter(codename__in=("view_account", "add_account"))
+    )
+    return user
+
+
+def api(secret: str, word: str = "Bearer") -> APIClient:
+    return APIClient(headers={"Authorization": f"{word} {secret}"})
+
+
+def test_the_database_does_not_know_the_secret(nurse):
+    token, secret = tokens.make(nurse, "crm", ["accounts:read"], None)
+
+    stored = str(Token.objects.values().get())
+
+    assert secret not in stored
+    assert token.start in secret
+    assert len(token.start) < len(secret) / 3
+    assert tokens.find(secret) == token
+    assert tokens.find(token.digest) is None
+
+
+@pytest.mark.parametrize("word", ["Bearer", "bearer", "Token"])
+def test_a_token_opens_what_its_scopes_name(nurse, word):
+    _, secret = tokens.make(nurse, "crm", ["accounts:read"], None)
+    client = api(secret, word)
+
+    read = client.get("/api/accounts/")
+    written = client.post("/api/accounts/", {"jid": "r@localhost"}, format="json")
+
+    assert read.status_code == 200
+    assert written.status_code == 403
+    assert written.json()["code"] == "scope"
+    assert written.json()["detail"] == "The token lacks the scope accounts:write."
+
+
+def test_a_scope_opens_no_more_than_the_user_may(nurse):
+    _, secret = tokens.make(nurse, "crm", SCOPES, None)
+
+    assert api(secret).get("/api/accounts/").status_code == 200
+    assert api(secret).get("/api/buddies/").status_code == 403
+
+
+def test_a_token_ends(nurse):
+    token, secret = tokens.make(nurse, "crm", SCOPES, timezone.now())
+    assert api(secret).get("/api/accounts/").status_code == 401
+
+    token.expires_at = timezone.now() + timedelta(minutes=1)
+    token.save()
+    assert api(secret).get("/api/accounts/").status_code == 200
+
+    nurse.is_active = False
+    nurse.save()
+    assert api(secret).get("/api/accounts/").status_code == 401
+
+
+def test_it_is_noted_when_a_token_was_used(nurse):
+    token, secret = tokens.make(nurse, "crm", SCOPES, None)
+    api(secret).get("/api/accounts/")
+    token.refresh_from_db()
+    first = token.used_at
+    assert first is not None
+
+    api(secret).get("/api/accounts/")
+    token.refresh_from_db()
+    assert token.used_at == first
+
+    Token.objects.update(used_at=first - timedelta(hours=2))
+    api(secret).get("/api/accounts/")
+    token.refresh_from_db()
+    assert token.used_at >= first
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Basic bnVyc2U6eA==", "é"])
+def test_another_header_opens_nothing(nurse, header):
+    client = APIClient(headers={"Authorization": header})
+    assert client.get("/api/accounts/").status_code == 401
+
+
+# --- Making them ----------------------------------------------------------------
+
+
+def test_the_command_prints_a_token():
+    nurse = User.objects.create_user("nurse")
+    said = StringIO()
+
+    call_command("createtoken", "nurse", "crm", "--scope=tree:read", stdout=said)
+
+    token = tokens.find(said.getvalue().strip())
+    assert token is not None
+    assert (token.user, token.name, token.scopes) == (nurse, "crm", ["tree:read"])
+    days = (token.expires_at - timezone.now()).days
+    assert days == 364
+
+
+@pytest.mark.parametrize(
+    "words", [("nobody", "crm"), ("nurse", "crm", "--days=0")], ids=["user", "days"]
+)
+def test_the_command_refuses(words):
+    User.objects.create_user("nurse")
+    with pytest.raises(CommandError):
+        call_command("createtoken", *words)
+    assert not Token.objects.exists()
+
+
+def form(**fields: object) -> dict[str, object]:
+    return {"name": "crm", "scopes": ["accounts:read"], **fields}
+
+
+def test_the_admin_shows_a_new_token_once(admin_client, nurse):
+    sent = form(user=nurse.pk)
+    page = admin_client.post(ADD, sent, follow=True).content.decode()
+
+    token = Token.objects.get()
+    assert token.user == nurse
+    (secret,) = [
+        word.split("<")[0] for word in page.split("<code>")[1:] if tokens.PREFIX in word
+    ]
+    assert tokens.find(secret) == token
+    again = admin_client.get(f"{LIST}{token.pk}/change/").content.decode()
+    assert secret not in again
+    assert token.start in again
+
+
+def test_a_change_leaves_the_secret(admin_client, nurse):
+    token, secret = tokens.make(nurse, "crm", SCOPES, None)
+
+    admin_client.post(f"{LIST}{token.pk}/change/", form(name="erp"))
+
+    token.refresh_from_db()
+    assert (token.name, token.scopes) == ("erp", ["accounts:read"])
+    assert tokens.find(secret) == token
+
+
+def test_staff_makes_and_sees_own_tokens_alone(nurse, admin_user):
+    theirs, _ = tokens.make(admin_user, "root", SCOPES, None)
+    nurse.user_permissions.add(*Permission.objects.filter(content_type__model="token"))
+    client = Client()
+    client.force_login(nurse)
+
+    client.post(ADD, form(user=admin_user.pk))
+
+    made = Token.objects.exclude(pk=theirs.pk).get()
+    assert made.user == nurse
+    assert "root" not in client.get(LIST).content.decode()
+    assert client.get(f"{LIST}{theirs.pk}/change/").status_code == 302
+
+
+def test_a_token_needs_a_scope_that_there_is(admin_client, nurse):
+    for scopes in ([], ["everything"]):
+        admin_client.post(ADD, form(user=nurse.pk, scopes=scopes))
+    assert not Token.objects.exists()

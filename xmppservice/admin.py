@@ -1,0 +1,76 @@
+"""Tokens of the API: made here, shown once, deleted to take them back."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from xmppservice import tokens
+from xmppservice.models import SCOPES, Token
+
+LIFE = timedelta(days=365)
+
+
+def _in_a_year() -> Any:
+    return timezone.now().replace(microsecond=0) + LIFE
+
+
+class TokenForm(forms.ModelForm):
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("Scopes"),
+        choices=[(scope, scope) for scope in SCOPES],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("What it opens, of what its user may."),
+    )
+
+    class Meta:
+        model = Token
+        fields = ("name", "user", "scopes", "expires_at")
+
+
+@admin.register(Token)
+class TokenAdmin(admin.ModelAdmin):
+    """Who is no superuser makes and sees own tokens only: no rights of others."""
+
+    form = TokenForm
+    list_display = ("name", "user", "start", "opens", "expires_at", "used_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username")
+    readonly_fields = ("start", "created_at", "used_at")
+
+    @admin.display(description=gettext_lazy("Scopes"))
+    def opens(self, token: Token) -> str:
+        return ", ".join(token.scopes)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Token]:
+        rows = super().get_queryset(request)
+        return rows if request.user.is_superuser else rows.filter(user=request.user)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        whose = ("user",) if request.user.is_superuser and obj is None else ()
+        told = self.readonly_fields if obj else ()
+        return ("name", *whose, "scopes", "expires_at", *told)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial = {"user": request.user, "expires_at": _in_a_year()}
+        return {**initial, **super().get_changeform_initial_data(request)}
+
+    def save_model(
+        self, request: HttpRequest, obj: Token, form: Any, change: bool
+    ) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        if not request.user.is_superuser:
+            obj.user_id = request.user.pk or 0
+        secret = tokens.give(obj)
+        super().save_model(request, obj, form, change)
+        text = _("The token, shown this once: copy it now.")
+        messages.warning(request, format_html("{} <code>{}</code>", text, secret))

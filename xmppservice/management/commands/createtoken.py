@@ -1,0 +1,42 @@
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from xmppservice import tokens
+from xmppservice.models import SCOPES
+
+
+class Command(BaseCommand):
+    help = (
+        "Make a token for the API and print it: the one time that it can be read. It "
+        "may do what its user may, as far as its scopes go."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("user", metavar="USER", help="whose permissions it has")
+        parser.add_argument("name", metavar="NAME", help="who or what uses it")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            choices=SCOPES,
+            help="what it opens, again for each; all when left out",
+        )
+        parser.add_argument(
+            "--days", type=int, default=365, help="until it expires; 365 by default"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        users = get_user_model()
+        user = users.objects.filter(username=options["user"]).first()
+        if user is None:
+            raise CommandError(f"There is no user {options['user']}.")
+        if not 0 < options["days"] <= 36_500:
+            raise CommandError("--days must be 1 to 36500.")
+        until = timezone.now() + timedelta(days=options["days"])
+        scopes = options["scope"] or SCOPES
+        _, secret = tokens.make(user, options["name"][:100], scopes, until)
+        self.stdout.write(secret)

@@ -1,0 +1,124 @@
+"""Problem details: the one form of every error of the API.
+
+Source: RFC 9457, "Members of a Problem Details Object".
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.db import InterfaceError, InternalError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from rest_framework.exceptions import APIException
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+API = "/api/"
+WHOLE = ("__all__", "non_field_errors")
+SEE_ERRORS = "The request cannot be taken as it is: see errors."
+
+# Away, its disk full, or read-only.
+DATABASE_ERRORS = (OperationalError, InternalError, InterfaceError)
+
+_STEP = re.compile(r"[^.\[\]]+")
+
+
+class StorageFailed(APIException):
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_detail = "The service cannot store anything now. Repeat later."
+    default_code = "storage_failed"
+
+
+class Stale(APIException):
+    status_code = HTTPStatus.PRECONDITION_FAILED
+    default_detail = "It has changed since you read it: read it again."
+    default_code = "stale"
+
+
+class Conflict(APIException):
+    status_code = HTTPStatus.CONFLICT
+    default_detail = "This cannot be done as things stand."
+    default_code = "conflict"
+
+
+class TooLarge(APIException):
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The request is too large."
+    default_code = "too_large"
+
+
+def problem(
+    status: int, detail: str, code: str, errors: list[dict[str, str]] | None = None
+) -> dict[str, Any]:
+    """A problem as JSON carries it; ``code`` is our word for the kind of it."""
+    title = HTTPStatus(status).phrase
+    known = {"type": "about:blank", "title": title, "status": status}
+    more = {"errors": errors} if errors else {}
+    return {**known, "detail": detail, "code": code, **more}
+
+
+# --- What is wrong, and where ---------------------------------------------------
+
+
+def pointed(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
+    """Each reason with the JSON Pointer (RFC 6901, 6) of what it is about."""
+    if isinstance(detail, Mapping):
+        for name, reasons in detail.items():
+            below = "" if name in WHOLE else _steps(str(name))
+            yield from pointed(reasons, pointer + below)
+    elif isinstance(detail, list):
+        for place, reason in enumerate(detail):
+            # Of a list of objects each one has its own reasons.
+            is_item = isinstance(reason, Mapping)
+            yield from pointed(reason, f"{pointer}/{place}" if is_item else pointer)
+    else:
+        yield {"pointer": f"#{pointer}", "detail": str(detail)}
+
+
+def _steps(name: str) -> str:
+    """``info.imageUrl`` or ``jids[3]`` as steps of a pointer."""
+    return "".join(
+        "/" + step.replace("~", "~0").replace("/", "~1") for step in _STEP.findall(name)
+    )
+
+
+# --- What never reaches a view --------------------------------------------------
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if not request.path_info.startswith(API):
+        return defaults.page_not_found(request, exception)
+    return answer(HTTPStatus.NOT_FOUND, "There is nothing here.", "not_found")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if not request.path_info.startswith(API):
+        return defaults.bad_request(request, exception)
+    return answer(HTTPStatus.BAD_REQUEST, "This is no request we know.", "bad_request")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if not request.path_info.startswith(API):
+        return defaults.server_error(request)
+    detail = "Something went wrong on our side; it is logged. Repeat later."
+    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, detail, "server_error")
+
+
+def storage_failed(error: Exception) -> HttpResponse:
+    log(error)
+    detail, code = StorageFailed.default_detail, StorageFailed.default_code
+    return answer(HTTPStatus.SERVICE_UNAVAILABLE, detail, code)
+
+
+def log(error: Exception) -> None:
+    logger.error("a request was not stored: %s", type(error).__name__)
+
+
+def answer(status: HTTPStatus, detail: str, code: str) -> HttpResponse:
+    """A problem, where no view of REST framework answers."""
+    body = problem(status, detail, code)
+    return JsonResponse(body, status=status, content_type=MEDIA_TYPE)

@@ -1,0 +1,37 @@
+"""Threads for what an event loop must not wait for."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from django.db import close_old_connections, connections
+
+T = TypeVar("T")
+
+
+class Thread:
+    """One thread with one database connection, closed with it."""
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+
+    async def __aenter__(self) -> "Thread":
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        self._pool.submit(connections.close_all)
+        # Not on the loop: what the thread still does may need it.
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Result of ``function(*args)``, called on the thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, fresh, function, args)
+
+
+def fresh(function: Callable[..., T], args: tuple[Any, ...]) -> T:
+    """``function(*args)``, with a database connection that works."""
+    # Drops a connection that broke, so that the next call opens a new one.
+    close_old_connections()
+    return function(*args)

@@ -1,0 +1,88 @@
+"""Tokens of the API: a secret that only its program has, and what it opens.
+
+The database has a digest. The secret has 256 random bits, so that nobody finds it by
+trying, and a plain SHA-256 is enough to find its row by.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import get_authorization_header as header_of
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from xmppservice.models import Token
+
+PREFIX = "xs_"  # so that a scan for leaked secrets finds it
+SHOWN = len(PREFIX) + 6  # characters that tell tokens apart
+USED_TO_THE = timedelta(hours=1)
+WORDS = (b"bearer", b"token")
+
+
+def make(
+    user: Any, name: str, scopes: Iterable[str], expires_at: datetime | None
+) -> tuple[Token, str]:
+    """Store a token; return it with its secret, which nobody can read later."""
+    token = Token(user=user, name=name, scopes=list(scopes), expires_at=expires_at)
+    secret = give(token)
+    token.save()
+    return token, secret
+
+
+def give(token: Token) -> str:
+    """Give a token a new secret, and return that; the token is not saved."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    token.digest, token.start = digest(secret), secret[:SHOWN]
+    return secret
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def find(secret: str) -> Token | None:
+    """The token with this secret, unless it has expired or its user is gone."""
+    found = Token.objects.select_related("user").filter(digest=digest(secret)).first()
+    if found is None or found.expired or not found.user.is_active:
+        return None
+    return found
+
+
+def use(secret: str) -> Token | None:
+    """The same, and a note of when it was used last."""
+    token = find(secret)
+    if token is not None:
+        _note_use(token)
+    return token
+
+
+def _note_use(token: Token) -> None:
+    now = timezone.now()
+    if token.used_at is not None and token.used_at > now - USED_TO_THE:
+        return
+    # Reading goes on where nothing can be written.
+    with suppress(DatabaseError), transaction.atomic():
+        Token.objects.filter(pk=token.pk).update(used_at=now)
+
+
+class TokenAuthentication(BaseAuthentication):
+    """``Authorization: Bearer SECRET`` (RFC 6750, 2.1); the word Token will do, too."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Token] | None:
+        word, _, secret = header_of(request).partition(b" ")
+        if word.lower() not in WORDS:
+            return None
+        token = use(secret.strip().decode("latin-1"))
+        if token is None:
+            raise AuthenticationFailed("The token is unknown, or has expired.")
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"

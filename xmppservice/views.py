@@ -1,0 +1,124 @@
+"""The API's own pages: what there is, and how delivery stands."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+
+from buddies import releases
+from roster import figures
+from xmppservice import gateway
+from xmppservice.models import Stream
+
+ADDRESSES = {
+    "document": "document",
+    "tree": "tree",
+    "buddies": "buddy-list",
+    "releases": "release-list",
+    "plans": "plannedrelease-list",
+    "accounts": "account-list",
+    "commands": "command-list",
+    "delivery": "api-delivery",
+    "schema": "schema",
+}
+
+
+class ApiSerializer(serializers.Serializer):
+    """Where everything is."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {name: serializers.URLField() for name in ADDRESSES}
+
+
+class Api(APIView):
+    """What there is, by name."""
+
+    scope = "document"
+    needs = {"get": None}
+    serializer_class = ApiSerializer
+
+    def get(self, request: Request) -> Response:
+        found = {
+            name: reverse(view, request=request) for name, view in ADDRESSES.items()
+        }
+        return Response(found)
+
+
+class StreamSerializer(serializers.Serializer):
+    """The stream to the XMPP server. ``missing``: what its driver lacks, in words."""
+
+    jid = serializers.CharField()
+    connected = serializers.BooleanField()
+    since = serializers.DateTimeField(allow_null=True)
+    process = serializers.CharField()
+    sessions = serializers.IntegerField()
+    driver = serializers.CharField()
+    missing = serializers.CharField()
+
+
+class LiveSerializer(serializers.Serializer):
+    """The newest release; for how many seconds something should be live and is not."""
+
+    number = serializers.IntegerField(allow_null=True)
+    liveAt = serializers.DateTimeField(allow_null=True)
+    size = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    lagSeconds = serializers.FloatField()
+
+
+class LedgerSerializer(serializers.Serializer):
+    """Commands by their state, and how long the oldest one has waited."""
+
+    received = serializers.IntegerField()
+    running = serializers.IntegerField()
+    done = serializers.IntegerField()
+    dead = serializers.IntegerField()
+    longestWaitSeconds = serializers.FloatField()
+
+
+class DeliverySerializer(serializers.Serializer):
+    """Whether what staff publish and clients ask gets there."""
+
+    stream = StreamSerializer()
+    release = LiveSerializer()
+    commands = LedgerSerializer()
+
+
+class DeliveryView(APIView):
+    """Whether what staff publish and clients ask gets there."""
+
+    scope = "delivery"
+    needs = {"get": "roster.view_command"}
+    serializer_class = DeliverySerializer
+
+    def get(self, request: Request) -> Response:
+        return Response(
+            {"stream": _stream(), "release": _release(), "commands": _commands()}
+        )
+
+
+def _stream() -> dict[str, Any]:
+    row = Stream.objects.filter(pk=settings.XMPP_JID).first() or Stream()
+    told = ("since", "process", "sessions", "driver", "missing")
+    known = {name: getattr(row, name) for name in told}
+    return {"jid": settings.XMPP_JID, "connected": gateway.is_up(), **known}
+
+
+def _release() -> dict[str, Any]:
+    live = releases.live_without_body()
+    return {
+        "number": live and live.number,
+        "liveAt": live and live.live_at,
+        "size": live.size if live else 0,
+        "limit": settings.XMPP_STANZA_LIMIT,
+        "lagSeconds": releases.lag(),
+    }
+
+
+def _commands() -> dict[str, Any]:
+    counts = {str(state): count for state, count in figures.by_state().items()}
+    return {**counts, "longestWaitSeconds": figures.longest_wait()}
