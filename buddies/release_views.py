@@ -35,7 +35,7 @@ class NewestFirst(api.Pages):
 
 class ReleaseFilter(filters.FilterSet):
     author = filters.CharFilter()
-    automatic = filters.BooleanFilter()
+    automatic = api.BooleanFilter()
 
 
 class ReleaseViewSet(ReadOnlyModelViewSet):

@@ -69,13 +69,13 @@ def _in_wire_names(reasons: dict[str, list[str]]) -> dict[str, list[str]]:
 
 class BuddyFilter(filters.FilterSet):
     parent = filters.NumberFilter(field_name="parent_id", **KEY)
-    top = filters.BooleanFilter(
+    top = api.BooleanFilter(
         field_name="parent", lookup_expr="isnull", label="At the top level, or not."
     )
     type = filters.ChoiceFilter(choices=Buddy.Type.choices)
     address = filters.CharFilter()
-    mobileIsPublished = filters.BooleanFilter(field_name="mobile_is_published")
-    webIsPublished = filters.BooleanFilter(field_name="web_is_published")
+    mobileIsPublished = api.BooleanFilter(field_name="mobile_is_published")
+    webIsPublished = api.BooleanFilter(field_name="web_is_published")
 
 
 class BuddyViewSet(ModelViewSet):
@@ -191,7 +191,7 @@ class HoldView(APIView):
             releases.hold(request.user.get_username())
         return Response(_state())
 
-    @extend_schema(responses=TreeSerializer)
+    @extend_schema(responses={HTTPStatus.OK: TreeSerializer})
     def delete(self, request: Request) -> Response:
         """Let edits go live by themselves again, those made meanwhile first."""
         with _tree_as_expected(request):

@@ -74,7 +74,7 @@ class Client:
             raise ClientError(f"The connection broke: {error}.") from None
 
     async def iq(
-        self, type: str, payload: str, to: str | None = None, timeout: float = 10
+        self, type: str, payload: str, to: str | None = None, timeout: float = 30
     ) -> Element:
         """Send a ``get`` or ``set``; return the whole answer, result or error."""
         id, address = uuid.uuid4().hex, f" to={quoteattr(to)}" if to else ""
@@ -91,7 +91,7 @@ class Client:
         kind = f" type={quoteattr(type)}" if type else ""
         await self.send(f"<presence{address}{kind}/>")
 
-    async def message(self, predicate: Predicate, timeout: float = 10) -> Element:
+    async def message(self, predicate: Predicate, timeout: float = 30) -> Element:
         """Return the first message, come or still to come, that ``predicate`` likes."""
         for stanza in self.stanzas:
             if stanza.tag == CLIENT + "message" and predicate(stanza):

@@ -39,9 +39,9 @@ VIEW_COMMAND, CHANGE_COMMAND = "roster.view_command", "roster.change_command"
 class AccountFilter(filters.FilterSet):
     jid = filters.CharFilter()
     msisdn = filters.CharFilter()
-    enabled = filters.BooleanFilter()
-    discoverable = filters.BooleanFilter()
-    gone = filters.BooleanFilter(
+    enabled = api.BooleanFilter()
+    discoverable = api.BooleanFilter()
+    gone = api.BooleanFilter(
         field_name="gone_at",
         lookup_expr="isnull",
         exclude=True,

@@ -43,6 +43,7 @@ READERS = (
     "word",
     "_port",
     "zone",
+    "origins",
 )
 ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \| (.+?) \|", re.MULTILINE)
 

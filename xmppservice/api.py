@@ -6,10 +6,12 @@ from hashlib import sha256
 from io import BytesIO
 from typing import IO, Any
 
+from django import forms
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.http import ConditionalGetMiddleware
 from django.utils.http import parse_etags
-from rest_framework.exceptions import ParseError, PermissionDenied
+from django_filters import rest_framework as filters
+from rest_framework.exceptions import ParseError, PermissionDenied, ValidationError
 from rest_framework.filters import SearchFilter
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
@@ -171,6 +173,35 @@ class Pages(CursorPagination):
     page_size = PAGE
     page_size_query_param = "pageSize"
     max_page_size = LONGEST_PAGE
+
+    def get_page_size(self, request: Request) -> int | None:
+        sent = request.query_params.get("pageSize")
+        if sent is None:
+            return self.page_size
+        is_number = sent.isascii() and sent.isdigit()
+        if not is_number or not 0 < int(sent[:9]) <= LONGEST_PAGE:
+            raise ValidationError({"pageSize": f"Must be 1 to {LONGEST_PAGE}."})
+        return int(sent)
+
+
+class YesNo(forms.NullBooleanField):
+    """true or false; the stock one takes anything else for "both"."""
+
+    def to_python(  # type: ignore[override]  # the stock one returns None, too
+        self, value: str | None
+    ) -> bool | None:
+        if value in (None, ""):
+            return None
+        if value.lower() not in ("true", "false"):
+            raise forms.ValidationError("Must be true or false.")
+        return value.lower() == "true"
+
+
+class BooleanFilter(filters.BooleanFilter):
+    field_class = YesNo
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, widget=forms.TextInput, **kwargs)
 
 
 class WordSearch(SearchFilter):

@@ -65,8 +65,10 @@ class Idempotency:
 def _concerns(request: HttpRequest, view: Any) -> bool:
     if request.method not in WRITES or not request.path_info.startswith(problems.API):
         return False
-    action = getattr(view, "actions", {}).get(request.method.lower())
-    return action not in getattr(getattr(view, "cls", None), "repeatable", ())
+    # A class of REST framework, and of a set of views, the one for this method.
+    kind, method = getattr(view, "cls", None), request.method.lower()
+    action = getattr(view, "actions", {method: method}).get(method)
+    return hasattr(kind, action or "") and action not in getattr(kind, "repeatable", ())
 
 
 def _caller(request: HttpRequest, key: str) -> str:

@@ -6,7 +6,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 from xmppservice import idempotency, problems
+from xmppservice.api import LONGEST_PAGE
 
+OURS = ("xmppservice", "buddies", "roster")
 WRITES = {method.lower() for method in idempotency.WRITES}
 
 PROBLEM = {
@@ -61,8 +63,27 @@ KEY = {
 }
 
 
+SUMMARIES = {
+    "list": "List",
+    "retrieve": "Read",
+    "create": "Add",
+    "update": "Replace",
+    "partial_update": "Change",
+    "destroy": "Delete",
+}
+
+
 class Schema(AutoSchema):
-    """Operations are grouped by what they are about."""
+    """Operations are grouped by what they are about, and say what they do."""
+
+    def get_summary(self) -> str:
+        action = getattr(self.view, "action", "")
+        method = getattr(type(self.view), action or self.method.lower(), None)
+        said = (getattr(method, "__doc__", None) or "").split("\n")[0]
+        ours = method is not None and method.__module__.split(".")[0] in OURS
+        if ours and said:
+            return said.rstrip(".")
+        return SUMMARIES.get(action) or str(self.get_description()).split("\n")[0]
 
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix(problems.API).partition("/")[0] or "api"]
@@ -74,6 +95,9 @@ class Token(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  #
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer"}
+
+
+PAGE_SIZE = {"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE}
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -88,6 +112,9 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 def _complete(operation: dict[str, Any], method: str, *, is_one: bool) -> None:
     operation["responses"]["default"] = DEFAULT
     parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        if parameter["name"] == "pageSize":
+            parameter["schema"] = PAGE_SIZE
     if method not in WRITES:
         parameters.append(IF_NONE_MATCH)
         operation["responses"]["304"] = {"description": "As it was read."}

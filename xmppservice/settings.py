@@ -101,7 +101,8 @@ def url(name: str, default: str) -> str:
 
 def origins(name: str) -> list[str]:
     """Read origins of web pages, separated by commas; * is any."""
-    words = [word.strip() for word in env.str(name, default="").split(",")]
+    text: str = env.str(name, default="")
+    words = [word.strip() for word in text.split(",")]
     for word in filter(None, words):
         if word != "*" and not re.fullmatch(r"https?://[\w.:\[\]-]+", word, re.ASCII):
             known = "https://shop.example.org, without a slash at its end, or *"

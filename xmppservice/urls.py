@@ -1,4 +1,4 @@
-from csp.decorators import csp_update
+from csp.decorators import csp_replace, csp_update
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path, re_path
@@ -19,9 +19,16 @@ handler400 = "xmppservice.problems.bad_request"
 handler404 = "xmppservice.problems.page_not_found"
 handler500 = "xmppservice.problems.server_error"
 
-# Both write style elements into the page, and Redoc searches in a worker.
+# Both write style elements into the page. Redoc searches in a worker, and would show a
+# picture of its makers, from their server.
 SWAGGER = csp_update({"style-src": ["'unsafe-inline'"]})
-REDOC = csp_update({"style-src": ["'unsafe-inline'"], "worker-src": ["blob:"]})
+REDOC = csp_replace(
+    {
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "worker-src": ["blob:"],
+        "img-src": ["'self'", "data:"],
+    }
+)
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

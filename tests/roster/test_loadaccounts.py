@@ -374,8 +374,8 @@ def many(count: int) -> str:
     ("blow", "steps", "code", "said"),
     [
         (signal.SIGKILL, -1, -9, ""),
-        # Python hears of it when SQLite is done: a second.
-        (signal.SIGINT, 8_000_000, 130, "The same command goes on from there.\n"),
+        # Python hears of it when SQLite is done: some seconds.
+        (signal.SIGINT, 24_000_000, 130, "The same command goes on from there.\n"),
     ],
 )
 def test_what_was_killed_goes_on_as_if_nothing_had_been(

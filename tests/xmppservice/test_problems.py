@@ -116,6 +116,10 @@ def test_elsewhere_a_page_says_it():
         ("parent=-1", "parent"),
         (f"parent={'9' * 30}", "parent"),
         ("type=bot", "type"),
+        ("top=null", "top"),
+        ("pageSize=0", "pageSize"),
+        ("pageSize=1001", "pageSize"),
+        ("pageSize=null", "pageSize"),
     ],
 )
 def test_a_filter_that_is_none_is_said(admin, query, name):
