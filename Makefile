@@ -8,6 +8,7 @@
 # attack  try numbers out at a running service; ARGS="--seconds 10" is shorter
 # check  format, lint, types, imports, Django's checks, missing migrations
 # audit  look for known vulnerabilities of the packages that the service runs on
+# docs   build the documentation's site in var/site; open its index.html
 # messages  collect the texts to translate in locale/, and compile what is there
 # screenshots  make the pictures in docs/images anew
 # lock   write requirements*.txt anew from requirements*.in
@@ -21,7 +22,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 \
 COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 	--add-location file -i .venv -i var -i tests -i vendor
 
-.PHONY: run demo test test-matrix fuzz bench-search bench-join attack check audit messages screenshots lock
+.PHONY: run demo test test-matrix fuzz bench-search bench-join attack check audit docs messages screenshots lock
 .SILENT:
 
 # It stops when make dies, in whichever way.
@@ -74,6 +75,10 @@ check: .venv/development
 
 audit: .venv/development
 	exec $(BIN)/python -m tests.audit
+
+# Material tells of its successor each time: docs/decisions/0023-documentation-site.md.
+docs: .venv/development
+	NO_MKDOCS_2_WARNING=1 exec $(BIN)/python -m mkdocs build --strict
 
 messages: .venv/development
 	sh demo/install.sh gettext

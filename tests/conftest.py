@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +10,7 @@ from django.core.cache import cache
 from buddies import published
 from demo.ejabberd import Ejabberd
 from tests.servers import Postgres, RabbitMQ, Redis
-from tests.service import Service
+from tests.service import ROOT, Service
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -46,6 +49,23 @@ def postgresql(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Environment that makes a PostgreSQL of the test's own the database."""
     with Postgres(tmp_path / "postgresql", fsync=False) as server:
         yield {"DATABASE_URL": server.url}
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documentation's site, as `make docs` builds it."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir"]
+    extra = {"VAR_DIR": str(tmp_path_factory.mktemp("var")), "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(
+        [*command, str(folder)],
+        cwd=ROOT,
+        env=os.environ | extra,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -8,13 +8,19 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
+from django.conf import settings
+from django.utils import timezone
 
-from buddies import document
+from buddies import document, releases
 from roster import payloads
+from xmppservice import metrics
+from xmppservice.models import Stream
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -232,16 +238,16 @@ def anchors(page: Path) -> set[str]:
     return set(slugs)
 
 
-def links() -> list[object]:
+def links(*, outside: bool) -> list[object]:
     return [
         pytest.param(page, link, id=f"{name_of(page)}-{link}")
         for page in PAGES
         for link in dict.fromkeys(LINK.findall(prose(page)))
-        if "://" not in link
+        if ("://" in link) == outside
     ]
 
 
-@pytest.mark.parametrize(("page", "link"), links())
+@pytest.mark.parametrize(("page", "link"), links(outside=False))
 def test_each_link_leads_somewhere(page: Path, link: str):
     path, _, anchor = link.partition("#")
     target = (page.parent / path).resolve() if path else page
@@ -249,6 +255,14 @@ def test_each_link_leads_somewhere(page: Path, link: str):
     assert target.is_relative_to(ROOT)
     assert target.is_file()
     assert not anchor or anchor in anchors(target)
+
+
+@pytest.mark.parametrize(("page", "link"), links(outside=True))
+def test_each_link_to_elsewhere_has_the_form_of_one(page: Path, link: str):
+    address = urlsplit(link)
+
+    assert address.scheme in ("https", "http")
+    assert re.fullmatch(r"[\w-]+(\.[\w-]+)+", address.hostname or "")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -284,3 +298,84 @@ def test_each_json_example_is_json(text: str):
 def test_there_are_examples():
     assert len(examples("xml")) >= 6
     assert len(examples("json")) >= 3
+
+
+# --- The site -----------------------------------------------------------------
+
+# What of a page a browser loads by itself.
+LOADED = {"script": "src", "link": "href", "img": "src", "iframe": "src"}
+FAMILIES = {"counter": "_total", "info": "_info"}
+
+
+class Page(HTMLParser):
+    """A page of the site: what it loads, its headings' ids and its text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.ids: set[str] = set()
+        self.text = ""
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.ids.add(given.get("id") or "")
+        self.loaded.append(given.get(LOADED.get(tag, "")) or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("page", DOCS, ids=name_of)
+def test_each_page_is_on_the_site(page: Path, site: Path):
+    path = page.relative_to(ROOT / "docs").with_suffix(".html")
+
+    assert anchors(page) - Page(site / path).ids == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_each_page_reads_alike_on_github_and_on_the_site(page: Path):
+    """Python-Markdown wants four spaces, and an empty line before a list."""
+    text = prose(page)
+
+    assert re.findall(r"^ {1,3}(?:[-*]|\d+\.) .*", text, re.MULTILINE) == []
+    assert re.findall(r"\n\n {1,3}\S.*", text) == []
+    assert re.findall(r"^[^-\s|].*\n- .*", text, re.MULTILINE) == []
+
+
+def test_the_site_loads_nothing_from_elsewhere(site: Path):
+    loaded = {one for path in site.rglob("*.html") for one in Page(path).loaded}
+    styles = "".join(path.read_text() for path in site.rglob("*.css"))
+
+    assert any(one.endswith(".js") for one in loaded)
+    assert [one for one in loaded if re.match(r"(\w+:)?//", one)] == []
+    assert re.findall(r"(?:url\(|@import )[\"']?(?:https?:)?//.*", styles) == []
+
+
+@pytest.mark.parametrize("path", MANAGEMENT, ids=lambda path: path.stem)
+def test_each_management_command_is_on_the_site(path: Path, site: Path):
+    page = Page(site / "reference" / "commands.html")
+
+    assert path.stem in page.ids
+    for option in re.findall(r"add_argument\(\s*\"(--[\w-]+)\"", path.read_text()):
+        assert f"{option}\n" in page.text
+
+
+def test_each_system_check_is_on_the_site(site: Path):
+    text = Page(site / "reference" / "checks.html").text
+
+    assert re.findall(r"xmppservice\.[EWI]\d{3}", text) == CHECKS
+
+
+@pytest.mark.django_db
+def test_each_metric_is_on_the_site_with_its_help(site: Path):
+    Stream.objects.create(jid=settings.XMPP_JID, seen_at=timezone.now())
+    releases.sync()
+    families = list(metrics.Figures().collect())
+
+    text = Page(site / "reference" / "metrics.html").text
+
+    assert len(families) > 10
+    for one in families:
+        name = one.name + FAMILIES.get(one.type, "")
+        assert f"{name}\n{one.documentation}\n" in text
