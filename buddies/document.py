@@ -17,6 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from buddies.models import MOST_LEVELS, Buddy
+from xmppservice import stanzas
+from xmppservice.events import Entry
 
 EMPTY = '{"items":[]}'
 
@@ -161,6 +163,37 @@ def items(document: Document) -> Iterator[Item]:
         item = stack.pop()
         yield item
         stack.extend(reversed(item.get("items", ())))
+
+
+def entries(document: Document) -> Iterator[Entry]:
+    """What clients see of it that read no document, each group before its items."""
+    stack = [("", item) for item in reversed(document["items"])]
+    while stack:
+        parent, item = stack.pop()
+        yield _entry(parent, item)
+        below = reversed(item.get("items", ()))
+        stack.extend((item["address"], child) for child in below)
+
+
+def _entry(parent: str, item: Item) -> Entry:
+    is_group, info = item["type"] == Buddy.Type.GROUP, item["info"]
+    return Entry(
+        address=item["address"],
+        parent=parent,
+        is_group=is_group,
+        local="" if is_group else stanzas.localpart(item["address"]),
+        to="" if is_group else _routed(item),
+        thread=item["address"] if item.get("serverAddress") else "",
+        name=info["name"],
+        status=info["status"],
+        image=info["imageUrl"],
+    )
+
+
+def _routed(item: Item) -> str:
+    """Where a message goes (contract, 1, Routing): a JID, or a localpart."""
+    to = item.get("serverAddress") or item["address"]
+    return (stanzas.jid(to) or "") if "@" in to else stanzas.localpart(to)
 
 
 def levels(document: Document) -> int:

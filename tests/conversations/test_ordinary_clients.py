@@ -1,0 +1,309 @@
+"""What an ordinary client finds of the service, without its JSON (contract, 5)."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import pytest
+
+from demo.client import Client
+from tests.service import MODE, SERVICE, Service, component_only, until
+
+# Of an account, only the full JID is asked for what the XMPP server does not know.
+ASKED = f"{SERVICE}/service" if MODE == "account" else SERVICE
+INFO, ITEMS = (f"http://jabber.org/protocol/disco#{what}" for what in ("info", "items"))
+VCARD = "<vCard xmlns='vcard-temp'/>"
+
+
+def item(address: str, name: str, **more: Any) -> dict[str, Any]:
+    info = {"name": name, "status": more.pop("status", "")}
+    info |= {"imageUrl": more.pop("image", ""), "thumbUrl": ""}
+    flags = {"mobileIsPublished": False, "webIsPublished": True}
+    kind = "group" if "items" in more else "channel"
+    return {"address": address, "type": kind, "info": info, **flags, **more}
+
+
+VERONA = item(
+    "verona",
+    "Verona & its <houses>",
+    items=[
+        item("capulet", "Capulet", status="Two households", image="https://v.it/c.png"),
+        item("montague", "Montague", serverAddress="Houses"),
+        item("friar laurence", "Friar Laurence's cell", status="Beside Verona’s walls"),
+        item("nurse@mantua.example", "Nurse"),
+        item("draft", "Nobody's", webIsPublished=False),
+        item("house/ball", "The ball", serverAddress="a@b@c"),
+        item("mantua", "Mantua", items=[item("apothecary", "Apothecary à Mantoue")]),
+    ],
+)
+
+
+@pytest.fixture(scope="module")
+def verona(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The tree with Verona below it."""
+    file: Path = tmp_path_factory.mktemp("verona") / "verona.json"
+    file.write_text(json.dumps({"items": [VERONA]}))
+    service.manage("loadbuddies", str(file))
+    code = "from buddies.models import Buddy; print(Buddy.objects.get(address={!r}).pk)"
+    return int(service.shell(code.format("verona")))
+
+
+@pytest.fixture
+async def client(service: Service, verona: int):
+    (local,) = service.register()
+    async with service.client(local) as connected:
+        await until(lambda: has_verona(connected))
+        yield connected
+
+
+async def has_verona(client: Client) -> bool:
+    return ("Verona & its <houses>", ASKED, "verona") in await listed(client)
+
+
+def query(namespace: str, node: str = "", inside: str = "") -> str:
+    at = f" node='{node}'" if node else ""
+    return f"<query xmlns='{namespace}'{at}>{inside}</query>"
+
+
+async def result(client: Client, payload: str, type: str = "get") -> Element:
+    answer = await client.iq(type, payload, ASKED)
+    assert answer.get("type") == "result"
+    assert answer.get("from") == ASKED
+    return answer[0]
+
+
+async def listed(client: Client, node: str = "") -> list[tuple[str | None, ...]]:
+    items = await result(client, query(ITEMS, node))
+    assert items.get("node", "") == node
+    return [tuple(map(item.get, ("name", "jid", "node"))) for item in items]
+
+
+async def condition(client: Client, type: str, payload: str, to: str = ASKED) -> str:
+    answer = await client.iq(type, payload, to)
+    assert answer.get("type") == "error"
+    return name(answer.find("{*}error")[0])
+
+
+def name(element: Element) -> str:
+    return element.tag.partition("}")[2]
+
+
+# --- Service discovery ----------------------------------------------------------
+
+
+async def test_the_tree_is_listed_group_by_group(client: Client):
+    assert await listed(client, "verona") == [
+        ("Capulet", "capulet@localhost", None),
+        ("Montague", "houses@localhost", "montague"),
+        ("Friar Laurence's cell", r"friar\20laurence@localhost", None),
+        ("Nurse", "nurse@mantua.example", None),
+        ("Mantua", ASKED, "mantua"),
+    ]
+    assert await listed(client, "mantua") == [
+        ("Apothecary à Mantoue", "apothecary@localhost", None)
+    ]
+
+
+async def test_the_top_is_what_the_document_has_there(client):
+    document = json.loads(await client.document(SERVICE))
+    names = [item["info"]["name"] for item in document["items"]]
+    assert [called for called, _, _ in await listed(client)] == names
+
+
+async def test_a_user_of_a_domain_that_is_not_served_gets_the_first_one_s(
+    service, client
+):
+    service.server.register("mercutio", "demo", "elsewhere.localhost")
+    async with service.client("mercutio", domain="elsewhere.localhost") as mercutio:
+        assert ("Capulet", "capulet@localhost", None) in await listed(
+            mercutio, "verona"
+        )
+
+
+async def test_a_group_says_that_it_is_one(client: Client):
+    info = await result(client, query(INFO, "verona"))
+    identity = {
+        "category": "hierarchy",
+        "type": "branch",
+        "name": "Verona & its <houses>",
+    }
+    assert info.find("{*}identity").attrib == identity
+    assert features(info) == {INFO, ITEMS}
+
+
+def features(info: Element) -> set[str | None]:
+    return {feature.get("var") for feature in info.iterfind("{*}feature")}
+
+
+@pytest.mark.parametrize("namespace", [INFO, ITEMS])
+@pytest.mark.parametrize("node", ["nowhere", "capulet", "draft"])
+async def test_an_unknown_node_is_not_found(client: Client, namespace: str, node: str):
+    assert await condition(client, "get", query(namespace, node)) == "item-not-found"
+
+
+async def test_what_the_service_can_do(client: Client):
+    info = await result(client, query(INFO))
+    assert features(info) >= {
+        INFO,
+        ITEMS,
+        "jabber:iq:search",
+        "vcard-temp",
+        "urn:xmpp:ping",
+        "jabber:iq:version",
+    }
+    assert info.find("{*}x") is None
+
+
+async def test_an_edit_is_in_the_list_as_in_the_document(service, client, verona):
+    entry = {"type": "channel", "webIsPublished": True, "parent": verona}
+    _, _, made = service.http(
+        "POST", "/api/buddies/", {**entry, "address": "page", "info": {"name": "Page"}}
+    )
+    line = ("Page", "page@localhost", None)
+
+    async def shown() -> bool:
+        return line in await listed(client, "verona")
+
+    async def hidden() -> bool:
+        return line not in await listed(client, "verona")
+
+    await until(shown)
+    service.http("DELETE", f"/api/buddies/{made['id']}/")
+    await until(hidden)
+
+
+async def test_support_addresses_are_told(new_service):
+    uris = ["mailto:help@example.org", "xmpp:help@rooms.example.org?join&a='b'"]
+    service = new_service(SUPPORT_ADDRESSES=", ".join(uris))
+    (local,) = service.register()
+    async with service.client(local) as client:
+        form = (await result(client, query(INFO))).find("{jabber:x:data}x")
+    fields = {field.get("var"): [value.text for value in field] for field in form}
+    assert fields == {
+        "FORM_TYPE": ["http://jabber.org/network/serverinfo"],
+        "support-addresses": uris,
+    }
+
+
+# --- The channels' own JIDs -------------------------------------------------------
+
+
+def vcard(answer: Element) -> list[tuple[str, str]]:
+    return [(name(field), "".join(field.itertext())) for field in answer[0]]
+
+
+@component_only
+async def test_a_channel_has_a_vcard_of_its_own(client: Client):
+    answer = await client.iq("get", VCARD, f"Capulet@{SERVICE}")
+    assert vcard(answer) == [
+        ("FN", "Capulet"),
+        ("NICKNAME", "Capulet"),
+        ("PHOTO", "https://v.it/c.png"),
+        ("DESC", "Two households"),
+    ]
+    assert answer.find("{*}vCard/{*}PHOTO/{*}EXTVAL") is not None
+
+
+@component_only
+@pytest.mark.parametrize(
+    ("local", "called"),
+    [
+        (r"friar\20laurence", "Friar Laurence's cell"),
+        (r"house\2fball", "The ball"),
+        (r"nurse\40mantua.example", "Nurse"),
+        ("apothecary", "Apothecary à Mantoue"),
+    ],
+)
+async def test_the_address_is_escaped_where_it_must_be(client, local, called):
+    answer = await client.iq("get", VCARD, f"{local}@{SERVICE}/any")
+    assert vcard(answer)[:2] == [("FN", called), ("NICKNAME", called)]
+
+
+@component_only
+async def test_a_channel_says_what_it_is(client: Client):
+    answer = await client.iq("get", query(INFO), f"capulet@{SERVICE}")
+    identity = {"category": "hierarchy", "type": "leaf", "name": "Capulet"}
+    assert answer.find("{*}query/{*}identity").attrib == identity
+    assert features(answer[0]) == {INFO, ITEMS, "vcard-temp"}
+    below = await client.iq("get", query(ITEMS), f"capulet@{SERVICE}")
+    assert (below.get("type"), len(below[0])) == ("result", 0)
+
+
+@component_only
+@pytest.mark.parametrize("local", ["draft", "verona", "nobody", "houses"])
+@pytest.mark.parametrize("payload", [VCARD, query(INFO), query(ITEMS)])
+async def test_any_other_jid_is_not_found(client: Client, local: str, payload: str):
+    to = f"{local}@{SERVICE}"
+    assert await condition(client, "get", payload, to) == "item-not-found"
+
+
+# --- Search (XEP-0055) --------------------------------------------------------------
+
+SEARCH = "jabber:iq:search"
+
+
+def form(**fields: str) -> str:
+    inside = "".join(
+        f"<field var='{var}'><value>{value}</value></field>"
+        for var, value in fields.items()
+    )
+    return f"<x xmlns='jabber:x:data' type='submit'>{inside}</x>"
+
+
+async def test_what_one_can_search_by(client: Client):
+    asked = await result(client, query(SEARCH))
+    assert [name(child) for child in asked] == [
+        "instructions",
+        "nick",
+        "x",
+    ]
+    fields = {
+        field.get("var"): field.get("type") for field in asked.iter(f"{FORM}field")
+    }
+    assert fields == {"FORM_TYPE": "hidden", "nick": "text-single"}
+
+
+FORM = "{jabber:x:data}"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("capulet", ["Capulet"]),
+        ("HOUSEHOLDS", ["Capulet"]),
+        ("à mantoue", ["Apothecary à Mantoue"]),
+        ("A\u0300 MANTOUE", ["Apothecary à Mantoue"]),
+        ("verona’s", ["Friar Laurence's cell"]),
+        ("houses", []),
+        ("nobody", []),
+    ],
+)
+async def test_channels_are_found_by_name_and_status(client, text, names):
+    found = await result(client, query(SEARCH, inside=form(nick=text)), "set")
+    rows = [
+        {field.get("var"): field[0].text or "" for field in row}
+        for row in found.iter(f"{FORM}item")
+    ]
+    assert [row["nick"] for row in rows] == names
+    columns = [field.get("var") for field in found.find(f"{FORM}x/{FORM}reported")]
+    assert all(list(row) == columns for row in rows)
+
+
+@pytest.mark.parametrize("field", ["nick", "first"])
+async def test_an_older_client_searches_without_a_form(client: Client, field: str):
+    asked = query(SEARCH, inside=f"<{field}>capulet</{field}>")
+    (row,) = await result(client, asked, "set")
+    assert row.get("jid") == "capulet@localhost"
+    assert [(name(cell), cell.text) for cell in row] == [
+        ("first", "Capulet"),
+        ("last", None),
+        ("nick", "Capulet"),
+        ("email", None),
+    ]
+
+
+async def test_what_no_channel_is_called_is_not_searched_for(client: Client):
+    asked = query(SEARCH, inside=form(nick="x" * 1001))
+    assert await condition(client, "set", asked) == "not-acceptable"
