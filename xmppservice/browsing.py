@@ -22,6 +22,7 @@ BROWSED = (stanzas.NS_INFO, stanzas.NS_ITEMS)
 FEATURES = (
     *BROWSED,
     stanzas.NS_SEARCH,
+    stanzas.NS_COMMANDS,
     stanzas.NS_VCARD,
     stanzas.NS_PING,
     "jabber:iq:last",

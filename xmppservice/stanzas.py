@@ -23,6 +23,7 @@ NS_STREAM_DEFAULT = frozenset({NS_COMPONENT, "jabber:client", ""})
 NS_INFO = "http://jabber.org/protocol/disco#info"
 NS_ITEMS = "http://jabber.org/protocol/disco#items"
 NS_SEARCH = "jabber:iq:search"
+NS_COMMANDS = "http://jabber.org/protocol/commands"
 NS_FORM = "jabber:x:data"
 NS_PRIVILEGE = ("urn:xmpp:privilege:2", "urn:xmpp:privilege:1")
 
@@ -56,6 +57,9 @@ COPIES = frozenset(
 # Longest id, thread, namespace and word that an answer repeats. Even escaped to
 # six times their length they leave room for an answer's payload in one stanza.
 LONGEST_FIELD = 1_000
+
+# The one step of an ad-hoc command is its last.
+COMPLETE = "<actions execute='complete'><complete/></actions>"
 
 # Bytes of a list in one stanza: what a client may send, and an account is one.
 LONGEST_LIST = 200_000
@@ -117,6 +121,14 @@ class Field(NamedTuple):
     label: str = ""
     values: tuple[str, ...] = ()
     required: bool = False
+
+
+class CommandRequest(NamedTuple):
+    """A step of an ad-hoc command (XEP-0050); ``fields`` when a form was filled in."""
+
+    action: str
+    session: str
+    fields: dict[str, list[str]] | None
 
 
 # --- Text ---------------------------------------------------------------------
@@ -588,7 +600,8 @@ def form(type: str, *fields: Field, title: str = "", instructions: str = "") -> 
 
 def _field(field: Field) -> str:
     labelled = f" label='{attribute(field.label)}'" if field.label else ""
-    values = "".join(f"<value>{escape(value)}</value>" for value in field.values)
+    lines = (f"<value>{escape(value)}</value>" for value in field.values)
+    values = "".join(_up_to(LONGEST_LIST, lines))
     required = "<required/>" if field.required else ""
     return (
         f"<field var='{attribute(field.var)}' type='{field.type}'{labelled}>"
@@ -660,3 +673,31 @@ def _found(item: Item) -> str:
         f"<item jid='{attribute(item.jid)}'><first>{name}</first><last/>"
         f"<nick>{name}</nick><email/></item>"
     )
+
+
+# --- Ad-hoc commands (XEP-0050) -------------------------------------------------
+
+
+def command_request(child: ET.Element) -> CommandRequest:
+    """What is wanted of a command; a form that is cancelled cancels it."""
+    form = child.find(f"{{{NS_FORM}}}x")
+    cancelled = form is not None and form.get("type") == "cancel"
+    return CommandRequest(
+        action="cancel" if cancelled else child.get("action", ""),
+        session=child.get("sessionid", ""),
+        fields=submitted(child),
+    )
+
+
+def command_step(node: str, session: str, status: str, inside: str = "") -> str:
+    """Where a command stands: ``executing``, ``completed`` or ``canceled``."""
+    named = f" sessionid='{attribute(session)}'" if session else ""
+    return (
+        f"<command xmlns='{NS_COMMANDS}' node='{attribute(node)}'{named}"
+        f" status='{status}'>{inside}</command>"
+    )
+
+
+def note(type: str, text: str) -> str:
+    """A sentence for the person: ``info``, ``warn`` or ``error``."""
+    return f"<note type='{type}'>{escape(text)}</note>"

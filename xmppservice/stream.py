@@ -3,8 +3,8 @@
 Only this process writes here. A component answers a vCard get from the published
 bytes: no database, no thread, no reply stanza object. For an account the server
 answers, with what :class:`Account` has stored there. What ordinary clients ask is
-answered by :mod:`xmppservice.browsing`; ping, version and last activity by slixmpp's
-plugins. Commands go to ``on_message``.
+answered by :mod:`xmppservice.browsing` and :mod:`xmppservice.adhoc`; ping, version
+and last activity by slixmpp's plugins. Commands go to ``on_message``.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from slixmpp.xmlstream.matcher.base import MatcherBase
 from slixmpp.xmlstream.stanzabase import StanzaBase
 from slixmpp.xmlstream.xmlstream import NotConnectedError
 
-from xmppservice import __version__, browsing, stanzas
+from xmppservice import __version__, adhoc, browsing, stanzas
 from xmppservice.browsing import Catalogue
 from xmppservice.events import Answer, Entry
 from xmppservice.gateway import Answer as IqAnswer
@@ -279,6 +279,14 @@ class ServiceStream(ABC):
         )
 
     def _answer(self, answer: Answer) -> str:
+        if answer["message_type"] == adhoc.MESSAGE_TYPE:
+            return stanzas.iq(
+                "result",
+                sender=self.jid,
+                to=answer["to"],
+                id=answer["id"],
+                payload=adhoc.result(answer),
+            )
         return stanzas.answer(
             sender=self.jid,
             to=answer["to"],
@@ -320,16 +328,27 @@ class ServiceStream(ABC):
     def _request(self, iq: Iq) -> None:
         self._reply(iq, lambda: self._answer_to(stanzas.request(iq.xml, self.jid)))
 
-    def _answer_to(self, asked: stanzas.Request) -> str:
+    def _answer_to(self, asked: stanzas.Request) -> str | None:
         if self._unwritten() > UNWRITTEN:
             raise Refused("resource-constraint", "wait")
+        if asked.to == self.jid and adhoc.is_meant(asked):
+            return adhoc.answer(asked, self._owner(asked.sender), self.on_message)
         return self._catalogue.answer(asked)
 
-    def _reply(self, iq: Iq, payload: Callable[[], str]) -> None:
+    def _owner(self, sender: str) -> str | None:
+        """The bare JID of who is served; None for anybody else."""
+        bare = stanzas.bare_jid(sender) or ""
+        is_served = stanzas.local(bare) and stanzas.domain(bare) in self.domains
+        return bare if is_served else None
+
+    def _reply(self, iq: Iq, payload: Callable[[], str | None]) -> None:
         try:
-            self._send_iq("result", iq, payload())
+            said = payload()
         except Refused as refusal:
             self._refuse(iq, refusal.condition, refusal.type, refusal.more)
+        else:
+            if said is not None:
+                self._send_iq("result", iq, said)
 
     def _refuse(
         self, iq: Iq, condition: str, error_type: str = "cancel", more: str = ""
