@@ -16,6 +16,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from buddies import avatars
 from buddies.models import MOST_LEVELS, Buddy
 from xmppservice import stanzas
 from xmppservice.events import Entry
@@ -40,6 +41,7 @@ INFO = {
     "defaultMessage": "default_message",
 }
 PICTURES = ("imageUrl", "thumbUrl")
+MOST_THUMB = 8 * 1024  # bytes (XEP-0153, 5.1)
 OURS = "/media/"  # what a rooted address of an own picture begins with
 ITEM_KEYS = {"address", "serverAddress", "type", "info", "items", *FLAGS}
 
@@ -187,7 +189,21 @@ def _entry(parent: str, item: Item) -> Entry:
         name=info["name"],
         status=info["status"],
         image=info["imageUrl"],
+        thumb=b"" if is_group else _thumb(info["thumbUrl"]),
     )
+
+
+def _thumb(address: str) -> bytes:
+    """The file of an own thumbnail, if a vCard may carry it."""
+    folder, _, name = _relative(address).rpartition("/")
+    if f"{folder}/" != f"{OURS}avatars/" or not re.fullmatch(avatars.NAME, name):
+        return b""
+    try:
+        data = avatars.read(name) or b""
+    except OSError:
+        # Not worth a release: the vCard has the address.
+        return b""
+    return data if len(data) <= MOST_THUMB else b""
 
 
 def _routed(item: Item) -> str:

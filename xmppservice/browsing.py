@@ -85,7 +85,8 @@ class Catalogue:
     def card(self, jid: str) -> str:
         """The vCard of the channel whose own JID is ``jid``; raises Refused."""
         entry = self._card(jid)
-        return stanzas.channel_vcard(entry.name, entry.status, entry.image)
+        photo = stanzas.photo(entry.image, entry.thumb)
+        return stanzas.channel_vcard(entry.name, entry.status, photo)
 
     def _card(self, jid: str) -> Entry:
         if jid not in self._cards:

@@ -79,6 +79,7 @@ class Entry(NamedTuple):
     name: str
     status: str
     image: str  # an address of the web, as staff wrote it
+    thumb: bytes  # a small picture of our own as WEBP; empty when there is none
 
 
 class Publish(TypedDict):

@@ -4,6 +4,7 @@ Stanzas are written as text, escaping only what XML needs: each entity costs the
 XMPP server a parser event, and a JSON text is full of quotes.
 """
 
+import base64
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -447,14 +448,21 @@ def vcard(document: str) -> str:
     return f"<vCard xmlns='{NS_VCARD}'><DESC>{escape(document)}</DESC></vCard>"
 
 
-def channel_vcard(name: str, status: str, image: str) -> str:
+def channel_vcard(name: str, status: str, photo: str) -> str:
     """Payload of a vCard result for a channel of our own (XEP-0054)."""
-    photo = f"<PHOTO><EXTVAL>{escape(image)}</EXTVAL></PHOTO>" if image else ""
     described = f"<DESC>{escape(status)}</DESC>" if status else ""
     return (
         f"<vCard xmlns='{NS_VCARD}'><FN>{escape(name)}</FN>"
         f"<NICKNAME>{escape(name)}</NICKNAME>{photo}{described}</vCard>"
     )
+
+
+def photo(address: str, webp: bytes) -> str:
+    """Picture of a vCard: itself, or else its address; empty without either."""
+    if webp:
+        encoded = base64.b64encode(webp).decode()
+        return f"<PHOTO><TYPE>image/webp</TYPE><BINVAL>{encoded}</BINVAL></PHOTO>"
+    return f"<PHOTO><EXTVAL>{escape(address)}</EXTVAL></PHOTO>" if address else ""
 
 
 def vcard_get() -> str:

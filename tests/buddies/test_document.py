@@ -81,6 +81,22 @@ def test_an_entry_says_where_to_write(fields, to, thread):
     assert (one.to, one.thread) == (to, thread)
 
 
+@pytest.mark.parametrize(
+    "thumb",
+    [
+        "https://elsewhere.example/t.webp",
+        "/media/avatars/" + "0" * 32 + "-96.webp",
+        "/media/avatars/../../secret-key",
+        "/media/avatars/deeper/" + "0" * 32 + "-96.webp",
+    ],
+)
+def test_a_thumbnail_that_is_not_ours_or_not_there_is_none(thumb):
+    info = dict.fromkeys(document.INFO, "") | {"thumbUrl": thumb}
+    item = {"address": "liam", "type": "channel", "info": info}
+    (one,) = document.entries({"items": [item]})
+    assert one.thumb == b""
+
+
 def test_entries_are_the_document_s_each_group_before_what_it_holds():
     info = dict.fromkeys(document.INFO, "")
     inner = [{"address": name, "type": "channel", "info": info} for name in "bc"]

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 from xml.etree.ElementTree import Element, tostring
 
 import pytest
@@ -211,6 +213,39 @@ async def test_a_channel_has_a_vcard_of_its_own(client: Client):
         ("DESC", "Two households"),
     ]
     assert answer.find("{*}vCard/{*}PHOTO/{*}EXTVAL") is not None
+
+
+PICTURE = """
+from io import BytesIO
+from django.core.files.base import ContentFile
+from PIL import Image
+from buddies import avatars
+file = BytesIO()
+Image.new("RGB", (200, 200), "red").save(file, "PNG")
+print(*avatars.keep(ContentFile(file.getvalue(), name="red.png")))
+"""
+
+
+@component_only
+async def test_a_picture_of_our_own_is_in_the_vcard(service, client):
+    image, thumb = service.shell(PICTURE).split()
+    info = {"name": "Rosaline", "imageUrl": image, "thumbUrl": thumb}
+    entry = {"type": "channel", "webIsPublished": True, "address": "rosaline"}
+    _, _, made = service.http("POST", "/api/buddies/", {**entry, "info": info})
+
+    async def photo() -> Element | None:
+        answer = await client.iq("get", VCARD, f"rosaline@{SERVICE}")
+        return answer.find("{*}vCard/{*}PHOTO")
+
+    type, binval = await until(photo)
+    assert (name(type), type.text, name(binval)) == ("TYPE", "image/webp", "BINVAL")
+    assert b64decode(binval.text) == await asyncio.to_thread(served, service, thumb)
+    service.http("DELETE", f"/api/buddies/{made['id']}/")
+
+
+def served(service: Service, path: str) -> bytes:
+    with urlopen(f"http://127.0.0.1:{service.http_port}{path}", timeout=10) as file:
+        return file.read()
 
 
 @component_only
