@@ -48,10 +48,8 @@ def answer(
 
 def result(done: Answer) -> str:
     """Payload of the IQ that ends a command."""
-    command, said = (
-        done["envelope_action"],
-        words(done["envelope_action"], done["payload"]),
-    )
+    command = done["envelope_action"]
+    said = words(command, done["payload"])
     found = Field("found", "text-multi", "Users", tuple(said.found))
     form = stanzas.form("result", found) if said.found else ""
     notes = "".join(stanzas.note(type, text) for type, text in said.notes)

@@ -331,7 +331,9 @@ class ServiceStream(ABC):
     def _answer_to(self, asked: stanzas.Request) -> str | None:
         if self._unwritten() > UNWRITTEN:
             raise Refused("resource-constraint", "wait")
-        if asked.to == self.jid and adhoc.is_meant(asked):
+        # Only there: the answer of a command comes from no other JID.
+        is_ours = stanzas.jid(asked.at) == self.xmpp.boundjid.full
+        if is_ours and adhoc.is_meant(asked):
             return adhoc.answer(asked, self._owner(asked.sender), self.on_message)
         return self._catalogue.answer(asked)
 

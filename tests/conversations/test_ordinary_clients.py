@@ -557,6 +557,13 @@ async def test_what_is_no_step_of_a_command_is_refused(client, asked, wanted, wh
     ]
 
 
+@component_only
+async def test_a_resource_of_the_service_has_no_commands(client: Client):
+    there = f"{SERVICE}/there"
+    asked = command(FIND, lines("numbers", "00393200555"))
+    assert await condition(client, "set", asked, there) == "service-unavailable"
+
+
 async def test_who_is_not_served_has_no_commands(service: Service, client: Client):
     service.server.register("tybalt", PASSWORD, "elsewhere.localhost")
     async with service.client("tybalt", domain="elsewhere.localhost") as tybalt:
