@@ -37,10 +37,11 @@ test: .venv/development
 	sh demo/install.sh prosody
 	sh demo/install.sh chromium
 	sh demo/install.sh gettext
+	sh demo/install.sh profanity
 	exec $(BIN)/python -m pytest $(ARGS)
 
 test-matrix: .venv/development
-	for what in prosody chromium gettext ejabberd postgresql redis rabbitmq; do \
+	for what in prosody chromium gettext profanity ejabberd postgresql redis rabbitmq; do \
 		sh demo/install.sh $$what || exit 1; \
 	done
 	exec $(BIN)/python -m tests.matrix $(ARGS)

@@ -16,7 +16,10 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from buddies import avatars
 from buddies.models import MOST_LEVELS, Buddy
+from xmppservice import stanzas
+from xmppservice.events import Entry
 
 EMPTY = '{"items":[]}'
 
@@ -38,6 +41,7 @@ INFO = {
     "defaultMessage": "default_message",
 }
 PICTURES = ("imageUrl", "thumbUrl")
+MOST_THUMB = 8 * 1024  # bytes (XEP-0153, 5.1)
 OURS = "/media/"  # what a rooted address of an own picture begins with
 ITEM_KEYS = {"address", "serverAddress", "type", "info", "items", *FLAGS}
 
@@ -176,6 +180,51 @@ def _only(items: list[Item], flag: str) -> list[Item]:
 
 def _pruned(item: Item, flag: str) -> Item:
     return {**item, "items": _only(item["items"], flag)} if "items" in item else item
+
+
+def entries(document: Document) -> Iterator[Entry]:
+    """What clients see of it that read no document, each group before its items."""
+    stack = [("", item) for item in reversed(document["items"])]
+    while stack:
+        parent, item = stack.pop()
+        yield _entry(parent, item)
+        below = reversed(item.get("items", ()))
+        stack.extend((item["address"], child) for child in below)
+
+
+def _entry(parent: str, item: Item) -> Entry:
+    is_group, info = item["type"] == Buddy.Type.GROUP, item["info"]
+    return Entry(
+        address=item["address"],
+        parent=parent,
+        is_group=is_group,
+        local="" if is_group else stanzas.localpart(item["address"]),
+        to="" if is_group else _routed(item),
+        thread=item["address"] if item.get("serverAddress") else "",
+        name=info["name"],
+        status=info["status"],
+        image=info["imageUrl"],
+        thumb=b"" if is_group else _thumb(info["thumbUrl"]),
+    )
+
+
+def _thumb(address: str) -> bytes:
+    """The file of an own thumbnail, if a vCard may carry it."""
+    folder, _, name = _relative(address).rpartition("/")
+    if f"{folder}/" != f"{OURS}avatars/" or not re.fullmatch(avatars.NAME, name):
+        return b""
+    try:
+        data = avatars.read(name) or b""
+    except OSError:
+        # Not worth a release: the vCard has the address.
+        return b""
+    return data if len(data) <= MOST_THUMB else b""
+
+
+def _routed(item: Item) -> str:
+    """Where a message goes (contract, 1, Routing): a JID, or a localpart."""
+    to = item.get("serverAddress") or item["address"]
+    return (stanzas.jid(to) or "") if "@" in to else stanzas.localpart(to)
 
 
 def levels(document: Document) -> int:

@@ -48,6 +48,10 @@ chromium)
     name=Chromium packages=chromium
     installed() { has chromium; }
     ;;
+profanity)
+    name=profanity packages=profanity
+    installed() { has profanity; }
+    ;;
 gettext)
     name=gettext packages=gettext
     installed() { has msgfmt; }

@@ -9,13 +9,14 @@ from django.core.cache import cache
 
 from buddies import published
 from demo.ejabberd import Ejabberd
+from tests.profanity import Profanity
 from tests.servers import Postgres, RabbitMQ, Redis
 from tests.service import ROOT, Service
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what some tests need and did not find: they were not there to run."""
-    kinds = (Postgres, Redis, RabbitMQ, Ejabberd)
+    kinds = (Postgres, Redis, RabbitMQ, Ejabberd, Profanity)
     if missing := [kind.name for kind in kinds if not kind.installed()]:
         terminalreporter.write_line(
             f"Not installed, so not tested: {', '.join(missing)}"

@@ -5,6 +5,7 @@ database has a thread of its own, so that a slow answer never holds up the inbox
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from channels.consumer import AsyncConsumer
 from channels.layers import get_channel_layer
 from django.db import DatabaseError, InterfaceError
 
-from buddies import releases
+from buddies import document, releases
 from roster import joins, ledger, payloads
 from xmppservice import bells, events, rosters
 from xmppservice.gateway import Down, Late
@@ -212,13 +213,13 @@ class ServiceConsumer(AsyncConsumer):
             await self.release.wait()
             self.release.clear()
             try:
-                release = await self.outbox_thread.run(releases.newer_than, published)
-                if release is None:
+                newest = await self.outbox_thread.run(_newer_than, published)
+                if newest is None:
                     if published is None:
                         await self.outbox_thread.run(bells.worker, bells.SYNC_VCARD)
                     continue
-                await self.base_send(events.publish(release.number, release.body))
-                published = release.number
+                await self.base_send(newest)
+                published = newest["number"]
             except DATABASE_ERRORS as error:
                 self._away(error)
 
@@ -247,6 +248,14 @@ class ServiceConsumer(AsyncConsumer):
             await self._store(_ring_again)
             await self._store(self.state.save)
             await self._mark_live()
+
+
+def _newer_than(number: int | None) -> events.Publish | None:
+    release = releases.newer_than(number)
+    if release is None:
+        return None
+    entries = list(document.entries(json.loads(release.body)))
+    return events.publish(release.number, release.body, entries)
 
 
 def _ring_again() -> None:

@@ -16,8 +16,8 @@ every stanza of it, and raises ``OSError`` when the stream is down or breaks.
 The stream opens after the first ``xmpp.publish``.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Literal, NotRequired, TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 
 class Connected(TypedDict):
@@ -61,10 +61,32 @@ class Answer(TypedDict):
     key: NotRequired[int]  # row in the ledger
 
 
+class Entry(NamedTuple):
+    """A published group or channel, as clients see it that know no document.
+
+    ``parent`` is the address of the group it stands in, empty at the top. ``to``
+    is where one writes: a JID, or a localpart of the user's own domain; ``thread``
+    in which thread. ``local`` is the localpart of a channel's own JID below a
+    component. Each is empty when there is none, as for a group.
+    """
+
+    address: str
+    parent: str
+    is_group: bool
+    local: str
+    to: str
+    thread: str
+    name: str
+    status: str
+    image: str  # an address of the web, as staff wrote it
+    thumb: bytes  # a small picture of our own as WEBP; empty when there is none
+
+
 class Publish(TypedDict):
     type: Literal["xmpp.publish"]
     number: int
     document: str
+    entries: Sequence[Entry]  # of the document, in its order
 
 
 class Published(TypedDict):
@@ -108,8 +130,13 @@ def send(answers: Iterable[Answer]) -> Send:
     return {"type": "xmpp.send", "answers": list(answers)}
 
 
-def publish(number: int, document: str) -> Publish:
-    return {"type": "xmpp.publish", "number": number, "document": document}
+def publish(number: int, document: str, entries: Sequence[Entry]) -> Publish:
+    return {
+        "type": "xmpp.publish",
+        "number": number,
+        "document": document,
+        "entries": entries,
+    }
 
 
 def published(number: int) -> Published:

@@ -43,7 +43,9 @@ class Stream(Protocol):
     def ready(self) -> bool: ...
     @property
     def privileged(self) -> bool: ...
-    def publish(self, number: int, document: str) -> None: ...
+    def publish(
+        self, number: int, document: str, entries: Sequence[events.Entry]
+    ) -> None: ...
     async def ask(
         self, requests: Sequence[gateway.Iq], deadline: float
     ) -> list[gateway.Answer]: ...
@@ -147,7 +149,9 @@ class XmppServer:
     async def _send(self, event: Any) -> None:
         match event["type"]:
             case "xmpp.publish":
-                self.stream.publish(event["number"], event["document"])
+                self.stream.publish(
+                    event["number"], event["document"], event["entries"]
+                )
                 self._published.set()
             case "xmpp.send":
                 try:

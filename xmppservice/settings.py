@@ -110,6 +110,17 @@ def origins(name: str) -> list[str]:
     return [word for word in words if word]
 
 
+def contacts(name: str) -> list[str]:
+    """Read addresses of people or rooms, as URIs, separated by commas."""
+    text: str = env.str(name, default="")
+    uris = [word.strip() for word in text.split(",") if word.strip()]
+    for uri in uris:
+        if not re.fullmatch(r"(mailto:|xmpp:|https?://)[!-~]{1,1000}", uri):
+            known = "mailto:help@example.org, xmpp: or https:// likewise"
+            raise ImproperlyConfigured(f"{name} must be like {known}, not {uri!r}.")
+    return uris
+
+
 def zone(name: str, default: str) -> str:
     """Read the name of a time zone."""
     word: str = env.str(name, default=default).strip()
@@ -213,6 +224,7 @@ XMPP_DOMAINS = domains("XMPP_DOMAINS", "localhost")
 XMPP_STANZA_LIMIT = integer(
     "XMPP_STANZA_LIMIT", 240_000 if "@" in XMPP_JID else 450_000
 )
+SUPPORT_ADDRESSES = contacts("SUPPORT_ADDRESSES")
 XMPP_INBOX_STANZAS = integer("XMPP_INBOX_STANZAS", 20_000)
 XMPP_INBOX_BYTES = integer("XMPP_INBOX_BYTES", 64 * 1024 * 1024)
 

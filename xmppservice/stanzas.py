@@ -4,9 +4,10 @@ Stanzas are written as text, escaping only what XML needs: each entity costs the
 XMPP server a parser event, and a JSON text is full of quotes.
 """
 
+import base64
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
@@ -20,6 +21,11 @@ NS_PING = "urn:xmpp:ping"
 NS_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 NS_COMPONENT = "jabber:component:accept"
 NS_STREAM_DEFAULT = frozenset({NS_COMPONENT, "jabber:client", ""})
+NS_INFO = "http://jabber.org/protocol/disco#info"
+NS_ITEMS = "http://jabber.org/protocol/disco#items"
+NS_SEARCH = "jabber:iq:search"
+NS_COMMANDS = "http://jabber.org/protocol/commands"
+NS_FORM = "jabber:x:data"
 NS_PRIVILEGE = ("urn:xmpp:privilege:2", "urn:xmpp:privilege:1")
 
 # An ``x`` in one of these belongs to another protocol, whatever it contains.
@@ -53,6 +59,12 @@ COPIES = frozenset(
 # six times their length they leave room for an answer's payload in one stanza.
 LONGEST_FIELD = 1_000
 
+# The one step of an ad-hoc command is its last.
+COMPLETE = "<actions execute='complete'><complete/></actions>"
+
+# Bytes of a list in one stanza: what a client may send, and an account is one.
+LONGEST_LIST = 200_000
+
 _SEPARATOR = "\1"
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -68,6 +80,56 @@ class RosterEntry(NamedTuple):
 
 class Oversized(ValueError):
     """A field of the envelope is too long to be repeated in an answer."""
+
+
+class Refused(Exception):
+    """Why a request is not answered: a defined condition and its type.
+
+    ``more`` is a condition of the protocol that was spoken, as XML.
+    """
+
+    def __init__(self, condition: str, type: str = "cancel", more: str = "") -> None:
+        super().__init__(condition)
+        self.condition, self.type, self.more = condition, type, more
+
+
+class Request(NamedTuple):
+    """An IQ get or set as it came; ``child`` is for functions of this module."""
+
+    type: str
+    tag: str
+    at: str  # the JID that was asked
+    to: str  # the same, bare and normalised
+    sender: str  # full JID
+    id: str
+    node: str
+    child: ET.Element
+
+
+class Item(NamedTuple):
+    """An ``item`` of disco#items; without a name it has none."""
+
+    jid: str
+    name: str = ""
+    node: str = ""
+
+
+class Field(NamedTuple):
+    """A field of a data form (XEP-0004, "The Field Element")."""
+
+    var: str
+    type: str
+    label: str = ""
+    values: tuple[str, ...] = ()
+    required: bool = False
+
+
+class CommandRequest(NamedTuple):
+    """A step of an ad-hoc command (XEP-0050); ``fields`` when a form was filled in."""
+
+    action: str
+    session: str
+    fields: dict[str, list[str]] | None
 
 
 # --- Text ---------------------------------------------------------------------
@@ -175,6 +237,20 @@ def local(bare: str) -> str:
 def domain(bare: str) -> str:
     """Domainpart of a bare JID."""
     return bare.rpartition("@")[2]
+
+
+_UNALLOWED = str.maketrans({one: f"\\{ord(one):02x}" for one in " \"&'/:<>@"})
+_ESCAPE = re.compile(r"\\(?=20|22|26|27|2f|3a|3c|3e|40|5c)")
+
+
+def localpart(text: str) -> str:
+    """Normalised localpart that stands for ``text``; empty when none can.
+
+    Source: XEP-0106, "Escaping Transformations": a space at either end is none.
+    """
+    escaped = _ESCAPE.sub(r"\\5c", text).translate(_UNALLOWED)
+    whole = jid(f"{escaped}@localhost") if text.strip(" ") == text else None
+    return local(whole) if whole else ""
 
 
 def alias(jid: str) -> str:
@@ -321,17 +397,30 @@ def iq(type: str, *, sender: str, to: str, id: str, payload: str) -> str:
     )
 
 
-def iq_error(
-    *, sender: str, to: str, id: str, condition: str, error_type: str = "cancel"
-) -> str:
-    return iq(
-        "error", sender=sender, to=to, id=id, payload=error(condition, error_type)
+def request(iq: ET.Element, service: str) -> Request:
+    """What an IQ get or set asks; ``service`` is asked when it has no address.
+
+    Raises Refused.
+    """
+    tag = payload_tag(iq)
+    if tag is None:
+        raise Refused("bad-request", "modify")
+    return Request(
+        type=iq.get("type", ""),
+        tag=tag,
+        at=iq.get("to", service),
+        to=bare_jid(iq.get("to", service)) or "",
+        sender=iq.get("from", ""),
+        id=iq.get("id", ""),
+        node=iq[0].get("node", ""),
+        child=iq[0],
     )
 
 
-def error(condition: str, error_type: str = "cancel") -> str:
+def error(condition: str, error_type: str = "cancel", more: str = "") -> str:
     """A stanza error (RFC 6120, 8.3)."""
-    return f"<error type='{error_type}'><{condition} xmlns='{NS_ERRORS}'/></error>"
+    defined = f"<{condition} xmlns='{NS_ERRORS}'/>"
+    return f"<error type='{error_type}'>{defined}{more}</error>"
 
 
 def message_error(
@@ -357,6 +446,23 @@ def first_presence() -> str:
 def vcard(document: str) -> str:
     """Payload of a vCard result: the document in DESC, and no other field."""
     return f"<vCard xmlns='{NS_VCARD}'><DESC>{escape(document)}</DESC></vCard>"
+
+
+def channel_vcard(name: str, status: str, photo: str) -> str:
+    """Payload of a vCard result for a channel of our own (XEP-0054)."""
+    described = f"<DESC>{escape(status)}</DESC>" if status else ""
+    return (
+        f"<vCard xmlns='{NS_VCARD}'><FN>{escape(name)}</FN>"
+        f"<NICKNAME>{escape(name)}</NICKNAME>{photo}{described}</vCard>"
+    )
+
+
+def photo(address: str, webp: bytes) -> str:
+    """Picture of a vCard: itself, or else its address; empty without either."""
+    if webp:
+        encoded = base64.b64encode(webp).decode()
+        return f"<PHOTO><TYPE>image/webp</TYPE><BINVAL>{encoded}</BINVAL></PHOTO>"
+    return f"<PHOTO><EXTVAL>{escape(address)}</EXTVAL></PHOTO>" if address else ""
 
 
 def vcard_get() -> str:
@@ -452,3 +558,154 @@ def privileges(message: ET.Element) -> dict[str, str] | None:
                 for perm in found.iter(f"{{{namespace}}}perm")
             }
     return None
+
+
+# --- Service discovery, forms and searches (XEP-0030, XEP-0004, XEP-0055) --------
+
+
+def disco_info(
+    node: str, category: str, type: str, name: str, features: Iterable[str], more: str
+) -> str:
+    """What an entity is and does; ``more`` is a data form, or empty."""
+    named = f" name='{attribute(name)}'" if name else ""
+    identity = f"<identity category='{category}' type='{type}'{named}/>"
+    can = "".join(f"<feature var='{feature}'/>" for feature in features)
+    return f"<query xmlns='{NS_INFO}'{_node(node)}>{identity}{can}{more}</query>"
+
+
+def disco_items(node: str, items: Iterable[Item]) -> str:
+    """A list of entities, in their order; its end is missing when it is too long."""
+    written = "".join(_up_to(LONGEST_LIST, map(_item, items)))
+    return f"<query xmlns='{NS_ITEMS}'{_node(node)}>{written}</query>"
+
+
+def _item(item: Item) -> str:
+    named = f" name='{attribute(item.name)}'" if item.name else ""
+    return f"<item jid='{attribute(item.jid)}'{_node(item.node)}{named}/>"
+
+
+def _node(node: str) -> str:
+    return f" node='{attribute(node)}'" if node else ""
+
+
+def _up_to(most: int, parts: Iterable[str]) -> Iterator[str]:
+    for part in parts:
+        most -= len(part.encode())
+        if most < 0:
+            return
+        yield part
+
+
+def form(type: str, *fields: Field, title: str = "", instructions: str = "") -> str:
+    """A data form of ``type`` ``form`` or ``result``."""
+    heading = f"<title>{escape(title)}</title>" if title else ""
+    told = f"<instructions>{escape(instructions)}</instructions>"
+    return (
+        f"<x xmlns='{NS_FORM}' type='{type}'>{heading}{told if instructions else ''}"
+        f"{''.join(map(_field, fields))}</x>"
+    )
+
+
+def _field(field: Field) -> str:
+    labelled = f" label='{attribute(field.label)}'" if field.label else ""
+    lines = (f"<value>{escape(value)}</value>" for value in field.values)
+    values = "".join(_up_to(LONGEST_LIST, lines))
+    required = "<required/>" if field.required else ""
+    return (
+        f"<field var='{attribute(field.var)}' type='{field.type}'{labelled}>"
+        f"{required}{values}</field>"
+    )
+
+
+def form_type(namespace: str) -> Field:
+    """What a form is for (XEP-0068, "The FORM_TYPE Field")."""
+    return Field("FORM_TYPE", "hidden", values=(namespace,))
+
+
+def submitted(child: ET.Element) -> dict[str, list[str]] | None:
+    """Values by field of the form in ``child``; None when no form was filled in."""
+    found = child.find(f"{{{NS_FORM}}}x")
+    if found is None or found.get("type") != "submit":
+        return None
+    return {
+        field.get("var", ""): [
+            value.text or "" for value in field.iterfind(f"{{{NS_FORM}}}value")
+        ]
+        for field in found.iterfind(f"{{{NS_FORM}}}field")
+    }
+
+
+def field_of(child: ET.Element, name: str) -> str | None:
+    """Text of a field that stands in ``child`` without a form; None when not there."""
+    return child.findtext(f"{{{_split(child.tag)[0]}}}{name}")
+
+
+def search_fields(instructions: str, field: Field) -> str:
+    """What can be searched by, as a form and as the field that older clients know."""
+    fields = form_type(NS_SEARCH), field
+    return (
+        f"<query xmlns='{NS_SEARCH}'><instructions>{escape(instructions)}"
+        f"</instructions><{field.var}/>"
+        f"{form('form', *fields, instructions=instructions)}</query>"
+    )
+
+
+def search_table(columns: Sequence[Field], rows: Iterable[Sequence[str]]) -> str:
+    """What a search has found, for a client that sent a form."""
+    heading = "".join(map(_field, columns))
+    items = "".join(_up_to(LONGEST_LIST, (_row(columns, row) for row in rows)))
+    told = _field(form_type(NS_SEARCH))
+    return (
+        f"<query xmlns='{NS_SEARCH}'><x xmlns='{NS_FORM}' type='result'>{told}"
+        f"<reported>{heading}</reported>{items}</x></query>"
+    )
+
+
+def _row(columns: Sequence[Field], row: Sequence[str]) -> str:
+    cells = "".join(
+        f"<field var='{column.var}'><value>{escape(value)}</value></field>"
+        for column, value in zip(columns, row, strict=True)
+    )
+    return f"<item>{cells}</item>"
+
+
+def search_items(found: Iterable[Item]) -> str:
+    """What a search has found, for a client that sent none (XEP-0055, 2.1)."""
+    items = "".join(_up_to(LONGEST_LIST, map(_found, found)))
+    return f"<query xmlns='{NS_SEARCH}'>{items}</query>"
+
+
+def _found(item: Item) -> str:
+    name = escape(item.name)
+    return (
+        f"<item jid='{attribute(item.jid)}'><first>{name}</first><last/>"
+        f"<nick>{name}</nick><email/></item>"
+    )
+
+
+# --- Ad-hoc commands (XEP-0050) -------------------------------------------------
+
+
+def command_request(child: ET.Element) -> CommandRequest:
+    """What is wanted of a command; a form that is cancelled cancels it."""
+    form = child.find(f"{{{NS_FORM}}}x")
+    cancelled = form is not None and form.get("type") == "cancel"
+    return CommandRequest(
+        action="cancel" if cancelled else child.get("action", ""),
+        session=child.get("sessionid", ""),
+        fields=submitted(child),
+    )
+
+
+def command_step(node: str, session: str, status: str, inside: str = "") -> str:
+    """Where a command stands: ``executing``, ``completed`` or ``canceled``."""
+    named = f" sessionid='{attribute(session)}'" if session else ""
+    return (
+        f"<command xmlns='{NS_COMMANDS}' node='{attribute(node)}'{named}"
+        f" status='{status}'>{inside}</command>"
+    )
+
+
+def note(type: str, text: str) -> str:
+    """A sentence for the person: ``info``, ``warn`` or ``error``."""
+    return f"<note type='{type}'>{escape(text)}</note>"

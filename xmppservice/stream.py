@@ -2,8 +2,9 @@
 
 Only this process writes here. A component answers a vCard get from the published
 bytes: no database, no thread, no reply stanza object. For an account the server
-answers, with what :class:`Account` has stored there. disco, ping, version and
-last activity are answered by slixmpp's plugins. Commands go to ``on_message``.
+answers, with what :class:`Account` has stored there. What ordinary clients ask is
+answered by :mod:`xmppservice.browsing` and :mod:`xmppservice.adhoc`; ping, version
+and last activity by slixmpp's plugins. Commands go to ``on_message``.
 """
 
 import asyncio
@@ -24,11 +25,13 @@ from slixmpp.xmlstream.matcher.base import MatcherBase
 from slixmpp.xmlstream.stanzabase import StanzaBase
 from slixmpp.xmlstream.xmlstream import NotConnectedError
 
-from xmppservice import __version__, stanzas
-from xmppservice.events import Answer
+from xmppservice import __version__, adhoc, browsing, stanzas
+from xmppservice.browsing import Catalogue
+from xmppservice.events import Answer, Entry
 from xmppservice.gateway import Answer as IqAnswer
 from xmppservice.gateway import Broke, Down, Late
 from xmppservice.gateway import Iq as IqRequest
+from xmppservice.stanzas import Refused
 
 logger = logging.getLogger(__name__)
 
@@ -49,14 +52,12 @@ OTHER = "the XMPP server does not give the vCard of %s back as it was stored"
 UNWRITTEN = 64 * 1024 * 1024
 
 VCARD = f"{{{stanzas.NS_VCARD}}}vCard"
-# What is answered, by us or by a plugin; every other request is refused.
-SERVED = {
+# What has a handler of its own, ours or a plugin's.
+HANDLED = {
     "get": frozenset(
         {
             VCARD,
             f"{{{stanzas.NS_PING}}}ping",
-            "{http://jabber.org/protocol/disco#info}query",
-            "{http://jabber.org/protocol/disco#items}query",
             "{jabber:iq:last}query",
             "{jabber:iq:version}query",
         }
@@ -66,15 +67,15 @@ SERVED = {
 
 
 class Requests(MatcherBase):
-    """Matches IQ requests that neither a plugin nor we answer."""
+    """Matches IQ requests that have no handler of their own."""
 
     def match(self, stanza: Any) -> bool:
         xml = stanza.xml
-        served = SERVED.get(xml.get("type", ""))
+        handled = HANDLED.get(xml.get("type", ""))
         return (
             stanzas.is_iq(xml)
-            and served is not None
-            and stanzas.payload_tag(xml) not in served
+            and handled is not None
+            and stanzas.payload_tag(xml) not in handled
         )
 
 
@@ -108,6 +109,8 @@ class ServiceStream(ABC):
         self.asks_privileges = True
         self._tail = ""
         self._number = 0
+        self._contacts = settings.SUPPORT_ADDRESSES
+        self._catalogue = Catalogue(jid, domains, self._contacts)
         self._away = False
         self._asked: dict[str, tuple[str, asyncio.Future[IqAnswer]]] = {}
         self._opened = asyncio.Event()
@@ -117,10 +120,14 @@ class ServiceStream(ABC):
         self._register_handlers()
         self._register_plugins()
 
-    def publish(self, number: int, document: str) -> None:
-        """Have clients read ``document``; ``on_published`` says when they do."""
+    def publish(self, number: int, document: str, entries: Sequence[Entry]) -> None:
+        """Have clients read ``document``; ``on_published`` says when they do.
+
+        ``entries`` are what it has in it, for clients that browse.
+        """
         self._number = number
         self._tail = stanzas.vcard(document) + "</iq>"
+        self._catalogue = Catalogue(self.jid, self.domains, self._contacts, entries)
         self._published()
 
     @abstractmethod
@@ -272,6 +279,14 @@ class ServiceStream(ABC):
         )
 
     def _answer(self, answer: Answer) -> str:
+        if answer["message_type"] == adhoc.MESSAGE_TYPE:
+            return stanzas.iq(
+                "result",
+                sender=self.jid,
+                to=answer["to"],
+                id=answer["id"],
+                payload=adhoc.result(answer),
+            )
         return stanzas.answer(
             sender=self.jid,
             to=answer["to"],
@@ -290,7 +305,7 @@ class ServiceStream(ABC):
         xml = iq.xml
         sender, service = xml.get("from", ""), self.jid
         to, id = xml.get("to", service), xml.get("id", "")
-        if xml.get("type") not in SERVED:
+        if xml.get("type") not in HANDLED:
             return
         if xml.get("type") == "set":
             self._refuse(iq, "service-unavailable")
@@ -303,7 +318,7 @@ class ServiceStream(ABC):
                 f"{self._tail}"
             )
         else:
-            self._refuse(iq, "item-not-found")
+            self._reply(iq, lambda: self._catalogue.card(stanzas.bare_jid(to) or ""))
 
     def _unwritten(self) -> int:
         """Bytes that the XMPP server has not taken yet."""
@@ -311,19 +326,45 @@ class ServiceStream(ABC):
         return transport.get_write_buffer_size() if transport else 0
 
     def _request(self, iq: Iq) -> None:
-        if stanzas.payload_tag(iq.xml) is None:
-            self._refuse(iq, "bad-request", "modify")
-        else:
-            self._refuse(iq, "service-unavailable")
+        self._reply(iq, lambda: self._answer_to(stanzas.request(iq.xml, self.jid)))
 
-    def _refuse(self, iq: Iq, condition: str, error_type: str = "cancel") -> None:
+    def _answer_to(self, asked: stanzas.Request) -> str | None:
+        if self._unwritten() > UNWRITTEN:
+            raise Refused("resource-constraint", "wait")
+        # Only there: the answer of a command comes from no other JID.
+        is_ours = stanzas.jid(asked.at) == self.xmpp.boundjid.full
+        if is_ours and adhoc.is_meant(asked):
+            return adhoc.answer(asked, self._owner(asked.sender), self.on_message)
+        return self._catalogue.answer(asked)
+
+    def _owner(self, sender: str) -> str | None:
+        """The bare JID of who is served; None for anybody else."""
+        bare = stanzas.bare_jid(sender) or ""
+        is_served = stanzas.local(bare) and stanzas.domain(bare) in self.domains
+        return bare if is_served else None
+
+    def _reply(self, iq: Iq, payload: Callable[[], str | None]) -> None:
+        try:
+            said = payload()
+        except Refused as refusal:
+            self._refuse(iq, refusal.condition, refusal.type, refusal.more)
+        else:
+            if said is not None:
+                self._send_iq("result", iq, said)
+
+    def _refuse(
+        self, iq: Iq, condition: str, error_type: str = "cancel", more: str = ""
+    ) -> None:
+        self._send_iq("error", iq, stanzas.error(condition, error_type, more))
+
+    def _send_iq(self, type: str, iq: Iq, payload: str) -> None:
         self.xmpp.send_raw(
-            stanzas.iq_error(
+            stanzas.iq(
+                type,
                 sender=iq.xml.get("to", self.jid),
                 to=iq.xml.get("from", ""),
                 id=iq.xml.get("id", ""),
-                condition=condition,
-                error_type=error_type,
+                payload=payload,
             )
         )
 
@@ -427,13 +468,13 @@ class ServiceStream(ABC):
         xmpp.add_event_handler("stream_error", self._stream_error)
 
     def _register_plugins(self) -> None:
-        for plugin in ("xep_0030", "xep_0012", "xep_0092", "xep_0199"):
+        for plugin in ("xep_0012", "xep_0092", "xep_0199"):
             self.xmpp.register_plugin(plugin)
-        self.xmpp.plugin["xep_0092"].software_name = "XMPP Service"
+        # They bring slixmpp's discovery along; what is discovered is ours to say.
+        for stock in ("Disco Info", "Disco Items"):
+            self.xmpp.remove_handler(stock)
+        self.xmpp.plugin["xep_0092"].software_name = browsing.NAME
         self.xmpp.plugin["xep_0092"].version = __version__
-        disco = self.xmpp.plugin["xep_0030"]
-        disco.add_identity(category="component", itype="generic", name="XMPP Service")
-        disco.add_feature(stanzas.NS_VCARD)
 
     def _not_connected(self, reason: object) -> None:
         if not self._away:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from buddies import document, tree
 from buddies.models import Buddy
 from tests.buddies.conftest import EDITOR, built, channel, group
+from xmppservice.events import Entry
 
 PAYLOADS = Path(__file__).parent.parent / "payloads"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -49,6 +50,70 @@ def test_a_double_escaped_line_break_is_kept_byte_for_byte():
     load(text)
 
     assert fragment in document.dumps(built())
+
+
+def entry(**fields: str) -> Entry:
+    item = {"address": "liam", "type": "channel", **fields}
+    item["info"] = dict.fromkeys(document.INFO, "")
+    (one,) = document.entries({"items": [item]})
+    return one
+
+
+@pytest.mark.parametrize(
+    ("fields", "to", "thread"),
+    [
+        ({}, "liam", ""),
+        ({"address": "Liam"}, "liam", ""),
+        ({"serverAddress": "bots"}, "bots", "liam"),
+        ({"serverAddress": "liam"}, "liam", "liam"),
+        (
+            {"serverAddress": "bots@Elsewhere.example/x"},
+            "bots@elsewhere.example/x",
+            "liam",
+        ),
+        ({"serverAddress": "bots@@"}, "", "liam"),
+        ({"address": "a b"}, r"a\20b", ""),
+        ({"address": " b"}, "", ""),
+    ],
+)
+def test_an_entry_says_where_to_write(fields, to, thread):
+    one = entry(**fields)
+    assert (one.to, one.thread) == (to, thread)
+
+
+@pytest.mark.parametrize(
+    "thumb",
+    [
+        "https://elsewhere.example/t.webp",
+        "/media/avatars/" + "0" * 32 + "-96.webp",
+        "/media/avatars/../../secret-key",
+        "/media/avatars/deeper/" + "0" * 32 + "-96.webp",
+    ],
+)
+def test_a_thumbnail_that_is_not_ours_or_not_there_is_none(thumb):
+    info = dict.fromkeys(document.INFO, "") | {"thumbUrl": thumb}
+    item = {"address": "liam", "type": "channel", "info": info}
+    (one,) = document.entries({"items": [item]})
+    assert one.thumb == b""
+
+
+def test_entries_are_the_document_s_each_group_before_what_it_holds():
+    info = dict.fromkeys(document.INFO, "")
+    inner = [{"address": name, "type": "channel", "info": info} for name in "bc"]
+    items = [
+        {"address": "a", "type": "group", "info": info, "items": inner},
+        {"address": "d", "type": "channel", "info": info},
+    ]
+    found = [
+        (one.address, one.parent, one.is_group, one.local)
+        for one in document.entries({"items": items})
+    ]
+    assert found == [
+        ("a", "", True, ""),
+        ("b", "a", False, "b"),
+        ("c", "a", False, "c"),
+        ("d", "", False, "d"),
+    ]
 
 
 @pytest.mark.django_db

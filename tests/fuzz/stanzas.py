@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 
 from tests.service import SERVICE
 
-__all__ = ["TEXT", "TOKEN", "WORD", "Case", "broken", "commands", "envelopes", "wild"]
+__all__ = [
+    "TEXT",
+    "TOKEN",
+    "WORD",
+    "Case",
+    "broken",
+    "commands",
+    "envelopes",
+    "requests",
+    "wild",
+]
 
 # Becomes another text each time that a case is sent: what answers to it has it, too.
 TOKEN = "TOKEN"
@@ -126,6 +136,43 @@ def wild(draw: st.DrawFn) -> Case:
     owes = name == "iq" and type in ("get", "set") and to == SERVICE
     owes = owes and "from" not in attributes
     return Case(_written(name, attributes, inside), owes)
+
+
+DISCO = "http://jabber.org/protocol/disco"
+COMMANDS = "http://jabber.org/protocol/commands"
+ASKED = [("query", f"{DISCO}#info"), ("query", f"{DISCO}#items")]
+ASKED += [("query", "jabber:iq:search"), ("command", COMMANDS), ("vCard", "vcard-temp")]
+FIELDS = ["numbers", "contacts", "nick", "first", "FORM_TYPE", ""]
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Case:
+    """What ordinary clients ask, with what none of them would fill in."""
+    name, namespace = draw(st.sampled_from(ASKED))
+    nodes = st.one_of(st.sampled_from([ADD, SEARCH, COMMANDS, ""]), WORDS, LONG)
+    steps = st.sampled_from(["execute", "cancel", "prev", "next", "complete"])
+    known = {"node": nodes, "sessionid": st.one_of(WORDS, LONG), "action": steps}
+    attributes = draw(st.fixed_dictionaries({}, optional=known))
+    inside = draw(st.one_of(_form(), _element([*FIELDS[:4], "x"], 1), st.just("")))
+    asked = _written(name, {"xmlns": namespace, **attributes}, inside)
+    type = draw(st.sampled_from(["get", "set", "set"]))
+    to = draw(st.sampled_from([SERVICE, SERVICE, f"capulet@{SERVICE}"]))
+    return Case(_written("iq", {"to": to, "type": type, "id": TOKEN}, asked), owes=True)
+
+
+@st.composite
+def _form(draw: st.DrawFn) -> str:
+    """Source: XEP-0004."""
+    lines = st.one_of(WORDS, LONG, st.just("00393490777001 \t(a"))
+    fields = st.dictionaries(st.sampled_from(FIELDS), st.lists(lines, max_size=4))
+    inside = "".join(
+        _written(
+            "field", {"var": var}, "".join(f"<value>{escape(v)}</value>" for v in vs)
+        )
+        for var, vs in draw(fields).items()
+    )
+    type = draw(st.sampled_from(["submit", "submit", "submit", "cancel", "form", ""]))
+    return _written("x", {"xmlns": "jabber:x:data", "type": type}, inside)
 
 
 def _deep(levels: int) -> str:

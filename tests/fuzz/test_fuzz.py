@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.payloads import payloads
-from tests.fuzz.stanzas import Case, broken, commands, envelopes, wild
+from tests.fuzz.stanzas import Case, broken, commands, envelopes, requests, wild
 from tests.fuzz.talk import Talk
+from tests.service import component_only
 
 SUITE = 500  # cases
 CASES = int(os.environ.get("FUZZ_CASES", SUITE))
@@ -33,6 +34,11 @@ def test_hostile_stanzas(new_service):
     kinds = [wild] * 5 + [envelopes] * 5 + [broken]
     stanzas = st.sampled_from(kinds).flatmap(lambda kind: kind())
     _all_survive(new_service(), stanzas)
+
+
+@component_only
+def test_hostile_requests(new_service):
+    _all_survive(new_service(), requests())
 
 
 def test_hostile_payloads(new_service):

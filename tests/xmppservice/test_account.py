@@ -71,30 +71,30 @@ async def read(server: Prosody) -> str:
 
 async def test_clients_read_what_was_published_last(prosody):
     async with account(prosody) as (one, published):
-        one.publish(1, DOCUMENT)
+        one.publish(1, DOCUMENT, ())
         await until(lambda: published == [1])
         assert await read(prosody) == DOCUMENT
 
         for number in range(2, 6):
-            one.publish(number, f'{{"items":[],"n":{number}}}')
+            one.publish(number, f'{{"items":[],"n":{number}}}', ())
         await until(lambda: published[-1] == 5)
         assert await read(prosody) == '{"items":[],"n":5}'
 
 
 async def test_it_stays_when_the_service_has_gone_and_is_told_again(prosody):
     async with account(prosody) as (one, published):
-        one.publish(1, DOCUMENT)
+        one.publish(1, DOCUMENT, ())
         await until(lambda: published == [1])
     assert await read(prosody) == DOCUMENT
 
     async with account(prosody) as (one, published):
-        one.publish(1, DOCUMENT)
+        one.publish(1, DOCUMENT, ())
         await until(lambda: published == [1])
 
 
 async def test_a_server_that_makes_note_of_desc_is_said(legacy, caplog):
     async with account(legacy) as (one, published):
-        one.publish(1, DOCUMENT)
+        one.publish(1, DOCUMENT, ())
         await until(lambda: "into NOTE" in caplog.text)
     assert published == []
     assert 'module "vcard"' in caplog.text

@@ -1,6 +1,7 @@
 """The consumer alone: what it does when its database or its layer fails."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import contextmanager
 
@@ -55,12 +56,19 @@ def without(table: str):
             cursor.execute(f"ALTER TABLE out_of_reach RENAME TO {table}")
 
 
-def release(body: str) -> Release:
-    return Release.objects.create(body=body, digest="d", size=1)
+def body(name: str) -> str:
+    info = {"name": name, "status": "", "imageUrl": "", "thumbUrl": ""}
+    return json.dumps({"items": [{"address": "a", "type": "channel", "info": info}]})
 
 
-def publish(body: str) -> events.Publish:
-    return events.publish(Release.objects.get(body=body).number, body)
+def release(name: str) -> Release:
+    return Release.objects.create(body=body(name), digest="d", size=1)
+
+
+def publish(name: str) -> events.Publish:
+    number = Release.objects.get(body=body(name)).number
+    entry = events.Entry("a", "", False, "a", "a", "", name, "", "", b"")
+    return events.publish(number, body(name), [entry])
 
 
 async def output(consumer: ApplicationCommunicator) -> dict:

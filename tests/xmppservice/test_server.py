@@ -93,7 +93,7 @@ async def test_it_connects_after_the_first_document_only(stream, caplog):
 
     async def application(scope, receive, send):
         await ready.wait()
-        await send(events.publish(1, '{"items":[]}'))
+        await send(events.publish(1, '{"items":[]}', []))
         await receive()
         await asyncio.Event().wait()
 

@@ -27,6 +27,8 @@ def manage(tmp_path, *words: str, **environment: str) -> subprocess.CompletedPro
     ("name", "value", "sentence"),
     [
         ("DOCUMENT_PUBLIC", "yes", "DOCUMENT_PUBLIC must be true or false"),
+        ("SUPPORT_ADDRESSES", "help@example.org", "must be like mailto:help@"),
+        ("SUPPORT_ADDRESSES", "mailto:a b", "not 'mailto:a b'"),
         ("SEARCH_LIMIT", "many", "SEARCH_LIMIT must be a whole number"),
         ("XMPP_COMPONENT_PORT", "-1", "XMPP_COMPONENT_PORT must be a whole number"),
         ("HTTP_PORT", "99999", "HTTP_PORT must be a port"),

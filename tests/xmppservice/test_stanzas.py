@@ -205,3 +205,30 @@ def test_what_is_no_xml_is_a_parse_error():
 @pytest.mark.parametrize("text", ["u\u1d2cx@localhost", "\u1d2c@localhost"])
 def test_a_jid_that_does_not_settle_is_none(text: str):
     assert stanzas.jid(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "local"),
+    [
+        ("Liam", "liam"),
+        ("d'artagnan", r"d\27artagnan"),
+        ('a b"c&d/e:f<g>h@i', r"a\20b\22c\26d\2fe\3af\3cg\3eh\40i"),
+        (r"c\user", r"c\user"),
+        (r"c\20", r"c\5c20"),
+        (" a", ""),
+        ("a ", ""),
+        ("", ""),
+        ("a\nb", ""),
+        ("x" * 1024, ""),
+    ],
+)
+def test_an_address_as_a_localpart(text, local):
+    assert stanzas.localpart(text) == local
+
+
+def test_a_list_ends_before_a_stanza_is_too_long():
+    items = [stanzas.Item("à" * 500 + "@b") for _ in range(500)]
+    written = stanzas.disco_items("", items)
+    assert len(written.encode()) > stanzas.LONGEST_LIST - 2000
+    assert len(written.encode()) < stanzas.LONGEST_LIST + 200
+    assert len(ET.fromstring(written)) == written.count("<item ")

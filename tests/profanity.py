@@ -1,0 +1,82 @@
+"""profanity, an ordinary XMPP client of the terminal, driven by a test."""
+
+import fcntl
+import os
+import pty
+import re
+import shutil
+import struct
+import subprocess
+import termios
+from pathlib import Path
+from typing import Self
+
+from demo.prosody import bound_to_us
+from tests.service import until
+
+ROWS, COLUMNS = 60, 160
+PATIENCE = 30  # seconds
+
+# How a terminal is told to move, and to change colours.
+CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[()][A-Z0-9]|[=>78M])")
+
+
+class Profanity:
+    """One profanity that keeps all it has below ``folder``."""
+
+    name = "profanity"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._written = b""
+
+    @classmethod
+    def installed(cls) -> bool:
+        return bool(shutil.which("profanity"))
+
+    def __enter__(self) -> Self:
+        self._terminal, inside = pty.openpty()
+        os.set_blocking(self._terminal, False)
+        size = struct.pack("HHHH", ROWS, COLUMNS, 0, 0)
+        fcntl.ioctl(inside, termios.TIOCSWINSZ, size)
+        self._child = subprocess.Popen(
+            bound_to_us(["profanity"]),
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            env=self._environment(),
+            start_new_session=True,
+        )
+        os.close(inside)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.kill()
+        self._child.wait()
+        os.close(self._terminal)
+
+    def _environment(self) -> dict[str, str]:
+        places = {"HOME": "", "XDG_CONFIG_HOME": "config", "XDG_DATA_HOME": "data"}
+        folders = {name: str(self._folder / place) for name, place in places.items()}
+        terminal = {"TERM": "xterm", "LANG": "C.UTF-8"}
+        return {"PATH": os.environ["PATH"], **terminal, **folders}
+
+    def type(self, line: str) -> None:
+        os.write(self._terminal, f"{line}\r".encode())
+
+    async def shows(self, text: str) -> None:
+        """Wait until ``text`` has been written anywhere on the screen."""
+        try:
+            await until(lambda: text in self.text, PATIENCE)
+        except AssertionError:
+            raise AssertionError(f"{text!r} was not shown:\n{self.text}") from None
+
+    @property
+    def text(self) -> str:
+        """All that was written on the screen so far."""
+        try:
+            while read := os.read(self._terminal, 65_536):
+                self._written += read
+        except OSError:
+            pass  # no more, or the program has ended
+        return CONTROL.sub("", self._written.decode(errors="replace"))

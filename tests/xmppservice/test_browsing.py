@@ -1,0 +1,89 @@
+"""What the published entries are to a client that browses, without a stream."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from xmppservice import browsing, stanzas
+from xmppservice.browsing import Catalogue
+from xmppservice.events import Entry
+
+SERVICE, DOMAINS = "service.localhost", ["localhost", "verona.example"]
+COMPONENT = "jabber:component:accept"
+
+
+def channel(name: str, to: str = "bots", parent: str = "", thread: str = "") -> Entry:
+    return Entry(name, parent, False, name, to, thread, name, "", "", b"")
+
+
+def group(name: str, parent: str = "") -> Entry:
+    return Entry(name, parent, True, "", "", "", name, "", "", b"")
+
+
+def ask(
+    catalogue: Catalogue,
+    query: str,
+    sender: str = "romeo@localhost/orchard",
+    to: str = SERVICE,
+    type: str = "get",
+) -> ET.Element:
+    iq = f"<iq xmlns='{COMPONENT}' from='{sender}' to='{to}' type='{type}'>{query}</iq>"
+    asked = stanzas.request(ET.fromstring(iq), SERVICE)
+    return ET.fromstring(catalogue.answer(asked))
+
+
+def items(node: str = "") -> str:
+    return f"<query xmlns='{stanzas.NS_ITEMS}' node='{node}'/>"
+
+
+def search(text: str) -> str:
+    return f"<query xmlns='{stanzas.NS_SEARCH}'><nick>{text}</nick></query>"
+
+
+@pytest.mark.parametrize(
+    ("sender", "jid"),
+    [
+        ("romeo@localhost/orchard", "bots@localhost"),
+        ("juliet@verona.example/balcony", "bots@verona.example"),
+        ("paris@elsewhere.example/church", "bots@localhost"),
+        ("localhost", "bots@localhost"),
+        ("", "bots@localhost"),
+    ],
+)
+def test_channels_are_at_the_asker_s_domain_when_it_is_served(sender, jid):
+    catalogue = Catalogue(SERVICE, DOMAINS, entries=[channel("a")])
+    for _ in range(2):  # made, and remembered
+        (item,) = ask(catalogue, items(), sender)
+        assert item.get("jid") == jid
+    (found,) = ask(catalogue, search("a"), sender, type="set")
+    assert found.get("jid") == jid
+
+
+def test_a_jid_and_what_is_none():
+    entries = [channel("a", to="bot@elsewhere.example/x"), channel("b", to="")]
+    catalogue = Catalogue(SERVICE, DOMAINS, entries=entries)
+    (item,) = ask(catalogue, items())
+    assert item.get("jid") == "bot@elsewhere.example/x"
+    assert len(ask(catalogue, search("b"), type="set")) == 0
+
+
+def test_an_account_s_groups_are_asked_where_it_was_asked():
+    account = "service@localhost"
+    catalogue = Catalogue(
+        account, DOMAINS, entries=[group("a"), channel("b", "c", "a")]
+    )
+    (item,) = ask(catalogue, items(), to=f"{account}/here")
+    assert (item.get("jid"), item.get("node")) == (f"{account}/here", "a")
+
+
+def test_the_first_of_two_channels_with_one_jid_has_the_card():
+    first, second = channel("a"), channel("A")._replace(local="a")
+    catalogue = Catalogue(SERVICE, DOMAINS, entries=[first, second])
+    assert "<FN>a</FN>" in catalogue.card(f"a@{SERVICE}")
+
+
+def test_no_more_than_fifty_are_found_in_the_document_s_order():
+    entries = [channel(f"n{number:02}") for number in range(60)]
+    found = ask(Catalogue(SERVICE, DOMAINS, entries=entries), search("N"), type="set")
+    names = [item.findtext(f"{{{stanzas.NS_SEARCH}}}nick") for item in found]
+    assert names == [f"n{number:02}" for number in range(browsing.MOST_FOUND)]

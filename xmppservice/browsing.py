@@ -1,0 +1,180 @@
+"""What ordinary clients find: the published tree, its channels' cards, a search.
+
+All of it is answered from memory: it is made anew with each document that is
+published, and never asks the database.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+
+from xmppservice import stanzas
+from xmppservice.events import Entry
+from xmppservice.stanzas import Field, Item, Refused, Request
+
+NAME = "XMPP Service"
+MOST_FOUND = 50
+
+INFO = f"{{{stanzas.NS_INFO}}}query"
+ITEMS = f"{{{stanzas.NS_ITEMS}}}query"
+SEARCH = f"{{{stanzas.NS_SEARCH}}}query"
+
+BROWSED = (stanzas.NS_INFO, stanzas.NS_ITEMS)
+FEATURES = (
+    *BROWSED,
+    stanzas.NS_SEARCH,
+    stanzas.NS_COMMANDS,
+    stanzas.NS_VCARD,
+    stanzas.NS_PING,
+    "jabber:iq:last",
+    "jabber:iq:version",
+)
+
+INSTRUCTIONS = "Channels whose name or status has this text."
+QUERY = Field("nick", "text-single", "Name or status")
+COLUMNS = (
+    Field("jid", "jid-single", "Address"),
+    Field("nick", "text-single", "Name"),
+    Field("status", "text-single", "Status"),
+)
+
+
+class Catalogue:
+    """What ``entries`` are to clients that browse the service ``jid``.
+
+    Channels are at the asker's domain when it is one of ``domains``, else at the
+    first of them. ``contacts`` are addresses of who runs the service.
+    """
+
+    def __init__(
+        self,
+        jid: str,
+        domains: Sequence[str],
+        contacts: Sequence[str] = (),
+        entries: Iterable[Entry] = (),
+    ) -> None:
+        self._jid, self._domains, self._contacts = jid, domains, contacts
+        self._groups: dict[str, Entry] = {}
+        self._channels: list[tuple[str, Entry]] = []  # each with what it is found by
+        self._cards: dict[str, Entry] = {}  # channels by their own JID
+        self._below: dict[str, list[Entry]] = {}  # by the address of a group
+        self._lists: dict[tuple[str, str, str], str] = {}  # see _items
+        for entry in entries:
+            self._add(entry)
+
+    def _add(self, entry: Entry) -> None:
+        self._below.setdefault(entry.parent, []).append(entry)
+        if entry.is_group:
+            self._groups[entry.address] = entry
+        else:
+            self._channels.append((_folded(f"{entry.name}\n{entry.status}"), entry))
+            if entry.local:
+                self._cards.setdefault(f"{entry.local}@{self._jid}", entry)
+
+    def answer(self, asked: Request) -> str:
+        """Payload of the result; raises stanzas.Refused."""
+        match asked.type, asked.tag:
+            case "get", str(tag) if tag == INFO:
+                return self._info(asked)
+            case "get", str(tag) if tag == ITEMS:
+                return self._items(asked)
+            case _, str(tag) if tag == SEARCH and asked.to == self._jid:
+                return self._search(asked)
+            case _:
+                raise Refused("service-unavailable")
+
+    def card(self, jid: str) -> str:
+        """The vCard of the channel whose own JID is ``jid``; raises Refused."""
+        entry = self._card(jid)
+        photo = stanzas.photo(entry.image, entry.thumb)
+        return stanzas.channel_vcard(entry.name, entry.status, photo)
+
+    def _card(self, jid: str) -> Entry:
+        if jid not in self._cards:
+            raise Refused("item-not-found")
+        return self._cards[jid]
+
+    # --- Service discovery ----------------------------------------------------
+
+    def _info(self, asked: Request) -> str:
+        if asked.to == self._jid:
+            return self._info_of_group(asked.node) if asked.node else self._own_info()
+        entry = self._card("" if asked.node else asked.to)
+        can = (*BROWSED, stanzas.NS_VCARD)
+        return stanzas.disco_info("", "hierarchy", "leaf", entry.name, can, "")
+
+    def _own_info(self) -> str:
+        form = _contact_form(self._contacts) if self._contacts else ""
+        return stanzas.disco_info("", "component", "generic", NAME, FEATURES, form)
+
+    def _info_of_group(self, node: str) -> str:
+        if node not in self._groups:
+            raise Refused("item-not-found")
+        name = self._groups[node].name
+        return stanzas.disco_info(node, "hierarchy", "branch", name, BROWSED, "")
+
+    def _items(self, asked: Request) -> str:
+        if asked.to != self._jid:
+            self._card("" if asked.node else asked.to)
+            return stanzas.disco_items("", ())
+        if asked.node and asked.node not in self._groups:
+            raise Refused("item-not-found")
+        # An account is asked at its full JID only; of these there are few.
+        at = asked.at if "@" in self._jid else self._jid
+        key = asked.node, at, self._domain(asked)
+        if key not in self._lists:
+            self._lists[key] = stanzas.disco_items(asked.node, self._listed(*key))
+        return self._lists[key]
+
+    def _listed(self, node: str, at: str, domain: str) -> Iterator[Item]:
+        for entry in self._below.get(node, ()):
+            if entry.is_group:
+                yield Item(at, entry.name, entry.address)
+            elif entry.to:
+                # Several channels may be one JID: their threads tell them apart.
+                yield Item(_at(entry.to, domain), entry.name, entry.thread)
+
+    def _domain(self, asked: Request) -> str:
+        domain = stanzas.domain(asked.sender.partition("/")[0])
+        return domain if domain in self._domains else self._domains[0]
+
+    # --- Search (XEP-0055) ----------------------------------------------------
+
+    def _search(self, asked: Request) -> str:
+        if asked.type == "get":
+            return stanzas.search_fields(INSTRUCTIONS, QUERY)
+        form, domain = stanzas.submitted(asked.child), self._domain(asked)
+        if form is None:
+            found = self._found(_asked_for(asked))
+            items = (Item(_at(one.to, domain), one.name) for one in found)
+            return stanzas.search_items(items)
+        found = self._found(" ".join(form.get(QUERY.var, ())))
+        rows = ((_at(one.to, domain), one.name, one.status) for one in found)
+        return stanzas.search_table(COLUMNS, rows)
+
+    def _found(self, text: str) -> list[Entry]:
+        if len(text) > stanzas.LONGEST_FIELD:
+            raise Refused("not-acceptable", "modify")
+        wanted = _folded(text.strip())
+        found = (one for folded, one in self._channels if wanted in folded and one.to)
+        return [one for one, _ in zip(found, range(MOST_FOUND), strict=False)]
+
+
+def _asked_for(asked: Request) -> str:
+    named = (stanzas.field_of(asked.child, name) for name in ("nick", "first"))
+    return next(filter(None, named), "")
+
+
+def _folded(text: str) -> str:
+    composed = unicodedata.normalize("NFC", text).casefold()
+    return unicodedata.normalize("NFC", composed)
+
+
+def _at(to: str, domain: str) -> str:
+    return to if "@" in to else f"{to}@{domain}"
+
+
+def _contact_form(contacts: Sequence[str]) -> str:
+    """Whom to turn to (XEP-0157, "Recommended Use")."""
+    namespace = stanzas.form_type("http://jabber.org/network/serverinfo")
+    support = Field("support-addresses", "list-multi", values=tuple(contacts))
+    return stanzas.form("result", namespace, support)
