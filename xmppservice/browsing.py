@@ -13,6 +13,7 @@ from xmppservice.stanzas import Field, Item, Refused, Request
 
 NAME = "XMPP Service"
 MOST_FOUND = 50
+SCHEMA = "/schemas/document-1.json"  # below PUBLIC_URL
 
 INFO = f"{{{stanzas.NS_INFO}}}query"
 ITEMS = f"{{{stanzas.NS_ITEMS}}}query"
@@ -24,6 +25,7 @@ FEATURES = (
     stanzas.NS_SEARCH,
     stanzas.NS_COMMANDS,
     stanzas.NS_VCARD,
+    stanzas.NS_DOCUMENT,
     stanzas.NS_PING,
     "jabber:iq:last",
     "jabber:iq:version",
@@ -42,17 +44,17 @@ class Catalogue:
     """What ``entries`` are to clients that browse the service ``jid``.
 
     Channels are at the asker's domain when it is one of ``domains``, else at the
-    first of them. ``contacts`` are addresses of who runs the service.
+    first of them. ``about`` is what :func:`about` has made.
     """
 
     def __init__(
         self,
         jid: str,
         domains: Sequence[str],
-        contacts: Sequence[str] = (),
+        about: str = "",
         entries: Iterable[Entry] = (),
     ) -> None:
-        self._jid, self._domains, self._contacts = jid, domains, contacts
+        self._jid, self._domains, self._about = jid, domains, about
         self._groups: dict[str, Entry] = {}
         self._channels: list[tuple[str, Entry]] = []  # each with what it is found by
         self._cards: dict[str, Entry] = {}  # channels by their own JID
@@ -103,8 +105,8 @@ class Catalogue:
         return stanzas.disco_info("", "hierarchy", "leaf", entry.name, can, "")
 
     def _own_info(self) -> str:
-        form = _contact_form(self._contacts) if self._contacts else ""
-        return stanzas.disco_info("", "component", "generic", NAME, FEATURES, form)
+        about = self._about
+        return stanzas.disco_info("", "component", "generic", NAME, FEATURES, about)
 
     def _info_of_group(self, node: str) -> str:
         if node not in self._groups:
@@ -173,8 +175,15 @@ def _at(to: str, domain: str) -> str:
     return to if "@" in to else f"{to}@{domain}"
 
 
-def _contact_form(contacts: Sequence[str]) -> str:
-    """Whom to turn to (XEP-0157, "Recommended Use")."""
-    namespace = stanzas.form_type("http://jabber.org/network/serverinfo")
-    support = Field("support-addresses", "list-multi", values=tuple(contacts))
-    return stanzas.form("result", namespace, support)
+def about(contacts: Sequence[str], schema: str) -> str:
+    """What the service tells of itself: whom to turn to, and where the schema is.
+
+    Source: XEP-0157, "Recommended Use"; XEP-0128, "Implementation".
+    """
+    told = Field("schema", "text-single", values=(schema,))
+    forms = stanzas.form("result", stanzas.form_type(stanzas.NS_DOCUMENT), told)
+    if contacts:
+        namespace = stanzas.form_type("http://jabber.org/network/serverinfo")
+        support = Field("support-addresses", "list-multi", values=tuple(contacts))
+        forms += stanzas.form("result", namespace, support)
+    return forms

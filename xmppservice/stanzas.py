@@ -16,6 +16,7 @@ from django.utils.crypto import salted_hmac
 from slixmpp import JID, InvalidJID
 
 NS_VCARD = "vcard-temp"
+NS_DOCUMENT = "urn:xmppservice:document:1"  # its JSON Schema has the same name
 NS_ROSTER = "jabber:iq:roster"
 NS_PING = "urn:xmpp:ping"
 NS_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"

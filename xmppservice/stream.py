@@ -109,8 +109,9 @@ class ServiceStream(ABC):
         self.asks_privileges = True
         self._tail = ""
         self._number = 0
-        self._contacts = settings.SUPPORT_ADDRESSES
-        self._catalogue = Catalogue(jid, domains, self._contacts)
+        schema = settings.PUBLIC_URL + browsing.SCHEMA
+        self._about = browsing.about(settings.SUPPORT_ADDRESSES, schema)
+        self._catalogue = Catalogue(jid, domains, self._about)
         self._away = False
         self._asked: dict[str, tuple[str, asyncio.Future[IqAnswer]]] = {}
         self._opened = asyncio.Event()
@@ -127,7 +128,7 @@ class ServiceStream(ABC):
         """
         self._number = number
         self._tail = stanzas.vcard(document) + "</iq>"
-        self._catalogue = Catalogue(self.jid, self.domains, self._contacts, entries)
+        self._catalogue = Catalogue(self.jid, self.domains, self._about, entries)
         self._published()
 
     @abstractmethod

@@ -12,7 +12,7 @@ from drf_spectacular.views import (
 
 from buddies.avatars import NAME
 from buddies.views import avatar, document_schema
-from xmppservice import delivery
+from xmppservice import browsing, delivery
 from xmppservice.views import Api, DeliveryView
 
 handler400 = "xmppservice.problems.bad_request"
@@ -37,7 +37,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", set_language, name="set_language"),
     re_path(rf"^media/avatars/(?P<name>{NAME})\Z", avatar),
-    path("schemas/document-1.json", document_schema, name="document-schema"),
+    path(browsing.SCHEMA.removeprefix("/"), document_schema),
     path("api/", Api.as_view(), name="api"),
     path("api/delivery/", DeliveryView.as_view(), name="api-delivery"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

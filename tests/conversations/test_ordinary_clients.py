@@ -158,11 +158,13 @@ async def test_what_the_service_can_do(client: Client):
         ITEMS,
         "jabber:iq:search",
         COMMANDS,
+        "urn:xmppservice:document:1",
         "vcard-temp",
         "urn:xmpp:ping",
         "jabber:iq:version",
     }
-    assert info.find("{*}x") is None
+    (told,) = info.findall("{*}x/{*}field[@var='FORM_TYPE']/{*}value")
+    assert told.text == "urn:xmppservice:document:1"
 
 
 async def test_an_edit_is_in_the_list_as_in_the_document(service, client, verona):
@@ -185,12 +187,21 @@ async def test_an_edit_is_in_the_list_as_in_the_document(service, client, verona
 
 async def test_support_addresses_are_told(new_service):
     uris = ["mailto:help@example.org", "xmpp:help@rooms.example.org?join&a='b'"]
-    service = new_service(SUPPORT_ADDRESSES=", ".join(uris))
+    service = new_service(
+        SUPPORT_ADDRESSES=", ".join(uris), PUBLIC_URL="http://buddies.example.org"
+    )
     (local,) = service.register()
     async with service.client(local) as client:
-        form = (await result(client, query(INFO))).find("{jabber:x:data}x")
-    fields = {field.get("var"): [value.text for value in field] for field in form}
-    assert fields == {
+        forms = (await result(client, query(INFO))).findall("{jabber:x:data}x")
+    schema, contacts = (
+        {field.get("var"): [value.text for value in field] for field in form}
+        for form in forms
+    )
+    assert schema == {
+        "FORM_TYPE": ["urn:xmppservice:document:1"],
+        "schema": [service.environment["PUBLIC_URL"] + "/schemas/document-1.json"],
+    }
+    assert contacts == {
         "FORM_TYPE": ["http://jabber.org/network/serverinfo"],
         "support-addresses": uris,
     }
