@@ -1,35 +1,30 @@
 """ServiceConsumer: what the service does with the events of its stream.
 
-Handlers only enqueue; the pumps do the waiting. Each pump that needs the
-database has a thread of its own, so that a slow answer never holds up the inbox.
+Handlers only enqueue; the pumps do the waiting. What comes in, what goes out and the
+announcements have a thread each, so that a slow answer never holds up the inbox.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 from channels.consumer import AsyncConsumer
 from channels.layers import get_channel_layer
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 from buddies import releases
 from roster import joins, ledger, payloads
 from xmppservice import bells, events, rosters
+from xmppservice.announcements import Announcer
 from xmppservice.gateway import Down, Late
 from xmppservice.state import StreamState
+from xmppservice.threads import DATABASE_ERRORS, Thread, fresh
 
 logger = logging.getLogger(__name__)
 
 BATCH = 200  # commands or answers in one transaction
 UNCONFIRMED = 4  # batches on the wire at once
 TICK = 1.0  # seconds; a lost bell costs no more than two
-
-T = TypeVar("T")
-
-# A connection that PostgreSQL has closed is an InterfaceError.
-DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
 
 class ServiceConsumer(AsyncConsumer):
@@ -48,8 +43,13 @@ class ServiceConsumer(AsyncConsumer):
         self.state = StreamState(scope["jid"])
         self.live: int | None = None  # a number that is still to be marked
         self.database_is_away = False
-        async with Thread("inbox") as inbox, Thread("outbox") as outbox:
+        async with (
+            Thread("inbox") as inbox,
+            Thread("outbox") as outbox,
+            Thread("announcer") as announcer,
+        ):
             self.inbox_thread, self.outbox_thread = inbox, outbox
+            self.announcer = Announcer(announcer, send, self._away)
             try:
                 await self._pump(scope, receive, send)
             finally:
@@ -63,6 +63,7 @@ class ServiceConsumer(AsyncConsumer):
             self.pumps.create_task(self.pump_release())
             self.pumps.create_task(self.pump_bells())
             self.pumps.create_task(self.pump_ticks())
+            self.pumps.create_task(self.announcer.run())
             await super().__call__(scope, receive, send)
 
     async def dispatch(self, message: Any) -> None:
@@ -80,12 +81,17 @@ class ServiceConsumer(AsyncConsumer):
 
     async def xmpp_disconnected(self, event: events.Disconnected) -> None:
         self.connected.clear()
+        self.announcer.rest()
         self.state.closed()
 
     async def xmpp_published(self, event: events.Published) -> None:
         self.live = event["number"]
+        self.announcer.begin(self.live)
         logger.info("clients read version %d", self.live)
         self.pumps.create_task(self._mark_live())
+
+    async def xmpp_subscription(self, event: events.Subscription) -> None:
+        self.announcer.note(event["jid"], event["told"])
 
     # --- The beginning of a session ---------------------------------------------
 
@@ -97,7 +103,7 @@ class ServiceConsumer(AsyncConsumer):
         driver = rosters.driver()
         try:
             # Not on a pump's thread: the answers to the probe come through both.
-            missing = await asyncio.to_thread(_fresh, driver.probe, ())
+            missing = await asyncio.to_thread(fresh, driver.probe, ())
         except Exception as error:
             # Whatever it is, it must not cost us the stream.
             why = (
@@ -258,29 +264,3 @@ def _ring_again() -> None:
         bells.worker(bells.JOIN_LATE)
     if releases.behind():
         bells.worker(bells.SYNC_VCARD)
-
-
-class Thread:
-    """One thread with one database connection, closed with it."""
-
-    def __init__(self, name: str) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
-
-    async def __aenter__(self) -> "Thread":
-        return self
-
-    async def __aexit__(self, *failure: object) -> None:
-        self._pool.submit(connections.close_all)
-        # Not on the loop: what the thread still does may need it.
-        await asyncio.to_thread(self._pool.shutdown)
-
-    async def run(self, function: Callable[..., T], *args: Any) -> T:
-        """Result of ``function(*args)``, called on the thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, _fresh, function, args)
-
-
-def _fresh(function: Callable[..., T], args: tuple[Any, ...]) -> T:
-    # Drops a connection that broke, so that the next call opens a new one.
-    close_old_connections()
-    return function(*args)

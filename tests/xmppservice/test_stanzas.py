@@ -205,3 +205,18 @@ def test_what_is_no_xml_is_a_parse_error():
 @pytest.mark.parametrize("text", ["u\u1d2cx@localhost", "\u1d2c@localhost"])
 def test_a_jid_that_does_not_settle_is_none(text: str):
     assert stanzas.jid(text) is None
+
+
+def test_presence_names_the_document():
+    xml = stanzas.available(sender="s", to="r'@l", digest=stanzas.digest("{}"))
+    presence = ET.fromstring(xml)
+    assert presence.get("to") == "r'@l"
+    assert presence.get("type") is None
+    photo = presence.findtext("{vcard-temp:x:update}x/{vcard-temp:x:update}photo")
+    assert photo == "bf21a9e8fbc5a3846fb05b4fa0859e0917b2202f"
+
+
+def test_presence_before_the_document_is_known_names_none():
+    (_, update) = ET.fromstring(stanzas.own_presence(""))
+    assert update.tag == "{vcard-temp:x:update}x"
+    assert list(update) == []
