@@ -60,10 +60,16 @@ def untold(number: int, after: int, most: int) -> list[Subscriber]:
     return list(rows.order_by("pk")[:most])
 
 
+def everybody(after: int, most: int) -> list[Subscriber]:
+    """The next after a place, ``most`` of them."""
+    return list(Subscriber.objects.filter(pk__gt=after).order_by("pk")[:most])
+
+
 def mark(rows: Collection[Subscriber], number: int) -> None:
     """Note that these were told of a release."""
-    keys = [row.pk for row in rows]
-    Subscriber.objects.filter(pk__in=keys, told__lt=number).update(told=number)
+    keys = [row.pk for row in rows if row.told < number]
+    if keys:
+        Subscriber.objects.filter(pk__in=keys, told__lt=number).update(told=number)
 
 
 def count(number: int) -> tuple[int, int]:

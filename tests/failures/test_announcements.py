@@ -5,13 +5,14 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from demo.client import Client
+from demo.client import CLIENT, Client
 from tests.conversations.presences import add, digest, newest, subscribe
 from tests.failures.phones import read
 from tests.service import SERVER, Service, component_only, until
 
 SUBSCRIBERS = 16
 PATIENCE = 60  # seconds
+PRESENCE = CLIENT + "presence"
 
 
 @component_only
@@ -42,6 +43,22 @@ async def test_an_announcement_outlives_a_kill(victim, new_service):
             return "Killed amid" in document and told == {live}
 
         await until(all_are_told, PATIENCE)
+
+
+async def test_who_came_online_without_the_service_is_told_when_it_is_back(
+    new_service,
+):
+    service: Service = new_service()
+    (local,) = service.register()
+    async with AsyncExitStack() as stack:
+        await _online(service, [local], stack)
+    service.kill(service.owner)
+
+    async with service.client(local) as client:
+        await client.presence()
+        await until(lambda: any(one.tag == PRESENCE for one in client.stanzas))
+        await asyncio.to_thread(service.start)
+        await until(lambda: newest(client), PATIENCE)
 
 
 async def _online(

@@ -70,6 +70,7 @@ def test_the_untold_come_in_order_from_a_place_on():
     assert subscribers.untold(4, 0, 3) == rows[:3]
     assert subscribers.untold(4, rows[1].pk, 3) == rows[2:4]
     assert subscribers.untold(9, rows[4].pk, 3) == []
+    assert subscribers.everybody(rows[0].pk, 3) == rows[1:4]
 
 
 def test_who_is_marked_is_told():
