@@ -5,6 +5,7 @@
 # fuzz   send the service 10,000 hostile stanzas and payloads
 # bench-search  what a search costs as accounts become more, up to a million
 # bench-join  a number registers that 100,000 users have on their rosters
+# bench-signal  an edit is told to 20,000 subscribers, who read the document
 # attack  try numbers out at a running service; ARGS="--seconds 10" is shorter
 # check  format, lint, types, imports, Django's checks, missing migrations
 # audit  look for known vulnerabilities of the packages that the service runs on
@@ -22,7 +23,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 \
 COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 	--add-location file -i .venv -i var -i tests -i vendor
 
-.PHONY: run demo test test-matrix fuzz bench-search bench-join attack check audit docs messages screenshots lock
+.PHONY: run demo test test-matrix fuzz bench-search bench-join bench-signal attack check audit docs messages screenshots lock
 .SILENT:
 
 # It stops when make dies, in whichever way.
@@ -59,6 +60,10 @@ bench-join: .venv/development
 	sh demo/install.sh prosody
 	sh demo/install.sh postgresql
 	exec $(BIN)/python -m tests.bench.join $(ARGS)
+
+bench-signal: .venv/development
+	sh demo/install.sh prosody
+	exec $(BIN)/python -m tests.bench.signal $(ARGS)
 
 attack: .venv/development
 	sh demo/install.sh prosody

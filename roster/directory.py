@@ -19,7 +19,7 @@ from django.utils.crypto import salted_hmac
 
 from roster import msisdn
 from roster.addressbook import AT_ONCE, in_parts
-from roster.models import Account, Flag, Listing
+from roster.models import Account, Flag, Listing, Subscriber
 from xmppservice import bells, stanzas
 
 # Of those whom a listing does not have, so few are asked about all the same: they
@@ -308,5 +308,7 @@ def forget_gone() -> int:
         untouched.filter(gone_at__lt=before).values_list("pk", flat=True)[:AT_ONCE]
     ):
         count += len(pks)
-        Account.objects.filter(pk__in=pks).delete()
+        left = Account.objects.filter(pk__in=pks)
+        Subscriber.objects.filter(jid__in=left.values("jid")).delete()
+        left.delete()
     return count

@@ -203,6 +203,19 @@ class LateJoin(models.Model):
         return f"{self.joined_id} for {self.owner_id}"
 
 
+class Subscriber(models.Model):
+    """Who is told of a new release: subscribed to the service's presence.
+
+    ``told`` is the number of the newest release that was told.
+    """
+
+    jid = models.CharField(max_length=BARE_JID, unique=True)
+    told = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return self.jid
+
+
 class Load(models.Model):
     """How far a file of accounts is loaded: who starts again goes on from there.
 

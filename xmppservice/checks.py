@@ -151,3 +151,16 @@ def several_hosts_share_no_file(**_: Any) -> list[CheckMessage]:
             id="xmppservice.W003",
         )
     ]
+
+
+@register
+def an_account_sends_no_message(**_: Any) -> list[CheckMessage]:
+    if not (settings.CHANGE_MESSAGE and stanzas.local(settings.XMPP_JID)):
+        return []
+    return [
+        Warning(
+            "CHANGE_MESSAGE is without effect for an account.",
+            hint="The XMPP server has its subscribers, and tells them by presence.",
+            id="xmppservice.W004",
+        )
+    ]

@@ -1,7 +1,7 @@
 """ServiceConsumer: what the service does with the events of its stream.
 
-Handlers only enqueue; the pumps do the waiting. Each pump that needs the
-database has a thread of its own, so that a slow answer never holds up the inbox.
+Handlers only enqueue; the pumps do the waiting. What comes in, what goes out and the
+announcements have a thread each, so that a slow answer never holds up the inbox.
 """
 
 import asyncio
@@ -12,23 +12,20 @@ from typing import Any
 
 from channels.consumer import AsyncConsumer
 from channels.layers import get_channel_layer
-from django.db import DatabaseError, InterfaceError
 
 from buddies import document, releases
 from roster import joins, ledger, payloads
 from xmppservice import bells, events, rosters
+from xmppservice.announcements import Announcer
 from xmppservice.gateway import Down, Late
 from xmppservice.state import StreamState
-from xmppservice.threads import Thread, fresh
+from xmppservice.threads import DATABASE_ERRORS, Thread, fresh
 
 logger = logging.getLogger(__name__)
 
 BATCH = 200  # commands or answers in one transaction
 UNCONFIRMED = 4  # batches on the wire at once
 TICK = 1.0  # seconds; a lost bell costs no more than two
-
-# A connection that PostgreSQL has closed is an InterfaceError.
-DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
 
 class ServiceConsumer(AsyncConsumer):
@@ -47,8 +44,13 @@ class ServiceConsumer(AsyncConsumer):
         self.state = StreamState(scope["jid"])
         self.live: int | None = None  # a number that is still to be marked
         self.database_is_away = False
-        async with Thread("inbox") as inbox, Thread("outbox") as outbox:
+        async with (
+            Thread("inbox") as inbox,
+            Thread("outbox") as outbox,
+            Thread("announcer") as announcer,
+        ):
             self.inbox_thread, self.outbox_thread = inbox, outbox
+            self.announcer = Announcer(announcer, send, self._away)
             try:
                 await self._pump(scope, receive, send)
             finally:
@@ -62,6 +64,7 @@ class ServiceConsumer(AsyncConsumer):
             self.pumps.create_task(self.pump_release())
             self.pumps.create_task(self.pump_bells())
             self.pumps.create_task(self.pump_ticks())
+            self.pumps.create_task(self.announcer.run())
             await super().__call__(scope, receive, send)
 
     async def dispatch(self, message: Any) -> None:
@@ -79,12 +82,17 @@ class ServiceConsumer(AsyncConsumer):
 
     async def xmpp_disconnected(self, event: events.Disconnected) -> None:
         self.connected.clear()
+        self.announcer.rest()
         self.state.closed()
 
     async def xmpp_published(self, event: events.Published) -> None:
         self.live = event["number"]
+        self.announcer.begin(self.live)
         logger.info("clients read version %d", self.live)
         self.pumps.create_task(self._mark_live())
+
+    async def xmpp_subscription(self, event: events.Subscription) -> None:
+        self.announcer.note(event["jid"], event["told"])
 
     # --- The beginning of a session ---------------------------------------------
 

@@ -9,10 +9,13 @@ xmpp.message        server → application   one command, as :class:`Message`
 xmpp.publish        application → server   the newest document, as :class:`Publish`
 xmpp.published      server → application   its number: clients read it from now on
 xmpp.send           application → server   answers, as :class:`Send`
+xmpp.subscription   server → application   who was told what, as :class:`Subscription`
+xmpp.announce       application → server   whom to tell now, as :class:`Announce`
 ==================  =====================  ==========================================
 
-The server accepts ``xmpp.send`` when the XMPP server has confirmed that it took
-every stanza of it, and raises ``OSError`` when the stream is down or breaks.
+The server accepts ``xmpp.send`` and ``xmpp.announce`` when the XMPP server has
+confirmed that it took every stanza of it, and raises ``OSError`` when the stream is
+down or breaks.
 The stream opens after the first ``xmpp.publish``.
 """
 
@@ -99,6 +102,22 @@ class Send(TypedDict):
     answers: list[Answer]
 
 
+class Subscription(TypedDict):
+    """Somebody subscribes or comes online, or wants to hear no more."""
+
+    type: Literal["xmpp.subscription"]
+    jid: str  # bare
+    told: int | None  # the release that was named; 0: none yet; None: no more
+
+
+class Announce(TypedDict):
+    """Tell bare JIDs which document clients read now."""
+
+    type: Literal["xmpp.announce"]
+    to: list[str]
+    message: bool  # beside the presence
+
+
 def connected(*, privileged: bool) -> Connected:
     return {"type": "xmpp.connected", "privileged": privileged}
 
@@ -141,3 +160,11 @@ def publish(number: int, document: str, entries: Sequence[Entry]) -> Publish:
 
 def published(number: int) -> Published:
     return {"type": "xmpp.published", "number": number}
+
+
+def subscription(jid: str, told: int | None) -> Subscription:
+    return {"type": "xmpp.subscription", "jid": jid, "told": told}
+
+
+def announce(to: Iterable[str], message: bool) -> Announce:
+    return {"type": "xmpp.announce", "to": list(to), "message": message}

@@ -11,11 +11,10 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
 
 from buddies import published
 from xmppservice import tokens
-from xmppservice.threads import Thread
+from xmppservice.threads import DATABASE_ERRORS, Thread
 
 SCOPE = "document:read"
 TRUSTED = 5.0  # seconds for which a token is not looked at again
@@ -51,7 +50,7 @@ class HotDocument:
         try:
             if await self._may(headers):
                 return published.answer(await self._live(), platform, headers)
-        except (DatabaseError, InterfaceError):
+        except DATABASE_ERRORS:
             pass
         return None
 
@@ -61,7 +60,7 @@ class HotDocument:
             return shelf.published
         try:
             return await self._thread.run(shelf.look)
-        except (DatabaseError, InterfaceError):
+        except DATABASE_ERRORS:
             # What clients read over XMPP is this one, too.
             if shelf.published is None:
                 raise

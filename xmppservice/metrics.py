@@ -24,7 +24,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from buddies import releases
-from roster import figures
+from roster import figures, subscribers
 from xmppservice import __version__, gateway, health
 from xmppservice.models import Stream
 
@@ -121,6 +121,13 @@ def _releases() -> Iterator[Metric]:
     if live is not None:
         yield _gauge("release_number", "The newest version.", live.number)
         yield _gauge("document_bytes", "Size of its stanza.", live.size)
+    told, untold = subscribers.count(live.number if live else 0)
+    yield _gauge("subscribers", "Who is told of a new version.", told)
+    yield _gauge(
+        "announcements_waiting",
+        "Subscribers who were not told of the newest version yet.",
+        untold,
+    )
     yield _gauge(
         "document_bytes_limit",
         "What a stanza may have.",

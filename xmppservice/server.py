@@ -38,6 +38,7 @@ class Stream(Protocol):
     on_message: Callable[[dict[str, str]], bool]
     on_ready: Callable[[], None]
     on_published: Callable[[int], None]
+    on_subscription: Callable[[str, int | None], None]
 
     @property
     def ready(self) -> bool: ...
@@ -51,6 +52,7 @@ class Stream(Protocol):
     ) -> list[gateway.Answer]: ...
     async def session(self) -> None: ...
     async def deliver(self, answers: Iterable[events.Answer]) -> None: ...
+    async def announce(self, to: Iterable[str], *, message: bool) -> None: ...
 
 
 class Inbox:
@@ -100,6 +102,7 @@ class XmppServer:
         stream.on_message = self._take
         stream.on_ready = self._tell_ready
         stream.on_published = lambda number: self._put(events.published(number))
+        stream.on_subscription = self._tell_subscription
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -154,15 +157,19 @@ class XmppServer:
                 )
                 self._published.set()
             case "xmpp.send":
-                try:
-                    await self.stream.deliver(event["answers"])
-                except (gateway.Down, gateway.Late) as error:
-                    raise OSError(str(error)) from error
+                await _confirmed(self.stream.deliver(event["answers"]))
+            case "xmpp.announce":
+                told = self.stream.announce(event["to"], message=event["message"])
+                await _confirmed(told)
             case unknown:
                 raise ValueError(f"not an event of this server: {unknown}")
 
     def _put(self, event: Any) -> None:
         self.inbox.put(event)
+
+    def _tell_subscription(self, jid: str, told: int | None) -> None:
+        # Without room it is forgotten: the next login asks again.
+        self.inbox.put(events.subscription(jid, told), size=200 + len(jid))
 
     def _take(self, fields: dict[str, str]) -> bool:
         size = 500 + sum(map(len, fields.values()))
@@ -178,6 +185,13 @@ class XmppServer:
                     self.inbox.bytes,
                 )
         return taken
+
+
+async def _confirmed(sending: Awaitable[None]) -> None:
+    try:
+        await sending
+    except (gateway.Down, gateway.Late) as error:
+        raise OSError(str(error)) from error
 
 
 def _pauses() -> Iterator[float]:

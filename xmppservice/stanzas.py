@@ -5,6 +5,7 @@ XMPP server a parser event, and a JSON text is full of quotes.
 """
 
 import base64
+import hashlib
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from slixmpp import JID, InvalidJID
 
 NS_VCARD = "vcard-temp"
 NS_DOCUMENT = "urn:xmppservice:document:1"  # its JSON Schema has the same name
+NS_UPDATE = "vcard-temp:x:update"
 NS_ROSTER = "jabber:iq:roster"
 NS_PING = "urn:xmpp:ping"
 NS_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
@@ -43,7 +45,7 @@ NS_FOREIGN = frozenset(
         "http://jabber.org/protocol/muc",
         "http://jabber.org/protocol/muc#user",
         "http://jabber.org/protocol/rosterx",
-        "vcard-temp:x:update",
+        NS_UPDATE,
     }
 )
 COPIES = frozenset(
@@ -434,14 +436,33 @@ def message_error(
 
 
 def presence(type: str, *, sender: str, to: str) -> str:
-    """Presence of ``type``; an empty type is "available"."""
-    stanza_type = f" type='{type}'" if type else ""
-    return f"<presence from='{attribute(sender)}' to='{attribute(to)}'{stanza_type}/>"
+    """Presence of ``type``, such as ``subscribed``."""
+    return f"<presence from='{attribute(sender)}' to='{attribute(to)}' type='{type}'/>"
 
 
-def first_presence() -> str:
-    """What makes a client available, before all others of its account."""
-    return "<presence><priority>127</priority></presence>"
+def available(*, sender: str, to: str, digest: str) -> str:
+    """Presence that says which document is read now."""
+    addresses = f"from='{attribute(sender)}' to='{attribute(to)}'"
+    return f"<presence {addresses}>{_update(digest)}</presence>"
+
+
+def own_presence(digest: str) -> str:
+    """What makes a client available, before all others of its account.
+
+    Without a digest it says that it cannot tell yet which document is read.
+    """
+    return f"<presence><priority>127</priority>{_update(digest)}</presence>"
+
+
+def _update(digest: str) -> str:
+    # XEP-0153, "User Publishes Avatar": not ready to tell is an x without a photo.
+    photo = f"<photo>{digest}</photo>" if digest else ""
+    return f"<x xmlns='{NS_UPDATE}'>{photo}</x>"
+
+
+def digest(document: str) -> str:
+    """SHA-1 of a document as 40 hex digits, as XEP-0153 has it of a picture."""
+    return hashlib.sha1(document.encode(), usedforsecurity=False).hexdigest()
 
 
 def vcard(document: str) -> str:

@@ -48,6 +48,12 @@ NOTE = (
 )
 OTHER = "the XMPP server does not give the vCard of %s back as it was stored"
 
+# The word of a message that says that there is another document.
+CHANGED = "vcard_updated"
+
+# Errors of a presence that say that there is nobody any more.
+GONE = frozenset({"gone", "item-not-found"})
+
 # Bytes. A server that reads slower than it asks must not fill our memory.
 UNWRITTEN = 64 * 1024 * 1024
 
@@ -93,6 +99,8 @@ class ServiceStream(ABC):
     ``on_message(fields)`` gets each command (``events.Message`` without its
     ``type``) and says whether there was room for it. ``on_ready()`` says that
     stanzas can be sent, ``on_published(number)`` that clients read that document.
+    ``on_subscription(jid, number)`` says who was told of which document when he
+    subscribed or came online: 0 is of none yet, and None is who wants to hear no more.
     """
 
     def __init__(
@@ -101,6 +109,7 @@ class ServiceStream(ABC):
         self.on_message: Callable[[dict[str, str]], bool] = lambda fields: False
         self.on_ready: Callable[[], None] = lambda: None
         self.on_published: Callable[[int], None] = lambda number: None
+        self.on_subscription: Callable[[str, int | None], None] = lambda jid, told: None
         self.xmpp = xmpp
         self.jid = jid
         self.address = address
@@ -108,6 +117,7 @@ class ServiceStream(ABC):
         self.granted: dict[str, dict[str, str]] = {}  # by domain
         self.asks_privileges = True
         self._tail = ""
+        self._digest = ""
         self._number = 0
         schema = settings.PUBLIC_URL + browsing.SCHEMA
         self._about = browsing.about(settings.SUPPORT_ADDRESSES, schema)
@@ -129,6 +139,7 @@ class ServiceStream(ABC):
         self._number = number
         self._tail = stanzas.vcard(document) + "</iq>"
         self._catalogue = Catalogue(self.jid, self.domains, self._about, entries)
+        self._digest = stanzas.digest(document)
         self._published()
 
     @abstractmethod
@@ -218,9 +229,19 @@ class ServiceStream(ABC):
         A stream is processed in order, so the answer to a ping sent last proves
         it (component streams have no XEP-0198). Raises Down or Late.
         """
+        await self._deliver(self._answer(answer) for answer in answers)
+
+    async def announce(self, to: Iterable[str], *, message: bool) -> None:
+        """Tell bare JIDs which document is live, likewise. Raises Down or Late.
+
+        By presence, and with ``message`` by a message, too.
+        """
+        await self._deliver(self._change(jid, message=message) for jid in to)
+
+    async def _deliver(self, xml: Iterable[str]) -> None:
         if not self.ready:
             raise Down("no stream")
-        self._write("".join(self._answer(answer) for answer in answers))
+        self._write("".join(xml))
         await self._ask([self._ping()], time.time() + CONFIRMATION)
 
     async def ask(
@@ -298,6 +319,23 @@ class ServiceStream(ABC):
             envelope_type=answer["envelope_type"],
             envelope_action=answer["envelope_action"],
             payload=answer["payload"],
+        )
+
+    def _change(self, to: str, *, message: bool) -> str:
+        presence = stanzas.available(sender=self.jid, to=to, digest=self._digest)
+        if not message:
+            return presence
+        return presence + stanzas.answer(
+            sender=self.jid,
+            to=to,
+            id="",
+            thread="",
+            # For who is online, and never stored for who is not (RFC 6121, 8.5.2).
+            message_type="headline",
+            namespace="jabber:x:oob",
+            envelope_type=CHANGED,
+            envelope_action=CHANGED,
+            payload=f'{{"version":{self._number},"hash":"{self._digest}"}}',
         )
 
     # --- In -------------------------------------------------------------------
@@ -424,11 +462,12 @@ class ServiceStream(ABC):
 
     def _presence(self, presence: Presence) -> None:
         """Accept subscriptions, so that changes can be announced by presence."""
-        answers = {"subscribe": ("subscribed", ""), "probe": ("",)}
-        for type in answers.get(presence.xml.get("type", ""), ()):
-            self.xmpp.send_raw(
-                stanzas.presence(type, sender=self.jid, to=presence.xml.get("from", ""))
-            )
+        if presence.xml.get("type") == "subscribe":
+            self._answer_presence(presence, "subscribed")
+
+    def _answer_presence(self, presence: Presence, type: str) -> None:
+        to = presence.xml.get("from", "")
+        self.xmpp.send_raw(stanzas.presence(type, sender=self.jid, to=to))
 
     # --- Wiring ---------------------------------------------------------------
 
@@ -517,6 +556,32 @@ class Component(ServiceStream):
         if self._number and self.ready:
             self.on_published(self._number)
 
+    def _presence(self, presence: Presence) -> None:
+        """Tell who subscribes or comes online which document is live."""
+        xml = presence.xml
+        sender, type = stanzas.bare_jid(xml.get("from", "")), xml.get("type", "")
+        if sender is None or stanzas.bare_jid(xml.get("to", "")) != self.jid:
+            return
+        super()._presence(presence)
+        if type in ("subscribe", "probe"):
+            self._tell(presence, sender)
+        elif type == "unsubscribe":
+            self._answer_presence(presence, "unavailable")
+        is_gone = type == "error" and stanzas.condition(xml) in GONE
+        if type in ("unsubscribe", "unsubscribed") or is_gone:
+            self.on_subscription(sender, None)
+
+    def _tell(self, presence: Presence, sender: str) -> None:
+        # After a restart of the XMPP server everybody asks at once: then some are
+        # announced to instead, at its pace.
+        if self._unwritten() > UNWRITTEN:
+            self.on_subscription(sender, 0)
+            return
+        to = presence.xml.get("from", "")
+        available = stanzas.available(sender=self.jid, to=to, digest=self._digest)
+        self.xmpp.send_raw(available)
+        self.on_subscription(sender, self._number)
+
 
 class Account(ServiceStream):
     """The service as an account of the XMPP server, with its vCard stored there."""
@@ -538,7 +603,7 @@ class Account(ServiceStream):
 
     def _session_start(self, event: object) -> None:
         # What is sent to the bare JID shall come to us, whoever else is there.
-        self.xmpp.send_raw(stanzas.first_presence())
+        self.xmpp.send_raw(stanzas.own_presence(""))
         super()._session_start(event)
 
     def _not_let_in(self, _: object) -> None:
@@ -562,8 +627,11 @@ class Account(ServiceStream):
         stored = 0
         while self.ready and stored != self._number:
             number, vcard = self._number, self._tail.removesuffix("</iq>")
+            digest = self._digest
             try:
                 if await self._is_stored(vcard):
+                    # The server tells it to all who are subscribed, now and later.
+                    self._write(stanzas.own_presence(digest))
                     self.on_published(stored := number)
                 else:
                     await self._first(AGAIN, self._ended)

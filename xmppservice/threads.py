@@ -1,13 +1,16 @@
-"""Threads for what an event loop must not wait for."""
+"""Threads for what must not wait on the loop: each with its own database connection."""
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from django.db import close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 T = TypeVar("T")
+
+# A connection that PostgreSQL has closed is an InterfaceError.
+DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
 
 class Thread:
@@ -31,7 +34,7 @@ class Thread:
 
 
 def fresh(function: Callable[..., T], args: tuple[Any, ...]) -> T:
-    """``function(*args)``, with a database connection that works."""
+    """Result of ``function(*args)``, with a connection that has not broken."""
     # Drops a connection that broke, so that the next call opens a new one.
     close_old_connections()
     return function(*args)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from roster import directory, msisdn
 from roster.addressbook import AT_ONCE
-from roster.models import Account, Flag
+from roster.models import Account, Flag, Subscriber
 from tests.roster.conftest import JULIET, MARIO, ROMEO
 from xmppservice.gateway import Late
 
@@ -259,8 +259,12 @@ def test_who_is_gone_for_long_is_deleted_but_not_what_staff_switched_off():
         owner=Account.objects.create(jid="held@localhost", gone_at=then)
     )
 
+    for jid in (ROMEO, MARIO):
+        Subscriber.objects.create(jid=jid, told=1)
+
     assert directory.forget_gone() == 1
     assert jids() == {JULIET, MARIO, "held@localhost"}
+    assert [row.jid for row in Subscriber.objects.all()] == [MARIO]
 
 
 def test_who_is_gone_is_kept_until_the_budget_is_full_again(settings):

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from roster import addressbook
-from roster.models import Account, AddressBookEntry, Command, Flag, LateJoin
+from roster.models import Account, AddressBookEntry, Command, Flag, LateJoin, Subscriber
 from tests.roster.conftest import JULIET, MARIO, ROMEO, ask, message, users
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +33,8 @@ def stored(rosters) -> Account:
     juliet = Account.objects.get(jid=JULIET)
     LateJoin.objects.create(owner=romeo, joined=juliet, place=0)
     LateJoin.objects.create(owner=juliet, joined=romeo, place=0)
+    for owner in (ROMEO, JULIET):
+        Subscriber.objects.create(jid=owner, told=7)
     user = User.objects.create(username="nurse")
     LogEntry.objects.log_actions(user.pk, [romeo, juliet], CHANGE)
     return romeo
@@ -49,6 +51,7 @@ def test_forget_erases_an_owner_and_nobody_else(stored):
     assert {row.owner.jid for row in AddressBookEntry.objects.all()} == {JULIET}
     assert not Flag.objects.exists()
     assert not LateJoin.objects.exists()
+    assert [row.jid for row in Subscriber.objects.all()] == [JULIET]
     assert [row.object_repr for row in LogEntry.objects.all()] == [JULIET]
 
 
@@ -70,6 +73,7 @@ def test_export_writes_all_that_is_stored_and_no_number_of_others(stored):
     assert contact["key"] == addressbook.keys()[0].name
     assert said["flags"][0]["reasons"] == [{"rule": "run"}]
     assert len(said["lateJoins"]) == 1
+    assert [row["told"] for row in said["subscription"]] == [7]
     assert [row["object_repr"] for row in said["history"]] == [ROMEO]
     (command,) = said["commands"]
     assert "Mario" in command["payload"]
@@ -81,6 +85,14 @@ def test_commands_without_an_account_are_erased_too(stored):
     assert len(json.loads(manage("export", ROMEO))["commands"]) == 1
     manage("forget", ROMEO)
     assert {row.owner for row in Command.objects.all()} == {JULIET}
+
+
+def test_who_has_only_subscribed_is_written_out_and_erased():
+    Subscriber.objects.create(jid=ROMEO, told=7)
+    (row,) = json.loads(manage("export", ROMEO))["subscription"]
+    assert (row["jid"], row["told"]) == (ROMEO, 7)
+    manage("forget", ROMEO)
+    assert not Subscriber.objects.exists()
 
 
 @pytest.mark.parametrize("word", ["forget", "export"])

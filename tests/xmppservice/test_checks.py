@@ -63,6 +63,15 @@ BROKER, LAYER = "redis://127.0.0.1/0", "redis://127.0.0.1/1"
         ),
         (set(), {"XMPP_JID": "service@localhost", "XMPP_STANZA_LIMIT": 245_760}),
         ({"E001"}, {"XMPP_JID": "service@localhost", "XMPP_STANZA_LIMIT": 245_761}),
+        (set(), {"CHANGE_MESSAGE": True}),
+        (
+            {"W004"},
+            {
+                "CHANGE_MESSAGE": True,
+                "XMPP_JID": "service@localhost",
+                "XMPP_STANZA_LIMIT": 240_000,
+            },
+        ),
         (set(), {"XMPP_JID": "service@else.example", "XMPP_STANZA_LIMIT": 240_000}),
         ({"E002"}, {"XMPP_JID": "service@localhost/x", "XMPP_STANZA_LIMIT": 9_000}),
     ],

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from buddies import releases, tree
 from buddies.models import Buddy, Release
 from roster import ledger
-from roster.models import Account, Command, Flag, LateJoin
+from roster.models import Account, Command, Flag, LateJoin, Subscriber
 from tests.roster.conftest import message
 from xmppservice import __version__
 from xmppservice.models import Stream
@@ -103,9 +103,13 @@ def test_a_release_that_is_not_live_lags(client):
     release = releases.sync()
     Release.objects.update(created_at=timezone.now() - timedelta(seconds=20))
 
+    for told in (release.number - 1, release.number):
+        Subscriber.objects.create(jid=f"{told}@localhost", told=told)
+
     found = scrape(client)
 
     assert 20 <= found["release_lag_seconds"] < 60
+    assert (found["subscribers"], found["announcements_waiting"]) == (2, 1)
     assert found["release_number"] == release.number
     assert found["document_bytes"] == release.size
 

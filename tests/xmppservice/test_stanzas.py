@@ -232,3 +232,18 @@ def test_a_list_ends_before_a_stanza_is_too_long():
     assert len(written.encode()) > stanzas.LONGEST_LIST - 2000
     assert len(written.encode()) < stanzas.LONGEST_LIST + 200
     assert len(ET.fromstring(written)) == written.count("<item ")
+
+
+def test_presence_names_the_document():
+    xml = stanzas.available(sender="s", to="r'@l", digest=stanzas.digest("{}"))
+    presence = ET.fromstring(xml)
+    assert presence.get("to") == "r'@l"
+    assert presence.get("type") is None
+    photo = presence.findtext("{vcard-temp:x:update}x/{vcard-temp:x:update}photo")
+    assert photo == "bf21a9e8fbc5a3846fb05b4fa0859e0917b2202f"
+
+
+def test_presence_before_the_document_is_known_names_none():
+    (_, update) = ET.fromstring(stanzas.own_presence(""))
+    assert update.tag == "{vcard-temp:x:update}x"
+    assert list(update) == []

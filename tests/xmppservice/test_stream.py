@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from demo.client import Client
 from demo.prosody import Prosody
+from tests.conversations.presences import digest, newest
 from tests.service import PASSWORD, SERVICE, free_port, until
 from xmppservice import stanzas, stream
 from xmppservice.gateway import Broke, Down, Iq, Late
@@ -134,3 +136,57 @@ async def test_a_wrong_secret_is_said(prosody, caplog):
     await one.session()
 
     assert "the XMPP server closes the stream: not-authorized" in caplog.text
+
+
+async def test_who_asks_is_told_and_passed_on(prosody):
+    told: list[tuple[str, int | None]] = []
+    async with connected(prosody) as one, romeo(prosody) as client:
+        one.on_subscription = lambda jid, number: told.append((jid, number))
+        one.publish(7, "{}")
+
+        for type in ("subscribe", "unsubscribe"):
+            await client.presence(to=SERVICE, type=type)
+
+        await until(lambda: told == [(ROMEO, 7), (ROMEO, None)])
+        await until(lambda: newest(client) == digest("{}"))
+
+
+async def test_who_asks_while_the_server_reads_too_slowly_is_told_later(
+    prosody, monkeypatch
+):
+    told: list[tuple[str, int | None]] = []
+    monkeypatch.setattr(stream, "UNWRITTEN", -1)
+    async with connected(prosody) as one, romeo(prosody) as client:
+        one.on_subscription = lambda jid, number: told.append((jid, number))
+        one.publish(7, "{}")
+
+        await client.presence(to=SERVICE, type="subscribe")
+        await until(lambda: told == [(ROMEO, 0)])
+        assert newest(client) == ""
+
+        await until(lambda: one.ready)
+        await one.announce([ROMEO], message=False)
+        await until(lambda: newest(client) == digest("{}"))
+
+
+async def test_presence_that_is_not_for_the_service_is_nobodys(prosody):
+    told: list[tuple[str, int | None]] = []
+    async with connected(prosody) as one, romeo(prosody) as client:
+        one.on_subscription = lambda jid, number: told.append((jid, number))
+        await client.presence(to=f"liam@{SERVICE}", type="subscribe")
+        await client.presence(to=SERVICE, type="subscribe")
+        await until(lambda: told)
+    assert len(told) == 1
+
+
+async def test_without_a_stream_nobody_is_announced_to():
+    one = stream.Component(SERVICE, "s", ("127.0.0.1", free_port()), ["localhost"])
+    with pytest.raises(Down):
+        await one.announce([ROMEO], message=False)
+
+
+@asynccontextmanager
+async def romeo(prosody: Prosody) -> AsyncIterator[Client]:
+    async with Client(f"{ROMEO}/phone", PASSWORD, prosody.c2s_port) as client:
+        await client.presence()
+        yield client

@@ -8,7 +8,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, QuerySet
 
 from roster import models
-from roster.models import Account, AddressBookEntry, Flag, LateJoin
+from roster.models import Account, AddressBookEntry, Flag, LateJoin, Subscriber
 from xmppservice import stanzas
 
 
@@ -25,13 +25,15 @@ class Command(BaseCommand):
         jid = stanzas.bare_jid(options["jid"]) or options["jid"]
         account = Account.objects.filter(jid=jid).first()
         commands = models.Command.objects.filter(owner=jid)
-        if account is None and not commands.exists():
+        subscribed = Subscriber.objects.filter(jid=jid)
+        if account is None and not commands.exists() and not subscribed.exists():
             raise CommandError(f"Nothing is stored of {jid}. Is it the bare JID?")
         stored = {
             "account": _rows(Account.objects.filter(jid=jid)),
             "contacts": _rows(AddressBookEntry.objects.filter(owner=account)),
             "flags": _rows(Flag.objects.filter(owner=account)),
             "lateJoins": _rows(LateJoin.objects.filter(owner=account)),
+            "subscription": _rows(subscribed),
             "history": _rows(LogEntry.objects.filter(object_repr=jid[:200])),
             "commands": _rows(commands.order_by("pk")),
         }

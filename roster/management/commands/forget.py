@@ -1,4 +1,5 @@
 from argparse import ArgumentParser
+from collections import Counter
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
@@ -7,14 +8,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from roster import ledger
-from roster.models import Account, Flag
+from roster.models import Account, Flag, Subscriber
 from xmppservice import stanzas
 
 
 class Command(BaseCommand):
     help = (
-        "Erase an owner: account, address book, flags and commands. The XMPP server "
-        "is not touched: whoever is still registered there is a new owner next time."
+        "Erase an owner: account, address book, flags, subscription and commands. The "
+        "XMPP server is not touched: whoever is still registered there is a new owner "
+        "next time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,4 +40,6 @@ def _erase(jid: str) -> tuple[int, dict[str, int]]:
     # The admin's history names accounts and flags by the JID.
     ours = ContentType.objects.get_for_models(Account, Flag).values()
     LogEntry.objects.filter(content_type__in=ours, object_repr=jid[:200]).delete()
-    return ledger.forget(jid), Account.objects.filter(jid=jid).delete()[1]
+    deleted = Counter(Account.objects.filter(jid=jid).delete()[1])
+    deleted.update(Subscriber.objects.filter(jid=jid).delete()[1])
+    return ledger.forget(jid), deleted

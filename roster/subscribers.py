@@ -1,0 +1,80 @@
+"""Who is told of a new release, and of which one each was told last.
+
+A row for each user of a served domain who subscribed to the service's presence, or
+whose server asked for it. Only the owner of the stream writes here.
+"""
+
+import random
+from collections.abc import Collection, Mapping
+
+from django.conf import settings
+from django.db.models import Count, Max, Q
+
+from roster.models import BARE_JID, Subscriber
+from xmppservice import stanzas
+
+# Rows. Nobody can add anybody but himself; this bounds who makes accounts for it.
+MOST = 1_000_000
+
+
+def is_kept(jid: str) -> bool:
+    """Whether a bare JID is a user's of a served domain."""
+    served = stanzas.domain(jid) in settings.XMPP_DOMAINS
+    return served and bool(stanzas.local(jid)) and len(jid) <= BARE_JID
+
+
+def note(told: Mapping[str, int | None]) -> None:
+    """Keep which release each was told last; None is who does not want to be told.
+
+    0 is who is still to be told. Nothing is written for who was known and told
+    before: after a restart of the XMPP server all of them ask at once.
+    """
+    left = [jid for jid, number in told.items() if number is None]
+    if left:
+        Subscriber.objects.filter(jid__in=left).delete()
+    here = {jid: number for jid, number in told.items() if number is not None}
+    rows = Subscriber.objects.filter(jid__in=here)
+    known: dict[str, int] = dict(rows.values_list("jid", "told"))
+    for number in set(here.values()):
+        other = [j for j in known if here[j] == number and known[j] != number]
+        if other:
+            Subscriber.objects.filter(jid__in=other).update(told=number)
+    _add({jid: number for jid, number in here.items() if jid not in known})
+
+
+def _add(new: Mapping[str, int]) -> None:
+    room = MOST - Subscriber.objects.count() if new else 0
+    rows = [Subscriber(jid=jid, told=number) for jid, number in new.items()]
+    Subscriber.objects.bulk_create(rows[: max(0, room)], ignore_conflicts=True)
+
+
+def somewhere() -> int:
+    """A random place in the table, to begin at."""
+    last = Subscriber.objects.aggregate(last=Max("pk"))["last"] or 0
+    return random.randint(0, last)  # noqa: S311  (no secret)
+
+
+def untold(number: int, after: int, most: int) -> list[Subscriber]:
+    """The next after a place who were not told of a release, ``most`` of them."""
+    rows = Subscriber.objects.filter(pk__gt=after, told__lt=number)
+    return list(rows.order_by("pk")[:most])
+
+
+def everybody(after: int, most: int) -> list[Subscriber]:
+    """The next after a place, ``most`` of them."""
+    return list(Subscriber.objects.filter(pk__gt=after).order_by("pk")[:most])
+
+
+def mark(rows: Collection[Subscriber], number: int) -> None:
+    """Note that these were told of a release."""
+    keys = [row.pk for row in rows if row.told < number]
+    if keys:
+        Subscriber.objects.filter(pk__in=keys, told__lt=number).update(told=number)
+
+
+def count(number: int) -> tuple[int, int]:
+    """How many there are, and how many of them were not told of a release."""
+    counted = Subscriber.objects.aggregate(
+        all=Count("pk"), untold=Count("pk", filter=Q(told__lt=number))
+    )
+    return counted["all"], counted["untold"]

@@ -1,0 +1,175 @@
+"""`make bench-signal`: an edit is told to 20,000 subscribers, who read the document.
+
+A real Prosody, with a component that stands for all of them: each subscribes, and reads
+the document when presence names another one. At the end all probe at once, as after a
+restart of the XMPP server.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from xml.etree.ElementTree import Element, XMLPullParser
+
+from demo.prosody import Prosody
+from demo.server import STREAM
+from tests.bench.times import bar, percentile, say
+from tests.conversations.presences import PHOTO, add
+from tests.service import COMPONENT, SECRET, Service, until
+
+CROWD = "crowd.localhost"
+PATIENCE, REPEAT = 900, 5  # seconds
+ROWS = "from roster.models import Subscriber; print(Subscriber.objects.count())"
+
+
+class Crowded(Prosody):
+    """With a component that stands for the subscribers."""
+
+    def _settings(self) -> str:
+        crowd = f'\nComponent "{CROWD}"\n\tcomponent_secret = "{self.secret}"\n'
+        return super()._settings() + crowd
+
+
+class Crowd:
+    """Many clients: when each was told, and when it had read, since :meth:`begin`."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: int
+    ) -> None:
+        self.jids = [f"{number:06d}@{CROWD}" for number in range(count)]
+        self.opened = asyncio.Event()
+        self._reader, self._writer = reader, writer
+        self.begin()
+
+    def begin(self) -> None:
+        """Count anew."""
+        self.began = time.monotonic()
+        self.told: dict[str, float] = {}
+        self.read: dict[str, float] = {}
+
+    async def listen(self) -> None:
+        parser, depth = XMLPullParser(("start", "end")), 0
+        while data := await self._reader.read(1 << 18):
+            parser.feed(data)
+            for event, element in parser.read_events():
+                if event == "start" and not depth:
+                    self._shake_hands(element)
+                depth += 1 if event == "start" else -1
+                if event == "end" and depth == 1:
+                    self._take(element)
+                    element.clear()
+
+    def _shake_hands(self, stream: Element) -> None:
+        secret = stream.get("id", "") + SECRET
+        digest = hashlib.sha1(secret.encode()).hexdigest()
+        self._writer.write(f"<handshake>{digest}</handshake>".encode())
+
+    def _take(self, stanza: Element) -> None:
+        jid, seconds = stanza.get("to", ""), time.monotonic() - self.began
+        if stanza.tag.endswith("handshake"):
+            self.opened.set()
+        elif stanza.findtext(PHOTO):
+            self.told.setdefault(jid, seconds)
+            self._ask(jid)
+        elif stanza.get("type") == "error":
+            # Too slow just now: repeat, as the contract asks.
+            asyncio.get_running_loop().call_later(REPEAT, self._ask, jid)
+        elif stanza.find("{vcard-temp}vCard") is not None:
+            self.read.setdefault(jid, seconds)
+
+    def _ask(self, jid: str) -> None:
+        self._write(jid, "iq", "get", "<vCard xmlns='vcard-temp'/>")
+
+    async def send(self, type: str) -> None:
+        """Presence of everybody at once."""
+        self.begin()
+        for jid in self.jids:
+            self._write(jid, "presence", type)
+            await self._writer.drain()
+
+    async def all(self, what: str, seconds: Callable[[], dict[str, float]]) -> None:
+        """Wait until everybody has it."""
+
+        def done() -> bool:
+            bar(what, len(seconds()), len(self.jids))
+            return len(seconds()) == len(self.jids)
+
+        await until(done, PATIENCE)
+        say(f"{what:24} {_said(list(seconds().values()))}")
+
+    def _write(self, jid: str, kind: str, type: str, payload: str = "") -> None:
+        start = f"<{kind} from='{jid}' to='{COMPONENT}' type='{type}' id='1'>"
+        self._writer.write(f"{start}{payload}</{kind}>".encode())
+
+
+def _said(seconds: list[float]) -> str:
+    quarters = (percentile(seconds, percent) for percent in (25, 50, 75))
+    first, last = min(seconds), max(seconds)
+    between = " ".join(f"{one:.1f}" for one in quarters)
+    return f"first {first:.2f} s   quarters {between}   last {last:.1f} s"
+
+
+@asynccontextmanager
+async def _crowd(port: int, count: int) -> AsyncIterator[Crowd]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    crowd = Crowd(reader, writer, count)
+    namespace = "jabber:component:accept"
+    writer.write(STREAM.format(namespace=namespace, to=CROWD).encode())
+    listening = asyncio.create_task(crowd.listen())
+    await until(crowd.opened.is_set)
+    yield crowd
+    listening.cancel()
+    writer.close()
+
+
+async def _bench(service: Service, count: int) -> None:
+    async with _crowd(service.server.component_port, count) as crowd:
+        await crowd.send("subscribe")
+        await crowd.all("subscribing: told", lambda: crowd.told)
+        await crowd.all("subscribing: read", lambda: crowd.read)
+        await until(lambda: int(service.shell(ROWS)) == count, PATIENCE)
+        say(f"memory of the service: {_memory(service)}")
+
+        crowd.begin()
+        await asyncio.to_thread(add, service, "Announced")
+        await crowd.all("an edit: told", lambda: crowd.told)
+        await crowd.all("an edit: read", lambda: crowd.read)
+
+        await crowd.send("probe")
+        await crowd.all("all probe at once: told", lambda: crowd.told)
+        await crowd.all("all probe at once: read", lambda: crowd.read)
+        say(f"memory of the service: {_memory(service)}")
+
+
+def _memory(service: Service) -> str:
+    status = Path(f"/proc/{service.pid}/status").read_text().splitlines()
+    held = dict(line.split(":") for line in status if line.startswith("Vm"))
+    now, most = (int(held[name].split()[0]) // 1024 for name in ("VmRSS", "VmHWM"))
+    return f"{now} MB, {most} MB at most"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench-signal")
+    parser.add_argument("--subscribers", type=int, default=20_000)
+    parser.add_argument("--rate", type=int, default=500, help="told in a second")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _options()
+    rate, domains = str(options.rate), f"localhost,{CROWD}"
+    with TemporaryDirectory() as folder:
+        service = Service(
+            Path(folder), ANNOUNCEMENTS_PER_SECOND=rate, XMPP_DOMAINS=domains
+        )
+        service.server.__class__ = Crowded
+        with service:
+            asyncio.run(_bench(service, options.subscribers))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""What clients see of the change signal: presence that names the document."""
+
+import hashlib
+
+from demo.client import CLIENT, Client
+from tests.service import SERVICE, Service
+
+PHOTO = "{vcard-temp:x:update}x/{vcard-temp:x:update}photo"
+
+
+def photos(client: Client) -> list[str]:
+    """The hashes that the service's presence told this client, in order."""
+    told = (
+        stanza.findtext(PHOTO, "")
+        for stanza in client.stanzas
+        if stanza.tag == CLIENT + "presence"
+        and stanza.get("from", "").partition("/")[0] == SERVICE
+        and stanza.get("type") is None
+    )
+    return [photo for photo in told if photo]
+
+
+def newest(client: Client) -> str:
+    """The last of them; empty before the first."""
+    return (photos(client) or [""])[-1]
+
+
+async def read(client: Client) -> str:
+    """The hash of the document that this client reads."""
+    return digest(await client.document(SERVICE))
+
+
+def digest(document: str) -> str:
+    return hashlib.sha1(document.encode()).hexdigest()
+
+
+async def subscribe(client: Client) -> None:
+    await client.presence()
+    await client.presence(to=SERVICE, type="subscribe")
+
+
+def add(service: Service, name: str) -> None:
+    """Make an edit that goes live by itself."""
+    entry = {"type": "channel", "webIsPublished": True, "info": {"name": name}}
+    status, _, said = service.http("POST", "/api/buddies/", entry)
+    assert status == 201, said

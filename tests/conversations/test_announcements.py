@@ -1,0 +1,206 @@
+"""The change signal over a real stream (contract, 6)."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from demo.client import CLIENT, Client
+from tests.conversations.presences import (
+    add,
+    digest,
+    newest,
+    photos,
+    read,
+    subscribe,
+)
+from tests.service import SERVICE, Service, component_only, until
+
+JIDS = (
+    "from roster.models import Subscriber\n"
+    "print(*Subscriber.objects.order_by('pk').values_list('jid', flat=True))"
+)
+
+
+def kept(service: Service) -> list[str]:
+    return service.shell(JIDS).split()
+
+
+async def is_told(client: Client) -> bool:
+    """Whether what was told last is what is read now."""
+    return newest(client) == await read(client)
+
+
+@asynccontextmanager
+async def subscribers(service: Service, count: int):
+    """Clients who are subscribed, and were told of the live document."""
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(service.client(local))
+            for local in service.register(count)
+        ]
+        for client in clients:
+            await subscribe(client)
+        for client in clients:
+            await until(lambda: newest(client))  # noqa: B023  (awaited here)
+        yield clients
+
+
+async def test_who_subscribes_is_told_at_once_and_then_of_each_change(
+    service: Service,
+):
+    async with subscribers(service, 1) as (client,):
+        before = await read(client)
+        assert newest(client) == before
+
+        await asyncio.to_thread(add, service, "Heard of")
+
+        await until(lambda: newest(client) != before)
+        assert await is_told(client)
+
+
+async def test_who_unsubscribes_is_told_no_more(service: Service):
+    async with subscribers(service, 2) as (romeo, juliet):
+        await romeo.presence(to=SERVICE, type="unsubscribe")
+
+        async def is_off() -> bool:
+            return (await romeo.roster())[SERVICE].subscription == "none"
+
+        await until(is_off)
+        jid = romeo.jid.partition("/")[0]
+        await until(lambda: jid not in kept(service))
+        romeo.stanzas.clear()
+        before = newest(juliet)
+
+        await asyncio.to_thread(add, service, "Not for Romeo")
+
+        await until(lambda: newest(juliet) != before)
+        await read(romeo)  # whatever was sent before has come
+        assert photos(romeo) == []
+
+
+async def test_who_comes_online_is_told_what_is_live(service: Service):
+    async with subscribers(service, 1) as (phone,):
+        local = phone.jid.partition("@")[0]
+    await asyncio.to_thread(add, service, "While away")
+
+    async with service.client(local, "tablet") as tablet:
+        await tablet.presence()
+        await until(lambda: newest(tablet))
+        await until(lambda: is_told(tablet))
+
+
+@component_only
+async def test_who_is_of_no_served_domain_is_told_and_not_kept(service: Service):
+    service.server.register("stranger", "demo", "elsewhere.localhost")
+    async with service.client("stranger", domain="elsewhere.localhost") as stranger:
+        await subscribe(stranger)
+        await until(lambda: newest(stranger))
+        async with subscribers(service, 1) as (client,):
+            jid = client.jid.partition("/")[0]
+            # Who came after is kept, so the other was looked at.
+            await until(lambda: jid in kept(service))
+    assert "elsewhere" not in " ".join(kept(service))
+
+
+@component_only
+@pytest.mark.parametrize("condition", ["gone", "item-not-found"])
+async def test_who_is_not_there_any_more_is_not_kept(service: Service, condition):
+    error = f"<{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+    async with subscribers(service, 1) as (client,):
+        jid = client.jid.partition("/")[0]
+        await until(lambda: jid in kept(service))
+
+        await client.send(
+            f"<presence to='{SERVICE}' type='error'>"
+            f"<error type='cancel'>{error}</error></presence>"
+        )
+
+        await until(lambda: jid not in kept(service))
+
+
+@component_only
+async def test_who_was_subscribed_before_there_was_a_table_is_kept(service: Service):
+    async with subscribers(service, 1) as (phone,):
+        jid = phone.jid.partition("/")[0]
+        await until(lambda: jid in kept(service))
+    service.sql(f"DELETE FROM roster_subscriber WHERE jid = '{jid}'")
+
+    async with service.client(jid.partition("@")[0]) as phone:
+        await phone.presence()
+        await until(lambda: jid in kept(service))
+
+
+async def test_each_of_many_is_told_the_newest_in_the_end(new_service):
+    service: Service = new_service(ANNOUNCEMENTS_PER_SECOND="8")
+    async with subscribers(service, 12) as clients:
+        first = newest(clients[0])
+        await asyncio.to_thread(add, service, "One")
+        await until(lambda: any(newest(client) != first for client in clients))
+        # In the middle of it.
+        await asyncio.to_thread(add, service, "Two")
+
+        async def all_are_told() -> bool:
+            document = await clients[0].document(SERVICE)
+            told = {newest(client) for client in clients}
+            return "Two" in document and told == {digest(document)}
+
+        await until(all_are_told, 30)
+
+
+@component_only
+async def test_a_message_says_it_too_and_waits_for_nobody(new_service):
+    service: Service = new_service(CHANGE_MESSAGE="true")
+    async with subscribers(service, 2) as (here, leaving):
+        local = leaving.jid.partition("@")[0]
+        jids = {client.jid.partition("/")[0] for client in (here, leaving)}
+        await until(lambda: jids <= set(kept(service)))
+        await leaving.__aexit__()
+        before = newest(here)
+
+        await asyncio.to_thread(add, service, "Said")
+
+        message = await here.message(lambda one: one.find("{*}x") is not None)
+        await until(lambda: newest(here) != before)
+        x = message.find("{jabber:x:oob}x")
+        assert message.get("type") == "headline"
+        assert message.get("from") == SERVICE
+        assert message.findtext("{*}body") == ""
+        assert x.findtext("{*}type") == x.findtext("{*}action") == "vcard_updated"
+        payload = json.loads(x.findtext("{*}payload"))
+        assert payload["hash"] == await read(here)
+        live = "from buddies.releases import live; print(live().number)"
+        assert payload["version"] == int(service.shell(live))
+
+        async with service.client(local) as back:
+            await back.presence()
+            await until(lambda: newest(back))
+            await read(back)
+            assert not [
+                one
+                for one in back.stanzas
+                if one.tag == CLIENT + "message" and one.get("from") == SERVICE
+            ]
+
+
+@component_only
+async def test_a_table_out_of_reach_costs_nobody_anything(new_service):
+    service: Service = new_service()
+    async with subscribers(service, 1) as (romeo,):
+        jid = romeo.jid.partition("/")[0]
+        await until(lambda: jid in kept(service))
+        service.sql("ALTER TABLE roster_subscriber RENAME TO out_of_reach")
+        try:
+            (late,) = service.register()
+            async with service.client(late) as juliet:
+                await subscribe(juliet)
+                await until(lambda: newest(juliet))
+                await asyncio.to_thread(add, service, "Nobody is told")
+                before = newest(romeo)
+                await until(lambda: "does not answer" in service.log.read_text())
+        finally:
+            service.sql("ALTER TABLE out_of_reach RENAME TO roster_subscriber")
+        await until(lambda: newest(romeo) != before)
+        assert await is_told(romeo)
+        await until(lambda: f"{late}@localhost" in kept(service))

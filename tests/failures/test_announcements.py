@@ -1,0 +1,74 @@
+"""Kill -9 in the middle of an announcement: everybody is told all the same."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from demo.client import CLIENT, Client
+from tests.conversations.presences import add, digest, newest, subscribe
+from tests.failures.phones import read
+from tests.service import SERVER, Service, component_only, until
+
+SUBSCRIBERS = 16
+PATIENCE = 60  # seconds
+PRESENCE = CLIENT + "presence"
+
+
+@component_only
+@pytest.mark.parametrize("victim", ["service", SERVER])
+async def test_an_announcement_outlives_a_kill(victim, new_service):
+    service: Service = new_service(ANNOUNCEMENTS_PER_SECOND="4")
+    service.keep()
+    locals = service.register(SUBSCRIBERS)
+    async with AsyncExitStack() as stack:
+        clients = await _online(service, locals, stack)
+        old = newest(clients[0])
+        await asyncio.to_thread(add, service, "Killed amid")
+        await until(lambda: sum(newest(one) != old for one in clients) >= 2)
+        told = sum(newest(one) != old for one in clients)
+        assert told < SUBSCRIBERS, "killed too late to mean anything"
+
+        if victim == "service":
+            await asyncio.to_thread(service.kill, service.owner)
+        else:
+            await asyncio.to_thread(service.server.kill)
+            await asyncio.to_thread(service.server.start)
+            clients = await _online(service, locals, stack)
+
+        async def all_are_told() -> bool:
+            document = await read(clients[0])
+            live = digest(document)
+            told = {newest(client) for client in clients}
+            return "Killed amid" in document and told == {live}
+
+        await until(all_are_told, PATIENCE)
+
+
+async def test_who_came_online_without_the_service_is_told_when_it_is_back(
+    new_service,
+):
+    service: Service = new_service()
+    (local,) = service.register()
+    async with AsyncExitStack() as stack:
+        await _online(service, [local], stack)
+    service.kill(service.owner)
+
+    async with service.client(local) as client:
+        await client.presence()
+        await until(lambda: any(one.tag == PRESENCE for one in client.stanzas))
+        await asyncio.to_thread(service.start)
+        await until(lambda: newest(client), PATIENCE)
+
+
+async def _online(
+    service: Service, locals: list[str], stack: AsyncExitStack
+) -> list[Client]:
+    clients = [
+        await stack.enter_async_context(service.client(local)) for local in locals
+    ]
+    for client in clients:
+        await subscribe(client)
+    for client in clients:
+        await until(lambda: newest(client), PATIENCE)  # noqa: B023  (awaited here)
+    return clients
