@@ -40,6 +40,7 @@ READERS = (
     "signing_key",
     "transport",
     "url",
+    "websocket",
     "word",
     "_port",
     "zone",

@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from buddies.avatars import NAME
 from buddies.views import avatar
-from xmppservice import delivery
+from xmppservice import delivery, webchat
 
 
 class Api(APIView):
@@ -30,6 +30,7 @@ urlpatterns = [
     path("admin/delivery/", include(delivery.urls(admin.site))),
     path("admin/", admin.site.urls),
     path("i18n/", set_language, name="set_language"),
+    path("webchat/", webchat.page, name="webchat"),
     re_path(rf"^media/avatars/(?P<name>{NAME})\Z", avatar),
     path("api/", Api.as_view()),
     path("api/", include("buddies.urls")),
