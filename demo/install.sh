@@ -48,6 +48,10 @@ chromium)
     name=Chromium packages=chromium
     installed() { has chromium; }
     ;;
+nodejs)
+    name=Node.js packages=nodejs
+    installed() { has node; }
+    ;;
 gettext)
     name=gettext packages=gettext
     installed() { has msgfmt; }
