@@ -12,6 +12,7 @@
 # docs   build the documentation's site in var/site; open its index.html
 # messages  collect the texts to translate in locale/, and compile what is there
 # screenshots  make the pictures in docs/images anew
+# client-bundle  make the JavaScript library of tests/clients anew; takes npm
 # lock   write requirements*.txt anew from requirements*.in
 
 PYTHON ?= python3
@@ -23,7 +24,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 \
 COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 	--add-location file -i .venv -i var -i tests -i vendor
 
-.PHONY: run demo test test-matrix fuzz bench-search bench-join bench-signal attack check audit docs messages screenshots lock
+.PHONY: run demo test test-matrix fuzz bench-search bench-join bench-signal attack check audit docs messages screenshots client-bundle lock
 .SILENT:
 
 # It stops when make dies, in whichever way.
@@ -39,10 +40,11 @@ test: .venv/development
 	sh demo/install.sh chromium
 	sh demo/install.sh gettext
 	sh demo/install.sh profanity
+	sh demo/install.sh nodejs
 	exec $(BIN)/python -m pytest $(ARGS)
 
 test-matrix: .venv/development
-	for what in prosody chromium gettext profanity ejabberd postgresql redis rabbitmq; do \
+	for what in prosody chromium gettext profanity nodejs ejabberd postgresql redis rabbitmq; do \
 		sh demo/install.sh $$what || exit 1; \
 	done
 	exec $(BIN)/python -m tests.matrix $(ARGS)
@@ -96,6 +98,16 @@ screenshots: .venv/development
 	sh demo/install.sh prosody
 	sh demo/install.sh chromium
 	exec $(BIN)/python -m tests.screenshots
+
+# One file, of the versions in package-lock.json.
+client-bundle:
+	cd tests/clients/vendor && npm ci --ignore-scripts --silent && \
+	echo 'export * from "strophe.js"' | npx esbuild --bundle --platform=node --format=esm \
+		--minify --legal-comments=none --log-level=warning --outfile=strophe.js/index.js \
+		--banner:js='import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' && \
+	tail -n +1 node_modules/strophe.js/LICENSE.txt node_modules/ws/LICENSE \
+		node_modules/@xmldom/xmldom/LICENSE > strophe.js/LICENSE && \
+	rm -r node_modules
 
 lock: .venv/development
 	$(COMPILE) -o requirements.txt requirements.in

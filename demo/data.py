@@ -12,9 +12,6 @@ from django.core.management import call_command
 
 from demo import settings
 
-PAYLOADS = settings.ROOT / "tests" / "payloads"
-DOCUMENTS = ("mobile-ticketing.json", "single-channel.json", "bots.json")
-
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
@@ -29,7 +26,7 @@ def load_tree() -> None:
     from buddies.models import Buddy  # there are no models before django.setup()
 
     if not Buddy.objects.exists():
-        paths = [str(PAYLOADS / name) for name in DOCUMENTS]
+        paths = [str(path) for path in settings.DOCUMENTS]
         call_command("loadbuddies", *paths, verbosity=0)
 
 

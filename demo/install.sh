@@ -52,6 +52,10 @@ profanity)
     name=profanity packages=profanity
     installed() { has profanity; }
     ;;
+nodejs)
+    name=Node.js packages=nodejs
+    installed() { has node; }
+    ;;
 gettext)
     name=gettext packages=gettext
     installed() { has msgfmt; }

@@ -14,26 +14,28 @@ from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
 from typing import NoReturn
 
-from demo import settings
+from demo import echo, settings
 from demo.client import Client, ClientError
 from demo.prosody import Prosody
 from demo.server import ServerError, bound_to_us, end, free
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOG = settings.VAR_DIR / "serve.log"
+ANSWERS = settings.VAR_DIR / "echo.log"
 READY_SECONDS = 90
 STOP_SECONDS = 15
 
 SUMMARY = """
 Ready.
 
+  Webchat    http://127.0.0.1:{http}/webchat/   every channel answers
   Admin      http://127.0.0.1:{http}/admin/   user admin, password {password}
   API        http://127.0.0.1:{http}/api/     as admin, or with the header
              Authorization: Bearer {token}
   Service    {service}   (its JID)
   XMPP       127.0.0.1:{c2s}, domain {domain}, no TLS
              BOSH http://127.0.0.1:{bosh}/http-bind
-             WebSocket ws://127.0.0.1:{bosh}/xmpp-websocket
+             WebSocket {websocket}
   Accounts   {people}
              password of each: {demo_password}
   Log        {log}
@@ -73,7 +75,7 @@ def run() -> None:
         with prosody() as server:
             fill()
             register(server)
-            with service() as child:
+            with service() as child, answers():
                 wait_until_ready(server, child)
                 say(summary())
                 watch(server, child)
@@ -141,7 +143,8 @@ def fill() -> None:
 
 
 def register(server: Prosody) -> None:
-    for local in settings.PEOPLE:
+    channels = {jid.partition("@")[0] for jid in echo.channels()}
+    for local in {*settings.PEOPLE, *channels}:
         server.register(local, settings.PASSWORD)
 
 
@@ -174,7 +177,34 @@ def environment() -> dict[str, str]:
         "XMPP_JID": settings.SERVICE,
         "XMPP_SECRET": kept_secret(),
         "VAR_DIR": str(settings.VAR_DIR),
+        "WEBCHAT_URL": websocket(),
+        "WEBCHAT_USERS": ",".join(f"{jid}:{settings.PASSWORD}" for jid in jids()),
     }
+
+
+def websocket() -> str:
+    return f"ws://127.0.0.1:{settings.XMPP_HTTP_PORT}/xmpp-websocket"
+
+
+def jids() -> Iterator[str]:
+    return (f"{local}@{settings.DOMAIN}" for local in settings.PEOPLE)
+
+
+@contextmanager
+def answers() -> Iterator[None]:
+    """Answer for the channels as long as the block."""
+    with ANSWERS.open("wb") as log:
+        child = subprocess.Popen(
+            bound_to_us([sys.executable, "-m", "demo.echo"]),
+            cwd=settings.ROOT,
+            stdin=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        yield
+    finally:
+        end(child, STOP_SECONDS)
 
 
 def wait_until_ready(server: Prosody, child: subprocess.Popen[bytes]) -> None:
@@ -232,6 +262,7 @@ def summary() -> str:
         http=settings.HTTP_PORT,
         c2s=settings.XMPP_C2S_PORT,
         bosh=settings.XMPP_HTTP_PORT,
+        websocket=websocket(),
         service=settings.SERVICE,
         domain=settings.DOMAIN,
         password=admin_password(),

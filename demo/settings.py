@@ -31,6 +31,11 @@ PEOPLE = {
     "00393333333333": "",
 }
 
+PAYLOADS = ROOT / "tests" / "payloads"
+DOCUMENTS = [
+    PAYLOADS / f"{name}.json" for name in ("mobile-ticketing", "single-channel", "bots")
+]
+
 ADMIN_PASSWORD_FILE = VAR_DIR / "admin-password"
 API_TOKEN_FILE = VAR_DIR / "api-token"
 

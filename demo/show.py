@@ -10,7 +10,6 @@ from demo import settings
 from demo.client import Client, ClientError, Item
 
 JID = f"00393333333333@{settings.DOMAIN}/demo"
-PAYLOADS = settings.ROOT / "tests" / "payloads"
 COMMANDS = {
     "cmd_add_to_roster": "add-to-roster.json",
     "cmd_search_users": "search-users.json5",
@@ -39,7 +38,7 @@ async def show() -> None:
         title("The roster before")
         show_roster(before, before)
         for command, file in COMMANDS.items():
-            await send(client, command, (PAYLOADS / file).read_text())
+            await send(client, command, (settings.PAYLOADS / file).read_text())
         title("The roster after")
         show_roster(await client.roster(), before)
 

@@ -1,17 +1,21 @@
 """`make screenshots`: the pictures in README and docs, from the running service."""
 
+import asyncio
 import json
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, DESK, PHONE, QUIET
-from tests.service import PASSWORD, ROOT, Service
+from tests.service import GUEST, PASSWORD, ROOT, Service
 
 IMAGES = ROOT / "docs" / "images"
+LEFT, RIGHT = (738, 900), (660, 900)
 WORKSPACE = "/admin/buddies/buddy/channels/"
 
 # Name, status, colour of the picture, and what it holds.
@@ -64,7 +68,9 @@ def add(rows, parent=None):
         kind = "channel" if below is None else "group"
         hello = "Ciao! Come possiamo aiutarti?" if below is None else ""
         made = tree.add(Buddy(
-            parent=parent, type=kind, name=name, status=status, address="",
+            parent=parent, type=kind, name=name, status=status,
+            address=name.lower().replace(" ", "_"),
+            server_address="desk" if below is None else "",
             mobile_is_published=True, web_is_published=name not in ("Treni", "Meteo"),
             image_url=image, thumb_url=thumb, default_message=hello), "anna")
         add(below or (), made)
@@ -85,6 +91,7 @@ def main() -> None:
             for language in ("en", "it"):
                 _desk(browser, service, language)
             _phone(browser, service)
+            _side_by_side(browser, service)
             browser.close()
 
 
@@ -152,18 +159,69 @@ def _phone(browser: Browser, service: Service) -> None:
         _keep(page, "list-390")
 
 
-@contextmanager
-def _page(
+def _side_by_side(browser: Browser, service: Service) -> None:
+    """The workspace, and what a user of the webchat sees of it."""
+    for local in ("desk", GUEST):
+        service.server.register(local, PASSWORD)
+    with _page(browser, service, LEFT, "en") as page:
+        page.goto(WORKSPACE)
+        _await_pictures(page)
+        _keep(page, "webchat")
+    context = _context(browser, service, RIGHT, "en")
+    _talk(context.new_page(), service)
+    context.close()
+
+
+def _talk(page: Page, service: Service) -> None:
+    page.goto("/webchat/")
+    page.get_by_role("button", name=f"{GUEST}@localhost").click()
+    page.get_by_role("button", name="ATM Milano").click()
+    page.locator("#text").fill("Ciao! Due biglietti per oggi, per favore.")
+    page.get_by_role("button", name="Send").click()
+    with ThreadPoolExecutor(1) as elsewhere:  # this thread has Playwright's loop
+        elsewhere.submit(asyncio.run, _reply(service)).result()
+    expect(page.locator(".bubble")).to_have_count(2)
+    expect(page.locator("#tree img").last).not_to_have_js_property("naturalWidth", 0)
+    left = IMAGES / "webchat.png"
+    right = IMAGES / "webchat-right.png"
+    page.screenshot(path=right, animations="disabled")
+    both = Image.new("RGB", DESK)
+    both.paste(Image.open(left), (0, 0))
+    both.paste(Image.open(right), (LEFT[0] + 2, 0))
+    both.save(left)
+    right.unlink()
+
+
+async def _reply(service: Service) -> None:
+    """Answer the guest, as whoever is behind the channel."""
+    async with service.client("desk") as desk:
+        await desk.presence()
+        asked = await desk.message(lambda one: one.findtext("{*}body") is not None)
+        await desk.send(
+            f"<message to='{asked.get('from')}' type='chat'>"
+            f"<thread>{asked.findtext('{*}thread')}</thread>"
+            "<body>Buongiorno! Eccoli: valgono novanta minuti.</body></message>"
+        )
+
+
+def _context(
     browser: Browser, service: Service, size: tuple[int, int], language: str
-) -> Iterator[Page]:
-    """A page of somebody who is logged in."""
-    context = browser.new_context(
+) -> BrowserContext:
+    return browser.new_context(
         base_url=f"http://127.0.0.1:{service.http_port}",
         viewport={"width": size[0], "height": size[1]},
         locale=language,
         timezone_id="Europe/Rome",
         reduced_motion="reduce",
     )
+
+
+@contextmanager
+def _page(
+    browser: Browser, service: Service, size: tuple[int, int], language: str
+) -> Iterator[Page]:
+    """A page of somebody who is logged in."""
+    context = _context(browser, service, size, language)
     page = context.new_page()
     page.goto("/admin/login/")
     page.locator("#id_username").fill("anna")

@@ -42,6 +42,8 @@ DOCUMENTS = [
 COMPONENT, ACCOUNT = "xmpp_service.localhost", "xmpp_service@localhost"
 SERVICE = ACCOUNT if MODE == "account" else COMPONENT
 PASSWORD = "demo"
+WEBSOCKET = {"prosody": "xmpp-websocket", "ejabberd": "ws"}[SERVER]
+GUEST = "guest"  # whom the webchat offers
 SECRET = "the-service-s-own-secret"
 START_SECONDS = 60
 
@@ -79,6 +81,8 @@ class Service:
             "XMPP_CLIENT_PORT": str(self.server.c2s_port),
             "XMPP_TLS": "false",
             "XMPP_SECRET": SECRET,
+            "WEBCHAT_URL": f"ws://127.0.0.1:{self.server.http_port}/{WEBSOCKET}",
+            "WEBCHAT_USERS": f"{GUEST}@localhost:{PASSWORD}",
             # Celery's about root; the tests of a container run as it.
             "PYTHONWARNINGS": "error,ignore:You're running the worker",
             "PYTHONUNBUFFERED": "1",

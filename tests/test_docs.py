@@ -47,6 +47,7 @@ READERS = (
     "signing_key",
     "transport",
     "url",
+    "websocket",
     "word",
     "_port",
     "zone",

@@ -121,6 +121,15 @@ def contacts(name: str) -> list[str]:
     return uris
 
 
+def websocket(name: str) -> str:
+    """Read the address of a WebSocket; empty when there is none."""
+    text: str = env.str(name, default="").strip()
+    if text and not re.fullmatch(r"wss?://[\w.:\[\]-]+(/[\w.~%-]*)*", text, re.ASCII):
+        known = "wss://xmpp.example.org:5281/xmpp-websocket"
+        raise ImproperlyConfigured(f"{name} must be like {known}, not {text!r}.")
+    return text
+
+
 def zone(name: str, default: str) -> str:
     """Read the name of a time zone."""
     word: str = env.str(name, default=default).strip()
@@ -269,6 +278,9 @@ METRICS_TOKEN = password("METRICS_TOKEN")
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=["127.0.0.1"])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+WEBCHAT_URL = websocket("WEBCHAT_URL")
+WEBCHAT_USERS = passwords("WEBCHAT_USERS")
 
 # Behind a proxy that ends TLS, and says so in X-Forwarded-Proto.
 HTTPS = PUBLIC_URL.startswith("https:")

@@ -12,7 +12,7 @@ from drf_spectacular.views import (
 
 from buddies.avatars import NAME
 from buddies.views import avatar, document_schema
-from xmppservice import browsing, delivery
+from xmppservice import browsing, delivery, webchat
 from xmppservice.views import Api, DeliveryView
 
 handler400 = "xmppservice.problems.bad_request"
@@ -36,6 +36,7 @@ urlpatterns = [
     path("admin/delivery/", include(delivery.urls(admin.site))),
     path("admin/", admin.site.urls),
     path("i18n/", set_language, name="set_language"),
+    path("webchat/", webchat.page, name="webchat"),
     re_path(rf"^media/avatars/(?P<name>{NAME})\Z", avatar),
     path(browsing.SCHEMA.removeprefix("/"), document_schema),
     path("api/", Api.as_view(), name="api"),

@@ -59,7 +59,7 @@ def patterns(resolver: URLResolver, path: str = "/") -> Iterator[str]:
             yield path + str(one.pattern)
 
 
-def test_every_url_but_healthz_pictures_notices_and_the_admin_needs_a_login():
+def test_every_url_but_the_public_ones_and_the_admin_needs_a_login():
     ours = {
         NAMED.sub("1", pattern).replace("^", "").replace("$", "")
         for pattern in patterns(get_resolver())
@@ -75,6 +75,7 @@ def test_every_url_but_healthz_pictures_notices_and_the_admin_needs_a_login():
     assert answers.pop("/") == 302  # to the admin
     assert answers.pop("/favicon.ico") == 302
     assert answers.pop("/i18n/") == 302  # the language, back to where one was
+    assert answers.pop("/webchat/") == 404  # where its setting says no more
     # Pictures are for everybody, and this is none.
     (picture,) = (path for path in answers if path.startswith("/media/"))
     assert answers.pop(picture) == 404

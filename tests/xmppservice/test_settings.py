@@ -46,6 +46,8 @@ def manage(tmp_path, *words: str, **environment: str) -> subprocess.CompletedPro
         ("XMPP_SECRET_FILE", "/dev", "XMPP_SECRET_FILE: Is a directory"),
         ("CELERY_BROKER_URL", "sqs://here", "must be like redis://HOST or rediss://"),
         ("CHANNEL_LAYER_URL", "amqp://here", "must be like redis://HOST or rediss://"),
+        ("WEBCHAT_URL", "https://xmpp.example.org", "WEBCHAT_URL must be like wss://"),
+        ("WEBCHAT_URL", "wss://a.example; x", "WEBCHAT_URL must be like wss://"),
         ("VAR_DIR", "/dev/null/here", "VAR_DIR: /dev/null/here: Not a directory"),
     ],
 )

@@ -1,5 +1,5 @@
 // Draws a document as a phone or a webchat shows it. Used by the workspace and
-// by the pages of a version. A client's rules: contract, section 1.
+// by the pages of a version; the webchat takes its avatars from here. A client's rules: contract, section 1.
 
 const FLAG = { phone: "mobileIsPublished", webchat: "webIsPublished" };
 const MOST_ROWS = 300;

@@ -1,0 +1,318 @@
+"""The webchat: what a user sees and sends, and how it follows the staff."""
+
+import asyncio
+import contextlib
+import json
+import re
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from demo import echo
+from tests.browser.backstage import becomes, names, ready, switch
+from tests.browser.conftest import DESK, PHONE, overflow, severe
+from tests.browser.test_accessibility import HOSTILE, SEED, SMALL, TARGET
+from tests.service import GUEST, PASSWORD, SERVICE
+
+PAGE = "/webchat/"
+
+
+def entry(name, *below, web=True, **more):
+    """An item of a document; a group when something is below it."""
+    info = {"name": name, "status": f"{name}, in a word"}
+    item = {"address": name.lower(), "mobileIsPublished": True, "webIsPublished": web}
+    if below:
+        return {**item, "type": "group", "info": info, "items": list(below)}
+    info["defaultMessage"] = f"Hello {name}"
+    return {**item, "type": "channel", "info": info, **more}
+
+
+CHANNELS = {
+    "items": [
+        entry(
+            "Tickets",
+            entry("Milano", serverAddress="myticket"),
+            entry("Firenze", web=False),
+            entry("Trains", entry("Regional", serverAddress="myticket")),
+        ),
+        entry("Hidden", entry("Below", entry("Deep"))) | {"webIsPublished": False},
+        entry("Liam"),
+        entry("Nobody"),
+    ]
+}
+SHOWN = ["Tickets", "  Milano", "  Trains", "    Regional", "Liam", "Nobody"]
+TREE = """() => {
+    const depth = (one) => {
+        const list = one.closest("ul");
+        return list ? 1 + depth(list.parentElement) : -1;
+    };
+    return [...document.querySelectorAll("#tree :is(summary, button)")].map((one) =>
+        "  ".repeat(depth(one)) + one.querySelector("strong").textContent);
+}"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def _answers(service):
+    """The demo's echo, for the two channels that somebody answers."""
+    for local in ("myticket", "liam", GUEST):
+        await asyncio.to_thread(service.server.register, local, PASSWORD)
+    jids = {"myticket@localhost", "liam@localhost"}
+    task = asyncio.create_task(echo.answer_all(jids, service.server.c2s_port))
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+@pytest.fixture
+def chats(demo, _answers):
+    demo(f"load({json.dumps(CHANNELS)!r})")
+    return demo
+
+
+async def enter(pages, **how):
+    """Be the guest whom the page offers; return the page with its channels."""
+    page = await pages.open(PAGE, user="", **how)
+    await page.get_by_role("button", name=f"{GUEST}@localhost").click()
+    await expect(page.locator("#tree .channel").first).to_be_visible()
+    return page
+
+
+def channel(page, name):
+    return page.locator("#tree").get_by_role("button", name=name)
+
+
+def bubble(page, text):
+    return page.get_by_role("log").locator(".bubble").filter(has_text=text)
+
+
+# --- Coming in -----------------------------------------------------------------
+
+
+async def test_it_shows_what_is_published_for_the_web(pages, chats):
+    page = await enter(pages)
+
+    await becomes(lambda: page.evaluate(TREE), SHOWN)
+    await expect(channel(page, "Liam")).to_contain_text("Liam, in a word")
+    await expect(channel(page, "Liam").locator(".avatar")).to_have_text("L")
+
+
+async def test_a_group_is_folded_and_stays_folded(pages, chats):
+    page = await enter(pages)
+    await page.locator("summary", has_text="Tickets").click()
+    await expect(channel(page, "Milano")).to_be_hidden()
+
+    chats("tree.change([one('Liam')], 'anna', status='Out')")
+    await expect(channel(page, "Liam")).to_contain_text("Out")
+
+    await expect(channel(page, "Milano")).to_be_hidden()
+
+
+@pytest.mark.usefixtures("chats")
+async def test_an_account_logs_in_with_its_password_only(pages, service):
+    page = await pages.open(PAGE, user="")
+    (local,) = await asyncio.to_thread(service.register)
+    await page.get_by_text("Another account").click()
+    await page.get_by_label("Address").fill(f"{local}@localhost")
+    await page.get_by_label("Password").fill("wrong")
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("alert")).to_contain_text("refuses")
+
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+
+    await expect(page.locator("#me")).to_have_text(f"{local}@localhost")
+    await expect(page.get_by_role("alert")).to_be_hidden()
+    await page.get_by_role("button", name="Log out").click()
+    await expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+# --- A conversation ------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("chats")
+async def test_a_message_goes_to_the_server_address_with_a_thread(pages):
+    page = await enter(pages)
+    await channel(page, "Milano").click()
+    await expect(page.get_by_label("Message")).to_have_value("Hello Milano")
+    await page.get_by_role("button", name="Send").click()
+
+    await expect(bubble(page, "— myticket@localhost milano")).to_be_visible()
+    await expect(page.get_by_label("Message")).to_have_value("")
+    await expect(page.locator(".bubble")).to_have_count(2)
+    await expect(page.locator(".bubble.mine")).to_have_text("Hello Milano")
+
+
+@pytest.mark.usefixtures("chats")
+async def test_a_message_goes_to_the_address_without_a_thread(pages):
+    page = await enter(pages)
+    await channel(page, "Liam").click()
+    await page.get_by_label("Message").fill("Ciao")
+    await page.keyboard.press("Enter")
+
+    answer = page.locator(".bubble:not(.mine)")
+    await expect(answer).to_have_text("Ciao\n— liam@localhost")
+
+
+@pytest.mark.usefixtures("chats")
+async def test_two_channels_of_one_address_are_two_conversations(pages):
+    page = await enter(pages)
+    for name in ("Milano", "Regional"):
+        await channel(page, name).click()
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.locator(".bubble")).to_have_count(2)
+        await expect(bubble(page, f"localhost {name.lower()}")).to_be_visible()
+    await page.get_by_label("Message").fill("A draft")
+
+    await channel(page, "Milano").click()
+    await expect(bubble(page, "localhost milano")).to_be_visible()
+    await channel(page, "Regional").click()
+    await expect(page.get_by_label("Message")).to_have_value("A draft")
+
+
+@pytest.mark.usefixtures("chats")
+async def test_a_message_to_nobody_is_not_delivered(pages):
+    page = await enter(pages)
+    await channel(page, "Nobody").click()
+    await page.get_by_role("button", name="Send").click()
+
+    await expect(page.locator(".bubble.mine")).to_contain_text("Not delivered")
+
+
+# --- Following the staff -------------------------------------------------------
+
+
+@pytest.mark.usefixtures("chats")
+async def test_what_staff_switch_off_is_gone(pages):
+    admin = await ready(await pages.open("/admin/buddies/buddy/channels/"))
+    page = await enter(pages)
+    await channel(page, "Liam").click()
+
+    await switch(admin, "Web", "Liam").click()
+    await expect(channel(page, "Liam")).to_have_count(0)
+    await expect(page.get_by_text("not published any more")).to_be_visible()
+    await expect(page.get_by_role("button", name="Send")).to_be_disabled()
+
+    await switch(admin, "Web", "Liam").click()
+    await expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    await switch(admin, "Web", "Tickets").click()
+    await becomes(lambda: page.evaluate(TREE), ["Liam", "Nobody"])
+
+
+async def test_it_reads_again_when_the_service_announces_a_change(pages, chats, client):
+    """The presence of XEP-0153 is put in on the way; all else is the server's."""
+    page = await pages.open("/healthz", user="")
+    sockets = []
+
+    def pass_on(socket):
+        peer = socket.connect_to_server()
+        socket.on_message(peer.send)
+        peer.on_message(socket.send)
+        sockets.append(socket)
+
+    await page.add_init_script(NEVER_BY_ITSELF)
+    await page.route_web_socket(re.compile("^ws:"), pass_on)
+    await becomes(lambda: published(client, "Regional"), True)
+    await page.goto(PAGE)
+    await page.get_by_role("button", name=f"{GUEST}@localhost").click()
+    await becomes(lambda: page.evaluate(TREE), SHOWN)
+    chats("tree.change([one('Liam')], 'anna', name='Romeo'); releases.sync()")
+    await becomes(lambda: published(client, "Romeo"), True)
+
+    sockets[0].send(ANNOUNCED)
+
+    await expect(channel(page, "Romeo")).to_be_visible()
+
+
+# Before the page's own scripts run.
+NEVER_BY_ITSELF = """document.addEventListener("readystatechange", () => {
+    const given = document.getElementById("webchat");
+    const changed = JSON.parse(given.textContent);
+    changed.refresh = 3_600_000;
+    given.textContent = JSON.stringify(changed);
+}, {once: true})"""
+ANNOUNCED = (
+    f"<presence xmlns='jabber:client' from='{SERVICE}'>"
+    "<x xmlns='vcard-temp:x:update'><photo>0beec7b5</photo></x></presence>"
+)
+
+
+async def published(client, name):
+    """Whether clients read of a channel or group with this name."""
+    return name in map(str.strip, names(await client.document(SERVICE)))
+
+
+# --- For everybody -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "it"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.usefixtures("chats")
+async def test_each_step_is_clean(pages, size, language, theme):
+    look = {"size": size, "language": language, "theme": theme, "has_touch": True}
+    page = await pages.open(PAGE, user="", **look)
+
+    async def clean():
+        await expect(page.locator("html")).to_have_attribute("lang", language)
+        assert await severe(page) == []
+        assert await overflow(page) == 0
+        assert size != PHONE or await page.evaluate(SMALL, TARGET) == []
+
+    await page.locator("summary").click()
+    await clean()
+    await page.get_by_role("button", name=f"{GUEST}@localhost").click()
+    await becomes(lambda: page.evaluate(TREE), SHOWN)
+    await clean()
+    await channel(page, "Liam").click()
+    await page.locator("#write button").click()
+    await expect(page.locator(".bubble")).to_have_count(2)
+    await clean()
+    if size == PHONE:
+        await page.locator("#back").click()
+        await expect(channel(page, "Liam")).to_be_focused()
+
+
+@pytest.mark.usefixtures("chats")
+async def test_the_keyboard_is_enough(pages):
+    page = await enter(pages)
+    summary = page.locator("summary", has_text="Tickets")
+    await summary.focus()
+    await page.keyboard.press("Enter")
+    await expect(channel(page, "Milano")).to_be_hidden()
+    await page.keyboard.press("Tab")
+    await expect(channel(page, "Liam")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Message")).to_be_focused()
+    await page.keyboard.press("Shift+Enter")
+    await page.keyboard.type("Ciao")
+    await page.keyboard.press("Enter")
+
+    mine = page.locator(".bubble.mine")
+    await expect(mine).to_have_text("Hello Liam\nCiao")
+
+
+async def test_texts_are_texts(pages, chats):
+    chats(f"load({json.dumps(SEED)!r})")
+    page = await enter(pages)
+
+    await channel(page, HOSTILE).click()
+    await expect(page.get_by_label("Message")).to_have_value(HOSTILE)
+    await expect(page.locator("#name")).to_have_text(HOSTILE)
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator(".bubble.mine")).to_contain_text(HOSTILE)
+    await expect(page.locator("img[src=x], [onerror]")).to_have_count(0)
+
+
+async def test_it_comes_back_when_the_xmpp_server_does(own_pages, own_service):
+    await asyncio.to_thread(own_service.server.register, GUEST, PASSWORD)
+    own_pages.forgiven.append("(?i)websocket")
+    page = await enter(own_pages)
+
+    await asyncio.to_thread(own_service.server.stop)
+    await expect(page.get_by_role("status").first).to_contain_text("does not answer")
+    await asyncio.to_thread(own_service.server.start)
+
+    await expect(page.get_by_role("status").first).to_be_hidden(timeout=60_000)
+    await expect(page.locator("#tree .channel").first).to_be_visible()

@@ -1,0 +1,149 @@
+"""The programs of docs/clients, run as a reader runs them, against a real service."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.service import GUEST, PASSWORD, ROOT, SERVER, SERVICE, WEBSOCKET
+from tests.test_docs import FENCED
+
+CLIENTS = ROOT / "docs" / "clients"
+VENDOR = Path(__file__).parent / "vendor"
+PROGRAMS = {"python": "example.py", "javascript": "example.mjs"}
+KNOWN, NUMBERS = "00393296260815", 3  # of those that the programs look for
+
+programs = pytest.mark.parametrize("language", sorted(PROGRAMS))
+
+
+def command(language, service, folder, local):
+    """The command line of a program, for a user of the service."""
+    who = [f"{local}@localhost", SERVICE]
+    if language == "python":
+        server = ["--server", f"127.0.0.1:{service.server.c2s_port}", "--no-tls"]
+        program = CLIENTS / PROGRAMS[language]
+        return [sys.executable, "-W", "error", program, *who, *server]
+    # Where npm would have put the library.
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / "strophe.js").symlink_to(VENDOR / "strophe.js")
+    program = shutil.copy(CLIENTS / PROGRAMS[language], folder)
+    url = f"ws://127.0.0.1:{service.server.http_port}/{WEBSOCKET}"
+    return ["node", program, *who, url]
+
+
+async def start(language, service, folder, local, password=PASSWORD):
+    words = command(language, service, folder, local)
+    return await asyncio.create_subprocess_exec(
+        *words,
+        env={"PATH": os.environ["PATH"], "PASSWORD": password},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def ended(program):
+    """What it printed, what it complained of, and its exit code."""
+    said, complained = await asyncio.wait_for(program.communicate(), 90)
+    return said.decode(), complained.decode(), program.returncode
+
+
+def results(said):
+    """The answers to both commands."""
+    return [
+        json.loads(line.split(" ", 1)[1])
+        for line in said.splitlines()
+        if line.startswith(("added ", "found "))
+    ]
+
+
+DONE = {"status": 0, "errorCode": "", "errorMessage": []}
+
+
+@programs
+async def test_it_reads_writes_adds_and_searches(service, tmp_path, language):
+    (local,) = service.register()
+    service.server.register(KNOWN, PASSWORD)
+    service.server.register("bot-management", PASSWORD)
+    async with service.client("bot-management") as bot, service.client(local) as phone:
+        await bot.presence()
+        program = await start(language, service, tmp_path, local)
+        said, complained, code = await ended(program)
+
+        assert (complained, code) == ("", 0)
+        assert said.splitlines()[0] == "bot-for-test-all-possibilities-facebook"
+        shown = {"python": "  ATM Milano", "javascript": "Bot for Test: All"}[language]
+        assert f"\n{shown}" in said
+        added, found = results(said)
+        assert added == DONE
+        assert found == {**DONE, "userList": [KNOWN]}
+        address = re.search(r"wrote to bot-management@localhost (\S+)", said)[1]
+        message = await bot.message(lambda one: one.get("from").startswith(local))
+        assert message.findtext("{*}thread") == address
+        assert message.findtext("{*}body") == "Ciao"
+        assert (await phone.roster())[f"{KNOWN}@localhost"]
+
+
+@programs
+async def test_a_search_beyond_the_budget_is_repeated(new_service, tmp_path, language):
+    service = new_service(
+        DISCOVERY_BURST=str(NUMBERS),
+        SEARCH_LIMIT=str(NUMBERS),
+        # Four seconds for the three numbers: less than the first pause.
+        DISCOVERY_PER_YEAR=str(365 * 24 * 3600 * NUMBERS // 4),
+    )
+    service.server.register(GUEST, PASSWORD)
+
+    program = await start(language, service, tmp_path, GUEST)
+    said, complained, code = await ended(program)
+
+    assert complained == "cmd_search_users: RATE_LIMITED, again in 5 s.\n"
+    assert code == 0
+    assert [one["errorCode"] for one in results(said)] == ["", ""]
+    # A repeat has the id of the first: each command was stored once.
+    assert sum(service.states().values()) == 2
+
+
+@pytest.mark.skipif(SERVER != "prosody", reason="its error is of another type")
+@programs
+async def test_it_waits_for_a_service_that_is_away(new_service, tmp_path, language):
+    service = new_service()
+    service.server.register(GUEST, PASSWORD)
+    service.stop()
+
+    program = await start(language, service, tmp_path, GUEST)
+    first = (await asyncio.wait_for(program.stderr.readline(), 30)).decode()
+    await asyncio.to_thread(service.start)
+    said, _, code = await ended(program)
+
+    assert re.fullmatch(r"The document: [\w-]+, again in 5 s\.\n", first)
+    assert code == 0
+    assert [one["errorCode"] for one in results(said)] == ["", ""]
+
+
+@programs
+async def test_a_wrong_password_ends_it(service, tmp_path, language):
+    (local,) = service.register()
+    program = await start(language, service, tmp_path, local, password="wrong")
+    said, complained, code = await ended(program)
+
+    assert said == ""
+    assert code == 1
+    assert "refuses the login" in complained
+
+
+# --- The guides ----------------------------------------------------------------
+
+
+@programs
+def test_each_excerpt_is_in_the_program(language):
+    program = (CLIENTS / PROGRAMS[language]).read_text()
+    guide = (CLIENTS / f"{language}.md").read_text()
+    excerpts = [text for found, text in FENCED.findall(guide) if found == language]
+
+    assert len(excerpts) >= 6
+    assert [one for one in excerpts if one not in program] == []

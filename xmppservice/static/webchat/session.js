@@ -1,0 +1,103 @@
+// What the webchat says to the XMPP server, on Strophe. A client's rules: docs/contract.md.
+
+const { Strophe, $iq, $msg, $pres } = globalThis;
+const { AUTHFAIL, CONNECTED, CONNFAIL, CONNTIMEOUT, DISCONNECTED } = Strophe.Status;
+Strophe.setLogLevel(Strophe.LogLevel.WARN);
+const UPDATE = "vcard-temp:x:update";
+const PATIENCE = 10_000; // milliseconds, for an answer
+
+/** Where a message to a channel goes: contract, section 1, Routing. */
+export function route({ address, serverAddress }, domain) {
+  const name = serverAddress || address;
+  return {
+    to: name.includes("@") ? name : `${name}@${domain}`,
+    thread: serverAddress ? address : "",
+  };
+}
+
+/**
+ * A user's connection. `heard` has a function each for what comes by itself:
+ * message({ from, thread, body }), failure(id), change(hash) and end().
+ */
+export class Session {
+  constructor(url, service, heard) {
+    this.service = service;
+    this.heard = heard;
+    this.connection = new Strophe.Connection(url);
+  }
+
+  /** Logs in, is online, and asks to be told of changes; rejects with "refused" or "away". */
+  open(jid, password) {
+    let isOpen = false;
+    return new Promise((opened, refused) => {
+      this.connection.connect(jid, password, (status) => {
+        if (status === CONNECTED) {
+          isOpen = true;
+          this.#begin();
+          opened();
+        }
+        if (status === AUTHFAIL) refused(new Error("refused"));
+        if ([CONNFAIL, CONNTIMEOUT, DISCONNECTED].includes(status)) refused(new Error("away"));
+        if (status === DISCONNECTED && isOpen) this.heard.end();
+      });
+    });
+  }
+
+  get domain() {
+    return Strophe.getDomainFromJid(this.connection.jid);
+  }
+
+  close() {
+    this.heard.end = () => {};
+    this.connection.disconnect();
+  }
+
+  /** The text in DESC of the service's vCard. */
+  document() {
+    const question = $iq({ type: "get", to: this.service }).c("vCard", { xmlns: "vcard-temp" });
+    return new Promise((read, refused) => {
+      const take = (answer) => read(answer.querySelector("DESC")?.textContent ?? "");
+      this.connection.sendIQ(question, take, () => refused(new Error("unread")), PATIENCE);
+    });
+  }
+
+  /** Sends a text; returns the id of the message. */
+  send({ to, thread }, body) {
+    const id = this.connection.getUniqueId();
+    const message = $msg({ to, id, type: "chat" });
+    if (thread) message.c("thread").t(thread).up();
+    this.connection.send(message.c("body").t(body));
+    return id;
+  }
+
+  #begin() {
+    this.connection.addHandler((stanza) => this.#message(stanza), null, "message");
+    this.connection.addHandler((stanza) => this.#presence(stanza), null, "presence");
+    this.connection.send($pres());
+    this.connection.send($pres({ to: this.service, type: "subscribe" }));
+  }
+
+  // Strophe keeps a handler that returns true.
+  #message(stanza) {
+    const body = child(stanza, "body");
+    if (stanza.getAttribute("type") === "error") this.heard.failure(stanza.getAttribute("id"));
+    else if (body) {
+      const from = Strophe.getBareJidFromJid(stanza.getAttribute("from"));
+      this.heard.message({ from, thread: child(stanza, "thread"), body });
+    }
+    return true;
+  }
+
+  #presence(stanza) {
+    const from = Strophe.getBareJidFromJid(stanza.getAttribute("from") ?? "");
+    const update = [...stanza.children].find((one) => one.namespaceURI === UPDATE);
+    const hash = update && child(update, "photo");
+    if (from === this.service && hash) this.heard.change(hash);
+    return true;
+  }
+}
+
+/** The text of a child, not of what a forwarded message holds deeper inside. */
+function child(parent, name) {
+  return [...parent.children].find((one) => one.localName === name)?.textContent ?? "";
+}

@@ -1,0 +1,270 @@
+// The webchat: logs in, draws the channels, holds conversations, follows the document.
+
+import { avatar, button, element } from "../buddies/preview.js";
+import { Session, route } from "./session.js";
+
+const { url, service, words, ...pauses } = JSON.parse(find("webchat").textContent);
+const LONGEST = 30_000; // milliseconds between two attempts to connect
+
+let session = null;
+let shown = null; // the document that is drawn
+let seen = ""; // the newest hash that the service has announced
+let timer = 0;
+let current = "";
+let channels = new Map(); // what can be written to, by key
+const talks = new Map(); // conversations, by key
+const closed = new Set(); // addresses of groups that are folded
+
+function find(id) {
+  return document.getElementById(id);
+}
+
+function say(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+  place.hidden = !text;
+}
+
+// --- Coming and going ----------------------------------------------------------
+
+async function enter(jid, password) {
+  const joined = new Session(url, service, {
+    message: receive,
+    failure: bounce,
+    change: announced,
+    end: () => comeBack(jid, password),
+  });
+  await joined.open(jid, password);
+  session = joined;
+  find("me").textContent = jid;
+  find("login").hidden = true;
+  find("chat").hidden = false;
+  say(find("problem"), "");
+  await refresh();
+}
+
+async function logIn(jid, password) {
+  say(find("refused"), "");
+  try {
+    await enter(jid, password);
+  } catch (error) {
+    say(find("refused"), error.message === "refused" ? words.refused : words.closed);
+  }
+}
+
+async function comeBack(jid, password, pause = 1000) {
+  session = null;
+  clearTimeout(timer);
+  say(find("problem"), words.away);
+  timer = setTimeout(() => {
+    enter(jid, password).catch(() => comeBack(jid, password, Math.min(2 * pause, LONGEST)));
+  }, pause);
+}
+
+find("users")?.addEventListener("click", ({ target }) => {
+  const { jid, password } = target.dataset;
+  if (jid) logIn(jid, password);
+});
+
+find("account").addEventListener("submit", (event) => {
+  event.preventDefault();
+  logIn(find("jid").value, find("password").value);
+});
+
+find("leave").addEventListener("click", () => {
+  session?.close();
+  location.reload();
+});
+
+// --- Following the document ----------------------------------------------------
+
+async function refresh() {
+  clearTimeout(timer);
+  try {
+    const text = await session.document();
+    if (text !== shown) draw(text);
+    say(find("problem"), "");
+  } catch {
+    if (session) say(find("problem"), words.unread);
+  }
+  plan();
+}
+
+// Whoever announces changes need not be asked every second.
+function plan() {
+  clearTimeout(timer);
+  if (!session || document.hidden) return;
+  timer = setTimeout(refresh, seen ? pauses.fallback : pauses.refresh);
+}
+
+function announced(hash) {
+  if (hash === seen) return;
+  seen = hash;
+  refresh();
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (session && !document.hidden) refresh();
+});
+
+// --- The tree ------------------------------------------------------------------
+
+function draw(text) {
+  const focused = document.activeElement?.closest("[data-key]")?.dataset.key;
+  shown = text;
+  channels = new Map();
+  const list = branch(JSON.parse(text || '{"items":[]}').items);
+  find("tree").replaceChildren(list ?? element("p", "blank quiet", words.empty));
+  find("tree").querySelector(`[data-key="${CSS.escape(focused ?? "")}"]`)?.focus();
+  mark();
+}
+
+/** A list of what is published for the web; a hidden group hides its branch. */
+function branch(items) {
+  const list = element("ul", "plain");
+  for (const item of items.filter((one) => one.webIsPublished)) {
+    const row = element("li");
+    row.append(item.type === "group" ? group(item) : channel(item));
+    list.append(row);
+  }
+  return list.children.length ? list : null;
+}
+
+function group(item) {
+  const folder = element("details");
+  const summary = element("summary");
+  folder.open = !closed.has(item.address);
+  folder.addEventListener("toggle", () => {
+    if (folder.open) closed.delete(item.address);
+    else closed.add(item.address);
+  });
+  summary.dataset.key = `group ${item.address}`;
+  summary.append(...face(item));
+  folder.append(summary, branch(item.items) ?? "");
+  return folder;
+}
+
+function channel(item) {
+  const { to, thread } = route(item, session.domain);
+  const key = keyOf(to, thread);
+  const opener = button("channel");
+  channels.set(key, { item, to, thread });
+  opener.dataset.key = key;
+  opener.append(...face(item));
+  opener.addEventListener("click", () => open(key));
+  return opener;
+}
+
+function face({ info }) {
+  const lines = element("span", "lines");
+  lines.append(element("strong", "", info.name), element("span", "quiet", info.status));
+  return [avatar(info), lines];
+}
+
+function keyOf(to, thread) {
+  return `${to} ${thread}`;
+}
+
+/** Shows which channel is open, and whether it still is one. */
+function mark() {
+  for (const one of find("tree").querySelectorAll("button")) {
+    const { key } = one.dataset;
+    if (key === current) one.setAttribute("aria-current", "true");
+    else one.removeAttribute("aria-current");
+    one.classList.toggle("unread", Boolean(talks.get(key)?.unread));
+  }
+  if (!current) return;
+  const found = channels.get(current);
+  if (found) head(found.item);
+  for (const one of find("write").elements) one.disabled = !found;
+  say(find("gone"), found ? "" : words.gone);
+}
+
+// --- A conversation ------------------------------------------------------------
+
+function talkOf(key) {
+  if (!talks.has(key)) talks.set(key, { messages: [], draft: null, unread: false });
+  return talks.get(key);
+}
+
+function open(key) {
+  if (current) talkOf(current).draft = find("text").value;
+  current = key;
+  const talk = talkOf(key);
+  talk.draft ??= channels.get(key).item.info.defaultMessage;
+  talk.unread = false;
+  find("text").value = talk.draft;
+  find("none").hidden = true;
+  find("talk").hidden = false;
+  find("chat").classList.add("open");
+  redraw(talk.messages);
+  mark();
+  find("text").focus();
+}
+
+function head({ info }) {
+  const [picture] = face({ info });
+  find("picture").replaceChildren(picture);
+  find("name").textContent = info.name;
+  find("status").textContent = info.status;
+}
+
+function bubble({ body, isMine, failed }) {
+  const row = element("p", isMine ? "bubble mine" : "bubble", body);
+  if (failed) row.append(element("span", "problem", words.nobody));
+  return row;
+}
+
+function redraw(messages) {
+  find("messages").replaceChildren();
+  messages.forEach(append);
+}
+
+function append(message) {
+  const log = find("messages");
+  log.append(bubble(message));
+  log.scrollTop = log.scrollHeight;
+}
+
+function add(key, message) {
+  talkOf(key).messages.push(message);
+  if (key === current) append(message);
+  else talkOf(key).unread = true;
+  mark();
+}
+
+function receive({ from, thread, body }) {
+  add(keyOf(from, thread), { body, isMine: false });
+}
+
+function bounce(id) {
+  for (const [key, { messages }] of talks) {
+    const message = messages.find((one) => one.id === id);
+    if (!message) continue;
+    message.failed = true;
+    if (key === current) redraw(messages);
+  }
+}
+
+function send() {
+  const body = find("text").value;
+  if (!session || !body.trim()) return;
+  add(current, { body, isMine: true, id: session.send(channels.get(current), body) });
+  find("text").value = "";
+  find("text").focus();
+}
+
+find("write").addEventListener("submit", (event) => {
+  event.preventDefault();
+  send();
+});
+
+find("text").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  send();
+});
+
+find("back").addEventListener("click", () => {
+  find("chat").classList.remove("open");
+  find("tree").querySelector("[aria-current]")?.focus();
+});

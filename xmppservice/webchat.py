@@ -1,0 +1,53 @@
+"""The webchat: a page that is a client of the service, for who wants to see one."""
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+REFRESH = 1  # seconds between two looks at the document, until changes are announced
+FALLBACK = 30  # seconds, from then on
+
+
+@require_GET
+def page(request: HttpRequest) -> HttpResponse:
+    """Answer 404 unless WEBCHAT_URL says where the XMPP server's WebSocket is."""
+    if not settings.WEBCHAT_URL:
+        raise Http404
+    context = {"webchat": _webchat(), "users": _users()}
+    answer = render(request, "webchat/page.html", context)
+    # What csp.decorators.csp_update does to a view.
+    answer._csp_update = {  # type: ignore[attr-defined]
+        "connect-src": [settings.WEBCHAT_URL]
+    }
+    return answer
+
+
+def _webchat() -> dict[str, object]:
+    return {
+        "url": settings.WEBCHAT_URL,
+        "service": settings.XMPP_JID,
+        "refresh": REFRESH * 1000,
+        "fallback": FALLBACK * 1000,
+        "words": _words(),
+    }
+
+
+def _users() -> list[tuple[str, str]]:
+    """JID and password of each account that the page offers."""
+    pairs = (word.partition(":") for word in settings.WEBCHAT_USERS)
+    return [(jid, password) for jid, _, password in pairs]
+
+
+def _words() -> dict[str, str]:
+    """What the script says by itself."""
+    return {
+        "away": _("The XMPP server does not answer. Trying again …"),
+        "closed": _("The XMPP server does not answer. Try again later."),
+        "empty": _("No channel is published for the web."),
+        "gone": _("This channel is not published any more."),
+        "nobody": _("Not delivered: nobody answers there."),
+        "refused": _("The XMPP server refuses this name or password."),
+        "unread": _("The channels cannot be read just now. Trying again …"),
+    }
