@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import brotli
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 
 from buddies import document, releases
 
@@ -94,14 +95,31 @@ class Shelf:
         return time.monotonic() - self._looked < FRESH
 
     def look(self) -> Published:
-        """The newest release, as the database has it; never on a loop."""
-        with self._looking:
-            found = self.published or Published(0, document.EMPTY, "empty")
-            newer = releases.newer_than(found.number)
-            if newer is not None:
-                found = Published(newer.number, newer.body, newer.digest)
-            self.published, self._looked = found, time.monotonic()
-            return found
+        """The newest release; never on a loop.
+
+        While the database is away, or somebody looks already, the last one.
+        """
+        # One looks, and the first time all others wait for that.
+        if not self._looking.acquire(blocking=self.published is None):
+            assert self.published is not None
+            return self.published
+        try:
+            return self._take()
+        except (DatabaseError, InterfaceError):
+            if self.published is None:
+                raise
+            return self.published
+        finally:
+            self._looked = time.monotonic()
+            self._looking.release()
+
+    def _take(self) -> Published:
+        found = self.published or Published(0, document.EMPTY, "empty")
+        newer = releases.newer_than(found.number)
+        if newer is not None:
+            found = Published(newer.number, newer.body, newer.digest)
+        self.published = found
+        return found
 
 
 shelf = Shelf()
@@ -114,7 +132,7 @@ def answer(published: Published, platform: str, headers: Mapping[str, str]) -> A
     etag = variant.etag(encoding)
     sent = {"ETag": etag, "Cache-Control": _cache(), "Vary": "Accept-Encoding, Origin"}
     sent |= origin(headers)
-    if _knows(headers.get("if-none-match", ""), variant):
+    if _knows(headers.get("if-none-match", ""), etag):
         return Answer(HTTPStatus.NOT_MODIFIED, sent, b"")
     sent |= {"Content-Type": MEDIA_TYPE, "X-Content-Type-Options": "nosniff"}
     if encoding:
@@ -129,10 +147,10 @@ def _cache() -> str:
     return f"public, max-age={age}" if age else "public, no-cache"
 
 
-def _knows(sent: str, variant: Variant) -> bool:
+def _knows(sent: str, etag: str) -> bool:
     # A proxy that compresses makes tags weak (RFC 9110, 13.1.2).
     tags = {tag.strip().removeprefix("W/") for tag in sent.split(",")}
-    return "*" in tags or any(variant.etag(e) in tags for e in variant.bodies)
+    return not tags.isdisjoint((etag, "*"))
 
 
 def origin(headers: Mapping[str, str]) -> dict[str, str]:

@@ -27,6 +27,7 @@ from buddies.serializers import (
 )
 from buddies.views import PUBLISH, VIEW_RELEASE, plain_errors
 from xmppservice import api
+from xmppservice.idempotency import Idempotent
 
 
 class NewestFirst(api.Pages):
@@ -38,7 +39,7 @@ class ReleaseFilter(filters.FilterSet):
     automatic = api.BooleanFilter()
 
 
-class ReleaseViewSet(ReadOnlyModelViewSet):
+class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     """The versions of the document that clients could read; the newest is live."""
 
     queryset = Release.objects.defer("body")
@@ -57,6 +58,7 @@ class ReleaseViewSet(ReadOnlyModelViewSet):
         "publish": PUBLISH,
         "restore": PUBLISH,
     }
+    conditional = ("publish", "restore")
 
     @extend_schema(
         request=PublishSerializer,
@@ -103,7 +105,7 @@ class ReleaseViewSet(ReadOnlyModelViewSet):
     def publish(self, request: Request, number: str) -> Response:
         """Make an older release live again, as a new one; the tree is held."""
         with plain_errors():
-            made = releases.publish_again(self._whole(), self._editor)
+            made = releases.publish_again(self._expected(), self._editor)
         return Response(ReleaseSerializer(made).data, HTTPStatus.CREATED)
 
     @extend_schema(request=None, responses={HTTPStatus.NO_CONTENT: None})
@@ -111,12 +113,18 @@ class ReleaseViewSet(ReadOnlyModelViewSet):
     def restore(self, request: Request, number: str) -> Response:
         """Make the tree what it was for a release, as a draft: the tree is held."""
         with plain_errors():
-            releases.restore(self._whole(), self._editor)
+            releases.restore(self._expected(), self._editor)
         return Response(status=HTTPStatus.NO_CONTENT)
 
     @property
     def _editor(self) -> str:
         return self.request.user.get_username()
+
+    def _expected(self) -> Release:
+        release = self._whole()
+        # Of a release nothing changes but since when it is live.
+        api.expects(self.request, ReleaseSerializer(release).data)
+        return release
 
     def _whole(self) -> Release:
         release: Any = self.get_object()
@@ -132,14 +140,17 @@ class ReleaseViewSet(ReadOnlyModelViewSet):
         return old
 
 
-class PlanViewSet(DestroyModelMixin, ReadOnlyModelViewSet):
+class PlanViewSet(Idempotent, DestroyModelMixin, ReadOnlyModelViewSet):
     """Releases to come. Deleting one cancels it."""
 
     queryset = PlannedRelease.objects.defer("body")
     serializer_class = PlanSerializer
     scope = "releases"
     needs = {"list": VIEW_RELEASE, "retrieve": VIEW_RELEASE, "destroy": PUBLISH}
+    conditional = ("destroy",)
 
     def perform_destroy(self, instance: PlannedRelease) -> None:
+        # A plan never changes: it is there, or it is not.
+        api.expects(self.request, PlanSerializer(instance).data)
         with plain_errors():
             releases.cancel(instance.pk)

@@ -32,6 +32,7 @@ from buddies.serializers import (
     TreeSerializer,
 )
 from xmppservice import api, problems
+from xmppservice.idempotency import Idempotent
 
 VIEW, ADD = "buddies.view_buddy", "buddies.add_buddy"
 CHANGE, DELETE = "buddies.change_buddy", "buddies.delete_buddy"
@@ -78,7 +79,7 @@ class BuddyFilter(filters.FilterSet):
     webIsPublished = api.BooleanFilter(field_name="web_is_published")
 
 
-class BuddyViewSet(ModelViewSet):
+class BuddyViewSet(Idempotent, ModelViewSet):
     """Entries of the tree: groups, and channels."""
 
     queryset = Buddy.objects.order_by("pk")
@@ -97,6 +98,14 @@ class BuddyViewSet(ModelViewSet):
         "duplicate": ADD,
         "hide": CHANGE,
     }
+    conditional = (
+        "update",
+        "partial_update",
+        "destroy",
+        "move",
+        "duplicate",
+        "hide",
+    )
 
     def perform_create(self, serializer: BaseSerializer[Buddy]) -> None:
         with plain_errors():
@@ -177,11 +186,12 @@ class TreeView(APIView):
         return Response(_state())
 
 
-class HoldView(APIView):
+class HoldView(Idempotent):
     """Whether edits stay a draft until they are published."""
 
     scope = "releases"
     needs = {"put": PUBLISH, "delete": PUBLISH}
+    conditional = ("put", "delete")
     serializer_class = TreeSerializer
 
     @extend_schema(request=None)

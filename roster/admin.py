@@ -20,7 +20,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from roster import addressbook, command_admin, dry_run, farming, msisdn
+from roster import addressbook, command_admin, dry_run, farming, figures, msisdn
 from roster.command_admin import Choice, FewPages, begins_with
 from roster.models import Account, Flag
 
@@ -112,7 +112,7 @@ def _found(term: str) -> Q:
     number = msisdn.beginning(term)
     if number and Account.objects.filter(begins_with("msisdn", number)).exists():
         return _begins_with("msisdn", number)
-    newest = Account.objects.filter(command_admin.newest(Account))
+    newest = Account.objects.filter(figures.newest(Account))
     named = newest.filter(name__icontains=term).order_by().values_list("pk", flat=True)
     by_jid = _begins_with("jid", term.lower())
     return by_jid | Q(pk__in=list(named[:MOST_NAMES]))

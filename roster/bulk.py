@@ -1,6 +1,8 @@
 """Accounts by the thousand: what a row must be, and its way into the table."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +24,7 @@ GIVE_BACK = ("00{number}@{domain}", "+{number}@{domain}", "{number}@{domain}")
 
 # JID, MSISDN, and a value for each further column.
 Row = list[Any]
+Given = tuple[Row, Sequence[str]]  # a row, and its further columns
 
 
 def account(word: str) -> tuple[str, str]:
@@ -41,26 +44,32 @@ def account(word: str) -> tuple[str, str]:
     return row.jid, row.msisdn
 
 
-def store(rows: Iterable[Row], columns: Sequence[str]) -> tuple[int, int]:
+def store(rows: Iterable[Given]) -> tuple[int, int]:
     """Add or change accounts; return how many are new, how many changed.
 
-    ``columns`` name the values behind JID and MSISDN. Within a transaction: all of
-    them, or none.
+    Within a transaction: all of them, or none.
     """
-    # The last one of an account wins. In one order everywhere: two who write the same
-    # ones do not deadlock.
-    latest = {row[0]: row for row in rows}
+    # The last one of an account wins.
+    latest = {row[0]: (row, columns) for row, columns in rows}
     known = _known(latest)
-    wanted = (_merged(latest[jid], columns, known.get(jid)) for jid in sorted(latest))
-    accounts = [account for account in wanted if account]
-    for start in range(0, len(accounts), AT_ONCE):
-        _upsert(accounts[start : start + AT_ONCE], columns)
+    wanted = []
+    # In one order everywhere: two who write the same ones do not deadlock.
+    for jid in sorted(latest):
+        row, columns = latest[jid]
+        if account := _merged(row, columns, known.get(jid)):
+            wanted.append((account, columns))
+    for same, part in groupby(wanted, key=itemgetter(1)):
+        accounts = [account for account, _ in part]
+        for start in range(0, len(accounts), AT_ONCE):
+            _upsert(accounts[start : start + AT_ONCE], same)
     new = len(latest) - len(known)
-    return new, len(accounts) - new
+    return new, len(wanted) - new
 
 
 def _known(jids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    rows = Account.objects.select_for_update().filter(jid__in=list(jids))
+    rows = (
+        Account.objects.select_for_update().filter(jid__in=list(jids)).order_by("jid")
+    )
     fields = ("jid", "msisdn", *OPTIONAL, "gone_at", "announced")
     return {row["jid"]: row for row in rows.values(*fields)}
 

@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import connection
-from django.db.models import Max, Min, Model, Q, QuerySet
+from django.db.models import Max, Min, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
@@ -19,7 +19,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from roster import ledger, payloads
+from roster import figures, ledger, payloads
 from roster.models import Command
 
 State = Command.State
@@ -28,8 +28,6 @@ VIEW_PAYLOAD = "roster.view_payload"
 WORDS = (payloads.ADD_TO_ROSTER, payloads.SEARCH_USERS)
 # A list says how many there are, up to here, and shows no others.
 MOST_ROWS = 10_000
-# What no index knows is looked for among the newest ones.
-NEWEST = 100_000
 MOST_SAME = 100  # with the same id
 LAST_CHARACTER = "\U0010ffff"
 
@@ -60,10 +58,8 @@ class ByState(Choice):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Command]
     ) -> QuerySet[Command]:
-        if self.value() == State.SENT:
-            # Nearly all: found in the list's own order, and not by sorting them.
-            return queryset.exclude(state__in=set(State) - {State.SENT})
-        return queryset.filter(state=self.value()) if self.value() else queryset
+        state = self.value()
+        return figures.in_state(queryset, state) if state else queryset
 
 
 class ByWord(Choice):
@@ -77,9 +73,9 @@ class ByWord(Choice):
         self, request: HttpRequest, queryset: QuerySet[Command]
     ) -> QuerySet[Command]:
         if self.value() in WORDS:
-            return queryset.filter(newest(Command), command=self.value())
+            return queryset.filter(figures.newest(Command), command=self.value())
         if self.value() == "other":
-            return queryset.filter(newest(Command)).exclude(command__in=WORDS)
+            return queryset.filter(figures.newest(Command)).exclude(command__in=WORDS)
         return queryset
 
 
@@ -102,12 +98,6 @@ class ByAge(Choice):
             case "older":
                 return queryset.filter(pk__lt=_first_after(age))
         return queryset
-
-
-def newest(model: type[Model]) -> Q:
-    """The newest rows of a table, as many as may be looked through."""
-    newest = model._default_manager.aggregate(newest=Max("pk"))["newest"] or 0
-    return Q(pk__gt=newest - NEWEST)
 
 
 def _first_after(age: timedelta) -> int:
@@ -193,7 +183,7 @@ class CommandAdmin(admin.ModelAdmin):
         keys = Command.objects.order_by().values_list("pk", flat=True)
         by_owner = keys.filter(begins_with("owner", word.lower()))[:MOST_ROWS]
         # Apart: together they would be looked for in all rows.
-        by_id = list(keys.filter(newest(Command), stanza_id=word)[:MOST_SAME])
+        by_id = list(keys.filter(figures.newest(Command), stanza_id=word)[:MOST_SAME])
         return queryset.filter(Q(pk__in=by_owner) | Q(pk__in=by_id)), False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Command]:

@@ -42,12 +42,20 @@ class RowSerializer(serializers.Serializer):
     discoverable = serializers.BooleanField(required=False)
 
 
+class Rows(serializers.ListField):
+    """A list whose length is looked at before what is in it."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and len(data) > MOST_ROWS:
+            raise serializers.ValidationError(f"More than {MOST_ROWS} rows.")
+        rows: list[Any] = super().to_internal_value(data)
+        return rows
+
+
 class BulkSerializer(serializers.Serializer):
     """What to add or change; each row is judged by itself."""
 
-    accounts = serializers.ListField(
-        child=serializers.DictField(), min_length=1, max_length=MOST_ROWS
-    )
+    accounts = Rows(child=serializers.DictField(), min_length=1, max_length=MOST_ROWS)
 
 
 class RowError(serializers.Serializer):

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from roster import addressbook, commands, directory, joins, ledger, payloads
 from roster.ledger import Work
-from xmppservice import bells
+from xmppservice import bells, idempotency
 from xmppservice.gateway import Broke, Down, Late
 from xmppservice.rosters import Refused, Rosters, driver
 
@@ -84,6 +84,7 @@ def _where(error: Exception) -> str:
 @shared_task
 def sweep() -> None:
     """Delete commands answered long ago, and the payloads of dead ones."""
+    idempotency.forget_old()
     swept = ledger.sweep()
     if any(swept):
         logger.info("deleted %d commands, and %d payloads of dead ones", *swept)

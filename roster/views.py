@@ -1,12 +1,11 @@
 """The API of accounts, and of the ledger of commands."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -16,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
 
-from roster import bulk, directory, ledger
+from roster import bulk, directory, figures, ledger
 from roster.models import Account, Command
 from roster.serializers import (
     AccountSerializer,
@@ -27,6 +26,7 @@ from roster.serializers import (
     WholeCommandSerializer,
 )
 from xmppservice import api, bells, problems
+from xmppservice.idempotency import Idempotent
 
 VIEW, ADD = "roster.view_account", "roster.add_account"
 CHANGE, DELETE = "roster.change_account", "roster.delete_account"
@@ -49,7 +49,7 @@ class AccountFilter(filters.FilterSet):
     )
 
 
-class AccountViewSet(ModelViewSet):
+class AccountViewSet(Idempotent, ModelViewSet):
     """Users of the XMPP server, as far as we know."""
 
     queryset = Account.objects.order_by("pk")
@@ -67,6 +67,7 @@ class AccountViewSet(ModelViewSet):
         "bulk": (ADD, CHANGE),
         "refresh": ADD,
     }
+    conditional = ("update", "partial_update", "destroy")
 
     def perform_create(self, serializer: BaseSerializer) -> None:
         _save(serializer, Account())
@@ -114,21 +115,23 @@ def _save(serializer: BaseSerializer, account: Account) -> None:
         setattr(account, field, value)
     try:
         account.full_clean()
+        with transaction.atomic():
+            account.save(update_fields=Account.EDITED if account.pk else None)
     except ModelError as error:
         raise ValidationError(error.message_dict) from None
-    account.save(update_fields=Account.EDITED if account.pk else None)
+    except IntegrityError:
+        # Somebody has added it in this moment.
+        text = "Account with this JID already exists."
+        raise ValidationError({"jid": text}) from None
     serializer.instance = account
 
 
 # --- Many accounts --------------------------------------------------------------
 
-Columns = tuple[str, ...]
-Judged = tuple[bulk.Row, Columns]
 
-
-def _judge(accounts: Iterable[Any]) -> tuple[list[Judged], list[dict[str, str]]]:
+def _judge(accounts: Iterable[Any]) -> tuple[list[bulk.Given], list[dict[str, str]]]:
     """Rows to store, each with its columns; and what is wrong with the others."""
-    good: list[Judged] = []
+    good: list[bulk.Given] = []
     errors: list[dict[str, str]] = []
     for place, account in enumerate(accounts):
         try:
@@ -138,7 +141,7 @@ def _judge(accounts: Iterable[Any]) -> tuple[list[Judged], list[dict[str, str]]]
     return good, errors
 
 
-def _row(account: Any) -> Judged:
+def _row(account: Any) -> bulk.Given:
     read = RowSerializer(data=account)
     read.is_valid(raise_exception=True)
     values = dict(read.validated_data)
@@ -152,16 +155,11 @@ def _reasons(error: ValidationError | ModelError) -> Any:
     return {"account": error.messages}
 
 
-def _store(rows: Iterable[Judged]) -> tuple[int, int]:
-    """Store them all, those with the same columns at once; see bulk.store."""
-    by_columns: dict[Columns, list[bulk.Row]] = defaultdict(list)
-    # The last one of an account wins, whatever columns it has.
-    for row, columns in {row[0]: (row, columns) for row, columns in rows}.values():
-        by_columns[columns].append(row)
+def _store(rows: Iterable[bulk.Given]) -> tuple[int, int]:
     with transaction.atomic():
-        counts = [bulk.store(part, columns) for columns, part in by_columns.items()]
+        stored = bulk.store(rows)
         bells.worker(bells.JOIN_LATE)
-    return sum(new for new, _ in counts), sum(changed for _, changed in counts)
+    return stored
 
 
 # --- Commands -------------------------------------------------------------------
@@ -172,9 +170,17 @@ class NewestFirst(api.Pages):
 
 
 class CommandFilter(filters.FilterSet):
-    state = filters.ChoiceFilter(choices=Command.State.choices)
-    command = filters.CharFilter()
+    state = filters.ChoiceFilter(choices=Command.State.choices, method="in_state")
+    command = filters.CharFilter(
+        method="with_word", label="Looked for among the newest 100,000."
+    )
     owner = filters.CharFilter()
+
+    def in_state(self, rows: Any, name: str, state: str) -> Any:
+        return figures.in_state(rows, state)
+
+    def with_word(self, rows: Any, name: str, word: str) -> Any:
+        return rows.filter(figures.newest(Command), command=word)
 
 
 class CommandViewSet(ReadOnlyModelViewSet):
@@ -186,8 +192,7 @@ class CommandViewSet(ReadOnlyModelViewSet):
     pagination_class = NewestFirst
     scope = "commands"
     needs = {"list": VIEW_COMMAND, "retrieve": VIEW_COMMAND, "retry": CHANGE_COMMAND}
-    # The ledger's lock must not be waited for in a transaction; see idempotency.
-    repeatable = ("retry",)
+    conditional = ("retry",)
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset()
@@ -201,8 +206,10 @@ class CommandViewSet(ReadOnlyModelViewSet):
     def retry(self, request: Request, pk: str) -> Response:
         """Try a dead command again; one that is open already stays as it is."""
         command = self.get_object()
+        api.expects(request, self.get_serializer(command).data)
         ledger.retry([command])
-        command.refresh_from_db()
+        # It may have gone in between: after its days it does.
+        command = self.get_object()
         if command.state == Command.State.DEAD:
             raise problems.Conflict("What it asked is not stored any more.")
         if command.state == Command.State.SENT:

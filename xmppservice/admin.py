@@ -4,15 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from xmppservice import tokens
+from xmppservice import site, tokens
 from xmppservice.models import SCOPES, Token
 
 LIFE = timedelta(days=365)
@@ -70,7 +69,16 @@ class TokenAdmin(admin.ModelAdmin):
             return
         if not request.user.is_superuser:
             obj.user_id = request.user.pk or 0
-        secret = tokens.give(obj)
+        # Told by response_add, and kept nowhere: a message would be a cookie.
+        obj.secret = tokens.give(obj)
         super().save_model(request, obj, form, change)
-        text = _("The token, shown this once: copy it now.")
-        messages.warning(request, format_html("{} <code>{}</code>", text, secret))
+
+    def response_add(
+        self, request: HttpRequest, obj: Token, post_url_continue: Any = None
+    ) -> HttpResponse:
+        told = {"token": obj, "secret": obj.secret}
+        answer = site.page(
+            request, "admin/xmppservice/token_made.html", _("A new token"), told
+        )
+        answer.headers["Cache-Control"] = "no-store"
+        return answer

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from http import HTTPStatus
 from io import BytesIO
 from typing import IO, Any
 
@@ -11,9 +12,14 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.http import ConditionalGetMiddleware
 from django.utils.http import parse_etags
 from django_filters import rest_framework as filters
-from rest_framework.exceptions import ParseError, PermissionDenied, ValidationError
+from rest_framework.exceptions import (
+    NotFound,
+    ParseError,
+    PermissionDenied,
+    ValidationError,
+)
 from rest_framework.filters import SearchFilter
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
@@ -45,13 +51,23 @@ class Allowed(BasePermission):
         if not request.user.is_authenticated:
             return False
         _refuse_scope(request, view.scope)
-        if request.method == "OPTIONS":
-            return True
-        action = getattr(view, "action", None) or (request.method or "").lower()
-        if action not in view.needs:
+        action = _action(request, view)
+        if action is None:
             return True  # not one of its methods, as it will say
         needed = view.needs[action] or ()
         return request.user.has_perms((needed,) if isinstance(needed, str) else needed)
+
+
+def _action(request: Request, view: Any) -> str | None:
+    """What is asked of a view; None when it does not know the method."""
+    method = str(request.method).lower()
+    if method == "options":
+        return None
+    if hasattr(view, "action_map"):
+        found: str | None = view.action
+        return found
+    method = "get" if method == "head" else method
+    return method if hasattr(view, method) else None
 
 
 def _refuse_scope(request: Request, scope: str) -> None:
@@ -110,11 +126,19 @@ class Json(JSONRenderer):
     ) -> bytes:
         body: bytes = super().render(data, accepted_media_type, renderer_context)
         response: Response = (renderer_context or {})["response"]
+        if not isinstance(response.accepted_renderer, Json):
+            return body  # a part of a page
         if response.status_code >= 400:
             response["Content-Type"] = problems.MEDIA_TYPE
         elif body:
-            response["ETag"] = _etag(body)
+            is_indented = "indent" in (accepted_media_type or "")
+            response["ETag"] = _etag(_plain(data) if is_indented else body)
         return body
+
+
+def _plain(data: Any) -> bytes:
+    plain: bytes = JSONRenderer().render(data)
+    return plain
 
 
 def _etag(body: bytes) -> str:
@@ -131,7 +155,7 @@ def expects(request: Request, current: Any) -> bool:
     if sent is None:
         return False
     known = parse_etags(sent)
-    if "*" not in known and _etag(JSONRenderer().render(current)) not in known:
+    if "*" not in known and _etag(_plain(current)) not in known:
         raise problems.Stale
     return True
 
@@ -144,7 +168,13 @@ class Conditional(ConditionalGetMiddleware):
     ) -> HttpResponseBase:
         if not request.path_info.startswith(problems.API):
             return response
-        return super().process_response(request, response)
+        answer = super().process_response(request, response)
+        if answer.status_code == HTTPStatus.PRECONDITION_FAILED != response.status_code:
+            stale = problems.Stale
+            return problems.answer(
+                HTTPStatus.PRECONDITION_FAILED, stale.default_detail, stale.default_code
+            )
+        return answer
 
 
 class Browsable(BrowsableAPIRenderer):
@@ -173,6 +203,13 @@ class Pages(CursorPagination):
     page_size = PAGE
     page_size_query_param = "pageSize"
     max_page_size = LONGEST_PAGE
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        cursor: Cursor | None = super().decode_cursor(request)
+        place = str(cursor.position or 0) if cursor else "0"
+        if not (place.isascii() and place.isdigit() and len(place) < 20):
+            raise NotFound(self.invalid_cursor_message)
+        return cursor
 
     def get_page_size(self, request: Request) -> int | None:
         sent = request.query_params.get("pageSize")

@@ -4,6 +4,7 @@ Apart from the problems themselves: REST framework's views import all that its
 settings name, and what those import must not need the views.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from rest_framework.response import Response
 from xmppservice import problems
 from xmppservice.problems import SEE_ERRORS, StorageFailed, pointed, problem
 
+logger = logging.getLogger(__name__)
+
 
 def answer_to(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """The answer to what a view has raised; also when the database is at fault.
@@ -21,7 +24,7 @@ def answer_to(error: Exception, context: Mapping[str, Any]) -> Response | None:
     Nothing was stored then, and it is not the client's doing.
     """
     if isinstance(error, problems.DATABASE_ERRORS):
-        problems.log(error)
+        logger.error("a request was not stored: %s", type(error).__name__)
         error = StorageFailed()
     response = views.exception_handler(error, dict(context))
     if response is not None:

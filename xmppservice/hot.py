@@ -4,9 +4,11 @@ Who may read it is answered here; whoever may not, or asks in a way that is not 
 one, is handed on: Django says what is wrong.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +19,7 @@ from xmppservice import tokens
 from xmppservice.threads import DATABASE_ERRORS, Thread
 
 SCOPE = "document:read"
+PATIENCE = 1.0  # seconds, with the database
 TRUSTED = 5.0  # seconds for which a token is not looked at again
 MOST_TOKENS = 1_000
 
@@ -28,7 +31,9 @@ class HotDocument:
 
     def __init__(self, application: Any) -> None:
         self._application = application
-        self._thread = Thread("document")
+        self._thread, self._notes = Thread("document"), Thread("use of tokens")
+        self._looking: asyncio.Task[None] | None = None
+        self._noting: asyncio.Task[None] | None = None  # kept, or it may be collected
         self._trusted: OrderedDict[str, float] = OrderedDict()
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
@@ -47,24 +52,24 @@ class HotDocument:
         platform = _platform(scope["query_string"])
         if platform is None or not _is_secure(headers):
             return None
-        try:
-            if await self._may(headers):
-                return published.answer(await self._live(), platform, headers)
-        except DATABASE_ERRORS:
-            pass
-        return None
+        if not await self._may(headers):
+            return None
+        live = await self._live()
+        return None if live is None else published.answer(live, platform, headers)
 
-    async def _live(self) -> published.Published:
+    async def _live(self) -> published.Published | None:
+        """The newest release, or the last one when that takes too long."""
         shelf = published.shelf
-        if shelf.published is not None and shelf.is_fresh:
-            return shelf.published
-        try:
-            return await self._thread.run(shelf.look)
-        except DATABASE_ERRORS:
-            # What clients read over XMPP is this one, too.
-            if shelf.published is None:
-                raise
-            return shelf.published
+        if shelf.published is None or not shelf.is_fresh:
+            # All who wait at this moment wait for the same look.
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look())
+            await asyncio.wait({self._looking}, timeout=PATIENCE)
+        return shelf.published
+
+    async def _look(self) -> None:
+        with suppress(*DATABASE_ERRORS):
+            await self._thread.run(published.shelf.look)
 
     async def _may(self, headers: dict[str, str]) -> bool:
         if settings.DOCUMENT_PUBLIC:
@@ -75,10 +80,14 @@ class HotDocument:
         key = tokens.digest(secret.strip())
         if self._trusted.get(key, 0.0) > time.monotonic():
             return True
-        token = await self._thread.run(tokens.use, secret.strip())
+        try:
+            token = await self._thread.run(tokens.find, secret.strip())
+        except DATABASE_ERRORS:
+            return False
         if token is None or SCOPE not in token.scopes:
             return False
         self._trust(key)
+        self._noting = asyncio.create_task(self._notes.run(tokens.note_use, token))
         return True
 
     def _trust(self, key: str) -> None:
@@ -92,8 +101,9 @@ def _platform(query: bytes) -> str | None:
     """The one that is asked for, "" for all; None for what is no such question."""
     if not query:
         return ""
-    asked = query.decode("latin-1").removeprefix("platform=")
-    return asked if asked in published.PLATFORMS else None
+    name, _, platform = query.decode("latin-1").partition("=")
+    is_one = name == "platform" and platform in published.PLATFORMS
+    return platform if is_one else None
 
 
 def _is_secure(headers: dict[str, str]) -> bool:

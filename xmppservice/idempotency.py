@@ -5,79 +5,69 @@ Header Field".
 """
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import timedelta
-from http import HTTPStatus
+from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
+from rest_framework.exceptions import ValidationError
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from xmppservice import problems
-from xmppservice.models import IdempotentRequest
+from xmppservice.models import IdempotentRequest, Token
 
 HEADER = "Idempotency-Key"
 LONGEST = 255  # characters
 KEPT = timedelta(days=1)
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
-TOLD = ("Content-Type", "ETag", "Location")
 
 
-class Idempotency:
-    """Middleware: what a write does and that it was answered are one transaction.
+class Idempotent(APIView):
+    """A view whose writes may come twice, under a key that their sender chooses.
 
-    What was refused is not remembered: said again, it is looked at again. A view
-    names in ``repeatable`` the actions that change nothing a second time.
+    What a write does and that it was answered are one transaction. What was refused
+    is not remembered: said again, it is looked at again.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self._get_response(request)
-
-    def process_view(
-        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
-    ) -> HttpResponseBase | None:
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # Who it is, what that one may, and how often, is known behind this.
+        super().initial(request, *args, **kwargs)
         key = request.headers.get(HEADER)
-        if key is None or not _concerns(request, view):
-            return None
+        method = str(request.method).lower()
+        if key is None or request.method not in WRITES or not hasattr(self, method):
+            return
         if not 0 < len(key) <= LONGEST:
-            text = f"{HEADER}: 1 to {LONGEST} characters."
-            return problems.answer(HTTPStatus.BAD_REQUEST, text, "idempotency_key")
-        try:
-            asked = IdempotentRequest(key=_caller(request, key), request=_what(request))
-        except RequestDataTooBig:
-            text = f"Too large for a request with an {HEADER}."
-            return problems.answer(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, "too_large"
-            )
-        try:
-            with transaction.atomic():
-                return _once(asked, lambda: view(request, *args, **kwargs))
-        except problems.DATABASE_ERRORS as error:
-            return problems.storage_failed(error)
+            raise ValidationError({HEADER: f"Must have 1 to {LONGEST} characters."})
+        asked = IdempotentRequest(key=_whose(request, key), request=_what(request))
+        setattr(self, method, partial(_once, asked, getattr(self, method)))
 
 
-def _concerns(request: HttpRequest, view: Any) -> bool:
-    if request.method not in WRITES or not request.path_info.startswith(problems.API):
-        return False
-    # A class of REST framework, and of a set of views, the one for this method.
-    kind, method = getattr(view, "cls", None), request.method.lower()
-    action = getattr(view, "actions", {method: method}).get(method)
-    return hasattr(kind, action or "") and action not in getattr(kind, "repeatable", ())
+def forget_old() -> int:
+    """Delete answers that are repeated no more; return how many."""
+    old = timezone.now() - KEPT
+    return IdempotentRequest.objects.filter(made_at__lt=old).delete()[0]
 
 
-def _caller(request: HttpRequest, key: str) -> str:
-    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-    return _digest(request.headers.get("Authorization", session), key)
+def _whose(request: Request, key: str) -> str:
+    token = request.auth
+    owner = f"token {token.pk}" if isinstance(token, Token) else f"{request.user.pk}"
+    return _digest(owner, key)
 
 
-def _what(request: HttpRequest) -> str:
-    return _digest(str(request.method), request.get_full_path(), request.body)
+def _what(request: Request) -> str:
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        text = f"Too large for a request with an {HEADER}."
+        raise problems.TooLarge(text) from None
+    return _digest(str(request.method), request.get_full_path(), body)
 
 
 def _digest(*parts: str | bytes) -> str:
@@ -88,32 +78,31 @@ def _digest(*parts: str | bytes) -> str:
     return found.hexdigest()
 
 
+@transaction.atomic
 def _once(
-    asked: IdempotentRequest, view: Callable[[], HttpResponseBase]
-) -> HttpResponseBase:
-    IdempotentRequest.objects.filter(made_at__lt=timezone.now() - KEPT).delete()
+    asked: IdempotentRequest,
+    write: Callable[..., Response],
+    request: Request,
+    *args: Any,
+    **kwargs: Any,
+) -> Response:
+    old = timezone.now() - KEPT
+    IdempotentRequest.objects.filter(key=asked.key, made_at__lt=old).delete()
     # Two at the same time: the second one waits here for the end of the first.
     row, is_new = IdempotentRequest.objects.get_or_create(
         key=asked.key, defaults={"request": asked.request}
     )
     if not is_new:
         return _again(row, asked)
-    response: Any = view()
-    if hasattr(response, "render"):
-        response.render()
-    if response.status_code < HTTPStatus.BAD_REQUEST:
-        row.status, row.body = response.status_code, response.content
-        row.headers = {name: response[name] for name in TOLD if name in response}
-        row.save()
-    else:
-        transaction.set_rollback(True)
-    answered: HttpResponseBase = response
-    return answered
+    response = write(request, *args, **kwargs)
+    row.status = response.status_code
+    row.body = JSONRenderer().render(response.data).decode()
+    row.save(update_fields=["status", "body"])
+    return response
 
 
-def _again(row: IdempotentRequest, asked: IdempotentRequest) -> HttpResponse:
+def _again(row: IdempotentRequest, asked: IdempotentRequest) -> Response:
     if row.request != asked.request:
-        text = f"This {HEADER} was used for another request."
-        return problems.answer(HTTPStatus.UNPROCESSABLE_ENTITY, text, "idempotency_key")
-    headers = {**row.headers, "Idempotency-Replayed": "true"}
-    return HttpResponse(bytes(row.body), status=row.status, headers=headers)
+        raise problems.OtherRequest
+    data = json.loads(row.body) if row.body else None
+    return Response(data, row.status, headers={"Idempotency-Replayed": "true"})

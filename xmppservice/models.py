@@ -89,6 +89,8 @@ class Token(models.Model):
         _("last used"), null=True, blank=True, editable=False
     )
 
+    secret = ""  # for as long as it takes to show a new one
+
     class Meta:
         ordering = ("name", "pk")
         verbose_name = _("API token")
@@ -112,8 +114,7 @@ class IdempotentRequest(models.Model):
     key = models.CharField(max_length=64, primary_key=True)
     request = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(default=0)
-    headers = models.JSONField(default=dict)
-    body = models.BinaryField(default=b"")
+    body = models.TextField(blank=True)
     made_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:

@@ -3,7 +3,6 @@
 Source: RFC 9457, "Members of a Problem Details Object".
 """
 
-import logging
 import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -13,8 +12,6 @@ from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework.exceptions import APIException
-
-logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 API = "/api/"
@@ -43,6 +40,12 @@ class Conflict(APIException):
     status_code = HTTPStatus.CONFLICT
     default_detail = "This cannot be done as things stand."
     default_code = "conflict"
+
+
+class OtherRequest(APIException):
+    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+    default_detail = "This Idempotency-Key was used for another request."
+    default_code = "idempotency_key"
 
 
 class TooLarge(APIException):
@@ -106,16 +109,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return defaults.server_error(request)
     detail = "Something went wrong on our side; it is logged. Repeat later."
     return answer(HTTPStatus.INTERNAL_SERVER_ERROR, detail, "server_error")
-
-
-def storage_failed(error: Exception) -> HttpResponse:
-    log(error)
-    detail, code = StorageFailed.default_detail, StorageFailed.default_code
-    return answer(HTTPStatus.SERVICE_UNAVAILABLE, detail, code)
-
-
-def log(error: Exception) -> None:
-    logger.error("a request was not stored: %s", type(error).__name__)
 
 
 def answer(status: HTTPStatus, detail: str, code: str) -> HttpResponse:

@@ -4,12 +4,12 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
 
 from xmppservice import idempotency, problems
 from xmppservice.api import LONGEST_PAGE
 
 OURS = ("xmppservice", "buddies", "roster")
-WRITES = {method.lower() for method in idempotency.WRITES}
 
 PROBLEM = {
     "type": "object",
@@ -43,24 +43,22 @@ DEFAULT = {
         problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}
     },
 }
-IF_MATCH = {
-    "in": "header",
-    "name": "If-Match",
-    "schema": {"type": "string"},
-    "description": "The ETag that was read: 412 when it is another one now.",
-}
-IF_NONE_MATCH = {
-    "in": "header",
-    "name": "If-None-Match",
-    "schema": {"type": "string"},
-    "description": "The ETag that was read: when it still holds, the answer is 304.",
-}
-KEY = {
-    "in": "header",
-    "name": idempotency.HEADER,
-    "schema": {"type": "string", "minLength": 1, "maxLength": idempotency.LONGEST},
-    "description": "Said again within a day, the answer is the first one.",
-}
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    location=OpenApiParameter.HEADER,
+    description="The ETag that was read: 412 when it is another one now.",
+)
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    location=OpenApiParameter.HEADER,
+    description="The ETag that was read: when it still holds, the answer is 304.",
+)
+KEY = OpenApiParameter(
+    idempotency.HEADER,
+    {"type": "string", "minLength": 1, "maxLength": idempotency.LONGEST},
+    location=OpenApiParameter.HEADER,
+    description="Said again within a day, the answer is the first one.",
+)
 
 
 SUMMARIES = {
@@ -85,6 +83,15 @@ class Schema(AutoSchema):
             return said.rstrip(".")
         return SUMMARIES.get(action) or str(self.get_description()).split("\n")[0]
 
+    def get_override_parameters(self) -> list[Any]:
+        if self.method not in idempotency.WRITES:
+            return [IF_NONE_MATCH]
+        action = getattr(self.view, "action", "") or self.method.lower()
+        found = [KEY] if isinstance(self.view, idempotency.Idempotent) else []
+        if action in getattr(self.view, "conditional", ()):
+            found.append(IF_MATCH)
+        return found
+
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix(problems.API).partition("/")[0] or "api"]
 
@@ -103,22 +110,16 @@ PAGE_SIZE = {"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE}
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add to each operation what no view says of itself."""
     result["components"]["schemas"]["Problem"] = PROBLEM
-    for path, operations in result["paths"].items():
+    for operations in result["paths"].values():
         for method, operation in operations.items():
-            _complete(operation, method, is_one="{" in path)
+            _complete(operation, method)
     return result
 
 
-def _complete(operation: dict[str, Any], method: str, *, is_one: bool) -> None:
+def _complete(operation: dict[str, Any], method: str) -> None:
     operation["responses"]["default"] = DEFAULT
-    parameters = operation.setdefault("parameters", [])
-    for parameter in parameters:
+    if method == "get":
+        operation["responses"]["304"] = {"description": "As it was read."}
+    for parameter in operation.get("parameters", ()):
         if parameter["name"] == "pageSize":
             parameter["schema"] = PAGE_SIZE
-    if method not in WRITES:
-        parameters.append(IF_NONE_MATCH)
-        operation["responses"]["304"] = {"description": "As it was read."}
-        return
-    parameters.append(KEY)
-    if is_one:
-        parameters.append(IF_MATCH)

@@ -333,7 +333,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
     "xmppservice.api.Conditional",
-    "xmppservice.idempotency.Idempotency",
 ]
 
 TEMPLATES = [
@@ -526,6 +525,7 @@ REST_FRAMEWORK = {
         "xmppservice.api.WordSearch",
     ],
     "DEFAULT_PAGINATION_CLASS": "xmppservice.api.Pages",
+    "DEFAULT_METADATA_CLASS": None,  # the description says more
     "DEFAULT_SCHEMA_CLASS": "xmppservice.schema.Schema",
     "DEFAULT_THROTTLE_CLASSES": ["xmppservice.api.Throttle"],
     "DEFAULT_THROTTLE_RATES": {"api": f"{API_REQUESTS_PER_MINUTE}/min"},

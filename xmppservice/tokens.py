@@ -55,21 +55,21 @@ def find(secret: str) -> Token | None:
     return found
 
 
-def use(secret: str) -> Token | None:
-    """The same, and a note of when it was used last."""
-    token = find(secret)
-    if token is not None:
-        _note_use(token)
-    return token
-
-
-def _note_use(token: Token) -> None:
+def note_use(token: Token) -> None:
+    """Note that a token is used now, if that was not noted within the hour."""
     now = timezone.now()
-    if token.used_at is not None and token.used_at > now - USED_TO_THE:
+    last = max(filter(None, (token.used_at, _noted.get(token.digest))), default=None)
+    if last is not None and last > now - USED_TO_THE:
         return
-    # Reading goes on where nothing can be written.
+    # Before it is done: should the database be slow, or read-only, nobody waits again.
+    _noted[token.digest] = now
     with suppress(DatabaseError), transaction.atomic():
-        Token.objects.filter(pk=token.pk).update(used_at=now)
+        free = Token.objects.select_for_update(skip_locked=True).filter(pk=token.pk)
+        if free.first() is not None:
+            Token.objects.filter(pk=token.pk).update(used_at=now)
+
+
+_noted: dict[str, datetime] = {}
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -79,9 +79,10 @@ class TokenAuthentication(BaseAuthentication):
         word, _, secret = header_of(request).partition(b" ")
         if word.lower() not in WORDS:
             return None
-        token = use(secret.strip().decode("latin-1"))
+        token = find(secret.strip().decode("latin-1"))
         if token is None:
             raise AuthenticationFailed("The token is unknown, or has expired.")
+        note_use(token)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
-from roster import admin, command_admin
+from roster import admin, command_admin, figures
 from roster.models import Account, Flag
 from tests.roster.conftest import JULIET, MARIO, ROMEO, staff
 
@@ -143,7 +143,7 @@ def test_a_word_that_very_many_begin_with_finds_the_same(
 
 
 def test_a_name_is_looked_for_among_the_newest(admin_client: Client, monkeypatch):
-    monkeypatch.setattr(command_admin, "NEWEST", 1)
+    monkeypatch.setattr(figures, "NEWEST", 1)
     account(MARIO, name="Mario Rossi")
     account(JULIET, name="Giulia Rossi")
 

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
+from roster import bulk
 from roster.models import Account, Command
 from tests.problems import reasons
 from tests.roster.conftest import JULIET, MARIO, ROMEO
@@ -95,6 +96,42 @@ def test_ten_thousand_are_stored_and_more_are_refused(api):
     assert stored.json()["created"] == Account.objects.count() == 10_000
     assert again.json()["unchanged"] == 10_000
     assert list(reasons(refused)) == ["accounts"]
+
+
+def test_a_list_far_too_long_is_refused_as_a_whole(api):
+    refused = send(api, *[1] * 100_000)
+    assert reasons(refused) == {"accounts": ["More than 10000 rows."]}
+
+
+def test_rows_with_other_columns_are_stored_in_one_order(api, monkeypatch):
+    written = []
+    upsert = bulk._upsert
+
+    def noted(accounts, columns):
+        written.extend(account.jid for account in accounts)
+        upsert(accounts, columns)
+
+    monkeypatch.setattr(bulk, "_upsert", noted)
+    rows = [{"account": jid, "name": "x"} for jid in (ROMEO, JULIET)]
+    rows += [{"account": MARIO, "enabled": False}]
+    assert send(api, *rows).json()["created"] == 3
+
+    # Two who write the same accounts the other way round do not deadlock.
+    assert written == sorted(written)
+
+
+def test_an_account_that_somebody_adds_in_this_moment_is_said_to_be_there(
+    api, monkeypatch
+):
+    clean = Account.full_clean
+
+    def meanwhile(self, *args, **kwargs):
+        clean(self, *args, **kwargs)
+        Account.objects.bulk_create([Account(jid=self.jid)])
+
+    monkeypatch.setattr(Account, "full_clean", meanwhile)
+    answer = api.post("/api/accounts/", {"jid": ROMEO}, format="json")
+    assert reasons(answer) == {"jid": ["Account with this JID already exists."]}
 
 
 @pytest.mark.parametrize("body", [{}, {"accounts": []}, {"accounts": "x"}, []])

@@ -1,11 +1,18 @@
 """What all addresses of the API share: ETags, conditions, throttles, pages."""
 
+from base64 import b64encode
+from datetime import timedelta
+from urllib.parse import urlencode
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.utils import timezone
 from rest_framework.test import APIClient
 
-from buddies.models import Buddy
+from buddies import releases
+from buddies.models import Buddy, PlannedRelease
+from roster.models import Command
 from tests.buddies.conftest import channel, group, outline
 from xmppservice import tokens
 from xmppservice.api import Throttle
@@ -103,6 +110,71 @@ def test_an_account_and_the_hold_have_conditions_too(admin):
     assert admin.delete("/api/tree/hold/", headers=tree).status_code == 412
 
 
+@pytest.mark.parametrize("what", ["plan", "publish", "restore", "retry"])
+def test_what_is_done_to_releases_and_commands_has_conditions_too(admin, what):
+    channel("romeo")
+    first = releases.sync()
+    channel("juliet")
+    releases.sync()
+    later = timezone.now() + timedelta(days=1)
+    plan = PlannedRelease.objects.create(body="{}", version=1, publish_at=later)
+    command = Command.objects.create(
+        key="1", state="dead", payload="{}", message_type="chat"
+    )
+    path, method = {
+        "plan": (f"/api/plans/{plan.pk}/", admin.delete),
+        "publish": (f"/api/releases/{first.number}/publish/", admin.post),
+        "restore": (f"/api/releases/{first.number}/restore/", admin.post),
+        "retry": (f"/api/commands/{command.pk}/retry/", admin.post),
+    }[what]
+    if what == "publish":
+        plan.delete()
+
+    assert method(path, headers={"If-Match": '"nonsense"'}).status_code == 412
+    read = path.replace(f"{what}/", "")
+    seen = {"If-Match": admin.get(read).headers["ETag"]}
+    assert method(path, headers=seen).status_code in (200, 201, 204)
+
+
+def test_an_indented_answer_has_the_same_tag(admin):
+    romeo = channel("romeo")
+    pretty = {"Accept": "application/json; indent=4"}
+    seen = {"If-Match": admin.get(url(romeo), headers=pretty).headers["ETag"]}
+    assert admin.delete(url(romeo), headers=seen).status_code == 204
+
+
+def test_a_read_of_what_has_changed_is_a_problem(admin):
+    romeo = channel("romeo")
+    answer = admin.get(url(romeo), headers={"If-Match": '"other"'})
+    assert answer.status_code == 412
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_page_for_a_browser_is_a_page(admin):
+    browser = {"Accept": "text/html"}
+    for path in (BUDDIES, f"{BUDDIES}1/"):
+        page = admin.get(path, headers=browser)
+        assert page.headers["Content-Type"].startswith("text/html")
+    tag = admin.get(BUDDIES).headers["ETag"]
+    assert admin.get(BUDDIES, headers={**browser, "If-None-Match": tag}).content
+
+
+# --- Who may --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/api/tree/", "/api/delivery/", "/api/tree/review/"])
+def test_a_head_needs_what_a_get_needs(path):
+    client = APIClient()
+    client.force_authenticate(User.objects.create_user("nobody"))
+    assert [client.get(path).status_code, client.head(path).status_code] == [403, 403]
+
+
+def test_options_tell_nothing(admin):
+    channel("romeo")
+    for path in (BUDDIES, f"{BUDDIES}1/", "/api/tree/"):
+        assert admin.options(path).status_code == 405
+
+
 # --- Moving, copying, hiding ----------------------------------------------------
 
 
@@ -175,7 +247,16 @@ def test_pages_stay_right_while_rows_go(admin):
     second = admin.get(first["next"]).json()
 
     assert [entry["info"]["name"] for entry in second["results"]] == ["3", "4", "5"]
-    assert admin.get(f"{BUDDIES}?cursor=broken").status_code == 404
+
+
+@pytest.mark.parametrize("place", ["abc", "1.5", "nan", "\0", "9" * 5_000])
+@pytest.mark.parametrize(
+    "path", [BUDDIES, ACCOUNTS, "/api/releases/", "/api/commands/"]
+)
+def test_a_broken_cursor_is_not_found(admin, path, place):
+    sent = b64encode(urlencode({"p": place}).encode()).decode()
+    answer = admin.get(path, {"cursor": sent})
+    assert answer.status_code == 404
 
 
 # --- Throttles ------------------------------------------------------------------

@@ -10,9 +10,10 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from buddies.models import Buddy
+from roster.tasks import sweep
 from tests.problems import reasons
 from xmppservice import tokens
-from xmppservice.models import SCOPES, IdempotentRequest
+from xmppservice.models import SCOPES, IdempotentRequest, Token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
 
@@ -89,6 +90,38 @@ def test_a_key_is_forgotten_after_a_day(admin):
 
     assert post(admin, {**ROMEO, "address": "mario"}).status_code == 201
     assert IdempotentRequest.objects.count() == 1
+
+    IdempotentRequest.objects.update(made_at=old)
+    sweep()
+    assert not IdempotentRequest.objects.exists()
+
+
+def test_who_may_no_more_reads_no_answer_of_before(admin):
+    post(admin)
+    Token.objects.all().delete()
+    assert post(admin).status_code == 401
+
+
+def test_a_repeat_needs_the_permission_too(admin_user):
+    client = api(admin_user)
+    post(client)
+    admin_user.is_superuser = False
+    admin_user.save()
+    assert post(client).status_code == 403
+
+
+def test_the_word_before_a_token_makes_no_difference(admin):
+    first = post(admin)
+    secret = admin.defaults["HTTP_AUTHORIZATION"].split()[1]
+    for word in ("bearer", "Token"):
+        again = post(APIClient(headers={"Authorization": f"{word} {secret}"}))
+        assert again.content == first.content
+    assert Buddy.objects.count() == 1
+
+
+def test_who_is_nobody_takes_no_lock(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert post(APIClient()).status_code == 401
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])

@@ -29,7 +29,10 @@ def take_over(apps, schema_editor):
         return
     Token = apps.get_model("xmppservice", "Token")
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT key, created, user_id FROM {OLD}")  # noqa: S608  (our constant)
+        cursor.execute(
+            f"SELECT key, created, user_id FROM {OLD}"  # noqa: S608  (our constant)
+            " WHERE user_id IN (SELECT id FROM auth_user)"
+        )
         for key, created, user in cursor.fetchall():
             digest = hashlib.sha256(key.encode()).hexdigest()
             Token.objects.create(

@@ -290,7 +290,8 @@ def _let_others_write() -> None:
 @transaction.atomic
 def _store(batch: Batch) -> tuple[int, int]:
     """Write a batch and how far it goes; return how many are new, how many changed."""
-    stored = bulk.store(batch.rows, batch.columns[1:])
+    columns = batch.columns[1:]
+    stored = bulk.store((row, columns) for row in batch.rows)
     _keep_place(batch)
     return stored
 
