@@ -97,7 +97,7 @@ async def test_a_signed_notice_brings_and_takes_a_user(new_service):
 def test_the_notice_of_the_documentation_is_signed_well(new_service):
     secret = "whsec_" + base64.b64encode(KEY).decode()
     service = new_service(ACCOUNT_WEBHOOK_SECRET=secret)
-    page = (ROOT / "docs" / "configuration.md").read_text()
+    page = (ROOT / "docs" / "api.md").read_text()
     (script,) = re.findall(r"```sh\n(body=.*?)curl ", page, re.DOTALL)
     script += 'printf "%s %s %s" "$sent" "$mac" "$body"'
     here = {**os.environ, "ACCOUNT_WEBHOOK_SECRET": secret}
