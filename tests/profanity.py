@@ -3,7 +3,6 @@
 import fcntl
 import os
 import pty
-import re
 import shutil
 import struct
 import subprocess
@@ -11,14 +10,13 @@ import termios
 from pathlib import Path
 from typing import Self
 
+import pyte
+
 from demo.prosody import bound_to_us
 from tests.service import until
 
-ROWS, COLUMNS = 60, 160
+ROWS, COLUMNS = 150, 160
 PATIENCE = 30  # seconds
-
-# How a terminal is told to move, and to change colours.
-CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[()][A-Z0-9]|[=>78M])")
 
 
 class Profanity:
@@ -28,7 +26,9 @@ class Profanity:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._written = b""
+        # It writes what has changed only: what is to be seen, a terminal knows.
+        self._screen = pyte.Screen(COLUMNS, ROWS)
+        self._stream = pyte.ByteStream(self._screen)
 
     @classmethod
     def installed(cls) -> bool:
@@ -65,18 +65,18 @@ class Profanity:
         os.write(self._terminal, f"{line}\r".encode())
 
     async def shows(self, text: str) -> None:
-        """Wait until ``text`` has been written anywhere on the screen."""
+        """Wait until ``text`` is anywhere on the screen."""
         try:
             await until(lambda: text in self.text, PATIENCE)
         except AssertionError:
-            raise AssertionError(f"{text!r} was not shown:\n{self.text}") from None
+            raise AssertionError(f"{text!r} was not shown:\n{self.text.strip()}") from None
 
     @property
     def text(self) -> str:
-        """All that was written on the screen so far."""
+        """What the screen shows now: a line each, without the blanks at its end."""
         try:
             while read := os.read(self._terminal, 65_536):
-                self._written += read
+                self._stream.feed(read)
         except OSError:
             pass  # no more, or the program has ended
-        return CONTROL.sub("", self._written.decode(errors="replace"))
+        return "\n".join(line.rstrip() for line in self._screen.display)
