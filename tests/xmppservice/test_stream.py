@@ -142,7 +142,7 @@ async def test_who_asks_is_told_and_passed_on(prosody):
     told: list[tuple[str, int | None]] = []
     async with connected(prosody) as one, romeo(prosody) as client:
         one.on_subscription = lambda jid, number: told.append((jid, number))
-        one.publish(7, "{}")
+        one.publish(7, "{}", [])
 
         for type in ("subscribe", "unsubscribe"):
             await client.presence(to=SERVICE, type=type)
@@ -158,7 +158,7 @@ async def test_who_asks_while_the_server_reads_too_slowly_is_told_later(
     monkeypatch.setattr(stream, "UNWRITTEN", -1)
     async with connected(prosody) as one, romeo(prosody) as client:
         one.on_subscription = lambda jid, number: told.append((jid, number))
-        one.publish(7, "{}")
+        one.publish(7, "{}", [])
 
         await client.presence(to=SERVICE, type="subscribe")
         await until(lambda: told == [(ROMEO, 0)])
