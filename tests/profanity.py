@@ -69,7 +69,9 @@ class Profanity:
         try:
             await until(lambda: text in self.text, PATIENCE)
         except AssertionError:
-            raise AssertionError(f"{text!r} was not shown:\n{self.text.strip()}") from None
+            raise AssertionError(
+                f"{text!r} was not shown:\n{self.text.strip()}"
+            ) from None
 
     @property
     def text(self) -> str:
