@@ -11,7 +11,9 @@ from buddies import published
 from demo.ejabberd import Ejabberd
 from tests.profanity import Profanity
 from tests.servers import Postgres, RabbitMQ, Redis
-from tests.service import ROOT, Service
+from tests.service import PASSWORD, ROOT, Service
+
+DEMO_USERS = ["00393296260815", "00393333333333"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -28,6 +30,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One running service for all tests that leave it as they found it."""
     with Service(tmp_path_factory.mktemp("service")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def demo_users(service: Service) -> list[str]:
+    """Users of the shared service, before anybody asks for them: some examples do."""
+    for local in DEMO_USERS:
+        service.server.register(local, PASSWORD)
+    return DEMO_USERS
 
 
 @pytest.fixture

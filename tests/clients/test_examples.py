@@ -16,7 +16,7 @@ from tests.test_docs import FENCED
 CLIENTS = ROOT / "docs" / "clients"
 VENDOR = Path(__file__).parent / "vendor"
 PROGRAMS = {"python": "example.py", "javascript": "example.mjs"}
-KNOWN, NUMBERS = "00393296260815", 3  # of those that the programs look for
+NUMBERS = 3  # that the programs look for
 
 programs = pytest.mark.parametrize("language", sorted(PROGRAMS))
 
@@ -65,9 +65,10 @@ DONE = {"status": 0, "errorCode": "", "errorMessage": []}
 
 
 @programs
-async def test_it_reads_writes_adds_and_searches(service, tmp_path, language):
+async def test_it_reads_writes_adds_and_searches(
+    service, demo_users, tmp_path, language
+):
     (local,) = service.register()
-    service.server.register(KNOWN, PASSWORD)
     service.server.register("bot-management", PASSWORD)
     async with service.client("bot-management") as bot, service.client(local) as phone:
         await bot.presence()
@@ -80,12 +81,12 @@ async def test_it_reads_writes_adds_and_searches(service, tmp_path, language):
         assert f"\n{shown}" in said
         added, found = results(said)
         assert added == DONE
-        assert found == {**DONE, "userList": [KNOWN]}
+        assert found == {**DONE, "userList": demo_users}
         address = re.search(r"wrote to bot-management@localhost (\S+)", said)[1]
         message = await bot.message(lambda one: one.get("from").startswith(local))
         assert message.findtext("{*}thread") == address
         assert message.findtext("{*}body") == "Ciao"
-        assert (await phone.roster())[f"{KNOWN}@localhost"]
+        assert (await phone.roster())[f"{demo_users[0]}@localhost"]
 
 
 @programs
