@@ -49,10 +49,11 @@ def test_it_stops_with_zero_when_asked(new_service):
     assert service.stop() == 0
 
 
-# A browser that goes away in the middle of a static file: servestatic leaves the file to
-# Python, which says so where warnings are errors.
+# A browser that goes away in the middle of a static file: servestatic leaves the file
+# to Python, which says so where warnings are errors.
 LEFT_OPEN = re.compile(
-    r"Exception ignored in: <_io\.FileIO .*\nTraceback .*\n(?:  .*\n)*ResourceWarning:.*\n"
+    r"Exception ignored in: <_io\.FileIO .*\n"
+    r"Traceback .*\n(?:  .*\n)*ResourceWarning:.*\n"
 )
 
 
