@@ -123,7 +123,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     def _expected(self) -> Release:
         release = self._whole()
         # Of a release nothing changes but since when it is live.
-        api.expects(self.request, ReleaseSerializer(release).data)
+        api.refuse_stale(self.request, ReleaseSerializer(release).data)
         return release
 
     def _whole(self) -> Release:
@@ -151,6 +151,6 @@ class PlanViewSet(Idempotent, DestroyModelMixin, ReadOnlyModelViewSet):
 
     def perform_destroy(self, instance: PlannedRelease) -> None:
         # A plan never changes: it is there, or it is not.
-        api.expects(self.request, PlanSerializer(instance).data)
+        api.refuse_stale(self.request, PlanSerializer(instance).data)
         with plain_errors():
             releases.cancel(instance.pk)

@@ -159,7 +159,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
         with plain_errors(), transaction.atomic():
             Tree.locked()
             buddy = self.get_object()
-            api.expects(self.request, BuddySerializer(buddy).data)
+            api.refuse_stale(self.request, BuddySerializer(buddy).data)
             yield buddy
 
     def _refuse_known(self, buddy: Buddy, fields: dict[str, Any]) -> None:
@@ -228,7 +228,7 @@ class ReviewView(APIView):
 def _tree_as_expected(request: Request) -> Iterator[None]:
     with plain_errors(), transaction.atomic():
         Tree.locked()
-        api.expects(request, _state())
+        api.refuse_stale(request, _state())
         yield
 
 

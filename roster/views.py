@@ -85,7 +85,7 @@ class AccountViewSet(Idempotent, ModelViewSet):
         account = Account.objects.select_for_update().filter(pk=seen.pk).first()
         if account is None:
             raise problems.Conflict("The account is not there any more.")
-        api.expects(self.request, AccountSerializer(account).data)
+        api.refuse_stale(self.request, AccountSerializer(account).data)
         return account
 
     @extend_schema(request=BulkSerializer, responses=StoredSerializer)
@@ -206,7 +206,7 @@ class CommandViewSet(ReadOnlyModelViewSet):
     def retry(self, request: Request, pk: str) -> Response:
         """Try a dead command again; one that is open already stays as it is."""
         command = self.get_object()
-        api.expects(request, self.get_serializer(command).data)
+        api.refuse_stale(request, self.get_serializer(command).data)
         ledger.retry([command])
         # It may have gone in between: after its days it does.
         command = self.get_object()

@@ -47,9 +47,8 @@ GUEST = "guest"  # whom the webchat offers
 SECRET = "the-service-s-own-secret"
 START_SECONDS = 60
 
-component_only = pytest.mark.skipif(
-    MODE == "account", reason="for an account, the XMPP server answers"
-)
+an_account = MODE == "account"
+component_only = pytest.mark.skipif(an_account, reason="the XMPP server answers for it")
 
 # What each process of a deployment runs.
 PYTHON = [sys.executable, "-m"]

@@ -145,19 +145,14 @@ def _etag(body: bytes) -> str:
     return f'"{sha256(body).hexdigest()[:32]}"'
 
 
-def expects(request: Request, current: Any) -> bool:
-    """Whether the request has an If-Match, which ``current`` fulfils.
+def refuse_stale(request: Request, current: Any) -> None:
+    """Raise Stale when an If-Match names another state than ``current``.
 
-    ``current`` is what a GET of this address has as its data. Raises Stale when it
-    is another state than the client has seen. Source: RFC 9110, "If-Match".
+    That is what a GET of this address has as its data. Source: RFC 9110, "If-Match".
     """
-    sent = request.headers.get("If-Match")
-    if sent is None:
-        return False
-    known = parse_etags(sent)
+    known = parse_etags(request.headers.get("If-Match", "*"))
     if "*" not in known and _etag(_plain(current)) not in known:
         raise problems.Stale
-    return True
 
 
 class Conditional(ConditionalGetMiddleware):

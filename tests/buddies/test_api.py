@@ -12,8 +12,8 @@ from rest_framework.test import APIClient
 from buddies import releases
 from buddies.models import Buddy, Tree
 from buddies.tree import GAP
+from tests.api import reasons
 from tests.buddies.conftest import channel, group, outline
-from tests.problems import reasons
 from xmppservice import tokens
 from xmppservice.models import SCOPES
 

@@ -3,14 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from buddies import releases, tree
 from buddies.models import PlannedRelease, Release, Tree
+from tests.api import client_of, reasons
 from tests.buddies.conftest import channel, named, outline
-from tests.problems import reasons
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
 
@@ -18,17 +17,9 @@ RELEASES, PLANS = "/api/releases/", "/api/plans/"
 TREE, HOLD, REVIEW = "/api/tree/", "/api/tree/hold/", "/api/tree/review/"
 
 
-def client_of(*permissions: str) -> APIClient:
-    user = User.objects.create_user("piero")
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
-
-
 @pytest.fixture
 def api() -> APIClient:
-    return client_of("view_buddy", "view_release", "publish_release")
+    return client_of("view_buddy", "view_release", "publish_release", name="piero")
 
 
 @pytest.fixture
@@ -204,7 +195,7 @@ def test_the_tree_is_made_what_it_was(api, two):
     [([], 403, 403), (["view_release"], 200, 403), (["publish_release"], 403, 409)],
 )
 def test_each_permission_opens_what_it_names(two, permissions, read, written):
-    client, second = client_of(*permissions), two[1]
+    client, second = client_of(*permissions, name="piero"), two[1]
     number = f"{RELEASES}{second.number}/"
 
     reads = [RELEASES, number, f"{number}document/", f"{number}diff/", REVIEW, PLANS]

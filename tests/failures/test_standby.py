@@ -19,9 +19,8 @@ WAITS = "another process has the stream: waiting for it to end"
 ESTABLISHED = "01"
 NOBODY = {"userList": ["00393490000001"]}
 
-pytestmark = pytest.mark.skipif(
-    DEPLOYMENT == "one", reason="one process: a second one is refused, see test_serve"
-)
+alone = DEPLOYMENT == "one"
+pytestmark = pytest.mark.skipif(alone, reason="a second one is refused: test_serve")
 
 
 @pytest.fixture

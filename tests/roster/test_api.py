@@ -6,7 +6,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from roster.models import Account, Listing
-from tests.problems import reasons
+from tests.api import client_of, reasons
 from tests.roster.conftest import JULIET, MARIO, ROMEO
 from xmppservice import tokens
 from xmppservice.models import SCOPES
@@ -14,14 +14,6 @@ from xmppservice.models import SCOPES
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
 
 ACCOUNTS = "/api/accounts/"
-
-
-def client_of(*permissions: str) -> APIClient:
-    user = User.objects.create_user("nurse")
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
 
 
 @pytest.fixture

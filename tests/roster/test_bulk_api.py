@@ -1,25 +1,17 @@
 """Thousands of accounts in one request; commands to read and try again."""
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from roster import bulk
 from roster.models import Account, Command
-from tests.problems import reasons
+from tests.api import client_of, reasons
 from tests.roster.conftest import JULIET, MARIO, ROMEO
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
 
 BULK, COMMANDS = "/api/accounts/bulk/", "/api/commands/"
-
-
-def client_of(*permissions: str) -> APIClient:
-    user = User.objects.create_user("nurse")
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
 
 
 @pytest.fixture

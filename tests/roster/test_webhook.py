@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from roster.models import Account
-from tests.problems import reasons
+from tests.api import reasons
 from tests.roster.conftest import JULIET, ROMEO
 
 pytestmark = pytest.mark.django_db

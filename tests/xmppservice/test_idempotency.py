@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from buddies.models import Buddy
 from roster.tasks import sweep
-from tests.problems import reasons
+from tests.api import reasons
 from xmppservice import tokens
 from xmppservice.models import SCOPES, IdempotentRequest, Token
 

@@ -6,7 +6,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from buddies.models import Buddy
-from tests.problems import reasons
+from tests.api import reasons
 from xmppservice import api
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]

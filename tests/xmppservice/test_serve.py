@@ -10,9 +10,8 @@ import pytest
 
 from tests.service import DEPLOYMENT, SECRET, Service, free_port
 
-one_process_only = pytest.mark.skipif(
-    DEPLOYMENT != "one", reason="several processes share no folder"
-)
+several = DEPLOYMENT != "one"
+one_process_only = pytest.mark.skipif(several, reason="several share no folder")
 
 
 @one_process_only

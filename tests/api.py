@@ -1,6 +1,18 @@
-"""Problems of the API (RFC 9457), as tests read them."""
+"""Who asks the API in tests, and how they read its problems (RFC 9457)."""
 
 from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from rest_framework.test import APIClient
+
+
+def client_of(*permissions: str, name: str = "nurse") -> APIClient:
+    """A client of a new user with these permissions, by their codenames."""
+    user = User.objects.create_user(name)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
 
 
 def reasons(answer: Any) -> dict[str, list[str]]:
