@@ -30,7 +30,7 @@ def mario(service: Service) -> str:
 
 
 NOBODY = "00393471234567"
-CHANNEL = "liam"
+CHANNEL = "city-news"  # Nobody: other tests are the channels of the demo.
 SUBSCRIBED = "{*}query/{*}item[@subscription='to']"
 
 
@@ -289,7 +289,7 @@ ledger.receive([events.message(dict(
     sender="ghost@localhost/x", owner="ghost@localhost", id="ghost", thread="",
     message_type="chat", namespace="jabber:x:oob", envelope_type="cmd_add_to_roster",
     envelope_action="cmd_add_to_roster", command="cmd_add_to_roster",
-    payload='{"channelUsers": [{"name": "Liam", "address": "liam"}]}'))])
+    payload='{"channelUsers": [{"name": "Liam", "address": "city-news"}]}'))])
 """
 GHOSTS_ANSWER = """
 from roster.models import Command
