@@ -68,6 +68,11 @@ class Stream:
                 raise ClientError(f"The connection broke: {error}.") from None
         return self._refuse_end(self._stanzas.popleft())
 
+    @property
+    def transport(self) -> asyncio.BaseTransport:
+        """For who reads and writes by himself, while nothing is under way."""
+        return self._writer.transport
+
     async def close(self) -> None:
         """Say good-bye; a server that is gone already is no error."""
         with suppress(OSError):

@@ -35,6 +35,8 @@ DEPLOYMENT = os.environ.get("TEST_DEPLOYMENT", "one")
 SERVER = os.environ.get("TEST_XMPP_SERVER", "prosody")
 MODE = os.environ.get("TEST_XMPP_MODE", "component")
 
+KINDS: dict[str, type[Prosody | Ejabberd]] = {"prosody": Prosody, "ejabberd": Ejabberd}
+
 PAYLOADS = ROOT / "tests" / "payloads"
 DOCUMENTS = [
     PAYLOADS / f"{name}.json" for name in ("bots", "mobile-ticketing", "single-channel")
@@ -62,13 +64,19 @@ class Service:
     """An XMPP server and the service below ``folder``; ``environment`` adds settings.
 
     ``elsewhere.localhost`` is a domain of the same XMPP server that the service
-    does not serve.
+    does not serve. ``kind`` is the class of the XMPP server.
     """
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        kind: type[Prosody | Ejabberd] = KINDS[SERVER],
+        **environment: str,
+    ) -> None:
         self.folder = folder
         self.http_port = free_port()
-        self.server = _xmpp_server(folder / SERVER)
+        self.server = _xmpp_server(kind, folder / kind.package)
         self.backends = _backends(folder)
         self.log = folder / "serve.log"
         self.environment = {
@@ -270,8 +278,8 @@ class Service:
                 return _read(error)
 
 
-def _xmpp_server(folder: Path) -> Prosody | Ejabberd:
-    return {"prosody": Prosody, "ejabberd": Ejabberd}[SERVER](
+def _xmpp_server(kind: type[Prosody | Ejabberd], folder: Path) -> Prosody | Ejabberd:
+    return kind(
         folder,
         c2s_port=free_port(),
         component_port=free_port(),

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
@@ -164,6 +165,9 @@ class Parser:
     Expat gets nothing past the last ``>``: after a read that ends inside a tag
     it would put off parsing until much more has come (reparse deferral,
     CVE-2023-52425), and sit on whole stanzas until then.
+
+    It tells of the stream and of whole stanzas, not of what is in them: a reader
+    of events would only count those.
     """
 
     def __init__(self) -> None:
@@ -175,6 +179,7 @@ class Parser:
         self._expat.CharacterDataHandler = self._tree.data
         self._events: deque[tuple[str, ET.Element] | ET.ParseError] = deque()
         self._held: list[bytes] = []
+        self._depth = 0
 
     def feed(self, data: bytes) -> None:
         end = data.rfind(b">") + 1
@@ -190,7 +195,10 @@ class Parser:
             self._events.append(ET.ParseError(str(error)))
 
     def read_events(self) -> Iterator[tuple[str, ET.Element]]:
-        """Yield ``start`` and ``end`` with their elements; raises ParseError."""
+        """Yield ``start`` and ``end`` of the stream and of each stanza.
+
+        Raises ParseError.
+        """
         while self._events:
             event = self._events.popleft()
             if isinstance(event, ET.ParseError):
@@ -199,12 +207,21 @@ class Parser:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         named = {_tag(key): value for key, value in attributes.items()}
-        self._events.append(("start", self._tree.start(_tag(name), named)))
+        element = self._tree.start(_tag(name), named)
+        if not self._depth:
+            self._events.append(("start", element))
+        self._depth += 1
 
     def _end(self, name: str) -> None:
-        self._events.append(("end", self._tree.end(_tag(name))))
+        element = self._tree.end(_tag(name))
+        self._depth -= 1
+        if self._depth == 1:
+            self._events += ("start", element), ("end", element)
+        elif not self._depth:
+            self._events.append(("end", element))
 
 
+@lru_cache(1_000)
 def _tag(name: str) -> str:
     namespace, separator, local = name.rpartition(_SEPARATOR)
     return f"{{{namespace}}}{local}" if separator else name

@@ -15,23 +15,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree.ElementTree import Element, XMLPullParser
 
-from demo.prosody import Prosody
 from demo.server import STREAM
+from tests.bench.servers import CROWD, CrowdedProsody
 from tests.bench.times import bar, percentile, say
 from tests.conversations.presences import PHOTO, add
 from tests.service import COMPONENT, SECRET, Service, until
 
-CROWD = "crowd.localhost"
 PATIENCE, REPEAT = 900, 5  # seconds
 ROWS = "from roster.models import Subscriber; print(Subscriber.objects.count())"
-
-
-class Crowded(Prosody):
-    """With a component that stands for the subscribers."""
-
-    def _settings(self) -> str:
-        crowd = f'\nComponent "{CROWD}"\n\tcomponent_secret = "{self.secret}"\n'
-        return super()._settings() + crowd
 
 
 class Crowd:
@@ -163,11 +154,8 @@ def main() -> None:
     options = _options()
     rate, domains = str(options.rate), f"localhost,{CROWD}"
     with TemporaryDirectory() as folder:
-        service = Service(
-            Path(folder), ANNOUNCEMENTS_PER_SECOND=rate, XMPP_DOMAINS=domains
-        )
-        service.server.__class__ = Crowded
-        with service:
+        settings = {"ANNOUNCEMENTS_PER_SECOND": rate, "XMPP_DOMAINS": domains}
+        with Service(Path(folder), kind=CrowdedProsody, **settings) as service:
             asyncio.run(_bench(service, options.subscribers))
 
 

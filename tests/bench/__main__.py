@@ -1,0 +1,38 @@
+"""`make bench`: how fast it is, beside others in the same run on the same machine.
+
+`make bench ARGS="vcards edits"` measures some parts only. What each part does stands
+in its module; how to read the figures, in docs/performance.md.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+from tests.bench import commands, vcards
+from tests.bench.report import Report
+from tests.bench.times import say
+from tests.processes import ROOT
+
+PARTS: dict[str, Callable[[Report], None]] = {
+    "vcards": vcards.measure,
+    "commands": commands.measure,
+}
+RESULTS = ROOT / "var" / "bench.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    chosen = parser.parse_args().parts or list(PARTS)
+    if unknown := set(chosen) - set(PARTS):
+        parser.error(f"there is no part {', '.join(unknown)}; parts: {', '.join(PARTS)}")
+    report, began = Report(), time.monotonic()
+    for part in chosen:
+        PARTS[part](report)
+        report.save(RESULTS)
+    report.sum_up()
+    say(f"in {time.monotonic() - began:.0f} s; figures: {RESULTS.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""A load of many clients, and what it costs: requests that are answered, CPU seconds.
+
+Each client keeps a number of requests under way, and sends the next one when an answer
+comes. Answers are not parsed but counted, so that the load is not what is measured.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from demo.stream import Stream, log_in
+from tests.service import PASSWORD, until
+
+TICKS = os.sysconf("SC_CLK_TCK")
+WARM_UP = 0.3  # seconds
+PATIENCE = 120  # seconds for what is under way
+
+# What each answer has once; and what has none that counts.
+VCARD, MESSAGE, RESULT = b"</vCard>", b"</message>", b"type='result'"
+ERROR = b"<error"
+
+Request = Callable[[str], str]
+
+
+class Pipe(asyncio.Protocol):
+    """Asks again and again on an open stream, and counts the answers."""
+
+    def __init__(self, jid: str, transport: Any) -> None:
+        self.jid = jid
+        self.answered = 0
+        self.under_way = 0
+        self.failed = ""
+        self._transport = transport
+        transport.set_protocol(self)
+        self._ids = count()
+        self._asks = False
+        self._rest = b""
+
+    def begin(self, request: Request, mark: bytes, outstanding: int) -> None:
+        """``request(id)`` makes a stanza; ``mark`` ends its answer."""
+        self._request, self._mark, self._asks = request, mark, True
+        self._ask(outstanding)
+
+    async def ask(self, request: Request, mark: bytes, times: int) -> float:
+        """Ask so often, all at once; return the seconds to the last answer."""
+        began = time.monotonic()
+        self._request, self._mark, self._asks = request, mark, False
+        self._ask(times)
+        await self.end()
+        return time.monotonic() - began
+
+    async def end(self) -> None:
+        """Ask no more, and wait for what is under way."""
+        self._asks = False
+        await until(lambda: self.failed or not self.under_way, PATIENCE)
+        assert not self.failed, self.failed
+
+    def _ask(self, times: int) -> None:
+        self.under_way += times
+        xml = "".join(self._request(f"{next(self._ids)}") for _ in range(times))
+        self._transport.write(xml.encode())
+
+    def data_received(self, data: bytes) -> None:
+        data = self._rest + data
+        if ERROR in data:
+            at = data.index(ERROR)
+            self.failed = f"{self.jid} is answered {data[at:at + 200]!r}"
+            self._asks = False
+            return
+        came = data.count(self._mark)
+        # A mark may come in two parts, but must not be counted twice.
+        at = data.rfind(self._mark) + len(self._mark) if came else 0
+        self._rest = data[max(at, len(data) - len(self._mark) + 1) :]
+        self.answered += came
+        self.under_way -= came
+        if came and self._asks:
+            self._ask(came)
+    def connection_lost(self, error: Exception | None) -> None:
+        self.failed = self.failed or f"the stream of {self.jid} has ended"
+
+
+@asynccontextmanager
+async def pipes(
+    locals: Iterable[str], port: int, *, password: str = PASSWORD
+) -> AsyncIterator[list[Pipe]]:
+    """Clients of localhost, logged in."""
+    streams: list[Stream] = []
+    try:
+        for local in locals:
+            jid = f"{local}@localhost/load"
+            streams.append(await log_in(jid, password, port))
+        yield [Pipe(stream.jid, stream.transport) for stream in streams]
+    finally:
+        for stream in streams:
+            stream.transport.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Answers a second, and the CPU seconds of processes for each answer."""
+
+    per_second: float
+    cpu: dict[str, float]
+
+
+async def rate(
+    clients: Sequence[Pipe],
+    request: Callable[[Pipe], Request],
+    mark: bytes,
+    *,
+    outstanding: int,
+    seconds: float,
+    processes: dict[str, Iterable[int]],
+) -> Rate:
+    """Load by all clients for so long; ``processes`` by a name for their ids."""
+    for client in clients:
+        client.begin(request(client), mark, outstanding)
+    await asyncio.sleep(WARM_UP)
+    before, used, began = _answered(clients), _used(processes), time.monotonic()
+    await asyncio.sleep(seconds)
+    done, taken = _answered(clients) - before, time.monotonic() - began
+    cpu = {name: _used(processes)[name] - used[name] for name in used}
+    for client in clients:
+        await client.end()
+    assert done, "nothing was answered"
+    return Rate(done / taken, {name: spent / done for name, spent in cpu.items()})
+
+
+def _answered(clients: Iterable[Pipe]) -> int:
+    return sum(client.answered for client in clients)
+
+
+def _used(processes: dict[str, Iterable[int]]) -> dict[str, float]:
+    return {name: sum(map(cpu_seconds, pids)) for name, pids in processes.items()}
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far, in it and for it in the kernel."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / TICKS

@@ -1,0 +1,76 @@
+"""What was measured, beside what was aimed at: on the terminal, and as JSON."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+from tests.bench.load import Rate
+from tests.bench.times import say
+
+Bound = Literal["at least", "at most"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A figure beside its target; most are ratios of two rates of the same run."""
+
+    what: str
+    value: float
+    bound: Bound
+    target: float
+    unit: str = ""
+
+    @property
+    def reached(self) -> bool:
+        is_least = self.bound == "at least"
+        return self.value >= self.target if is_least else self.value <= self.target
+
+
+@dataclass(slots=True)
+class Report:
+    """Findings, and points of curves: what grows, and what became of it."""
+
+    findings: list[Finding] = field(default_factory=list)
+    curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+    def add(
+        self, what: str, value: float, bound: Bound, target: float, unit: str = ""
+    ) -> None:
+        found = Finding(what, value, bound, target, unit)
+        self.findings.append(found)
+        say(line(found))
+
+    def point(self, curve: str, x: float, y: float) -> None:
+        self.curves.setdefault(curve, []).append((x, y))
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1))
+
+    def sum_up(self) -> None:
+        missed = [found for found in self.findings if not found.reached]
+        say(f"\n{len(self.findings) - len(missed)} of {len(self.findings)} reached")
+        for found in missed:
+            say(line(found))
+
+
+def line(found: Finding) -> str:
+    word = "" if found.reached else "   MISSED"
+    value, target = f"{found.value:.3g}{found.unit}", f"{found.target:g}{found.unit}"
+    return f"  {found.what:62} {value:>9}   ({found.bound} {target}){word}"
+
+
+def middle(rates: Sequence[Rate]) -> Rate:
+    """The median of several rounds, of each figure by itself."""
+    names: Iterable[str] = rates[0].cpu
+    cpu = {name: median(rate.cpu[name] for rate in rates) for name in names}
+    return Rate(median(rate.per_second for rate in rates), cpu)
+
+
+def say_rate(what: str, rate: Rate) -> None:
+    """A rate, and the CPU time of each process for one answer."""
+    spent = ", ".join(f"{1e6 * cpu:,.0f} µs {name}" for name, cpu in rate.cpu.items())
+    say(f"    {what:28} {rate.per_second:9,.0f}/s   {spent}")
