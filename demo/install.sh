@@ -44,6 +44,10 @@ nginx)
     name=nginx packages=nginx-light services=nginx.service
     installed() { has nginx; }
     ;;
+wrk)
+    name=wrk packages=wrk
+    installed() { has wrk; }
+    ;;
 chromium)
     name=Chromium packages=chromium
     installed() { has chromium; }

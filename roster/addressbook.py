@@ -12,9 +12,10 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import islice
 from math import ceil
+from operator import or_
 from typing import NamedTuple, TypeVar
 
 from django.conf import settings
@@ -102,11 +103,15 @@ class AddressBook:
     """
 
     def __init__(
-        self, owner: Account, contacts: Collection[str], now: datetime
+        self,
+        owner: Account,
+        contacts: Collection[str],
+        now: datetime,
+        stored: dict[str, AddressBookEntry] | None = None,
     ) -> None:
         self.owner, self.now = owner, now
         self.contacts = contacts
-        self.stored = _stored(owner, contacts)
+        self.stored = _stored({owner: contacts})[owner.pk] if stored is None else stored
         self.left = self._budget()
         self.charged: set[str] = set()
         self.hits: set[str] = set()
@@ -192,8 +197,8 @@ class AddressBook:
 
     def save(self) -> None:
         """Store the contacts, what was charged, and who is flagged."""
-        if not Account.objects.filter(pk=self.owner.pk).exists():
-            return  # Erased meanwhile.
+        if not self._has_news() or self._is_erased():
+            return
         self._add()
         self._see()
         self._mark()
@@ -203,6 +208,21 @@ class AddressBook:
             flag = Flag(owner=self.owner, reasons=self.reasons, raised_at=self.now)
             Flag.objects.bulk_create([flag], ignore_conflicts=True)
         self._save_owner()
+
+    def _has_news(self) -> bool:
+        """Whether there is anything to store: most owners repeat what they asked."""
+        return bool(
+            self.charged
+            or self.reasons
+            or not self.stored.keys() >= set(self.contacts)
+            or self._unseen()
+            or self._new_hits()
+            or self._owner_values()
+            or any(map(self._is_old, self.stored.items()))
+        )
+
+    def _is_erased(self) -> bool:
+        return not Account.objects.filter(pk=self.owner.pk).exists()
 
     def _add(self) -> None:
         key = keys()[0]
@@ -237,12 +257,17 @@ class AddressBook:
     def _mark(self) -> None:
         known = self.charged & self.stored.keys()
         self._update(known, asked_at=self.now)
-        self._update(filter(self._is_new_hit, self.hits), hit=True)
+        self._update(self._new_hits(), hit=True)
 
     def _see(self) -> None:
+        self._update(self._unseen(), seen_at=self.now)
+
+    def _unseen(self) -> set[str]:
         before = self.now - SEEN_AGAIN
-        old = {one for one, row in self.stored.items() if row.seen_at < before}
-        self._update(old, seen_at=self.now)
+        return {one for one, row in self.stored.items() if row.seen_at < before}
+
+    def _new_hits(self) -> set[str]:
+        return set(filter(self._is_new_hit, self.hits))
 
     def _is_new_hit(self, contact: str) -> bool:
         row = self.stored.get(contact)
@@ -281,6 +306,10 @@ class AddressBook:
         return row.key != keys()[0].name or lacks_prefix
 
     def _save_owner(self) -> None:
+        if values := self._owner_values():
+            Account.objects.filter(pk=self.owner.pk).update(**values)
+
+    def _owner_values(self) -> dict[str, object]:
         values: dict[str, object] = {}
         if self.charged:
             values |= {"budget": self.left, "budget_at": self.now}
@@ -288,8 +317,7 @@ class AddressBook:
         if seen is None or seen < self.now - SEEN_EVERY:
             # The XMPP server has just stamped the owner's JID on a stanza.
             values |= {"last_seen": self.now, "checked_at": self.now}
-        if values:
-            Account.objects.filter(pk=self.owner.pk).update(**values)
+        return values
 
     def _budget(self) -> float:
         return budget_of(self.owner, self.now)
@@ -304,16 +332,47 @@ def budget_of(owner: Account, now: datetime) -> float:
     return min(burst, owner.budget + seconds * settings.DISCOVERY_PER_YEAR / YEAR)
 
 
-def _stored(owner: Account, contacts: Collection[str]) -> dict[str, AddressBookEntry]:
-    """Rows of the contacts that the owner's book has, whichever key they are under."""
-    found: dict[str, AddressBookEntry] = {}
+def open_books(
+    contacts: Mapping[Account, Collection[str]], now: datetime
+) -> dict[Account, AddressBook]:
+    """The books of some owners, for the contacts of each; read together."""
+    stored = _stored(contacts)
+    return {
+        owner: AddressBook(owner, mine, now, stored[owner.pk])
+        for owner, mine in contacts.items()
+    }
+
+
+def _stored(
+    books: Mapping[Account, Collection[str]],
+) -> dict[int, dict[str, AddressBookEntry]]:
+    """Rows of contacts that the owners' books have, whichever key they are under.
+
+    By the owner's primary key, and the contact.
+    """
+    found: dict[int, dict[str, AddressBookEntry]] = {owner.pk: {} for owner in books}
     for key in keys():
-        missing = [contact for contact in contacts if contact not in found]
+        missing = [
+            (owner.pk, contact)
+            for owner, contacts in books.items()
+            for contact in contacts
+            if contact not in found[owner.pk]
+        ]
         for part in in_parts(missing, AT_ONCE):
-            names = {key.digest(contact): contact for contact in part}
-            rows = AddressBookEntry.objects.filter(owner=owner, digest__in=list(names))
-            found |= {names[bytes(row.digest)]: row for row in rows}
+            names = {(pk, key.digest(contact)): contact for pk, contact in part}
+            for row in _rows(names):
+                name = names[row.owner_id, bytes(row.digest)]
+                found[row.owner_id][name] = row
     return found
+
+
+def _rows(wanted: Iterable[tuple[int, bytes]]) -> QuerySet[AddressBookEntry]:
+    """Rows of so many owners and digests, in one query."""
+    digests: dict[int, list[bytes]] = {}
+    for pk, digest in wanted:
+        digests.setdefault(pk, []).append(digest)
+    which = (Q(owner=pk, digest__in=mine) for pk, mine in digests.items())
+    return AddressBookEntry.objects.filter(reduce(or_, which))
 
 
 # --- Whether somebody tries numbers out ---------------------------------------------

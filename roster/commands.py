@@ -61,9 +61,28 @@ class Turn:
         return stanzas.domain(self.work.owner)
 
     @property
+    def served(self) -> bool:
+        return self.account is not None and self.account.enabled
+
+    @property
     def open(self) -> list[Request]:
         """Requests without a reply yet."""
         return [request for request in self.requests if request.reply is None]
+
+    @property
+    def keys(self) -> set[str]:
+        """All contacts of the commands, as the address book knows them."""
+        return {key for request in self.requests for key in request.keys}
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """Contacts that the budget covers: key → JID."""
+        return {
+            entry.key: entry.jid
+            for request in self.open
+            for entry in request.entries
+            if entry.key in request.asked
+        }
 
     @property
     def changes(self) -> list[RosterItem]:
@@ -100,9 +119,8 @@ def decide(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Turn
 
     Raises gateway.Down and gateway.Late.
     """
-    turns = [_begin(one) for one in work]
-    for turn in turns:
-        _look_up(turn, lambda jids: rosters.exist(jids, deadline))
+    turns = _begin(work)
+    _look_up(turns, lambda jids: rosters.exist(jids, deadline))
     _read([turn for turn in turns if not turn.failed], rosters, deadline)
     for turn in turns:
         for request in turn.open:
@@ -110,18 +128,25 @@ def decide(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Turn
     return turns
 
 
-def _begin(work: Work) -> Turn:
-    account = directory.owner_of(work.owner)
+def _begin(work: Sequence[Work]) -> list[Turn]:
+    accounts = directory.owners_of([one.owner for one in work])
+    turns = [_parse(one, accounts.get(one.owner)) for one in work]
+    served = {turn.account: turn for turn in turns if turn.account and turn.served}
+    keys = {account: turn.keys for account, turn in served.items()}
+    books = addressbook.open_books(keys, timezone.now())
+    for account, turn in served.items():
+        turn.book = books[account]
+        for request in turn.open:
+            _charge(turn.book, request)
+    return turns
+
+
+def _parse(work: Work, account: Account | None) -> Turn:
     domain = stanzas.domain(work.owner)
     turn = Turn(work, account, [parse(command, domain) for command in work.commands])
     _log_unusable(turn)
-    if account is None or not account.enabled:
+    if not turn.served:
         turn.reply_to_all(NOT_A_USER)
-    else:
-        keys = {key for request in turn.requests for key in request.keys}
-        turn.book = addressbook.AddressBook(account, keys, timezone.now())
-        for request in turn.open:
-            _charge(turn.book, request)
     return turn
 
 
@@ -153,15 +178,25 @@ def _log_unusable(turn: Turn) -> None:
 NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
 
 
-def _look_up(turn: Turn, exist: directory.Exist) -> None:
-    contacts = {
-        entry.key: entry.jid
-        for request in turn.open
-        for entry in request.entries
-        if entry.key in request.asked
-    }
+def _look_up(turns: Sequence[Turn], exist: directory.Exist) -> None:
+    """Who of the contacts are users: read for all together, asked for each owner."""
+    for domain in {turn.domain for turn in turns}:
+        mine = [turn for turn in turns if turn.domain == domain]
+        asked = [(turn, turn.asked) for turn in mine]
+        together = {key: jid for _, contacts in asked for key, jid in contacts.items()}
+        look = directory.Look(together, domain)
+        for turn, contacts in asked:
+            _learn(turn, look, contacts, exist)
+
+
+def _learn(
+    turn: Turn,
+    look: directory.Look,
+    contacts: Mapping[str, str],
+    exist: directory.Exist,
+) -> None:
     try:
-        turn.users = directory.users(contacts, turn.domain, exist)
+        turn.users = look.users(contacts, exist)
         if turn.book is not None:
             turn.book.hits.update(turn.users)
     except Refused as refusal:

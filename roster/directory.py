@@ -7,7 +7,7 @@ know, and remembered: users as accounts, everybody else for minutes, in memory.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
 
 from django.conf import settings
@@ -47,14 +47,26 @@ def owner_of(jid: str) -> Account | None:
 
     Whoever sends a command has an account: it is made when it is not known.
     """
-    if stanzas.domain(jid) not in settings.XMPP_DOMAINS or not stanzas.local(jid):
-        return None
-    made = {"msisdn": msisdn.of_jid(jid) or "", "checked_at": timezone.now()}
-    account = Account.objects.get_or_create(jid=jid, defaults=made)[0]
-    if account.gone_at is not None:
-        _keep([jid])
-        account.refresh_from_db()
-    return account
+    return owners_of([jid]).get(jid)
+
+
+def owners_of(jids: Iterable[str]) -> dict[str, Account]:
+    """The accounts that own commands, by JID; without whom no served domain has."""
+    served = [jid for jid in jids if _is_served(jid)]
+    found = _accounts_of(served)
+    lost = [jid for jid in served if jid not in found or found[jid].gone_at is not None]
+    if lost:
+        _keep(lost)
+        found |= _accounts_of(lost)
+    return found
+
+
+def _is_served(jid: str) -> bool:
+    return stanzas.domain(jid) in settings.XMPP_DOMAINS and bool(stanzas.local(jid))
+
+
+def _accounts_of(jids: Sequence[str]) -> dict[str, Account]:
+    return {row.jid: row for row in Account.objects.filter(jid__in=jids).order_by()}
 
 
 def gone(accounts: Iterable[Account], at: datetime | None = None) -> None:
@@ -92,21 +104,51 @@ def told(jids: Mapping[str, bool], at: datetime) -> None:
 # --- Users --------------------------------------------------------------------
 
 
+class Look:
+    """What we know of contacts of a domain: read once, for many who ask about them."""
+
+    def __init__(self, contacts: Mapping[str, str], domain: str) -> None:
+        self._known, self._domain = accounts(contacts, domain), domain
+
+    @cached_property
+    def is_listed(self) -> bool:
+        return is_listed(self._domain)
+
+    def users(self, contacts: Mapping[str, str], exist: Exist) -> dict[str, str]:
+        """Some of the contacts: see :func:`users`."""
+        known = self._known
+        # What one part has told is kept, should the next be Late.
+        for part in in_parts(self._unknown(contacts).items(), AT_ONCE):
+            at = timezone.now()
+            told = _ask(dict(part), exist)
+            _hide(told, known)
+            _learn(told, known, at)
+        asked = ((key, known[key]) for key in contacts if key in known)
+        return {key: account.jid for key, account in asked if account.visible}
+
+    def _unknown(self, contacts: Mapping[str, str]) -> dict[str, str]:
+        """Whom the XMPP server has to be asked about: key → JID."""
+        known, at = self._known, self._domain
+        mine = {key: jid for key, jid in contacts.items() if stanzas.domain(jid) == at}
+        absent = {key: jid for key, jid in mine.items() if not _is_here(key, known)}
+        here = {key: known[key] for key in mine if key not in absent}
+        # Also whom nobody may find: an answer that does not wait for the XMPP server
+        # would tell them from the absent ones.
+        absent |= {key: one.jid for key, one in here.items() if not one.visible}
+        before = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
+        old = {key: one.jid for key, one in here.items() if _is_old(one, before)}
+        if not (absent or old) or not self.is_listed:
+            return absent | old
+        return absent if len(absent) <= FEW else {}
+
+
 def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, str]:
     """Those contacts who are registered, enabled and discoverable: key → JID.
 
     ``contacts`` maps contact keys to the JID each would have. ``exist`` asks
     the XMPP server about bare JIDs; what it raises passes through.
     """
-    known = accounts(contacts, domain)
-    unknown = _unknown(contacts, known, domain)
-    # What one part has told is kept, should the next be Late.
-    for part in in_parts(unknown.items(), AT_ONCE):
-        at = timezone.now()
-        told = _ask(dict(part), exist)
-        _hide(told, known)
-        _learn(told, known, at)
-    return {key: account.jid for key, account in known.items() if account.visible}
+    return Look(contacts, domain).users(contacts, exist)
 
 
 def accounts(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
@@ -133,23 +175,6 @@ def _among(contacts: Mapping[str, str]) -> Q:
     if not names:
         return Q(msisdn__in=numbers)
     return Q(jid__in=names) | Q(msisdn__in=numbers) if numbers else Q(jid__in=names)
-
-
-def _unknown(
-    contacts: Mapping[str, str], known: Mapping[str, Account], domain: str
-) -> dict[str, str]:
-    """Whom the XMPP server has to be asked about: key → JID."""
-    mine = {key: jid for key, jid in contacts.items() if stanzas.domain(jid) == domain}
-    absent = {key: jid for key, jid in mine.items() if not _is_here(key, known)}
-    here = {key: known[key] for key in mine if key not in absent}
-    # Also whom nobody may find: an answer that does not wait for the XMPP server
-    # would tell them from the absent ones.
-    absent |= {key: one.jid for key, one in here.items() if not one.visible}
-    before = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
-    old = {key: one.jid for key, one in here.items() if _is_old(one, before)}
-    if not (absent or old) or not is_listed(domain):
-        return absent | old
-    return absent if len(absent) <= FEW else {}
 
 
 def _is_here(key: str, known: Mapping[str, Account]) -> bool:

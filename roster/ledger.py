@@ -20,12 +20,13 @@ from collections.abc import (
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from random import uniform
 from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Min, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -38,8 +39,11 @@ logger = logging.getLogger(__name__)
 State = Command.State
 
 CLAIM = timedelta(seconds=30)
-OWNERS, ROWS = 4, 25  # of one claim
-CLAIM_SIZE = 500_000  # characters of an owner's payloads in one claim
+# Of one turn: owners, commands of one of them, and of all.
+OWNERS, ROWS, TURN = 50, 25, 100
+TURN_SIZE = 500_000  # characters of payloads in one turn
+# The oldest commands, so many at a time, until they are of enough owners.
+WINDOW, WINDOWS = 400, 4
 ATTEMPTS = 8
 LONGEST_BACKOFF = 60  # seconds
 REST = timedelta(seconds=1)
@@ -53,6 +57,12 @@ _writing = threading.Lock()
 # Of PostgreSQL, for the writers of all processes. Without it, those who lock the
 # same rows in different orders end each other (a repeat that meets its answer).
 _WRITING = 0x6C6564676572
+
+
+_ANSWERED = f"""
+    UPDATE {Command._meta.db_table} SET state = %s, answer = %s, final = %s,
+    done_at = %s, claim_id = NULL, error = '' WHERE id = %s
+"""  # noqa: S608  (nothing in it is from outside)
 
 
 @contextmanager
@@ -216,18 +226,22 @@ def rest(work: Sequence[Work]) -> None:
 
 
 def _store(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
-    for one in settled:
-        # Only who still has the claim may finish.
-        if Claim.objects.select_for_update().filter(pk=one.work.claim.pk).exists():
-            _settle(one, sql_error, now)
-            one.work.claim.delete()
+    ours = Claim.objects.filter(pk__in=[one.work.claim.pk for one in settled])
+    # Only who still has the claim may finish.
+    held = set(ours.select_for_update().values_list("pk", flat=True))
+    _settle([one for one in settled if one.work.claim.pk in held], sql_error, now)
+    ours.delete()
 
 
 def _claim(now: datetime) -> list[Work]:
     _expire(now)
-    claims = _claims(_waiting_owners(now), now)
-    work = [Work(claim, _take(claim, now)) for claim in claims]
-    if sum(len(one.commands) for one in work) >= ROWS:
+    chosen = _chosen(now)
+    claims = {claim.owner: claim for claim in _claims(list(chosen), now)}
+    work = [Work(claims[one], rows) for one, rows in chosen.items() if one in claims]
+    mine = Claim.objects.filter(owner=OuterRef("owner")).values("pk")[:1]
+    rows = [row for one in work for row in one.commands]
+    _rows(rows).update(state=State.RUNNING, claim=Subquery(mine))
+    if len(rows) >= ROWS:
         # A full claim: there is probably more, for another worker too.
         bells.worker(bells.RUN_COMMANDS)
     return work
@@ -243,21 +257,47 @@ def _due(now: datetime) -> Q:
     return Q(state=State.RECEIVED, not_before__lte=now)
 
 
-def _waiting_owners(now: datetime) -> list[str]:
-    """Owners to claim: the oldest, or one alone whose oldest has failed before."""
-    busy = Claim.objects.values("owner")
-    oldest = (
-        Command.objects.filter(_due(now))
-        .exclude(owner__in=busy)
-        .order_by()
-        .values("owner")
-        .annotate(oldest=Min("pk"))
-        .order_by("oldest")[:OWNERS]
-    )
-    pks = [row["oldest"] for row in oldest]
+def _chosen(now: datetime) -> dict[str, list[Command]]:
+    """Commands for a turn, by their owners: each one's oldest, the oldest first.
+
+    Or one command alone, when all who wait have one that has failed before.
+    """
+    fresh, failed = _waiting(now)
+    first = failed[:1] if not fresh else ()
+    pks = [*first, *(pk for rank in zip_longest(*fresh) for pk in rank if pk)][:TURN]
     rows = Command.objects.filter(pk__in=pks).order_by("pk")
-    fresh = [row.owner for row in rows if not row.attempts]
-    return fresh or [row.owner for row in rows][:1]
+    return _together(list(rows))
+
+
+def _waiting(now: datetime) -> tuple[list[list[int]], list[int]]:
+    """Who waits, the longest first: the keys of commands that can share a turn.
+
+    Those of each owner, up to the first that has failed before; and the keys of such
+    as are their owners' oldest.
+    """
+    due = Command.objects.filter(_due(now)).order_by("pk")
+    seen = set(Claim.objects.values_list("owner", flat=True))
+    fresh: dict[str, list[int]] = {}
+    failed: list[int] = []
+    for _ in range(WINDOWS):
+        window = due.exclude(owner__in=seen).values_list("pk", "owner", "attempts")
+        rows = list(window[:WINDOW])
+        ended: set[str] = set()
+        for pk, owner, attempts in rows:
+            if owner in ended:
+                continue
+            if attempts and owner not in fresh:
+                failed.append(pk)
+            mine = fresh.setdefault(owner, [])
+            if attempts or len(mine) == ROWS:
+                ended.add(owner)
+            else:
+                mine.append(pk)
+        seen |= {owner for _, owner, _ in rows}
+        if len(rows) < WINDOW or len(fresh) >= OWNERS:
+            break
+    commands = [pks for pks in fresh.values() if pks]
+    return commands[:OWNERS], failed
 
 
 def _claims(owners: Sequence[str], now: datetime) -> list[Claim]:
@@ -267,35 +307,33 @@ def _claims(owners: Sequence[str], now: datetime) -> list[Claim]:
     return list(Claim.objects.filter(pk__in=[claim.pk for claim in new]))
 
 
-def _take(claim: Claim, now: datetime) -> list[Command]:
-    due = Command.objects.filter(_due(now), owner=claim.owner)
-    rows = _together(list(due.order_by("pk")[:ROWS]))
-    _rows(rows).update(state=State.RUNNING, claim=claim)
-    return rows
-
-
-def _together(rows: Sequence[Command]) -> list[Command]:
-    """The first of ``rows`` that can share a turn: new ones, of bounded size."""
-    taken: list[Command] = []
+def _together(rows: Sequence[Command]) -> dict[str, list[Command]]:
+    """Those of ``rows`` that a turn has room for, by their owners."""
+    taken: dict[str, list[Command]] = {}
+    full: set[str] = set()
     size = 0
     for row in rows:
-        size += len(row.payload)
-        if taken and (row.attempts or taken[0].attempts or size > CLAIM_SIZE):
-            break
-        taken.append(row)
+        if taken and size + len(row.payload) > TURN_SIZE:
+            # Nothing of this owner after it, either: in their order.
+            full.add(row.owner)
+        if row.owner not in full:
+            taken.setdefault(row.owner, []).append(row)
+            size += len(row.payload)
     return taken
 
 
-def _settle(settled: Settled, sql_error: str, now: datetime) -> None:
-    for effect in settled.effects:
+def _settle(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
+    for effect in (effect for one in settled for effect in one.effects):
         effect()
-    rows = settled.work.commands
-    _answer([row for row in rows if row.pk in settled.answers], settled.answers, now)
-    untouched = settled.answers.keys() | settled.failed.keys()
+    answers = {pk: answer for one in settled for pk, answer in one.answers.items()}
+    failed = {pk: why for one in settled for pk, why in one.failed.items()}
+    rows = [row for one in settled for row in one.work.commands]
+    _answer([row for row in rows if row.pk in answers], answers, now)
+    untouched = answers.keys() | failed.keys()
     _rest([row for row in rows if row.pk not in untouched], now)
     for row in rows:
-        if row.pk in settled.failed:
-            _fail(row, settled.failed[row.pk], sql_error, now)
+        if row.pk in failed:
+            _fail(row, failed[row.pk], sql_error, now)
 
 
 def _answer(
@@ -305,13 +343,11 @@ def _answer(
         row.answer, row.final = answers[row.pk]
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("answered", extra={**_known(row), **_outcome(row, now)})
-    # One CASE for the one column that differs from row to row: bulk_update of
-    # all of them costs more than everything else in a turn.
-    Command.objects.bulk_update(rows, ["answer"])
-    for final in {row.final for row in rows}:
-        _rows(row for row in rows if row.final == final).update(
-            state=State.DONE, claim=None, done_at=now, error="", final=final
-        )
+    at = connection.ops.adapt_datetimefield_value(now)
+    values = [(State.DONE, row.answer, row.final, at, row.pk) for row in rows]
+    # Not bulk_update: to build its CASE costs more than everything else in a turn.
+    with connection.cursor() as cursor:
+        cursor.executemany(_ANSWERED, values)
 
 
 def _rest(rows: Sequence[Command], now: datetime) -> None:
@@ -452,7 +488,7 @@ def unsent(most: int, but: Collection[int]) -> list[Answer]:
             envelope_action=row.envelope_action,
             payload=row.answer,
         )
-        for row in rows.order_by("pk")[:most]
+        for row in rows.order_by("pk").defer("payload")[:most]
     ]
 
 
@@ -467,7 +503,8 @@ def confirm(answers: Sequence[Answer]) -> None:
         rows = Command.objects.select_for_update().filter(
             pk__in=sent_to, state__in=(State.DONE, State.DEAD)
         )
-        sent = [row.pk for row in rows if row.sender == sent_to[row.pk]]
+        senders = rows.values_list("pk", "sender")
+        sent = [pk for pk, sender in senders if sender == sent_to[pk]]
         confirmed = Command.objects.filter(pk__in=sent)
         confirmed.filter(state=State.DONE).update(state=State.SENT)
         confirmed.update(sent_at=now)

@@ -291,7 +291,8 @@ class Command(models.Model):
         verbose_name_plural = _("commands")
         permissions = (("view_payload", _("Can read payloads and answers")),)
         indexes = (
-            models.Index(fields=("state", "owner", "id"), name="command_by_state"),
+            # Who waits, the longest first: asked for at every claim.
+            models.Index(fields=("state", "id"), name="command_by_state"),
             models.Index(
                 fields=("owner", "state", "id"),
                 name="command_by_owner",

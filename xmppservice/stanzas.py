@@ -73,6 +73,9 @@ _SEPARATOR = "\1"
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+Element = ET.Element
+
+
 class RosterEntry(NamedTuple):
     """An ``item`` of a roster (RFC 6121, 2.1.2)."""
 

@@ -14,7 +14,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from django.conf import settings
 from slixmpp import ClientXMPP, ComponentXMPP
@@ -358,7 +357,7 @@ class ServiceStream(ABC):
         else:
             self._reply(iq, lambda: self._catalogue.card(stanzas.bare_jid(to) or ""))
 
-    def _is_document(self, xml: ET.Element) -> bool:
+    def _is_document(self, xml: stanzas.Element) -> bool:
         """Whether it was a get of the document, and has been answered.
 
         Before slixmpp makes a stanza of it and looks for its handler: that took
@@ -373,7 +372,7 @@ class ServiceStream(ABC):
         self._send_document(xml, self.jid)
         return True
 
-    def _send_document(self, request: ET.Element, at: str) -> None:
+    def _send_document(self, request: stanzas.Element, at: str) -> None:
         to, id = (stanzas.attribute(request.get(name, "")) for name in ("from", "id"))
         sender = stanzas.attribute(at)
         head = f"<iq type='result' from='{sender}' to='{to}' id='{id}'>"
@@ -690,9 +689,9 @@ class _Component(ComponentXMPP):
     def __init__(self, jid: str, secret: str) -> None:
         # fix_error_ns: without it every received error reads feature-not-implemented.
         super().__init__(jid, secret, fix_error_ns=True)  # type: ignore[no-untyped-call]  # slixmpp leaves it untyped
-        self.first_look: Callable[[ET.Element], bool] = lambda xml: False
+        self.first_look: Callable[[stanzas.Element], bool] = lambda xml: False
 
-    def _spawn_event(self, xml: ET.Element) -> None:
+    def _spawn_event(self, xml: stanzas.Element) -> None:
         if not self.first_look(xml):
             super()._spawn_event(xml)
 

@@ -6,7 +6,12 @@ from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
 
+# Loads the apps: what follows imports their models.
+django_application = get_wsgi_application()
+
+from xmppservice.hot import WsgiDocument  # noqa: E402  (the apps first)
+
 # Or whoever tries passwords would be the proxy, and locked out with all others.
 application = wrap_wsgi_with_proxy_headers(
-    get_wsgi_application(), trusted_hosts=settings.TRUSTED_PROXIES
+    WsgiDocument(django_application), trusted_hosts=settings.TRUSTED_PROXIES
 )

@@ -8,7 +8,7 @@ import argparse
 import time
 from collections.abc import Callable
 
-from tests.bench import commands, vcards
+from tests.bench import commands, edits, growth, http, idle, vcards, workspace
 from tests.bench.report import Report
 from tests.bench.times import say
 from tests.processes import ROOT
@@ -16,6 +16,11 @@ from tests.processes import ROOT
 PARTS: dict[str, Callable[[Report], None]] = {
     "vcards": vcards.measure,
     "commands": commands.measure,
+    "edits": edits.measure,
+    "http": http.measure,
+    "workspace": workspace.measure,
+    "idle": idle.measure,
+    "growth": growth.measure,
 }
 RESULTS = ROOT / "var" / "bench.json"
 
@@ -25,7 +30,9 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     chosen = parser.parse_args().parts or list(PARTS)
     if unknown := set(chosen) - set(PARTS):
-        parser.error(f"there is no part {', '.join(unknown)}; parts: {', '.join(PARTS)}")
+        parser.error(
+            f"there is no part {', '.join(unknown)}; parts: {', '.join(PARTS)}"
+        )
     report, began = Report(), time.monotonic()
     for part in chosen:
         PARTS[part](report)

@@ -16,7 +16,7 @@ from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from tests.bench import numbers, prosody_files
-from tests.bench.load import RESULT, MESSAGE, Pipe, Rate, Request, pipes, rate
+from tests.bench.load import MESSAGE, RESULT, Pipe, Rate, Request, pipes, rate
 from tests.bench.report import Report, middle, say_rate
 from tests.bench.rivals import Component, open_component, rival
 from tests.bench.servers import CROWD, ECHO, CrowdedProsody
@@ -83,9 +83,7 @@ def _message(to: str, command: str, payload: object) -> Request:
     )
     # Another id each time: the same one would be a repeat, and run once.
     run = uuid4().hex
-    return lambda id: (
-        f"<message to='{to}' id='{run}-{id}' type='chat'><body/>{inner}"
-    )
+    return lambda id: f"<message to='{to}' id='{run}-{id}' type='chat'><body/>{inner}"
 
 
 def reads(owners: Sequence[str]) -> Request:
@@ -99,7 +97,9 @@ def _writes(owner: str, contacts: Sequence[str]) -> Request:
 
     def request(id: str) -> str:
         contact = next(left)
-        item = stanzas.roster_set(f"{contact}@localhost", f"Contact {contact}", ["others"])
+        item = stanzas.roster_set(
+            f"{contact}@localhost", f"Contact {contact}", ["others"]
+        )
         return _iq("set", id, f"{owner}@localhost", item)
 
     return request
@@ -171,8 +171,9 @@ class _Bench:
         say(f"\n{what}")
         asked = {jid: command(COMPONENT, book) for jid, book in books.items()}
         # Once before: nobody has to be asked about then, and nothing to be written.
-        for client in self._clients:
-            await client.ask(asked[client.jid], MESSAGE, 1)
+        await asyncio.gather(
+            *(one.ask(asked[one.jid], MESSAGE, 1) for one in self._clients)
+        )
         ours, others = [], []
         for turn in range(ROUNDS):
             bar("rounds", turn, ROUNDS)

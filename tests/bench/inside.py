@@ -5,7 +5,8 @@ Called through :func:`tests.bench.service.inside`; each prints its result as JSO
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from django.db.models import Count, Model, Q
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from buddies import document
+from buddies.models import Buddy
 from roster import directory
 from roster.addressbook import AddressBook, keys
-from roster.models import Account, AddressBookEntry, Flag, Listing
+from roster.models import Account, AddressBookEntry, Command, Flag, Listing
 from tests.bench import numbers
 from tests.bench.times import shown
 
@@ -108,6 +111,28 @@ def hidden(disabled: int, undiscoverable: int) -> None:
     accounts(shy, undiscoverable, discoverable=False)
 
 
+# --- Commands that wait ---------------------------------------------------------------
+
+
+def backlog(count: int, owners: int, payload: str) -> None:
+    """So many searches as received a moment ago, of so many owners."""
+    rows = (
+        Command(
+            key=uuid.uuid4().hex,
+            owner=f"{numbers.owner(place % owners)}@{DOMAIN}",
+            sender=f"{numbers.owner(place % owners)}@{DOMAIN}/phone",
+            stanza_id=str(place),
+            message_type="chat",
+            command="cmd_search_users",
+            payload=payload,
+        )
+        for place in shown("backlog", range(count), count)
+    )
+    # Of one transaction: nobody takes one up before all are there.
+    with transaction.atomic():
+        Command.objects.bulk_create(rows, BATCH)
+
+
 # --- A search without XMPP ------------------------------------------------------------
 
 
@@ -154,6 +179,31 @@ def plan(population: int, size: int) -> None:
             cursor.execute(f"{explain} {query['sql']}")
             lines += [str(row[-1])[:100] for row in cursor.fetchall()]
     print(json.dumps({"queries": len(queries), "plan": lines}))
+
+
+# --- A release ------------------------------------------------------------------------
+
+
+def builds(rounds: int) -> None:
+    """Seconds to read the tree's rows, to build the document, to encode it alone."""
+    now = timezone.now()
+    buddies = list(Buddy.objects.all())
+    built = document.build(buddies, now)
+    taken = {
+        "read": _taken(lambda: list(Buddy.objects.all()), rounds),
+        "build": _taken(lambda: document.dumps(document.build(buddies, now)), rounds),
+        "encode": _taken(lambda: document.dumps(built), rounds),
+    }
+    print(json.dumps(taken))
+
+
+def _taken(function: Callable[[], object], rounds: int) -> list[float]:
+    taken = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        function()
+        taken.append(time.perf_counter() - began)
+    return taken
 
 
 # --- What became of those who asked ---------------------------------------------------

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from demo.stream import Stream, log_in
+from tests.bench.times import bar
 from tests.service import PASSWORD, until
 
 TICKS = os.sysconf("SC_CLK_TCK")
 WARM_UP = 0.3  # seconds
+AT_ONCE = 100  # logins
 PATIENCE = 120  # seconds for what is under way
 
 # What each answer has once; and what has none that counts.
@@ -55,6 +57,11 @@ class Pipe(asyncio.Protocol):
         await self.end()
         return time.monotonic() - began
 
+    def send(self, request: Request, mark: bytes) -> None:
+        """Ask once more, whatever is under way."""
+        self._request, self._mark, self._asks = request, mark, False
+        self._ask(1)
+
     async def end(self) -> None:
         """Ask no more, and wait for what is under way."""
         self._asks = False
@@ -70,7 +77,7 @@ class Pipe(asyncio.Protocol):
         data = self._rest + data
         if ERROR in data:
             at = data.index(ERROR)
-            self.failed = f"{self.jid} is answered {data[at:at + 200]!r}"
+            self.failed = f"{self.jid} is answered {data[at : at + 200]!r}"
             self._asks = False
             return
         came = data.count(self._mark)
@@ -81,24 +88,33 @@ class Pipe(asyncio.Protocol):
         self.under_way -= came
         if came and self._asks:
             self._ask(came)
+
     def connection_lost(self, error: Exception | None) -> None:
         self.failed = self.failed or f"the stream of {self.jid} has ended"
 
 
 @asynccontextmanager
-async def pipes(
-    locals: Iterable[str], port: int, *, password: str = PASSWORD
-) -> AsyncIterator[list[Pipe]]:
-    """Clients of localhost, logged in."""
+async def pipes(locals: Sequence[str], port: int) -> AsyncIterator[list[Pipe]]:
+    """Clients of localhost, logged in and online."""
     streams: list[Stream] = []
     try:
-        for local in locals:
-            jid = f"{local}@localhost/load"
-            streams.append(await log_in(jid, password, port))
+        for at in range(0, len(locals), AT_ONCE):
+            if len(locals) > AT_ONCE:
+                bar("logins", at, len(locals))
+            some = locals[at : at + AT_ONCE]
+            streams += await asyncio.gather(*(_log_in(local, port) for local in some))
         yield [Pipe(stream.jid, stream.transport) for stream in streams]
     finally:
         for stream in streams:
             stream.transport.close()
+
+
+async def _log_in(local: str, port: int) -> Stream:
+    stream = await log_in(f"{local}@localhost/load", PASSWORD, port)
+    stream.write("<presence/>")
+    # Its own presence comes back: after that nothing is under way.
+    await stream.next()
+    return stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,9 +137,7 @@ def _say_ready() -> None:
 
 
 @contextmanager
-def rival(
-    kind: str, jid: str, secret: str, port: int, document: Path
-) -> Iterator[int]:
+def rival(kind: str, jid: str, secret: str, port: int, document: Path) -> Iterator[int]:
     """Run a component in a process of its own; yield the process' id."""
     words = [kind, jid, secret, str(port), str(document)]
     command = [sys.executable, "-m", "tests.bench.rivals", *words]

@@ -7,10 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from demo.client import Client
-from demo.ejabberd import Ejabberd
-from demo.prosody import Prosody
 from tests.bench import documents
-from tests.bench.load import VCARD, Pipe, Rate, Request, pipes, rate
+from tests.bench.load import VCARD, Pipe, Rate, pipes, rate
 from tests.bench.report import Report, middle, say_rate
 from tests.bench.rivals import rival
 from tests.bench.servers import PLUGIN, RAW, CrowdedEjabberd, CrowdedProsody
@@ -33,9 +31,11 @@ OF_RAW, CPU_OF_RAW = 0.9, 4
 
 def measure(report: Report) -> None:
     for kind in (CrowdedProsody, CrowdedEjabberd):
-        with TemporaryDirectory() as folder:
-            with Service(Path(folder), kind=kind) as service:
-                _measure_on(service, report)
+        with (
+            TemporaryDirectory() as folder,
+            Service(Path(folder), kind=kind) as service,
+        ):
+            _measure_on(service, report)
 
 
 def _measure_on(service: Service, report: Report) -> None:
@@ -85,7 +85,7 @@ async def _rounds(
                 processes = {"XMPP server": service.server.processes}
                 if jid in pids:
                     processes[name] = {pids[jid]}
-                found[name].append(await _rate(clients, jid, processes))
+                found[name].append(await gets(clients, jid, SECONDS, processes))
     bar("rounds", 1, 1)
     return {name: middle(rates) for name, rates in found.items()}
 
@@ -94,25 +94,31 @@ async def _reads(client: Client, jid: str, text: str) -> bool:
     return await client.document(jid) == text
 
 
-async def _rate(
-    clients: list[Pipe], jid: str, processes: dict[str, set[int]]
+async def gets(
+    clients: list[Pipe], jid: str, seconds: float, processes: dict[str, set[int]]
 ) -> Rate:
-    def request(client: Pipe) -> Request:
-        get = "<vCard xmlns='vcard-temp'/></iq>"
-        return lambda id: f"<iq type='get' to='{jid}' id='{id}'>{get}"
+    """How often these clients read the vCard of ``jid``."""
+    get = "<vCard xmlns='vcard-temp'/></iq>"
+
+    def request(id: str) -> str:
+        return f"<iq type='get' to='{jid}' id='{id}'>{get}"
 
     return await rate(
         clients,
-        request,
+        lambda client: request,
         VCARD,
         outstanding=OUTSTANDING,
-        seconds=SECONDS,
+        seconds=seconds,
         processes=processes,
     )
 
 
 def _judge(
-    report: Report, what: str, found: dict[str, Rate], of_native: float, of_plugin: float
+    report: Report,
+    what: str,
+    found: dict[str, Rate],
+    of_native: float,
+    of_plugin: float,
 ) -> None:
     for name, one in found.items():
         say_rate(name, one)

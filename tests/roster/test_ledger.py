@@ -624,7 +624,7 @@ def test_one_owners_flood_does_not_fill_a_claim():
 
 
 def test_large_payloads_share_no_claim():
-    half = " " * (ledger.CLAIM_SIZE // 2)
+    half = " " * (ledger.TURN_SIZE // 2)
     ledger.receive([message(payload="{}" + half) for _ in range(3)])
 
     (work,) = ledger.claim()

@@ -18,7 +18,7 @@ from buddies.document import EMPTY
 from buddies.models import Release
 from tests.buddies.conftest import channel, group
 from xmppservice import hot, tokens
-from xmppservice.hot import HotDocument
+from xmppservice.hot import HotDocument, WsgiDocument
 from xmppservice.models import Token
 
 pytestmark = [
@@ -73,6 +73,30 @@ class Hot:
             asyncio.run(thread.__aexit__())
 
 
+class Wsgi:
+    """Asks the route of a WSGI server; what that hands on is answered HANDED_ON."""
+
+    def __init__(self) -> None:
+        self.route = WsgiDocument(self._handed_on)
+
+    def _handed_on(self, environ: Any, start: Any) -> list[bytes]:
+        start(f"{HANDED_ON} Handed On", [])
+        return []
+
+    def __call__(self, method: str = "GET", query: str = "", **headers: str) -> Answer:
+        environ = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+        environ |= {"REQUEST_METHOD": method, "QUERY_STRING": query}
+        environ["PATH_INFO"] = published.PATH
+        started: list[Any] = []
+        body = self.route(environ, lambda *said: started.append(said))
+        ((status, said),) = started
+        found = {name.lower(): value for name, value in said}
+        return int(status.partition(" ")[0]), found, b"".join(body)
+
+    def close(self) -> None:
+        pass
+
+
 class Plain:
     """Asks Django's view, as where there is no route in front of it."""
 
@@ -87,15 +111,22 @@ class Plain:
         pass
 
 
-@pytest.fixture(params=[Hot, Plain])
+@pytest.fixture(params=[Hot, Wsgi, Plain])
 def ask(request) -> Iterator[Any]:
     asked = request.param()
     yield asked
     asked.close()
 
 
+@pytest.fixture(params=[Hot, Wsgi])
+def route(request) -> Iterator[Any]:
+    asked = request.param()
+    yield asked
+    asked.close()
+
+
 @pytest.fixture
-def route() -> Iterator[Hot]:
+def asgi() -> Iterator[Hot]:
     asked = Hot()
     yield asked
     asked.close()
@@ -243,7 +274,7 @@ def test_a_token_that_is_taken_back_ends(route, bearer, release, monkeypatch):
     assert route(**bearer)[0] == 200
     Token.objects.all().delete()
     monkeypatch.setattr(hot, "TRUSTED", 0.0)
-    route.route._trusted.clear()
+    route.route._trust = hot.Trust()
     assert route(**bearer)[0] == HANDED_ON
 
 
@@ -270,7 +301,7 @@ def test_many_tokens_are_not_all_remembered(route, release, monkeypatch):
     for number in range(4):
         _, secret = tokens.make(user, str(number), ["document:read"], None)
         assert route(authorization=f"Bearer {secret}")[0] == 200
-    assert len(route.route._trusted) == 2
+    assert len(route.route._trust) == 2
 
 
 def test_without_a_database_the_last_one_is_served(ask, release, settings, monkeypatch):
@@ -289,10 +320,10 @@ def test_without_a_database_the_last_one_is_served(ask, release, settings, monke
 
 
 def test_who_waits_for_a_slow_database_waits_together(
-    route, release, settings, monkeypatch
+    asgi, release, settings, monkeypatch
 ):
     settings.DOCUMENT_PUBLIC = True
-    assert route()[0] == 200
+    assert asgi()[0] == 200
     looks, go_on = [], threading.Event()
 
     def slow(*_: object) -> None:
@@ -302,7 +333,7 @@ def test_who_waits_for_a_slow_database_waits_together(
     monkeypatch.setattr(published, "FRESH", 0)
     monkeypatch.setattr(hot, "PATIENCE", 0.05)
     monkeypatch.setattr(releases, "newer_than", slow)
-    answers = asyncio.run(_many(route, 20, go_on))
+    answers = asyncio.run(_many(asgi, 20, go_on))
 
     assert {status for status, _, _ in answers} == {200}
     assert len(looks) == 1
