@@ -241,9 +241,13 @@ class Service:
         )
         return counted
 
+    def unknown(self, count: int = 1) -> list[str]:
+        """Localparts of phone numbers that are nobody's yet."""
+        return [f"00393200{next(self._numbers):06d}" for _ in range(count)]
+
     def register(self, count: int = 1) -> list[str]:
         """Make new accounts with phone numbers; return their localparts."""
-        locals = [f"00393200{next(self._numbers):06d}" for _ in range(count)]
+        locals = self.unknown(count)
         for local in locals:
             self.server.register(local, PASSWORD)
         return locals

@@ -20,13 +20,6 @@ OTHERS, VERIFIED = frozenset({"others"}), frozenset({"verified"})
 KEY = b"0123456789abcdef0123456789abcdef"
 
 
-def anew(service: Service) -> str:
-    """The localpart of a number that is nobody's yet."""
-    (local,) = service.register()
-    service.server.unregister(local)
-    return local
-
-
 async def search(client: Client, *numbers: str) -> dict:
     return await client.command(SERVICE, SEARCH, {"userList": numbers})
 
@@ -41,7 +34,7 @@ async def groups(client: Client, local: str) -> frozenset[str]:
 
 
 async def test_who_registers_is_verified_with_those_who_had_the_number(service):
-    late = anew(service)
+    (late,) = service.unknown()
     here, there = service.register(2)
     async with service.client(here) as romeo, service.client(there) as juliet:
         for client in (romeo, juliet):
@@ -83,7 +76,7 @@ async def test_a_signed_notice_brings_and_takes_a_user(new_service):
     secret = "whsec_" + base64.b64encode(KEY).decode()
     service = new_service(ACCOUNT_WEBHOOK_SECRET=secret)
     # The XMPP server knows nothing of it: only the notice tells.
-    late = anew(service)
+    (late,) = service.unknown()
     (local,) = service.register()
     async with service.client(local) as client:
         assert (await search(client, late))["userList"] == []

@@ -499,8 +499,7 @@ async def test_a_repeated_iq_is_answered_once_more_with_the_same(service, client
 
 
 async def test_the_same_id_in_another_session_is_another_command(service, client):
-    (late,) = service.register()
-    service.server.unregister(late)
+    (late,) = service.unknown()
     said = []
     for _ in range(2):
         asked = command(FIND, lines("numbers", late), await session(client, FIND))

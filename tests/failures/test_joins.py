@@ -28,8 +28,7 @@ def _left(service: Service) -> int:
 
 async def test_killed_in_the_middle_of_a_late_join(new_service):
     service: Service = new_service(LATE_JOINS_PER_SECOND="6")
-    late, *owners = service.register(HOLDERS + 1)
-    service.server.unregister(late)
+    (late,), owners = service.unknown(), service.register(HOLDERS)
     for owner in owners:
         await _ask(service, owner, late)
         assert await _groups(service, owner, late) == OTHERS
