@@ -185,20 +185,72 @@ def test_a_repeat_of_a_dead_command_gets_another_set_of_attempts(confirmed):
 # --- Claim ------------------------------------------------------------------------
 
 
-def test_a_claim_takes_the_oldest_commands_of_a_few_owners():
-    jids = [f"owner-{number}@localhost" for number in range(OWNERS + 1)]
-    ledger.receive([message(owner=jid) for _ in range(ROWS + 5) for jid in jids])
+def test_a_turn_takes_the_oldest_command_of_each_owner_then_the_next_ones():
+    jids = [f"owner-{number:02}@localhost" for number in range(OWNERS - 1)]
+    ledger.receive([message(owner=jid) for _ in range(3) for jid in jids])
 
     work = ledger.claim()
 
-    assert owners(work) == jids[:OWNERS]
+    assert [one.owner for one in work] == jids
+    # Two of each, and there is room for the third of the first ones.
+    thirds = ledger.TURN - 2 * len(jids)
+    assert [len(one.commands) for one in work] == [3] * thirds + [2] * (
+        len(jids) - thirds
+    )
     for one in work:
-        oldest = Command.objects.filter(owner=one.owner).order_by("pk")[:ROWS]
-        assert [row.pk for row in one.commands] == [row.pk for row in oldest]
-        assert set(
-            Command.objects.filter(claim=one.claim).values_list("state", flat=True)
-        ) == {State.RUNNING}
-    assert states() == {State.RUNNING: OWNERS * ROWS, State.RECEIVED: 5 * 5 + ROWS}
+        oldest = Command.objects.filter(owner=one.owner).order_by("pk")
+        assert list(oldest[: len(one.commands)]) == one.commands
+        running = Command.objects.filter(claim=one.claim, state=State.RUNNING)
+        assert list(running.order_by("pk")) == one.commands
+    assert states() == {
+        State.RUNNING: ledger.TURN,
+        State.RECEIVED: 3 * len(jids) - ledger.TURN,
+    }
+
+
+def test_a_turn_is_of_so_many_owners():
+    jids = [f"owner-{number:03}@localhost" for number in range(OWNERS + 1)]
+    ledger.receive([message(owner=jid) for jid in jids])
+
+    assert [one.owner for one in ledger.claim()] == jids[:OWNERS]
+
+
+def test_an_owner_has_so_much_of_a_turn_at_most():
+    ledger.receive([message() for _ in range(ROWS + 1)])
+
+    (work,) = ledger.claim()
+
+    assert len(work.commands) == ROWS
+
+
+def test_a_flood_of_one_owner_hides_nobody(monkeypatch):
+    monkeypatch.setattr(ledger, "WINDOW", 10)
+    ledger.receive([message(owner=ROMEO) for _ in range(30)])
+    ledger.receive([message(owner=JULIET)])
+
+    assert owners(ledger.claim()) == [JULIET, ROMEO]
+
+
+def test_what_a_turn_has_no_room_for_keeps_its_order():
+    large = " " * ledger.TURN_SIZE
+    payloads = ("{}", "{}" + large, "{}")
+    ledger.receive([message(owner=ROMEO, payload=one) for one in payloads])
+    ledger.receive([message(owner=JULIET)])
+
+    work = {one.owner: len(one.commands) for one in ledger.claim()}
+
+    # Not Romeo's third, small as it is: his second comes first.
+    assert work == {ROMEO: 1, JULIET: 1}
+
+
+def test_a_command_that_failed_has_a_turn_of_its_own_and_none_behind_it_theirs():
+    ledger.receive([message(owner=ROMEO), message(owner=ROMEO), message(owner=JULIET)])
+    first = Command.objects.filter(owner=ROMEO).order_by("pk").first()
+    Command.objects.filter(pk=first.pk).update(attempts=1)
+
+    assert owners(ledger.claim()) == [JULIET]
+    (work,) = ledger.claim()
+    assert work.commands == [first]
 
 
 def test_an_owner_has_one_claim_at_a_time():
