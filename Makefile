@@ -3,6 +3,7 @@
 # test   run the tests; ARGS="-k name" chooses some
 # test-matrix  the same on PostgreSQL, Redis, RabbitMQ, ejabberd; ARGS="ejabberd"
 # fuzz   send the service 10,000 hostile stanzas and payloads
+# bench  how fast it is, beside others in the same run; ARGS="vcards edits" chooses parts
 # bench-search  what a search costs as accounts become more, up to a million
 # bench-join  a number registers that 100,000 users have on their rosters
 # bench-signal  an edit is told to 20,000 subscribers, who read the document
@@ -24,7 +25,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 \
 COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 	--add-location file -i .venv -i var -i tests -i vendor
 
-.PHONY: run demo test test-matrix fuzz bench-search bench-join bench-signal attack check audit docs messages screenshots client-bundle lock
+.PHONY: run demo test test-matrix fuzz bench bench-search bench-join bench-signal attack check audit docs messages screenshots client-bundle lock
 .SILENT:
 
 # It stops when make dies, in whichever way.
@@ -52,6 +53,12 @@ test-matrix: .venv/development
 fuzz: .venv/development
 	sh demo/install.sh prosody
 	FUZZ_CASES=10000 exec $(BIN)/python -m pytest -s --no-cov tests/fuzz
+
+bench: .venv/development
+	for what in prosody ejabberd postgresql nginx wrk chromium; do \
+		sh demo/install.sh $$what || exit 1; \
+	done
+	exec $(BIN)/python -m tests.bench $(ARGS)
 
 bench-search: .venv/development
 	sh demo/install.sh prosody

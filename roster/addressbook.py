@@ -92,6 +92,18 @@ def in_parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield part
 
 
+class Stored(NamedTuple):
+    """What is known of a contact; no model: a turn reads a thousand of them."""
+
+    pk: int
+    key: str
+    prefix: int | None
+    asked_at: datetime | None
+    hit: bool
+    added_at: datetime
+    seen_at: datetime
+
+
 # --- An owner's book and budget -----------------------------------------------------
 
 
@@ -107,7 +119,7 @@ class AddressBook:
         owner: Account,
         contacts: Collection[str],
         now: datetime,
-        stored: dict[str, AddressBookEntry] | None = None,
+        stored: dict[str, Stored] | None = None,
     ) -> None:
         self.owner, self.now = owner, now
         self.contacts = contacts
@@ -294,13 +306,19 @@ class AddressBook:
         key = keys()[0]
         # Some at a time: the ledger waits for it.
         old = dict(islice(filter(self._is_old, self.stored.items()), MOVED_AT_ONCE))
-        for contact, row in old.items():
-            row.digest, row.key = key.digest(contact), key.name
-            row.prefix = _prefix(self.owner, contact)
-        moved = ["digest", "key", "prefix"]
-        AddressBookEntry.objects.bulk_update(old.values(), moved, batch_size=AT_ONCE)
+        moved = [
+            AddressBookEntry(
+                pk=row.pk,
+                digest=key.digest(contact),
+                key=key.name,
+                prefix=_prefix(self.owner, contact),
+            )
+            for contact, row in old.items()
+        ]
+        fields = ["digest", "key", "prefix"]
+        AddressBookEntry.objects.bulk_update(moved, fields, batch_size=AT_ONCE)
 
-    def _is_old(self, stored: tuple[str, AddressBookEntry]) -> bool:
+    def _is_old(self, stored: tuple[str, Stored]) -> bool:
         contact, row = stored
         lacks_prefix = row.prefix is None and contact.startswith("+")
         return row.key != keys()[0].name or lacks_prefix
@@ -345,12 +363,12 @@ def open_books(
 
 def _stored(
     books: Mapping[Account, Collection[str]],
-) -> dict[int, dict[str, AddressBookEntry]]:
+) -> dict[int, dict[str, Stored]]:
     """Rows of contacts that the owners' books have, whichever key they are under.
 
     By the owner's primary key, and the contact.
     """
-    found: dict[int, dict[str, AddressBookEntry]] = {owner.pk: {} for owner in books}
+    found: dict[int, dict[str, Stored]] = {owner.pk: {} for owner in books}
     for key in keys():
         missing = [
             (owner.pk, contact)
@@ -360,9 +378,9 @@ def _stored(
         ]
         for part in in_parts(missing, AT_ONCE):
             names = {(pk, key.digest(contact)): contact for pk, contact in part}
-            for row in _rows(names):
-                name = names[row.owner_id, bytes(row.digest)]
-                found[row.owner_id][name] = row
+            rows = _rows(names).values_list("owner_id", "digest", *Stored._fields)
+            for owner, digest, *row in rows:
+                found[owner][names[owner, bytes(digest)]] = Stored(*row)
     return found
 
 

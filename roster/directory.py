@@ -5,9 +5,11 @@ believed until it tells them again; another is asked about whom the table does n
 know, and remembered: users as accounts, everybody else for minutes, in memory.
 """
 
+import hashlib
+import hmac
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from operator import or_
 
 from django.conf import settings
@@ -15,7 +17,6 @@ from django.core.cache import cache
 from django.db import transaction
 from django.db.models import F, Max, Q
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 
 from roster import msisdn
 from roster.addressbook import AT_ONCE, in_parts
@@ -247,7 +248,12 @@ def _account(jid: str, at: datetime, gone_at: datetime | None = None) -> Account
 
 
 def _absent(jid: str) -> str:
-    return f"absent:{salted_hmac('roster.directory', jid).hexdigest()}"
+    return f"absent:{hmac.digest(_key(), jid.encode(), 'sha256').hex()[:32]}"
+
+
+@lru_cache
+def _key() -> bytes:
+    return hashlib.sha256(f"roster.directory {settings.SECRET_KEY}".encode()).digest()
 
 
 # --- Following the XMPP server --------------------------------------------------------

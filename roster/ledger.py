@@ -234,8 +234,9 @@ def _store(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
 
 
 def _claim(now: datetime) -> list[Work]:
-    _expire(now)
-    chosen = _chosen(now)
+    chosen = _chosen(_busy(now), now)
+    if not chosen:
+        return []
     claims = {claim.owner: claim for claim in _claims(list(chosen), now)}
     work = [Work(claims[one], rows) for one, rows in chosen.items() if one in claims]
     mine = Claim.objects.filter(owner=OuterRef("owner")).values("pk")[:1]
@@ -245,6 +246,14 @@ def _claim(now: datetime) -> list[Work]:
         # A full claim: there is probably more, for another worker too.
         bells.worker(bells.RUN_COMMANDS)
     return work
+
+
+def _busy(now: datetime) -> set[str]:
+    """Owners whose commands run now, once what has expired is given back."""
+    claims = dict(Claim.objects.values_list("owner", "expires_at"))
+    if any(at < now for at in claims.values()):
+        _expire(now)
+    return {owner for owner, at in claims.items() if at >= now}
 
 
 def _expire(now: datetime) -> None:
@@ -257,26 +266,28 @@ def _due(now: datetime) -> Q:
     return Q(state=State.RECEIVED, not_before__lte=now)
 
 
-def _chosen(now: datetime) -> dict[str, list[Command]]:
+def _chosen(busy: set[str], now: datetime) -> dict[str, list[Command]]:
     """Commands for a turn, by their owners: each one's oldest, the oldest first.
 
     Or one command alone, when all who wait have one that has failed before.
     """
-    fresh, failed = _waiting(now)
+    fresh, failed = _waiting(busy, now)
     first = failed[:1] if not fresh else ()
     pks = [*first, *(pk for rank in zip_longest(*fresh) for pk in rank if pk)][:TURN]
+    if not pks:
+        return {}
     rows = Command.objects.filter(pk__in=pks).order_by("pk")
     return _together(list(rows))
 
 
-def _waiting(now: datetime) -> tuple[list[list[int]], list[int]]:
+def _waiting(busy: set[str], now: datetime) -> tuple[list[list[int]], list[int]]:
     """Who waits, the longest first: the keys of commands that can share a turn.
 
     Those of each owner, up to the first that has failed before; and the keys of such
     as are their owners' oldest.
     """
     due = Command.objects.filter(_due(now)).order_by("pk")
-    seen = set(Claim.objects.values_list("owner", flat=True))
+    seen = set(busy)
     fresh: dict[str, list[int]] = {}
     failed: list[int] = []
     for _ in range(WINDOWS):
@@ -406,9 +417,7 @@ def _outcome(row: Command, now: datetime) -> dict[str, object]:
 def hold(owners: Collection[str]) -> list[Claim]:
     """Claim owners for something else than their commands; who is busy is left out."""
     with _exclusive() as now:
-        _expire(now)
-        busy = Claim.objects.filter(owner__in=owners).values_list("owner", flat=True)
-        return _claims(sorted(set(owners) - set(busy)), now)
+        return _claims(sorted(set(owners) - _busy(now)), now)
 
 
 def renew(claims: Collection[Claim]) -> None:
