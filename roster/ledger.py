@@ -41,7 +41,9 @@ State = Command.State
 CLAIM = timedelta(seconds=30)
 # Of one turn: owners, commands of one of them, and of all.
 OWNERS, ROWS, TURN = 50, 25, 100
-TURN_SIZE = 500_000  # characters of payloads in one turn
+# Characters of payloads in one turn: a long address book has one of its own, and
+# nobody waits while it is written to a roster.
+TURN_SIZE = 20_000
 # The oldest commands, so many at a time, until they are of enough owners.
 WINDOW, WINDOWS = 400, 4
 ATTEMPTS = 8
