@@ -6,7 +6,6 @@ else happens; whoever dies, the row stays, and somebody takes it up again.
 
 import json
 import logging
-import threading
 import time
 import uuid
 from collections.abc import (
@@ -53,9 +52,6 @@ SWEPT = 1000  # rows in one transaction
 SWEEP, SWEEP_PAUSE = 30, 0.05  # seconds
 LET_GO, LET_GO_PAUSE = 10, 0.01  # owners in one transaction, seconds
 
-# SQLite has one writer anyway, and waiting here is fair and cheap; there,
-# waiting is a retry loop.
-_writing = threading.Lock()
 # Of PostgreSQL, for the writers of all processes. Without it, those who lock the
 # same rows in different orders end each other (a repeat that meets its answer).
 _WRITING = 0x6C6564676572
@@ -69,7 +65,7 @@ _ANSWERED = f"""
 
 @contextmanager
 def _exclusive() -> Iterator[datetime]:
-    with _writing, transaction.atomic():
+    with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_WRITING])

@@ -142,7 +142,7 @@ def ejabberd_is_asked_by_somebody(**_: Any) -> list[CheckMessage]:
 @register
 def several_hosts_share_no_file(**_: Any) -> list[CheckMessage]:
     engine = settings.DATABASES["default"]["ENGINE"]
-    if not settings.SCALED or not engine.endswith("sqlite3"):
+    if not settings.SCALED or not engine.endswith("sqlite"):
         return []
     return [
         Warning(

@@ -430,6 +430,7 @@ DATABASES["default"]["CONN_MAX_AGE"] = None
 # One that broke is found out before it is used.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["ENGINE"] = "xmppservice.sqlite"
     # WAL with IMMEDIATE is the one mode in which several writers wait for each
     # other and never fail; FULL survives a power loss.
     DATABASES["default"]["OPTIONS"] = {

@@ -25,8 +25,8 @@ from tests.conversations.presences import digest, newest, subscribe
 from tests.service import COMPONENT, PASSWORD, Service, until
 
 ENTRIES = 1_000
-EDITS, EDITS_UNDER_LOAD = 60, 15
-PAUSE = (0.3, 2.0)  # seconds between edits, at random
+EDITS, EDITS_UNDER_LOAD = 50, 15
+PAUSE = (0.3, 3.0)  # seconds between edits, at random
 CLIENTS, COMMANDS = 50, 1_000  # a second
 SIZES = (30, 1_000, 10_000)
 ROUNDS = 7

@@ -74,6 +74,8 @@ class Pipe(asyncio.Protocol):
         self._transport.write(xml.encode())
 
     def data_received(self, data: bytes) -> None:
+        if not self.under_way:
+            return  # presence, of who else is online
         data = self._rest + data
         if ERROR in data:
             at = data.index(ERROR)

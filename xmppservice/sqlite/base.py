@@ -1,0 +1,55 @@
+"""Django's SQLite, whose writers of one process wait in a queue.
+
+SQLite has one writer. Who finds another one at work sleeps and tries again, up to a
+tenth of a second later each time, and whoever begins anew at once is always first: an
+edit waited for seconds while commands came. Here they wait for a lock, which costs
+nothing and is handed on; other processes are met as ever.
+"""
+
+import threading
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.sqlite3 import base
+
+_writing = threading.Lock()
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Holds the right to write from BEGIN IMMEDIATE to the end of the transaction."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._writes = False
+
+    def _start_transaction_under_autocommit(self) -> None:
+        patience = self.settings_dict["OPTIONS"].get("timeout", 5)
+        if not _writing.acquire(timeout=patience):
+            raise OperationalError("database is locked")
+        self._writes = True
+        try:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]  # likewise
+        except BaseException:
+            self._hand_on()
+            raise
+
+    def _commit(self) -> None:
+        super()._commit()  # type: ignore[misc]  # django-stubs leave it out
+        self._hand_on()
+
+    def _rollback(self) -> None:
+        try:
+            super()._rollback()  # type: ignore[misc]  # django-stubs leave it out
+        finally:
+            self._hand_on()
+
+    def _close(self) -> None:
+        try:
+            super()._close()  # type: ignore[misc]  # django-stubs leave it out
+        finally:
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        if self._writes:
+            self._writes = False
+            _writing.release()
