@@ -1,0 +1,110 @@
+"""Writers of one process wait in a queue for SQLite."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
+
+from roster.models import Account
+from xmppservice.sqlite import base
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        "connection.vendor != 'sqlite'", reason="PostgreSQL has many writers"
+    ),
+]
+
+
+def elsewhere(function: Callable[[], object]) -> threading.Thread:
+    """Call it in another thread, which closes its connection."""
+
+    def call() -> None:
+        try:
+            function()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    return thread
+
+
+def write(jid: str) -> None:
+    with transaction.atomic():
+        Account.objects.create(jid=jid)
+
+
+def test_a_writer_waits_for_the_one_before_it():
+    began, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            began.set()
+            assert let_go.wait(10)
+
+    first = elsewhere(hold)
+    assert began.wait(10)
+    second = elsewhere(lambda: write("juliet@localhost"))
+    assert not Account.objects.exists()
+    let_go.set()
+    first.join(10)
+    second.join(10)
+
+    assert Account.objects.get().jid == "juliet@localhost"
+
+
+def test_who_waits_too_long_is_told(monkeypatch):
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.01)
+    said: list[str] = []
+
+    def try_to() -> None:
+        try:
+            write("juliet@localhost")
+        except OperationalError as error:
+            said.append(str(error))
+
+    with transaction.atomic():
+        elsewhere(try_to).join(10)
+
+    assert said == ["database is locked"]
+    assert not Account.objects.exists()
+
+
+def fail() -> None:
+    write("romeo@localhost")
+    write("romeo@localhost")
+
+
+def break_off() -> None:
+    with transaction.atomic():
+        connection.close()
+        Account.objects.exists()
+
+
+def refuse() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = ON")
+        write("romeo@localhost")
+
+
+@pytest.mark.parametrize(
+    ("breaks", "error"),
+    [(fail, IntegrityError), (break_off, DatabaseError), (refuse, OperationalError)],
+)
+def test_however_it_ends_the_next_one_writes(breaks, error):
+    with pytest.raises(error):
+        breaks()
+    connection.close()
+
+    assert not base._writing.locked()
+    elsewhere(lambda: write("juliet@localhost")).join(10)
+    assert Account.objects.filter(jid="juliet@localhost").exists()
