@@ -34,11 +34,11 @@ class DocumentView(APIView):
         responses=OpenApiTypes.OBJECT,
     )
     def get(self, request: Request) -> HttpResponse:
-        platform = request.query_params.get("platform", "")
-        if platform not in ("", *published.PLATFORMS):
+        platform = request.query_params.get("platform")
+        if platform not in (None, *published.PLATFORMS):
             raise ValidationError({"platform": "Must be mobile or web."})
         live = published.shelf.look()
-        return _response(published.answer(live, platform, _headers(request)))
+        return _response(published.answer(live, platform or "", _headers(request)))
 
     def options(  # type: ignore[override]  # what asks is a browser, and no reader
         self, request: Request

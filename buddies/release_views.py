@@ -34,7 +34,7 @@ class NewestFirst(api.Pages):
     ordering = "-number"
 
 
-class ReleaseFilter(filters.FilterSet):
+class ReleaseFilter(api.FilterSet):
     author = filters.CharFilter()
     automatic = api.BooleanFilter()
 

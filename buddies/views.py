@@ -68,7 +68,7 @@ def _in_wire_names(reasons: dict[str, list[str]]) -> dict[str, list[str]]:
 # --- Entries --------------------------------------------------------------------
 
 
-class BuddyFilter(filters.FilterSet):
+class BuddyFilter(api.FilterSet):
     parent = filters.NumberFilter(field_name="parent_id", **KEY)
     top = api.BooleanFilter(
         field_name="parent", lookup_expr="isnull", label="At the top level, or not."

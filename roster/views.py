@@ -36,7 +36,7 @@ VIEW_COMMAND, CHANGE_COMMAND = "roster.view_command", "roster.change_command"
 # --- Accounts -------------------------------------------------------------------
 
 
-class AccountFilter(filters.FilterSet):
+class AccountFilter(api.FilterSet):
     jid = filters.CharFilter()
     msisdn = filters.CharFilter()
     enabled = api.BooleanFilter()
@@ -169,7 +169,7 @@ class NewestFirst(api.Pages):
     ordering = "-pk"
 
 
-class CommandFilter(filters.FilterSet):
+class CommandFilter(api.FilterSet):
     state = filters.ChoiceFilter(choices=Command.State.choices, method="in_state")
     command = filters.CharFilter(
         method="with_word", label="Looked for among the newest 100,000."

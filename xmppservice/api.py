@@ -236,6 +236,21 @@ class BooleanFilter(filters.BooleanFilter):
         super().__init__(*args, widget=forms.TextInput, **kwargs)
 
 
+class FilterForm(forms.Form):
+    """Refuses a filter that is sent empty; the stock form takes it for none."""
+
+    def clean(self) -> None:
+        for name, field in self.fields.items():
+            # Of texts, the empty one is as good as any.
+            if self.data.get(name) == "" and not isinstance(field, forms.CharField):
+                self.add_error(name, "Must not be empty.")
+
+
+class FilterSet(filters.FilterSet):
+    class Meta:
+        form = FilterForm
+
+
 class WordSearch(SearchFilter):
     """Searches for the first words of ``search``: each one is a part of the query."""
 

@@ -238,6 +238,25 @@ def test_entries_are_filtered(admin, query, found):
     assert [entry["address"] for entry in inside] == ["juliet"]
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (BUDDIES, "type"),
+        (BUDDIES, "parent"),
+        (BUDDIES, "top"),
+        (ACCOUNTS, "gone"),
+        ("/api/releases/", "automatic"),
+        ("/api/commands/", "state"),
+    ],
+)
+def test_a_filter_that_is_sent_empty_is_refused_and_is_not_none(admin, path, name):
+    answer = admin.get(f"{path}?{name}=")
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [
+        {"pointer": f"#/{name}", "detail": "Must not be empty."}
+    ]
+
+
 def test_pages_stay_right_while_rows_go(admin):
     for number in range(6):
         channel(f"{number}")
