@@ -392,9 +392,11 @@ def _plan(
 
 def publish_planned() -> None:
     """Make a release of each plan that is due."""
+    due = PlannedRelease.objects.filter(publish_at__lte=timezone.now())
+    if not due.exists():
+        return  # who writes may have to wait
     with transaction.atomic():
         tree = Tree.locked()
-        due = PlannedRelease.objects.filter(publish_at__lte=timezone.now())
         for plan in due:
             _create(plan.body, plan.author, plan.note, automatic=False)
             _editors(tree, plan.version)

@@ -1,6 +1,8 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 
 from celery import shared_task
 from django.conf import settings
@@ -23,9 +25,12 @@ SLICE = 5
 LISTING = 120  # seconds that the XMPP server has to list its accounts
 PROBE_PAUSE = 1.0  # seconds after a thousand of them
 
-# A worker with several threads keeps one for other tasks: under a flood of
-# commands an edit is released as fast as ever.
-_free = threading.BoundedSemaphore(max(1, settings.CELERY_WORKER_CONCURRENCY - 1))
+# A worker with several threads keeps one for what takes a moment: under a flood of
+# commands, and while accounts are listed, an edit is released as fast as ever.
+_for_commands = threading.BoundedSemaphore(
+    max(1, settings.CELERY_WORKER_CONCURRENCY - 2)
+)
+_for_accounts = threading.Lock()
 
 
 @shared_task
@@ -35,14 +40,14 @@ def run_commands() -> None:
     While the XMPP server is away nothing is claimed: session_start rings.
     """
     rosters = driver()
-    if rosters.ready() and _free.acquire(blocking=False):
+    if rosters.ready() and _for_commands.acquire(blocking=False):
         try:
             _run_all(rosters)
         except (DatabaseError, InterfaceError) as error:
             # The claims expire by themselves.
             logger.error("the ledger cannot be written: %s", type(error).__name__)
         finally:
-            _free.release()
+            _for_commands.release()
 
 
 def _run_all(rosters: Rosters) -> None:
@@ -94,8 +99,19 @@ def sweep() -> None:
 def refresh_accounts() -> None:
     """Follow the XMPP server: list its accounts, or ask about them one by one."""
     rosters = driver()
-    if rosters.ready():
-        _refresh(rosters)
+    if rosters.ready() and not _alone(partial(_refresh, rosters)):
+        refresh_accounts.apply_async(countdown=SLICE)
+
+
+def _alone(work: Callable[[], None]) -> bool:
+    """Do this and return True, unless another thread does the like."""
+    if not _for_accounts.acquire(blocking=False):
+        return False
+    try:
+        work()
+    finally:
+        _for_accounts.release()
+    return True
 
 
 def _refresh(rosters: Rosters) -> None:
@@ -145,7 +161,8 @@ def join_late() -> None:
     """Have new users verified on the rosters of those who know their numbers."""
     rosters = driver()
     if rosters.ready() and joins.waiting():
-        _join(rosters)
+        # The tick rings again.
+        _alone(partial(_join, rosters))
 
 
 def _join(rosters: Rosters) -> None:
@@ -162,6 +179,11 @@ def _join(rosters: Rosters) -> None:
 @shared_task
 def expire_contacts() -> None:
     """Delete contacts that were not sent for long, and those of dropped keys."""
+    if not _alone(_expire):
+        expire_contacts.apply_async(countdown=SLICE)
+
+
+def _expire() -> None:
     end = time.monotonic() + SLICE
     deleted = addressbook.expire(SLICE)
     if time.monotonic() >= end:

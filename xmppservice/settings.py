@@ -492,9 +492,11 @@ CELERY_TASK_IGNORE_RESULT = True
 COMMANDS = "roster.tasks.run_commands"
 CELERY_TASK_QUEUES = [Queue("celery"), Queue("commands", message_ttl=30)]
 CELERY_TASK_ROUTES = {COMMANDS: {"queue": "commands"}}
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# In memory as many as there are: threads acknowledge when the worker looks, which is
+# every 2 seconds while it may fetch no more.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1 if SCALED else 0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_CONCURRENCY = 4
+CELERY_WORKER_CONCURRENCY = 4 if SCALED else 5
 # Celery closes the database connection after every task unless it is told a number.
 CELERY_DB_REUSE_MAX = 1_000_000
 CELERY_BEAT_SCHEDULE = {

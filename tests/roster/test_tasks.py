@@ -2,9 +2,11 @@
 
 import json
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from celery.signals import before_task_publish
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -238,6 +240,26 @@ def test_a_domain_that_does_not_list_stops_no_other_one(rosters, settings, caplo
     assert "accounts are not refreshed: 400" in caplog.text
 
 
+@pytest.mark.parametrize("task", [tasks.refresh_accounts, tasks.expire_contacts])
+def test_what_takes_long_comes_after_its_like(rosters, monkeypatch, task):
+    monkeypatch.setattr(tasks, "driver", lambda: rosters)
+    sent: list[float] = []
+
+    def note(sender: str, headers: dict[str, Any], **rest: Any) -> None:
+        assert sender == task.name
+        eta = datetime.fromisoformat(headers["eta"])
+        sent.append((eta - timezone.now()).total_seconds())
+
+    before_task_publish.connect(note)
+    try:
+        with tasks._for_accounts:
+            task()
+    finally:
+        before_task_publish.disconnect(note)
+
+    assert [round(seconds) for seconds in sent] == [tasks.SLICE]
+
+
 def test_expiry_rings_for_another_task_when_some_are_left(
     rosters, monkeypatch, django_capture_on_commit_callbacks
 ):
@@ -269,6 +291,9 @@ def test_contacts_that_nobody_sends_any_more_expire(rosters, caplog):
     work_off(rosters, attempts=0)
     AddressBookEntry.objects.update(seen_at=timezone.now() - timedelta(days=999))
 
+    with tasks._for_accounts:  # a list of accounts is being read
+        tasks.expire_contacts()
+    assert AddressBookEntry.objects.exists()
     tasks.expire_contacts()
 
     assert not AddressBookEntry.objects.exists()

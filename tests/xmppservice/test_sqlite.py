@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import (
@@ -62,6 +63,24 @@ def test_a_writer_waits_for_the_one_before_it():
     assert Account.objects.get().jid == "juliet@localhost"
 
 
+def test_a_statement_by_itself_has_its_turn():
+    seen: list[tuple[str, bool]] = []
+
+    def look(
+        execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
+        seen.append((sql.partition(" ")[0], base._writing.locked()))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(look):
+        Account.objects.create(jid="juliet@localhost")
+        Account.objects.update(name="Juliet")
+        assert Account.objects.exists()
+
+    assert seen == [("INSERT", True), ("UPDATE", True), ("SELECT", False)]
+    assert not base._writing.locked()
+
+
 def test_who_waits_too_long_is_told(monkeypatch):
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.01)
     said: list[str] = []
@@ -84,6 +103,11 @@ def fail() -> None:
     write("romeo@localhost")
 
 
+def fail_by_itself() -> None:
+    write("romeo@localhost")
+    Account.objects.create(jid="romeo@localhost")
+
+
 def break_off() -> None:
     with transaction.atomic():
         connection.close()
@@ -98,7 +122,12 @@ def refuse() -> None:
 
 @pytest.mark.parametrize(
     ("breaks", "error"),
-    [(fail, IntegrityError), (break_off, DatabaseError), (refuse, OperationalError)],
+    [
+        (fail, IntegrityError),
+        (fail_by_itself, IntegrityError),
+        (break_off, DatabaseError),
+        (refuse, OperationalError),
+    ],
 )
 def test_however_it_ends_the_next_one_writes(breaks, error):
     with pytest.raises(error):

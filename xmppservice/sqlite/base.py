@@ -7,6 +7,7 @@ nothing and is handed on; other processes are met as ever.
 """
 
 import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import OperationalError
@@ -15,18 +16,44 @@ from django.db.backends.sqlite3 import base
 _writing = threading.Lock()
 
 
+WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Holds the right to write from BEGIN IMMEDIATE to the end of the transaction."""
+    """Holds the right to write from BEGIN IMMEDIATE to the end of the transaction.
+
+    A statement that writes outside of one is a transaction of its own.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._writes = False
+        self.execute_wrappers.append(self._in_turn)
 
-    def _start_transaction_under_autocommit(self) -> None:
+    def _in_turn(
+        self,
+        execute: Callable[..., Any],
+        sql: str,
+        params: Any,
+        many: bool,
+        context: Mapping[str, Any],
+    ) -> Any:
+        if self.in_atomic_block or not sql.startswith(WRITES):
+            return execute(sql, params, many, context)
+        self._wait()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            self._hand_on()
+
+    def _wait(self) -> None:
         patience = self.settings_dict["OPTIONS"].get("timeout", 5)
         if not _writing.acquire(timeout=patience):
             raise OperationalError("database is locked")
         self._writes = True
+
+    def _start_transaction_under_autocommit(self) -> None:
+        self._wait()
         try:
             super()._start_transaction_under_autocommit()  # type: ignore[misc]  # likewise
         except BaseException:
