@@ -8,7 +8,17 @@ import argparse
 import time
 from collections.abc import Callable
 
-from tests.bench import commands, edits, growth, http, idle, vcards, workspace
+from tests.bench import (
+    commands,
+    curves,
+    edits,
+    growth,
+    http,
+    idle,
+    sizes,
+    vcards,
+    workspace,
+)
 from tests.bench.report import Report
 from tests.bench.times import say
 from tests.processes import ROOT
@@ -21,8 +31,10 @@ PARTS: dict[str, Callable[[Report], None]] = {
     "workspace": workspace.measure,
     "idle": idle.measure,
     "growth": growth.measure,
+    "sizes": sizes.measure,
 }
 RESULTS = ROOT / "var" / "bench.json"
+PICTURE = ROOT / "var" / "growth.svg"
 
 
 def main() -> None:
@@ -38,6 +50,9 @@ def main() -> None:
         PARTS[part](report)
         report.save(RESULTS)
     report.sum_up()
+    if report.curves:
+        curves.draw(report.curves, PICTURE)
+        say(f"the curves: {PICTURE.relative_to(ROOT)}")
     say(f"in {time.monotonic() - began:.0f} s; figures: {RESULTS.relative_to(ROOT)}")
 
 

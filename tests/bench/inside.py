@@ -111,6 +111,18 @@ def hidden(disabled: int, undiscoverable: int) -> None:
     accounts(shy, undiscoverable, discoverable=False)
 
 
+def sizes() -> None:
+    """Rows, and bytes with their indexes, of the tables that grow with users."""
+    found = {}
+    with connection.cursor() as cursor:
+        for model in (Account, AddressBookEntry, Command):
+            table = model._meta.db_table
+            cursor.execute("SELECT pg_total_relation_size(%s)", [table])
+            ((size,),) = cursor.fetchall()
+            found[str(model._meta.verbose_name)] = (model.objects.count(), int(size))
+    print(json.dumps(found))
+
+
 # --- Commands that wait ---------------------------------------------------------------
 
 

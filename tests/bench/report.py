@@ -51,6 +51,8 @@ class Report:
         path.write_text(json.dumps(asdict(self), indent=1))
 
     def sum_up(self) -> None:
+        if not self.findings:
+            return
         missed = [found for found in self.findings if not found.reached]
         say(f"\n{len(self.findings) - len(missed)} of {len(self.findings)} reached")
         for found in missed:

@@ -1,0 +1,36 @@
+"""What a row takes in PostgreSQL, with its indexes: docs/scale.md counts with it."""
+
+import asyncio
+from pathlib import Path
+
+from tests.bench import commands, numbers, prosody_files
+from tests.bench.load import MESSAGE, pipes
+from tests.bench.report import Report
+from tests.bench.service import inside, measured
+from tests.bench.times import say
+from tests.service import COMPONENT, PASSWORD
+
+ACCOUNTS, OWNERS, CONTACTS = 100_000, 200, 300
+
+
+def measure(_: Report) -> None:
+    owners = [numbers.owner(place) for place in range(OWNERS)]
+
+    def furnish(server: Path) -> None:
+        prosody_files.accounts(server, owners, PASSWORD)
+
+    say(f"\nbytes in PostgreSQL; each command is a search for {CONTACTS} numbers")
+    with measured("postgresql", furnish) as service:
+        inside(service, f"users(0, {ACCOUNTS})")
+        asyncio.run(_search(owners, service.server.c2s_port))
+        for what, (rows, size) in inside(service, "sizes()").items():
+            say(f"    {what:24} {size / rows:9,.0f} of {rows:,} rows")
+
+
+async def _search(owners: list[str], port: int) -> None:
+    """Each owner asks once, about numbers of his own."""
+    async with pipes(owners, port) as clients:
+        for place, client in enumerate(clients):
+            book = numbers.mixed(ACCOUNTS, CONTACTS, 0, place)
+            asked = commands.search(COMPONENT, [numbers.local(one) for one in book])
+            await client.ask(asked, MESSAGE, 1)
