@@ -47,8 +47,12 @@ class Report:
         self.curves.setdefault(curve, []).append((x, y))
 
     def save(self, path: Path) -> None:
+        """Write all of it as JSON, and beside it the table of docs/performance.md."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(self), indent=1))
+        head = ["| what | figure | target | |", "|---|---|---|---|"]
+        rows = map(_row, self.findings)
+        path.with_suffix(".md").write_text("\n".join([*head, *rows, ""]))
 
     def sum_up(self) -> None:
         if not self.findings:
@@ -61,8 +65,19 @@ class Report:
 
 def line(found: Finding) -> str:
     word = "" if found.reached else "   MISSED"
-    value, target = f"{found.value:.3g}{found.unit}", f"{found.target:g}{found.unit}"
-    return f"  {found.what:62} {value:>9}   ({found.bound} {target}){word}"
+    value, target = _figures(found)
+    return f"  {found.what:62} {value:>9}   ({target}){word}"
+
+
+def _row(found: Finding) -> str:
+    word = "" if found.reached else "**missed**"
+    return f"| {' | '.join([found.what, *_figures(found), word])} |"
+
+
+def _figures(found: Finding) -> tuple[str, str]:
+    """What was measured, and what was aimed at."""
+    target = f"{found.bound} {found.target:.3g}{found.unit}"
+    return f"{found.value:.3g}{found.unit}", target
 
 
 def middle(rates: Sequence[Rate]) -> Rate:
