@@ -131,13 +131,21 @@ def answer(published: Published, platform: str, headers: Mapping[str, str]) -> A
     encoding = variant.choose(headers.get("accept-encoding", ""))
     etag = variant.etag(encoding)
     sent = {"ETag": etag, "Cache-Control": _cache(), "Vary": "Accept-Encoding, Origin"}
-    sent |= origin(headers)
+    sent |= _guards() | origin(headers)
     if _knows(headers.get("if-none-match", ""), etag):
         return Answer(HTTPStatus.NOT_MODIFIED, sent, b"")
-    sent |= {"Content-Type": MEDIA_TYPE, "X-Content-Type-Options": "nosniff"}
+    sent["Content-Type"] = MEDIA_TYPE
     if encoding:
         sent["Content-Encoding"] = encoding
     return Answer(HTTPStatus.OK, sent, variant.bodies[encoding])
+
+
+def _guards() -> dict[str, str]:
+    """What Django's SecurityMiddleware says of such an answer, which may not meet it."""
+    sent = {"X-Content-Type-Options": "nosniff"}
+    if settings.SECURE_HSTS_SECONDS:
+        sent["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
+    return sent
 
 
 def _cache() -> str:

@@ -236,19 +236,19 @@ class BooleanFilter(filters.BooleanFilter):
         super().__init__(*args, widget=forms.TextInput, **kwargs)
 
 
-class FilterForm(forms.Form):
-    """Refuses a filter that is sent empty; the stock form takes it for none."""
-
-    def clean(self) -> None:
-        for name, field in self.fields.items():
-            # Of texts, the empty one is as good as any.
-            if self.data.get(name) == "" and not isinstance(field, forms.CharField):
-                self.add_error(name, "Must not be empty.")
-
-
 class FilterSet(filters.FilterSet):
-    class Meta:
-        form = FilterForm
+    """Refuses a filter that is sent empty; the stock one takes it for none.
+
+    The form of the browsable page sends all that it has, filled in or not.
+    """
+
+    def is_valid(self) -> bool:
+        super().is_valid()
+        if self.request.accepted_renderer.format != "api":
+            for name in self.form.fields:
+                if self.data.get(name) == "":
+                    self.form.add_error(name, "Must not be empty.")
+        return bool(super().is_valid())
 
 
 class WordSearch(SearchFilter):

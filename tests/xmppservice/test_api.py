@@ -244,6 +244,7 @@ def test_entries_are_filtered(admin, query, found):
         (BUDDIES, "type"),
         (BUDDIES, "parent"),
         (BUDDIES, "top"),
+        (BUDDIES, "address"),
         (ACCOUNTS, "gone"),
         ("/api/releases/", "automatic"),
         ("/api/commands/", "state"),
@@ -255,6 +256,15 @@ def test_a_filter_that_is_sent_empty_is_refused_and_is_not_none(admin, path, nam
     assert answer.json()["errors"] == [
         {"pointer": f"#/{name}", "detail": "Must not be empty."}
     ]
+
+
+def test_the_form_of_the_page_may_have_empty_fields(admin):
+    channel("romeo")
+    answer = admin.get(
+        f"{BUDDIES}?parent=&type=channel&address=", HTTP_ACCEPT="text/html"
+    )
+    assert answer.status_code == 200
+    assert "romeo" in answer.text
 
 
 def test_pages_stay_right_while_rows_go(admin):

@@ -353,6 +353,15 @@ def test_behind_a_proxy_only_what_came_encrypted(route, bearer, release, setting
     assert route(x_forwarded_proto="https", **bearer)[0] == 200
 
 
+def test_browsers_are_told_what_django_tells_them(ask, bearer, release, settings):
+    settings.SECURE_HSTS_SECONDS = 60
+    etag = ask(**bearer)[1]["etag"]
+    for status, headers, _ in (ask(**bearer), ask(if_none_match=etag, **bearer)):
+        assert status in (200, 304)
+        assert headers["strict-transport-security"] == "max-age=60"
+        assert headers["x-content-type-options"] == "nosniff"
+
+
 # --- A public document ----------------------------------------------------------
 
 
