@@ -141,7 +141,7 @@ def answer(published: Published, platform: str, headers: Mapping[str, str]) -> A
 
 
 def _guards() -> dict[str, str]:
-    """What Django's SecurityMiddleware says of such an answer, which may not meet it."""
+    """What Django says to browsers, of an answer that may not pass its middleware."""
     sent = {"X-Content-Type-Options": "nosniff"}
     if settings.SECURE_HSTS_SECONDS:
         sent["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
