@@ -242,6 +242,9 @@ class FilterSet(filters.FilterSet):
     The form of the browsable page sends all that it has, filled in or not.
     """
 
+    request: Any  # REST framework's, and data is there
+    data: Any
+
     def is_valid(self) -> bool:
         super().is_valid()
         if self.request.accepted_renderer.format != "api":

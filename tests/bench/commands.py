@@ -126,12 +126,12 @@ class _Bench:
             self._crowd = crowd
             nobody = {one.jid: self._unknown(CONTACTS) for one in self._clients}
             known = {jid: [*friends, *book[FRIENDS:]] for jid, book in nobody.items()}
-            what = f"searches of {CONTACTS} numbers, no user among them"
+            what = f"searches of {CONTACTS} numbers asked before, no user among them"
             found = await self._compare(what, search, nobody, self._echoed)
-            self._judge("search, no user", found, "echo bot", OF_ECHO)
+            self._judge("search again, no user", found, "echo bot", OF_ECHO)
             what = f"searches of {CONTACTS} numbers, {FRIENDS} users on the roster"
             found = await self._compare(what, search, known, self._read)
-            self._judge("search, two users", found, "roster gets", OF_READS)
+            self._judge("search again, two users", found, "roster gets", OF_READS)
             what = f"add-to-roster of {CONTACTS} contacts, all on the roster"
             found = await self._compare(what, add, nobody, self._read)
             self._judge("add-to-roster, all there", found, "roster gets", OF_READS)

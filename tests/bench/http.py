@@ -1,7 +1,7 @@
 """The live document over HTTP, beside nginx with the same bytes in a file.
 
-On the ASGI route of the default deployment, and on the plain view behind granian; each
-is loaded by wrk over the same number of connections.
+From the one process of the default deployment, and from granian as in several; each is
+loaded by wrk over the same number of connections.
 """
 
 import os
@@ -16,7 +16,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
-from demo.server import bound_to_us
+from demo.server import bound_to_us, end
 from tests.bench import documents
 from tests.bench.report import Report
 from tests.bench.times import bar, say
@@ -26,11 +26,11 @@ from tests.service import Service
 SIZE = 10_000  # bytes
 CONNECTIONS, SECONDS, ROUNDS = 16, 2, 3
 PATH = "/api/document/"
-DEFAULT, PLAIN = 0.3, 0.1
+DEFAULT, SEVERAL = 0.3, 0.1
 
 NGINX = """
-worker_processes 1;
 daemon off;
+master_process off;
 pid {folder}/nginx.pid;
 error_log stderr error;
 events {{ worker_connections 256; }}
@@ -56,11 +56,11 @@ def measure(report: Report) -> None:
         path = Path(folder) / "load.json"
         path.write_text(documents.dumps(documents.of_bytes(SIZE)))
         service.manage("loadbuddies", "--replace", str(path))
-        with _granian(service) as plain, _nginx(path) as nginx:
+        with _granian(service) as granian, _nginx(path) as nginx:
             # Of nginx, a file: its name has no "/" at the end.
             urls = {
                 "service": f"http://127.0.0.1:{service.http_port}{PATH}",
-                "plain view": f"http://127.0.0.1:{plain}{PATH}",
+                "granian": f"http://127.0.0.1:{granian}{PATH}",
                 "nginx": f"http://127.0.0.1:{nginx}{PATH.rstrip('/')}",
             }
             for url in urls.values():
@@ -68,7 +68,7 @@ def measure(report: Report) -> None:
             rates = _rounds(urls, service.token)
     for name, rate in rates.items():
         say(f"    {name:28} {rate:9,.0f}/s")
-    for name, target in (("service", DEFAULT), ("plain view", PLAIN)):
+    for name, target in (("service", DEFAULT), ("granian", SEVERAL)):
         what = f"document over HTTP, {name}: times nginx"
         report.add(what, rates[name] / rates["nginx"], "at least", target)
 
@@ -126,18 +126,17 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
     try:
         yield
     finally:
-        child.terminate()
-        child.wait()
+        end(child, 10)
 
 
 def _await(url: str, token: str, document: bytes) -> None:
     """Wait until the document is served, and nothing else."""
     headers = {"Authorization": f"Bearer {token}"}
     question = urllib.request.Request(url, headers=headers)
-    end = monotonic() + 30
+    until = monotonic() + 30
     found = b""
     while found != document:
-        assert monotonic() < end, f"{url} serves no document: {found[:100]!r}"
+        assert monotonic() < until, f"{url} serves no document: {found[:100]!r}"
         sleep(0.05)
         with suppress(OSError), urllib.request.urlopen(question) as answer:
             found = answer.read()

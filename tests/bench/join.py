@@ -19,6 +19,7 @@ import psycopg
 
 from demo.client import Client
 from tests.bench import numbers, prosody_files
+from tests.bench.idle import memory
 from tests.bench.service import inside, measured
 from tests.bench.times import bar, said, say
 from tests.service import PASSWORD, SERVICE, Service
@@ -76,7 +77,7 @@ async def _bench(service: Service, options: argparse.Namespace) -> None:
     async with _others(service) as before:
         await asyncio.sleep(BASELINE)
     before.say("before:")
-    say(f"memory of the service: {_memory(service, 'VmRSS')} MB")
+    say(f"memory of the service: {memory(service.pid)} MB")
     service.server.register(numbers.local(LATE), PASSWORD)
     began = time.monotonic()
     jid = {"jid": f"{numbers.local(LATE)}@localhost"}
@@ -86,8 +87,8 @@ async def _bench(service: Service, options: argparse.Namespace) -> None:
         left = await _watch(service, began, options)
     _say_rate(options.holders - left, time.monotonic() - began, options)
     meanwhile.say("meanwhile:")
-    peak = _memory(service, "VmHWM")
-    say(f"memory of the service: {_memory(service, 'VmRSS')} MB, {peak} MB at most")
+    peak = memory(service.pid, "VmHWM")
+    say(f"memory of the service: {memory(service.pid)} MB, {peak} MB at most")
 
 
 def _say_rate(done: int, seconds: float, options: argparse.Namespace) -> None:
@@ -110,13 +111,6 @@ async def _watch(service: Service, began: float, options: argparse.Namespace) ->
                 if not left:
                     break
     return left
-
-
-def _memory(service: Service, what: str) -> int:
-    """Megabytes that the service holds now (VmRSS), or has ever held (VmHWM)."""
-    status = Path(f"/proc/{service.pid}/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith(what))
-    return int(line.split()[1]) // 1024
 
 
 # --- Everybody else -------------------------------------------------------------------

@@ -6,6 +6,7 @@ comes. Answers are not parsed but counted, so that the load is not what is measu
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -25,7 +26,8 @@ PATIENCE = 120  # seconds for what is under way
 
 # What each answer has once; and what has none that counts.
 VCARD, MESSAGE, RESULT = b"</vCard>", b"</message>", b"type='result'"
-ERROR = b"<error"
+# An error stanza, or a command that was not done.
+REFUSED = re.compile(rb'<error|"status": ?[1-9]')
 
 Request = Callable[[str], str]
 
@@ -77,8 +79,8 @@ class Pipe(asyncio.Protocol):
         if not self.under_way:
             return  # presence, of who else is online
         data = self._rest + data
-        if ERROR in data:
-            at = data.index(ERROR)
+        if refused := REFUSED.search(data):
+            at = refused.start()
             self.failed = f"{self.jid} is answered {data[at : at + 200]!r}"
             self._asks = False
             return
@@ -160,5 +162,8 @@ def _used(processes: dict[str, Iterable[int]]) -> dict[str, float]:
 
 def cpu_seconds(pid: int) -> float:
     """What a process has used so far, in it and for it in the kernel."""
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0  # a helper of the XMPP server's that has ended
     return (int(words[11]) + int(words[12])) / TICKS

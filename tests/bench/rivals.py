@@ -15,17 +15,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 from typing import Any
 from xml.parsers import expat
 
 import slixmpp
 import uvloop
 
-from demo.server import STREAM, bound_to_us
+from demo.server import STREAM, bound_to_us, end
 from tests.processes import ROOT
 
 ACCEPT = "jabber:component:accept"
-OPENED = b"ready\n"
+OPENED, PATIENCE = b"ready\n", 30  # seconds
 
 
 # --- A component without a library ----------------------------------------------------
@@ -144,11 +145,14 @@ def rival(kind: str, jid: str, secret: str, port: int, document: Path) -> Iterat
     child = subprocess.Popen(bound_to_us(command), cwd=ROOT, stdout=subprocess.PIPE)
     try:
         assert child.stdout is not None
-        assert child.stdout.readline() == OPENED, f"{kind} did not open its stream"
+        ready, _, _ = select([child.stdout], [], [], PATIENCE)
+        said = child.stdout.readline() if ready else b""
+        assert said == OPENED, f"{kind} did not open its stream"
         yield child.pid
     finally:
-        child.terminate()
-        child.communicate()
+        end(child, 10)
+        if child.stdout is not None:
+            child.stdout.close()
 
 
 async def _raw(jid: str, secret: str, port: int, document: str) -> None:

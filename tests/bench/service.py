@@ -44,6 +44,7 @@ def inside(service: Service, call: str) -> Any:
         stdout=subprocess.PIPE,
         text=True,
         check=True,
+        timeout=600,
     )
     last = (done.stdout.splitlines() or [""])[-1]
     return json.loads(last) if last.startswith(("[", "{")) else None

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from xml.etree.ElementTree import Element, XMLPullParser
 
 from demo.server import STREAM
+from tests.bench.idle import memory
 from tests.bench.servers import CROWD, CrowdedProsody
 from tests.bench.times import bar, percentile, say
 from tests.conversations.presences import PHOTO, add
@@ -137,9 +138,7 @@ async def _bench(service: Service, count: int) -> None:
 
 
 def _memory(service: Service) -> str:
-    status = Path(f"/proc/{service.pid}/status").read_text().splitlines()
-    held = dict(line.split(":") for line in status if line.startswith("Vm"))
-    now, most = (int(held[name].split()[0]) // 1024 for name in ("VmRSS", "VmHWM"))
+    now, most = memory(service.pid), memory(service.pid, "VmHWM")
     return f"{now} MB, {most} MB at most"
 
 
