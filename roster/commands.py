@@ -179,28 +179,37 @@ NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
 
 
 def _look_up(turns: Sequence[Turn], exist: directory.Exist) -> None:
-    """Who of the contacts are users: read for all together, asked for each owner."""
+    """Who of the contacts are users: read and asked for all owners together."""
     for domain in {turn.domain for turn in turns}:
-        mine = [turn for turn in turns if turn.domain == domain]
-        asked = [(turn, turn.asked) for turn in mine]
-        together = {key: jid for _, contacts in asked for key, jid in contacts.items()}
+        mine = [(turn, turn.asked) for turn in turns if turn.domain == domain]
+        together = {key: jid for _, contacts in mine for key, jid in contacts.items()}
         look = directory.Look(together, domain)
-        for turn, contacts in asked:
-            _learn(turn, look, contacts, exist)
+        try:
+            look.ask([contacts for _, contacts in mine], exist)
+        except Refused:
+            # Because of one of them, perhaps.
+            _ask_each(mine, look, exist)
+        for turn, contacts in mine:
+            _learn(turn, look.users(contacts))
 
 
-def _learn(
-    turn: Turn,
+def _ask_each(
+    books: Iterable[tuple[Turn, Mapping[str, str]]],
     look: directory.Look,
-    contacts: Mapping[str, str],
     exist: directory.Exist,
 ) -> None:
-    try:
-        turn.users = look.users(contacts, exist)
+    for turn, contacts in books:
+        try:
+            look.ask([contacts], exist)
+        except Refused as refusal:
+            turn.failed = f"users not told: {refusal}"
+
+
+def _learn(turn: Turn, users: dict[str, str]) -> None:
+    if not turn.failed:
+        turn.users = users
         if turn.book is not None:
-            turn.book.hits.update(turn.users)
-    except Refused as refusal:
-        turn.failed = f"users not told: {refusal}"
+            turn.book.hits.update(users)
 
 
 def _read(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:

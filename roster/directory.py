@@ -115,16 +115,22 @@ class Look:
     def is_listed(self) -> bool:
         return is_listed(self._domain)
 
-    def users(self, contacts: Mapping[str, str], exist: Exist) -> dict[str, str]:
-        """Some of the contacts: see :func:`users`."""
+    def ask(self, books: Iterable[Mapping[str, str]], exist: Exist) -> None:
+        """Have the XMPP server tell what we do not know of books of contacts."""
         known = self._known
+        unknown: dict[str, str] = {}
+        for contacts in books:
+            unknown |= self._unknown(contacts)
         # What one part has told is kept, should the next be Late.
-        for part in in_parts(self._unknown(contacts).items(), AT_ONCE):
+        for part in in_parts(unknown.items(), AT_ONCE):
             at = timezone.now()
             told = _ask(dict(part), exist)
             _hide(told, known)
             _learn(told, known, at)
-        asked = ((key, known[key]) for key in contacts if key in known)
+
+    def users(self, contacts: Iterable[str]) -> dict[str, str]:
+        """Who of the contacts are users: see :func:`users`."""
+        asked = ((key, self._known[key]) for key in contacts if key in self._known)
         return {key: account.jid for key, account in asked if account.visible}
 
     def _unknown(self, contacts: Mapping[str, str]) -> dict[str, str]:
@@ -149,7 +155,9 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
     ``contacts`` maps contact keys to the JID each would have. ``exist`` asks
     the XMPP server about bare JIDs; what it raises passes through.
     """
-    return Look(contacts, domain).users(contacts, exist)
+    look = Look(contacts, domain)
+    look.ask([contacts], exist)
+    return look.users(contacts)
 
 
 def accounts(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:

@@ -40,8 +40,7 @@ State = Command.State
 CLAIM = timedelta(seconds=30)
 # Of one turn: owners, commands of one of them, and of all.
 OWNERS, ROWS, TURN = 50, 25, 100
-# Characters of payloads in one turn: a long address book has one of its own, and
-# nobody waits while it is written to a roster.
+# Characters of payloads in one turn: a long address book has one of its own.
 TURN_SIZE = 20_000
 # The oldest commands, so many at a time, until they are of enough owners.
 WINDOW, WINDOWS = 400, 4
@@ -169,7 +168,8 @@ class Settled:
 
     ``answers``: pk → (payload, final). ``failed``: pk → why, without any
     number or payload; it is tried again later. What is in neither rests for a
-    second, and no attempt is counted. ``effects`` store what belongs to it.
+    second, before anything else of its owner, and no attempt is counted.
+    ``effects`` store what belongs to it.
     """
 
     work: Work
@@ -200,7 +200,9 @@ def finish(
         if not more:
             bells.worker(bells.RUN_COMMANDS)
             return []
-        return _claim(now)
+        # Who has tried one again goes on with those who have not failed.
+        tried = any(row.attempts for one in settled for row in one.work.commands)
+        return _claim(now, again=not tried)
 
 
 def fail(work: Sequence[Work], why: str, sql_error: str) -> None:
@@ -227,12 +229,16 @@ def _store(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
     ours = Claim.objects.filter(pk__in=[one.work.claim.pk for one in settled])
     # Only who still has the claim may finish.
     held = set(ours.select_for_update().values_list("pk", flat=True))
-    _settle([one for one in settled if one.work.claim.pk in held], sql_error, now)
-    ours.delete()
+    mine = [one for one in settled if one.work.claim.pk in held]
+    resting = _settle(mine, sql_error, now)
+    # Still held: what came after these would take their part of the owner's budget.
+    rest = ours.filter(owner__in={row.owner for row in resting})
+    rest.update(expires_at=now + REST)
+    ours.exclude(pk__in=rest.values("pk")).delete()
 
 
-def _claim(now: datetime) -> list[Work]:
-    chosen = _chosen(_busy(now), now)
+def _claim(now: datetime, *, again: bool = False) -> list[Work]:
+    chosen = _chosen(_busy(now), now, again=again)
     if not chosen:
         return []
     claims = {claim.owner: claim for claim in _claims(list(chosen), now)}
@@ -264,18 +270,30 @@ def _due(now: datetime) -> Q:
     return Q(state=State.RECEIVED, not_before__lte=now)
 
 
-def _chosen(busy: set[str], now: datetime) -> dict[str, list[Command]]:
-    """Commands for a turn, by their owners: each one's oldest, the oldest first.
+def _chosen(busy: set[str], now: datetime, *, again: bool) -> dict[str, list[Command]]:
+    """Commands for a turn, by their owners: each one's oldest, then the second ones.
 
-    Or one command alone, when all who wait have one that has failed before.
+    Or one command alone that has failed before: when nothing else waits, and
+    ``again`` unless another one is being tried.
     """
     fresh, failed = _waiting(busy, now)
-    first = failed[:1] if not fresh else ()
-    pks = [*first, *(pk for rank in zip_longest(*fresh) for pk in rank if pk)][:TURN]
-    if not pks:
-        return {}
-    rows = Command.objects.filter(pk__in=pks).order_by("pk")
-    return _together(list(rows))
+    if failed and (not fresh or (again and not _trying())):
+        pks = failed[:1]
+    else:
+        pks = [pk for rank in zip_longest(*fresh) for pk in rank if pk][:TURN]
+    rows = Command.objects.in_bulk(pks)
+    taken, left = _together([rows[pk] for pk in pks])
+    if left:
+        bells.worker(bells.RUN_COMMANDS)
+        # Who sends long ones, and had some of them taken, is behind everybody now.
+        served = [row for owner, row in left.items() if owner in taken]
+        _rows(served).update(not_before=now)
+    return taken
+
+
+def _trying() -> bool:
+    running = Command.objects.filter(state=State.RUNNING)
+    return running.filter(attempts__gt=0).exists()
 
 
 def _waiting(busy: set[str], now: datetime) -> tuple[list[list[int]], list[int]]:
@@ -287,26 +305,30 @@ def _waiting(busy: set[str], now: datetime) -> tuple[list[list[int]], list[int]]
     due = Command.objects.filter(_due(now)).order_by("pk")
     seen = set(busy)
     fresh: dict[str, list[int]] = {}
+    since: dict[str, datetime] = {}
     failed: list[int] = []
     for _ in range(WINDOWS):
-        window = due.exclude(owner__in=seen).values_list("pk", "owner", "attempts")
-        rows = list(window[:WINDOW])
+        window = due.exclude(owner__in=seen)
+        rows = window.values_list("pk", "owner", "attempts", "not_before")[:WINDOW]
         ended: set[str] = set()
-        for pk, owner, attempts in rows:
+        for pk, owner, attempts, not_before in rows:
             if owner in ended:
                 continue
-            if attempts and owner not in fresh:
-                failed.append(pk)
-            mine = fresh.setdefault(owner, [])
-            if attempts or len(mine) == ROWS:
+            if attempts:
                 ended.add(owner)
+                if owner not in fresh:
+                    failed.append(pk)
             else:
+                since.setdefault(owner, not_before)
+                mine = fresh.setdefault(owner, [])
                 mine.append(pk)
-        seen |= {owner for _, owner, _ in rows}
+                if len(mine) == ROWS:
+                    ended.add(owner)
+        seen |= {row[1] for row in rows}
         if len(rows) < WINDOW or len(fresh) >= OWNERS:
             break
-    commands = [pks for pks in fresh.values() if pks]
-    return commands[:OWNERS], failed
+    owners = sorted(fresh, key=since.__getitem__)
+    return [fresh[owner] for owner in owners[:OWNERS]], failed
 
 
 def _claims(owners: Sequence[str], now: datetime) -> list[Claim]:
@@ -316,33 +338,41 @@ def _claims(owners: Sequence[str], now: datetime) -> list[Claim]:
     return list(Claim.objects.filter(pk__in=[claim.pk for claim in new]))
 
 
-def _together(rows: Sequence[Command]) -> dict[str, list[Command]]:
-    """Those of ``rows`` that a turn has room for, by their owners."""
+def _together(
+    rows: Sequence[Command],
+) -> tuple[dict[str, list[Command]], dict[str, Command]]:
+    """What a turn has room for, by owner; and each owner's first that it has not."""
     taken: dict[str, list[Command]] = {}
-    full: set[str] = set()
+    left: dict[str, Command] = {}
     size = 0
     for row in rows:
         if taken and size + len(row.payload) > TURN_SIZE:
             # Nothing of this owner after it, either: in their order.
-            full.add(row.owner)
-        if row.owner not in full:
+            left.setdefault(row.owner, row)
+        if row.owner not in left:
             taken.setdefault(row.owner, []).append(row)
             size += len(row.payload)
-    return taken
+    return taken, left
 
 
-def _settle(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
-    for effect in (effect for one in settled for effect in one.effects):
+def _settle(
+    settled: Sequence[Settled], sql_error: str, now: datetime
+) -> Sequence[Command]:
+    """Store what became of commands; return those that are to rest."""
+    # Accounts are locked by their JIDs everywhere: no two wait for each other.
+    by_owner = sorted(settled, key=lambda one: one.work.owner)
+    for effect in (effect for one in by_owner for effect in one.effects):
         effect()
     answers = {pk: answer for one in settled for pk, answer in one.answers.items()}
     failed = {pk: why for one in settled for pk, why in one.failed.items()}
     rows = [row for one in settled for row in one.work.commands]
     _answer([row for row in rows if row.pk in answers], answers, now)
-    untouched = answers.keys() | failed.keys()
-    _rest([row for row in rows if row.pk not in untouched], now)
     for row in rows:
         if row.pk in failed:
             _fail(row, failed[row.pk], sql_error, now)
+    resting = [row for row in rows if not (row.pk in answers or row.pk in failed)]
+    _rows(resting).update(state=State.RECEIVED, claim=None)
+    return resting
 
 
 def _answer(
@@ -357,10 +387,6 @@ def _answer(
     # Not bulk_update: to build its CASE costs more than everything else in a turn.
     with connection.cursor() as cursor:
         cursor.executemany(_ANSWERED, values)
-
-
-def _rest(rows: Sequence[Command], now: datetime) -> None:
-    _rows(rows).update(state=State.RECEIVED, claim=None, not_before=now + REST)
 
 
 def _rows(rows: Iterable[Command]) -> QuerySet[Command]:

@@ -90,6 +90,11 @@ def _where(error: Exception) -> str:
 def sweep() -> None:
     """Delete commands answered long ago, and the payloads of dead ones."""
     idempotency.forget_old()
+    # Who is busy sweeps the next minute.
+    _alone(_sweep)
+
+
+def _sweep() -> None:
     swept = ledger.sweep()
     if any(swept):
         logger.info("deleted %d commands, and %d payloads of dead ones", *swept)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 
 from roster import commands, ledger, payloads
-from roster.models import Command
+from roster.models import Claim, Command
 from roster.rules import RosterItem
 from xmppservice import events
 from xmppservice.gateway import Late
@@ -157,6 +158,12 @@ def settle(rosters: PaperRosters) -> None:
     while work:
         settled = commands.run(work, rosters, time.time() + 60)
         work = ledger.finish(settled, payloads.storage_failed())
+
+
+def make_due() -> None:
+    """As if the backoff or the rest were over."""
+    Command.objects.update(not_before=timezone.now())
+    Claim.objects.filter(command=None).update(expires_at=timezone.now())
 
 
 def ask(rosters: PaperRosters, *messages: events.Message) -> list[dict[str, Any]]:

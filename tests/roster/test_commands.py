@@ -4,7 +4,6 @@ import json
 import time
 
 import pytest
-from django.utils import timezone
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -21,6 +20,7 @@ from tests.roster.conftest import (
     PaperRosters,
     ask,
     groups_of,
+    make_due,
     message,
     numbers,
     settle,
@@ -342,7 +342,7 @@ def test_a_failure_of_the_moment_fails_for_a_later_attempt_and_then_succeeds(ros
 
     rosters.unwritable.clear()
     rosters.written.clear()
-    Command.objects.update(not_before=timezone.now())
+    make_due()
     settle(rosters)
 
     assert json.loads(row().answer) == OK
@@ -353,7 +353,7 @@ def test_after_the_last_attempt_the_client_is_told_of_sql_error(rosters):
     rosters.unreadable[ROMEO] = "internal-server-error"
     ledger.receive([message(payload=LIAM)])
     for _ in range(ledger.ATTEMPTS):
-        Command.objects.update(not_before=timezone.now())
+        make_due()
         settle(rosters)
 
     (answer,) = ledger.unsent(9, ())
@@ -414,12 +414,39 @@ def test_what_is_late_is_left_and_a_following_run_completes(rosters):
     assert len(rosters.rosters[ROMEO]) == 129
 
     rosters.writes_left = None
-    Command.objects.update(not_before=timezone.now())
+    make_due()
     settle(rosters)
 
     assert json.loads(row().answer) == OK
     assert len(rosters.rosters[ROMEO]) == 250
     assert len(rosters.written) == 251
+
+
+def test_what_is_late_is_charged_before_what_comes_after_it(rosters, settings):
+    settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 60, 0
+    friends = [f"+3934711{n:05}" for n in range(0, 120 * 7, 7)]
+    for number in friends:
+        rosters.register(f"00{number[1:]}@localhost")
+    long = users(
+        *(("Friend", number) for number in friends[:60]),
+        *(("x" * 300, f"{n}@elsewhere.example") for n in range(60)),
+    )
+    ledger.receive([message(payload=long)])
+    ledger.receive([message(SEARCH, numbers(*friends[60:]))])
+    rosters.writes_left = commands.CHUNK
+    settle(rosters)
+    settle(rosters)
+
+    rosters.writes_left = None
+    make_due()
+    settle(rosters)
+    settle(rosters)
+
+    add, search = Command.objects.order_by("pk")
+    assert json.loads(add.answer) == OK
+    assert json.loads(search.answer)["errorCode"] == "RATE_LIMITED"
+    told = [jid for jid, groups in groups_of(rosters).items() if "verified" in groups]
+    assert len([jid for jid in told if jid.startswith("0039347")]) == 60
 
 
 def test_a_late_first_write_gets_nowhere_and_what_was_written_stays(rosters):
@@ -431,7 +458,7 @@ def test_a_late_first_write_gets_nowhere_and_what_was_written_stays(rosters):
     assert AddressBookEntry.objects.exclude(asked_at=None).count() == 3
 
     rosters.writes_left = None
-    Command.objects.update(not_before=timezone.now())
+    make_due()
     settle(rosters)
 
     assert json.loads(row().answer) == OK

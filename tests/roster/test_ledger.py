@@ -15,7 +15,8 @@ from django.utils import timezone
 from roster import figures, ledger
 from roster.ledger import ATTEMPTS, OWNERS, ROWS, Settled, State
 from roster.models import Account, AddressBookEntry, Claim, Command
-from tests.roster.conftest import JULIET, MARIO, ROMEO, message
+from tests.roster.conftest import JULIET, MARIO, ROMEO, make_due, message
+from xmppservice import bells
 
 pytestmark = pytest.mark.django_db
 
@@ -33,11 +34,6 @@ def states() -> Counter:
 
 def owners(work: list[ledger.Work]) -> list[str]:
     return sorted(one.owner for one in work)
-
-
-def make_due() -> None:
-    """As if the backoff or the rest were over."""
-    Command.objects.update(not_before=timezone.now())
 
 
 def answered(work: ledger.Work, answer: str = OK, *, final: bool = True) -> Settled:
@@ -253,6 +249,80 @@ def test_a_command_that_failed_has_a_turn_of_its_own_and_none_behind_it_theirs()
     assert work.commands == [first]
 
 
+def failed_before(*jids: str) -> None:
+    ledger.receive([message(owner=jid) for jid in jids])
+    Command.objects.filter(owner__in=jids).update(attempts=1)
+
+
+def test_who_failed_before_is_tried_again_however_many_come():
+    failed_before(ROMEO, MARIO)
+    ledger.receive([message(owner="0@localhost")])
+    claimed, work = [], ledger.claim()
+    for number in range(1, 6):
+        ledger.receive([message(owner=f"{number}@localhost")])
+        claimed += owners(work)
+        work = finish(*map(answered, work))
+
+    # In turn with the others: a worker that has tried one lets others go first.
+    others = [f"{number}@localhost" for number in range(5)]
+    assert claimed == [others[0], ROMEO, *others[1:3], MARIO, *others[3:]]
+
+
+def test_one_at_a_time_of_those_who_failed_is_tried_while_others_wait():
+    failed_before(ROMEO, MARIO)
+    ledger.receive([message(owner="0@localhost")])
+    one = ledger.claim()
+    ledger.receive([message(owner="1@localhost")])
+    other = ledger.claim()
+    ledger.receive([message(owner="2@localhost")])
+
+    assert owners(finish(*map(answered, one))) == [ROMEO]
+    assert owners(finish(*map(answered, other))) == ["2@localhost"]
+    assert owners(ledger.claim()) == [MARIO]  # nobody else waits
+
+
+def test_those_who_failed_hide_nobody(monkeypatch):
+    monkeypatch.setattr(ledger, "WINDOW", 2 * OWNERS)
+    failed_before(*(f"{number}@localhost" for number in range(3 * OWNERS)))
+    ledger.receive([message(owner=JULIET)])
+    assert owners(ledger.claim()) == [JULIET]
+
+
+LONG = "{}" + " " * ledger.TURN_SIZE
+
+
+@pytest.mark.parametrize("length", [1, 25])
+def test_long_commands_of_one_owner_leave_a_turn_to_others(length):
+    payload = LONG[: len(LONG) // length]
+    ledger.receive([message(owner=ROMEO, payload=payload) for _ in range(60)])
+    ledger.receive([message(owner=JULIET)])
+    turns = [ledger.claim()]
+    while JULIET not in owners(turns[-1]):
+        turns.append(finish(*map(answered, turns[-1])))
+    assert len(turns) <= 2
+
+
+def test_long_commands_of_some_owners_leave_a_turn_to_others():
+    floods = [f"{number}@localhost" for number in range(4)]
+    ledger.receive([message(owner=jid, payload=LONG) for jid in floods * 10])
+    ledger.receive([message(owner=JULIET)])
+    workers = [ledger.claim() for _ in range(3)]
+    turns = 3
+    while not any(JULIET in owners(work) for work in workers):
+        workers.append(finish(*map(answered, workers.pop(0))))
+        turns += 1
+    # Each of them once, and then she.
+    assert turns <= len(floods) + 1
+
+
+def test_what_a_turn_has_no_room_for_rings_for_another_worker(monkeypatch):
+    ledger.receive([message(owner=ROMEO, payload=LONG), message(owner=JULIET)])
+    rung: list[str] = []
+    monkeypatch.setattr(bells, "worker", rung.append)
+    ledger.claim()
+    assert rung == [bells.RUN_COMMANDS]
+
+
 def test_an_owner_has_one_claim_at_a_time():
     ledger.receive([message(owner=owner) for owner in (ROMEO, ROMEO, JULIET)])
     first = ledger.claim()
@@ -388,8 +458,9 @@ def test_one_turn_may_answer_fail_and_leave():
     ]
     assert [one.attempts for one in (done, failed, left)] == [0, 1, 0]
     assert [one.error for one in (done, failed, left)] == ["", "roster not written", ""]
-    assert left.not_before > timezone.now() - ledger.REST
-    assert not Claim.objects.exists()
+    assert not ledger.claim()  # not even what has not been tried yet
+    make_due()
+    assert [work.pks for work in ledger.claim()] == [[failed.pk]]
 
 
 def test_work_that_rests_is_given_back_without_an_attempt():
@@ -397,9 +468,10 @@ def test_work_that_rests_is_given_back_without_an_attempt():
     ledger.rest(ledger.claim())
 
     assert states() == {State.RECEIVED: 2}
-    assert not Claim.objects.exists()
+    assert not ledger.claim()
     make_due()
     assert len(ledger.claim()) == 2
+    assert set(Command.objects.values_list("attempts", flat=True)) == {0}
     assert set(Command.objects.values_list("attempts", flat=True)) == {0}
 
 

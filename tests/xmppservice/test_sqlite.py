@@ -120,6 +120,17 @@ def refuse() -> None:
         write("romeo@localhost")
 
 
+def test_a_commit_that_is_interrupted_ends_it_too(monkeypatch):
+    def interrupt(self: base.DatabaseWrapper) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(base.DatabaseWrapper, "_commit", interrupt)
+        write("romeo@localhost")
+
+    assert not base._writing.locked()
+
+
 @pytest.mark.parametrize(
     ("breaks", "error"),
     [
