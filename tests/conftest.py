@@ -16,6 +16,13 @@ from tests.service import PASSWORD, ROOT, Service
 DEMO_USERS = ["00393296260815", "00393333333333"]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Where a change is judged, one order, so that a refusal can be repeated."""
+    if os.environ.get("CI") and config.pluginmanager.hasplugin("randomly"):
+        config.option.randomly_seed = 1
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what some tests need and did not find: they were not there to run."""
     kinds = (Postgres, Redis, RabbitMQ, Ejabberd, Profanity)

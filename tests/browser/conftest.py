@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -271,6 +272,17 @@ def demo(
     backstage("demo()")
     yield backstage
     backstage("demo()")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _as_it_was(backstage: Backstage) -> Iterator[None]:
+    """For whoever reads the document after these tests: what they changed is over."""
+    yield
+    until = monotonic() + 15
+    # The reset rings no bell of the service: it is another process.
+    while not backstage.read("bool(releases.live().live_at)"):
+        assert monotonic() < until, "the demo's tree is not live again"
+        sleep(0.05)
 
 
 @pytest.fixture(scope="session")

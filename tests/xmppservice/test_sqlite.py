@@ -124,9 +124,10 @@ def test_a_commit_that_is_interrupted_ends_it_too(monkeypatch):
     def interrupt(self: base.DatabaseWrapper) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(base.DatabaseWrapper, "_commit", interrupt)
-        write("romeo@localhost")
+        with pytest.raises(KeyboardInterrupt):
+            write("romeo@localhost")
 
     assert not base._writing.locked()
 
