@@ -8,6 +8,7 @@ import json
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import (
     Callable,
     Collection,
@@ -19,7 +20,7 @@ from collections.abc import (
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import zip_longest
+from itertools import islice
 from random import uniform
 from typing import NamedTuple
 
@@ -40,8 +41,9 @@ State = Command.State
 CLAIM = timedelta(seconds=30)
 # Of one turn: owners, commands of one of them, and of all.
 OWNERS, ROWS, TURN = 50, 25, 100
-# Characters of payloads in one turn: a long address book has one of its own.
-TURN_SIZE = 20_000
+# Characters of payloads in one turn, and of one owner's, if he has more than one
+# command in it: a long address book has a turn of its own.
+TURN_SIZE, SHARE = 20_000, 5_000
 # The oldest commands, so many at a time, until they are of enough owners.
 WINDOW, WINDOWS = 400, 4
 ATTEMPTS = 8
@@ -271,23 +273,22 @@ def _due(now: datetime) -> Q:
 
 
 def _chosen(busy: set[str], now: datetime, *, again: bool) -> dict[str, list[Command]]:
-    """Commands for a turn, by their owners: each one's oldest, then the second ones.
+    """Commands for a turn, by their owners: who has waited longest, with his oldest.
 
     Or one command alone that has failed before: when nothing else waits, and
     ``again`` unless another one is being tried.
     """
-    fresh, failed = _waiting(busy, now)
-    if failed and (not fresh or (again and not _trying())):
-        pks = failed[:1]
-    else:
-        pks = [pk for rank in zip_longest(*fresh) for pk in rank if pk][:TURN]
-    rows = Command.objects.in_bulk(pks)
-    taken, left = _together([rows[pk] for pk in pks])
-    if left:
+    queues, failed = _waiting(busy, now)
+    if failed and (not queues or (again and not _trying())):
+        queues = dict(islice(failed.items(), 1))
+    first = (pk for queue in queues.values() for pk in queue[:ROWS])
+    rows = Command.objects.in_bulk(pks := list(islice(first, TURN)))
+    taken = _together([rows[pk] for pk in pks])
+    more = [queues[owner][len(mine) :] for owner, mine in taken.items()]
+    # With what is left they are behind everybody who waits now.
+    served = Command.objects.filter(pk__in=[queue[0] for queue in more if queue])
+    if served.update(not_before=now) or len(taken) < len(queues):
         bells.worker(bells.RUN_COMMANDS)
-        # Who sends long ones, and had some of them taken, is behind everybody now.
-        served = [row for owner, row in left.items() if owner in taken]
-        _rows(served).update(not_before=now)
     return taken
 
 
@@ -296,7 +297,9 @@ def _trying() -> bool:
     return running.filter(attempts__gt=0).exists()
 
 
-def _waiting(busy: set[str], now: datetime) -> tuple[list[list[int]], list[int]]:
+def _waiting(
+    busy: set[str], now: datetime
+) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
     """Who waits, the longest first: the keys of commands that can share a turn.
 
     Those of each owner, up to the first that has failed before; and the keys of such
@@ -304,31 +307,27 @@ def _waiting(busy: set[str], now: datetime) -> tuple[list[list[int]], list[int]]
     """
     due = Command.objects.filter(_due(now)).order_by("pk")
     seen = set(busy)
-    fresh: dict[str, list[int]] = {}
+    queues: dict[str, list[int]] = {}
     since: dict[str, datetime] = {}
-    failed: list[int] = []
+    failed: dict[str, list[int]] = {}
     for _ in range(WINDOWS):
         window = due.exclude(owner__in=seen)
         rows = window.values_list("pk", "owner", "attempts", "not_before")[:WINDOW]
-        ended: set[str] = set()
         for pk, owner, attempts, not_before in rows:
-            if owner in ended:
+            if owner in failed:
                 continue
             if attempts:
-                ended.add(owner)
-                if owner not in fresh:
-                    failed.append(pk)
+                # Nothing behind it; its owner's turn is over for this window, too.
+                failed[owner] = [pk]
             else:
                 since.setdefault(owner, not_before)
-                mine = fresh.setdefault(owner, [])
-                mine.append(pk)
-                if len(mine) == ROWS:
-                    ended.add(owner)
+                queues.setdefault(owner, []).append(pk)
         seen |= {row[1] for row in rows}
-        if len(rows) < WINDOW or len(fresh) >= OWNERS:
+        if len(rows) < WINDOW or len(queues) >= OWNERS:
             break
-    owners = sorted(fresh, key=since.__getitem__)
-    return [fresh[owner] for owner in owners[:OWNERS]], failed
+    owners = sorted(queues, key=since.__getitem__)[:OWNERS]
+    alone = {owner: pks for owner, pks in failed.items() if owner not in queues}
+    return {owner: queues[owner] for owner in owners}, alone
 
 
 def _claims(owners: Sequence[str], now: datetime) -> list[Claim]:
@@ -338,21 +337,21 @@ def _claims(owners: Sequence[str], now: datetime) -> list[Claim]:
     return list(Claim.objects.filter(pk__in=[claim.pk for claim in new]))
 
 
-def _together(
-    rows: Sequence[Command],
-) -> tuple[dict[str, list[Command]], dict[str, Command]]:
-    """What a turn has room for, by owner; and each owner's first that it has not."""
+def _together(rows: Sequence[Command]) -> dict[str, list[Command]]:
+    """What a turn has room for, by owner: a share of the size, or one command."""
     taken: dict[str, list[Command]] = {}
-    left: dict[str, Command] = {}
-    size = 0
+    sizes: Counter[str] = Counter()
+    full: set[str] = set()
     for row in rows:
-        if taken and size + len(row.payload) > TURN_SIZE:
+        size = len(row.payload)
+        is_large = row.owner in taken and sizes[row.owner] + size > SHARE
+        if is_large or (taken and sizes.total() + size > TURN_SIZE):
             # Nothing of this owner after it, either: in their order.
-            left.setdefault(row.owner, row)
-        if row.owner not in left:
+            full.add(row.owner)
+        if row.owner not in full:
             taken.setdefault(row.owner, []).append(row)
-            size += len(row.payload)
-    return taken, left
+            sizes[row.owner] += size
+    return taken
 
 
 def _settle(

@@ -181,18 +181,15 @@ def test_a_repeat_of_a_dead_command_gets_another_set_of_attempts(confirmed):
 # --- Claim ------------------------------------------------------------------------
 
 
-def test_a_turn_takes_the_oldest_command_of_each_owner_then_the_next_ones():
+def test_a_turn_takes_who_has_waited_longest_with_what_he_asks():
     jids = [f"owner-{number:02}@localhost" for number in range(OWNERS - 1)]
     ledger.receive([message(owner=jid) for _ in range(3) for jid in jids])
 
     work = ledger.claim()
 
-    assert [one.owner for one in work] == jids
-    # Two of each, and there is room for the third of the first ones.
-    thirds = ledger.TURN - 2 * len(jids)
-    assert [len(one.commands) for one in work] == [3] * thirds + [2] * (
-        len(jids) - thirds
-    )
+    whole, rest = divmod(ledger.TURN, 3)
+    assert [one.owner for one in work] == jids[: whole + 1]
+    assert [len(one.commands) for one in work] == [3] * whole + [rest]
     for one in work:
         oldest = Command.objects.filter(owner=one.owner).order_by("pk")
         assert list(oldest[: len(one.commands)]) == one.commands
@@ -202,6 +199,8 @@ def test_a_turn_takes_the_oldest_command_of_each_owner_then_the_next_ones():
         State.RUNNING: ledger.TURN,
         State.RECEIVED: 3 * len(jids) - ledger.TURN,
     }
+    # Who is left with some is behind those who had nothing.
+    assert next(iter(finish(*map(answered, work)))).owner == jids[whole + 1]
 
 
 def test_a_turn_is_of_so_many_owners():
