@@ -463,7 +463,7 @@ def let_go(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -
 def _let_go(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -> None:
     with _exclusive():
         rows = Claim.objects.select_for_update().filter(pk__in=[c.pk for c in claims])
-        for claim in rows:
+        for claim in rows.order_by("owner"):
             if claim.owner in effects:
                 effects[claim.owner]()
         rows.delete()
