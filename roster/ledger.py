@@ -317,7 +317,7 @@ def _waiting(
             if owner in failed:
                 continue
             if attempts:
-                # Nothing behind it; its owner's turn is over for this window, too.
+                # It is to be alone, and nothing of its owner goes before it.
                 failed[owner] = [pk]
             else:
                 since.setdefault(owner, not_before)

@@ -56,7 +56,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _start_transaction_under_autocommit(self) -> None:
         self._wait()
         try:
-            super()._start_transaction_under_autocommit()  # type: ignore[misc]  # likewise
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]  # not in django-stubs
         except BaseException:
             self._hand_on()
             raise
@@ -64,14 +64,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _set_autocommit(self, autocommit: bool) -> None:
         # So every transaction ends, also one whose COMMIT has failed.
         try:
-            super()._set_autocommit(autocommit)  # type: ignore[misc]  # likewise
+            super()._set_autocommit(autocommit)  # type: ignore[misc]  # not in django-stubs
         finally:
             if autocommit:
                 self._hand_on()
 
     def _close(self) -> None:
         try:
-            super()._close()  # type: ignore[misc]  # django-stubs leave it out
+            super()._close()  # type: ignore[misc]  # not in django-stubs
         finally:
             self._hand_on()
 
