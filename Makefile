@@ -1,7 +1,10 @@
 # run    start everything on this machine, until Ctrl-C
 # demo   try what runs, as a user of the service
-# test   run the tests; ARGS="-k name" chooses some
-# test-matrix  the same on PostgreSQL, Redis, RabbitMQ, ejabberd; ARGS="ejabberd"
+# test   the tests that take seconds each, in minutes; ARGS="-k name" chooses some
+# test-slow  kills, floods, hostile input, the API against its description, the site
+# test-matrix  the tests on PostgreSQL, Redis, RabbitMQ, ejabberd; ARGS="ejabberd"
+# test-dates  the tests of dates on days to come
+# coverage  both levels again, and which branches of the code they reach
 # fuzz   send the service 10,000 hostile stanzas and payloads
 # bench  how fast it is, beside others in the same run; ARGS="vcards edits" chooses parts
 # bench-search  what a search costs as accounts become more, up to a million
@@ -18,15 +21,28 @@
 
 PYTHON ?= python3
 BIN = .venv/bin
-PIP = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes
+INSTALL = $(BIN)/python demo/packages.py
+PYTEST = $(BIN)/python -m pytest
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 \
 	--generate-hashes --no-header
 
 COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 	--add-location file -i .venv -i var -i tests -i vendor
 
-.PHONY: run demo test test-matrix fuzz bench bench-search bench-join bench-signal attack check audit docs messages screenshots client-bundle lock
+FOR_TESTS = prosody chromium gettext profanity nodejs
+FOR_MATRIX = $(FOR_TESTS) ejabberd postgresql redis rabbitmq
+
+# COVERAGE=yes notes which branches are reached; `make coverage-report` adds them up.
+ifeq ($(COVERAGE),yes)
+COVER = --cov --cov-append --cov-report=
+endif
+
+.PHONY: help run demo test test-slow test-matrix test-dates coverage coverage-report fuzz bench bench-search bench-join bench-signal attack check audit docs messages screenshots client-bundle lock
 .SILENT:
+
+help:
+	sed -n 's/^# \([a-z-]*\)  *\(.*\)/\1|\2/p;/^$$/q' Makefile | \
+		while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
 # It stops when make dies, in whichever way.
 run: .venv/runtime
@@ -37,37 +53,47 @@ demo: .venv/runtime
 	exec $(BIN)/python -m demo.show
 
 test: .venv/development
-	sh demo/install.sh prosody
-	sh demo/install.sh chromium
-	sh demo/install.sh gettext
-	sh demo/install.sh profanity
-	sh demo/install.sh nodejs
-	exec $(BIN)/python -m pytest $(ARGS)
+	sh demo/install.sh $(FOR_TESTS)
+	exec $(PYTEST) $(COVER) $(ARGS)
+
+test-slow: .venv/development
+	sh demo/install.sh $(FOR_TESTS)
+	exec $(PYTEST) $(COVER) $(if $(filter tests/%,$(ARGS)),,tests/slow) $(ARGS)
 
 test-matrix: .venv/development
-	for what in prosody chromium gettext profanity nodejs ejabberd postgresql redis rabbitmq; do \
-		sh demo/install.sh $$what || exit 1; \
-	done
+	sh demo/install.sh $(FOR_MATRIX)
 	exec $(BIN)/python -m tests.matrix $(ARGS)
+
+# The night in which clocks change in Europe, a leap day, a new year.
+test-dates: .venv/development
+	sh demo/install.sh faketime
+	for day in "2027-03-28 00:59:30" "2028-02-29 12:00:00" "2031-01-01 00:00:00"; do \
+		echo "=== $$day ==="; \
+		TZ=UTC FAKETIME_DONT_FAKE_MONOTONIC=1 faketime "$$day" \
+			$(PYTEST) -q -m "dates and not service" $(ARGS) || exit 1; \
+	done
+
+coverage: .venv/development
+	$(BIN)/coverage erase
+	$(MAKE) test test-slow coverage-report COVERAGE=yes
+
+coverage-report: .venv/development
+	exec $(BIN)/coverage report
 
 fuzz: .venv/development
 	sh demo/install.sh prosody
-	FUZZ_CASES=10000 exec $(BIN)/python -m pytest -s --no-cov tests/fuzz
+	FUZZ_CASES=10000 exec $(PYTEST) -n 0 -s tests/slow/fuzz
 
 bench: .venv/development
-	for what in prosody ejabberd postgresql nginx wrk chromium; do \
-		sh demo/install.sh $$what || exit 1; \
-	done
+	sh demo/install.sh prosody ejabberd postgresql nginx wrk chromium
 	exec $(BIN)/python -m tests.bench $(ARGS)
 
 bench-search: .venv/development
-	sh demo/install.sh prosody
-	sh demo/install.sh postgresql
+	sh demo/install.sh prosody postgresql
 	exec $(BIN)/python -m tests.bench.search $(ARGS)
 
 bench-join: .venv/development
-	sh demo/install.sh prosody
-	sh demo/install.sh postgresql
+	sh demo/install.sh prosody postgresql
 	exec $(BIN)/python -m tests.bench.join $(ARGS)
 
 bench-signal: .venv/development
@@ -75,8 +101,7 @@ bench-signal: .venv/development
 	exec $(BIN)/python -m tests.bench.signal $(ARGS)
 
 attack: .venv/development
-	sh demo/install.sh prosody
-	sh demo/install.sh postgresql
+	sh demo/install.sh prosody postgresql
 	exec $(BIN)/python -m tests.attack $(ARGS)
 
 check: .venv/development
@@ -102,8 +127,7 @@ messages: .venv/development
 	$(BIN)/python manage.py compilemessages -v0 -l it -i .venv
 
 screenshots: .venv/development
-	sh demo/install.sh prosody
-	sh demo/install.sh chromium
+	sh demo/install.sh prosody chromium
 	exec $(BIN)/python -m tests.screenshots
 
 # One file, of the versions in package-lock.json.
@@ -121,14 +145,12 @@ lock: .venv/development
 	$(COMPILE) -o requirements-dev.txt requirements-dev.in
 
 .venv/runtime: requirements.txt | $(BIN)/pip
-	echo "Installing the Python packages ..."
-	$(PIP) -r requirements.txt
+	$(INSTALL) requirements.txt
 	touch $@
 
 # The development packages include the runtime's.
 .venv/development: requirements.txt requirements-dev.txt | $(BIN)/pip
-	echo "Installing the Python packages ..."
-	$(PIP) -r requirements-dev.txt
+	$(INSTALL) requirements-dev.txt --no-compile
 	touch .venv/runtime $@
 
 # pip comes last, so an environment without it is half made.

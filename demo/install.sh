@@ -1,8 +1,13 @@
 #!/bin/sh
-# Installs what Debian packages and `make` needs: sh demo/install.sh WHAT, with
+# Installs what Debian packages and `make` needs: sh demo/install.sh WHAT..., with
 # apt; needs root, or asks sudo. What is there already is left alone, and nothing
 # that is installed is started or enabled.
 set -eu
+
+if [ $# -gt 1 ]; then
+    for what; do sh "$0" "$what"; done
+    exit 0
+fi
 
 policy=/usr/sbin/policy-rc.d
 what=${1:-}
@@ -60,6 +65,10 @@ nodejs)
     name=Node.js packages=nodejs
     installed() { has node; }
     ;;
+faketime)
+    name=faketime packages=faketime
+    installed() { has faketime; }
+    ;;
 gettext)
     name=gettext packages=gettext
     installed() { has msgfmt; }
@@ -96,7 +105,28 @@ apt() {
 }
 
 # shellcheck disable=SC2086  # several packages
-fetch() { apt install --no-install-recommends $packages; }
+fetch() { apt -o APT::Status-Fd=4 install --no-install-recommends $packages; }
+
+# How far apt is, from what it says on its status descriptor (README.progress-reporting
+# in its documentation): in place on a terminal, else a line now and then.
+progress() {
+    before=
+    while IFS=: read -r kind _ percent _; do
+        case $kind in
+        dlstatus) doing=downloading ;;
+        pmstatus) doing=installing ;;
+        *) continue ;;
+        esac
+        percent=${percent%%.*}
+        if [ -t 1 ]; then
+            printf '\rInstalling %s: %s, %s %%   ' "$name" "$doing" "$percent"
+        elif [ "$doing ${percent%?}" != "$before" ] && [ -n "${percent%?}" ]; then
+            echo "Installing $name: $doing, $percent %"
+        fi
+        before="$doing ${percent%?}"
+    done
+    if [ -t 1 ]; then echo; fi
+}
 
 # Not at the next boot either.
 disable() {
@@ -117,9 +147,13 @@ echo "Installing $name ..."
 was_there=$(command -v "$what" || true)
 deny_starts
 # The lists of a bare system are empty or old.
-fetch >/dev/null 2>&1 || said=$({ apt update && fetch; } 2>&1) || {
-    echo "$said" >&2
+said=$(mktemp -d)
+{ fetch || { apt update && fetch; } || touch "$said/failed"; } 4>&1 >"$said/text" 2>&1 | progress
+if [ -e "$said/failed" ]; then
+    cat "$said/text" >&2
+    rm -r "$said"
     echo "$name could not be installed: apt-get failed, see above." >&2
     exit 1
-}
+fi
+rm -r "$said"
 if [ -z "$was_there" ]; then disable >/dev/null 2>&1 || true; fi

@@ -1,7 +1,7 @@
 """A client of XMPP Service, in one file: it reads the channels, writes to one of them,
 and sends both commands until they are answered.
 
-    pip install slixmpp
+    pip install slixmpp==1.17.0
     PASSWORD=demo python example.py 00393333333333@localhost xmpp_service.localhost \
         --server 127.0.0.1:15222 --no-tls
 """

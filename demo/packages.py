@@ -1,0 +1,106 @@
+"""Installs a lock into this environment and shows how far it is: `make` calls it.
+
+    .venv/bin/python demo/packages.py requirements.txt [pip's own options]
+
+Installing is never resolving: the lock names every package with its version and its
+hashes, and pip takes these and no others (``--no-deps``). Old versions of pip resolve
+``name[extra]`` of a dependency anew, and fail on the day that a newer release is out.
+Standard library only: nothing is installed yet when it runs.
+"""
+
+import re
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+INSTALL = [*PIP, "install", "--no-deps", "--require-hashes"]
+CHECK = [*PIP, "check"]
+PACKAGES = Path(sysconfig.get_path("purelib"))
+ENTRY = re.compile(r"^[\w.-]+(?:\[[^\]]*\])?==", re.MULTILINE)
+POLL_SECONDS = 0.3
+# Where nobody watches, a line after so many packages.
+LINE_EVERY = 25
+
+
+def main(lock: Path, options: Sequence[str]) -> int:
+    """Install the packages of ``lock``; return the exit code of pip."""
+    progress = Progress(len(ENTRY.findall(lock.read_text())))
+    code = _run([*INSTALL, "-r", str(lock), *options], progress)
+    return code or _run(CHECK)
+
+
+class Progress:
+    """How many packages of a lock are downloaded and installed, as one line."""
+
+    def __init__(self, total: int, output: TextIO = sys.stdout) -> None:
+        self._total = total
+        self._fetched = self._shown = 0
+        self._output = output
+        self._before = _installed()
+
+    def read(self, line: str) -> None:
+        """Take note of a line that pip has printed."""
+        if line.startswith(("Collecting ", "Requirement already satisfied")):
+            self._fetched += 1
+        elif line.startswith("Ignoring "):  # for another system or Python
+            self._total -= 1
+
+    def show(self, *, finished: bool = False) -> None:
+        """Print how far it is: in place on a terminal, else a line now and then."""
+        # An upgrade removes the old package first, so that there may be fewer.
+        installed = max(0, _installed() - self._before)
+        done = self._fetched + installed
+        text = f"Python packages: {self._fetched} of {self._total} fetched"
+        text += ", all installed" if finished else f", {installed} installed"
+        if self._output.isatty():
+            self._output.write(f"\r{text}" + ("\n" if finished else ""))
+        elif finished or done >= self._shown + LINE_EVERY:
+            self._output.write(f"{text}\n")
+            self._shown = done
+        self._output.flush()
+
+
+def _installed() -> int:
+    """Count the packages that are in this environment now."""
+    return sum(1 for _ in PACKAGES.glob("*.dist-info"))
+
+
+def _run(command: Sequence[str], progress: Progress | None = None) -> int:
+    """Run pip, and print what it said only when it fails."""
+    said: list[str] = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as child:
+        reader = threading.Thread(target=_read, args=(child, said, progress))
+        reader.start()
+        while child.poll() is None:
+            if progress:
+                progress.show()
+            time.sleep(POLL_SECONDS)
+        reader.join()
+    if child.returncode:
+        sys.stderr.write("".join(said[-20:]))
+        sys.stderr.write("pip failed, see above. To begin anew: rm -r .venv\n")
+    elif progress:
+        progress.show(finished=True)
+    return child.returncode
+
+
+def _read(
+    child: subprocess.Popen[str], said: list[str], progress: Progress | None
+) -> None:
+    assert child.stdout is not None
+    for line in child.stdout:
+        said.append(line)
+        if progress:
+            progress.read(line)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
