@@ -9,17 +9,17 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from demo.server import Server, ServerError, bound_to_us, path, says
-from tests.processes import free_port
+from tests.ports import free_port
 
 INITDB = max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None)
 RABBITMQ = max(
     Path("/usr/lib/rabbitmq/lib").glob("*/sbin/rabbitmq-server"), default=None
 )
 DATABASE = "xmppservice"
+DATABASES = 1_000  # of a Redis
 INIT_SECONDS = 60
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
 RABBITMQ_ENVIRONMENT = {
@@ -136,7 +136,12 @@ class Redis(Server):
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"{self.server_url}/0"
+
+    @property
+    def server_url(self) -> str:
+        """``url`` without the number of a database."""
+        return f"redis://127.0.0.1:{self.port}"
 
     @classmethod
     def installed(cls) -> bool:
@@ -148,6 +153,7 @@ class Redis(Server):
     def _launch(self) -> None:
         listen = ["--bind", "127.0.0.1", "--port", str(self.port)]
         keep = ["--dir", str(self.folder), "--save", "", "--appendonly", "no"]
+        keep += ["--databases", str(DATABASES)]
         self._spawn(bound_to_us(["redis-server", *listen, *keep]), ENVIRONMENT)
 
     def _answers(self) -> bool:
@@ -205,16 +211,3 @@ class RabbitMQ(Server):
 
     def _answers(self) -> bool:
         return says(self.port, "AMQP\0\0\t\1", b"RabbitMQ")
-
-
-def passed_on(postgresql: dict[str, str], file: str, words: str) -> int:
-    """How many tests of a file, chosen by ``words``, pass there; all of them must."""
-    command = [sys.executable, "-m", "pytest", file, "-q", "-k", words]
-    done = subprocess.run(
-        [*command, "--no-cov", "-p", "no:randomly", "-p", "no:cacheprovider"],
-        env={**os.environ, **postgresql},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return int(re.search(r"(\d+) passed", done.stdout)[1])

@@ -28,22 +28,25 @@ import pytest
 from demo.client import Client
 from demo.ejabberd import Ejabberd
 from demo.prosody import Prosody
-from tests.processes import ROOT, Process, free_port
+from tests import golden
+from tests.golden import PASSWORD
+from tests.ports import free_port
+from tests.processes import ROOT, Process
+from tests.prosody_files import FiledProsody
 from tests.servers import Postgres, RabbitMQ, Redis
+from tests.shell import Shell
 
 DEPLOYMENT = os.environ.get("TEST_DEPLOYMENT", "one")
 SERVER = os.environ.get("TEST_XMPP_SERVER", "prosody")
 MODE = os.environ.get("TEST_XMPP_MODE", "component")
 
-KINDS: dict[str, type[Prosody | Ejabberd]] = {"prosody": Prosody, "ejabberd": Ejabberd}
+KINDS: dict[str, type[Prosody | Ejabberd]] = {
+    "prosody": FiledProsody,
+    "ejabberd": Ejabberd,
+}
 
-PAYLOADS = ROOT / "tests" / "payloads"
-DOCUMENTS = [
-    PAYLOADS / f"{name}.json" for name in ("bots", "mobile-ticketing", "single-channel")
-]
 COMPONENT, ACCOUNT = "xmpp_service.localhost", "xmpp_service@localhost"
 SERVICE = ACCOUNT if MODE == "account" else COMPONENT
-PASSWORD = "demo"
 WEBSOCKET = {"prosody": "xmpp-websocket", "ejabberd": "ws"}[SERVER]
 GUEST = "guest"  # whom the webchat offers
 SECRET = "the-service-s-own-secret"
@@ -51,6 +54,12 @@ START_SECONDS = 60
 
 an_account = MODE == "account"
 component_only = pytest.mark.skipif(an_account, reason="the XMPP server answers for it")
+
+# A database of the run's Redis for each service of this process.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+_redises = (
+    f"{os.environ['TEST_REDIS']}/{_WORKER * 100 + number}" for number in range(100)
+)
 
 # What each process of a deployment runs.
 PYTHON = [sys.executable, "-m"]
@@ -64,7 +73,9 @@ class Service:
     """An XMPP server and the service below ``folder``; ``environment`` adds settings.
 
     ``elsewhere.localhost`` is a domain of the same XMPP server that the service
-    does not serve. ``kind`` is the class of the XMPP server.
+    does not serve. ``kind`` is the class of the XMPP server. The servers behind
+    several processes are shared with other services, unless it is to ``own`` them,
+    because a test kills them.
     """
 
     def __init__(
@@ -72,12 +83,16 @@ class Service:
         folder: Path,
         *,
         kind: type[Prosody | Ejabberd] = KINDS[SERVER],
+        own: bool = False,
         **environment: str,
     ) -> None:
         self.folder = folder
+        self.token = ""
         self.http_port = free_port()
         self.server = _xmpp_server(kind, folder / kind.package)
-        self.backends = _backends(folder)
+        # What RabbitMQ carries has no name of a service: each has it alone.
+        own = own or DEPLOYMENT == "rabbitmq"
+        self.backends = _backends(folder) if own else {}
         self.log = folder / "serve.log"
         self.environment = {
             **os.environ,
@@ -96,6 +111,8 @@ class Service:
             **environment,
         }
         self.processes: dict[str, Process] = {}
+        self._elsewhere = "VAR_DIR" in environment or "DATABASE_URL" in environment
+        self._shell: Shell | None = None
         self._stack = ExitStack()
         self._numbers = iter(range(10_000))
 
@@ -103,18 +120,7 @@ class Service:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._start_servers()
-            self.manage("migrate", "-v0")
-            self.manage("loadbuddies", *map(str, DOCUMENTS))
-            self.manage(
-                "createsuperuser",
-                "--noinput",
-                "--username=admin",
-                "--email=admin@example.org",
-                DJANGO_SUPERUSER_PASSWORD=PASSWORD,
-            )
-            said = self.manage("createtoken", "admin", "tests")
-            # Warnings of the checks stand there, too.
-            (self.token,) = (word for word in said.split() if word.startswith("xs_"))
+            self._furnish()
             self.processes = {
                 name: Process(name, command, self.environment, self.log)
                 for name, command in _commands(self.http_port).items()
@@ -127,6 +133,8 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        if self._shell:
+            self._shell.close()
         self._stack.close()
 
     def _start_servers(self) -> None:
@@ -143,7 +151,10 @@ class Service:
         for name, backend in self.backends.items():
             self._stack.enter_context(backend)
             self.environment[name] = backend.url
-        if self.backends:
+        if DEPLOYMENT == "redis" and not self.backends:
+            redis = next(_redises)
+            self.environment |= {"CHANNEL_LAYER_URL": redis, "CELERY_BROKER_URL": redis}
+        if DEPLOYMENT != "one":
             self.environment |= {
                 "CELERY_BROKER_URL": self.environment.get(
                     "CELERY_BROKER_URL", self.environment["CHANNEL_LAYER_URL"]
@@ -151,6 +162,14 @@ class Service:
                 "SECRET_KEY": "a-key-of-the-tests-that-all-processes-share" * 2,
                 "ADDRESS_BOOK_KEY": "another-key-of-the-tests",
             }
+
+    def _furnish(self) -> None:
+        """Fill the database, or copy one that is filled already."""
+        if self.backends or self._elsewhere or not golden.folder():
+            self.token = golden.fill(MANAGE, self.environment)
+        else:
+            self.token, more = golden.copied(MANAGE, self.environment, self.folder)
+            self.environment |= more
 
     # --- The service's processes ------------------------------------------------
 
@@ -220,7 +239,13 @@ class Service:
 
     def shell(self, code: str) -> str:
         """Run ``code`` in a Django shell of the service; return what it printed."""
-        return self.manage("shell", "-v0", "-c", code).strip()
+        return self.open_shell(code)
+
+    @property
+    def open_shell(self) -> Shell:
+        """A shell that stays open as long as the service is there."""
+        self._shell = self._shell or Shell(MANAGE, self.environment)
+        return self._shell
 
     def sql(self, statement: str) -> None:
         """Run ``statement`` on the service's database."""
@@ -335,7 +360,7 @@ def _read(response: Any) -> tuple[int, dict[str, str], Any]:
     return response.status, dict(response.headers), body
 
 
-async def until(wanted: Callable[[], Any], seconds: float = 10.0) -> Any:
+async def until(wanted: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Result of ``wanted()``, awaited or not, as soon as it is true."""
     end = time.monotonic() + seconds
     while True:

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+from tests import prosody_files
 from tests.attack import timing
 from tests.attack.attackers import Attack, attacks, play
 from tests.attack.population import HONEST, Population, friends, honest
 from tests.attack.projection import Outcome, per_account_year
-from tests.bench import numbers, prosody_files
+from tests.bench import numbers
 from tests.bench.service import inside, measured
 from tests.bench.times import say, shown
 from tests.service import PASSWORD, SERVICE, Service

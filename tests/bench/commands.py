@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from tests.bench import numbers, prosody_files
+from tests import prosody_files
+from tests.bench import numbers
 from tests.bench.load import MESSAGE, RESULT, Pipe, Rate, Request, pipes, rate
 from tests.bench.report import Report, middle, say_rate
 from tests.bench.rivals import Component, open_component, rival

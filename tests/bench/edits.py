@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 
 from demo.client import Client
-from tests.bench import commands, documents, numbers, prosody_files
+from tests import prosody_files
+from tests.bench import commands, documents, numbers
 from tests.bench.load import MESSAGE, Pipe, pipes
 from tests.bench.report import Report
 from tests.bench.service import inside

@@ -16,7 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
-from tests.bench import commands, documents, numbers, prosody_files, vcards
+from tests import prosody_files
+from tests.bench import commands, documents, numbers, vcards
 from tests.bench.load import MESSAGE, pipes, rate
 from tests.bench.report import Report
 from tests.bench.service import inside, measured

@@ -20,7 +20,8 @@ from demo.server import bound_to_us, end
 from tests.bench import documents
 from tests.bench.report import Report
 from tests.bench.times import bar, say
-from tests.processes import ROOT, free_port
+from tests.ports import free_port
+from tests.processes import ROOT
 from tests.service import Service
 
 SIZE = 10_000  # bytes

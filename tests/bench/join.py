@@ -18,7 +18,8 @@ from pathlib import Path
 import psycopg
 
 from demo.client import Client
-from tests.bench import numbers, prosody_files
+from tests import prosody_files
+from tests.bench import numbers
 from tests.bench.idle import memory
 from tests.bench.service import inside, measured
 from tests.bench.times import bar, said, say

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from tests.bench import numbers, prosody_files
+from tests import prosody_files
+from tests.bench import numbers
 from tests.bench.service import inside, measured
 from tests.bench.times import percentile, said, say
 from tests.service import PASSWORD, SERVICE, Service

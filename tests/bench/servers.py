@@ -2,7 +2,7 @@
 
 from demo.ejabberd import Ejabberd
 from demo.prosody import Prosody
-from tests.processes import free_port
+from tests.ports import free_port
 
 PLUGIN, RAW, ECHO, CROWD = (
     f"{name}.localhost" for name in ("plugin", "raw", "echo", "crowd")

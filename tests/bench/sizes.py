@@ -3,7 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from tests.bench import commands, numbers, prosody_files
+from tests import prosody_files
+from tests.bench import commands, numbers
 from tests.bench.load import MESSAGE, pipes
 from tests.bench.report import Report
 from tests.bench.service import inside, measured
