@@ -8,19 +8,14 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
-from django.conf import settings
-from django.utils import timezone
 
-from buddies import document, releases
+from buddies import document
 from roster import payloads
-from xmppservice import metrics
-from xmppservice.models import Stream
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -113,7 +108,7 @@ def variables() -> set[str]:
 def make_variables() -> set[str]:
     """Variables of the Makefile that it leaves to its caller."""
     text = (ROOT / "Makefile").read_text()
-    own = set(re.findall(r"^(\w+) :?=", text, re.MULTILINE))
+    own = {"MAKE"} | set(re.findall(r"^(\w+) :?=", text, re.MULTILINE))
     return set(re.findall(r"\$\((\w+)\)", text)) - own
 
 
@@ -282,6 +277,12 @@ def test_each_decision_is_listed():
     assert [one for one in decisions if f"(decisions/{one.name})" not in listed] == []
 
 
+def test_one_page_says_how_long_the_two_commands_take():
+    took = r"`make (?:run|test)`[^.|]*?\b(?:seconds?|minutes?|hours?)\b(?! each)"
+    found = [page for page in PAGES if re.search(took, page.read_text())]
+    assert [name_of(page) for page in found] == ["README.md"]
+
+
 # --- Examples -----------------------------------------------------------------
 
 
@@ -307,39 +308,6 @@ def test_there_are_examples():
     assert len(examples("json")) >= 3
 
 
-# --- The site -----------------------------------------------------------------
-
-# What of a page a browser loads by itself.
-LOADED = {"script": "src", "link": "href", "img": "src", "iframe": "src"}
-FAMILIES = {"counter": "_total", "info": "_info"}
-
-
-class Page(HTMLParser):
-    """A page of the site: what it loads, its headings' ids and its text."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.loaded: list[str] = []
-        self.ids: set[str] = set()
-        self.text = ""
-        self.feed(path.read_text())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.ids.add(given.get("id") or "")
-        self.loaded.append(given.get(LOADED.get(tag, "")) or "")
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-@pytest.mark.parametrize("page", DOCS, ids=name_of)
-def test_each_page_is_on_the_site(page: Path, site: Path):
-    path = page.relative_to(ROOT / "docs").with_suffix(".html")
-
-    assert anchors(page) - Page(site / path).ids == set()
-
-
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_each_page_reads_alike_on_github_and_on_the_site(page: Path):
     """Python-Markdown wants four spaces, and an empty line before a list."""
@@ -348,41 +316,3 @@ def test_each_page_reads_alike_on_github_and_on_the_site(page: Path):
     assert re.findall(r"^ {1,3}(?:[-*]|\d+\.) .*", text, re.MULTILINE) == []
     assert re.findall(r"\n\n {1,3}\S.*", text) == []
     assert re.findall(r"^[^-\s|].*\n- .*", text, re.MULTILINE) == []
-
-
-def test_the_site_loads_nothing_from_elsewhere(site: Path):
-    loaded = {one for path in site.rglob("*.html") for one in Page(path).loaded}
-    styles = "".join(path.read_text() for path in site.rglob("*.css"))
-
-    assert any(one.endswith(".js") for one in loaded)
-    assert [one for one in loaded if re.match(r"(\w+:)?//", one)] == []
-    assert re.findall(r"(?:url\(|@import )[\"']?(?:https?:)?//.*", styles) == []
-
-
-@pytest.mark.parametrize("path", MANAGEMENT, ids=lambda path: path.stem)
-def test_each_management_command_is_on_the_site(path: Path, site: Path):
-    page = Page(site / "reference" / "commands.html")
-
-    assert path.stem in page.ids
-    for option in re.findall(r"add_argument\(\s*\"(--[\w-]+)\"", path.read_text()):
-        assert f"{option}\n" in page.text
-
-
-def test_each_system_check_is_on_the_site(site: Path):
-    text = Page(site / "reference" / "checks.html").text
-
-    assert re.findall(r"xmppservice\.[EWI]\d{3}", text) == CHECKS
-
-
-@pytest.mark.django_db
-def test_each_metric_is_on_the_site_with_its_help(site: Path):
-    Stream.objects.create(jid=settings.XMPP_JID, seen_at=timezone.now())
-    releases.sync()
-    families = list(metrics.Figures().collect())
-
-    text = Page(site / "reference" / "metrics.html").text
-
-    assert len(families) > 10
-    for one in families:
-        name = one.name + FAMILIES.get(one.type, "")
-        assert f"{name}\n{one.documentation}\n" in text

@@ -1,10 +1,10 @@
-"""The OpenAPI description is true: schemathesis tries all of it on a real service."""
+"""The OpenAPI description and the schema of the document, made and kept.
+
+That the service is what the description says: tests/slow/test_openapi.py.
+"""
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from io import StringIO
 from pathlib import Path
 
@@ -17,32 +17,6 @@ from tests.service import ROOT
 
 HERE = Path(__file__).parent
 DOCUMENT_SCHEMA = "/schemas/document-1.json"
-
-
-def test_the_service_is_what_the_description_says(new_service, tmp_path):
-    # What it writes there is written by nobody else.
-    service = new_service(API_REQUESTS_PER_MINUTE="1000000")
-    description = f"http://127.0.0.1:{service.http_port}/api/schema/?format=json"
-    command = [
-        str(Path(sys.executable).parent / "schemathesis"),
-        f"--config-file={HERE / 'schemathesis.toml'}",
-        "run",
-        description,
-        f"--header=Authorization: Bearer {service.token}",
-        "--continue-on-failure",
-        "--no-color",
-        # Where a change is judged, the same cases each time, as hypothesis has it.
-        *(["--generation-deterministic"] if os.environ.get("CI") else []),
-    ]
-    # Warnings are errors to our code, and not to that of others.
-    environment = {**os.environ, "PYTHONWARNINGS": ""}
-
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-
-    assert done.returncode == 0, done.stdout[-20_000:]
-    assert service.http("GET", "/healthz")[0] == 200
 
 
 def test_the_description_is_made_without_a_warning():

@@ -6,9 +6,8 @@ run beside it.
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -21,7 +20,6 @@ from demo.client import Client
 from tests.browser.backstage import Backstage
 from tests.service import PASSWORD, Service
 
-HERE = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
 QUIET = [
     "--no-sandbox",
@@ -33,6 +31,29 @@ QUIET = [
     "--no-first-run",
 ]
 DESK, PHONE = (1400, 900), (390, 844)
+
+# Each page in each of these. Two that have nothing in common are looked at each time,
+# the others with the slow tests (tests/slow/browser).
+LOOKS = {
+    f"{size}-{language}-{theme}": (
+        {"desk": DESK, "phone": PHONE}[size],
+        language,
+        theme,
+    )
+    for size in ("desk", "phone")
+    for language in ("en", "it")
+    for theme in ("light", "dark")
+}
+OPPOSITES = ("desk-en-light", "phone-it-dark")
+OTHERS = tuple(name for name in LOOKS if name not in OPPOSITES)
+
+
+def in_looks(*names: str) -> Callable[[Any], Any]:
+    """Run a test with ``size``, ``language`` and ``theme`` of these looks."""
+    values = [LOOKS[name] for name in names]
+    each = pytest.mark.parametrize(("size", "language", "theme"), values, ids=names)
+    return lambda test: pytest.mark.appearance(each(test))
+
 
 # Set before any script of a page runs, in each page that a context opens.
 LISTEN = """document.addEventListener("securitypolicyviolation", (event) =>
@@ -50,14 +71,6 @@ TOO_WIDE = "document.documentElement.scrollWidth - window.innerWidth"
 @pytest.fixture(scope="session", autouse=True)
 def _service_first(service: Service) -> None:
     """Not on the loop: what starts a service waits for it."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One loop for all tests of this folder, because the browser lives on it."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            # Before the mark of pytest-asyncio's automatic mode.
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -233,7 +246,9 @@ STAFF = {
 }
 NEW_STAFF = """
 for name, groups in {staff!r}.items():
-    person = User.objects.create_user(name, password={word!r}, is_staff=True)
+    person, _ = User.objects.get_or_create(username=name, is_staff=True)
+    person.set_password({word!r})
+    person.save()
     person.groups.set(Group.objects.filter(name__in=groups))
     seen = ["view_buddy", "view_release"]
     person.user_permissions.set(Permission.objects.filter(codename__in=seen))
@@ -247,7 +262,6 @@ def behind(service: Service) -> Iterator[Backstage]:
     backstage(NEW_STAFF.format(staff=STAFF, word=PASSWORD))
     yield backstage
     backstage(f"User.objects.filter(username__in={list(STAFF)}).delete()")
-    backstage.close()
 
 
 @pytest.fixture(scope="session")
@@ -278,7 +292,7 @@ def demo(
 def _as_it_was(backstage: Backstage) -> Iterator[None]:
     """For whoever reads the document after these tests: what they changed is over."""
     yield
-    until = monotonic() + 15
+    until = monotonic() + 30
     # The reset rings no bell of the service: it is another process.
     while not backstage.read("bool(releases.live().live_at)"):
         assert monotonic() < until, "the demo's tree is not live again"

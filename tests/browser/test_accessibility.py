@@ -19,7 +19,7 @@ from tests.browser.backstage import (
 )
 from tests.browser.conftest import PHONE, overflow, severe
 
-pytestmark = pytest.mark.usefixtures("demo")
+pytestmark = [pytest.mark.usefixtures("demo"), pytest.mark.appearance]
 
 TARGET = 44  # px
 
@@ -66,8 +66,11 @@ async def each(page, paths):
     yield "preview of an import"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_axe_finds_nothing_severe_on_any_page(pages, demo, theme):
+async def test_axe_finds_nothing_severe_on_any_page(pages, demo):
+    await nothing_severe_on_any_page(pages, demo, "light")
+
+
+async def nothing_severe_on_any_page(pages, demo, theme):
     paths = screens(demo)
     page = await pages.open("/healthz", theme=theme)
 
@@ -76,8 +79,11 @@ async def test_axe_finds_nothing_severe_on_any_page(pages, demo, theme):
     assert {path: what for path, what in found.items() if what} == {}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_axe_finds_nothing_severe_in_what_opens(pages, demo, theme):
+async def test_axe_finds_nothing_severe_in_what_opens(pages, demo):
+    await nothing_severe_in_what_opens(pages, demo, "dark")
+
+
+async def nothing_severe_in_what_opens(pages, demo, theme):
     paths = screens(demo)
     page = await ready(await pages.open(WORKSPACE, theme=theme))
     found = {}

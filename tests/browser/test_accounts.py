@@ -5,15 +5,19 @@ import json
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import DESK, PHONE, overflow, severe
+from tests.browser.conftest import (
+    DESK,
+    OPPOSITES,
+    PHONE,
+    in_looks,
+    overflow,
+    severe,
+)
 from tests.browser.test_accessibility import SMALL, TARGET
 from tests.service import SERVICE
 
 ACCOUNTS, FLAGS = "/admin/roster/account/", "/admin/roster/flag/"
 
-looks = pytest.mark.parametrize("theme", ["light", "dark"])
-languages = pytest.mark.parametrize("language", ["en", "it"])
-sizes = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 CAST = """
@@ -95,10 +99,12 @@ async def rehearse(page, contacts: str, word: str = "cmd_add_to_roster") -> None
     await expect(page.locator("#result")).to_be_visible()
 
 
-@looks
-@languages
-@sizes
+@in_looks(*OPPOSITES)
 async def test_each_page_is_clean(pages, cast, size, language, theme):
+    await each_page_is_clean(pages, cast, size, language, theme)
+
+
+async def each_page_is_clean(pages, cast, size, language, theme):
     page = await pages.open(ACCOUNTS, size=size, language=language, theme=theme)
     for path in paths(cast).values():
         await page.goto(path)

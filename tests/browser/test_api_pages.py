@@ -3,6 +3,8 @@
 import pytest
 from playwright.async_api import expect
 
+pytestmark = pytest.mark.appearance
+
 # Its makers' picture, from their server: not shown.
 PICTURE = r"https://cdn\.redoc\.ly/"
 

@@ -6,13 +6,15 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.backstage import becomes
-from tests.browser.conftest import DESK, PHONE, overflow, severe
+from tests.browser.conftest import (
+    OPPOSITES,
+    in_looks,
+    overflow,
+    severe,
+)
 
 DELIVERY, COMMANDS = "/admin/delivery/", "/admin/roster/command/"
 
-looks = pytest.mark.parametrize("theme", ["light", "dark"])
-languages = pytest.mark.parametrize("language", ["en", "it"])
-sizes = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 
 # Without a bell: nobody runs it.
 COMMAND = """
@@ -48,10 +50,12 @@ async def clean(page) -> None:
     assert await overflow(page) == 0
 
 
-@looks
-@languages
-@sizes
+@in_looks(*OPPOSITES)
 async def test_each_page_is_clean(pages, dead, size, language, theme):
+    await each_page_is_clean(pages, dead, size, language, theme)
+
+
+async def each_page_is_clean(pages, dead, size, language, theme):
     key = dead.read("Command.objects.get().pk")
     page = await pages.open(DELIVERY, size=size, language=language, theme=theme)
     for path in (DELIVERY, COMMANDS, f"{COMMANDS}{key}/change/"):

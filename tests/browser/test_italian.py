@@ -11,7 +11,7 @@ from buddies import workspace
 from tests.browser.backstage import WORKSPACE, menu, ready, row, screens, switch, toast
 from tests.service import ROOT
 
-pytestmark = pytest.mark.usefixtures("demo")
+pytestmark = [pytest.mark.usefixtures("demo"), pytest.mark.appearance]
 
 # Words that Italian has, too, and names.
 SAME = {

@@ -112,7 +112,7 @@ async def test_on_hold_edits_are_a_draft_until_they_are_reviewed(pages, demo, re
     await page.get_by_role("button", name="Publish").click()
 
     await expect(page.locator(".messagelist")).to_contain_text("Published as version")
-    await until(lambda: _gone(read, "Liam"), seconds=2)
+    await until(lambda: _gone(read, "Liam"))
     await expect(page.locator("#headline")).to_have_text(
         "On hold: no unpublished changes"
     )
@@ -144,7 +144,7 @@ async def test_the_end_of_a_hold_makes_the_draft_live(pages, demo, read):
     assert demo.read("Tree.objects.get().held_by") == "piero"
     await end_hold(page)
 
-    await until(lambda: _gone(read, "Liam"), seconds=2)
+    await until(lambda: _gone(read, "Liam"))
     await settled(page)
     await expect(page.locator("#headline")).to_have_text("Everything is live")
 
@@ -320,7 +320,7 @@ async def test_an_older_version_is_published_again(pages, demo, read):
     await expect(page.locator(".messagelist")).to_contain_text(
         "Changes are on hold now"
     )
-    await until(lambda: read("Liam"), seconds=2)
+    await until(lambda: read("Liam"))
     await ready(page)
     await expect(page.locator("#held")).to_contain_text("by piero")
     await expect(page.locator("#headline")).to_have_text(

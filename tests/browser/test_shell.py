@@ -5,7 +5,17 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import DESK, PHONE, login, overflow, severe
+from tests.browser.conftest import (
+    DESK,
+    OPPOSITES,
+    PHONE,
+    in_looks,
+    login,
+    overflow,
+    severe,
+)
+
+pytestmark = pytest.mark.appearance
 
 TARGET = 44  # px
 
@@ -25,7 +35,6 @@ PAGES = {
     "/admin/roster/command/": "list to read",
 }
 
-looks = pytest.mark.parametrize("theme", ["light", "dark"])
 languages = pytest.mark.parametrize("language", ["en", "it"])
 sizes = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 
@@ -36,10 +45,12 @@ async def clean(page) -> None:
     assert await overflow(page) == 0
 
 
-@looks
-@languages
-@sizes
+@in_looks(*OPPOSITES)
 async def test_every_stock_page_is_clean(pages, size, language, theme):
+    await every_stock_page_is_clean(pages, size, language, theme)
+
+
+async def every_stock_page_is_clean(pages, size, language, theme):
     page = await pages.open("/admin/login/", user="", size=size, theme=theme)
     await clean(page)
 
@@ -51,10 +62,14 @@ async def test_every_stock_page_is_clean(pages, size, language, theme):
         await clean(page)
 
 
-@looks
-@sizes
-async def test_what_opens_on_a_page_is_clean_too(pages, size, theme):
-    page = await pages.open("/admin/auth/user/1/change/", size=size, theme=theme)
+@in_looks(*OPPOSITES)
+async def test_what_opens_on_a_page_is_clean_too(pages, size, language, theme):
+    await what_opens_on_a_page_is_clean_too(pages, size, language, theme)
+
+
+async def what_opens_on_a_page_is_clean_too(pages, size, language, theme):
+    look = {"size": size, "language": language, "theme": theme}
+    page = await pages.open("/admin/auth/user/1/change/", **look)
     await page.locator("#calendarlink0").click()
     await expect(page.locator("#calendarbox0")).to_be_visible()
     await clean(page)

@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from demo import echo
 from tests.browser.backstage import becomes, names, ready, switch
-from tests.browser.conftest import DESK, PHONE, overflow, severe
+from tests.browser.conftest import OPPOSITES, PHONE, in_looks, overflow, severe
 from tests.browser.test_accessibility import HOSTILE, SEED, SMALL, TARGET
 from tests.service import GUEST, PASSWORD, SERVICE
 
@@ -229,11 +229,13 @@ async def published(client, name):
 # --- For everybody -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "it"])
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@in_looks(*OPPOSITES)
 @pytest.mark.usefixtures("chats")
 async def test_each_step_is_clean(pages, size, language, theme):
+    await each_step_is_clean(pages, size, language, theme)
+
+
+async def each_step_is_clean(pages, size, language, theme):
     look = {"size": size, "language": language, "theme": theme, "has_touch": True}
     page = await pages.open(PAGE, user="", **look)
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 import pytest
 from playwright.async_api import expect
@@ -606,14 +605,12 @@ async def test_the_banner_says_what_is_live_and_since_when(pages):
 
 async def test_an_edit_elsewhere_is_drawn_by_itself(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
-    begun = time.monotonic()
 
     demo("tree.change([one('Liam')], 'anna', name='Liam the monk')")
 
     await looks(page, [*DEMO[:6], "Liam the monk"])
     await becomes(lambda: _last(page), "Liam the monk")
     await expect(page.locator("#live")).to_contain_text("by anna")
-    assert time.monotonic() - begun < 15
 
 
 async def _last(page):

@@ -14,7 +14,7 @@ from buddies.models import Buddy, Release, Tree
 from tests.buddies.conftest import channel, group, named, outline, rows
 from tests.buddies.test_workspace import looker, person
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 ENTRIES = "/admin/buddies/buddy/"
 RELEASES = "/admin/buddies/release/"

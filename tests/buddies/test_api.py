@@ -17,7 +17,7 @@ from tests.buddies.conftest import channel, group, outline
 from xmppservice import tokens
 from xmppservice.models import SCOPES
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 BUDDIES = "/api/buddies/"
 DOCUMENT = "/api/document/"

@@ -14,7 +14,7 @@ from buddies.forms import BuddyForm
 from buddies.models import Buddy, Tree
 from tests.buddies.conftest import channel, group
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 ENTRIES = "/admin/buddies/buddy/"
 ELSEWHERE = "https://pictures.example.org/romeo.png"

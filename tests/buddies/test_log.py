@@ -6,7 +6,6 @@ from django.core.exceptions import ValidationError
 from buddies import document, log, tree
 from buddies.models import Buddy, Tree
 from tests.buddies.conftest import EDITOR, channel, group, named, outline, rows
-from tests.servers import INITDB, passed_on
 
 pytestmark = pytest.mark.django_db
 
@@ -463,22 +462,6 @@ def test_what_others_did_elsewhere_stays_when_an_edit_is_taken_back():
     assert places == ["  juliet", "  romeo"]
 
 
-def test_ten_thousand_entries_are_deleted_and_taken_back():
-    branches = [
-        item(f"group {number}", *(item(f"{number}-{nth}") for nth in range(99)))
-        for number in range(100)
-    ]
-    load(*branches)
-    before = rows()
-
-    count = tree.remove(Buddy.objects.filter(type="group"), "mario")
-    assert count == 10_000 + len(VERONA) - 1
-    assert outline() == ["mario"]
-    tree.undo(version(), "mario")
-
-    assert rows() == before
-
-
 @pytest.mark.parametrize("editor", ["mario", ""])
 def test_nobody_takes_back_what_somebody_else_did(editor):
     tree.change(entries("romeo"), "juliet", status="banished")
@@ -550,11 +533,3 @@ def test_the_last_edit_says_whether_it_took_one_back():
 
     assert undone == log.LastEdit(version() - 1, "Edited “romeo”", True)
     assert done == log.LastEdit(version(), "Edited “Romeo”", True)
-
-
-if INITDB:  # its triggers and its savepoints are others than SQLite's
-
-    def test_the_same_on_postgresql(postgresql):
-        # Whatever is chosen here is chosen there by the same words.
-        words = "(taken_back or taking_back or record) and not ten_thousand"
-        assert passed_on(postgresql, __file__, words) > 5 * len(EDITS)

@@ -12,7 +12,6 @@ from django.db.migrations.state import StateApps
 from buddies import releases, tree
 from buddies.models import Buddy, Tree
 from tests.buddies.conftest import EDITOR, built, named, outline
-from tests.servers import INITDB, passed_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -183,10 +182,3 @@ def test_the_way_back_keeps_the_entries_and_their_order(old):
     newest()
     assert outline() == VERONA
     assert Buddy.history.count() == 6
-
-
-if INITDB:  # its tables are changed in another way than SQLite's
-
-    def test_the_same_on_postgresql(postgresql):
-        words = "not the_same_on"
-        assert passed_on(postgresql, __file__, words)

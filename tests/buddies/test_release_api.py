@@ -11,7 +11,7 @@ from buddies.models import PlannedRelease, Release, Tree
 from tests.api import client_of, reasons
 from tests.buddies.conftest import channel, named, outline
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 RELEASES, PLANS = "/api/releases/", "/api/plans/"
 TREE, HOLD, REVIEW = "/api/tree/", "/api/tree/hold/", "/api/tree/review/"

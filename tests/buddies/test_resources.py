@@ -2,8 +2,8 @@
 
 import io
 import json
-import time
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -138,55 +138,68 @@ def plant(forest: list[Buddy]) -> None:
             edit.create([buddy])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("language", ["en", "it"])
-@settings(
-    max_examples=60,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(forest=forests())
-def test_an_export_imported_again_changes_nothing(kind, language, forest):
-    with transaction.atomic(), translation.override(language):
-        plant(forest)
-        before, seen = rows(), version()
-
-        read = resources.read(resources.export(kind))
-        plan = imports.plan(read)
-        imports.write(read, EDITOR, plan.version, plan.digest)
-
-        assert plan.problems == []
-        assert [outcome.kind for outcome in plan.outcomes] == ["same"] * len(forest)
-        assert rows() == before
-        assert version() == seen
-        transaction.set_rollback(True)
+EXAMPLES = {
+    "deadline": None,
+    "database": None,
+    "suppress_health_check": [
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+    ],
+}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@settings(
-    max_examples=40,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(forest=forests(), random=st.randoms(use_true_random=False))
-def test_an_export_makes_an_empty_tree_what_it_was_in_whatever_order_its_rows_stand(
-    kind, forest, random
-):
-    with transaction.atomic():
-        plant(forest)
-        exported = cells(of=kind)
-        read = resources.read(resources.export(kind))
-        random.shuffle(read)
-        Buddy.objects.all().delete()
+def imported_again(count: int) -> Callable[..., None]:
+    """An export imported again changes nothing: so many trees, in each form."""
 
-        plan = imports.plan(read)
-        imports.write(read, EDITOR, plan.version, plan.digest)
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("language", ["en", "it"])
+    @settings(max_examples=count, **EXAMPLES)
+    @given(forest=forests())
+    def check(kind, language, forest):
+        with transaction.atomic(), translation.override(language):
+            plant(forest)
+            before, seen = rows(), version()
 
-        assert plan.problems == []
-        assert cells(of=kind) == exported
-        transaction.set_rollback(True)
+            read = resources.read(resources.export(kind))
+            plan = imports.plan(read)
+            imports.write(read, EDITOR, plan.version, plan.digest)
+
+            assert plan.problems == []
+            assert [outcome.kind for outcome in plan.outcomes] == ["same"] * len(forest)
+            assert rows() == before
+            assert version() == seen
+            transaction.set_rollback(True)
+
+    return check
+
+
+def imported_anew(count: int) -> Callable[..., None]:
+    """An export makes an empty tree what it was, in whatever order its rows stand."""
+
+    @pytest.mark.parametrize("kind", KINDS)
+    @settings(max_examples=count, **EXAMPLES)
+    @given(forest=forests(), random=st.randoms(use_true_random=False))
+    def check(kind, forest, random):
+        with transaction.atomic():
+            plant(forest)
+            exported = cells(of=kind)
+            read = resources.read(resources.export(kind))
+            random.shuffle(read)
+            Buddy.objects.all().delete()
+
+            plan = imports.plan(read)
+            imports.write(read, EDITOR, plan.version, plan.digest)
+
+            assert plan.problems == []
+            assert cells(of=kind) == exported
+            transaction.set_rollback(True)
+
+    return check
+
+
+# Many more in tests/slow.
+test_an_export_imported_again_changes_nothing = imported_again(10)
+test_an_export_makes_an_empty_tree_what_it_was = imported_anew(10)
 
 
 # --- The files ------------------------------------------------------------------
@@ -376,15 +389,16 @@ TOO_LARGE = "too large when it is unpacked"
     ],
     ids=["30 MB", "a row", "a shorter row", "rows", "styles"],
 )
-def test_a_small_file_with_much_in_it_is_refused_soon(part, old, new):
+def test_a_small_file_with_much_in_it_is_refused_unopened(
+    part, old, new, monkeypatch: pytest.MonkeyPatch
+):
     content = repacked(sheet(["address"], ["Romeo"]), part, old, new)
     assert len(content) < 100_000
-    start = time.process_time()
+    # Openpyxl would unpack it for minutes.
+    monkeypatch.delattr(openpyxl, "load_workbook")
 
     with pytest.raises(FileError, match=TOO_LARGE):
         resources.read(content)
-
-    assert time.process_time() - start < 3
 
 
 def test_an_entity_in_a_file_is_refused():
@@ -395,8 +409,12 @@ def test_an_entity_in_a_file_is_refused():
         resources.read(repacked(book, SHEET, b"<worksheet ", entity))
 
 
-@pytest.mark.parametrize("number", [20_002, 200_003, 1_048_576])
+@pytest.mark.parametrize("number", [20_002, 200_003])
 def test_a_sheet_is_read_no_further_than_its_rows_may_go(number):
+    a_sheet_is_read_no_further_than_its_rows_may_go(number)
+
+
+def a_sheet_is_read_no_further_than_its_rows_may_go(number):
     book = sheet(["address"], ["Romeo"])
     row = b'<row r="%d"><c t="n"><v>1</v></c></row></sheetData>' % number
     far = repacked(book, SHEET, b"</sheetData>", row)
@@ -414,18 +432,6 @@ def test_a_file_is_read_whatever_it_says_of_its_size():
     )
 
     assert [row.cells["name"] for row in resources.read(book)] == ["A", "B"]
-
-
-def test_a_sheet_of_as_many_entries_as_are_allowed_is_read():
-    name = ["name"] * (len(resources.COLUMNS) - 1)
-    book = openpyxl.Workbook(write_only=True)
-    book.create_sheet().append(list(resources.COLUMNS))
-    for number in range(resources.MOST_ROWS):
-        book.worksheets[0].append([f"{number:014}", *name])
-    file = io.BytesIO()
-    book.save(file)
-
-    assert len(resources.read(file.getvalue())) == resources.MOST_ROWS
 
 
 @pytest.mark.parametrize(
@@ -970,16 +976,3 @@ def test_an_edit_elsewhere_is_in_nobodys_way():
     imports.write(read, EDITOR, plan.version, plan.digest)
 
     assert (named("Mantua").status, named("Roméo").version) == ("quiet", version())
-
-
-def test_ten_thousand_rows_come_in_within_a_minute_of_the_processor():
-    table = [{"address": "g", "name": "g", "type": "group"}] + [
-        {"address": f"{n:014}", "name": f"c{n}", "type": "channel", "parent": "g"}
-        for n in range(9_999)
-    ]
-
-    bring(*table)
-    content = resources.export("xlsx")
-    kinds = {outcome.kind for outcome in imports.plan(resources.read(content)).outcomes}
-
-    assert kinds == {"same"}

@@ -21,7 +21,7 @@ from buddies.models import Buddy, Tree
 from tests.buddies.conftest import EDITOR, channel, group, named, outline, rows
 from tests.buddies.test_resources import forests, plant
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 PAGE = "/admin/buddies/buddy/transfer/"
 PREVIEW, CONFIRM = f"{PAGE}preview/", f"{PAGE}confirm/"

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from buddies import document, tree
 from buddies.models import MOST_LEVELS, Buddy, Tree
 from tests.buddies.conftest import EDITOR, built, channel, group, named, outline, rows
-from tests.servers import INITDB, passed_on
 
 
 @pytest.fixture
@@ -748,38 +747,54 @@ def plant(forest: list[Buddy]) -> None:
         stored[old] = tree.add(buddy, EDITOR)
 
 
-@pytest.mark.django_db
-@settings(
-    max_examples=100,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+def rebuilding(count: int) -> Callable[..., None]:
+    """Any tree is made to show any document, and back: so many of them."""
+
+    @pytest.mark.django_db
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.too_slow,
+        ],
+    )
+    @given(old=forests(), new=forests())
+    def check(old, new):
+        wanted = document.dumps(document.build(old, timezone.now()))
+        with transaction.atomic():
+            plant(new)
+            before = rows()
+
+            tree.rebuild("text", document.loads(wanted), EDITOR)
+            after = rows()
+            assert text() == wanted
+            assert {row["id"] for row in before} <= {row["id"] for row in after}
+            assert {row["address"] for row in before} <= {
+                row["address"] for row in after
+            }
+            for stored in Buddy.objects.values():
+                newest = Buddy.history.filter(id=stored["id"]).latest("history_id")
+                assert {name: getattr(newest, name) for name in stored} == stored
+
+            version = Tree.locked().version
+            tree.rebuild("text", document.loads(wanted), EDITOR)
+            assert Tree.locked().version == version
+            if after != before:
+                tree.undo(version, EDITOR)
+                assert rows() == before
+                tree.undo(version + 1, EDITOR)
+                assert rows() == after
+            transaction.set_rollback(True)
+
+    return check
+
+
+# As many more in tests/slow as there is time for.
+test_a_rebuilding_makes_any_tree_show_any_document_and_can_be_taken_back = rebuilding(
+    20
 )
-@given(old=forests(), new=forests())
-def test_a_rebuilding_makes_any_tree_show_any_document_and_can_be_taken_back(old, new):
-    wanted = document.dumps(document.build(old, timezone.now()))
-    with transaction.atomic():
-        plant(new)
-        before = rows()
-
-        tree.rebuild("text", document.loads(wanted), EDITOR)
-        after = rows()
-        assert text() == wanted
-        assert {row["id"] for row in before} <= {row["id"] for row in after}
-        assert {row["address"] for row in before} <= {row["address"] for row in after}
-        for stored in Buddy.objects.values():
-            newest = Buddy.history.filter(id=stored["id"]).latest("history_id")
-            assert {name: getattr(newest, name) for name in stored} == stored
-
-        version = Tree.locked().version
-        tree.rebuild("text", document.loads(wanted), EDITOR)
-        assert Tree.locked().version == version
-        if after != before:
-            tree.undo(version, EDITOR)
-            assert rows() == before
-            tree.undo(version + 1, EDITOR)
-            assert rows() == after
-        transaction.set_rollback(True)
 
 
 # --- Races --------------------------------------------------------------------
@@ -901,10 +916,3 @@ def test_a_race_of_two_who_saw_the_same_has_one_winner(pair):
         )
 
         assert [type(error) for error in refused(results)] == [tree.Stale]
-
-
-if INITDB:  # and where there is none, the line at the end of the report says so
-
-    def test_the_same_on_postgresql(postgresql):
-        words = "race or can_be_taken_back"
-        assert passed_on(postgresql, __file__, words) == 6

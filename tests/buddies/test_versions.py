@@ -14,7 +14,7 @@ from buddies.models import Buddy, PlannedRelease, Release, Tree
 from tests.buddies.conftest import channel, group, named, outline
 from tests.buddies.test_workspace import go_live, looker, person, plan
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 CHANNELS = "/admin/buddies/buddy/channels/"
 RELEASES = "/admin/buddies/release/"

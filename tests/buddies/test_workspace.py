@@ -30,7 +30,7 @@ from tests.buddies.conftest import (
 from xmppservice import gateway
 from xmppservice.models import Stream
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 CHANNELS = "/admin/buddies/buddy/channels/"
 VERONA = ["verona", "  juliet", "  house", "    romeo", "mario"]

@@ -54,24 +54,6 @@ async def _has(client: Client, local: str, wanted: frozenset[str]) -> bool:
     return await groups(client, local) == wanted
 
 
-async def test_who_leaves_is_found_no_more_after_a_refresh(new_service):
-    # Its own: other tests have accounts that are on no XMPP server.
-    service = new_service()
-    leaves, stays = service.register(2)
-    (local,) = service.register()
-    async with service.client(local) as client:
-        assert (await search(client, leaves, stays))["userList"] == [leaves, stays]
-
-        service.server.unregister(leaves)
-        status, _, _ = service.http("POST", "/api/accounts/refresh/")
-        assert status == 202
-
-        async def gone():
-            return (await search(client, leaves, stays))["userList"] == [stays]
-
-        assert await until(gone, 30)
-
-
 async def test_a_signed_notice_brings_and_takes_a_user(new_service):
     secret = "whsec_" + base64.b64encode(KEY).decode()
     service = new_service(ACCOUNT_WEBHOOK_SECRET=secret)

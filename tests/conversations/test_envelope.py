@@ -4,7 +4,6 @@ After each bad input the service still answers (contract, 2 and 5).
 """
 
 import json
-import random
 from collections.abc import AsyncIterator
 from xml.sax.saxutils import escape
 
@@ -201,21 +200,6 @@ async def test_an_envelope_from_another_domain(service: Service):
     async with service.client("paris", domain="elsewhere.localhost") as paris:
         answer = await paris.command(SERVICE, SEARCH, NOBODY)
     assert (answer["status"], answer["errorCode"]) == (2, "NO_USER_FOUND")
-
-
-async def test_a_payload_of_250_kb(new_service):
-    # By themselves: where others find more, so many unknown ones look like trying.
-    service: Service = new_service()
-    (local,) = service.register()
-    randomly = random.Random(1)
-    numbers = [f"00393{randomly.randrange(10**9):09d}" for _ in range(9_000)]
-    payload = json.dumps({"userList": numbers}, separators=(",", ":"))
-    padded = payload + " " * (250_000 - len(payload))
-
-    async with service.client(local) as client:
-        answer = await answer_to(client, message(envelope(payload=padded)))
-
-    assert payload_of(answer)["status"] == 0
 
 
 async def test_fields_too_long_to_be_repeated_are_refused(romeo: Client):

@@ -513,24 +513,6 @@ def _results(client: Client, id: str) -> list[Element]:
     return [one for one in client.stanzas if one.get("id") == id]
 
 
-async def test_an_answer_outlives_the_service(new_service):
-    service: Service = new_service()
-    (local,) = service.register()
-    async with service.client(local) as client:
-        asked = command(FIND, lines("numbers", "00393200999999"))
-        await client.send(f"<iq type='set' id='one' to='{ASKED}'>{asked}</iq>")
-        await until(lambda: _results(client, "one"))
-        await asyncio.to_thread(service.stop)
-        service.shell(
-            "from roster.models import Command\n"
-            "assert Command.objects.update(state='done', sent_at=None) == 1"
-        )
-        await asyncio.to_thread(service.start)
-
-        await until(lambda: len(_results(client, "one")) == 2)
-        assert len({tostring(one) for one in _results(client, "one")}) == 1
-
-
 async def test_a_command_is_cancelled(client: Client):
     begun = await session(client, FIND)
     for asked in (

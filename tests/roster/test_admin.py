@@ -11,7 +11,7 @@ from roster import admin, command_admin, figures
 from roster.models import Account, Flag
 from tests.roster.conftest import JULIET, MARIO, ROMEO, staff
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 ACCOUNTS = "/admin/roster/account/"
 FLAGS = "/admin/roster/flag/"

@@ -11,7 +11,7 @@ from tests.roster.conftest import JULIET, MARIO, ROMEO
 from xmppservice import tokens
 from xmppservice.models import SCOPES
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 ACCOUNTS = "/api/accounts/"
 

@@ -11,7 +11,7 @@ from roster import command_admin, ledger
 from roster.models import Command
 from tests.roster.conftest import MARIO, ROMEO, message, staff, users
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 COMMANDS = "/admin/roster/command/"
 SECRET = "+39 347 999 9999"

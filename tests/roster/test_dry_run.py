@@ -25,7 +25,7 @@ from tests.roster.conftest import (
 )
 from xmppservice.gateway import Down, Late
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 SECRET = "+39 347 999 9999"
 MISSES = {"rule": "misses", "numbers": 8000, "hits": 1, "expected": 900}

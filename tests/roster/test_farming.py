@@ -59,12 +59,6 @@ def misses(total: int, hits: int, usual: float | None) -> list[str]:
     return reasons(Asked(Counter(range(total)), hits), [], usual)
 
 
-def test_fewer_than_one_address_book_in_a_thousand_is_taken_for_farming():
-    taken = [book.kind for book in books.books(5_000, seed=11) if alarms(book)]
-
-    assert len(taken) < 5, taken
-
-
 # What it is, numbers to a command, by which rule, after how many at most.
 ATTACKS = [
     (books.sequential(5_000), 500, "run", 500),

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import pty
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -364,49 +363,6 @@ def loader(tmp_path: Path, migrated: Path) -> Iterator[Loader]:
     for child in one.children:
         child.kill()
         child.communicate()
-
-
-def many(count: int) -> str:
-    """A CSV of so many accounts, in no order."""
-    rows = [f"+39347{n * 7919 % count:07d},N{n},{n % 2}\n" for n in range(count)]
-    return "account,name,enabled\n" + "".join(rows)
-
-
-@pytest.mark.parametrize(
-    ("blow", "steps", "code", "said"),
-    [
-        (signal.SIGKILL, -1, -9, ""),
-        # Python hears of it when SQLite is done: a second.
-        (signal.SIGINT, 8_000_000, 130, "The same command goes on from there.\n"),
-    ],
-)
-def test_what_was_killed_goes_on_as_if_nothing_had_been(
-    load, save, loader, blow, steps, code, said
-):
-    count = loadaccounts.BATCH + 100
-    content = many(count)
-    file = save(content, "many.csv")
-    last = content.splitlines()[-1].partition(",")[0]
-    loader.hold_before(f"00{last[1:]}@localhost", steps)
-    child = loader.start("loadaccounts", file)
-    loader.wait_for_a_place(child)
-    child.send_signal(blow)
-    assert child.communicate(timeout=60)[1].endswith(said)
-    assert child.returncode == code
-    assert loader.sql("SELECT count(*) FROM roster_account") == [(loadaccounts.BATCH,)]
-    loader.sql("DROP TRIGGER hold")
-
-    _, out, err = loader.run("loadaccounts", file)
-
-    assert out.startswith("100 accounts read, 100 of them new, 0 changed. ")
-    assert "bytes are written, it goes on from there." in err
-    load(content)
-    expected = Account.objects.values_list(*FIELDS).order_by("jid")
-    fields = ", ".join(FIELDS)
-    assert loader.sql(f"SELECT {fields} FROM roster_account ORDER BY jid") == list(
-        expected
-    )
-    assert not loader.sql("SELECT * FROM roster_load")
 
 
 def test_a_terminal_shows_a_bar(save, loader):

@@ -8,7 +8,8 @@ import pytest
 
 from demo.client import Client
 from demo.prosody import Prosody
-from tests.service import ACCOUNT, PASSWORD, free_port, until
+from tests.ports import free_port
+from tests.service import ACCOUNT, PASSWORD, until
 from xmppservice.stream import Account
 
 DOCUMENT = '{"items":[{"address":"liam & <co>","info":{"name":"Liam 🧘\\n"}}]}'

@@ -18,7 +18,7 @@ from xmppservice import tokens
 from xmppservice.api import Throttle
 from xmppservice.models import SCOPES
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 BUDDIES = "/api/buddies/"
 ACCOUNTS = "/api/accounts/"

@@ -24,7 +24,6 @@ from xmppservice.models import Token
 pytestmark = [
     # The route reads on a thread of its own.
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("quick_passwords"),
 ]
 
 HANDED_ON = 599

@@ -15,7 +15,7 @@ from tests.api import reasons
 from xmppservice import tokens
 from xmppservice.models import SCOPES, IdempotentRequest, Token
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 BUDDIES = "/api/buddies/"
 ROMEO = {"address": "romeo", "info": {"name": "Romeo"}}

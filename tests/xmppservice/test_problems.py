@@ -9,7 +9,7 @@ from buddies.models import Buddy
 from tests.api import reasons
 from xmppservice import api
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 BUDDIES = "/api/buddies/"
 

@@ -10,7 +10,8 @@ import pytest
 from demo.ejabberd import Ejabberd
 from demo.prosody import Prosody
 from roster.rules import RosterItem
-from tests.service import COMPONENT, PASSWORD, free_port, until
+from tests.ports import free_port
+from tests.service import COMPONENT, PASSWORD, until
 from xmppservice import ejabberd, gateway, rosters
 from xmppservice.rosters import MISSING, Change, Refused
 from xmppservice.stream import Component

@@ -8,7 +8,8 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 
-from tests.service import DEPLOYMENT, SECRET, Service, free_port
+from tests.ports import free_port
+from tests.service import DEPLOYMENT, SECRET, Service
 
 several = DEPLOYMENT != "one"
 one_process_only = pytest.mark.skipif(several, reason="several share no folder")

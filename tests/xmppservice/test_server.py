@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.service import free_port
+from tests.ports import free_port
 from xmppservice import events, gateway
 from xmppservice.server import Inbox, XmppServer
 from xmppservice.stream import Component

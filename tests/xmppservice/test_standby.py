@@ -1,6 +1,6 @@
 """Who may own the stream: the lock of a file, and that of a database.
 
-That a standby takes over is tried with real processes in tests/failures.
+That a standby takes over is tried with real processes in tests/slow/failures.
 """
 
 import time
@@ -8,7 +8,6 @@ import time
 import pytest
 from django.db import connection
 
-from tests.servers import INITDB, passed_on
 from xmppservice.standby import DatabaseLock, FileLock, Lock
 
 
@@ -38,8 +37,3 @@ if connection.vendor == "postgresql":
     @pytest.mark.django_db(transaction=True)
     def test_a_database_has_one_holder():
         one_after_the_other(DatabaseLock(), DatabaseLock())
-
-elif INITDB:
-
-    def test_the_same_on_postgresql(postgresql):
-        assert passed_on(postgresql, __file__, "a_database_has") == 1

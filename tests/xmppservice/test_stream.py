@@ -12,7 +12,8 @@ import pytest
 from demo.client import Client
 from demo.prosody import Prosody
 from tests.conversations.presences import digest, newest
-from tests.service import PASSWORD, SERVICE, free_port, until
+from tests.ports import free_port
+from tests.service import PASSWORD, SERVICE, until
 from xmppservice import stanzas, stream
 from xmppservice.gateway import Broke, Down, Iq, Late
 

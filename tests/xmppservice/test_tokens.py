@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from xmppservice import tokens
 from xmppservice.models import SCOPES, Token
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 ADD = "/admin/xmppservice/token/add/"
 LIST = "/admin/xmppservice/token/"

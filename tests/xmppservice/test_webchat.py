@@ -30,6 +30,23 @@ def test_it_may_connect_to_the_xmpp_server_and_no_other_page_may(client, setting
     assert connects(client.get("/admin/login/")) == ["'self'"]
 
 
+def test_a_page_may_load_and_do_nothing_that_is_not_named(client):
+    header = client.get("/admin/login/").headers[CSP]
+    said = dict(part.strip().partition(" ")[::2] for part in header.split(";"))
+
+    assert said == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "connect-src": "'self'",
+        "font-src": "'self'",
+        "img-src": "'self' data: http: https:",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+    }
+
+
 def test_it_offers_the_users_of_a_demo_and_else_nobody(client, settings):
     settings.WEBCHAT_URL = URL
     nobody = client.get(PAGE).content.decode()

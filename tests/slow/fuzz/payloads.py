@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.fuzz.stanzas import WORD
+from tests.slow.fuzz.stanzas import WORD
 
 __all__ = ["payloads"]
 

@@ -7,8 +7,8 @@ import pytest
 
 from demo.client import CLIENT, Client
 from tests.conversations.presences import add, digest, newest, subscribe
-from tests.failures.phones import read
 from tests.service import SERVER, Service, component_only, until
+from tests.slow.failures.phones import read
 
 SUBSCRIBERS = 16
 PATIENCE = 60  # seconds

@@ -27,12 +27,13 @@ def _left(service: Service) -> int:
 
 
 async def test_killed_in_the_middle_of_a_late_join(new_service):
-    service: Service = new_service(LATE_JOINS_PER_SECOND="6")
+    service: Service = new_service(LATE_JOINS_PER_SECOND="4")
     (late,), owners = service.unknown(), service.register(HOLDERS)
     for owner in owners:
         await _ask(service, owner, late)
         assert await _groups(service, owner, late) == OTHERS
 
+    assert _left(service) == 0
     service.server.register(late, PASSWORD)
     await _ask(service, late, "liam")
 

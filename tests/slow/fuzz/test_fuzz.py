@@ -9,10 +9,10 @@ import os
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.payloads import payloads
-from tests.fuzz.stanzas import Case, broken, commands, envelopes, requests, wild
-from tests.fuzz.talk import Talk
 from tests.service import component_only
+from tests.slow.fuzz.payloads import payloads
+from tests.slow.fuzz.stanzas import Case, broken, commands, envelopes, requests, wild
+from tests.slow.fuzz.talk import Talk
 
 SUITE = 500  # cases
 CASES = int(os.environ.get("FUZZ_CASES", SUITE))

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Self
 
 from demo.client import Client, ClientError
-from tests.fuzz.stanzas import TOKEN, WORD, Case
 from tests.service import SERVICE, Service, until
+from tests.slow.fuzz.stanzas import TOKEN, WORD, Case
 
 ATTACKERS = 8
 PATIENCE = 20  # seconds

@@ -17,7 +17,8 @@ from demo.client import Client
 from demo.ejabberd import Ejabberd
 from demo.prosody import Prosody
 from demo.server import JabberServer, Server, ServerError, lives
-from tests.processes import ROOT, free_port
+from tests.ports import free_port
+from tests.processes import ROOT
 from tests.servers import Postgres, RabbitMQ, Redis
 
 # How long ejabberd takes to write down what it has acknowledged, and more.
@@ -145,7 +146,8 @@ def test_it_has_its_data_after_a_kill(case, tmp_path):
 @EACH
 def test_it_dies_with_us(case, tmp_path):
     program = (
-        "import sys, time; from pathlib import Path; from tests.test_servers import *\n"
+        "import sys, time; from pathlib import Path\n"
+        "from tests.slow.test_servers import CASES\n"
         "server = CASES[int(sys.argv[1])].make(Path(sys.argv[2])); server.start()\n"
         "print(*server.processes, flush=True); time.sleep(60)"
     )

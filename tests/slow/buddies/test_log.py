@@ -1,0 +1,32 @@
+"""As many entries as there may be are deleted, and taken back."""
+
+import pytest
+
+from buddies import tree
+from buddies.models import Buddy
+from tests.buddies.conftest import outline, rows
+from tests.buddies.test_log import (
+    VERONA,
+    _verona,  # noqa: F401  (a fixture of each test)
+    item,
+    load,
+    version,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def test_ten_thousand_entries_are_deleted_and_taken_back():
+    branches = [
+        item(f"group {number}", *(item(f"{number}-{nth}") for nth in range(99)))
+        for number in range(100)
+    ]
+    load(*branches)
+    before = rows()
+
+    count = tree.remove(Buddy.objects.filter(type="group"), "mario")
+    assert count == 10_000 + len(VERONA) - 1
+    assert outline() == ["mario"]
+    tree.undo(version(), "mario")
+
+    assert rows() == before

@@ -1,0 +1,53 @@
+"""Tables as large as they may be, and many of them."""
+
+import io
+
+import openpyxl
+import pytest
+
+from buddies import imports, resources
+from tests.buddies.test_resources import (
+    a_sheet_is_read_no_further_than_its_rows_may_go,
+    bring,
+    imported_again,
+    imported_anew,
+)
+from tests.buddies.test_tree import rebuilding
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_sheet_of_as_many_entries_as_are_allowed_is_read():
+    name = ["name"] * (len(resources.COLUMNS) - 1)
+    book = openpyxl.Workbook(write_only=True)
+    book.create_sheet().append(list(resources.COLUMNS))
+    for number in range(resources.MOST_ROWS):
+        book.worksheets[0].append([f"{number:014}", *name])
+    file = io.BytesIO()
+    book.save(file)
+
+    assert len(resources.read(file.getvalue())) == resources.MOST_ROWS
+
+
+def test_ten_thousand_rows_come_in():
+    table = [{"address": "g", "name": "g", "type": "group"}] + [
+        {"address": f"{n:014}", "name": f"c{n}", "type": "channel", "parent": "g"}
+        for n in range(9_999)
+    ]
+
+    bring(*table)
+    content = resources.export("xlsx")
+    kinds = {outcome.kind for outcome in imports.plan(resources.read(content)).outcomes}
+
+    assert kinds == {"same"}
+
+
+def test_a_sheet_is_read_no_further_than_its_last_row():
+    a_sheet_is_read_no_further_than_its_rows_may_go(1_048_576)
+
+
+# --- More examples of what holds for any tree ---------------------------------------
+
+test_an_export_imported_again_changes_nothing = imported_again(60)
+test_an_export_makes_an_empty_tree_what_it_was = imported_anew(40)
+test_a_rebuilding_makes_any_tree_show_any_document = rebuilding(100)

@@ -1,0 +1,46 @@
+"""The programs of docs/clients that must wait: for their budget, for the service."""
+
+import asyncio
+import re
+
+import pytest
+
+from tests.clients.test_examples import NUMBERS, ended, programs, results, start
+from tests.service import GUEST, PASSWORD, SERVER
+
+
+@programs
+async def test_a_search_beyond_the_budget_is_repeated(new_service, tmp_path, language):
+    service = new_service(
+        DISCOVERY_BURST=str(NUMBERS),
+        SEARCH_LIMIT=str(NUMBERS),
+        # Four seconds for the three numbers: less than the first pause.
+        DISCOVERY_PER_YEAR=str(365 * 24 * 3600 * NUMBERS // 4),
+    )
+    service.server.register(GUEST, PASSWORD)
+
+    program = await start(language, service, tmp_path, GUEST)
+    said, complained, code = await ended(program)
+
+    assert complained == "cmd_search_users: RATE_LIMITED, again in 5 s.\n"
+    assert code == 0
+    assert [one["errorCode"] for one in results(said)] == ["", ""]
+    # A repeat has the id of the first: each command was stored once.
+    assert sum(service.states().values()) == 2
+
+
+@pytest.mark.skipif(SERVER != "prosody", reason="its error is of another type")
+@programs
+async def test_it_waits_for_a_service_that_is_away(new_service, tmp_path, language):
+    service = new_service()
+    service.server.register(GUEST, PASSWORD)
+    service.stop()
+
+    program = await start(language, service, tmp_path, GUEST)
+    first = (await asyncio.wait_for(program.stderr.readline(), 30)).decode()
+    await asyncio.to_thread(service.start)
+    said, _, code = await ended(program)
+
+    assert re.fullmatch(r"The document: [\w-]+, again in 5 s\.\n", first)
+    assert code == 0
+    assert [one["errorCode"] for one in results(said)] == ["", ""]

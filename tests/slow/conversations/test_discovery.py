@@ -1,0 +1,61 @@
+"""Discovery that takes its time: a refill of the budget, old knowledge, a refresh."""
+
+from tests.conversations.test_search_users import search
+from tests.service import PASSWORD, SERVICE, until
+
+
+async def test_who_registers_later_is_found_once_the_cache_is_old(new_service):
+    service = new_service(ACCOUNT_ABSENT_SECONDS="0")
+    (local,) = service.register()
+    late = "00393490000003"
+    async with service.client(local) as client:
+        assert (await search(client, {"userList": [late]}))["userList"] == []
+        service.server.register(late, PASSWORD)
+        assert (await search(client, {"userList": [late]}))["userList"] == [late]
+
+
+async def test_over_the_budget_is_rate_limited_and_a_repeat_runs_again(new_service):
+    # 3 numbers at once, and one more every half second.
+    service = new_service(DISCOVERY_BURST="3", DISCOVERY_PER_YEAR="63072000")
+    one, two, three, four, five = service.register(5)
+    (local,) = service.register()
+    async with service.client(local) as client:
+        first = await search(client, {"userList": [one, two, three]})
+        assert first["userList"] == [one, two, three]
+
+        payload = {"userList": [one, three, four, five]}
+        answer = await client.command(SERVICE, "cmd_search_users", payload, id="again")
+
+        assert (answer["status"], answer["errorCode"]) == (5, "RATE_LIMITED")
+        assert answer["retryAfter"] == 1
+        # Those asked before are free, and still answered.
+        assert answer["userList"] == [one, three]
+
+        while answer["status"] == 5:
+            answer = await client.command(
+                SERVICE, "cmd_search_users", payload, id="again"
+            )
+        assert answer["userList"] == payload["userList"]
+
+
+async def test_who_leaves_is_found_no_more_after_a_refresh(new_service):
+    # Its own: other tests have accounts that are on no XMPP server.
+    service = new_service()
+    leaves, stays = service.register(2)
+    (local,) = service.register()
+    async with service.client(local) as client:
+        assert (await search(client, {"userList": [leaves, stays]}))["userList"] == [
+            leaves,
+            stays,
+        ]
+
+        service.server.unregister(leaves)
+        status, _, _ = service.http("POST", "/api/accounts/refresh/")
+        assert status == 202
+
+        async def gone():
+            return (await search(client, {"userList": [leaves, stays]}))[
+                "userList"
+            ] == [stays]
+
+        assert await until(gone, 30)

@@ -1,0 +1,55 @@
+"""What took more than its share of a run is named, whatever the machine."""
+
+import pytest
+
+from tests.levels import BUDGET, over_budget
+
+SHARES = {
+    "tests": {"all": 50, "one": 30},
+    "tests/browser": {"all": 60, "one": 40},
+    "tests/slow": {"all": 100, "one": 100},
+}
+TOOK = {"tests/test_a.py::a": 1.0, "tests/browser/test_b.py::b": 1.0}
+
+
+def said(**took: float) -> list[str]:
+    more = {name.replace("__", "/"): seconds for name, seconds in took.items()}
+    return list(over_budget({**TOOK, **more}, SHARES))
+
+
+def test_a_test_that_grew_beyond_its_share_is_named():
+    lines = said(**{"tests/browser/test_b.py::c": 8.0})
+
+    assert lines == [
+        "Over budget: tests/browser took 90.0 %, and may take 60 %",
+        "Over budget: tests/browser/test_b.py::c took 80.0 %, and may take 40 %",
+    ]
+
+
+def test_what_keeps_to_its_share_is_not_named():
+    fine = {
+        f"tests/{where}test_a.py::{n}": 1.0
+        for n in range(5)
+        for where in ("", "browser/")
+    }
+    assert list(over_budget(fine, SHARES)) == []
+
+
+@pytest.mark.parametrize("seconds", [1.0, 1000.0])
+def test_a_slower_machine_names_nothing_more(seconds):
+    took = {name: seconds * value for name, value in TOOK.items()}
+    assert list(over_budget(took, SHARES)) == list(over_budget(TOOK, SHARES))
+
+
+def test_a_run_of_some_levels_says_nothing_of_shares():
+    assert list(over_budget({"tests/test_a.py::a": 9.0}, SHARES)) == []
+
+
+def test_the_levels_of_a_kind_make_a_whole():
+    for kind in (True, False):
+        shares = [
+            level["all"]
+            for name, level in BUDGET.items()
+            if name.startswith("tests/slow") == kind
+        ]
+        assert 100 <= sum(shares) <= 160
