@@ -8,6 +8,7 @@ hashes, and pip takes these and no others (``--no-deps``). Old versions of pip r
 Standard library only: nothing is installed yet when it runs.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -23,6 +24,8 @@ INSTALL = [*PIP, "install", "--no-deps", "--require-hashes"]
 CHECK = [*PIP, "check"]
 PACKAGES = Path(sysconfig.get_path("purelib"))
 ENTRY = re.compile(r"^[\w.-]+(?:\[[^\]]*\])?==", re.MULTILINE)
+# How a line begins that pip prints for each package: to fetch, on the disk, or there.
+FETCHED = ("Collecting ", "Processing ", "Requirement already satisfied")
 POLL_SECONDS = 0.3
 # Where nobody watches, a line after so many packages.
 LINE_EVERY = 25
@@ -46,7 +49,7 @@ class Progress:
 
     def read(self, line: str) -> None:
         """Take note of a line that pip has printed."""
-        if line.startswith(("Collecting ", "Requirement already satisfied")):
+        if line.startswith(FETCHED):
             self._fetched += 1
         elif line.startswith("Ignoring "):  # for another system or Python
             self._total -= 1
@@ -75,7 +78,11 @@ def _run(command: Sequence[str], progress: Progress | None = None) -> int:
     """Run pip, and print what it said only when it fails."""
     said: list[str] = []
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as child:
         reader = threading.Thread(target=_read, args=(child, said, progress))
         reader.start()

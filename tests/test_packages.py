@@ -25,7 +25,7 @@ def test_a_terminal_shows_it_in_place():
 
     read(one, "Ignoring tzdata: markers do not match", "Collecting django==5.2.8")
     one.show()
-    read(one, "Collecting celery==5.7.0", "  Downloading celery.whl (1 MB)")
+    read(one, "Processing ./celery-5.7.0.whl", "  Downloading x.whl (1 MB)")
     one.show(finished=True)
 
     assert output.getvalue() == (
