@@ -16,6 +16,8 @@ from xmppservice import gateway
 from xmppservice.gateway import Answer, Broke, Down, Iq, Late, State
 from xmppservice.models import SILENCE, Stream
 
+pytestmark = pytest.mark.real_time
+
 PING = Iq("get", "localhost", "<ping xmlns='urn:xmpp:ping'/>")
 
 
