@@ -4,6 +4,8 @@ import os
 import socket
 from itertools import cycle
 
+from demo.server import free
+
 # Below what the kernel gives to outgoing connections (32768 on Linux), above the demo.
 FIRST, LAST = 20_000, 32_000
 
@@ -23,7 +25,7 @@ def free_port() -> int:
     """
     for _ in range(FIRST, LAST):
         port = next(_next)
-        if _claimed(port) and _unused(port):
+        if _claimed(port) and free(port):
             return port
     raise AssertionError(f"no port from {FIRST} to {LAST} is free")
 
@@ -36,14 +38,4 @@ def _claimed(port: int) -> bool:
         claim.close()
         return False
     _claims.append(claim)
-    return True
-
-
-def _unused(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
     return True

@@ -191,7 +191,7 @@ def test_what_stands_as_it_should_says_so(nurse, romeo, server):
 
 
 def test_an_answer_is_shown_as_the_client_gets_it(nurse, romeo, server, settings):
-    settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 1, 1
+    settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 1, 365
 
     response = post(nurse, romeo, f"{MARIO.split('@')[0]}\n{SECRET}", SEARCH)
 
@@ -203,7 +203,7 @@ def test_an_answer_is_shown_as_the_client_gets_it(nurse, romeo, server, settings
     assert (answer.status, answer.code) == (5, "RATE_LIMITED")
     html = response.content.decode()
     assert "It would be answered in part" in html
-    assert "31,536,000 seconds (1\N{NO-BREAK SPACE}year)" in html
+    assert "86,400 seconds (1\N{NO-BREAK SPACE}day)" in html
 
 
 def test_problems_with_entries_are_in_the_answer(nurse, romeo, server):
