@@ -22,10 +22,8 @@ CONVERSATIONS, SLOW = "tests/conversations", "tests/slow/conversations"
 FAILURES = "tests/slow/failures"
 KILLS = f"{FAILURES}/test_kills.py"
 # Not the flood of 30,000, which is of one process, whoever keeps the commands.
-SCALED_FAILURES = [
-    f"{FAILURES}/test_{name}.py"
-    for name in ("budget", "edits", "kills", "standby", "storage")
-]
+KILLED = ("announcements", "budget", "dead", "edits", "joins", "kills", "standby")
+SCALED_FAILURES = [f"{FAILURES}/test_{name}.py" for name in (*KILLED, "storage")]
 COMMANDS = [
     f"{CONVERSATIONS}/{name}.py" for name in ("test_add_to_roster", "test_search_users")
 ]

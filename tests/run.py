@@ -29,7 +29,7 @@ MARKS = {
     "service": "needs a running service",
     "appearance": "looks at pages, which are the same on every deployment",
     "dates": "arranges or compares dates; passes on any day (make test-dates)",
-    "real_time": "waits in threads with a deadline, whose clock faketime falsifies",
+    "real_time": "cannot run on another day; its line says why",
     "nothing_written": "a row of the contract's table after which nothing is written",
 }
 

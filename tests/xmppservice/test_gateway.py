@@ -16,8 +16,6 @@ from xmppservice import gateway
 from xmppservice.gateway import Answer, Broke, Down, Iq, Late, State
 from xmppservice.models import SILENCE, Stream
 
-pytestmark = pytest.mark.real_time
-
 PING = Iq("get", "localhost", "<ping xmlns='urn:xmpp:ping'/>")
 
 
@@ -59,6 +57,7 @@ def test_nothing_asked_needs_no_stream():
     assert gateway.ask([], in_seconds(10)) == []
 
 
+@pytest.mark.real_time  # faketime never ends the wait for a future
 async def test_an_owner_that_does_not_answer_is_late(attached):
     silent = PING._replace(to="nowhere")
     with pytest.raises(Late):

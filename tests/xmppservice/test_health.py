@@ -137,7 +137,7 @@ def test_a_change_is_logged_once(client, stream, caplog):
 # --- A database that is away ----------------------------------------------------
 
 
-@pytest.mark.real_time
+@pytest.mark.real_time  # faketime never ends the wait for a thread
 def test_a_database_that_hangs_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(health, "PATIENCE", 0.2)
     hangs = threading.Event()
