@@ -589,14 +589,14 @@ async def test_a_channel_that_says_nothing_has_no_bubble(pages, demo):
 # --- The banner --------------------------------------------------------------
 
 
-async def test_the_banner_says_what_is_live_and_since_when(pages):
+async def test_the_banner_says_what_is_live_and_since_when(pages, demo):
+    # Whatever was live before, and by whomever.
+    demo("tree.change([one('Liam')], 'rita', status='Heard')\nreleases.sync()")
     page = await ready(await pages.open(WORKSPACE))
 
     await expect(page.locator("#headline")).to_have_text("Everything is live")
     await expect(page.locator("#live")).to_have_text(
-        re.compile(
-            r"^Live: version \d+, .+, by command line · on the XMPP server since"
-        )
+        re.compile(r"^Live: version \d+, .+, by rita · on the XMPP server since")
     )
     await expect(page.locator("#size-words")).to_have_text(
         re.compile(r"^[\d.]+\sKB of 439\.5\sKB \(1 %\)$")
