@@ -7,6 +7,7 @@ import pytest
 
 from demo.client import CLIENT, Client
 from tests.conversations.presences import add, digest, newest, subscribe
+from tests.conversations.test_announcements import kept
 from tests.service import SERVER, Service, component_only, until
 from tests.slow.failures.phones import read
 
@@ -52,6 +53,8 @@ async def test_who_came_online_without_the_service_is_told_when_it_is_back(
     (local,) = service.register()
     async with AsyncExitStack() as stack:
         await _online(service, [local], stack)
+        # A subscriber is told at once, and kept a moment later.
+        await until(lambda: f"{local}@localhost" in kept(service), PATIENCE)
     service.kill(service.owner)
 
     async with service.client(local) as client:
