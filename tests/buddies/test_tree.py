@@ -5,10 +5,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from buddies import document, tree
 from buddies.models import MOST_LEVELS, Buddy, Tree
 from tests.buddies.conftest import EDITOR, built, channel, group, named, outline, rows
+from xmppservice import bells
 
 
 @pytest.fixture
@@ -55,6 +57,20 @@ def positions(*names: str) -> list[int]:
 
 
 # --- Lock row -----------------------------------------------------------------
+
+
+def test_an_edit_rings_for_the_worker(db, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks() as rung:
+        channel("romeo")
+    assert bells.SYNC_VCARD in str(rung)
+
+
+def test_an_edit_that_writes_nothing_rings_for_nobody(
+    db, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks() as rung, tree.editing(EDITOR):
+        pass
+    assert rung == []
 
 
 @pytest.mark.django_db
@@ -816,7 +832,7 @@ class Pair:
         self._barrier.wait()
         try:
             return move()
-        except (ValidationError, tree.TreeError) as error:
+        except (ValidationError, IntegrityError, tree.TreeError) as error:
             return error
 
     def close(self) -> None:
@@ -850,6 +866,24 @@ def test_a_race_of_two_moves_into_each_other_closes_no_circle(pair):
         assert [type(error) for error in refused(results)] == [ValidationError]
     # Everything is reached from the top, so no branch was lost either.
     assert len(outline()) == Buddy.objects.count() == 120
+
+
+def test_a_race_of_writes_past_the_lock_closes_no_circle(pair):
+    """The triggers take it, for who writes without it (0002_triggers)."""
+
+    def put(name: str, below: str) -> None:
+        Buddy.objects.filter(pk=named(name).pk).update(parent=named(below))
+
+    for number in range(30):
+        left, right = f"left {number}", f"right {number}"
+        with transaction.atomic():
+            group(left)
+            group(right)
+
+        results = pair.race(partial(put, left, right), partial(put, right, left))
+
+        assert [type(error) for error in refused(results)] == [IntegrityError]
+    assert len(outline()) == Buddy.objects.count() == 60
 
 
 def test_a_race_of_an_addition_and_a_deletion_leaves_no_orphan(pair):

@@ -6,10 +6,11 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from xml.etree.ElementTree import Element
 
 import pytest
 
-from demo.client import Client
+from demo.client import CLIENT, Client
 from demo.prosody import Prosody
 from tests.conversations.presences import digest, newest
 from tests.ports import free_port
@@ -87,9 +88,52 @@ async def test_what_xml_cannot_carry_is_not_sent(prosody):
 
 
 async def test_a_question_past_its_deadline_is_not_asked(prosody):
+    item = Iq("set", ROMEO, stanzas.roster_set("liam@localhost", "Liam"))
     async with privileged(prosody) as one:
         with pytest.raises(Late):
-            await one.ask([ROSTER], in_seconds(-1))
+            await one.ask([item], in_seconds(-1))
+
+        (read,) = await one.ask([ROSTER], in_seconds(10))
+        assert not list(stanzas.roster_entries(read.payload))
+
+
+class Silent(Client):
+    """A client that answers no request by itself."""
+
+    def _reply(self, request: Element) -> None:
+        pass
+
+    async def asked(self) -> str:
+        """The id of the first request that has come."""
+        await until(self._iqs)
+        return self._iqs()[0].get("id", "")
+
+    def _iqs(self) -> list[Element]:
+        return [stanza for stanza in self.stanzas if stanza.tag == f"{CLIENT}iq"]
+
+
+async def test_an_answer_from_elsewhere_is_none(prosody):
+    """RFC 6120, 8.2.3: who guesses an id may not answer in the place of another."""
+    domain = "elsewhere.localhost"
+    prosody.register("mercutio", PASSWORD, domain)
+    port = prosody.c2s_port
+    async with (
+        privileged(prosody) as one,
+        Silent(f"{ROMEO}/phone", PASSWORD, port) as romeo,
+        Client(f"mercutio@{domain}/phone", PASSWORD, port) as mercutio,
+    ):
+        ping = Iq("get", romeo.jid, stanzas.ping())
+        asked = asyncio.create_task(one.ask([ping], in_seconds(30)))
+        id = await romeo.asked()
+
+        await mercutio.send(f"<iq type='result' id='{id}' to='{SERVICE}'/>")
+        # Stanzas of one sender arrive in order (RFC 6120, 10.1): his answer has, too.
+        await mercutio.iq("get", stanzas.ping(), SERVICE)
+        assert not asked.done()
+
+        await romeo.send(f"<iq type='result' id='{id}' to='{SERVICE}'/>")
+        (answer,) = await asked
+        assert answer.condition == ""
 
 
 async def test_a_frozen_server_is_late_and_a_killed_one_broke(prosody):
