@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -85,9 +86,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what each test needs, and keep together what shares a service.
+    """Mark what each test needs, keep together what shares a service, set the order.
 
-    Before pytest-xdist reads the groups.
+    After pytest-randomly has mixed it, and before pytest-xdist reads the groups.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -104,6 +105,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             # One loop for all of them, because the browser lives on it; before the
             # mark of pytest-asyncio's automatic mode.
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+    if WORKER:
+        _begin_with_the_longest(items)
+
+
+def _begin_with_the_longest(items: list[pytest.Item]) -> None:
+    """So that no process works on alone at the end; else the order stays random."""
+    together = Counter(map(_group, items))
+    items.sort(key=lambda it: (it.nodeid not in levels.LONG, -together[_group(it)]))
+
+
+def _group(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("xdist_group")
+    return mark.args[0] if mark else item.nodeid
 
 
 def _plain(nodeid: str) -> str:
@@ -170,6 +184,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"{_plain(name)}: again, after what ran before it in its process:"
             f' make test ARGS="-n0 -p no:randomly @{order}"'
         )
-    took = levels.durations(stats)
+    took = {_plain(name): time for name, time in levels.durations(stats).items()}
     for line in (*levels.shares(took), *levels.over_budget(took)):
         terminalreporter.write_line(line)

@@ -17,6 +17,16 @@ def said(**took: float) -> list[str]:
     return list(over_budget({**TOOK, **more}, SHARES))
 
 
+def test_a_test_may_have_a_share_of_its_own():
+    took = {"tests/test_a.py::a": 4.0, "tests/browser/test_b.py::b": 6.0}
+    own = {"tests/test_a.py::a": 40, "tests/browser/test_b.py::b": 59}
+    shares = {**SHARES, "tests/browser": {"all": 60, "one": 60}}
+
+    assert list(over_budget(took, shares, own)) == [
+        "Over budget: tests/browser/test_b.py::b took 60.0 %, and may take 59 %"
+    ]
+
+
 def test_a_test_that_grew_beyond_its_share_is_named():
     lines = said(**{"tests/browser/test_b.py::c": 8.0})
 
