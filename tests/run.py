@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -106,18 +105,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             # mark of pytest-asyncio's automatic mode.
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
     if WORKER:
-        _begin_with_the_longest(items)
-
-
-def _begin_with_the_longest(items: list[pytest.Item]) -> None:
-    """So that no process works on alone at the end; else the order stays random."""
-    together = Counter(map(_group, items))
-    items.sort(key=lambda it: (it.nodeid not in levels.LONG, -together[_group(it)]))
-
-
-def _group(item: pytest.Item) -> str:
-    mark = item.get_closest_marker("xdist_group")
-    return mark.args[0] if mark else item.nodeid
+        # So that none works on alone at the end; else the order stays random.
+        items.sort(key=lambda item: item.nodeid not in levels.LONG)
 
 
 def _plain(nodeid: str) -> str:
