@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from buddies import document, tree
-from buddies.models import Buddy
+from buddies.models import MOST_LEVELS, Buddy
 from tests.buddies.conftest import EDITOR, built, channel, group
 from xmppservice.events import Entry
 
@@ -576,6 +576,15 @@ def test_a_text_nested_too_deep_for_the_reader_is_refused():
         document.loads("[" * 100_000)
 
     assert str(caught.value) == "nested too deep"
+
+
+def test_groups_below_more_levels_than_there_may_be_are_refused():
+    items: list[dict] = [CHANNEL]
+    for number in range(MOST_LEVELS):
+        items = [{**GROUP, "address": f"level-{number}", "items": items}]
+
+    with pytest.raises(document.DocumentError, match=f"deeper than {MOST_LEVELS} "):
+        document.loads(json.dumps({"items": items}))
 
 
 def test_a_group_may_leave_out_its_items():

@@ -411,6 +411,17 @@ def test_a_shift_swaps_with_neighbours_and_stops_at_the_ends(
 
 
 @pytest.mark.django_db
+def test_a_shift_among_entries_of_one_position_gives_each_its_own(verona):
+    verona.children.update(position=7)
+
+    tree.shift([named("juliet")], EDITOR, down=False)
+
+    children = verona.children.order_by("position")
+    assert [child.name for child in children] == ["romeo", "juliet", "house"]
+    assert len({child.position for child in children}) == 3
+
+
+@pytest.mark.django_db
 def test_a_shift_goes_by_where_entries_stand_now(verona):
     stale = [named("romeo")]
     tree.move([named("romeo")], "mario", named("house"), "first")

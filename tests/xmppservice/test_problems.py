@@ -1,13 +1,14 @@
 """Every error of the API has one form (RFC 9457)."""
 
 import pytest
+from django.core.exceptions import SuspiciousOperation
 from django.db import OperationalError
 from django.test import Client
 from rest_framework.test import APIClient
 
 from buddies.models import Buddy
 from tests.api import reasons
-from xmppservice import api
+from xmppservice import api, problems
 
 pytestmark = pytest.mark.django_db
 
@@ -107,6 +108,23 @@ def test_a_fault_of_ours(admin, monkeypatch):
 
 def test_elsewhere_a_page_says_it():
     assert "<html" in Client().get("/nothing/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [(BUDDIES, "application/problem+json"), ("/admin/", "text/html")],
+)
+def test_what_no_view_has_answered_is_a_problem_or_a_page(rf, path, kind):
+    request = rf.get(path)
+    said = [
+        problems.bad_request(request, SuspiciousOperation("secret")),
+        problems.server_error(request),
+    ]
+
+    assert [answer.status_code for answer in said] == [400, 500]
+    for answer in said:
+        assert answer.headers["Content-Type"].partition(";")[0] == kind
+        assert b"secret" not in answer.content
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from io import StringIO
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -176,3 +177,11 @@ def test_a_token_needs_a_scope_that_there_is(admin_client, nurse):
     for scopes in ([], ["everything"]):
         admin_client.post(ADD, form(user=nurse.pk, scopes=scopes))
     assert not Token.objects.exists()
+
+
+@pytest.mark.parametrize("scopes", ["tree:read", ["tree:read", "tree:fly"]])
+def test_a_scope_that_is_none_is_refused_with_those_that_are(nurse, scopes):
+    token = Token(user=nurse, name="crm", digest="d", scopes=scopes)
+    with pytest.raises(ValidationError) as caught:
+        token.full_clean()
+    assert set(caught.value.message_dict) == {"scopes"}
