@@ -163,18 +163,17 @@ def test_the_parts_belong_to_the_target():
             assert unit["Install"]["WantedBy"] == "xmppservice.target"
 
 
-if SYSTEMD:
-
-    def test_systemd_finds_nothing_wrong(tmp_path):
-        for path in (DEPLOY / "systemd").iterdir():
-            text = path.read_text().replace(f"{HOME}/.venv", sys.prefix)
-            tmp_path.joinpath(path.name).write_text(text.replace(HOME, str(ROOT)))
-        files = sorted(map(str, tmp_path.iterdir()))
-        done = subprocess.run(
-            [SYSTEMD, "verify", "--man=no", *files], capture_output=True, text=True
-        )
-        said = [line for line in done.stderr.splitlines() if "xmppservice" in line]
-        assert said == []
+@pytest.mark.skipif(not SYSTEMD, reason="systemd is not installed")
+def test_systemd_finds_nothing_wrong(tmp_path):
+    for path in (DEPLOY / "systemd").iterdir():
+        text = path.read_text().replace(f"{HOME}/.venv", sys.prefix)
+        tmp_path.joinpath(path.name).write_text(text.replace(HOME, str(ROOT)))
+    files = sorted(map(str, tmp_path.iterdir()))
+    done = subprocess.run(
+        [SYSTEMD, "verify", "--man=no", *files], capture_output=True, text=True
+    )
+    said = [line for line in done.stderr.splitlines() if "xmppservice" in line]
+    assert said == []
 
 
 # --- Settings ---------------------------------------------------------------------
@@ -270,37 +269,36 @@ def test_the_proxy_lets_nobody_outside_see_how_it_stands():
         assert re.search(rf"location = {path} {{\s+return 404;", text)
 
 
-if NGINX and OPENSSL:
-
-    def test_nginx_takes_its_configuration(tmp_path):
-        key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
-        words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a"]
-        subprocess.run(
-            [OPENSSL, *words, "-keyout", key, "-out", certificate],
-            check=True,
-            capture_output=True,
-        )
-        site = (DEPLOY / "nginx.conf").read_text()
-        site = re.sub(r"/etc/letsencrypt/live/[^/]+", str(tmp_path), site)
-        # Its ports take a right that a test has not.
-        site = re.sub(r"listen (\[::\]:)?(80|443)\b", r"listen unix:\1\2.sock", site)
-        site = re.sub(r"unix:\S*?(80|443)\.sock", rf"unix:{tmp_path}/\1.sock", site)
-        site = re.sub(r"^(\s+listen [^\n]+\n)\1", r"\1", site, flags=re.M)
-        temporary = "".join(
-            f"{name}_temp_path {tmp_path};"
-            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        whole = tmp_path / "nginx.conf"
-        whole.write_text(
-            f"pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}}\n"
-            f"http {{ access_log off; {temporary}\n{site}\n}}"
-        )
-        done = subprocess.run(
-            [NGINX, "-t", "-q", "-e", tmp_path / "log", "-c", whole],
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
+@pytest.mark.skipif(not (NGINX and OPENSSL), reason="nginx is not installed")
+def test_nginx_takes_its_configuration(tmp_path):
+    key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a"]
+    subprocess.run(
+        [OPENSSL, *words, "-keyout", key, "-out", certificate],
+        check=True,
+        capture_output=True,
+    )
+    site = (DEPLOY / "nginx.conf").read_text()
+    site = re.sub(r"/etc/letsencrypt/live/[^/]+", str(tmp_path), site)
+    # Its ports take a right that a test has not.
+    site = re.sub(r"listen (\[::\]:)?(80|443)\b", r"listen unix:\1\2.sock", site)
+    site = re.sub(r"unix:\S*?(80|443)\.sock", rf"unix:{tmp_path}/\1.sock", site)
+    site = re.sub(r"^(\s+listen [^\n]+\n)\1", r"\1", site, flags=re.M)
+    temporary = "".join(
+        f"{name}_temp_path {tmp_path};"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    whole = tmp_path / "nginx.conf"
+    whole.write_text(
+        f"pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}}\n"
+        f"http {{ access_log off; {temporary}\n{site}\n}}"
+    )
+    done = subprocess.run(
+        [NGINX, "-t", "-q", "-e", tmp_path / "log", "-c", whole],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 # --- The page ---------------------------------------------------------------------

@@ -1,11 +1,21 @@
 """Entries to arrange, the tree as text to assert, a PostgreSQL if there is one."""
 
 from django.utils import timezone
+from hypothesis import HealthCheck, settings
 
 from buddies import document, tree
 from buddies.models import Buddy
 
 EDITOR = "juliet"
+# Of hypothesis, for tests that store a tree for each example and roll it back.
+STORED = settings(
+    deadline=None,
+    database=None,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,  # the database is again what it was
+        HealthCheck.too_slow,  # a tree is many rows
+    ],
+)
 
 
 def group(name: str, parent: Buddy | None = None, **fields: object) -> Buddy:

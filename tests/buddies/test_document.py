@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buddies import document, tree
 from buddies.models import MOST_LEVELS, Buddy
-from tests.buddies.conftest import EDITOR, built, channel, group
+from tests.buddies.conftest import EDITOR, STORED, built, channel, group
 from xmppservice.events import Entry
 
 PAYLOADS = Path(__file__).parent.parent / "payloads"
@@ -437,12 +437,7 @@ def trees(draw: st.DrawFn) -> document.Document:
 
 
 @pytest.mark.django_db
-@settings(
-    max_examples=25,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(STORED, max_examples=25)
 @given(whole=trees())
 def test_the_whole_tree_survives_a_round_trip(whole):
     with transaction.atomic():

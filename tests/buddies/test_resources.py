@@ -11,13 +11,13 @@ import openpyxl
 import pytest
 from django.db import transaction
 from django.utils import translation
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buddies import imports, log, resources, tree
 from buddies.models import MOST_LEVELS, Buddy, Tree
 from buddies.resources import FileError
-from tests.buddies.conftest import EDITOR, channel, group, named, outline, rows
+from tests.buddies.conftest import EDITOR, STORED, channel, group, named, outline, rows
 from xmppservice import stanzas
 
 pytestmark = pytest.mark.django_db
@@ -138,22 +138,12 @@ def plant(forest: list[Buddy]) -> None:
             edit.create([buddy])
 
 
-EXAMPLES = {
-    "deadline": None,
-    "database": None,
-    "suppress_health_check": [
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.too_slow,
-    ],
-}
-
-
 def imported_again(count: int) -> Callable[..., None]:
     """An export imported again changes nothing: so many trees, in each form."""
 
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("language", ["en", "it"])
-    @settings(max_examples=count, **EXAMPLES)
+    @settings(STORED, max_examples=count)
     @given(forest=forests())
     def check(kind, language, forest):
         with transaction.atomic(), translation.override(language):
@@ -177,7 +167,7 @@ def imported_anew(count: int) -> Callable[..., None]:
     """An export makes an empty tree what it was, in whatever order its rows stand."""
 
     @pytest.mark.parametrize("kind", KINDS)
-    @settings(max_examples=count, **EXAMPLES)
+    @settings(STORED, max_examples=count)
     @given(forest=forests(), random=st.randoms(use_true_random=False))
     def check(kind, forest, random):
         with transaction.atomic():
@@ -411,8 +401,10 @@ def test_an_entity_in_a_file_is_refused():
 
 @pytest.mark.parametrize(
     "number",
-    # Coverage makes the longer one take ten times as long, and adds nothing.
-    [20_002, pytest.param(200_003, marks=pytest.mark.no_cover)],
+    [
+        20_002,
+        pytest.param(200_003, marks=pytest.mark.no_cover),  # ten times slower with it
+    ],
 )
 def test_a_sheet_is_read_no_further_than_its_rows_may_go(number):
     a_sheet_is_read_no_further_than_its_rows_may_go(number)

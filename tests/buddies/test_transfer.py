@@ -13,12 +13,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as examples
 
 from buddies import releases, resources, tree
 from buddies.models import Buddy, Tree
-from tests.buddies.conftest import EDITOR, channel, group, named, outline, rows
+from tests.buddies.conftest import EDITOR, STORED, channel, group, named, outline, rows
 from tests.buddies.test_resources import forests, plant
 
 pytestmark = pytest.mark.django_db
@@ -502,12 +502,7 @@ def test_a_document_does_not_undo_what_came_since(editor):
     assert named("Romeo").is_published
 
 
-@examples(
-    max_examples=15,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@examples(STORED, max_examples=15)
 @given(forest=forests())
 def test_a_document_brought_back_changes_nothing(editor, forest):
     with transaction.atomic():

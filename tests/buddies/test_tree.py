@@ -12,12 +12,21 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buddies import document, tree
 from buddies.models import MOST_LEVELS, Buddy, Tree
-from tests.buddies.conftest import EDITOR, built, channel, group, named, outline, rows
+from tests.buddies.conftest import (
+    EDITOR,
+    STORED,
+    built,
+    channel,
+    group,
+    named,
+    outline,
+    rows,
+)
 from xmppservice import bells
 
 
@@ -778,15 +787,7 @@ def rebuilding(count: int) -> Callable[..., None]:
     """Any tree is made to show any document, and back: so many of them."""
 
     @pytest.mark.django_db
-    @settings(
-        max_examples=count,
-        deadline=None,
-        database=None,
-        suppress_health_check=[
-            HealthCheck.function_scoped_fixture,
-            HealthCheck.too_slow,
-        ],
-    )
+    @settings(STORED, max_examples=count)
     @given(old=forests(), new=forests())
     def check(old, new):
         wanted = document.dumps(document.build(old, timezone.now()))

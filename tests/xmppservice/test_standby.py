@@ -32,8 +32,7 @@ def test_a_file_has_one_holder(settings, tmp_path):
     one_after_the_other(FileLock(), FileLock())
 
 
-if connection.vendor == "postgresql":
-
-    @pytest.mark.django_db(transaction=True)
-    def test_a_database_has_one_holder():
-        one_after_the_other(DatabaseLock(), DatabaseLock())
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's lock")
+@pytest.mark.django_db(transaction=True)
+def test_a_database_has_one_holder():
+    one_after_the_other(DatabaseLock(), DatabaseLock())

@@ -26,7 +26,7 @@ hostile = settings(
     print_blob=True,
     # To find the smallest example takes minutes; a batch is small enough to read.
     phases=[Phase.generate, *([Phase.shrink] if CASES != SUITE else [])],
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=list(HealthCheck),  # hostile input is large and slow
 )
 
 
