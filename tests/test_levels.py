@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.levels import BUDGET, over_budget
+from tests.levels import BUDGET, LONG, over_budget
+from tests.processes import ROOT
 
 SHARES = {
     "tests": {"all": 50, "one": 30},
@@ -63,3 +64,9 @@ def test_the_levels_of_a_kind_make_a_whole():
             if name.startswith("tests/slow") == kind
         ]
         assert 100 <= sum(shares) <= 160
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_test_that_begins_first_is_there(name):
+    file, _, function = name.partition("::")
+    assert f"def {function}(" in (ROOT / file).read_text()

@@ -283,9 +283,9 @@ def local(bare: str) -> str:
     return bare.rpartition("@")[0]
 
 
-def domain(bare: str) -> str:
-    """Domainpart of a bare JID."""
-    return bare.rpartition("@")[2]
+def domain(jid: str) -> str:
+    """Domainpart of a JID (RFC 7622, 3.2); a resource may hold any ``@``."""
+    return jid.partition("/")[0].rpartition("@")[2]
 
 
 _UNALLOWED = str.maketrans({one: f"\\{ord(one):02x}" for one in " \"&'/:<>@"})

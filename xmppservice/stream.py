@@ -287,7 +287,7 @@ class ServiceStream(ABC):
 
     def _expect(self, id: str, to: str) -> asyncio.Future[IqAnswer]:
         future: asyncio.Future[IqAnswer] = asyncio.get_running_loop().create_future()
-        self._asked[id] = (_domain(to or self.jid), future)
+        self._asked[id] = (stanzas.domain(to or self.jid), future)
         return future
 
     def _ping(self) -> IqRequest:
@@ -431,7 +431,7 @@ class ServiceStream(ABC):
         asked, future = self._asked.get(xml.get("id", ""), ("", None))
         # An answer counts only from where we asked (RFC 6120, 8.2.3). Servers
         # normalise a localpart each in its own way; the domain is enough.
-        sender = _domain(xml.get("from", asked))
+        sender = stanzas.domain(xml.get("from", asked))
         if future is None or future.done() or sender != asked:
             return
         if xml.get("type") == "result":
@@ -561,10 +561,6 @@ class ServiceStream(ABC):
             error["condition"],
             error["text"],
         )
-
-
-def _domain(jid: str) -> str:
-    return stanzas.domain(jid.partition("/")[0])
 
 
 class Component(ServiceStream):

@@ -1,11 +1,17 @@
 """What clients see of the change signal: presence that names the document."""
 
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from demo.client import CLIENT, Client
-from tests.service import SERVICE, Service
+from tests.service import SERVICE, Service, until
 
 PHOTO = "{vcard-temp:x:update}x/{vcard-temp:x:update}photo"
+JIDS = (
+    "from roster.models import Subscriber\n"
+    "print(*Subscriber.objects.order_by('pk').values_list('jid', flat=True))"
+)
 
 
 def photos(client: Client) -> list[str]:
@@ -44,3 +50,28 @@ def add(service: Service, name: str) -> None:
     entry = {"type": "channel", "webIsPublished": True, "info": {"name": name}}
     status, _, said = service.http("POST", "/api/buddies/", entry)
     assert status == 201, said
+
+
+def kept(service: Service) -> list[str]:
+    """JIDs of the subscribers that the service has in its table."""
+    return service.shell(JIDS).split()
+
+
+async def is_told(client: Client) -> bool:
+    """Whether what was told last is what is read now."""
+    return newest(client) == await read(client)
+
+
+@asynccontextmanager
+async def subscribers(service: Service, count: int) -> AsyncIterator[list[Client]]:
+    """Clients who are subscribed, and were told of the live document."""
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(service.client(local))
+            for local in service.register(count)
+        ]
+        for client in clients:
+            await subscribe(client)
+        for client in clients:
+            await until(lambda: newest(client))  # noqa: B023  (awaited here)
+        yield clients

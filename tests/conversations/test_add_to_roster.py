@@ -61,6 +61,14 @@ async def arrange(
     client.pushes.clear()
 
 
+def is_asked(client: Client) -> bool:
+    """Whether somebody's request for a subscription has come."""
+    return any(
+        stanza.tag == CLIENT + "presence" and stanza.get("type") == "subscribe"
+        for stanza in client.stanzas
+    )
+
+
 async def add(client: Client, payload: object) -> dict:
     """The answer; every push that the command caused has arrived then."""
     answer = await client.command(SERVICE, "cmd_add_to_roster", payload)
@@ -156,13 +164,6 @@ async def test_a_subscribed_contact(service, name, received, groups, after, push
         expected = item(name, *after, subscription="to")
         assert (await romeo.roster())[jid(juliet_local)] == expected
         assert len(romeo.pushes) == pushes
-
-
-def is_asked(client: Client) -> bool:
-    return any(
-        stanza.tag == CLIENT + "presence" and stanza.get("type") == "subscribe"
-        for stanza in client.stanzas
-    )
 
 
 async def test_the_seed_payload(romeo: Client, service: Service):

@@ -1,48 +1,20 @@
 """The change signal over a real stream (contract, 6)."""
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from demo.client import Client
 from tests.conversations.presences import (
     add,
+    is_told,
+    kept,
     newest,
     photos,
     read,
     subscribe,
+    subscribers,
 )
 from tests.service import SERVICE, Service, component_only, until
-
-JIDS = (
-    "from roster.models import Subscriber\n"
-    "print(*Subscriber.objects.order_by('pk').values_list('jid', flat=True))"
-)
-
-
-def kept(service: Service) -> list[str]:
-    return service.shell(JIDS).split()
-
-
-async def is_told(client: Client) -> bool:
-    """Whether what was told last is what is read now."""
-    return newest(client) == await read(client)
-
-
-@asynccontextmanager
-async def subscribers(service: Service, count: int):
-    """Clients who are subscribed, and were told of the live document."""
-    async with AsyncExitStack() as stack:
-        clients = [
-            await stack.enter_async_context(service.client(local))
-            for local in service.register(count)
-        ]
-        for client in clients:
-            await subscribe(client)
-        for client in clients:
-            await until(lambda: newest(client))  # noqa: B023  (awaited here)
-        yield clients
 
 
 async def test_who_subscribes_is_told_at_once_and_then_of_each_change(

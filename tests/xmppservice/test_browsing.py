@@ -32,12 +32,6 @@ def ask(
     return ET.fromstring(catalogue.answer(asked))
 
 
-def test_a_request_that_asks_nothing_is_a_bad_one():
-    with pytest.raises(stanzas.Refused) as caught:
-        stanzas.request(ET.fromstring(f"<iq xmlns='{COMPONENT}' type='get'/>"), SERVICE)
-    assert (caught.value.condition, caught.value.type) == ("bad-request", "modify")
-
-
 def items(node: str = "") -> str:
     return f"<query xmlns='{stanzas.NS_ITEMS}' node='{node}'/>"
 

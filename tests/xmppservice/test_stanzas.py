@@ -132,9 +132,10 @@ def test_bare_jid(text: str, bare: str | None):
     assert stanzas.bare_jid(text) == bare
 
 
-def test_parts_of_a_bare_jid():
+def test_parts_of_a_jid():
     assert stanzas.local("romeo@localhost") == "romeo"
     assert stanzas.domain("romeo@localhost") == "localhost"
+    assert stanzas.domain("romeo@localhost/a phone @ home/2") == "localhost"
     assert (stanzas.local("localhost"), stanzas.domain("localhost")) == (
         "",
         "localhost",
@@ -176,6 +177,12 @@ def test_a_request_has_one_child():
     assert stanzas.payload_tag(ET.fromstring("<iq><a xmlns='n'/></iq>")) == "{n}a"
     assert stanzas.payload_tag(ET.fromstring("<iq/>")) is None
     assert stanzas.payload_tag(ET.fromstring("<iq><a/><b/></iq>")) is None
+
+
+def test_a_request_that_asks_nothing_is_a_bad_one():
+    with pytest.raises(stanzas.Refused) as caught:
+        stanzas.request(ET.fromstring("<iq type='get'/>"), "service.localhost")
+    assert (caught.value.condition, caught.value.type) == ("bad-request", "modify")
 
 
 STREAM = b"<stream xmlns='jabber:component:accept'>"

@@ -7,11 +7,13 @@ from demo.client import CLIENT
 from tests.conversations.presences import (
     add,
     digest,
+    is_told,
+    kept,
     newest,
     read,
     subscribe,
+    subscribers,
 )
-from tests.conversations.test_announcements import is_told, kept, subscribers
 from tests.service import SERVICE, Service, component_only, until
 
 

@@ -6,8 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from demo.client import CLIENT, Client
-from tests.conversations.presences import add, digest, newest, subscribe
-from tests.conversations.test_announcements import kept
+from tests.conversations.presences import add, digest, kept, newest, subscribe
 from tests.service import SERVER, Service, component_only, until
 from tests.slow.failures.phones import read
 
