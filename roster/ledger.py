@@ -79,9 +79,9 @@ def _exclusive() -> Iterator[datetime]:
 def receive(messages: Sequence[Message]) -> None:
     """Write a batch of commands down. A repeat becomes no second row.
 
-    A repeat of a sent command is answered again with the first answer; one
-    whose answer was not final runs again. Either way the answer goes to the
-    full JID of the latest repeat.
+    A repeat of an answered command is answered again with the first answer; one
+    whose answer was sent, and not final, runs again. Either way the answer goes
+    to the full JID of the latest repeat.
     """
     arrived = {_key(message): message for message in messages}
     with _exclusive() as now:
@@ -135,7 +135,8 @@ def _repeat(repeats: Iterable[tuple[Command, Message]], now: datetime) -> None:
             row.answer, row.sent_at, row.received_at = "", None, now
             again.append(row)
         else:
-            if row.state == State.SENT:
+            if row.state in (State.DONE, State.SENT):
+                # Its answer may be on its way to a client that has lost the stream.
                 row.state, row.sent_at, row.received_at = State.DONE, None, now
             known.append(row)
     answered = ["sender", "state", "sent_at", "received_at"]
@@ -519,6 +520,7 @@ def unsent(most: int, but: Collection[int]) -> list[Answer]:
             envelope_type=row.envelope_type,
             envelope_action=row.envelope_action,
             payload=row.answer,
+            received_at=row.received_at,
         )
         for row in rows.order_by("pk").defer("payload")[:most]
     ]
@@ -527,16 +529,16 @@ def unsent(most: int, but: Collection[int]) -> list[Answer]:
 def confirm(answers: Sequence[Answer]) -> None:
     """Note that the XMPP server took these answers.
 
-    A row whose client has repeated from another resource since then stays
-    unsent: its answer is owed to that one now.
+    A row whose client has repeated since they were read stays unsent: it is owed
+    another.
     """
-    sent_to = {answer["key"]: answer["to"] for answer in answers}
+    taken = {answer["key"]: answer["received_at"] for answer in answers}
     with _exclusive() as now:
         rows = Command.objects.select_for_update().filter(
-            pk__in=sent_to, state__in=(State.DONE, State.DEAD)
+            pk__in=taken, state__in=(State.DONE, State.DEAD)
         )
-        senders = rows.values_list("pk", "sender")
-        sent = [pk for pk, sender in senders if sender == sent_to[pk]]
+        opened = rows.values_list("pk", "received_at")
+        sent = [pk for pk, received_at in opened if received_at == taken[pk]]
         confirmed = Command.objects.filter(pk__in=sent)
         confirmed.filter(state=State.DONE).update(state=State.SENT)
         confirmed.update(sent_at=now)

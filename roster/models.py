@@ -248,7 +248,7 @@ class Command(models.Model):
     (its answer is sent too). ``sender`` is the full JID of the latest repeat.
     ``final`` is false for an answer that a repeat does not get again. ``key`` is
     a keyed digest of who asked what with which id; it outlives the payload.
-    ``received_at`` is since when it is open: a repeat after the answer, or another
+    ``received_at`` is since when it is open: a repeat once it is done, or another
     try of a dead one, opens it anew.
 
     Source: contract, 2.

@@ -20,6 +20,7 @@ The stream opens after the first ``xmpp.publish``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 
@@ -62,6 +63,7 @@ class Answer(TypedDict):
     envelope_action: str
     payload: str
     key: NotRequired[int]  # row in the ledger
+    received_at: NotRequired[datetime]  # since when that row was open
 
 
 class Entry(NamedTuple):

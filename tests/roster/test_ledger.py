@@ -124,8 +124,8 @@ def test_without_an_id_each_command_is_new():
     assert Command.objects.count() == 3
 
 
-@pytest.mark.parametrize("state", ["received", "running", "done"])
-def test_a_repeat_before_the_answer_is_sent_changes_the_addressee_alone(state):
+@pytest.mark.parametrize("state", ["received", "running"])
+def test_a_repeat_before_there_is_an_answer_changes_the_addressee_alone(state):
     ledger.receive([message(id="one")])
     run_to(state)
     before = Command.objects.values().get()
@@ -561,6 +561,7 @@ def test_an_answer_goes_back_the_way_the_command_came():
         "to": sent["sender"],
         "id": "one",
         "payload": OK,
+        "received_at": row().received_at,
         **{name: sent[name] for name in same},
     }
 
@@ -607,6 +608,33 @@ def test_who_repeats_from_another_resource_meanwhile_is_still_owed_the_answer():
     assert (owed["id"], owed["to"]) == ("one", f"{ROMEO}/tablet")
     ledger.confirm([owed])
     assert states() == {State.SENT: 2}
+
+
+def test_who_repeats_while_the_answer_is_on_its_way_is_answered_again():
+    ledger.receive([message(id="one"), message(id="two")])
+    run_to("done")
+    in_flight = ledger.unsent(9, ())
+    ledger.receive([message(id="one")])
+
+    ledger.confirm(in_flight)
+
+    (again,) = ledger.unsent(9, ())
+    assert (again["id"], again["payload"]) == ("one", in_flight[0]["payload"])
+    ledger.confirm([again])
+    assert states() == {State.SENT: 2}
+
+
+def test_a_late_confirmation_is_not_that_of_another_answer():
+    ledger.receive([message(id="one")])
+    run_to("done", final=False)
+    in_flight = ledger.unsent(9, ())
+    ledger.confirm(in_flight)
+    ledger.receive([message(id="one")])
+    run_to("done")
+
+    ledger.confirm(in_flight)
+
+    assert row().state == State.DONE
 
 
 def test_a_confirmation_of_what_runs_again_changes_nothing():
