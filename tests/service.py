@@ -75,7 +75,7 @@ class Service:
     ``elsewhere.localhost`` is a domain of the same XMPP server that the service
     does not serve. ``kind`` is the class of the XMPP server. The servers behind
     several processes are shared with other services, unless it is to ``own`` them,
-    because a test kills them.
+    because a test kills them: then it has each process that production has, too.
     """
 
     def __init__(
@@ -91,8 +91,8 @@ class Service:
         self.http_port = free_port()
         self.server = _xmpp_server(kind, folder / kind.package)
         # What RabbitMQ carries has no name of a service: each has it alone.
-        own = own or DEPLOYMENT == "rabbitmq"
-        self.backends = _backends(folder) if own else {}
+        self.backends = _backends(folder) if own or DEPLOYMENT == "rabbitmq" else {}
+        self._own = own
         self.log = folder / "serve.log"
         self.environment = {
             **os.environ,
@@ -123,7 +123,9 @@ class Service:
             self._furnish()
             self.processes = {
                 name: Process(name, command, self.environment, self.log)
-                for name, command in _commands(self.http_port).items()
+                for name, command in _commands(
+                    self.http_port, complete=self._own
+                ).items()
             }
             self.start()
         except BaseException:
@@ -333,22 +335,33 @@ def _backends(folder: Path) -> dict[str, Postgres | RabbitMQ | Redis]:
     return backends
 
 
-def _commands(http_port: int) -> dict[str, list[str]]:
-    """The command line of each process, by its name."""
+def _commands(http_port: int, *, complete: bool) -> dict[str, list[str]]:
+    """The command line of each process, by its name (deploy/Procfile).
+
+    A start takes seconds of the processor: where none is killed, there are as few
+    as tell the queues apart, and beat runs in a worker.
+    """
     if DEPLOYMENT == "one":
         return {"serve": [*MANAGE, "serve"]}
     web = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--no-log"]
     # A thread that ends leaves its database connection to the garbage collector.
     threads = ["--blocking-threads", "4", "--blocking-threads-idle-timeout", "600"]
     threads += ["--port", str(http_port)]
-    return {
+    commands = [*WORKER, "-Q", "commands", "-c", "2", "-n"]
+    others = [*WORKER, "-Q", "celery", "-c", "1", "-n", "others"]
+    processes = {
         "web": [*PYTHON, *web, *threads, "xmppservice.wsgi:application"],
         "xmpp": [*MANAGE, "runxmpp"],
-        "worker-1": [*WORKER, "-Q", "commands", "-c", "2", "-n", "one"],
-        "worker-2": [*WORKER, "-Q", "commands", "-c", "2", "-n", "two"],
-        "worker-3": [*WORKER, "-Q", "celery", "-c", "1", "-n", "three"],
-        "beat": [*CELERY, "beat"],
+        "commands": [*commands, "one"],
+        "others": [*others, "--beat"],
     }
+    if complete:
+        processes |= {
+            "commands-2": [*commands, "two"],
+            "others": others,
+            "beat": [*CELERY, "beat"],
+        }
+    return processes
 
 
 def _read(response: Any) -> tuple[int, dict[str, str], Any]:
