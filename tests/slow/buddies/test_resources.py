@@ -6,11 +6,12 @@ import openpyxl
 import pytest
 
 from buddies import imports, resources
+from buddies.resources import FileError
 from tests.buddies.test_resources import (
-    a_sheet_is_read_no_further_than_its_rows_may_go,
     bring,
     imported_again,
     imported_anew,
+    with_a_row_at,
 )
 from tests.buddies.test_tree import rebuilding
 
@@ -42,8 +43,10 @@ def test_ten_thousand_rows_come_in():
     assert kinds == {"same"}
 
 
-def test_a_sheet_is_read_no_further_than_its_last_row():
-    a_sheet_is_read_no_further_than_its_rows_may_go(1_048_576)
+@pytest.mark.parametrize("number", [200_003, 1_048_576])
+def test_a_sheet_is_read_no_further_than_its_rows_may_go(number):
+    with pytest.raises(FileError, match="more than 20000 rows"):
+        resources.read(with_a_row_at(number))
 
 
 # --- More examples of what holds for any tree ---------------------------------------
