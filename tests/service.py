@@ -353,15 +353,15 @@ def _commands(http_port: int, *, complete: bool) -> dict[str, list[str]]:
         "web": [*PYTHON, *web, *threads, "xmppservice.wsgi:application"],
         "xmpp": [*MANAGE, "runxmpp"],
         "commands": [*commands, "one"],
-        "others": [*others, "--beat"],
+        "others": others,
     }
-    if complete:
-        processes |= {
-            "commands-2": [*commands, "two"],
-            "others": others,
-            "beat": [*CELERY, "beat"],
-        }
-    return processes
+    if not complete:
+        return {**processes, "others": [*others, "--beat"]}
+    return {
+        **processes,
+        "commands-2": [*commands, "two"],
+        "beat": [*CELERY, "beat"],
+    }
 
 
 def _read(response: Any) -> tuple[int, dict[str, str], Any]:

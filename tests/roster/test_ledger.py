@@ -630,24 +630,16 @@ def test_a_late_confirmation_is_not_that_of_another_answer():
     in_flight = ledger.unsent(9, ())
     ledger.confirm(in_flight)
     ledger.receive([message(id="one")])
-    run_to("done")
-
-    ledger.confirm(in_flight)
-
-    assert row().state == State.DONE
-
-
-def test_a_confirmation_of_what_runs_again_changes_nothing():
-    ledger.receive([message(id="one")])
-    run_to("done", final=False)
-    in_flight = ledger.unsent(9, ())
-    ledger.confirm(in_flight)
-    ledger.receive([message(id="one")])
 
     ledger.confirm(in_flight)
 
     assert row().state == State.RECEIVED
     assert row().sent_at is None
+
+    run_to("done")
+    ledger.confirm(in_flight)
+
+    assert row().state == State.DONE
 
 
 # --- Upkeep -----------------------------------------------------------------------
