@@ -17,6 +17,11 @@ from tests.service import MANAGE, PASSWORD, Service
 DEMO_USERS = ["00393296260815", "00393333333333"]
 
 
+def pytest_configure() -> None:
+    """Spare each client of a test the list of all static files: it asks for none."""
+    settings.MIDDLEWARE.remove("servestatic.middleware.ServeStaticMiddleware")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what some tests need and did not find: they were not there to run."""
     kinds = (Postgres, Redis, RabbitMQ, Ejabberd, Profanity)
