@@ -57,6 +57,12 @@ def kept(service: Service) -> list[str]:
     return service.shell(JIDS).split()
 
 
+def untold(service: Service, number: int) -> int:
+    """How many of them are still to be told of a release."""
+    count = "from roster import subscribers; print(subscribers.count({})[1])"
+    return int(service.shell(count.format(number)))
+
+
 async def is_told(client: Client) -> bool:
     """Whether what was told last is what is read now."""
     return newest(client) == await read(client)
