@@ -84,7 +84,7 @@ fuzz: .venv/development
 	sh demo/install.sh prosody
 	FUZZ_CASES=10000 exec $(PYTEST) -n 0 -s tests/slow/fuzz
 
-bench: .venv/development
+bench: .venv/bench
 	sh demo/install.sh prosody ejabberd postgresql nginx wrk chromium
 	exec $(BIN)/python -m tests.bench $(ARGS)
 
@@ -143,6 +143,7 @@ client-bundle:
 lock: .venv/development
 	$(COMPILE) -o requirements.txt requirements.in
 	$(COMPILE) -o requirements-dev.txt requirements-dev.in
+	$(COMPILE) -o requirements-bench.txt requirements-bench.in
 
 .venv/runtime: requirements.txt | $(BIN)/pip
 	$(INSTALL) requirements.txt
@@ -152,6 +153,12 @@ lock: .venv/development
 .venv/development: requirements.txt requirements-dev.txt | $(BIN)/pip
 	$(INSTALL) requirements-dev.txt --no-compile
 	touch .venv/runtime $@
+
+# Apart, because openpyxl imports numpy where it finds it, which makes each start of the
+# service a seventh longer.
+.venv/bench: requirements-bench.txt .venv/development
+	$(INSTALL) requirements-bench.txt --no-compile
+	touch $@
 
 # pip comes last, so an environment without it is half made.
 $(BIN)/pip:
