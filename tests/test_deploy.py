@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -311,14 +312,26 @@ FILES = [
 ]
 
 
-def said(levels: set[str]) -> Iterator[str]:
-    """Texts that the source logs, or stops with, at these levels."""
+@cache
+def calls() -> list[tuple[str, ast.expr, Path]]:
+    """Calls of the source: a method of the logger or a name, and the first argument."""
+    found = []
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and node.args:
-                name = ast.unparse(node.func).removeprefix("logger.")
-                if name in levels:
-                    yield from texts(node.args[0], path)
+            match node:
+                case ast.Call(
+                    func=ast.Name(name) | ast.Attribute(ast.Name("logger"), name),
+                    args=[first, *_],
+                ):
+                    found.append((name, first, path))
+    return found
+
+
+def said(levels: set[str]) -> Iterator[str]:
+    """Texts that the source logs, or stops with, at these levels."""
+    for name, first, path in calls():
+        if name in levels:
+            yield from texts(first, path)
 
 
 def texts(node: ast.expr, path: Path) -> Iterator[str]:

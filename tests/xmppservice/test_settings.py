@@ -13,9 +13,18 @@ def check(tmp_path, *options: str, **environment: str) -> subprocess.CompletedPr
     return manage(tmp_path, "check", *options, **environment)
 
 
+def start(tmp_path, **environment: str) -> subprocess.CompletedProcess:
+    """Read the settings, as each start does first."""
+    return run(tmp_path, "-c", "import xmppservice.settings", **environment)
+
+
 def manage(tmp_path, *words: str, **environment: str) -> subprocess.CompletedProcess:
+    return run(tmp_path, "manage.py", *words, **environment)
+
+
+def run(tmp_path, *words: str, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "manage.py", *words],
+        [sys.executable, *words],
         cwd=ROOT,
         env=os.environ | {"VAR_DIR": str(tmp_path)} | environment,
         capture_output=True,
@@ -52,24 +61,24 @@ def manage(tmp_path, *words: str, **environment: str) -> subprocess.CompletedPro
     ],
 )
 def test_a_bad_value_names_its_variable(tmp_path, name, value, sentence):
-    done = check(tmp_path, **{name: value})
+    done = start(tmp_path, **{name: value})
     assert done.returncode != 0
     assert sentence in done.stderr.splitlines()[-1]
 
 
 def test_secrets_are_made_once_and_for_nobody_else_to_read(tmp_path):
-    assert check(tmp_path).returncode == 0
+    assert start(tmp_path).returncode == 0
     made = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert set(made) == {"secret-key", "xmpp-secret", "address-book-key"}
     assert all(path.stat().st_mode & 0o77 == 0 for path in tmp_path.iterdir())
 
-    check(tmp_path)
+    start(tmp_path)
 
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == made
 
 
 def test_a_given_secret_is_not_written(tmp_path):
-    check(tmp_path, SECRET_KEY="given", XMPP_SECRET="given", ADDRESS_BOOK_KEY="given")
+    start(tmp_path, SECRET_KEY="given", XMPP_SECRET="given", ADDRESS_BOOK_KEY="given")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -89,7 +98,7 @@ def test_a_file_that_is_no_text_is_said_without_it(tmp_path):
     file = tmp_path / "key"
     file.write_bytes(b"\xff\xfe hidden")
 
-    done = check(tmp_path / "var", SECRET_KEY_FILE=str(file))
+    done = start(tmp_path / "var", SECRET_KEY_FILE=str(file))
 
     last = done.stderr.splitlines()[-1]
     assert last.endswith("SECRET_KEY_FILE: is no text.")
@@ -127,13 +136,13 @@ def test_several_processes_on_a_file_are_warned(tmp_path):
 @pytest.mark.parametrize("name", SECRETS)
 @pytest.mark.parametrize("value", ["", " ", "change-me"])
 def test_several_machines_are_given_their_secrets(tmp_path, name, value):
-    done = check(tmp_path, **{**SCALED, name: value})
+    done = start(tmp_path, **{**SCALED, name: value})
     assert done.returncode != 0
     assert f"{name} must be given" in done.stderr.splitlines()[-1]
 
 
 def test_the_word_of_the_examples_is_no_secret_of_one_process_either(tmp_path):
-    done = check(tmp_path, XMPP_SECRET="change-me")
+    done = start(tmp_path, XMPP_SECRET="change-me")
     assert "the word change-me is no secret" in done.stderr
 
 
