@@ -27,7 +27,7 @@ SLOW = "tests/slow"
 MARKS = {
     "database": "needs a database",
     "service": "needs a running service",
-    "appearance": "looks at pages, which are the same on every deployment",
+    "appearance": "looks at a page and its scripts: the same on every deployment",
     "dates": "arranges or compares dates; passes on any day (make test-dates)",
     "real_time": "cannot run on another day; its line says why",
     "nothing_written": "a row of the contract's table after which nothing is written",

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 from tests.browser.backstage import DEMO, LIST, WORKSPACE, becomes, menu, ready
 from tests.browser.conftest import PHONE
 
-pytestmark = pytest.mark.usefixtures("demo")
+pytestmark = [pytest.mark.usefixtures("demo"), pytest.mark.appearance]
 
 
 def line(page, name):

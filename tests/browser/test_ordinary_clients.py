@@ -3,13 +3,14 @@
 import asyncio
 import json
 
+import pytest
 import pytest_asyncio
 
 from tests.browser.backstage import becomes, names
 from tests.browser.test_webchat import CHANNELS, PAGE
 from tests.service import PASSWORD, SERVICE, component_only
 
-pytestmark = component_only
+pytestmark = [component_only, pytest.mark.appearance]
 
 LOG_IN = """([url, jid, password]) => new Promise((done, failed) => {
     const { Connection, Status } = Strophe;

@@ -14,6 +14,8 @@ from tests.browser.conftest import OPPOSITES, PHONE, in_looks, overflow, severe
 from tests.browser.test_accessibility import HOSTILE, SEED, SMALL, TARGET
 from tests.service import GUEST, PASSWORD, SERVICE
 
+pytestmark = pytest.mark.appearance
+
 PAGE = "/webchat/"
 
 

@@ -25,7 +25,7 @@ from tests.browser.backstage import (
 from tests.browser.conftest import login
 from tests.service import SERVICE, until
 
-pytestmark = pytest.mark.usefixtures("demo")
+pytestmark = [pytest.mark.usefixtures("demo"), pytest.mark.appearance]
 
 SECONDS = 2  # until a client reads an edit: issue 3
 BOT = DEMO[0]
