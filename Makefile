@@ -32,6 +32,9 @@ COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 FOR_TESTS = prosody chromium gettext profanity nodejs
 FOR_MATRIX = $(FOR_TESTS) ejabberd postgresql redis rabbitmq
 
+# Else each of hundreds of starts would compile two thousand modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # COVERAGE=yes notes which branches are reached; `make coverage-report` adds them up.
 ifeq ($(COVERAGE),yes)
 COVER = --cov --cov-append --cov-report=
