@@ -74,10 +74,12 @@ class Process:
         if child is None:
             return None
         try:
-            return child.wait(STOP_SECONDS)
+            child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            _kill(child)
-            return child.returncode
+            pass  # it is killed
+        # So is what it leaves: granian a worker, when it is asked amid its start.
+        _kill(child)
+        return child.returncode
 
     def kill(self) -> None:
         """kill -9 of it and of all that it has started."""

@@ -1,0 +1,27 @@
+"""What the tests start ends with them."""
+
+import os
+from pathlib import Path
+
+from tests.processes import Process
+from tests.service import until
+
+
+def lives(pid: int) -> bool:
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+async def test_what_a_process_leaves_ends_with_it(tmp_path):
+    log = tmp_path / "log"
+    shell = ["sh", "-c", "sleep 300 & echo $!; wait"]
+    process = Process("shell", shell, os.environ, log)
+    process.start()
+    try:
+        left = int(await until(lambda: log.exists() and log.read_text().strip()))
+        assert lives(left)
+    finally:
+        process.stop()
+    await until(lambda: not lives(left))
