@@ -158,7 +158,7 @@ lock: .venv/development
 	touch .venv/runtime $@
 
 # Apart, because openpyxl imports numpy where it finds it, which makes each start of the
-# service a seventh longer.
+# service a quarter longer.
 .venv/bench: requirements-bench.txt .venv/development
 	$(INSTALL) requirements-bench.txt --no-compile
 	touch $@

@@ -1,17 +1,10 @@
 """What the tests start ends with them."""
 
 import os
-from pathlib import Path
 
+from demo.server import lives
 from tests.processes import Process
 from tests.service import until
-
-
-def lives(pid: int) -> bool:
-    try:
-        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
 
 
 async def test_what_a_process_leaves_ends_with_it(tmp_path):

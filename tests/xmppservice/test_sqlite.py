@@ -19,9 +19,7 @@ from xmppservice.sqlite import base
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        "connection.vendor != 'sqlite'", reason="PostgreSQL has many writers"
-    ),
+    pytest.mark.skipif("connection.vendor != 'sqlite'", reason="a queue of SQLite"),
 ]
 
 
