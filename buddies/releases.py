@@ -22,7 +22,8 @@ from buddies.changes import Change
 from buddies.document import Document, Item
 from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
 from buddies.tree import rebuild
-from xmppservice import bells, stanzas
+from xmppservice import stanzas
+from xmppservice.runtime import wakeups
 
 KEPT_DAYS = 90  # after that one automatic release a day remains
 
@@ -188,7 +189,7 @@ def _create(body: str, author: str, note: str, automatic: bool = True) -> Releas
         note=note[:1000],
         automatic=automatic,
     )
-    bells.stream(bells.RELEASE)
+    wakeups.stream(wakeups.RELEASE)
     return release
 
 
@@ -232,7 +233,7 @@ def let_go(editor: str) -> None:
         tree.editors.pop(editor, None)
         tree.editors[editor] = tree.version
         tree.save(update_fields=["held_at", "held_by", "next_at", "editors"])
-        bells.worker(bells.SYNC_VCARD)
+        wakeups.worker(wakeups.SYNC_VCARD)
 
 
 class Review(NamedTuple):

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from buddies import document, log
 from buddies.document import DocumentError, Node
 from buddies.models import Buddy, Tree, new_address
-from xmppservice import bells
+from xmppservice.runtime import wakeups
 
 # Between two neighbours, so that a move writes the moved entry alone.
 GAP = 2**16
@@ -100,7 +100,7 @@ def editing(editor: str, reason: str = "") -> Iterator[Edit]:
             return
         tree.version = tree.editors[editor] = edit.version
         tree.save(update_fields=["version", "editors"])
-        bells.worker(bells.SYNC_VCARD)
+        wakeups.worker(wakeups.SYNC_VCARD)
 
 
 # --- One entry, or a few --------------------------------------------------------

@@ -34,7 +34,8 @@ from django.views.decorators.http import conditional_page, require_GET, require_
 
 from buddies import document, log, releases, tree
 from buddies.models import Buddy, PlannedRelease, Release, Tree
-from xmppservice import bells, gateway, site
+from xmppservice import gateway, site
+from xmppservice.runtime import wakeups
 
 View = Callable[..., HttpResponse]
 
@@ -604,7 +605,7 @@ def _ask_to_end(request: HttpRequest) -> HttpResponse:
 def retry(request: HttpRequest) -> HttpResponse:
     """Try again to make the tree live, and to hand it to the XMPP server."""
     releases.sync()
-    bells.stream(bells.RELEASE)
+    wakeups.stream(wakeups.RELEASE)
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))
 
 

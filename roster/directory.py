@@ -21,7 +21,8 @@ from django.utils import timezone
 from roster import msisdn
 from roster.addressbook import AT_ONCE, in_parts
 from roster.models import Account, Flag, Listing, Subscriber
-from xmppservice import bells, stanzas
+from xmppservice import stanzas
+from xmppservice.runtime import wakeups
 
 # Of those whom a listing does not have, so few are asked about all the same: they
 # may have registered since.
@@ -287,7 +288,7 @@ def renew() -> None:
     for domain in settings.XMPP_DOMAINS:
         now = {"renew_at": timezone.now()}
         Listing.objects.update_or_create(domain=domain, defaults=now)
-    bells.worker(bells.REFRESH_ACCOUNTS)
+    wakeups.worker(wakeups.REFRESH_ACCOUNTS)
 
 
 def listed(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, int]:

@@ -31,8 +31,9 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from roster.models import Claim, Command
-from xmppservice import bells, stanzas
+from xmppservice import stanzas
 from xmppservice.events import Answer, Message
+from xmppservice.runtime import wakeups
 
 logger = logging.getLogger(__name__)
 
@@ -93,9 +94,9 @@ def receive(messages: Sequence[Message]) -> None:
         Command.objects.bulk_create(
             _row(key, message) for key, message in arrived.items() if key not in known
         )
-        bells.worker(bells.RUN_COMMANDS)
+        wakeups.worker(wakeups.RUN_COMMANDS)
         if known:
-            bells.stream(bells.ANSWERS)
+            wakeups.stream(wakeups.ANSWERS)
 
 
 def _key(message: Message) -> str:
@@ -199,9 +200,9 @@ def finish(
     """
     with _exclusive() as now:
         _store(settled, sql_error, now)
-        bells.stream(bells.ANSWERS)
+        wakeups.stream(wakeups.ANSWERS)
         if not more:
-            bells.worker(bells.RUN_COMMANDS)
+            wakeups.worker(wakeups.RUN_COMMANDS)
             return []
         # Who has tried one again goes on with those who have not failed.
         tried = any(row.attempts for one in settled for row in one.work.commands)
@@ -218,8 +219,8 @@ def fail(work: Sequence[Work], why: str, sql_error: str) -> None:
         _store(
             [Settled(w, {}, dict.fromkeys(w.pks, why)) for w in work], sql_error, now
         )
-        bells.stream(bells.ANSWERS)
-        bells.worker(bells.RUN_COMMANDS)
+        wakeups.stream(wakeups.ANSWERS)
+        wakeups.worker(wakeups.RUN_COMMANDS)
 
 
 def rest(work: Sequence[Work]) -> None:
@@ -251,7 +252,7 @@ def _claim(now: datetime, *, again: bool = False) -> list[Work]:
     _rows(rows).update(state=State.RUNNING, claim=Subquery(mine))
     if len(rows) >= ROWS:
         # A full claim: there is probably more, for another worker too.
-        bells.worker(bells.RUN_COMMANDS)
+        wakeups.worker(wakeups.RUN_COMMANDS)
     return work
 
 
@@ -289,7 +290,7 @@ def _chosen(busy: set[str], now: datetime, *, again: bool) -> dict[str, list[Com
     # With what is left they are behind everybody who waits now.
     served = Command.objects.filter(pk__in=[queue[0] for queue in more if queue])
     if served.update(not_before=now) or len(taken) < len(queues):
-        bells.worker(bells.RUN_COMMANDS)
+        wakeups.worker(wakeups.RUN_COMMANDS)
     return taken
 
 
@@ -458,7 +459,7 @@ def let_go(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -
     for at in range(0, len(claims), LET_GO):
         time.sleep(LET_GO_PAUSE if at else 0)
         _let_go(claims[at : at + LET_GO], effects)
-    bells.worker(bells.RUN_COMMANDS)
+    wakeups.worker(wakeups.RUN_COMMANDS)
 
 
 def _let_go(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -> None:
@@ -490,7 +491,7 @@ def retry(commands: Collection[Command]) -> int:
         dead = Command.objects.filter(
             pk__in=[row.pk for row in commands], state=State.DEAD
         ).exclude(payload="")
-        bells.worker(bells.RUN_COMMANDS)
+        wakeups.worker(wakeups.RUN_COMMANDS)
         return dead.update(
             state=State.RECEIVED,
             attempts=0,

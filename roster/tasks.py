@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from roster import addressbook, commands, directory, joins, ledger, payloads
 from roster.ledger import Work
-from xmppservice import bells, idempotency
+from xmppservice import idempotency
 from xmppservice.gateway import Broke, Down, Late
 from xmppservice.rosters import Refused, Rosters, driver
+from xmppservice.runtime import wakeups
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ def _probe(rosters: Rosters) -> None:
     end = time.monotonic() + SLICE
     while directory.refresh(lambda jids: rosters.exist(jids, time.time() + TURN)):
         if time.monotonic() > end:
-            bells.worker(bells.REFRESH_ACCOUNTS)
+            wakeups.worker(wakeups.REFRESH_ACCOUNTS)
             return
         # The XMPP server has others to answer.
         time.sleep(PROBE_PAUSE)
@@ -173,7 +174,7 @@ def join_late() -> None:
 def _join(rosters: Rosters) -> None:
     try:
         if joins.run(rosters, time.monotonic() + SLICE):
-            bells.worker(bells.JOIN_LATE)
+            wakeups.worker(wakeups.JOIN_LATE)
     except Down as error:
         logger.warning("late joins rest: %s", error)
     except (DatabaseError, InterfaceError) as error:
@@ -192,7 +193,7 @@ def _expire() -> None:
     end = time.monotonic() + SLICE
     deleted = addressbook.expire(SLICE)
     if time.monotonic() >= end:
-        bells.worker(bells.EXPIRE_CONTACTS)
+        wakeups.worker(wakeups.EXPIRE_CONTACTS)
     if any(deleted.values()):
         logger.info(
             "deleted %(expired)d expired contacts, %(dropped)d of dropped keys", deleted

@@ -25,8 +25,9 @@ from roster.serializers import (
     StoredSerializer,
     WholeCommandSerializer,
 )
-from xmppservice import api, bells, problems
+from xmppservice import api, problems
 from xmppservice.idempotency import Idempotent
+from xmppservice.runtime import wakeups
 
 VIEW, ADD = "roster.view_account", "roster.add_account"
 CHANGE, DELETE = "roster.change_account", "roster.delete_account"
@@ -158,7 +159,7 @@ def _reasons(error: ValidationError | ModelError) -> Any:
 def _store(rows: Iterable[bulk.Given]) -> tuple[int, int]:
     with transaction.atomic():
         stored = bulk.store(rows)
-        bells.worker(bells.JOIN_LATE)
+        wakeups.worker(wakeups.JOIN_LATE)
     return stored
 
 

@@ -11,9 +11,9 @@ class XmppServiceConfig(AppConfig):
         from xmppservice import checks  # noqa: F401  (registers the checks)
 
         if settings.SENTRY_DSN:
-            from xmppservice import reports
+            from xmppservice.runtime import sentry
 
-            reports.begin(settings.SENTRY_DSN)
+            sentry.begin(settings.SENTRY_DSN)
 
 
 class BackOfficeConfig(admin.AdminConfig):

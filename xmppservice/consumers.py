@@ -15,11 +15,12 @@ from channels.layers import get_channel_layer
 
 from buddies import document, releases
 from roster import joins, ledger, payloads
-from xmppservice import bells, events, rosters
+from xmppservice import events, rosters
 from xmppservice.announcements import Announcer
 from xmppservice.gateway import Down, Late
+from xmppservice.runtime import wakeups
+from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
 from xmppservice.state import StreamState
-from xmppservice.threads import DATABASE_ERRORS, Thread, fresh
 
 logger = logging.getLogger(__name__)
 
@@ -99,8 +100,8 @@ class ServiceConsumer(AsyncConsumer):
     async def _begin(self) -> None:
         await self._store(self.state.save)
         # Commands rested while there was no stream.
-        await self._store(bells.worker, bells.RUN_COMMANDS)
-        await self._store(bells.worker, bells.REFRESH_ACCOUNTS)
+        await self._store(wakeups.worker, wakeups.RUN_COMMANDS)
+        await self._store(wakeups.worker, wakeups.REFRESH_ACCOUNTS)
         driver = rosters.driver()
         try:
             # Not on a pump's thread: the answers to the probe come through both.
@@ -224,7 +225,7 @@ class ServiceConsumer(AsyncConsumer):
                 newest = await self.outbox_thread.run(_newer_than, published)
                 if newest is None:
                     if published is None:
-                        await self.outbox_thread.run(bells.worker, bells.SYNC_VCARD)
+                        await self.outbox_thread.run(wakeups.worker, wakeups.SYNC_VCARD)
                     continue
                 await self.base_send(newest)
                 published = newest["number"]
@@ -236,7 +237,7 @@ class ServiceConsumer(AsyncConsumer):
         layer, broken = get_channel_layer(), False
         while True:
             try:
-                message = await layer.receive(bells.CHANNEL)
+                message = await layer.receive(wakeups.CHANNEL)
             except Exception as error:
                 if not broken:
                     logger.warning("no bells: %s", type(error).__name__)
@@ -244,7 +245,9 @@ class ServiceConsumer(AsyncConsumer):
                 await asyncio.sleep(TICK)
                 continue
             broken = False
-            event = self.release if message["topic"] == bells.RELEASE else self.answers
+            event = (
+                self.release if message["topic"] == wakeups.RELEASE else self.answers
+            )
             event.set()
 
     async def pump_ticks(self) -> None:
@@ -268,8 +271,8 @@ def _newer_than(number: int | None) -> events.Publish | None:
 
 def _ring_again() -> None:
     if ledger.has_work():
-        bells.worker(bells.RUN_COMMANDS)
+        wakeups.worker(wakeups.RUN_COMMANDS)
     if joins.waiting():
-        bells.worker(bells.JOIN_LATE)
+        wakeups.worker(wakeups.JOIN_LATE)
     if releases.behind():
-        bells.worker(bells.SYNC_VCARD)
+        wakeups.worker(wakeups.SYNC_VCARD)

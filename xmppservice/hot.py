@@ -18,7 +18,7 @@ from django.conf import settings
 from buddies import published
 from xmppservice import tokens
 from xmppservice.models import Token
-from xmppservice.threads import DATABASE_ERRORS, Thread, fresh
+from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
 
 SCOPE = "document:read"
 PATIENCE = 1.0  # seconds, with the database

@@ -18,7 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 from kombu import Queue
 
-from xmppservice import __version__, logs
+from xmppservice import __version__
+from xmppservice.runtime import logs
 
 
 class Environment(FileAwareMapping):
@@ -430,7 +431,7 @@ DATABASES["default"]["CONN_MAX_AGE"] = None
 # One that broke is found out before it is used.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"]["ENGINE"] = "xmppservice.sqlite"
+    DATABASES["default"]["ENGINE"] = "xmppservice.runtime.sqlite"
     # WAL with IMMEDIATE is the one mode in which several writers wait for each
     # other and never fail; FULL survives a power loss.
     DATABASES["default"]["OPTIONS"] = {
@@ -456,7 +457,7 @@ CACHES = {
 }
 
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "xmppservice.layers.ThreadLayer"}
+    "default": {"BACKEND": "xmppservice.runtime.channel_layer.ThreadLayer"}
 }
 if CHANNEL_LAYER_URL:
     CHANNEL_LAYERS["default"] = {
@@ -581,11 +582,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "xmppservice.logs.Line",
+            "()": "xmppservice.runtime.logs.Line",
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
         },
-        "json": {"()": "xmppservice.logs.json_lines"},
+        "json": {"()": "xmppservice.runtime.logs.json_lines"},
     },
     "filters": {
         name: {"()": "django.utils.log.CallbackFilter", "callback": callback}

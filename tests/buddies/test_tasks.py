@@ -10,8 +10,8 @@ from buddies import releases
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.tasks import sync_vcard, thin_releases
 from tests.buddies.conftest import channel
-from xmppservice.bells import SYNC_VCARD
 from xmppservice.celery import app
+from xmppservice.runtime.wakeups import SYNC_VCARD
 
 pytestmark = pytest.mark.django_db
 

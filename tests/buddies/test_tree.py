@@ -27,7 +27,7 @@ from tests.buddies.conftest import (
     outline,
     rows,
 )
-from xmppservice import bells
+from xmppservice.runtime import wakeups
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def positions(*names: str) -> list[int]:
 def test_an_edit_rings_for_the_worker(db, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks() as rung:
         channel("romeo")
-    assert bells.SYNC_VCARD in str(rung)
+    assert wakeups.SYNC_VCARD in str(rung)
 
 
 def test_an_edit_that_writes_nothing_rings_for_nobody(

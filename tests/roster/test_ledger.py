@@ -16,7 +16,7 @@ from roster import figures, ledger
 from roster.ledger import ATTEMPTS, OWNERS, ROWS, Settled, State
 from roster.models import Account, AddressBookEntry, Claim, Command
 from tests.roster.conftest import JULIET, MARIO, ROMEO, make_due, message
-from xmppservice import bells
+from xmppservice.runtime import wakeups
 
 pytestmark = pytest.mark.django_db
 
@@ -317,9 +317,9 @@ def test_long_commands_of_some_owners_leave_a_turn_to_others():
 def test_what_a_turn_has_no_room_for_rings_for_another_worker(monkeypatch):
     ledger.receive([message(owner=ROMEO, payload=LONG), message(owner=JULIET)])
     rung: list[str] = []
-    monkeypatch.setattr(bells, "worker", rung.append)
+    monkeypatch.setattr(wakeups, "worker", rung.append)
     ledger.claim()
-    assert rung == [bells.RUN_COMMANDS]
+    assert rung == [wakeups.RUN_COMMANDS]
 
 
 def test_an_owner_has_one_claim_at_a_time():

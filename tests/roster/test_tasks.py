@@ -23,9 +23,9 @@ from tests.roster.conftest import (
     numbers,
     users,
 )
-from xmppservice import bells
 from xmppservice.gateway import Broke, Down, Late
 from xmppservice.rosters import Refused
+from xmppservice.runtime import wakeups
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +43,7 @@ def by_id(id: str) -> Command:
 
 
 def test_the_bell_rings_this_task():
-    assert tasks.run_commands.name == bells.RUN_COMMANDS
+    assert tasks.run_commands.name == wakeups.RUN_COMMANDS
 
 
 def test_a_poison_command_fails_only_itself(rosters):
@@ -214,7 +214,7 @@ def test_asking_about_many_rings_for_another_task(
     Account.objects.create(jid=ROMEO)
     with django_capture_on_commit_callbacks() as rung:
         tasks._refresh(rosters)
-    assert bells.REFRESH_ACCOUNTS in str(rung)
+    assert wakeups.REFRESH_ACCOUNTS in str(rung)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_expiry_rings_for_another_task_when_some_are_left(
     monkeypatch.setattr(tasks, "SLICE", 0)
     with django_capture_on_commit_callbacks() as rung:
         tasks.expire_contacts()
-    assert bells.EXPIRE_CONTACTS in str(rung)
+    assert wakeups.EXPIRE_CONTACTS in str(rung)
 
 
 def test_late_joins_rest_while_the_server_is_away(rosters, caplog):

@@ -12,7 +12,7 @@ from tests.service import until
 from tests.xmppservice.test_consumers import without
 from xmppservice import announcements
 from xmppservice.announcements import Announcer
-from xmppservice.threads import Thread
+from xmppservice.runtime.threads import Thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,31 +8,31 @@ from django.db import transaction
 from kombu.simple import SimpleQueue
 
 from tests.service import until
-from xmppservice import bells
 from xmppservice.celery import app
+from xmppservice.runtime import wakeups
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def lines(caplog) -> list[str]:
     return [
-        record.message for record in caplog.records if record.name == bells.__name__
+        record.message for record in caplog.records if record.name == wakeups.__name__
     ]
 
 
 async def test_a_broken_bell_is_logged_once(settings, caplog):
-    bell = bells.Bell("stream", bells._send_topic)
+    bell = wakeups.Bell("stream", wakeups._send_topic)
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "no.such.Layer"}}
     channel_layers.backends.clear()
-    with caplog.at_level(logging.INFO, bells.__name__):
-        bell.ring(bells.ANSWERS)
+    with caplog.at_level(logging.INFO, wakeups.__name__):
+        bell.ring(wakeups.ANSWERS)
         await until(lambda: lines(caplog))
-        bell.ring(bells.RELEASE)
+        bell.ring(wakeups.RELEASE)
         await until(lambda: not bell._waiting)
-        layer = {"BACKEND": "xmppservice.layers.ThreadLayer"}
+        layer = {"BACKEND": "xmppservice.runtime.channel_layer.ThreadLayer"}
         settings.CHANNEL_LAYERS = {"default": layer}
         channel_layers.backends.clear()
-        bell.ring(bells.ANSWERS)
+        bell.ring(wakeups.ANSWERS)
         await until(lambda: len(lines(caplog)) > 1)
 
     assert lines(caplog) == [
@@ -48,7 +48,7 @@ async def test_who_rings_never_waits_and_many_rings_are_one():
         may_ring.wait(10)
         heard.append(what)
 
-    bell = bells.Bell("test", send)
+    bell = wakeups.Bell("test", send)
     bell.ring("first")
     await until(lambda: not bell._waiting)
     for _ in range(100):
@@ -72,18 +72,18 @@ def queue() -> Iterator[SimpleQueue]:
 
 def test_a_bell_rings_after_the_commit_only(queue):
     with transaction.atomic():
-        bells.worker(bells.SYNC_VCARD)
+        wakeups.worker(wakeups.SYNC_VCARD)
         with pytest.raises(queue.Empty):
             queue.get(timeout=0.2)
 
-    assert queue.get(timeout=10).headers["task"] == bells.SYNC_VCARD
+    assert queue.get(timeout=10).headers["task"] == wakeups.SYNC_VCARD
 
 
 def test_a_bell_in_a_transaction_that_fails_does_not_ring(queue):
     with transaction.atomic():
-        bells.worker("buddies.tasks.thin_releases")
+        wakeups.worker("buddies.tasks.thin_releases")
         transaction.set_rollback(True)
     with transaction.atomic():
-        bells.worker(bells.SYNC_VCARD)
+        wakeups.worker(wakeups.SYNC_VCARD)
 
-    assert queue.get(timeout=10).headers["task"] == bells.SYNC_VCARD
+    assert queue.get(timeout=10).headers["task"] == wakeups.SYNC_VCARD

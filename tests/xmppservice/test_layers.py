@@ -2,7 +2,7 @@ import asyncio
 
 from asgiref.sync import async_to_sync
 
-from xmppservice.layers import ThreadLayer
+from xmppservice.runtime.channel_layer import ThreadLayer
 
 
 async def test_a_thread_can_send():

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from tests.service import ROOT
-from xmppservice import logs, stanzas
+from xmppservice import stanzas
+from xmppservice.runtime import logs
 
 NUMBER = "+393471111111"
 

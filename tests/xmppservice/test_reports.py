@@ -61,7 +61,7 @@ def test_an_exception_in_a_task_is_reported_without_what_it_held(tmp_path):
 
 
 def test_without_a_dsn_nothing_of_it_is_loaded(tmp_path):
-    code = "import sys; print('xmppservice.reports' in sys.modules)"
+    code = "import sys; print('xmppservice.runtime.sentry' in sys.modules)"
     assert run(tmp_path, code) == "False"
 
 

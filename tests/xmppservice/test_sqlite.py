@@ -15,7 +15,7 @@ from django.db import (
 )
 
 from roster.models import Account
-from xmppservice.sqlite import base
+from xmppservice.runtime.sqlite import base
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

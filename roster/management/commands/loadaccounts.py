@@ -30,7 +30,7 @@ from django.db import DatabaseError, connection, transaction
 from roster import bulk
 from roster.bulk import OPTIONAL, Row
 from roster.models import Account, Load
-from xmppservice import bells
+from xmppservice.runtime import wakeups
 
 BATCH = 10_000
 LONGEST = 16_384  # bytes of a line
@@ -301,6 +301,6 @@ def _keep_place(batch: Batch) -> None:
         # The other ones', too: should what was interrupted before be loaded after
         # all, its first half must not be left out.
         Load.objects.all().delete()
-        bells.worker(bells.JOIN_LATE)
+        wakeups.worker(wakeups.JOIN_LATE)
     elif batch.rows:
         Load(file=batch.file, offset=batch.end).save()
