@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy
 
 from buddies import avatars
 from buddies.models import MOST_LEVELS, Buddy
-from xmppservice import stanzas
 from xmppservice.events import Entry
+from xmppservice.protocol import iq as stanzas
 
 EMPTY = '{"items":[]}'
 

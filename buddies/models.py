@@ -14,7 +14,7 @@ from simple_history.models import HistoricalRecords
 from tree_queries.fields import TreeNodeForeignKey
 from tree_queries.query import TreeQuerySet
 
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 # A client parses the document with a parser of its own, and few go deeper.
 MOST_LEVELS = 200

@@ -22,7 +22,7 @@ from buddies.changes import Change
 from buddies.document import Document, Item
 from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
 from buddies.tree import rebuild
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 from xmppservice.runtime import wakeups
 
 KEPT_DAYS = 90  # after that one automatic release a day remains

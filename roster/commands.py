@@ -32,8 +32,8 @@ from roster.payloads import (
     parse,
 )
 from roster.rules import Contact, RosterItem
-from xmppservice import stanzas
 from xmppservice.gateway import Late
+from xmppservice.protocol import iq as stanzas
 from xmppservice.rosters import MISSING, PERMANENT, Change, Refused, Rosters
 
 logger = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from django.utils import timezone
 from roster import msisdn
 from roster.addressbook import AT_ONCE, in_parts
 from roster.models import Account, Flag, Listing, Subscriber
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 from xmppservice.runtime import wakeups
 
 # Of those whom a listing does not have, so few are asked about all the same: they

@@ -34,8 +34,9 @@ from roster.models import Account, Flag
 from roster.payloads import ADD_TO_ROSTER, SEARCH_USERS, Reply
 from roster.rehearsal import Asked, Line, Rehearsal
 from roster.rules import RosterItem, Rule
-from xmppservice import rosters, site, stanzas
+from xmppservice import rosters, site
 from xmppservice.gateway import Down, Late
+from xmppservice.protocol import iq as stanzas
 
 PERMISSIONS = ("roster.view_account", "roster.view_payload")
 PATIENCE = 20  # seconds, with the XMPP server

@@ -24,8 +24,8 @@ from roster import ledger, msisdn, rules
 from roster.addressbook import AT_ONCE, digests
 from roster.models import Account, AddressBookEntry, LateJoin
 from roster.rules import Contact, RosterItem
-from xmppservice import stanzas
 from xmppservice.gateway import Down
+from xmppservice.protocol import iq as stanzas
 from xmppservice.rosters import MISSING, PERMANENT, Change, Refused, Rosters
 
 logger = logging.getLogger(__name__)

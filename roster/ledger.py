@@ -31,8 +31,8 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from roster.models import Claim, Command
-from xmppservice import stanzas
 from xmppservice.events import Answer, Message
+from xmppservice.protocol import iq as stanzas
 from xmppservice.runtime import wakeups
 
 logger = logging.getLogger(__name__)

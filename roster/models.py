@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from roster import msisdn
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 # Localpart, "@" and domainpart of 1023 bytes each (RFC 7622, 3.1).
 BARE_JID = 2047

@@ -6,7 +6,7 @@ from functools import lru_cache
 import phonenumbers
 from django.conf import settings
 
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 # A spelling is repeated to the client and may become a name on a roster: what
 # counts as punctuation is listed, so that no control character passes for it.

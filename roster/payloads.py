@@ -13,7 +13,7 @@ from django.conf import settings
 
 from roster import msisdn
 from roster.models import Command
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 ADD_TO_ROSTER = "cmd_add_to_roster"
 SEARCH_USERS = "cmd_search_users"

@@ -10,7 +10,7 @@ from roster.ledger import Work
 from roster.models import Account, Claim, Command
 from roster.payloads import Entry, Reply, Request
 from roster.rules import RosterItem, Rule
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 from xmppservice.rosters import Rosters
 
 

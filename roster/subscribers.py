@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Q
 
 from roster.models import BARE_JID, Subscriber
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 # Rows. Nobody can add anybody but himself; this bounds who makes accounts for it.
 MOST = 1_000_000

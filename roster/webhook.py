@@ -26,7 +26,8 @@ from rest_framework.views import APIView
 
 from roster import directory
 from roster.models import BARE_JID
-from xmppservice import problems, stanzas
+from xmppservice import problems
+from xmppservice.protocol import iq as stanzas
 
 REGISTERED, UNREGISTERED = "account.registered", "account.unregistered"
 PREFIX = "whsec_"

@@ -9,9 +9,10 @@ import secrets
 from collections.abc import Callable, Iterator
 
 from roster.forms import FORMS, Form, payload, words
-from xmppservice import browsing, stanzas
+from xmppservice import browsing
 from xmppservice.events import Answer
-from xmppservice.stanzas import NS_COMMANDS, Field, Item, Refused, Request
+from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.iq import NS_COMMANDS, Field, Item, Refused, Request
 
 # What marks these among the commands, in the place of a message's type.
 MESSAGE_TYPE = "adhoc"

@@ -7,9 +7,9 @@ published, and never asks the database.
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from xmppservice import stanzas
 from xmppservice.events import Entry
-from xmppservice.stanzas import Field, Item, Refused, Request
+from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.iq import Field, Item, Refused, Request
 
 NAME = "XMPP Service"
 MOST_FOUND = 50

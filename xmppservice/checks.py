@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.http.request import validate_host
 
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 # XMPP servers close a stream above 512 KiB (Prosody's component_stanza_size_limit)
 # or 256 KiB (a client's, on Prosody and ejabberd), and the stanza's two addresses

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import urllib3
 from django.conf import settings
 
-from xmppservice import gateway, stanzas
+from xmppservice import gateway
 from xmppservice.gateway import Late
+from xmppservice.protocol import iq as stanzas
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol
 from django.conf import settings
 
 from roster.rules import RosterItem
-from xmppservice import ejabberd, gateway, stanzas
+from xmppservice import ejabberd, gateway
+from xmppservice.protocol import iq as stanzas
 
 MISSING = "service-unavailable"
 SELF = "not-allowed"

@@ -25,13 +25,14 @@ from slixmpp.xmlstream.matcher.base import MatcherBase
 from slixmpp.xmlstream.stanzabase import StanzaBase
 from slixmpp.xmlstream.xmlstream import NotConnectedError
 
-from xmppservice import __version__, adhoc, browsing, stanzas
+from xmppservice import __version__, adhoc, browsing
 from xmppservice.browsing import Catalogue
 from xmppservice.events import Answer, Entry
 from xmppservice.gateway import Answer as IqAnswer
 from xmppservice.gateway import Broke, Down, Late
 from xmppservice.gateway import Iq as IqRequest
-from xmppservice.stanzas import Refused
+from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.iq import Refused
 
 logger = logging.getLogger(__name__)
 

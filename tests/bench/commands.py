@@ -23,7 +23,7 @@ from tests.bench.rivals import Component, open_component, rival
 from tests.bench.servers import CROWD, ECHO, CrowdedProsody
 from tests.bench.times import bar, say
 from tests.service import COMPONENT, PASSWORD, SECRET, Service
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 CLIENTS, OUTSTANDING = 64, 4
 ROUNDS, SECONDS = 3, 3.0

@@ -14,7 +14,7 @@ from tests.bench.rivals import rival
 from tests.bench.servers import PLUGIN, RAW, CrowdedEjabberd, CrowdedProsody
 from tests.bench.times import bar, say
 from tests.service import COMPONENT, PASSWORD, SECRET, Service, until
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 NATIVE = "stored"  # an account with a vCard of the same text
 CLIENTS, OUTSTANDING = 8, 4

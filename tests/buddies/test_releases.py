@@ -9,7 +9,7 @@ from django.utils import timezone
 from buddies import document, log, releases, tree
 from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
 from tests.buddies.conftest import built, channel, group, named, outline, rows
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from buddies import imports, log, resources, tree
 from buddies.models import MOST_LEVELS, Buddy, Tree
 from buddies.resources import FileError
 from tests.buddies.conftest import EDITOR, STORED, channel, group, named, outline, rows
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 pytestmark = pytest.mark.django_db
 

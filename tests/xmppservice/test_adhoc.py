@@ -5,7 +5,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from roster.payloads import OK, Reply
-from xmppservice import adhoc, events, stanzas
+from xmppservice import adhoc, events
+from xmppservice.protocol import iq as stanzas
 
 OWNER = "romeo@localhost"
 COMPONENT, FIND = "jabber:component:accept", "cmd_search_users"

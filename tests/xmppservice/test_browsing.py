@@ -4,9 +4,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from xmppservice import browsing, stanzas
+from xmppservice import browsing
 from xmppservice.browsing import Catalogue
 from xmppservice.events import Entry
+from xmppservice.protocol import iq as stanzas
 
 SERVICE, DOMAINS = "service.localhost", ["localhost", "verona.example"]
 COMPONENT = "jabber:component:accept"

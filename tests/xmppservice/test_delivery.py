@@ -15,8 +15,9 @@ from buddies.models import Buddy, Release
 from roster import ledger
 from roster.models import Command
 from tests.roster.conftest import message
-from xmppservice import delivery, gateway, stanzas
+from xmppservice import delivery, gateway
 from xmppservice.models import Stream
+from xmppservice.protocol import iq as stanzas
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

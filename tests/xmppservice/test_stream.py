@@ -15,8 +15,9 @@ from demo.prosody import Prosody
 from tests.conversations.presences import digest, newest
 from tests.ports import free_port
 from tests.service import PASSWORD, SERVICE, until
-from xmppservice import stanzas, stream
+from xmppservice import stream
 from xmppservice.gateway import Broke, Down, Iq, Late
+from xmppservice.protocol import iq as stanzas
 
 ROMEO = "romeo@localhost"
 ROSTER = Iq("get", ROMEO, stanzas.roster_get())

@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 
 from roster import models
 from roster.models import Account, AddressBookEntry, Flag, LateJoin, Subscriber
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from roster import ledger
 from roster.models import Account, Flag, Subscriber
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 
 class Command(BaseCommand):

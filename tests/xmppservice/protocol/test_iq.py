@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 
 OOB = "jabber:x:oob"
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.service import ROOT
-from xmppservice import stanzas
+from xmppservice.protocol import iq as stanzas
 from xmppservice.runtime import logs
 
 NUMBER = "+393471111111"
