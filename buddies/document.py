@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from buddies import avatars
 from buddies.models import MOST_LEVELS, Buddy
 from xmppservice.events import Entry
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.jids import escape_localpart, parse_jid
 
 EMPTY = '{"items":[]}'
 
@@ -198,7 +198,7 @@ def _entry(parent: str, item: Item) -> Entry:
         address=item["address"],
         parent=parent,
         is_group=is_group,
-        local="" if is_group else stanzas.localpart(item["address"]),
+        local="" if is_group else escape_localpart(item["address"]),
         to="" if is_group else _routed(item),
         thread=item["address"] if item.get("serverAddress") else "",
         name=info["name"],
@@ -224,7 +224,7 @@ def _thumb(address: str) -> bytes:
 def _routed(item: Item) -> str:
     """Where a message goes (contract, 1, Routing): a JID, or a localpart."""
     to = item.get("serverAddress") or item["address"]
-    return (stanzas.jid(to) or "") if "@" in to else stanzas.localpart(to)
+    return (parse_jid(to) or "") if "@" in to else escape_localpart(to)
 
 
 def levels(document: Document) -> int:

@@ -14,7 +14,7 @@ from simple_history.models import HistoricalRecords
 from tree_queries.fields import TreeNodeForeignKey
 from tree_queries.query import TreeQuerySet
 
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.xml import illegal_character
 
 # A client parses the document with a parser of its own, and few go deeper.
 MOST_LEVELS = 200
@@ -22,7 +22,7 @@ MOST_LEVELS = 200
 
 def legal_xml(text: str) -> None:
     """Refuse what no stanza can carry (XML 1.0, 2.2)."""
-    if found := stanzas.illegal(text):
+    if found := illegal_character(text):
         raise ValidationError(
             _("Contains the control character U+%(code)s, which XMPP cannot carry."),
             code="illegal_xml",

@@ -22,7 +22,7 @@ from buddies.changes import Change
 from buddies.document import Document, Item
 from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
 from buddies.tree import rebuild
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol import vcard
 from xmppservice.runtime import wakeups
 
 KEPT_DAYS = 90  # after that one automatic release a day remains
@@ -59,7 +59,7 @@ def mark_live(number: int) -> None:
 
 def size_of(body: str) -> int:
     """Bytes of the vCard stanza that carries ``body``, without its addresses."""
-    return len(stanzas.vcard(body).encode())
+    return len(vcard.of_document(body).encode())
 
 
 # --- By itself ------------------------------------------------------------------

@@ -31,9 +31,11 @@ from roster.payloads import (
     Request,
     parse,
 )
-from roster.rules import Contact, RosterItem
+from roster.rules import Contact, Groups
 from xmppservice.gateway import Late
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol import redaction
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters import MISSING, PERMANENT, Change, Refused, Rosters
 
 logger = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ class Turn:
 
     @property
     def domain(self) -> str:
-        return stanzas.domain(self.work.owner)
+        return domain_of(self.work.owner)
 
     @property
     def served(self) -> bool:
@@ -142,7 +144,7 @@ def _begin(work: Sequence[Work]) -> list[Turn]:
 
 
 def _parse(work: Work, account: Account | None) -> Turn:
-    domain = stanzas.domain(work.owner)
+    domain = domain_of(work.owner)
     turn = Turn(work, account, [parse(command, domain) for command in work.commands])
     _log_unusable(turn)
     if not turn.served:
@@ -154,8 +156,8 @@ def _charge(book: addressbook.AddressBook, request: Request) -> None:
     """Charge the owner's budget before anybody is looked up."""
     if request.command.command == ADD_TO_ROSTER:
         # Only somebody of the owner's own domain can be verified.
-        domain = stanzas.domain(book.owner.jid)
-        mine = [e.key for e in request.entries if stanzas.domain(e.jid) == domain]
+        domain = domain_of(book.owner.jid)
+        mine = [e.key for e in request.entries if domain_of(e.jid) == domain]
         own = msisdn.contact_key(book.owner.jid, domain)
         request.asked = book.covered(key for key in mine if key != own)
     elif book.covers(request.keys):
@@ -169,7 +171,7 @@ def _log_unusable(turn: Turn) -> None:
         if request.reply is not None:
             logger.info(
                 "a command of %s is unusable (%s, %d characters)",
-                stanzas.alias(turn.work.owner),
+                redaction.alias(turn.work.owner),
                 request.reply.code[1],
                 len(request.command.payload),
             )
@@ -281,7 +283,7 @@ def _decide(turn: Turn, entry: Entry, *, verified: bool) -> None:
         return
     jid = turn.users.get(entry.key, entry.jid)
     contact = Contact(jid, entry.address, entry.name, verified)
-    groups = rules.Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
+    groups = Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
     item = rules.decide(turn.after.get(entry.key), contact, groups)
     if item is not None:
         turn.after[entry.key] = item

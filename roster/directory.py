@@ -21,7 +21,7 @@ from django.utils import timezone
 from roster import msisdn
 from roster.addressbook import AT_ONCE, in_parts
 from roster.models import Account, Flag, Listing, Subscriber
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.jids import domain_of, local_of
 from xmppservice.runtime import wakeups
 
 # Of those whom a listing does not have, so few are asked about all the same: they
@@ -64,7 +64,7 @@ def owners_of(jids: Iterable[str]) -> dict[str, Account]:
 
 
 def _is_served(jid: str) -> bool:
-    return stanzas.domain(jid) in settings.XMPP_DOMAINS and bool(stanzas.local(jid))
+    return domain_of(jid) in settings.XMPP_DOMAINS and bool(local_of(jid))
 
 
 def _accounts_of(jids: Sequence[str]) -> dict[str, Account]:
@@ -137,7 +137,7 @@ class Look:
     def _unknown(self, contacts: Mapping[str, str]) -> dict[str, str]:
         """Whom the XMPP server has to be asked about: key → JID."""
         known, at = self._known, self._domain
-        mine = {key: jid for key, jid in contacts.items() if stanzas.domain(jid) == at}
+        mine = {key: jid for key, jid in contacts.items() if domain_of(jid) == at}
         absent = {key: jid for key, jid in mine.items() if not _is_here(key, known)}
         here = {key: known[key] for key in mine if key not in absent}
         # Also whom nobody may find: an answer that does not wait for the XMPP server
@@ -168,7 +168,7 @@ def accounts(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
         # Unordered: SQLite would read all accounts in the order of their JIDs instead.
         for row in Account.objects.filter(_among(dict(part))).order_by():
             key = msisdn.contact_key(row.jid, domain)
-            if stanzas.domain(row.jid) == domain and key in contacts:
+            if domain_of(row.jid) == domain and key in contacts:
                 # Two spellings of a number may both have been accounts.
                 known[key] = max(row, known.get(key, row), key=_standing)
     return known

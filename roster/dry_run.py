@@ -33,10 +33,11 @@ from roster import addressbook, farming, msisdn, payloads, rehearsal
 from roster.models import Account, Flag
 from roster.payloads import ADD_TO_ROSTER, SEARCH_USERS, Reply
 from roster.rehearsal import Asked, Line, Rehearsal
-from roster.rules import RosterItem, Rule
+from roster.rules import Rule
 from xmppservice import rosters, site
 from xmppservice.gateway import Down, Late
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.roster import RosterItem
 
 PERMISSIONS = ("roster.view_account", "roster.view_payload")
 PATIENCE = 20  # seconds, with the XMPP server
@@ -263,7 +264,7 @@ def _row(owner: Account, word: str, said: Rehearsal, line: Line) -> Row:
 
 
 def _is_owner(owner: Account, line: Line) -> bool:
-    return line.entry.key == msisdn.contact_key(owner.jid, stanzas.domain(owner.jid))
+    return line.entry.key == msisdn.contact_key(owner.jid, domain_of(owner.jid))
 
 
 def _who(owner: Account, line: Line) -> Text:

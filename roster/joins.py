@@ -23,9 +23,11 @@ from django.utils import timezone
 from roster import ledger, msisdn, rules
 from roster.addressbook import AT_ONCE, digests
 from roster.models import Account, AddressBookEntry, LateJoin
-from roster.rules import Contact, RosterItem
+from roster.rules import Contact, Groups
 from xmppservice.gateway import Down
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol import redaction
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters import MISSING, PERMANENT, Change, Refused, Rosters
 
 logger = logging.getLogger(__name__)
@@ -99,7 +101,7 @@ def _queue_holders(account: Account, renew: Callable[[], None]) -> None:
 
 
 def _contact(account: Account) -> str:
-    return msisdn.contact_key(account.jid, stanzas.domain(account.jid))
+    return msisdn.contact_key(account.jid, domain_of(account.jid))
 
 
 # --- Their rosters ----------------------------------------------------------------
@@ -119,11 +121,11 @@ class Visit:
         """Contacts whom this owner is told about."""
         if not self.owner.enabled or self.owner.gone_at is not None:
             return set()
-        domain = stanzas.domain(self.owner.jid)
+        domain = domain_of(self.owner.jid)
         return {
             contact
             for contact, row in self.joins.items()
-            if row.joined.visible and stanzas.domain(row.joined.jid) == domain
+            if row.joined.visible and domain_of(row.joined.jid) == domain
         }
 
 
@@ -214,8 +216,8 @@ def _look(visits: Sequence[Visit], rosters: Rosters, deadline: float) -> None:
 
 
 def _changes(visit: Visit, items: Iterable[RosterItem]) -> list[RosterItem]:
-    groups = rules.Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
-    domain, told = stanzas.domain(visit.owner.jid), visit.told
+    groups = Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
+    domain, told = domain_of(visit.owner.jid), visit.told
     changes = []
     for item in items:
         if msisdn.contact_key(item.jid, domain) in told:
@@ -232,7 +234,7 @@ def _settle(visit: Visit) -> None:
         entries = AddressBookEntry.objects.filter(owner=visit.owner, digest__in=told)
         entries.update(hit=True)
     else:
-        who = stanzas.alias(visit.owner.jid)
+        who = redaction.alias(visit.owner.jid)
         logger.warning("a late join of %s: %s", who, visit.failed)
     for row in rows:
         # Announced again meanwhile, it is another one, and stays.

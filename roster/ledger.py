@@ -32,7 +32,7 @@ from django.utils.crypto import salted_hmac
 
 from roster.models import Claim, Command
 from xmppservice.events import Answer, Message
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol import redaction
 from xmppservice.runtime import wakeups
 
 logger = logging.getLogger(__name__)
@@ -423,9 +423,9 @@ def _known(row: Command) -> dict[str, object]:
     """What the log says of a command."""
     return {
         "command_id": row.pk,
-        "stanza_id": stanzas.shown(row.stanza_id),
-        "owner": stanzas.alias(row.owner),
-        "command": stanzas.shown(row.command),
+        "stanza_id": redaction.shown(row.stanza_id),
+        "owner": redaction.alias(row.owner),
+        "command": redaction.shown(row.command),
         "attempts": row.attempts,
     }
 

@@ -10,15 +10,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from roster import msisdn
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.jids import bare_jid, domain_of, local_of, parse_jid
 
 # Localpart, "@" and domainpart of 1023 bytes each (RFC 7622, 3.1).
 BARE_JID = 2047
 
 
 def is_bare_jid(text: str) -> None:
-    normal = stanzas.bare_jid(text)
-    if normal != text or not stanzas.local(text):
+    normal = bare_jid(text)
+    if normal != text or not local_of(text):
         raise ValidationError(_("Must be a bare JID, like 00393471111111@localhost."))
 
 
@@ -83,11 +83,11 @@ class Account(models.Model):
         return self.gone_at is None and self.enabled and self.discoverable
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
-        self.jid = stanzas.jid(self.jid) or self.jid
+        self.jid = parse_jid(self.jid) or self.jid
         super().clean_fields(exclude)
 
     def clean(self) -> None:
-        if stanzas.domain(self.jid) not in settings.XMPP_DOMAINS:
+        if domain_of(self.jid) not in settings.XMPP_DOMAINS:
             reason = _("Must be in a served domain (XMPP_DOMAINS).")
             raise ValidationError({"jid": reason})
         self.msisdn = msisdn.of_jid(self.jid) or ""

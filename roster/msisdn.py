@@ -6,7 +6,7 @@ from functools import lru_cache
 import phonenumbers
 from django.conf import settings
 
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.jids import domain_of, local_of
 
 # A spelling is repeated to the client and may become a name on a roster: what
 # counts as punctuation is listed, so that no control character passes for it.
@@ -57,7 +57,7 @@ def jid_of(number: str, domain: str) -> str:
 
 def of_jid(jid: str) -> str | None:
     """E.164 of a bare JID whose localpart is a number in any spelling, or None."""
-    return parse(stanzas.local(jid)) or _of_template(jid, stanzas.domain(jid))
+    return parse(local_of(jid)) or _of_template(jid, domain_of(jid))
 
 
 def _of_template(jid: str, domain: str) -> str | None:
@@ -78,6 +78,6 @@ def contact_key(jid: str, domain: str) -> str:
 
     Numbers are numbers only on the owner's own domain.
     """
-    if stanzas.domain(jid) == domain:
+    if domain_of(jid) == domain:
         return of_jid(jid) or jid
     return jid

@@ -13,7 +13,9 @@ from django.conf import settings
 
 from roster import msisdn
 from roster.models import Command
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.jids import bare_jid, local_of
+from xmppservice.protocol.namespaces import LONGEST_FIELD
+from xmppservice.protocol.xml import illegal_character
 
 ADD_TO_ROSTER = "cmd_add_to_roster"
 SEARCH_USERS = "cmd_search_users"
@@ -208,10 +210,10 @@ def _contact(value: Any, domain: str, place: str) -> Entry:
 
 
 def _check_text(text: str, place: str) -> None:
-    if stanzas.illegal(text):
+    if illegal_character(text):
         raise Unusable(f"{place}: has a character that XMPP cannot carry")
-    if len(text) > stanzas.LONGEST_FIELD:
-        raise Unusable(f"{place}: longer than {stanzas.LONGEST_FIELD} characters")
+    if len(text) > LONGEST_FIELD:
+        raise Unusable(f"{place}: longer than {LONGEST_FIELD} characters")
 
 
 def _jid(address: str, domain: str) -> str | None:
@@ -219,10 +221,10 @@ def _jid(address: str, domain: str) -> str | None:
     if number is not None:
         return msisdn.jid_of(number, domain)
     if "@" in address:
-        jid = stanzas.bare_jid(address)
+        jid = bare_jid(address)
     else:
-        jid = stanzas.bare_jid(f"{address}@{domain}")
+        jid = bare_jid(f"{address}@{domain}")
         # Full-width digits and their like are plain ones in a JID.
         number = msisdn.of_jid(jid) if jid else None
         jid = msisdn.jid_of(number, domain) if number else jid
-    return jid if jid and stanzas.local(jid) else None
+    return jid if jid and local_of(jid) else None

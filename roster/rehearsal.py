@@ -9,8 +9,9 @@ from roster.commands import Turn
 from roster.ledger import Work
 from roster.models import Account, Claim, Command
 from roster.payloads import Entry, Reply, Request
-from roster.rules import RosterItem, Rule
-from xmppservice.protocol import iq as stanzas
+from roster.rules import Rule
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters import Rosters
 
 
@@ -102,6 +103,6 @@ def _asked(turn: Turn, request: Request, entry: Entry) -> Asked:
     if entry.key in request.asked:
         return Asked.FREE
     own = msisdn.contact_key(turn.work.owner, turn.domain)
-    if stanzas.domain(entry.jid) != turn.domain or entry.key == own:
+    if domain_of(entry.jid) != turn.domain or entry.key == own:
         return Asked.NOT_ASKED
     return Asked.NOT_COVERED

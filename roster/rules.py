@@ -4,15 +4,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-
-@dataclass(frozen=True, slots=True)
-class RosterItem:
-    """A contact on a roster (RFC 6121, 2.1.2); ``groups`` in the roster's order."""
-
-    jid: str
-    name: str = ""
-    groups: tuple[str, ...] = ()
-    subscription: str = "none"
+from xmppservice.protocol.roster import RosterItem
 
 
 @dataclass(frozen=True, slots=True)

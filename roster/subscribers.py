@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Q
 
 from roster.models import BARE_JID, Subscriber
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.jids import domain_of, local_of
 
 # Rows. Nobody can add anybody but himself; this bounds who makes accounts for it.
 MOST = 1_000_000
@@ -19,8 +19,8 @@ MOST = 1_000_000
 
 def is_kept(jid: str) -> bool:
     """Whether a bare JID is a user's of a served domain."""
-    served = stanzas.domain(jid) in settings.XMPP_DOMAINS
-    return served and bool(stanzas.local(jid)) and len(jid) <= BARE_JID
+    served = domain_of(jid) in settings.XMPP_DOMAINS
+    return served and bool(local_of(jid)) and len(jid) <= BARE_JID
 
 
 def note(told: Mapping[str, int | None]) -> None:

@@ -27,7 +27,7 @@ from rest_framework.views import APIView
 from roster import directory
 from roster.models import BARE_JID
 from xmppservice import problems
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.jids import bare_jid, domain_of, local_of
 
 REGISTERED, UNREGISTERED = "account.registered", "account.unregistered"
 PREFIX = "whsec_"
@@ -110,9 +110,9 @@ def _read(notice: Any) -> tuple[str, datetime, list[str]]:
 def _check(jid: object, place: str) -> None:
     if not isinstance(jid, str) or len(jid) > BARE_JID:
         raise ValidationError({place: "Must be a bare JID."})
-    if stanzas.bare_jid(jid) != jid or not stanzas.local(jid):
+    if bare_jid(jid) != jid or not local_of(jid):
         raise ValidationError({place: "Must be a bare JID."})
-    if stanzas.domain(jid) not in settings.XMPP_DOMAINS:
+    if domain_of(jid) not in settings.XMPP_DOMAINS:
         raise ValidationError({place: "Must be in a served domain (XMPP_DOMAINS)."})
 
 

@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterator
 from roster.forms import FORMS, Form, payload, words
 from xmppservice import browsing
 from xmppservice.events import Answer
-from xmppservice.protocol import iq as stanzas
-from xmppservice.protocol.iq import NS_COMMANDS, Field, Item, Refused, Request
+from xmppservice.protocol import adhoc, disco
+from xmppservice.protocol.adhoc import COMPLETE, CommandRequest
+from xmppservice.protocol.disco import Field, Item
+from xmppservice.protocol.iq import Refused, Request
+from xmppservice.protocol.namespaces import LONGEST_FIELD, NS_COMMANDS, NS_FORM
 
 # What marks these among the commands, in the place of a message's type.
 MESSAGE_TYPE = "adhoc"
 
 COMMAND = f"{{{NS_COMMANDS}}}command"
-FEATURES = (NS_COMMANDS, stanzas.NS_FORM)
+FEATURES = (NS_COMMANDS, NS_FORM)
 EXECUTE = ("", "execute", "next", "complete")
 
 
@@ -40,7 +43,7 @@ def answer(
         case "get", str(tag) if tag == browsing.INFO:
             return _info(asked.node)
         case "get", str(tag) if tag == browsing.ITEMS:
-            return stanzas.disco_items(asked.node, _items(asked, owner))
+            return disco.items(asked.node, _items(asked, owner))
         case "set", str(tag) if tag == COMMAND:
             return _run(asked, owner, take)
         case _:
@@ -52,9 +55,9 @@ def result(done: Answer) -> str:
     command = done["envelope_action"]
     said = words(command, done["payload"])
     found = Field("found", "text-multi", "Users", tuple(said.found))
-    form = stanzas.form("result", found) if said.found else ""
-    notes = "".join(stanzas.note(type, text) for type, text in said.notes)
-    return stanzas.command_step(command, done["thread"], "completed", form + notes)
+    form = disco.form("result", found) if said.found else ""
+    notes = "".join(adhoc.note(type, text) for type, text in said.notes)
+    return adhoc.step(command, done["thread"], "completed", form + notes)
 
 
 # --- Service discovery ----------------------------------------------------------
@@ -65,7 +68,7 @@ def _info(node: str) -> str:
         kind, name = "command-list", "Commands"
     else:
         kind, name = "command-node", FORMS[node].name
-    return stanzas.disco_info(node, "automation", kind, name, FEATURES, "")
+    return disco.info(node, "automation", kind, name, FEATURES, "")
 
 
 def _items(asked: Request, owner: str | None) -> Iterator[Item]:
@@ -84,11 +87,11 @@ def _run(
         raise Refused("item-not-found")
     if owner is None:
         raise Refused("forbidden", "auth")
-    step = stanzas.command_request(asked.child)
-    if len(step.session) > stanzas.LONGEST_FIELD:
+    step = adhoc.request_of(asked.child)
+    if len(step.session) > LONGEST_FIELD:
         raise _bad("bad-sessionid")
     if step.action == "cancel":
-        return stanzas.command_step(asked.node, step.session, "canceled")
+        return adhoc.step(asked.node, step.session, "canceled")
     if step.action not in EXECUTE:
         raise _bad("bad-action")
     if step.fields is None:
@@ -99,18 +102,16 @@ def _run(
 
 
 def _first(command: str, session: str) -> str:
-    return stanzas.command_step(command, session, "executing", _blank(FORMS[command]))
+    return adhoc.step(command, session, "executing", _blank(FORMS[command]))
 
 
 def _blank(form: Form) -> str:
     lines = Field(form.field, "text-multi", form.label, required=True)
-    blank = stanzas.form("form", lines, title=form.name, instructions=form.instructions)
-    return stanzas.COMPLETE + blank
+    blank = disco.form("form", lines, title=form.name, instructions=form.instructions)
+    return COMPLETE + blank
 
 
-def _message(
-    asked: Request, owner: str, step: stanzas.CommandRequest
-) -> dict[str, str]:
+def _message(asked: Request, owner: str, step: CommandRequest) -> dict[str, str]:
     lines = (step.fields or {}).get(FORMS[asked.node].field, [])
     if not any(line.strip() for line in lines):
         raise _bad("bad-payload")

@@ -8,25 +8,37 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from xmppservice.events import Entry
-from xmppservice.protocol import iq as stanzas
-from xmppservice.protocol.iq import Field, Item, Refused, Request
+from xmppservice.protocol import disco, vcard
+from xmppservice.protocol.disco import Field, Item
+from xmppservice.protocol.iq import Refused, Request
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.namespaces import (
+    LONGEST_FIELD,
+    NS_COMMANDS,
+    NS_DOCUMENT,
+    NS_INFO,
+    NS_ITEMS,
+    NS_PING,
+    NS_SEARCH,
+    NS_VCARD,
+)
 
 NAME = "XMPP Service"
 MOST_FOUND = 50
 SCHEMA = "/schemas/document-1.json"  # below PUBLIC_URL
 
-INFO = f"{{{stanzas.NS_INFO}}}query"
-ITEMS = f"{{{stanzas.NS_ITEMS}}}query"
-SEARCH = f"{{{stanzas.NS_SEARCH}}}query"
+INFO = f"{{{NS_INFO}}}query"
+ITEMS = f"{{{NS_ITEMS}}}query"
+SEARCH = f"{{{NS_SEARCH}}}query"
 
-BROWSED = (stanzas.NS_INFO, stanzas.NS_ITEMS)
+BROWSED = (NS_INFO, NS_ITEMS)
 FEATURES = (
     *BROWSED,
-    stanzas.NS_SEARCH,
-    stanzas.NS_COMMANDS,
-    stanzas.NS_VCARD,
-    stanzas.NS_DOCUMENT,
-    stanzas.NS_PING,
+    NS_SEARCH,
+    NS_COMMANDS,
+    NS_VCARD,
+    NS_DOCUMENT,
+    NS_PING,
     "jabber:iq:last",
     "jabber:iq:version",
 )
@@ -87,8 +99,8 @@ class Catalogue:
     def card(self, jid: str) -> str:
         """The vCard of the channel whose own JID is ``jid``; raises Refused."""
         entry = self._card(jid)
-        photo = stanzas.photo(entry.image, entry.thumb)
-        return stanzas.channel_vcard(entry.name, entry.status, photo)
+        photo = vcard.photo(entry.image, entry.thumb)
+        return vcard.of_channel(entry.name, entry.status, photo)
 
     def _card(self, jid: str) -> Entry:
         if jid not in self._cards:
@@ -101,30 +113,30 @@ class Catalogue:
         if asked.to == self._jid:
             return self._info_of_group(asked.node) if asked.node else self._own_info()
         entry = self._card("" if asked.node else asked.to)
-        can = (*BROWSED, stanzas.NS_VCARD)
-        return stanzas.disco_info("", "hierarchy", "leaf", entry.name, can, "")
+        can = (*BROWSED, NS_VCARD)
+        return disco.info("", "hierarchy", "leaf", entry.name, can, "")
 
     def _own_info(self) -> str:
         about = self._about
-        return stanzas.disco_info("", "component", "generic", NAME, FEATURES, about)
+        return disco.info("", "component", "generic", NAME, FEATURES, about)
 
     def _info_of_group(self, node: str) -> str:
         if node not in self._groups:
             raise Refused("item-not-found")
         name = self._groups[node].name
-        return stanzas.disco_info(node, "hierarchy", "branch", name, BROWSED, "")
+        return disco.info(node, "hierarchy", "branch", name, BROWSED, "")
 
     def _items(self, asked: Request) -> str:
         if asked.to != self._jid:
             self._card("" if asked.node else asked.to)
-            return stanzas.disco_items("", ())
+            return disco.items("", ())
         if asked.node and asked.node not in self._groups:
             raise Refused("item-not-found")
         # An account is asked at its full JID only; of these there are few.
         at = asked.at if "@" in self._jid else self._jid
         key = asked.node, at, self._domain(asked)
         if key not in self._lists:
-            self._lists[key] = stanzas.disco_items(asked.node, self._listed(*key))
+            self._lists[key] = disco.items(asked.node, self._listed(*key))
         return self._lists[key]
 
     def _listed(self, node: str, at: str, domain: str) -> Iterator[Item]:
@@ -136,25 +148,25 @@ class Catalogue:
                 yield Item(_at(entry.to, domain), entry.name, entry.thread)
 
     def _domain(self, asked: Request) -> str:
-        domain = stanzas.domain(asked.sender.partition("/")[0])
+        domain = domain_of(asked.sender.partition("/")[0])
         return domain if domain in self._domains else self._domains[0]
 
     # --- Search (XEP-0055) ----------------------------------------------------
 
     def _search(self, asked: Request) -> str:
         if asked.type == "get":
-            return stanzas.search_fields(INSTRUCTIONS, QUERY)
-        form, domain = stanzas.submitted(asked.child), self._domain(asked)
+            return disco.search_fields(INSTRUCTIONS, QUERY)
+        form, domain = disco.submitted(asked.child), self._domain(asked)
         if form is None:
             found = self._found(_asked_for(asked))
             items = (Item(_at(one.to, domain), one.name) for one in found)
-            return stanzas.search_items(items)
+            return disco.search_items(items)
         found = self._found(" ".join(form.get(QUERY.var, ())))
         rows = ((_at(one.to, domain), one.name, one.status) for one in found)
-        return stanzas.search_table(COLUMNS, rows)
+        return disco.search_table(COLUMNS, rows)
 
     def _found(self, text: str) -> list[Entry]:
-        if len(text) > stanzas.LONGEST_FIELD:
+        if len(text) > LONGEST_FIELD:
             raise Refused("not-acceptable", "modify")
         wanted = _folded(text.strip())
         found = (one for folded, one in self._channels if wanted in folded and one.to)
@@ -162,7 +174,7 @@ class Catalogue:
 
 
 def _asked_for(asked: Request) -> str:
-    named = (stanzas.field_of(asked.child, name) for name in ("nick", "first"))
+    named = (disco.field_of(asked.child, name) for name in ("nick", "first"))
     return next(filter(None, named), "")
 
 
@@ -181,9 +193,9 @@ def about(contacts: Sequence[str], schema: str) -> str:
     Source: XEP-0157, "Recommended Use"; XEP-0128, "Implementation".
     """
     told = Field("schema", "text-single", values=(schema,))
-    forms = stanzas.form("result", stanzas.form_type(stanzas.NS_DOCUMENT), told)
+    forms = disco.form("result", disco.form_type(NS_DOCUMENT), told)
     if contacts:
-        namespace = stanzas.form_type("http://jabber.org/network/serverinfo")
+        namespace = disco.form_type("http://jabber.org/network/serverinfo")
         support = Field("support-addresses", "list-multi", values=tuple(contacts))
-        forms += stanzas.form("result", namespace, support)
+        forms += disco.form("result", namespace, support)
     return forms

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.http.request import validate_host
 
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.jids import bare_jid, local_of
+from xmppservice.protocol.xml import illegal_character
 
 # XMPP servers close a stream above 512 KiB (Prosody's component_stanza_size_limit)
 # or 256 KiB (a client's, on Prosody and ejabberd), and the stanza's two addresses
@@ -17,7 +18,7 @@ COMPONENT_BYTES, ACCOUNT_BYTES = (512 - 16) * 1024, (256 - 16) * 1024
 
 @register
 def stanza_limit(**_: Any) -> list[CheckMessage]:
-    is_account = stanzas.local(settings.XMPP_JID)
+    is_account = local_of(settings.XMPP_JID)
     most = ACCOUNT_BYTES if is_account else COMPONENT_BYTES
     if 1_000 <= settings.XMPP_STANZA_LIMIT <= most:
         return []
@@ -35,7 +36,7 @@ def service_is_not_a_served_domain(**_: Any) -> list[CheckMessage]:
     service, domains = settings.XMPP_JID, settings.XMPP_DOMAINS
     are_domains = all(_is_domain(domain) for domain in domains)
     differ = domains and len({service, *domains}) == len(domains) + 1
-    if are_domains and differ and stanzas.bare_jid(service) == service:
+    if are_domains and differ and bare_jid(service) == service:
         return []
     return [
         Error(
@@ -49,7 +50,7 @@ def service_is_not_a_served_domain(**_: Any) -> list[CheckMessage]:
 
 
 def _is_domain(text: str) -> bool:
-    return stanzas.bare_jid(text) == text and not stanzas.local(text)
+    return bare_jid(text) == text and not local_of(text)
 
 
 @register
@@ -58,7 +59,7 @@ def msisdn_jid_is_a_jid(**_: Any) -> list[CheckMessage]:
         jid = settings.MSISDN_JID.format(number="39347", domain="example.org")
     except (LookupError, ValueError):
         jid = ""
-    if "39347" in stanzas.local(jid) and stanzas.bare_jid(jid) == jid:
+    if "39347" in local_of(jid) and bare_jid(jid) == jid:
         return []
     return [
         Error(
@@ -73,7 +74,7 @@ def msisdn_jid_is_a_jid(**_: Any) -> list[CheckMessage]:
 def roster_groups_differ(**_: Any) -> list[CheckMessage]:
     names = [settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED]
     differ = len({name.casefold() for name in names}) == len(names)
-    if differ and all(name and not stanzas.illegal(name) for name in names):
+    if differ and all(name and not illegal_character(name) for name in names):
         return []
     return [
         Error(
@@ -155,7 +156,7 @@ def several_hosts_share_no_file(**_: Any) -> list[CheckMessage]:
 
 @register
 def an_account_sends_no_message(**_: Any) -> list[CheckMessage]:
-    if not (settings.CHANGE_MESSAGE and stanzas.local(settings.XMPP_JID)):
+    if not (settings.CHANGE_MESSAGE and local_of(settings.XMPP_JID)):
         return []
     return [
         Warning(

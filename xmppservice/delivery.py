@@ -30,7 +30,7 @@ from buddies.models import Release
 from roster import figures
 from xmppservice import gateway, health, site
 from xmppservice.models import Stream
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol import vcard
 
 PATIENCE = 5  # seconds, with the XMPP server
 LATE = 10  # seconds after which what is on its way is said to be late
@@ -213,7 +213,7 @@ def check_view(request: HttpRequest) -> HttpResponseBase:
 def check() -> Verdict:
     """Ask the XMPP server for the vCard that clients read."""
     began = time.monotonic()
-    asked = gateway.Iq("get", settings.XMPP_JID, stanzas.vcard_get())
+    asked = gateway.Iq("get", settings.XMPP_JID, vcard.get())
     try:
         (answer,) = gateway.ask([asked], time.time() + PATIENCE)
     except gateway.Down:
@@ -229,7 +229,7 @@ def check() -> Verdict:
         text = _("The XMPP server answers with the error “%(condition)s”.")
         return Verdict(False, text % {"condition": answer.condition})
     milliseconds = round((time.monotonic() - began) * 1000)
-    return _compared(stanzas.description(answer.payload) or "", milliseconds)
+    return _compared(vcard.description(answer.payload) or "", milliseconds)
 
 
 def _compared(read: str, milliseconds: int) -> Verdict:

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from xmppservice import gateway
 from xmppservice.gateway import Late
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.jids import domain_of, local_of
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -59,7 +59,7 @@ class Api:
         return list(self._threads.map(call, items))
 
     def has_account(self, jid: str, deadline: float) -> bool:
-        user, host = stanzas.local(jid), stanzas.domain(jid)
+        user, host = local_of(jid), domain_of(jid)
         missing = self.call("check_account", deadline, user=user, host=host)
         return not missing
 
@@ -70,7 +70,7 @@ class Api:
 
     def roster(self, owner: str, deadline: float) -> list[dict[str, Any]]:
         """The roster of a bare JID, a row for each contact and group."""
-        user, host = stanzas.local(owner), stanzas.domain(owner)
+        user, host = local_of(owner), domain_of(owner)
         rows = self.call("get_roster", deadline, user=user, host=host)
         assert isinstance(rows, list), "get_roster answers with a list"
         return rows
@@ -86,10 +86,10 @@ class Api:
     ) -> None:
         """Write an item of a roster, and push it; it makes a roster for nobody."""
         fields = {
-            "localuser": stanzas.local(owner),
-            "localhost": stanzas.domain(owner),
-            "user": stanzas.local(jid),
-            "host": stanzas.domain(jid),
+            "localuser": local_of(owner),
+            "localhost": domain_of(owner),
+            "user": local_of(jid),
+            "host": domain_of(jid),
             "nick": name,
             "subs": subscription,
         }

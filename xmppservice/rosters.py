@@ -12,9 +12,10 @@ from typing import NamedTuple, Protocol
 
 from django.conf import settings
 
-from roster.rules import RosterItem
 from xmppservice import ejabberd, gateway
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol import roster
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.roster import RosterItem
 
 MISSING = "service-unavailable"
 SELF = "not-allowed"
@@ -107,17 +108,17 @@ class Privileges:
     def read(
         self, owners: Sequence[str], deadline: float
     ) -> list[list[RosterItem] | Refused]:
-        asked = [gateway.Iq("get", owner, stanzas.roster_get()) for owner in owners]
+        asked = [gateway.Iq("get", owner, roster.get()) for owner in owners]
         return [
-            Refused(answer.condition) if answer.condition else _items(answer.payload)
+            Refused(answer.condition)
+            if answer.condition
+            else roster.items_of(answer.payload)
             for answer in gateway.ask(asked, deadline)
         ]
 
     def write(self, changes: Sequence[Change], deadline: float) -> list[str]:
         asked = [
-            gateway.Iq(
-                "set", owner, stanzas.roster_set(item.jid, item.name, item.groups)
-            )
+            gateway.Iq("set", owner, roster.set_item(item.jid, item.name, item.groups))
             for owner, item in changes
         ]
         return [answer.condition for answer in gateway.ask(asked, deadline)]
@@ -125,7 +126,7 @@ class Privileges:
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
         # Nobody can be on their own roster: Prosody says not-allowed to a user
         # and service-unavailable for nobody, and writes nothing either way.
-        asked = [gateway.Iq("set", jid, stanzas.roster_set(jid)) for jid in jids]
+        asked = [gateway.Iq("set", jid, roster.set_item(jid)) for jid in jids]
         return [_exists(answer.condition) for answer in gateway.ask(asked, deadline)]
 
     def accounts(self, domain: str, deadline: float) -> set[str] | None:
@@ -140,13 +141,6 @@ def _exists(condition: str) -> bool:
         raise Refused(condition or "a roster holds its owner")
     # A JID that the server takes for none is nobody's.
     return False
-
-
-def _items(payload: str) -> list[RosterItem]:
-    return [
-        RosterItem(entry.jid, entry.name, entry.groups, entry.subscription)
-        for entry in stanzas.roster_entries(payload)
-    ]
 
 
 class Ejabberd:
@@ -200,7 +194,7 @@ class Ejabberd:
 
 
 def _among_all(jids: Sequence[str], deadline: float) -> list[bool]:
-    domains = sorted({stanzas.domain(jid) for jid in jids})
+    domains = sorted({domain_of(jid) for jid in jids})
     there = {jid for host in domains for jid in ejabberd.api().accounts(host, deadline)}
     return [jid in there for jid in jids]
 

@@ -31,8 +31,13 @@ from xmppservice.events import Answer, Entry
 from xmppservice.gateway import Answer as IqAnswer
 from xmppservice.gateway import Broke, Down, Late
 from xmppservice.gateway import Iq as IqRequest
-from xmppservice.protocol import iq as stanzas
-from xmppservice.protocol.iq import Refused
+from xmppservice.protocol import envelope, iq, presence, redaction, roster, vcard
+from xmppservice.protocol.envelope import Oversized
+from xmppservice.protocol.iq import Refused, Request
+from xmppservice.protocol.jids import bare_jid, domain_of, local_of, parse_jid
+from xmppservice.protocol.namespaces import LONGEST_FIELD, NS_PING, NS_VCARD
+from xmppservice.protocol.parser import Parser
+from xmppservice.protocol.xml import Element, escape_attribute, illegal_character
 
 logger = logging.getLogger(__name__)
 
@@ -58,13 +63,13 @@ GONE = frozenset({"gone", "item-not-found"})
 # Bytes. A server that reads slower than it asks must not fill our memory.
 UNWRITTEN = 64 * 1024 * 1024
 
-VCARD = f"{{{stanzas.NS_VCARD}}}vCard"
+VCARD = f"{{{NS_VCARD}}}vCard"
 # What has a handler of its own, ours or a plugin's.
 HANDLED = {
     "get": frozenset(
         {
             VCARD,
-            f"{{{stanzas.NS_PING}}}ping",
+            f"{{{NS_PING}}}ping",
             "{jabber:iq:last}query",
             "{jabber:iq:version}query",
         }
@@ -80,9 +85,7 @@ class Requests(MatcherBase):
         xml = stanza.xml
         handled = HANDLED.get(xml.get("type", ""))
         return (
-            stanzas.is_iq(xml)
-            and handled is not None
-            and stanzas.payload_tag(xml) not in handled
+            iq.is_iq(xml) and handled is not None and iq.payload_tag(xml) not in handled
         )
 
 
@@ -91,7 +94,7 @@ class Results(MatcherBase):
 
     def match(self, stanza: Any) -> bool:
         xml = stanza.xml
-        return stanzas.is_iq(xml) and xml.get("type") in ("result", "error")
+        return iq.is_iq(xml) and xml.get("type") in ("result", "error")
 
 
 class ServiceStream(ABC):
@@ -139,10 +142,10 @@ class ServiceStream(ABC):
         ``entries`` are what it has in it, for clients that browse.
         """
         self._number = number
-        self._stored = stanzas.vcard(document)
+        self._stored = vcard.of_document(document)
         self._tail = f"{self._stored}</iq>".encode()
         self._catalogue = Catalogue(self.jid, self.domains, self._about, entries)
-        self._digest = stanzas.digest(document)
+        self._digest = presence.digest(document)
         self._published()
 
     @abstractmethod
@@ -264,7 +267,7 @@ class ServiceStream(ABC):
         if not self.open:
             raise Down("no stream")
         # Whatever slipped through the checks on input would end the stream.
-        if any(stanzas.illegal(request.payload) for request in requests):
+        if any(illegal_character(request.payload) for request in requests):
             raise ValueError("a request has a character that XML cannot carry")
         ids = [secrets.token_hex(8) for _ in requests]
         futures = [self._expect(id, r.to) for id, r in zip(ids, requests, strict=True)]
@@ -288,14 +291,14 @@ class ServiceStream(ABC):
 
     def _expect(self, id: str, to: str) -> asyncio.Future[IqAnswer]:
         future: asyncio.Future[IqAnswer] = asyncio.get_running_loop().create_future()
-        self._asked[id] = (stanzas.domain(to or self.jid), future)
+        self._asked[id] = (domain_of(to or self.jid), future)
         return future
 
     def _ping(self) -> IqRequest:
-        return IqRequest("get", self.domains[0], stanzas.ping())
+        return IqRequest("get", self.domains[0], iq.ping())
 
     def _iq(self, id: str, request: IqRequest) -> str:
-        return stanzas.iq(
+        return iq.build(
             request.type,
             sender=self.jid,
             to=request.to,
@@ -305,14 +308,14 @@ class ServiceStream(ABC):
 
     def _answer(self, answer: Answer) -> str:
         if answer["message_type"] == adhoc.MESSAGE_TYPE:
-            return stanzas.iq(
+            return iq.build(
                 "result",
                 sender=self.jid,
                 to=answer["to"],
                 id=answer["id"],
                 payload=adhoc.result(answer),
             )
-        return stanzas.answer(
+        return envelope.build(
             sender=self.jid,
             to=answer["to"],
             id=answer["id"],
@@ -325,10 +328,10 @@ class ServiceStream(ABC):
         )
 
     def _change(self, to: str, *, message: bool) -> str:
-        presence = stanzas.available(sender=self.jid, to=to, digest=self._digest)
+        changed = presence.available(sender=self.jid, to=to, digest=self._digest)
         if not message:
-            return presence
-        return presence + stanzas.answer(
+            return changed
+        return changed + envelope.build(
             sender=self.jid,
             to=to,
             id="",
@@ -343,39 +346,39 @@ class ServiceStream(ABC):
 
     # --- In -------------------------------------------------------------------
 
-    def _vcard(self, iq: Iq) -> None:
-        xml = iq.xml
+    def _vcard(self, stanza: Iq) -> None:
+        xml = stanza.xml
         service = self.jid
         to = xml.get("to", service)
         if xml.get("type") not in HANDLED:
             return
         if xml.get("type") == "set":
-            self._refuse(iq, "service-unavailable")
+            self._refuse(stanza, "service-unavailable")
         elif self._unwritten() > UNWRITTEN:
-            self._refuse(iq, "resource-constraint", "wait")
-        elif to == service or stanzas.bare_jid(to) == service:
+            self._refuse(stanza, "resource-constraint", "wait")
+        elif to == service or bare_jid(to) == service:
             self._send_document(xml, to)
         else:
-            self._reply(iq, lambda: self._catalogue.card(stanzas.bare_jid(to) or ""))
+            self._reply(stanza, lambda: self._catalogue.card(bare_jid(to) or ""))
 
-    def _is_document(self, xml: stanzas.Element) -> bool:
+    def _is_document(self, xml: Element) -> bool:
         """Whether it was a get of the document, and has been answered.
 
         Before slixmpp makes a stanza of it and looks for its handler: that took
         more than half of an answer's time.
         """
-        is_get = xml.get("type") == "get" and stanzas.is_iq(xml)
+        is_get = xml.get("type") == "get" and iq.is_iq(xml)
         if not (is_get and xml.get("to") == self.jid and xml.find(VCARD) is not None):
             return False
-        is_usual = len(xml.get("id", "")) <= stanzas.LONGEST_FIELD
+        is_usual = len(xml.get("id", "")) <= LONGEST_FIELD
         if not is_usual or self._unwritten() > UNWRITTEN:
             return False
         self._send_document(xml, self.jid)
         return True
 
-    def _send_document(self, request: stanzas.Element, at: str) -> None:
-        to, id = (stanzas.attribute(request.get(name, "")) for name in ("from", "id"))
-        sender = stanzas.attribute(at)
+    def _send_document(self, request: Element, at: str) -> None:
+        to, id = (escape_attribute(request.get(name, "")) for name in ("from", "id"))
+        sender = escape_attribute(at)
         head = f"<iq type='result' from='{sender}' to='{to}' id='{id}'>"
         self.xmpp.send_raw(head.encode() + self._tail)
 
@@ -384,121 +387,121 @@ class ServiceStream(ABC):
         transport = self.xmpp.transport
         return transport.get_write_buffer_size() if transport else 0
 
-    def _request(self, iq: Iq) -> None:
-        self._reply(iq, lambda: self._answer_to(stanzas.request(iq.xml, self.jid)))
+    def _request(self, stanza: Iq) -> None:
+        self._reply(stanza, lambda: self._answer_to(iq.request(stanza.xml, self.jid)))
 
-    def _answer_to(self, asked: stanzas.Request) -> str | None:
+    def _answer_to(self, asked: Request) -> str | None:
         if self._unwritten() > UNWRITTEN:
             raise Refused("resource-constraint", "wait")
         # Only there: the answer of a command comes from no other JID.
-        is_ours = stanzas.jid(asked.at) == self.xmpp.boundjid.full
+        is_ours = parse_jid(asked.at) == self.xmpp.boundjid.full
         if is_ours and adhoc.is_meant(asked):
             return adhoc.answer(asked, self._owner(asked.sender), self.on_message)
         return self._catalogue.answer(asked)
 
     def _owner(self, sender: str) -> str | None:
         """The bare JID of who is served; None for anybody else."""
-        bare = stanzas.bare_jid(sender) or ""
-        is_served = stanzas.local(bare) and stanzas.domain(bare) in self.domains
+        bare = bare_jid(sender) or ""
+        is_served = local_of(bare) and domain_of(bare) in self.domains
         return bare if is_served else None
 
-    def _reply(self, iq: Iq, payload: Callable[[], str | None]) -> None:
+    def _reply(self, stanza: Iq, payload: Callable[[], str | None]) -> None:
         try:
             said = payload()
         except Refused as refusal:
-            self._refuse(iq, refusal.condition, refusal.type, refusal.more)
+            self._refuse(stanza, refusal.condition, refusal.type, refusal.more)
         else:
             if said is not None:
-                self._send_iq("result", iq, said)
+                self._send_iq("result", stanza, said)
 
     def _refuse(
-        self, iq: Iq, condition: str, error_type: str = "cancel", more: str = ""
+        self, stanza: Iq, condition: str, error_type: str = "cancel", more: str = ""
     ) -> None:
-        self._send_iq("error", iq, stanzas.error(condition, error_type, more))
+        self._send_iq("error", stanza, iq.error(condition, error_type, more))
 
-    def _send_iq(self, type: str, iq: Iq, payload: str) -> None:
+    def _send_iq(self, type: str, stanza: Iq, payload: str) -> None:
         self.xmpp.send_raw(
-            stanzas.iq(
+            iq.build(
                 type,
-                sender=iq.xml.get("to", self.jid),
-                to=iq.xml.get("from", ""),
-                id=iq.xml.get("id", ""),
+                sender=stanza.xml.get("to", self.jid),
+                to=stanza.xml.get("from", ""),
+                id=stanza.xml.get("id", ""),
                 payload=payload,
             )
         )
 
-    def _result(self, iq: Iq) -> None:
-        xml = iq.xml
+    def _result(self, stanza: Iq) -> None:
+        xml = stanza.xml
         asked, future = self._asked.get(xml.get("id", ""), ("", None))
         # An answer counts only from where we asked (RFC 6120, 8.2.3). Servers
         # normalise a localpart each in its own way; the domain is enough.
-        sender = stanzas.domain(xml.get("from", asked))
+        sender = domain_of(xml.get("from", asked))
         if future is None or future.done() or sender != asked:
             return
         if xml.get("type") == "result":
-            future.set_result(IqAnswer("", stanzas.payload(xml)))
+            future.set_result(IqAnswer("", iq.payload(xml)))
         else:
-            condition = stanzas.condition(xml) or "undefined-condition"
+            condition = iq.condition(xml) or "undefined-condition"
             future.set_result(IqAnswer(condition, ""))
 
     def _message(self, message: Message) -> None:
-        xml, sender = message.xml, stanzas.jid(message.xml.get("from", ""))
-        if sender is None or stanzas.bare_jid(sender) == self.jid:
+        xml, sender = message.xml, parse_jid(message.xml.get("from", ""))
+        if sender is None or bare_jid(sender) == self.jid:
             return
-        if stanzas.bare_jid(xml.get("to", "")) != self.jid:
+        if bare_jid(xml.get("to", "")) != self.jid:
             return  # to a JID below ours: no command
         if sender in self.domains and self._advertisement(sender, message):
             return
         try:
-            fields = stanzas.command(xml)
-        except stanzas.Oversized as refusal:
-            who = stanzas.alias(sender)
+            fields = envelope.parse(xml)
+        except Oversized as refusal:
+            who = redaction.alias(sender)
             logger.warning("refused a command of %s: %s", who, refusal)
             self._refuse_message(message, "not-acceptable", "modify")
             return
         if fields is None:
             return
-        owner = stanzas.bare_jid(sender) or sender
+        owner = bare_jid(sender) or sender
         if not self.on_message({"sender": sender, "owner": owner, **fields}):
             self._refuse_message(message, "resource-constraint", "wait")
 
     def _refuse_message(self, message: Message, condition: str, type: str) -> None:
         self.xmpp.send_raw(
-            stanzas.message_error(
+            iq.message_error(
                 sender=self.jid,
                 to=message.xml.get("from", ""),
-                id=message.xml.get("id", "")[: stanzas.LONGEST_FIELD],
+                id=message.xml.get("id", "")[:LONGEST_FIELD],
                 condition=condition,
                 error_type=type,
             )
         )
 
     def _advertisement(self, domain: str, message: Message) -> bool:
-        granted = stanzas.privileges(message.xml)
+        granted = roster.privileges(message.xml)
         if granted is not None:
             self.granted[domain] = granted
             self._advertised.set()
         return granted is not None
 
-    def _presence(self, presence: Presence) -> None:
+    def _presence(self, stanza: Presence) -> None:
         """Accept subscriptions, so that changes can be announced by presence."""
-        if presence.xml.get("type") == "subscribe":
-            self._answer_presence(presence, "subscribed")
+        if stanza.xml.get("type") == "subscribe":
+            self._answer_presence(stanza, "subscribed")
 
-    def _answer_presence(self, presence: Presence, type: str) -> None:
-        to = presence.xml.get("from", "")
-        self.xmpp.send_raw(stanzas.presence(type, sender=self.jid, to=to))
+    def _answer_presence(self, stanza: Presence, type: str) -> None:
+        to = stanza.xml.get("from", "")
+        self.xmpp.send_raw(presence.build(type, sender=self.jid, to=to))
 
     # --- Wiring ---------------------------------------------------------------
 
     def _bounded(self, stanza: StanzaBase) -> StanzaBase | None:
         """Drop an IQ whose id, which every answer repeats, is beyond all use."""
         xml = stanza.xml
-        if not stanzas.is_iq(xml):
+        if not iq.is_iq(xml):
             return stanza
-        if len(xml.get("id", "")) <= stanzas.LONGEST_FIELD:
+        if len(xml.get("id", "")) <= LONGEST_FIELD:
             return stanza
-        who = stanzas.alias(xml.get("from", ""))
+        who = redaction.alias(xml.get("from", ""))
         logger.warning(
             "dropped an iq of %s: %d characters of id", who, len(xml.get("id", ""))
         )
@@ -512,7 +515,7 @@ class ServiceStream(ABC):
         handlers: tuple[tuple[str, MatcherBase, Callable[[Any], None]], ...] = (
             (
                 "vCard",
-                MatchXPath(f"{{{ns}}}iq/{{{stanzas.NS_VCARD}}}vCard"),
+                MatchXPath(f"{{{ns}}}iq/{{{NS_VCARD}}}vCard"),
                 self._vcard,
             ),
             ("Results", Results(None), self._result),
@@ -578,29 +581,29 @@ class Component(ServiceStream):
         if self._number and self.ready:
             self.on_published(self._number)
 
-    def _presence(self, presence: Presence) -> None:
+    def _presence(self, stanza: Presence) -> None:
         """Tell who subscribes or comes online which document is live."""
-        xml = presence.xml
-        sender, type = stanzas.bare_jid(xml.get("from", "")), xml.get("type", "")
-        if sender is None or stanzas.bare_jid(xml.get("to", "")) != self.jid:
+        xml = stanza.xml
+        sender, type = bare_jid(xml.get("from", "")), xml.get("type", "")
+        if sender is None or bare_jid(xml.get("to", "")) != self.jid:
             return
-        super()._presence(presence)
+        super()._presence(stanza)
         if type in ("subscribe", "probe"):
-            self._tell(presence, sender)
+            self._tell(stanza, sender)
         elif type == "unsubscribe":
-            self._answer_presence(presence, "unavailable")
-        is_gone = type == "error" and stanzas.condition(xml) in GONE
+            self._answer_presence(stanza, "unavailable")
+        is_gone = type == "error" and iq.condition(xml) in GONE
         if type in ("unsubscribe", "unsubscribed") or is_gone:
             self.on_subscription(sender, None)
 
-    def _tell(self, presence: Presence, sender: str) -> None:
+    def _tell(self, stanza: Presence, sender: str) -> None:
         # After a restart of the XMPP server everybody asks at once: then some are
         # announced to instead, at its pace.
         if self._unwritten() > UNWRITTEN:
             self.on_subscription(sender, 0)
             return
-        to = presence.xml.get("from", "")
-        available = stanzas.available(sender=self.jid, to=to, digest=self._digest)
+        to = stanza.xml.get("from", "")
+        available = presence.available(sender=self.jid, to=to, digest=self._digest)
         self.xmpp.send_raw(available)
         self.on_subscription(sender, self._number)
 
@@ -625,7 +628,7 @@ class Account(ServiceStream):
 
     def _session_start(self, event: object) -> None:
         # What is sent to the bare JID shall come to us, whoever else is there.
-        self.xmpp.send_raw(stanzas.own_presence(""))
+        self.xmpp.send_raw(presence.own(""))
         super()._session_start(event)
 
     def _not_let_in(self, _: object) -> None:
@@ -648,36 +651,36 @@ class Account(ServiceStream):
         """Have the server store the newest document, whatever is stored there."""
         stored = 0
         while self.ready and stored != self._number:
-            number, vcard = self._number, self._stored
+            number, wanted = self._number, self._stored
             digest = self._digest
             try:
-                if await self._is_stored(vcard):
+                if await self._is_stored(wanted):
                     # The server tells it to all who are subscribed, now and later.
-                    self._write(stanzas.own_presence(digest))
+                    self._write(presence.own(digest))
                     self.on_published(stored := number)
                 else:
                     await self._first(AGAIN, self._ended)
             except (Down, Late) as error:
                 logger.warning("the vCard was not stored: %s", error)
 
-    async def _is_stored(self, vcard: str) -> bool:
-        """Store ``vcard`` unless it is there; whether it reads back as it is."""
-        if self._reads(vcard, await self._own("get", stanzas.vcard_get())):
+    async def _is_stored(self, wanted: str) -> bool:
+        """Store ``wanted`` unless it is there; whether it reads back as it is."""
+        if self._reads(wanted, await self._own("get", vcard.get())):
             return True
-        refused = (await self._own("set", vcard)).condition
+        refused = (await self._own("set", wanted)).condition
         if refused:
             logger.error("the XMPP server refuses the vCard: %s", refused)
             return False
-        read = await self._own("get", stanzas.vcard_get())
-        if self._reads(vcard, read):
+        read = await self._own("get", vcard.get())
+        if self._reads(wanted, read):
             return True
         logger.error(
-            NOTE if stanzas.description_is_note(read.payload) else OTHER, self.jid
+            NOTE if vcard.description_is_note(read.payload) else OTHER, self.jid
         )
         return False
 
-    def _reads(self, vcard: str, read: IqAnswer) -> bool:
-        return stanzas.description(read.payload) == stanzas.description(vcard)
+    def _reads(self, wanted: str, read: IqAnswer) -> bool:
+        return vcard.description(read.payload) == vcard.description(wanted)
 
     async def _own(self, type: str, payload: str) -> IqAnswer:
         (answer,) = await self._ask(
@@ -690,15 +693,15 @@ class _Component(ComponentXMPP):
     def __init__(self, jid: str, secret: str) -> None:
         # fix_error_ns: without it every received error reads feature-not-implemented.
         super().__init__(jid, secret, fix_error_ns=True)  # type: ignore[no-untyped-call]  # slixmpp leaves it untyped
-        self.first_look: Callable[[stanzas.Element], bool] = lambda xml: False
+        self.first_look: Callable[[Element], bool] = lambda xml: False
 
-    def _spawn_event(self, xml: stanzas.Element) -> None:
+    def _spawn_event(self, xml: Element) -> None:
         if not self.first_look(xml):
             super()._spawn_event(xml)
 
     def init_parser(self) -> None:
         super().init_parser()
-        self.parser = stanzas.Parser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls
+        self.parser = Parser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls
 
 
 class _Client(ClientXMPP):
@@ -714,14 +717,14 @@ class _Client(ClientXMPP):
 
     def init_parser(self) -> None:
         super().init_parser()
-        self.parser = stanzas.Parser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls
+        self.parser = Parser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls
 
 
 def from_settings() -> ServiceStream:
     """The stream that the settings describe."""
     jid, secret = settings.XMPP_JID, settings.XMPP_SECRET
     host, domains = settings.XMPP_HOST, settings.XMPP_DOMAINS
-    if stanzas.local(jid):
+    if local_of(jid):
         address = (host, settings.XMPP_CLIENT_PORT)
         account = Account(jid, secret, address, domains, tls=settings.XMPP_TLS)
         # ejabberd tells an account nothing.

@@ -23,7 +23,7 @@ from tests.bench.rivals import Component, open_component, rival
 from tests.bench.servers import CROWD, ECHO, CrowdedProsody
 from tests.bench.times import bar, say
 from tests.service import COMPONENT, PASSWORD, SECRET, Service
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol import iq, roster
 
 CLIENTS, OUTSTANDING = 64, 4
 ROUNDS, SECONDS = 3, 3.0
@@ -90,7 +90,7 @@ def _message(to: str, command: str, payload: object) -> Request:
 def reads(owners: Sequence[str]) -> Request:
     """Roster gets of one owner after the other."""
     turn = cycle(owners)
-    return lambda id: _iq("get", id, next(turn), stanzas.roster_get())
+    return lambda id: _iq("get", id, next(turn), roster.get())
 
 
 def _writes(owner: str, contacts: Sequence[str]) -> Request:
@@ -98,16 +98,14 @@ def _writes(owner: str, contacts: Sequence[str]) -> Request:
 
     def request(id: str) -> str:
         contact = next(left)
-        item = stanzas.roster_set(
-            f"{contact}@localhost", f"Contact {contact}", ["others"]
-        )
+        item = roster.set_item(f"{contact}@localhost", f"Contact {contact}", ["others"])
         return _iq("set", id, f"{owner}@localhost", item)
 
     return request
 
 
 def _iq(type: str, id: str, to: str, payload: str) -> str:
-    return stanzas.iq(type, sender=CROWD, to=to, id=id, payload=payload)
+    return iq.build(type, sender=CROWD, to=to, id=id, payload=payload)
 
 
 # --- Who answers ----------------------------------------------------------------------

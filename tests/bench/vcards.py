@@ -14,7 +14,7 @@ from tests.bench.rivals import rival
 from tests.bench.servers import PLUGIN, RAW, CrowdedEjabberd, CrowdedProsody
 from tests.bench.times import bar, say
 from tests.service import COMPONENT, PASSWORD, SECRET, Service, until
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol import vcard
 
 NATIVE = "stored"  # an account with a vCard of the same text
 CLIENTS, OUTSTANDING = 8, 4
@@ -73,7 +73,7 @@ async def _rounds(
     """Rates by the name of who answered."""
     native = f"{NATIVE}@localhost"
     async with service.client(NATIVE) as owner:
-        await owner.iq("set", stanzas.vcard(text))
+        await owner.iq("set", vcard.of_document(text))
         for jid in (COMPONENT, native, PLUGIN, RAW):
             await until(lambda jid=jid: _reads(owner, jid, text))
     jids = {"service": COMPONENT, "native": native, "plugin": PLUGIN, "raw": RAW}

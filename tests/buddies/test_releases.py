@@ -9,7 +9,7 @@ from django.utils import timezone
 from buddies import document, log, releases, tree
 from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
 from tests.buddies.conftest import built, channel, group, named, outline, rows
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol import vcard
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def test_a_release_holds_the_document_with_its_size_and_digest():
     assert release.body == text()
     assert Tree.objects.get().size == release.size
     assert release.digest == hashlib.sha256(release.body.encode()).hexdigest()
-    assert release.size == len(stanzas.vcard(release.body).encode())
+    assert release.size == len(vcard.of_document(release.body).encode())
     assert release.live_at is None
 
 
@@ -152,7 +152,7 @@ def test_a_document_above_the_limit_is_refused_in_words_and_the_old_one_stays(se
 def test_the_limit_is_the_last_size_that_fits(settings, room, released):
     channel("romeo <&> 🎭")
     body = text()
-    settings.XMPP_STANZA_LIMIT = len(stanzas.vcard(body).encode()) + room
+    settings.XMPP_STANZA_LIMIT = len(vcard.of_document(body).encode()) + room
 
     assert (releases.sync() is not None) == released
 
@@ -498,7 +498,7 @@ def test_a_reviewed_document_is_published_with_its_author_and_note():
     assert not release.automatic
     assert release.body == text()
     assert release.digest == hashlib.sha256(release.body.encode()).hexdigest()
-    assert release.size == len(stanzas.vcard(release.body).encode())
+    assert release.size == len(vcard.of_document(release.body).encode())
     # The next automatic one names nobody for what is live already.
     assert Tree.objects.get().editors == {}
     releases.let_go("juliet")

@@ -18,7 +18,7 @@ from buddies import imports, log, resources, tree
 from buddies.models import MOST_LEVELS, Buddy, Tree
 from buddies.resources import FileError
 from tests.buddies.conftest import EDITOR, STORED, channel, group, named, outline, rows
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.xml import illegal_character
 
 pytestmark = pytest.mark.django_db
 
@@ -95,7 +95,7 @@ PIECES = [
         "%",
     ],
 ]
-LETTERS = st.characters(codec="utf-8").filter(lambda one: not stanzas.illegal(one))
+LETTERS = st.characters(codec="utf-8").filter(lambda one: not illegal_character(one))
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(LETTERS, max_size=3), max_size=4)
 TEXT = TEXTS.map("".join)
 MOMENTS = st.none() | st.datetimes(

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from roster import commands, ledger, payloads
 from roster.models import Claim, Command
-from roster.rules import RosterItem
 from xmppservice import events
 from xmppservice.gateway import Late
+from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters import MISSING, Change, Refused
 
 ROMEO, JULIET, MARIO = "romeo@localhost", "juliet@localhost", "00393471111111@localhost"

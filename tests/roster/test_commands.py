@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from roster import addressbook, commands, ledger, payloads
 from roster.models import Account, AddressBookEntry, Command
-from roster.rules import RosterItem
 from tests.roster.conftest import (
     ADD,
     JULIET,
@@ -27,6 +26,7 @@ from tests.roster.conftest import (
     users,
 )
 from xmppservice.gateway import Down, Late
+from xmppservice.protocol.roster import RosterItem
 
 pytestmark = pytest.mark.django_db
 

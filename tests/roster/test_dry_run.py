@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from roster import dry_run, rehearsal
 from roster.models import Account, AddressBookEntry, Command, Flag
-from roster.rules import RosterItem
 from tests.roster.conftest import (
     ADD,
     JULIET,
@@ -24,6 +23,7 @@ from tests.roster.conftest import (
     users,
 )
 from xmppservice.gateway import Down, Late
+from xmppservice.protocol.roster import RosterItem
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from roster import addressbook, commands, directory, joins, ledger, payloads
 from roster.models import Account, AddressBookEntry, Claim, LateJoin
-from roster.rules import RosterItem
 from tests.roster.conftest import (
     JULIET,
     MARIO,
@@ -21,6 +20,7 @@ from tests.roster.conftest import (
     users,
 )
 from xmppservice.gateway import Down, Late
+from xmppservice.protocol.roster import RosterItem
 
 pytestmark = pytest.mark.django_db
 

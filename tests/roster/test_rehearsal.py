@@ -9,7 +9,7 @@ from django.utils import timezone
 from roster import rehearsal
 from roster.models import Account, AddressBookEntry, Command, Flag
 from roster.rehearsal import Asked, Rehearsal
-from roster.rules import RosterItem, Rule
+from roster.rules import Rule
 from tests.roster.conftest import (
     ADD,
     JULIET,
@@ -21,6 +21,7 @@ from tests.roster.conftest import (
     numbers,
     users,
 )
+from xmppservice.protocol.roster import RosterItem
 
 pytestmark = pytest.mark.django_db
 

@@ -5,15 +5,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from roster.rules import (
-    Contact,
-    Groups,
-    RosterItem,
-    Rule,
-    applied,
-    decide,
-    normal_name,
-)
+from roster.rules import Contact, Groups, Rule, applied, decide, normal_name
+from xmppservice.protocol.roster import RosterItem
 
 GROUPS = Groups("others", "verified")
 JID = "00393471111111@localhost"

@@ -6,26 +6,27 @@ import pytest
 
 from roster.payloads import OK, Reply
 from xmppservice import adhoc, events
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.iq import Refused, Request, request
+from xmppservice.protocol.namespaces import LONGEST_LIST, NS_COMMANDS, NS_FORM
 
 OWNER = "romeo@localhost"
 COMPONENT, FIND = "jabber:component:accept", "cmd_search_users"
 FORM = (
-    f"<x xmlns='{stanzas.NS_FORM}' type='submit'>"
+    f"<x xmlns='{NS_FORM}' type='submit'>"
     "<field var='numbers'><value>00393200555</value></field></x>"
 )
 
 
-def asked(inside: str, session: str) -> stanzas.Request:
+def asked(inside: str, session: str) -> Request:
     command = (
-        f"<command xmlns='{stanzas.NS_COMMANDS}' node='{FIND}'"
+        f"<command xmlns='{NS_COMMANDS}' node='{FIND}'"
         f" sessionid='{session}'>{inside}</command>"
     )
     iq = (
         f"<iq xmlns='{COMPONENT}' from='{OWNER}/orchard' to='s.localhost' id='1'"
         f" type='set'>{command}</iq>"
     )
-    return stanzas.request(ET.fromstring(iq), "s.localhost")
+    return request(ET.fromstring(iq), "s.localhost")
 
 
 def test_a_form_becomes_the_event_of_a_command():
@@ -43,7 +44,7 @@ def test_a_form_becomes_the_event_of_a_command():
             "id": "1",
             "thread": "s1",
             "message_type": "adhoc",
-            "namespace": stanzas.NS_COMMANDS,
+            "namespace": NS_COMMANDS,
             "envelope_type": FIND,
             "envelope_action": FIND,
             "command": FIND,
@@ -54,7 +55,7 @@ def test_a_form_becomes_the_event_of_a_command():
 
 
 def test_without_room_it_is_to_be_sent_again():
-    with pytest.raises(stanzas.Refused) as refusal:
+    with pytest.raises(Refused) as refusal:
         adhoc.answer(asked(FORM, "s1"), OWNER, lambda one: False)
     assert (refusal.value.condition, refusal.value.type) == (
         "resource-constraint",
@@ -71,11 +72,11 @@ def result(reply: Reply) -> str:
 def test_an_answer_ends_the_command_in_its_session():
     command = ET.fromstring(result(Reply(OK, more={"userList": []})))
     assert command.attrib == {"node": FIND, "sessionid": "s1", "status": "completed"}
-    assert [child.tag for child in command] == [f"{{{stanzas.NS_COMMANDS}}}note"]
+    assert [child.tag for child in command] == [f"{{{NS_COMMANDS}}}note"]
 
 
 def test_the_longest_answer_fits_into_a_stanza():
     numbers = [f"0039{number:010}" for number in range(20_000)]
     done = result(Reply(OK, more={"userList": numbers}))
-    assert len(done.encode()) < stanzas.LONGEST_LIST + 2_000
+    assert len(done.encode()) < LONGEST_LIST + 2_000
     ET.fromstring(done)

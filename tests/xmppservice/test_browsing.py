@@ -7,7 +7,8 @@ import pytest
 from xmppservice import browsing
 from xmppservice.browsing import Catalogue
 from xmppservice.events import Entry
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.iq import request
+from xmppservice.protocol.namespaces import NS_ITEMS, NS_SEARCH
 
 SERVICE, DOMAINS = "service.localhost", ["localhost", "verona.example"]
 COMPONENT = "jabber:component:accept"
@@ -29,16 +30,16 @@ def ask(
     type: str = "get",
 ) -> ET.Element:
     iq = f"<iq xmlns='{COMPONENT}' from='{sender}' to='{to}' type='{type}'>{query}</iq>"
-    asked = stanzas.request(ET.fromstring(iq), SERVICE)
+    asked = request(ET.fromstring(iq), SERVICE)
     return ET.fromstring(catalogue.answer(asked))
 
 
 def items(node: str = "") -> str:
-    return f"<query xmlns='{stanzas.NS_ITEMS}' node='{node}'/>"
+    return f"<query xmlns='{NS_ITEMS}' node='{node}'/>"
 
 
 def search(text: str) -> str:
-    return f"<query xmlns='{stanzas.NS_SEARCH}'><nick>{text}</nick></query>"
+    return f"<query xmlns='{NS_SEARCH}'><nick>{text}</nick></query>"
 
 
 @pytest.mark.parametrize(
@@ -86,5 +87,5 @@ def test_the_first_of_two_channels_with_one_jid_has_the_card():
 def test_no_more_than_fifty_are_found_in_the_document_s_order():
     entries = [channel(f"n{number:02}") for number in range(60)]
     found = ask(Catalogue(SERVICE, DOMAINS, entries=entries), search("N"), type="set")
-    names = [item.findtext(f"{{{stanzas.NS_SEARCH}}}nick") for item in found]
+    names = [item.findtext(f"{{{NS_SEARCH}}}nick") for item in found]
     assert names == [f"n{number:02}" for number in range(browsing.MOST_FOUND)]

@@ -17,7 +17,7 @@ from roster.models import Command
 from tests.roster.conftest import message
 from xmppservice import delivery, gateway
 from xmppservice.models import Stream
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol import vcard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -197,7 +197,7 @@ def test_a_check_without_a_stream_says_so(staff, live):
 
 
 def test_a_check_reads_what_clients_read(staff, live, answers):
-    answers(gateway.Answer("", stanzas.vcard(live.body)))
+    answers(gateway.Answer("", vcard.of_document(live.body)))
     verdict = delivery.check()
     assert verdict.ok
     words = f"The document clients read is version {live.number}, "
@@ -210,7 +210,7 @@ def test_a_check_reads_what_clients_read(staff, live, answers):
         (gateway.Late(), "No answer in 5 seconds."),
         (gateway.Answer("forbidden", ""), "with the error “forbidden”."),
         (gateway.Answer("", ""), "none of our versions"),
-        (gateway.Answer("", stanzas.vcard("{}")), "none of our versions"),
+        (gateway.Answer("", vcard.of_document("{}")), "none of our versions"),
     ],
 )
 def test_a_check_says_what_is_wrong(live, answers, outcome, says):
@@ -223,7 +223,7 @@ def test_a_check_says_what_is_wrong(live, answers, outcome, says):
 def test_a_check_knows_an_older_version(live, answers):
     tree.add(Buddy(name="Noel", address="", mobile_is_published=True), "anna")
     newer = releases.sync()
-    answers(gateway.Answer("", stanzas.vcard(live.body)))
+    answers(gateway.Answer("", vcard.of_document(live.body)))
 
     verdict = delivery.check()
 
@@ -233,7 +233,7 @@ def test_a_check_knows_an_older_version(live, answers):
 
 
 def test_a_check_works_without_a_script(staff, live, answers):
-    answers(gateway.Answer("", stanzas.vcard(live.body)))
+    answers(gateway.Answer("", vcard.of_document(live.body)))
 
     page = staff.post(CHECK, headers={"accept": "text/html"}, follow=True)
 

@@ -9,10 +9,10 @@ import pytest
 
 from demo.ejabberd import Ejabberd
 from demo.prosody import Prosody
-from roster.rules import RosterItem
 from tests.ports import free_port
 from tests.service import COMPONENT, PASSWORD, until
 from xmppservice import ejabberd, gateway, rosters
+from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters import MISSING, Change, Refused
 from xmppservice.stream import Component
 

@@ -17,10 +17,10 @@ from tests.ports import free_port
 from tests.service import PASSWORD, SERVICE, until
 from xmppservice import stream
 from xmppservice.gateway import Broke, Down, Iq, Late
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol import iq, roster
 
 ROMEO = "romeo@localhost"
-ROSTER = Iq("get", ROMEO, stanzas.roster_get())
+ROSTER = Iq("get", ROMEO, roster.get())
 
 
 @pytest.fixture
@@ -68,20 +68,20 @@ def in_seconds(seconds: float) -> float:
 
 async def test_answers_come_in_the_order_of_the_questions(prosody):
     async with privileged(prosody) as one:
-        item = stanzas.roster_set("liam@localhost", "Liam", ["others"])
+        item = roster.set_item("liam@localhost", "Liam", ["others"])
         asked = [Iq("set", ROMEO, item), ROSTER, Iq("set", "nobody@localhost", item)]
 
         written, read, refused = await one.ask(asked, in_seconds(10))
 
     assert written.condition == ""
-    (entry,) = stanzas.roster_entries(read.payload)
+    (entry,) = roster.items_of(read.payload)
     assert (entry.name, entry.groups) == ("Liam", ("others",))
     assert refused.condition == "service-unavailable"
 
 
 async def test_what_xml_cannot_carry_is_not_sent(prosody):
     async with privileged(prosody) as one:
-        bell = Iq("set", ROMEO, stanzas.roster_set("liam@localhost", "bell\x07"))
+        bell = Iq("set", ROMEO, roster.set_item("liam@localhost", "bell\x07"))
         with pytest.raises(ValueError, match="XML cannot carry"):
             await one.ask([bell], in_seconds(10))
 
@@ -89,13 +89,13 @@ async def test_what_xml_cannot_carry_is_not_sent(prosody):
 
 
 async def test_a_question_past_its_deadline_is_not_asked(prosody):
-    item = Iq("set", ROMEO, stanzas.roster_set("liam@localhost", "Liam"))
+    item = Iq("set", ROMEO, roster.set_item("liam@localhost", "Liam"))
     async with privileged(prosody) as one:
         with pytest.raises(Late):
             await one.ask([item], in_seconds(-1))
 
         (read,) = await one.ask([ROSTER], in_seconds(10))
-        assert not list(stanzas.roster_entries(read.payload))
+        assert not list(roster.items_of(read.payload))
 
 
 class Silent(Client):
@@ -123,13 +123,13 @@ async def test_an_answer_from_elsewhere_is_none(prosody):
         Silent(f"{ROMEO}/phone", PASSWORD, port) as romeo,
         Client(f"mercutio@{domain}/phone", PASSWORD, port) as mercutio,
     ):
-        ping = Iq("get", romeo.jid, stanzas.ping())
+        ping = Iq("get", romeo.jid, iq.ping())
         asked = asyncio.create_task(one.ask([ping], in_seconds(30)))
         id = await romeo.asked()
 
         await mercutio.send(f"<iq type='result' id='{id}' to='{SERVICE}'/>")
         # Stanzas of one sender arrive in order (RFC 6120, 10.1): his answer has, too.
-        await mercutio.iq("get", stanzas.ping(), SERVICE)
+        await mercutio.iq("get", iq.ping(), SERVICE)
         assert not asked.done()
 
         await romeo.send(f"<iq type='result' id='{id}' to='{SERVICE}'/>")

@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 
 from roster import models
 from roster.models import Account, AddressBookEntry, Flag, LateJoin, Subscriber
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.jids import bare_jid
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("jid", metavar="JID", help="the owner's bare JID")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        jid = stanzas.bare_jid(options["jid"]) or options["jid"]
+        jid = bare_jid(options["jid"]) or options["jid"]
         account = Account.objects.filter(jid=jid).first()
         commands = models.Command.objects.filter(owner=jid)
         subscribed = Subscriber.objects.filter(jid=jid)

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from roster import ledger
 from roster.models import Account, Flag, Subscriber
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol.jids import bare_jid
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("jid", metavar="JID", help="the owner's bare JID")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        jid = stanzas.bare_jid(options["jid"]) or options["jid"]
+        jid = bare_jid(options["jid"]) or options["jid"]
         with transaction.atomic():
             commands, deleted = _erase(jid)
             transaction.on_commit(ledger.empty_log)

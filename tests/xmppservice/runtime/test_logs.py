@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.service import ROOT
-from xmppservice.protocol import iq as stanzas
+from xmppservice.protocol import redaction
 from xmppservice.runtime import logs
 
 NUMBER = "+393471111111"
@@ -88,7 +88,7 @@ def test_a_failed_task_is_told_without_its_arguments():
     ["", "one", "id-12345", "a" * 64, "7f1d2c3b-0000-4abc-8def-123456789012"],
 )
 def test_a_harmless_id_is_shown(text):
-    assert stanzas.shown(text) == text
+    assert redaction.shown(text) == text
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_a_harmless_id_is_shown(text):
     [NUMBER, "a123456", "a" * 65, "two\nlines", "a b", "é", "a=b", "one\n"],
 )
 def test_another_id_has_an_alias(text):
-    shown = stanzas.shown(text)
+    shown = redaction.shown(text)
     assert shown.startswith("~")
     assert len(shown) == 13
-    assert shown == stanzas.shown(text)
+    assert shown == redaction.shown(text)
 
 
 HOSTILE = """

@@ -1,0 +1,65 @@
+"""The parser gives whole stanzas, whatever is in them."""
+
+import tracemalloc
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from xmppservice.protocol.parser import Parser
+
+STREAM = b"<stream xmlns='jabber:component:accept'>"
+STANZA = "<message id='&gt;'><x xmlns='a}b'>ciào &amp; > &lt;</x></message>".encode()
+
+
+def ended(parser: Parser) -> list[ET.Element]:
+    return [element for kind, element in parser.read_events() if kind == "end"]
+
+
+@pytest.mark.parametrize("place", range(len(STANZA) + 1))
+def test_a_stanza_in_two_pieces_is_whole_with_its_last_byte(place: int):
+    parser = Parser()
+    parser.feed(STREAM + STANZA[:place])
+    parser.feed(STANZA[place:])
+
+    (message,) = ended(parser)
+    (child,) = message
+    assert message.tag == "{jabber:component:accept}message"
+    assert (child.tag, child.text) == ("{a}b}x", "ciào & > <")
+
+
+HEADERS = [
+    STREAM,
+    b"<?xml version='1.0'?>\n"
+    b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams' id='a>b'"
+    b' xmlns="jabber:component:accept">',
+]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_names_that_clients_choose_are_not_kept(header: bytes):
+    parser = Parser()
+    parser.feed(header[:30])
+    parser.feed(header[30:])
+    (root,) = [element for _, element in parser.read_events()]
+    tracemalloc.start()
+
+    for place in range(30):
+        name = "ā" * 50_000 + str(place)
+        other = f"<x xmlns='{name}' {name}=''><{name}/></x>"
+        parser.feed(f"<message>{other}</message>".encode())
+        (message,) = ended(parser)
+        assert message.tag == "{jabber:component:accept}message"
+        assert len(message[0]) == 1
+        root.clear()
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 2_000_000
+    parser.feed(b"</stream:stream>" if b"stream:" in header else b"</stream>")
+    assert ended(parser) == [root]
+
+
+def test_what_is_no_xml_is_a_parse_error():
+    parser = Parser()
+    parser.feed(STREAM + b"<a></b>")
+    with pytest.raises(ET.ParseError, match="mismatched tag"):
+        list(parser.read_events())

@@ -1,0 +1,44 @@
+"""Ad-hoc commands (XEP-0050)."""
+
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+from xmppservice.protocol.disco import submitted
+from xmppservice.protocol.namespaces import NS_COMMANDS, NS_FORM
+from xmppservice.protocol.xml import escape, escape_attribute
+
+# The one step of an ad-hoc command is its last.
+COMPLETE = "<actions execute='complete'><complete/></actions>"
+
+
+class CommandRequest(NamedTuple):
+    """A step of an ad-hoc command (XEP-0050); ``fields`` when a form was filled in."""
+
+    action: str
+    session: str
+    fields: dict[str, list[str]] | None
+
+
+def request_of(child: ET.Element) -> CommandRequest:
+    """What is wanted of a command; a form that is cancelled cancels it."""
+    form = child.find(f"{{{NS_FORM}}}x")
+    cancelled = form is not None and form.get("type") == "cancel"
+    return CommandRequest(
+        action="cancel" if cancelled else child.get("action", ""),
+        session=child.get("sessionid", ""),
+        fields=submitted(child),
+    )
+
+
+def step(node: str, session: str, status: str, inside: str = "") -> str:
+    """Where a command stands: ``executing``, ``completed`` or ``canceled``."""
+    named = f" sessionid='{escape_attribute(session)}'" if session else ""
+    return (
+        f"<command xmlns='{NS_COMMANDS}' node='{escape_attribute(node)}'{named}"
+        f" status='{status}'>{inside}</command>"
+    )
+
+
+def note(type: str, text: str) -> str:
+    """A sentence for the person: ``info``, ``warn`` or ``error``."""
+    return f"<note type='{type}'>{escape(text)}</note>"

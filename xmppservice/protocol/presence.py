@@ -1,0 +1,37 @@
+"""Presence (RFC 6121), with the digest of the document (XEP-0153)."""
+
+import hashlib
+
+from xmppservice.protocol.namespaces import NS_UPDATE
+from xmppservice.protocol.xml import escape_attribute
+
+
+def build(type: str, *, sender: str, to: str) -> str:
+    """Presence of ``type``, such as ``subscribed``."""
+    addresses = f"from='{escape_attribute(sender)}' to='{escape_attribute(to)}'"
+    return f"<presence {addresses} type='{type}'/>"
+
+
+def available(*, sender: str, to: str, digest: str) -> str:
+    """Presence that says which document is read now."""
+    addresses = f"from='{escape_attribute(sender)}' to='{escape_attribute(to)}'"
+    return f"<presence {addresses}>{_update(digest)}</presence>"
+
+
+def own(digest: str) -> str:
+    """What makes a client available, before all others of its account.
+
+    Without a digest it says that it cannot tell yet which document is read.
+    """
+    return f"<presence><priority>127</priority>{_update(digest)}</presence>"
+
+
+def _update(digest: str) -> str:
+    # XEP-0153, "User Publishes Avatar": not ready to tell is an x without a photo.
+    photo = f"<photo>{digest}</photo>" if digest else ""
+    return f"<x xmlns='{NS_UPDATE}'>{photo}</x>"
+
+
+def digest(document: str) -> str:
+    """SHA-1 of a document as 40 hex digits, as XEP-0153 has it of a picture."""
+    return hashlib.sha1(document.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,49 @@
+"""XML as text: escaping it, and taking the names of its elements apart.
+
+Only what XML needs is escaped: each entity costs the XMPP server a parser event, and
+a JSON text is full of quotes.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from xml.etree import ElementTree as ET
+
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+Element = ET.Element
+
+
+def escape(text: str) -> str:
+    """Text for element content: ``& < >`` only; quotes stay (see above)."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def escape_attribute(text: str) -> str:
+    """Text for an attribute value in single quotes."""
+    escaped = escape(text).replace("'", "&apos;")
+    return escaped.replace("\n", "&#10;").replace("\t", "&#9;").replace("\r", "&#13;")
+
+
+def illegal_character(text: str) -> str:
+    """The first character that XML 1.0 cannot carry, or an empty string."""
+    found = _ILLEGAL.search(text)
+    return found.group() if found else ""
+
+
+def split(tag: str) -> tuple[str, str]:
+    namespace, _, name = tag.rpartition("}")
+    return namespace[1:], name
+
+
+def sibling(element: ET.Element, name: str) -> str:
+    namespace, _ = split(element.tag)
+    return f"{{{namespace}}}{name}" if namespace else name
+
+
+def up_to(most: int, parts: Iterable[str]) -> Iterator[str]:
+    for part in parts:
+        most -= len(part.encode())
+        if most < 0:
+            return
+        yield part
