@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from buddies import avatars
 from buddies.models import MOST_LEVELS, Buddy
-from xmppservice.events import Entry
+from xmppservice.connection.events import Entry
 from xmppservice.protocol.jids import escape_localpart, parse_jid
 
 EMPTY = '{"items":[]}'

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from buddies import published
-from xmppservice import api
+from xmppservice.api import representation
 
 
 class DocumentView(APIView):
@@ -27,7 +27,7 @@ class DocumentView(APIView):
 
     def get_permissions(self) -> list[BasePermission]:
         is_open = settings.DOCUMENT_PUBLIC or self.request.method == "OPTIONS"
-        return [AllowAny() if is_open else api.Allowed()]
+        return [AllowAny() if is_open else representation.Allowed()]
 
     @extend_schema(
         parameters=[OpenApiParameter("platform", str, enum=list(published.PLATFORMS))],

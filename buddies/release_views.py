@@ -26,17 +26,17 @@ from buddies.serializers import (
     ReleaseSerializer,
 )
 from buddies.views import PUBLISH, VIEW_RELEASE, plain_errors
-from xmppservice import api
+from xmppservice.api import representation
 from xmppservice.idempotency import Idempotent
 
 
-class NewestFirst(api.Pages):
+class NewestFirst(representation.Pages):
     ordering = "-number"
 
 
-class ReleaseFilter(api.FilterSet):
+class ReleaseFilter(representation.FilterSet):
     author = filters.CharFilter()
-    automatic = api.BooleanFilter()
+    automatic = representation.BooleanFilter()
 
 
 class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
@@ -123,7 +123,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     def _expected(self) -> Release:
         release = self._whole()
         # Of a release nothing changes but since when it is live.
-        api.refuse_stale(self.request, ReleaseSerializer(release).data)
+        representation.refuse_stale(self.request, ReleaseSerializer(release).data)
         return release
 
     def _whole(self) -> Release:
@@ -151,6 +151,6 @@ class PlanViewSet(Idempotent, DestroyModelMixin, ReadOnlyModelViewSet):
 
     def perform_destroy(self, instance: PlannedRelease) -> None:
         # A plan never changes: it is there, or it is not.
-        api.refuse_stale(self.request, PlanSerializer(instance).data)
+        representation.refuse_stale(self.request, PlanSerializer(instance).data)
         with plain_errors():
             releases.cancel(instance.pk)

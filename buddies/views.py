@@ -31,7 +31,8 @@ from buddies.serializers import (
     ReviewSerializer,
     TreeSerializer,
 )
-from xmppservice import api, problems
+from xmppservice import problems
+from xmppservice.api import representation
 from xmppservice.idempotency import Idempotent
 
 VIEW, ADD = "buddies.view_buddy", "buddies.add_buddy"
@@ -68,15 +69,15 @@ def _in_wire_names(reasons: dict[str, list[str]]) -> dict[str, list[str]]:
 # --- Entries --------------------------------------------------------------------
 
 
-class BuddyFilter(api.FilterSet):
+class BuddyFilter(representation.FilterSet):
     parent = filters.NumberFilter(field_name="parent_id", **KEY)
-    top = api.BooleanFilter(
+    top = representation.BooleanFilter(
         field_name="parent", lookup_expr="isnull", label="At the top level, or not."
     )
     type = filters.ChoiceFilter(choices=Buddy.Type.choices)
     address = filters.CharFilter()
-    mobileIsPublished = api.BooleanFilter(field_name="mobile_is_published")
-    webIsPublished = api.BooleanFilter(field_name="web_is_published")
+    mobileIsPublished = representation.BooleanFilter(field_name="mobile_is_published")
+    webIsPublished = representation.BooleanFilter(field_name="web_is_published")
 
 
 class BuddyViewSet(Idempotent, ModelViewSet):
@@ -159,7 +160,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
         with plain_errors(), transaction.atomic():
             Tree.locked()
             buddy = self.get_object()
-            api.refuse_stale(self.request, BuddySerializer(buddy).data)
+            representation.refuse_stale(self.request, BuddySerializer(buddy).data)
             yield buddy
 
     def _refuse_known(self, buddy: Buddy, fields: dict[str, Any]) -> None:
@@ -228,7 +229,7 @@ class ReviewView(APIView):
 def _tree_as_expected(request: Request) -> Iterator[None]:
     with plain_errors(), transaction.atomic():
         Tree.locked()
-        api.refuse_stale(request, _state())
+        representation.refuse_stale(request, _state())
         yield
 
 

@@ -35,7 +35,7 @@ def make_admin() -> None:
     from django.contrib.auth import get_user_model
 
     from xmppservice import tokens
-    from xmppservice.models import SCOPES
+    from xmppservice.api.models import SCOPES
 
     admin, made = get_user_model().objects.get_or_create(
         username="admin", defaults={"is_staff": True, "is_superuser": True}

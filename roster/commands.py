@@ -32,7 +32,7 @@ from roster.payloads import (
     parse,
 )
 from roster.rules import Contact, Groups
-from xmppservice.gateway import Late
+from xmppservice.connection.gateway import Late
 from xmppservice.protocol import redaction
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem

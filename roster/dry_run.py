@@ -35,7 +35,7 @@ from roster.payloads import ADD_TO_ROSTER, SEARCH_USERS, Reply
 from roster.rehearsal import Asked, Line, Rehearsal
 from roster.rules import Rule
 from xmppservice import rosters, site
-from xmppservice.gateway import Down, Late
+from xmppservice.connection.gateway import Down, Late
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem
 

@@ -24,7 +24,7 @@ from roster import ledger, msisdn, rules
 from roster.addressbook import AT_ONCE, digests
 from roster.models import Account, AddressBookEntry, LateJoin
 from roster.rules import Contact, Groups
-from xmppservice.gateway import Down
+from xmppservice.connection.gateway import Down
 from xmppservice.protocol import redaction
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem

@@ -31,7 +31,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from roster.models import Claim, Command
-from xmppservice.events import Answer, Message
+from xmppservice.connection.events import Answer, Message
 from xmppservice.protocol import redaction
 from xmppservice.runtime import wakeups
 

@@ -25,7 +25,8 @@ from roster.serializers import (
     StoredSerializer,
     WholeCommandSerializer,
 )
-from xmppservice import api, problems
+from xmppservice import problems
+from xmppservice.api import representation
 from xmppservice.idempotency import Idempotent
 from xmppservice.runtime import wakeups
 
@@ -37,12 +38,12 @@ VIEW_COMMAND, CHANGE_COMMAND = "roster.view_command", "roster.change_command"
 # --- Accounts -------------------------------------------------------------------
 
 
-class AccountFilter(api.FilterSet):
+class AccountFilter(representation.FilterSet):
     jid = filters.CharFilter()
     msisdn = filters.CharFilter()
-    enabled = api.BooleanFilter()
-    discoverable = api.BooleanFilter()
-    gone = api.BooleanFilter(
+    enabled = representation.BooleanFilter()
+    discoverable = representation.BooleanFilter()
+    gone = representation.BooleanFilter(
         field_name="gone_at",
         lookup_expr="isnull",
         exclude=True,
@@ -86,7 +87,7 @@ class AccountViewSet(Idempotent, ModelViewSet):
         account = Account.objects.select_for_update().filter(pk=seen.pk).first()
         if account is None:
             raise problems.Conflict("The account is not there any more.")
-        api.refuse_stale(self.request, AccountSerializer(account).data)
+        representation.refuse_stale(self.request, AccountSerializer(account).data)
         return account
 
     @extend_schema(request=BulkSerializer, responses=StoredSerializer)
@@ -166,11 +167,11 @@ def _store(rows: Iterable[bulk.Given]) -> tuple[int, int]:
 # --- Commands -------------------------------------------------------------------
 
 
-class NewestFirst(api.Pages):
+class NewestFirst(representation.Pages):
     ordering = "-pk"
 
 
-class CommandFilter(api.FilterSet):
+class CommandFilter(representation.FilterSet):
     state = filters.ChoiceFilter(choices=Command.State.choices, method="in_state")
     command = filters.CharFilter(
         method="with_word", label="Looked for among the newest 100,000."
@@ -207,7 +208,7 @@ class CommandViewSet(ReadOnlyModelViewSet):
     def retry(self, request: Request, pk: str) -> Response:
         """Try a dead command again; one that is open already stays as it is."""
         command = self.get_object()
-        api.refuse_stale(request, self.get_serializer(command).data)
+        representation.refuse_stale(request, self.get_serializer(command).data)
         ledger.retry([command])
         # It may have gone in between: after its days it does.
         command = self.get_object()

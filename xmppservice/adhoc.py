@@ -6,19 +6,17 @@ written as the IQ's result. Nothing is kept between the two, or between the step
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from roster.forms import FORMS, Form, payload, words
-from xmppservice import browsing
-from xmppservice.events import Answer
+from xmppservice.connection import browsing
+from xmppservice.connection.events import ADHOC, Answer
+from xmppservice.connection.responder import Take
 from xmppservice.protocol import adhoc, disco
 from xmppservice.protocol.adhoc import COMPLETE, CommandRequest
 from xmppservice.protocol.disco import Field, Item
 from xmppservice.protocol.iq import Refused, Request
 from xmppservice.protocol.namespaces import LONGEST_FIELD, NS_COMMANDS, NS_FORM
-
-# What marks these among the commands, in the place of a message's type.
-MESSAGE_TYPE = "adhoc"
 
 COMMAND = f"{{{NS_COMMANDS}}}command"
 FEATURES = (NS_COMMANDS, NS_FORM)
@@ -31,9 +29,7 @@ def is_meant(asked: Request) -> bool:
     return asked.tag == COMMAND or (is_disco and asked.node in (NS_COMMANDS, *FORMS))
 
 
-def answer(
-    asked: Request, owner: str | None, take: Callable[[dict[str, str]], bool]
-) -> str | None:
+def answer(asked: Request, owner: str | None, take: Take) -> str | None:
     """Payload of the result; None when the answer comes out of the ledger.
 
     ``owner`` is None for who may not command. ``take`` gets a command, as
@@ -80,9 +76,7 @@ def _items(asked: Request, owner: str | None) -> Iterator[Item]:
 # --- Steps ----------------------------------------------------------------------
 
 
-def _run(
-    asked: Request, owner: str | None, take: Callable[[dict[str, str]], bool]
-) -> str | None:
+def _run(asked: Request, owner: str | None, take: Take) -> str | None:
     if asked.node not in FORMS:
         raise Refused("item-not-found")
     if owner is None:
@@ -120,7 +114,7 @@ def _message(asked: Request, owner: str, step: CommandRequest) -> dict[str, str]
         "owner": owner,
         "id": asked.id,
         "thread": step.session,
-        "message_type": MESSAGE_TYPE,
+        "message_type": ADHOC,
         "namespace": NS_COMMANDS,
         "envelope_type": asked.node,
         "envelope_action": asked.node,

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from xmppservice import site, tokens
-from xmppservice.models import SCOPES, Token
+from xmppservice.api.models import SCOPES, Token
 
 LIFE = timedelta(days=365)
 

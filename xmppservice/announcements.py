@@ -16,7 +16,7 @@ from django.conf import settings
 
 from roster import subscribers
 from roster.models import Subscriber
-from xmppservice import events
+from xmppservice.connection import events
 from xmppservice.runtime.threads import DATABASE_ERRORS, Thread
 
 MOST_WAITING = 50_000  # subscriptions in memory that are still to be stored

@@ -15,12 +15,13 @@ from channels.layers import get_channel_layer
 
 from buddies import document, releases
 from roster import joins, ledger, payloads
-from xmppservice import events, rosters
+from xmppservice import rosters
 from xmppservice.announcements import Announcer
-from xmppservice.gateway import Down, Late
+from xmppservice.connection import events
+from xmppservice.connection.gateway import Down, Late
+from xmppservice.connection.status import StreamState
 from xmppservice.runtime import wakeups
 from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
-from xmppservice.state import StreamState
 
 logger = logging.getLogger(__name__)
 

@@ -28,8 +28,9 @@ from django.views.decorators.http import conditional_page, require_GET, require_
 from buddies import releases
 from buddies.models import Release
 from roster import figures
-from xmppservice import gateway, health, site
-from xmppservice.models import Stream
+from xmppservice import health, site
+from xmppservice.connection import gateway
+from xmppservice.connection.models import Stream
 from xmppservice.protocol import vcard
 
 PATIENCE = 5  # seconds, with the XMPP server

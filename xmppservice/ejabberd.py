@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import urllib3
 from django.conf import settings
 
-from xmppservice import gateway
-from xmppservice.gateway import Late
+from xmppservice.connection import gateway
+from xmppservice.connection.gateway import Late
 from xmppservice.protocol.jids import domain_of, local_of
 
 T = TypeVar("T")

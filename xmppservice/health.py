@@ -19,8 +19,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
 from roster import figures
-from xmppservice import gateway
-from xmppservice.models import Stream
+from xmppservice.connection import gateway
+from xmppservice.connection.models import Stream
 
 logger = logging.getLogger(__name__)
 

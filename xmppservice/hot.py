@@ -17,7 +17,7 @@ from django.conf import settings
 
 from buddies import published
 from xmppservice import tokens
-from xmppservice.models import Token
+from xmppservice.api.models import Token
 from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
 
 SCOPE = "document:read"

@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from xmppservice import problems
-from xmppservice.models import IdempotentRequest, Token
+from xmppservice.api.models import IdempotentRequest, Token
 
 HEADER = "Idempotency-Key"
 LONGEST = 255  # characters

@@ -25,8 +25,9 @@ from prometheus_client.registry import Collector
 
 from buddies import releases
 from roster import figures, subscribers
-from xmppservice import __version__, gateway, health
-from xmppservice.models import Stream
+from xmppservice import __version__, health
+from xmppservice.connection import gateway
+from xmppservice.connection.models import Stream
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol
 
 from django.conf import settings
 
-from xmppservice import ejabberd, gateway
+from xmppservice import ejabberd
+from xmppservice.connection import gateway
 from xmppservice.protocol import roster
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem

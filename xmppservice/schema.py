@@ -7,7 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
 from xmppservice import idempotency, problems
-from xmppservice.api import LONGEST_PAGE
+from xmppservice.api.representation import LONGEST_PAGE
 
 OURS = ("xmppservice", "buddies", "roster")
 

@@ -333,7 +333,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
-    "xmppservice.api.Conditional",
+    "xmppservice.api.representation.Conditional",
 ]
 
 TEMPLATES = [
@@ -517,21 +517,21 @@ REST_FRAMEWORK = {
         "xmppservice.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["xmppservice.api.Allowed"],
+    "DEFAULT_PERMISSION_CLASSES": ["xmppservice.api.representation.Allowed"],
     "EXCEPTION_HANDLER": "xmppservice.exception_handler.answer_to",
-    "DEFAULT_PARSER_CLASSES": ["xmppservice.api.Parser"],
+    "DEFAULT_PARSER_CLASSES": ["xmppservice.api.representation.Parser"],
     "DEFAULT_RENDERER_CLASSES": [
-        "xmppservice.api.Json",
-        "xmppservice.api.Browsable",
+        "xmppservice.api.representation.Json",
+        "xmppservice.api.representation.Browsable",
     ],
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
-        "xmppservice.api.WordSearch",
+        "xmppservice.api.representation.WordSearch",
     ],
-    "DEFAULT_PAGINATION_CLASS": "xmppservice.api.Pages",
+    "DEFAULT_PAGINATION_CLASS": "xmppservice.api.representation.Pages",
     "DEFAULT_METADATA_CLASS": None,  # the description says more
     "DEFAULT_SCHEMA_CLASS": "xmppservice.schema.Schema",
-    "DEFAULT_THROTTLE_CLASSES": ["xmppservice.api.Throttle"],
+    "DEFAULT_THROTTLE_CLASSES": ["xmppservice.api.representation.Throttle"],
     "DEFAULT_THROTTLE_RATES": {"api": f"{API_REQUESTS_PER_MINUTE}/min"},
 }
 

@@ -15,8 +15,12 @@ from typing import Protocol, TextIO
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, connections
 
-from xmppservice import stream
-from xmppservice.server import Application, Inbox, XmppServer
+from xmppservice import adhoc
+from xmppservice.connection.account import ClientStream
+from xmppservice.connection.component import ComponentStream
+from xmppservice.connection.server import Application, Inbox, XmppServer
+from xmppservice.connection.stream import ServiceStream
+from xmppservice.protocol.jids import local_of
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +127,7 @@ async def _own(
 ) -> None:
     """Run the XMPP part until our turn ends."""
     inbox = Inbox(settings.XMPP_INBOX_STANZAS, settings.XMPP_INBOX_BYTES)
-    server = XmppServer(application, stream.from_settings(), inbox)
+    server = XmppServer(application, stream_from_settings(), inbox)
     serving = asyncio.ensure_future(server.run())
     watching = asyncio.ensure_future(_lost(thread, lock))
     try:
@@ -145,3 +149,19 @@ async def _lost(thread: ThreadPoolExecutor, lock: Lock) -> None:
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(thread, lock.take) is not False:  # noqa: ASYNC110  (a lock has no event)
         await asyncio.sleep(LOOK)
+
+
+def stream_from_settings() -> ServiceStream:
+    """The stream that the settings describe."""
+    jid, secret = settings.XMPP_JID, settings.XMPP_SECRET
+    host, domains = settings.XMPP_HOST, settings.XMPP_DOMAINS
+    if local_of(jid):
+        address = (host, settings.XMPP_CLIENT_PORT)
+        account = ClientStream(
+            jid, secret, address, domains, adhoc, tls=settings.XMPP_TLS
+        )
+        # ejabberd tells an account nothing.
+        account.asks_privileges = not settings.EJABBERD_API_URL
+        return account
+    address = (host, settings.XMPP_COMPONENT_PORT)
+    return ComponentStream(jid, secret, address, domains, adhoc)

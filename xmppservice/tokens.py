@@ -18,7 +18,7 @@ from rest_framework.authentication import get_authorization_header as header_of
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from xmppservice.models import Token
+from xmppservice.api.models import Token
 
 PREFIX = "xs_"  # so that a scan for leaked secrets finds it
 SHOWN = len(PREFIX) + 6  # characters that tell tokens apart

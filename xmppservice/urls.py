@@ -12,7 +12,8 @@ from drf_spectacular.views import (
 
 from buddies.avatars import NAME
 from buddies.views import avatar, document_schema
-from xmppservice import browsing, delivery, webchat
+from xmppservice import delivery, webchat
+from xmppservice.connection import browsing
 from xmppservice.views import Api, DeliveryView
 
 handler400 = "xmppservice.problems.bad_request"

@@ -11,8 +11,8 @@ from rest_framework.views import APIView
 
 from buddies import releases
 from roster import figures
-from xmppservice import gateway
-from xmppservice.models import Stream
+from xmppservice.connection import gateway
+from xmppservice.connection.models import Stream
 
 ADDRESSES = {
     "document": "document",

@@ -15,7 +15,7 @@ from buddies.tree import GAP
 from tests.api import reasons
 from tests.buddies.conftest import channel, group, outline
 from xmppservice import tokens
-from xmppservice.models import SCOPES
+from xmppservice.api.models import SCOPES
 
 pytestmark = pytest.mark.django_db
 

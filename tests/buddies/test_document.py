@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from buddies import document, tree
 from buddies.models import MOST_LEVELS, Buddy
 from tests.buddies.conftest import EDITOR, STORED, built, channel, group
-from xmppservice.events import Entry
+from xmppservice.connection.events import Entry
 
 PAYLOADS = Path(__file__).parent.parent / "payloads"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

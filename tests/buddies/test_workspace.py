@@ -27,8 +27,8 @@ from tests.buddies.conftest import (
     outline,
     rows,
 )
-from xmppservice import gateway
-from xmppservice.models import Stream
+from xmppservice.connection import gateway
+from xmppservice.connection.models import Stream
 
 pytestmark = pytest.mark.django_db
 

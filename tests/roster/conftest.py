@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from roster import commands, ledger, payloads
 from roster.models import Claim, Command
-from xmppservice import events
-from xmppservice.gateway import Late
+from xmppservice.connection import events
+from xmppservice.connection.gateway import Late
 from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters import MISSING, Change, Refused
 

@@ -9,7 +9,7 @@ from roster.models import Account, Listing
 from tests.api import client_of, reasons
 from tests.roster.conftest import JULIET, MARIO, ROMEO
 from xmppservice import tokens
-from xmppservice.models import SCOPES
+from xmppservice.api.models import SCOPES
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from roster import directory, msisdn
 from roster.addressbook import AT_ONCE
 from roster.models import Account, Flag, Subscriber
 from tests.roster.conftest import JULIET, MARIO, ROMEO
-from xmppservice.gateway import Late
+from xmppservice.connection.gateway import Late
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,7 @@ from tests.roster.conftest import (
     numbers,
     users,
 )
-from xmppservice.gateway import Down, Late
+from xmppservice.connection.gateway import Down, Late
 from xmppservice.protocol.roster import RosterItem
 
 pytestmark = pytest.mark.django_db

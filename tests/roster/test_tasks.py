@@ -23,7 +23,7 @@ from tests.roster.conftest import (
     numbers,
     users,
 )
-from xmppservice.gateway import Broke, Down, Late
+from xmppservice.connection.gateway import Broke, Down, Late
 from xmppservice.rosters import Refused
 from xmppservice.runtime import wakeups
 

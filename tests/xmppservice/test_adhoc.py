@@ -5,7 +5,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from roster.payloads import OK, Reply
-from xmppservice import adhoc, events
+from xmppservice import adhoc
+from xmppservice.connection import events
 from xmppservice.protocol.iq import Refused, Request, request
 from xmppservice.protocol.namespaces import LONGEST_LIST, NS_COMMANDS, NS_FORM
 

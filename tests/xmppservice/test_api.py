@@ -15,8 +15,8 @@ from buddies.models import Buddy, PlannedRelease
 from roster.models import Command
 from tests.buddies.conftest import channel, group, outline
 from xmppservice import tokens
-from xmppservice.api import Throttle
-from xmppservice.models import SCOPES
+from xmppservice.api.models import SCOPES
+from xmppservice.api.representation import Throttle
 
 pytestmark = pytest.mark.django_db
 

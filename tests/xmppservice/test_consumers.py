@@ -14,7 +14,7 @@ from django.db import connection
 from buddies.models import Release
 from roster.models import Command
 from tests.service import until
-from xmppservice import events
+from xmppservice.connection import events
 from xmppservice.consumers import ServiceConsumer
 
 pytestmark = pytest.mark.django_db(transaction=True)

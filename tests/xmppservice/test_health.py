@@ -19,7 +19,7 @@ from tests.ports import free_port
 from tests.roster.conftest import message
 from tests.service import ROOT
 from xmppservice import health
-from xmppservice.models import Stream
+from xmppservice.connection.models import Stream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

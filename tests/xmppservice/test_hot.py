@@ -18,8 +18,8 @@ from buddies.document import EMPTY
 from buddies.models import Release
 from tests.buddies.conftest import channel, group
 from xmppservice import hot, tokens
+from xmppservice.api.models import Token
 from xmppservice.hot import HotDocument, WsgiDocument
-from xmppservice.models import Token
 
 pytestmark = [
     # The route reads on a thread of its own.

@@ -13,7 +13,7 @@ from buddies.models import Buddy
 from roster.tasks import sweep
 from tests.api import reasons
 from xmppservice import tokens
-from xmppservice.models import SCOPES, IdempotentRequest, Token
+from xmppservice.api.models import SCOPES, IdempotentRequest, Token
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from roster import ledger
 from roster.models import Account, Command, Flag, LateJoin, Subscriber
 from tests.roster.conftest import message
 from xmppservice import __version__
-from xmppservice.models import Stream
+from xmppservice.connection.models import Stream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

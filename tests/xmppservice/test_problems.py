@@ -8,7 +8,8 @@ from rest_framework.test import APIClient
 
 from buddies.models import Buddy
 from tests.api import reasons
-from xmppservice import api, problems
+from xmppservice import problems
+from xmppservice.api import representation
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +61,7 @@ def test_what_is_no_json(admin):
 
 
 def test_what_is_far_too_large(admin, monkeypatch):
-    monkeypatch.setattr(api, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(representation, "MOST_BYTES", 1_000)
     answer = admin.post(BUDDIES, {"name": "x" * 2_000}, format="json")
     is_problem(answer, 413, "too_large")
 

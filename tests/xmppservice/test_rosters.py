@@ -11,10 +11,11 @@ from demo.ejabberd import Ejabberd
 from demo.prosody import Prosody
 from tests.ports import free_port
 from tests.service import COMPONENT, PASSWORD, until
-from xmppservice import ejabberd, gateway, rosters
+from xmppservice import adhoc, ejabberd, rosters
+from xmppservice.connection import gateway
+from xmppservice.connection.component import ComponentStream
 from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters import MISSING, Change, Refused
-from xmppservice.stream import Component
 
 ROMEO, NOBODY = "romeo@localhost", "nobody@localhost"
 
@@ -41,7 +42,7 @@ async def probe(prosody: Prosody, settings, *domains: str) -> str:
     """What the driver misses on a stream that serves ``domains``."""
     settings.XMPP_DOMAINS = list(domains)
     address = ("127.0.0.1", prosody.component_port)
-    stream = Component(COMPONENT, "s", address, domains)
+    stream = ComponentStream(COMPONENT, "s", address, domains, adhoc)
     session = asyncio.create_task(stream.session())
     gateway.attach(stream.ask, lambda: gateway.State(stream.ready, stream.privileged))
     try:

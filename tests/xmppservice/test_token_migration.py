@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from xmppservice import tokens
-from xmppservice.models import SCOPES, Token
+from xmppservice.api.models import SCOPES, Token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

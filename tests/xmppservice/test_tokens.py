@@ -12,7 +12,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from xmppservice import tokens
-from xmppservice.models import SCOPES, Token
+from xmppservice.api.models import SCOPES, Token
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import xmppservice.models
+import xmppservice.api.models
 
 OLD = "authtoken_token"
 SCOPES = [
@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
                     "scopes",
                     models.JSONField(
                         default=list,
-                        validators=[xmppservice.models.known_scopes],
+                        validators=[xmppservice.api.models.known_scopes],
                         verbose_name="scopes",
                     ),
                 ),

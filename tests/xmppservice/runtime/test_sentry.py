@@ -11,7 +11,7 @@ BREAK = """
 import logging
 from celery import shared_task
 from sentry_sdk.transport import Transport
-from xmppservice import reports
+from xmppservice.runtime import sentry
 
 sent = []
 
@@ -19,7 +19,7 @@ class Kept(Transport):
     def capture_envelope(self, envelope):
         sent.append(envelope.serialize().decode())
 
-reports.begin("https://key@sentry.example.org/1", Kept)
+sentry.begin("https://key@sentry.example.org/1", Kept)
 number = "+393471111111"
 
 @shared_task

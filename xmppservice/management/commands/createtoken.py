@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from xmppservice import tokens
-from xmppservice.models import SCOPES
+from xmppservice.api.models import SCOPES
 
 
 class Command(BaseCommand):

@@ -10,7 +10,8 @@ from demo.client import Client
 from demo.prosody import Prosody
 from tests.ports import free_port
 from tests.service import ACCOUNT, PASSWORD, until
-from xmppservice.stream import Account
+from xmppservice import adhoc
+from xmppservice.connection.account import ClientStream
 
 DOCUMENT = '{"items":[{"address":"liam & <co>","info":{"name":"Liam 🧘\\n"}}]}'
 
@@ -54,10 +55,10 @@ def legacy(tmp_path) -> Iterator[Prosody]:
 @asynccontextmanager
 async def account(
     server: Prosody, password: str = PASSWORD, *, tls: bool = False
-) -> AsyncIterator[tuple[Account, list[int]]]:
+) -> AsyncIterator[tuple[ClientStream, list[int]]]:
     """An account with a session, and the numbers of what clients read."""
     address, published = ("127.0.0.1", server.c2s_port), []
-    one = Account(ACCOUNT, password, address, ["localhost"], tls=tls)
+    one = ClientStream(ACCOUNT, password, address, ["localhost"], adhoc, tls=tls)
     one.on_published = published.append
     session = asyncio.create_task(one.session())
     yield one, published

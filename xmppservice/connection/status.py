@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import F
 from django.utils import timezone
 
-from xmppservice.models import HEARTBEAT, Stream
+from xmppservice.connection.models import HEARTBEAT, Stream
 
 
 class StreamState:

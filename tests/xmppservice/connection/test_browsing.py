@@ -4,9 +4,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from xmppservice import browsing
-from xmppservice.browsing import Catalogue
-from xmppservice.events import Entry
+from xmppservice.connection import browsing
+from xmppservice.connection.browsing import Catalogue
+from xmppservice.connection.events import Entry
 from xmppservice.protocol.iq import request
 from xmppservice.protocol.namespaces import NS_ITEMS, NS_SEARCH
 

@@ -23,6 +23,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, NotRequired, TypedDict
 
+# What marks ad-hoc commands among the commands, in the place of a message's type.
+ADHOC = "adhoc"
+
 
 class Connected(TypedDict):
     """The stream is ready for stanzas."""

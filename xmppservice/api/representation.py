@@ -28,7 +28,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import SimpleRateThrottle
 
 from xmppservice import problems
-from xmppservice.models import Token
+from xmppservice.api.models import Token
 
 MOST_BYTES = 8 * 1024 * 1024  # of a request
 MOST_WORDS = 10

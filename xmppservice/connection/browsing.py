@@ -7,7 +7,7 @@ published, and never asks the database.
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from xmppservice.events import Entry
+from xmppservice.connection.events import Entry
 from xmppservice.protocol import disco, vcard
 from xmppservice.protocol.disco import Field, Item
 from xmppservice.protocol.iq import Refused, Request

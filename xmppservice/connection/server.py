@@ -19,7 +19,7 @@ from collections.abc import (
 )
 from typing import Any, Protocol
 
-from xmppservice import events, gateway
+from xmppservice.connection import events, gateway
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import connection
 
-from xmppservice.models import Stream
+from xmppservice.connection.models import Stream
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.ports import free_port
-from xmppservice import events, gateway
-from xmppservice.server import Inbox, XmppServer
-from xmppservice.stream import Component
+from xmppservice import adhoc
+from xmppservice.connection import events, gateway
+from xmppservice.connection.component import ComponentStream
+from xmppservice.connection.server import Inbox, XmppServer
 
 
 async def test_events_come_in_their_order():
@@ -52,14 +53,14 @@ def test_what_has_no_size_always_fits():
 
 
 @pytest.fixture
-async def stream() -> Component:
+async def stream() -> ComponentStream:
     """A stream to a port where nobody listens."""
     address = ("127.0.0.1", free_port())
-    return Component("service.localhost", "s", address, ["localhost"])
+    return ComponentStream("service.localhost", "s", address, ["localhost"], adhoc)
 
 
 @asynccontextmanager
-async def running(application, stream: Component) -> AsyncIterator[XmppServer]:
+async def running(application, stream: ComponentStream) -> AsyncIterator[XmppServer]:
     server = XmppServer(application, stream, Inbox(10, 10_000))
     task = asyncio.create_task(server.run())
     try:

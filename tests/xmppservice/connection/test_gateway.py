@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from tests.servers import Redis
 from tests.service import until
-from xmppservice import gateway
-from xmppservice.gateway import Answer, Broke, Down, Iq, Late, State
-from xmppservice.models import SILENCE, Stream
+from xmppservice.connection import gateway
+from xmppservice.connection.gateway import Answer, Broke, Down, Iq, Late, State
+from xmppservice.connection.models import SILENCE, Stream
 
 PING = Iq("get", "localhost", "<ping xmlns='urn:xmpp:ping'/>")
 

@@ -15,8 +15,10 @@ from demo.prosody import Prosody
 from tests.conversations.presences import digest, newest
 from tests.ports import free_port
 from tests.service import PASSWORD, SERVICE, until
-from xmppservice import stream
-from xmppservice.gateway import Broke, Down, Iq, Late
+from xmppservice import adhoc
+from xmppservice.connection import responder, stream
+from xmppservice.connection.component import ComponentStream
+from xmppservice.connection.gateway import Broke, Down, Iq, Late
 from xmppservice.protocol import iq, roster
 
 ROMEO = "romeo@localhost"
@@ -43,7 +45,7 @@ async def connected(
     prosody: Prosody, domain: str = "localhost"
 ) -> AsyncIterator[stream.ServiceStream]:
     port = prosody.component_port
-    one = stream.Component(SERVICE, "s", ("127.0.0.1", port), [domain])
+    one = ComponentStream(SERVICE, "s", ("127.0.0.1", port), [domain], adhoc)
     session = asyncio.create_task(one.session())
     await until(lambda: one.open)
     yield one
@@ -177,7 +179,7 @@ async def test_a_stream_without_a_privilege_is_ready_and_not_privileged(
 
 async def test_a_wrong_secret_is_said(prosody, caplog):
     port = prosody.component_port
-    one = stream.Component(SERVICE, "wrong", ("127.0.0.1", port), ["localhost"])
+    one = ComponentStream(SERVICE, "wrong", ("127.0.0.1", port), ["localhost"], adhoc)
 
     await one.session()
 
@@ -201,7 +203,7 @@ async def test_who_asks_while_the_server_reads_too_slowly_is_told_later(
     prosody, monkeypatch
 ):
     told: list[tuple[str, int | None]] = []
-    monkeypatch.setattr(stream, "UNWRITTEN", -1)
+    monkeypatch.setattr(responder, "UNWRITTEN", -1)
     async with connected(prosody) as one, romeo(prosody) as client:
         one.on_subscription = lambda jid, number: told.append((jid, number))
         one.publish(7, "{}", [])
@@ -226,7 +228,9 @@ async def test_presence_that_is_not_for_the_service_is_nobodys(prosody):
 
 
 async def test_without_a_stream_nobody_is_announced_to():
-    one = stream.Component(SERVICE, "s", ("127.0.0.1", free_port()), ["localhost"])
+    one = ComponentStream(
+        SERVICE, "s", ("127.0.0.1", free_port()), ["localhost"], adhoc
+    )
     with pytest.raises(Down):
         await one.announce([ROMEO], message=False)
 

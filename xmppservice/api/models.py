@@ -1,0 +1,90 @@
+"""The API's tokens, and the writes that it has answered."""
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+# What there is in the API, and whether it is read or written.
+SCOPES = tuple(
+    f"{what}:{kind}"
+    for what, kinds in {
+        "document": ("read",),
+        "tree": ("read", "write"),
+        "releases": ("read", "write"),
+        "accounts": ("read", "write"),
+        "commands": ("read", "write"),
+        "delivery": ("read",),
+    }.items()
+    for kind in kinds
+)
+
+
+def known_scopes(scopes: object) -> None:
+    if not isinstance(scopes, list) or not set(map(str, scopes)) <= set(SCOPES):
+        raise ValidationError(
+            _("Choose among: %(scopes)s."), params={"scopes": ", ".join(SCOPES)}
+        )
+
+
+class Token(models.Model):
+    """A program's key to the API: what its user may, as far as its scopes go.
+
+    ``digest`` is the SHA-256 of the secret in hexadecimal, ``start`` how the secret
+    begins; ``used_at`` is kept to the hour.
+    """
+
+    name = models.CharField(
+        _("name"), max_length=100, help_text=_("Who or what uses it.")
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        verbose_name=_("user"),
+        help_text=_("It may do what this user may, as far as its scopes go."),
+    )
+    scopes = models.JSONField(_("scopes"), default=list, validators=[known_scopes])
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    start = models.CharField(_("begins with"), max_length=12, editable=False)
+    created_at = models.DateTimeField(
+        _("made at"), default=timezone.now, editable=False
+    )
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    used_at = models.DateTimeField(
+        _("last used"), null=True, blank=True, editable=False
+    )
+
+    secret = ""  # for as long as it takes to show a new one
+
+    class Meta:
+        ordering = ("name", "pk")
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+
+class IdempotentRequest(models.Model):
+    """A write of the API that has been answered: what was asked, and the answer.
+
+    ``key`` and ``request`` are SHA-256 in hexadecimal: of who asked under which key,
+    and of method, address and body.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    request = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(default=0)
+    body = models.TextField(blank=True)
+    made_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.key[:8]

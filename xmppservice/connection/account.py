@@ -1,0 +1,121 @@
+"""The service as an account of the XMPP server, with its vCard stored there."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from slixmpp import ClientXMPP
+
+from xmppservice.connection.gateway import Answer, Down, Iq, Late
+from xmppservice.connection.requests import write
+from xmppservice.connection.responder import AdHocCommands
+from xmppservice.connection.stream import OPENING, ServiceStream
+from xmppservice.protocol import presence, vcard
+from xmppservice.protocol.parser import Parser
+
+logger = logging.getLogger(__name__)
+
+AGAIN = 10  # seconds
+
+NOTE = (
+    "the XMPP server turns DESC of the vCard of %s into NOTE: load Prosody's module "
+    '"vcard" in the place of "vcard_legacy" and "vcard4"'
+)
+OTHER = "the XMPP server does not give the vCard of %s back as it was stored"
+
+
+class ClientStream(ServiceStream):
+    """The service as an account of the XMPP server, with its vCard stored there."""
+
+    def __init__(
+        self,
+        jid: str,
+        password: str,
+        address: tuple[str, int],
+        domains: Sequence[str],
+        commands: AdHocCommands,
+        *,
+        tls: bool,
+    ) -> None:
+        self._client, self._tls = _Client(jid, password, tls=tls), tls
+        super().__init__(self._client, jid, address, domains, commands)
+        self._storing: asyncio.Task[None] | None = None
+        self.xmpp.add_event_handler("failed_all_auth", self._not_let_in)
+        self.xmpp.add_event_handler("ssl_invalid_chain", self._not_trusted)
+
+    def _session_start(self, event: object) -> None:
+        # What is sent to the bare JID shall come to us, whoever else is there.
+        self.xmpp.send_raw(presence.own(""))
+        super()._session_start(event)
+
+    def _not_let_in(self, _: object) -> None:
+        if self._tls and "starttls" not in self._client.features:
+            logger.error("not encrypted: the XMPP server must offer STARTTLS")
+        else:
+            logger.error("the XMPP server refuses the password of %s", self.jid)
+        self._ended.set()
+
+    def _not_trusted(self, _: object) -> None:
+        if not self._away:
+            logger.error("the certificate of the XMPP server is not trusted")
+        self._ended.set()
+
+    def _published(self) -> None:
+        if self._number and self.ready and (not self._storing or self._storing.done()):
+            self._storing = asyncio.create_task(self._store())
+
+    async def _store(self) -> None:
+        """Have the server store the newest document, whatever is stored there."""
+        stored = 0
+        while self.ready and stored != self._number:
+            number, wanted = self._number, self._vcard
+            digest = self._digest
+            try:
+                if await self._is_stored(wanted):
+                    # The server tells it to all who are subscribed, now and later.
+                    write(self.xmpp, presence.own(digest))
+                    self.on_published(stored := number)
+                else:
+                    await self._first(AGAIN, self._ended)
+            except (Down, Late) as error:
+                logger.warning("the vCard was not stored: %s", error)
+
+    async def _is_stored(self, wanted: str) -> bool:
+        """Store ``wanted`` unless it is there; whether it reads back as it is."""
+        if self._reads(wanted, await self._own("get", vcard.get())):
+            return True
+        refused = (await self._own("set", wanted)).condition
+        if refused:
+            logger.error("the XMPP server refuses the vCard: %s", refused)
+            return False
+        read = await self._own("get", vcard.get())
+        if self._reads(wanted, read):
+            return True
+        logger.error(
+            NOTE if vcard.description_is_note(read.payload) else OTHER, self.jid
+        )
+        return False
+
+    def _reads(self, wanted: str, read: Answer) -> bool:
+        return vcard.description(read.payload) == vcard.description(wanted)
+
+    async def _own(self, type: str, payload: str) -> Answer:
+        (answer,) = await self._ask([Iq(type, "", payload)], time.time() + OPENING)
+        return answer
+
+
+class _Client(ClientXMPP):
+    def __init__(self, jid: str, password: str, *, tls: bool) -> None:
+        plain = {"feature_mechanisms": {"unencrypted_scram": True}}
+        super().__init__(f"{jid}/service", password, plugin_config={} if tls else plain)
+        self.enable_direct_tls = False
+        self.enable_starttls, self.enable_plaintext = tls, not tls
+        # Presence is ours to answer, and the roster of this account is nobody's.
+        self.auto_authorize, self.auto_subscribe = None, False
+        # Without resumption: what was not confirmed is sent again, from its row.
+        self.register_plugin("xep_0198", {"allow_resume": False})
+
+    def init_parser(self) -> None:
+        super().init_parser()
+        self.parser = Parser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls

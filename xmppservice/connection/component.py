@@ -1,0 +1,77 @@
+"""The service as a component of the XMPP server (XEP-0114)."""
+
+from collections.abc import Callable, Sequence
+
+from slixmpp import ComponentXMPP
+from slixmpp.stanza import Presence
+
+from xmppservice.connection.responder import AdHocCommands
+from xmppservice.connection.stream import ServiceStream
+from xmppservice.protocol import iq, presence
+from xmppservice.protocol.jids import bare_jid
+from xmppservice.protocol.parser import Parser
+from xmppservice.protocol.xml import Element
+
+# Errors of a presence that say that there is nobody any more.
+GONE = frozenset({"gone", "item-not-found"})
+
+
+class ComponentStream(ServiceStream):
+    """The service as a component of the XMPP server (XEP-0114)."""
+
+    def __init__(
+        self,
+        jid: str,
+        secret: str,
+        address: tuple[str, int],
+        domains: Sequence[str],
+        commands: AdHocCommands,
+    ) -> None:
+        component = _Component(jid, secret)
+        super().__init__(component, jid, address, domains, commands)
+        component.first_look = self.responder.answers_document
+
+    def _published(self) -> None:
+        if self._number and self.ready:
+            self.on_published(self._number)
+
+    def _presence(self, stanza: Presence) -> None:
+        """Tell who subscribes or comes online which document is live."""
+        xml = stanza.xml
+        sender, type = bare_jid(xml.get("from", "")), xml.get("type", "")
+        if sender is None or bare_jid(xml.get("to", "")) != self.jid:
+            return
+        super()._presence(stanza)
+        if type in ("subscribe", "probe"):
+            self._tell(stanza, sender)
+        elif type == "unsubscribe":
+            self._answer_presence(stanza, "unavailable")
+        is_gone = type == "error" and iq.condition(xml) in GONE
+        if type in ("unsubscribe", "unsubscribed") or is_gone:
+            self.on_subscription(sender, None)
+
+    def _tell(self, stanza: Presence, sender: str) -> None:
+        # After a restart of the XMPP server everybody asks at once: then some are
+        # announced to instead, at its pace.
+        if self.responder.overloaded:
+            self.on_subscription(sender, 0)
+            return
+        to = stanza.xml.get("from", "")
+        available = presence.available(sender=self.jid, to=to, digest=self._digest)
+        self.xmpp.send_raw(available)
+        self.on_subscription(sender, self._number)
+
+
+class _Component(ComponentXMPP):
+    def __init__(self, jid: str, secret: str) -> None:
+        # fix_error_ns: without it every received error reads feature-not-implemented.
+        super().__init__(jid, secret, fix_error_ns=True)  # type: ignore[no-untyped-call]  # slixmpp leaves it untyped
+        self.first_look: Callable[[Element], bool] = lambda xml: False
+
+    def _spawn_event(self, xml: Element) -> None:
+        if not self.first_look(xml):
+            super()._spawn_event(xml)
+
+    def init_parser(self) -> None:
+        super().init_parser()
+        self.parser = Parser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls

@@ -1,0 +1,104 @@
+"""Our own IQs, each waiting for its answer."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from slixmpp.basexmpp import BaseXMPP
+from slixmpp.stanza import Iq
+from slixmpp.xmlstream.matcher.base import MatcherBase
+from slixmpp.xmlstream.xmlstream import NotConnectedError
+
+from xmppservice.connection.gateway import Answer as IqAnswer
+from xmppservice.connection.gateway import Broke, Down, Late
+from xmppservice.connection.gateway import Iq as IqRequest
+from xmppservice.protocol import iq
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.xml import illegal_character
+
+
+def write(xmpp: BaseXMPP, xml: str) -> None:
+    """Send stanzas; raises Down."""
+    try:
+        xmpp.send_raw(xml)
+    except NotConnectedError:
+        raise Down("the stream has just broken") from None
+
+
+class Results(MatcherBase):
+    """Matches answers to our own IQs."""
+
+    def match(self, stanza: Any) -> bool:
+        xml = stanza.xml
+        return iq.is_iq(xml) and xml.get("type") in ("result", "error")
+
+
+class Requests:
+    """What ``jid`` asks on the stream of ``xmpp``, until it is answered."""
+
+    def __init__(self, xmpp: BaseXMPP, jid: str) -> None:
+        self.xmpp, self.jid = xmpp, jid
+        self._asked: dict[str, tuple[str, asyncio.Future[IqAnswer]]] = {}
+
+    async def ask(
+        self, requests: Sequence[IqRequest], deadline: float
+    ) -> list[IqAnswer]:
+        """Answers of the XMPP server, in order. Raises Down, Broke or Late."""
+        seconds = deadline - time.time()
+        if seconds <= 0:
+            raise Late("older than its deadline")
+        # Whatever slipped through the checks on input would end the stream.
+        if any(illegal_character(request.payload) for request in requests):
+            raise ValueError("a request has a character that XML cannot carry")
+        ids = [secrets.token_hex(8) for _ in requests]
+        futures = [self._expect(id, r.to) for id, r in zip(ids, requests, strict=True)]
+        try:
+            write(
+                self.xmpp,
+                "".join(self._iq(id, r) for id, r in zip(ids, requests, strict=True)),
+            )
+            async with asyncio.timeout(seconds):
+                return list(await asyncio.gather(*futures))
+        except TimeoutError:
+            raise Late("no answer by the deadline") from None
+        finally:
+            for id in ids:
+                self._asked.pop(id, None)
+
+    def _expect(self, id: str, to: str) -> asyncio.Future[IqAnswer]:
+        future: asyncio.Future[IqAnswer] = asyncio.get_running_loop().create_future()
+        self._asked[id] = (domain_of(to or self.jid), future)
+        return future
+
+    def _iq(self, id: str, request: IqRequest) -> str:
+        return iq.build(
+            request.type,
+            sender=self.jid,
+            to=request.to,
+            id=id,
+            payload=request.payload,
+        )
+
+    def answered(self, stanza: Iq) -> None:
+        """Take an answer: it is for whoever asked."""
+        xml = stanza.xml
+        asked, future = self._asked.get(xml.get("id", ""), ("", None))
+        # An answer counts only from where we asked (RFC 6120, 8.2.3). Servers
+        # normalise a localpart each in its own way; the domain is enough.
+        sender = domain_of(xml.get("from", asked))
+        if future is None or future.done() or sender != asked:
+            return
+        if xml.get("type") == "result":
+            future.set_result(IqAnswer("", iq.payload(xml)))
+        else:
+            condition = iq.condition(xml) or "undefined-condition"
+            future.set_result(IqAnswer(condition, ""))
+
+    def fail(self) -> None:
+        """End all waiting: the stream broke."""
+        asked, self._asked = self._asked, {}
+        for _, future in asked.values():
+            if not future.done():
+                future.set_exception(Broke("the stream broke"))

@@ -1,0 +1,274 @@
+"""What others ask of the service, and its answers.
+
+A component answers a vCard get from the published bytes: no database, no thread, no
+reply stanza object. What ordinary clients ask is answered by
+:mod:`xmppservice.connection.browsing` and, about commands, by what :mod:`xmppservice.service`
+hands in; ping, version and last activity by slixmpp's plugins.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from django.conf import settings
+from slixmpp.basexmpp import BaseXMPP
+from slixmpp.stanza import Iq
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
+from slixmpp.xmlstream.matcher.base import MatcherBase
+from slixmpp.xmlstream.stanzabase import StanzaBase
+
+from xmppservice import __version__
+from xmppservice.connection import browsing
+from xmppservice.connection.browsing import Catalogue
+from xmppservice.connection.events import ADHOC, Answer, Entry
+from xmppservice.protocol import envelope, iq, redaction
+from xmppservice.protocol.envelope import Oversized
+from xmppservice.protocol.iq import Refused, Request
+from xmppservice.protocol.jids import bare_jid, domain_of, local_of, parse_jid
+from xmppservice.protocol.namespaces import LONGEST_FIELD, NS_PING, NS_VCARD
+from xmppservice.protocol.xml import Element, escape_attribute
+
+logger = logging.getLogger(__name__)
+
+# Bytes. A server that reads slower than it asks must not fill our memory.
+UNWRITTEN = 64 * 1024 * 1024
+
+VCARD = f"{{{NS_VCARD}}}vCard"
+# What has a handler of its own, ours or a plugin's.
+HANDLED = {
+    "get": frozenset(
+        {
+            VCARD,
+            f"{{{NS_PING}}}ping",
+            "{jabber:iq:last}query",
+            "{jabber:iq:version}query",
+        }
+    ),
+    "set": frozenset({VCARD}),
+}
+
+Take = Callable[[dict[str, str]], bool]
+
+
+class Unhandled(MatcherBase):
+    """Matches IQ requests that have no handler of their own."""
+
+    def match(self, stanza: Any) -> bool:
+        xml = stanza.xml
+        handled = HANDLED.get(xml.get("type", ""))
+        return (
+            iq.is_iq(xml) and handled is not None and iq.payload_tag(xml) not in handled
+        )
+
+
+class AdHocCommands(Protocol):
+    """What answers ad-hoc commands (XEP-0050): see :mod:`roster.commands.adhoc`."""
+
+    def is_meant(self, asked: Request) -> bool: ...
+    def answer(self, asked: Request, owner: str | None, take: Take) -> str | None: ...
+    def result(self, done: Answer) -> str: ...
+
+
+class Responder:
+    """Answers what is asked of ``jid`` on the stream of ``xmpp``.
+
+    ``take`` gets each command (``events.Message`` without its ``type``) and says
+    whether there was room for it.
+    """
+
+    def __init__(
+        self,
+        xmpp: BaseXMPP,
+        jid: str,
+        domains: Sequence[str],
+        commands: AdHocCommands,
+        take: Take,
+    ) -> None:
+        self.xmpp, self.jid, self.domains = xmpp, jid, domains
+        self._commands, self._take = commands, take
+        self._tail = b""
+        schema = settings.PUBLIC_URL + browsing.SCHEMA
+        self._about = browsing.about(settings.SUPPORT_ADDRESSES, schema)
+        self._catalogue = Catalogue(jid, domains, self._about)
+        self._register()
+
+    def publish(self, vcard: str, entries: Sequence[Entry]) -> None:
+        """Answer with this vCard, and browsing clients with ``entries``."""
+        self._tail = f"{vcard}</iq>".encode()
+        self._catalogue = Catalogue(self.jid, self.domains, self._about, entries)
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether the XMPP server reads slower than it asks."""
+        transport = self.xmpp.transport
+        unwritten = transport.get_write_buffer_size() if transport else 0
+        return bool(unwritten > UNWRITTEN)
+
+    # --- The document -----------------------------------------------------------
+
+    def answers_document(self, xml: Element) -> bool:
+        """Whether it was a get of the document, and has been answered.
+
+        Before slixmpp makes a stanza of it and looks for its handler: that took
+        more than half of an answer's time.
+        """
+        is_get = xml.get("type") == "get" and iq.is_iq(xml)
+        if not (is_get and xml.get("to") == self.jid and xml.find(VCARD) is not None):
+            return False
+        is_usual = len(xml.get("id", "")) <= LONGEST_FIELD
+        if not is_usual or self.overloaded:
+            return False
+        self._send_document(xml, self.jid)
+        return True
+
+    def _send_document(self, request: Element, at: str) -> None:
+        to, id = (escape_attribute(request.get(name, "")) for name in ("from", "id"))
+        sender = escape_attribute(at)
+        head = f"<iq type='result' from='{sender}' to='{to}' id='{id}'>"
+        self.xmpp.send_raw(head.encode() + self._tail)
+
+    def _vcard(self, stanza: Iq) -> None:
+        xml = stanza.xml
+        to = xml.get("to", self.jid)
+        if xml.get("type") not in HANDLED:
+            return
+        if xml.get("type") == "set":
+            self._refuse(stanza, "service-unavailable")
+        elif self.overloaded:
+            self._refuse(stanza, "resource-constraint", "wait")
+        elif self.jid in (to, bare_jid(to)):
+            self._send_document(xml, to)
+        else:
+            self._reply(stanza, lambda: self._catalogue.card(bare_jid(to) or ""))
+
+    # --- Other IQs --------------------------------------------------------------
+
+    def _request(self, stanza: Iq) -> None:
+        self._reply(stanza, lambda: self._answer_to(iq.request(stanza.xml, self.jid)))
+
+    def _answer_to(self, asked: Request) -> str | None:
+        if self.overloaded:
+            raise Refused("resource-constraint", "wait")
+        # Only there: the answer of a command comes from no other JID.
+        is_ours = parse_jid(asked.at) == self.xmpp.boundjid.full
+        if is_ours and self._commands.is_meant(asked):
+            return self._commands.answer(asked, self._owner(asked.sender), self._take)
+        return self._catalogue.answer(asked)
+
+    def _owner(self, sender: str) -> str | None:
+        """The bare JID of who is served; None for anybody else."""
+        bare = bare_jid(sender) or ""
+        is_served = local_of(bare) and domain_of(bare) in self.domains
+        return bare if is_served else None
+
+    def _reply(self, stanza: Iq, payload: Callable[[], str | None]) -> None:
+        try:
+            said = payload()
+        except Refused as refusal:
+            self._refuse(stanza, refusal.condition, refusal.type, refusal.more)
+        else:
+            if said is not None:
+                self._send_iq("result", stanza, said)
+
+    def _refuse(
+        self, stanza: Iq, condition: str, error_type: str = "cancel", more: str = ""
+    ) -> None:
+        self._send_iq("error", stanza, iq.error(condition, error_type, more))
+
+    def _send_iq(self, type: str, stanza: Iq, payload: str) -> None:
+        self.xmpp.send_raw(
+            iq.build(
+                type,
+                sender=stanza.xml.get("to", self.jid),
+                to=stanza.xml.get("from", ""),
+                id=stanza.xml.get("id", ""),
+                payload=payload,
+            )
+        )
+
+    # --- Commands ---------------------------------------------------------------
+
+    def message(self, xml: Element) -> None:
+        """Take the command that a message carries, or refuse it."""
+        sender = parse_jid(xml.get("from", ""))
+        if sender is None or bare_jid(sender) == self.jid:
+            return
+        if bare_jid(xml.get("to", "")) != self.jid:
+            return  # to a JID below ours: no command
+        try:
+            fields = envelope.parse(xml)
+        except Oversized as refusal:
+            who = redaction.alias(sender)
+            logger.warning("refused a command of %s: %s", who, refusal)
+            self._refuse_message(xml, "not-acceptable", "modify")
+            return
+        if fields is None:
+            return
+        owner = bare_jid(sender) or sender
+        if not self._take({"sender": sender, "owner": owner, **fields}):
+            self._refuse_message(xml, "resource-constraint", "wait")
+
+    def _refuse_message(self, xml: Element, condition: str, type: str) -> None:
+        self.xmpp.send_raw(
+            iq.message_error(
+                sender=self.jid,
+                to=xml.get("from", ""),
+                id=xml.get("id", "")[:LONGEST_FIELD],
+                condition=condition,
+                error_type=type,
+            )
+        )
+
+    def written(self, answer: Answer) -> str:
+        """A command's answer as a stanza: a message, or the result of its IQ."""
+        if answer["message_type"] == ADHOC:
+            return iq.build(
+                "result",
+                sender=self.jid,
+                to=answer["to"],
+                id=answer["id"],
+                payload=self._commands.result(answer),
+            )
+        return envelope.build(
+            sender=self.jid,
+            to=answer["to"],
+            id=answer["id"],
+            thread=answer["thread"],
+            message_type=answer["message_type"],
+            namespace=answer["namespace"],
+            envelope_type=answer["envelope_type"],
+            envelope_action=answer["envelope_action"],
+            payload=answer["payload"],
+        )
+
+    # --- Wiring -----------------------------------------------------------------
+
+    def _bounded(self, stanza: StanzaBase) -> StanzaBase | None:
+        """Drop an IQ whose id, which every answer repeats, is beyond all use."""
+        xml = stanza.xml
+        if not iq.is_iq(xml) or len(xml.get("id", "")) <= LONGEST_FIELD:
+            return stanza
+        who = redaction.alias(xml.get("from", ""))
+        logger.warning(
+            "dropped an iq of %s: %d characters of id", who, len(xml.get("id", ""))
+        )
+        return None
+
+    def _register(self) -> None:
+        xmpp = self.xmpp
+        xmpp.add_filter("in", self._bounded)
+        vcard = MatchXPath(f"{{{xmpp.default_ns}}}iq/{VCARD}")
+        handlers: tuple[tuple[str, MatcherBase, Callable[[Any], None]], ...] = (
+            ("vCard", vcard, self._vcard),
+            ("Requests", Unhandled(None), self._request),
+        )
+        for name, matcher, handler in handlers:
+            xmpp.register_handler(Callback(name, matcher, handler))
+        for plugin in ("xep_0012", "xep_0092", "xep_0199"):
+            xmpp.register_plugin(plugin)
+        # They bring slixmpp's discovery along; what is discovered is ours to say.
+        for stock in ("Disco Info", "Disco Items"):
+            xmpp.remove_handler(stock)
+        xmpp.plugin["xep_0092"].software_name = browsing.NAME
+        xmpp.plugin["xep_0092"].version = __version__

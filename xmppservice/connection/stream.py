@@ -1,0 +1,300 @@
+"""A stream to the XMPP server: its life, what it asks, and what it delivers.
+
+Only this process writes here. :mod:`xmppservice.connection.responder` answers what
+others ask. A component (:mod:`xmppservice.connection.component`) and an account
+(:mod:`xmppservice.connection.account`) differ in how clients come to the document.
+"""
+
+import asyncio
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from slixmpp.basexmpp import BaseXMPP
+from slixmpp.stanza import Message, Presence
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
+from slixmpp.xmlstream.matcher.base import MatcherBase
+
+from xmppservice.connection.events import Answer, Entry
+from xmppservice.connection.gateway import Answer as IqAnswer
+from xmppservice.connection.gateway import Down, Late
+from xmppservice.connection.gateway import Iq as IqRequest
+from xmppservice.connection.requests import Requests, Results, write
+from xmppservice.connection.responder import AdHocCommands, Responder
+from xmppservice.protocol import envelope, iq, presence, roster, vcard
+from xmppservice.protocol.jids import bare_jid, parse_jid
+from xmppservice.protocol.xml import Element
+
+logger = logging.getLogger(__name__)
+
+# Seconds.
+OPENING = 10
+KEEP_ALIVE = 30
+CONFIRMATION = 60
+ADVERTISEMENT = 5
+
+# The word of a message that says that there is another document.
+CHANGED = "vcard_updated"
+
+
+class ServiceStream(ABC):
+    """One stream, again and again: :meth:`session` is one connection.
+
+    ``on_message(fields)`` gets each command (``events.Message`` without its
+    ``type``) and says whether there was room for it. ``on_ready()`` says that
+    stanzas can be sent, ``on_published(number)`` that clients read that document.
+    ``on_subscription(jid, number)`` says who was told of which document when he
+    subscribed or came online: 0 is of none yet, and None is who wants to hear no more.
+    """
+
+    def __init__(
+        self,
+        xmpp: BaseXMPP,
+        jid: str,
+        address: tuple[str, int],
+        domains: Sequence[str],
+        commands: AdHocCommands,
+    ) -> None:
+        self.on_message: Callable[[dict[str, str]], bool] = lambda fields: False
+        self.on_ready: Callable[[], None] = lambda: None
+        self.on_published: Callable[[int], None] = lambda number: None
+        self.on_subscription: Callable[[str, int | None], None] = lambda jid, told: None
+        self.xmpp = xmpp
+        self.jid = jid
+        self.address = address
+        self.domains = domains
+        self.granted: dict[str, dict[str, str]] = {}  # by domain
+        self.asks_privileges = True
+        self._vcard = ""
+        self._digest = ""
+        self._number = 0
+        self._away = False
+        self._requests = Requests(xmpp, jid)
+        self._opened = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._advertised = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._register_handlers()
+        self.responder = Responder(
+            xmpp, jid, domains, commands, lambda fields: self.on_message(fields)
+        )
+
+    def publish(self, number: int, document: str, entries: Sequence[Entry]) -> None:
+        """Have clients read ``document``; ``on_published`` says when they do.
+
+        ``entries`` are what it has in it, for clients that browse.
+        """
+        self._number = number
+        self._vcard = vcard.of_document(document)
+        self.responder.publish(self._vcard, entries)
+        self._digest = presence.digest(document)
+        self._published()
+
+    @abstractmethod
+    def _published(self) -> None:
+        """There is a document, or a session for it."""
+
+    # --- Life cycle -----------------------------------------------------------
+
+    async def session(self) -> None:
+        """Connect, and return when the connection has ended.
+
+        Returns at once when it cannot be made. slixmpp would retry by itself,
+        waiting up to minutes: who calls this decides when.
+        """
+        for event in (self._opened, self._ended, self._advertised, self._ready):
+            event.clear()
+        self.granted = {}
+        self.xmpp.connect(*self.address)
+        try:
+            await self._first(OPENING, self._opened, self._ended)
+            if self._opened.is_set():
+                await self._stay()
+            else:
+                self._not_opened()
+        finally:
+            self._ended.set()
+            self.xmpp.cancel_connection_attempt()
+            self.xmpp.abort()
+            self._requests.fail()
+
+    @property
+    def open(self) -> bool:
+        """Whether there is a connection."""
+        return self._opened.is_set() and not self._ended.is_set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether stanzas can be sent, and it is known what we may do."""
+        return self.open and self._ready.is_set()
+
+    @property
+    def privileged(self) -> bool:
+        """Whether rosters can be read and written by stanzas (XEP-0356)."""
+        rosters = (granted.get("roster") for granted in self.granted.values())
+        return self.ready and "both" in rosters
+
+    async def _stay(self) -> None:
+        if self.asks_privileges:
+            await self._first(ADVERTISEMENT, self._advertised, self._ended)
+        if self._ended.is_set():
+            return
+        await self.xmpp.plugin["xep_0012"].start_uptime()
+        self._ready.set()
+        self.on_ready()
+        self._published()
+        while not self._ended.is_set():
+            await self._first(KEEP_ALIVE, self._ended)
+            if not self._ended.is_set():
+                await self._keep_alive()
+
+    async def _keep_alive(self) -> None:
+        try:
+            await self._ask([self._ping()], time.time() + OPENING)
+        except Late:
+            logger.warning("the XMPP server does not answer: reconnecting")
+            self._ended.set()
+        except Down:
+            pass
+
+    async def _first(self, seconds: float, *events: asyncio.Event) -> None:
+        waits = [asyncio.ensure_future(event.wait()) for event in events]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    # --- Out ------------------------------------------------------------------
+
+    async def deliver(self, answers: Iterable[Answer]) -> None:
+        """Send answers; return when the server has taken all of them.
+
+        A stream is processed in order, so the answer to a ping sent last proves
+        it (component streams have no XEP-0198). Raises Down or Late.
+        """
+        await self._deliver(map(self.responder.written, answers))
+
+    async def announce(self, to: Iterable[str], *, message: bool) -> None:
+        """Tell bare JIDs which document is live, likewise. Raises Down or Late.
+
+        By presence, and with ``message`` by a message, too.
+        """
+        await self._deliver(self._announcement(jid, message=message) for jid in to)
+
+    async def _deliver(self, xml: Iterable[str]) -> None:
+        if not self.ready:
+            raise Down("no stream")
+        write(self.xmpp, "".join(xml))
+        await self._ask([self._ping()], time.time() + CONFIRMATION)
+
+    async def ask(
+        self, requests: Sequence[IqRequest], deadline: float
+    ) -> list[IqAnswer]:
+        """Answers of the XMPP server, in order: see :func:`gateway.ask`."""
+        if not self.ready:
+            raise Down("no stream yet")
+        return await self._ask(requests, deadline)
+
+    async def _ask(
+        self, requests: Sequence[IqRequest], deadline: float
+    ) -> list[IqAnswer]:
+        if not self.open:
+            raise Down("no stream")
+        return await self._requests.ask(requests, deadline)
+
+    def _ping(self) -> IqRequest:
+        return IqRequest("get", self.domains[0], iq.ping())
+
+    def _announcement(self, to: str, *, message: bool) -> str:
+        changed = presence.available(sender=self.jid, to=to, digest=self._digest)
+        if not message:
+            return changed
+        return changed + _change_message(self.jid, to, self._number, self._digest)
+
+    # --- In -------------------------------------------------------------------
+
+    def _message(self, stanza: Message) -> None:
+        if not self._is_advertisement(stanza.xml):
+            self.responder.message(stanza.xml)
+
+    def _is_advertisement(self, message: Element) -> bool:
+        if (granted := roster.privileges(message)) is None:
+            return False
+        domain = parse_jid(message.get("from", ""))
+        is_ours = bare_jid(message.get("to", "")) == self.jid
+        if domain is None or domain not in self.domains or not is_ours:
+            return False
+        self.granted[domain] = granted
+        self._advertised.set()
+        return True
+
+    def _presence(self, stanza: Presence) -> None:
+        """Accept subscriptions, so that changes can be announced by presence."""
+        if stanza.xml.get("type") == "subscribe":
+            self._answer_presence(stanza, "subscribed")
+
+    def _answer_presence(self, stanza: Presence, type: str) -> None:
+        to = stanza.xml.get("from", "")
+        self.xmpp.send_raw(presence.build(type, sender=self.jid, to=to))
+
+    # --- Wiring ---------------------------------------------------------------
+
+    def _register_handlers(self) -> None:
+        xmpp, ns = self.xmpp, self.xmpp.default_ns
+        for stock in ("IM", "IMError", "Presence"):
+            xmpp.remove_handler(stock)
+        handlers: tuple[tuple[str, MatcherBase, Callable[[Any], None]], ...] = (
+            ("Results", Results(None), self._requests.answered),
+            ("Message", MatchXPath(f"{{{ns}}}message"), self._message),
+            ("Presence", MatchXPath(f"{{{ns}}}presence"), self._presence),
+        )
+        for name, matcher, handler in handlers:
+            xmpp.register_handler(Callback(name, matcher, handler))
+        xmpp.add_event_handler("session_start", self._session_start)
+        xmpp.add_event_handler("disconnected", lambda _: self._ended.set())
+        xmpp.add_event_handler("connection_failed", self._not_connected)
+        xmpp.add_event_handler("stream_error", self._stream_error)
+
+    def _not_connected(self, reason: object) -> None:
+        if not self._away:
+            logger.warning(
+                "no XMPP server at %s:%d (%s): trying on", *self.address, reason
+            )
+        self._away = True
+        self._ended.set()
+
+    def _not_opened(self) -> None:
+        if not self._away:
+            logger.warning(
+                "the XMPP server at %s:%d opens no stream: trying on", *self.address
+            )
+        self._away = True
+
+    def _session_start(self, _: object) -> None:
+        logger.info("the stream of %s is open", self.jid)
+        self._away = False
+        self._opened.set()
+
+    def _stream_error(self, error: Any) -> None:
+        logger.error(
+            "the XMPP server closes the stream: %s %s",
+            error["condition"],
+            error["text"],
+        )
+
+
+def _change_message(sender: str, to: str, number: int, digest: str) -> str:
+    return envelope.build(
+        sender=sender,
+        to=to,
+        id="",
+        thread="",
+        # For who is online, and never stored for who is not (RFC 6121, 8.5.2).
+        message_type="headline",
+        namespace="jabber:x:oob",
+        envelope_type=CHANGED,
+        envelope_action=CHANGED,
+        payload=f'{{"version":{number},"hash":"{digest}"}}',
+    )
