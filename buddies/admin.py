@@ -25,7 +25,7 @@ from buddies import document, log, releases, transfer, tree, versions, workspace
 from buddies.forms import BuddyForm, SwitchesForm
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.workspace import whole_number
-from xmppservice import site
+from xmppservice.backoffice import site
 
 MOST_WORDS = 10
 CUT = "buddies.cut"  # in the session: the keys to move, and the version seen

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from buddies import published
-from xmppservice.api import representation
+from xmppservice.api.permissions import Allowed
 
 
 class DocumentView(APIView):
@@ -27,7 +27,7 @@ class DocumentView(APIView):
 
     def get_permissions(self) -> list[BasePermission]:
         is_open = settings.DOCUMENT_PUBLIC or self.request.method == "OPTIONS"
-        return [AllowAny() if is_open else representation.Allowed()]
+        return [AllowAny() if is_open else Allowed()]
 
     @extend_schema(
         parameters=[OpenApiParameter("platform", str, enum=list(published.PLATFORMS))],

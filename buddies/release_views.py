@@ -27,16 +27,17 @@ from buddies.serializers import (
 )
 from buddies.views import PUBLISH, VIEW_RELEASE, plain_errors
 from xmppservice.api import representation
-from xmppservice.idempotency import Idempotent
+from xmppservice.api.idempotency import Idempotent
+from xmppservice.api.lists import BooleanFilter, FilterSet, Pages
 
 
-class NewestFirst(representation.Pages):
+class NewestFirst(Pages):
     ordering = "-number"
 
 
-class ReleaseFilter(representation.FilterSet):
+class ReleaseFilter(FilterSet):
     author = filters.CharFilter()
-    automatic = representation.BooleanFilter()
+    automatic = BooleanFilter()
 
 
 class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):

@@ -32,7 +32,7 @@ from buddies.imports import Plan
 from buddies.models import Buddy, Tree
 from buddies.resources import FORMATS, MOST_BYTES, FileError
 from buddies.workspace import MOST_CHANGES, allowed
-from xmppservice import site
+from xmppservice.backoffice import site
 
 KEPT = "buddies.transfer"  # in the session: the key of the session with the file
 KEPT_SECONDS = 1800

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from buddies import changes, releases
 from buddies.models import Release
 from buddies.workspace import MOST_CHANGES, allowed, preview_words, whole_number
-from xmppservice import site
+from xmppservice.backoffice import site
 
 NOW, LATER = "now", "later"
 MOST_OFFERED = 100  # versions to compare with

@@ -31,9 +31,9 @@ from buddies.serializers import (
     ReviewSerializer,
     TreeSerializer,
 )
-from xmppservice import problems
-from xmppservice.api import representation
-from xmppservice.idempotency import Idempotent
+from xmppservice.api import problems, representation
+from xmppservice.api.idempotency import Idempotent
+from xmppservice.api.lists import BooleanFilter, FilterSet
 
 VIEW, ADD = "buddies.view_buddy", "buddies.add_buddy"
 CHANGE, DELETE = "buddies.change_buddy", "buddies.delete_buddy"
@@ -69,15 +69,15 @@ def _in_wire_names(reasons: dict[str, list[str]]) -> dict[str, list[str]]:
 # --- Entries --------------------------------------------------------------------
 
 
-class BuddyFilter(representation.FilterSet):
+class BuddyFilter(FilterSet):
     parent = filters.NumberFilter(field_name="parent_id", **KEY)
-    top = representation.BooleanFilter(
+    top = BooleanFilter(
         field_name="parent", lookup_expr="isnull", label="At the top level, or not."
     )
     type = filters.ChoiceFilter(choices=Buddy.Type.choices)
     address = filters.CharFilter()
-    mobileIsPublished = representation.BooleanFilter(field_name="mobile_is_published")
-    webIsPublished = representation.BooleanFilter(field_name="web_is_published")
+    mobileIsPublished = BooleanFilter(field_name="mobile_is_published")
+    webIsPublished = BooleanFilter(field_name="web_is_published")
 
 
 class BuddyViewSet(Idempotent, ModelViewSet):

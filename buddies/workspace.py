@@ -34,7 +34,7 @@ from django.views.decorators.http import conditional_page, require_GET, require_
 
 from buddies import document, log, releases, tree
 from buddies.models import Buddy, PlannedRelease, Release, Tree
-from xmppservice import site
+from xmppservice.backoffice import site
 from xmppservice.connection import gateway
 from xmppservice.runtime import wakeups
 

@@ -34,7 +34,7 @@ def make_admin() -> None:
     """Make the superuser ``admin`` once; a given password is set every time."""
     from django.contrib.auth import get_user_model
 
-    from xmppservice import tokens
+    from xmppservice.api import tokens
     from xmppservice.api.models import SCOPES
 
     admin, made = get_user_model().objects.get_or_create(

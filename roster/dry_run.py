@@ -34,7 +34,8 @@ from roster.models import Account, Flag
 from roster.payloads import ADD_TO_ROSTER, SEARCH_USERS, Reply
 from roster.rehearsal import Asked, Line, Rehearsal
 from roster.rules import Rule
-from xmppservice import rosters, site
+from xmppservice import rosters
+from xmppservice.backoffice import site
 from xmppservice.connection.gateway import Down, Late
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from roster import addressbook, commands, directory, joins, ledger, payloads
 from roster.ledger import Work
-from xmppservice import idempotency
+from xmppservice.api import idempotency
 from xmppservice.connection.gateway import Broke, Down, Late
 from xmppservice.rosters import Refused, Rosters, driver
 from xmppservice.runtime import wakeups

@@ -25,9 +25,9 @@ from roster.serializers import (
     StoredSerializer,
     WholeCommandSerializer,
 )
-from xmppservice import problems
-from xmppservice.api import representation
-from xmppservice.idempotency import Idempotent
+from xmppservice.api import problems, representation
+from xmppservice.api.idempotency import Idempotent
+from xmppservice.api.lists import BooleanFilter, FilterSet, Pages
 from xmppservice.runtime import wakeups
 
 VIEW, ADD = "roster.view_account", "roster.add_account"
@@ -38,12 +38,12 @@ VIEW_COMMAND, CHANGE_COMMAND = "roster.view_command", "roster.change_command"
 # --- Accounts -------------------------------------------------------------------
 
 
-class AccountFilter(representation.FilterSet):
+class AccountFilter(FilterSet):
     jid = filters.CharFilter()
     msisdn = filters.CharFilter()
-    enabled = representation.BooleanFilter()
-    discoverable = representation.BooleanFilter()
-    gone = representation.BooleanFilter(
+    enabled = BooleanFilter()
+    discoverable = BooleanFilter()
+    gone = BooleanFilter(
         field_name="gone_at",
         lookup_expr="isnull",
         exclude=True,
@@ -167,11 +167,11 @@ def _store(rows: Iterable[bulk.Given]) -> tuple[int, int]:
 # --- Commands -------------------------------------------------------------------
 
 
-class NewestFirst(representation.Pages):
+class NewestFirst(Pages):
     ordering = "-pk"
 
 
-class CommandFilter(representation.FilterSet):
+class CommandFilter(FilterSet):
     state = filters.ChoiceFilter(choices=Command.State.choices, method="in_state")
     command = filters.CharFilter(
         method="with_word", label="Looked for among the newest 100,000."

@@ -26,7 +26,7 @@ from rest_framework.views import APIView
 
 from roster import directory
 from roster.models import BARE_JID
-from xmppservice import problems
+from xmppservice.api import problems
 from xmppservice.protocol.jids import bare_jid, domain_of, local_of
 
 REGISTERED, UNREGISTERED = "account.registered", "account.unregistered"

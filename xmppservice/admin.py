@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from xmppservice import site, tokens
+from xmppservice.api import tokens
 from xmppservice.api.models import SCOPES, Token
+from xmppservice.backoffice import site
 
 LIFE = timedelta(days=365)
 

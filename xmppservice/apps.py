@@ -20,4 +20,4 @@ class BackOfficeConfig(admin.AdminConfig):
     """The stock admin with our site as its default one."""
 
     default = False  # of this module; the settings name it
-    default_site = "xmppservice.site.BackOffice"
+    default_site = "xmppservice.backoffice.site.BackOffice"

@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 
 from buddies import published
-from xmppservice import tokens
+from xmppservice.api import tokens
 from xmppservice.api.models import Token
 from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
 

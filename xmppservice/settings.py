@@ -514,11 +514,11 @@ CELERY_BEAT_SCHEDULE = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "xmppservice.tokens.TokenAuthentication",
+        "xmppservice.api.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["xmppservice.api.representation.Allowed"],
-    "EXCEPTION_HANDLER": "xmppservice.exception_handler.answer_to",
+    "DEFAULT_PERMISSION_CLASSES": ["xmppservice.api.permissions.Allowed"],
+    "EXCEPTION_HANDLER": "xmppservice.api.exception_handler.answer_to",
     "DEFAULT_PARSER_CLASSES": ["xmppservice.api.representation.Parser"],
     "DEFAULT_RENDERER_CLASSES": [
         "xmppservice.api.representation.Json",
@@ -526,12 +526,12 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
-        "xmppservice.api.representation.WordSearch",
+        "xmppservice.api.lists.WordSearch",
     ],
-    "DEFAULT_PAGINATION_CLASS": "xmppservice.api.representation.Pages",
+    "DEFAULT_PAGINATION_CLASS": "xmppservice.api.lists.Pages",
     "DEFAULT_METADATA_CLASS": None,  # the description says more
-    "DEFAULT_SCHEMA_CLASS": "xmppservice.schema.Schema",
-    "DEFAULT_THROTTLE_CLASSES": ["xmppservice.api.representation.Throttle"],
+    "DEFAULT_SCHEMA_CLASS": "xmppservice.api.schema.Schema",
+    "DEFAULT_THROTTLE_CLASSES": ["xmppservice.api.permissions.Throttle"],
     "DEFAULT_THROTTLE_RATES": {"api": f"{API_REQUESTS_PER_MINUTE}/min"},
 }
 
@@ -549,7 +549,7 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "xmppservice.schema.complete",
+        "xmppservice.api.schema.complete",
     ],
     "SCHEMA_PATH_PREFIX": "/api/",
     "ENUM_NAME_OVERRIDES": {

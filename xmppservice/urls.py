@@ -16,9 +16,9 @@ from xmppservice import delivery, webchat
 from xmppservice.connection import browsing
 from xmppservice.views import Api, DeliveryView
 
-handler400 = "xmppservice.problems.bad_request"
-handler404 = "xmppservice.problems.page_not_found"
-handler500 = "xmppservice.problems.server_error"
+handler400 = "xmppservice.api.problems.bad_request"
+handler404 = "xmppservice.api.problems.page_not_found"
+handler500 = "xmppservice.api.problems.server_error"
 
 # Both write style elements into the page. Redoc searches in a worker, and would show a
 # picture of its makers, from their server.

@@ -14,7 +14,7 @@ from buddies.models import Buddy, Tree
 from buddies.tree import GAP
 from tests.api import reasons
 from tests.buddies.conftest import channel, group, outline
-from xmppservice import tokens
+from xmppservice.api import tokens
 from xmppservice.api.models import SCOPES
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from roster.models import Account, Listing
 from tests.api import client_of, reasons
 from tests.roster.conftest import JULIET, MARIO, ROMEO
-from xmppservice import tokens
+from xmppservice.api import tokens
 from xmppservice.api.models import SCOPES
 
 pytestmark = pytest.mark.django_db

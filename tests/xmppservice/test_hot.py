@@ -17,7 +17,8 @@ from buddies import published, releases
 from buddies.document import EMPTY
 from buddies.models import Release
 from tests.buddies.conftest import channel, group
-from xmppservice import hot, tokens
+from xmppservice import hot
+from xmppservice.api import tokens
 from xmppservice.api.models import Token
 from xmppservice.hot import HotDocument, WsgiDocument
 

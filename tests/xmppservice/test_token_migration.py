@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from xmppservice import tokens
+from xmppservice.api import tokens
 from xmppservice.api.models import SCOPES, Token
 
 pytestmark = pytest.mark.django_db(transaction=True)

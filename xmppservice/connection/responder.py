@@ -1,9 +1,9 @@
 """What others ask of the service, and its answers.
 
 A component answers a vCard get from the published bytes: no database, no thread, no
-reply stanza object. What ordinary clients ask is answered by
-:mod:`xmppservice.connection.browsing` and, about commands, by what :mod:`xmppservice.service`
-hands in; ping, version and last activity by slixmpp's plugins.
+reply stanza object. :mod:`.browsing` answers what ordinary clients ask;
+what is asked about commands, an object that :mod:`xmppservice.service` hands in;
+ping, version and last activity, slixmpp's plugins.
 """
 
 import logging

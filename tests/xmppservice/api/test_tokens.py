@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from xmppservice import tokens
+from xmppservice.api import tokens
 from xmppservice.api.models import SCOPES, Token
 
 pytestmark = pytest.mark.django_db

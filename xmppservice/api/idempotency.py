@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from xmppservice import problems
+from xmppservice.api import problems
 from xmppservice.api.models import IdempotentRequest, Token
 
 HEADER = "Idempotency-Key"

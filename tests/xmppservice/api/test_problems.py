@@ -8,8 +8,7 @@ from rest_framework.test import APIClient
 
 from buddies.models import Buddy
 from tests.api import reasons
-from xmppservice import problems
-from xmppservice.api import representation
+from xmppservice.api import problems, representation
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from buddies.models import Buddy
 from roster.tasks import sweep
 from tests.api import reasons
-from xmppservice import tokens
+from xmppservice.api import tokens
 from xmppservice.api.models import SCOPES, IdempotentRequest, Token
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
-from xmppservice import idempotency, problems
-from xmppservice.api.representation import LONGEST_PAGE
+from xmppservice.api import idempotency, problems
+from xmppservice.api.lists import LONGEST_PAGE
 
 OURS = ("xmppservice", "buddies", "roster")
 
@@ -97,7 +97,7 @@ class Schema(AutoSchema):
 
 
 class Token(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped there
-    target_class = "xmppservice.tokens.TokenAuthentication"
+    target_class = "xmppservice.api.tokens.TokenAuthentication"
     name = "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:

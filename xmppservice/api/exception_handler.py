@@ -12,8 +12,8 @@ from rest_framework import views
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
-from xmppservice import problems
-from xmppservice.problems import SEE_ERRORS, StorageFailed, pointed, problem
+from xmppservice.api import problems
+from xmppservice.api.problems import SEE_ERRORS, StorageFailed, pointed, problem
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from buddies import releases
 from buddies.models import Buddy, PlannedRelease
 from roster.models import Command
 from tests.buddies.conftest import channel, group, outline
-from xmppservice import tokens
+from xmppservice.api import tokens
 from xmppservice.api.models import SCOPES
-from xmppservice.api.representation import Throttle
+from xmppservice.api.permissions import Throttle
 
 pytestmark = pytest.mark.django_db
 

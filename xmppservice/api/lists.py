@@ -1,0 +1,83 @@
+"""Lists of the API: their pages, their filters, their search."""
+
+from typing import Any
+
+from django import forms
+from django_filters import rest_framework as filters
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.filters import SearchFilter
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
+
+MOST_WORDS = 10
+PAGE, LONGEST_PAGE = 100, 1_000  # entries
+
+
+class Pages(CursorPagination):
+    """Pages that stay right while rows come and go: ``next`` leads to what follows."""
+
+    ordering = "pk"
+    page_size = PAGE
+    page_size_query_param = "pageSize"
+    max_page_size = LONGEST_PAGE
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        cursor: Cursor | None = super().decode_cursor(request)
+        place = str(cursor.position or 0) if cursor else "0"
+        if not (place.isascii() and place.isdigit() and len(place) < 20):
+            raise NotFound(self.invalid_cursor_message)
+        return cursor
+
+    def get_page_size(self, request: Request) -> int | None:
+        sent = request.query_params.get("pageSize")
+        if sent is None:
+            return self.page_size
+        is_number = sent.isascii() and sent.isdigit()
+        if not is_number or not 0 < int(sent[:9]) <= LONGEST_PAGE:
+            raise ValidationError({"pageSize": f"Must be 1 to {LONGEST_PAGE}."})
+        return int(sent)
+
+
+class YesNo(forms.NullBooleanField):
+    """true or false; the stock one takes anything else for "both"."""
+
+    def to_python(  # type: ignore[override]  # the stock one returns None, too
+        self, value: str | None
+    ) -> bool | None:
+        if value in (None, ""):
+            return None
+        if value.lower() not in ("true", "false"):
+            raise forms.ValidationError("Must be true or false.")
+        return value.lower() == "true"
+
+
+class BooleanFilter(filters.BooleanFilter):
+    field_class = YesNo
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, widget=forms.TextInput, **kwargs)
+
+
+class FilterSet(filters.FilterSet):
+    """Refuses a filter that is sent empty; the stock one takes it for none.
+
+    The form of the browsable page sends all that it has, filled in or not.
+    """
+
+    request: Any  # REST framework's, and data is there
+    data: Any
+
+    def is_valid(self) -> bool:
+        super().is_valid()
+        if self.request.accepted_renderer.format != "api":
+            for name in self.form.fields:
+                if self.data.get(name) == "":
+                    self.form.add_error(name, "Must not be empty.")
+        return bool(super().is_valid())
+
+
+class WordSearch(SearchFilter):
+    """Searches for the first words of ``search``: each one is a part of the query."""
+
+    def get_search_terms(self, request: Request) -> list[str]:
+        return super().get_search_terms(request)[:MOST_WORDS]
