@@ -27,7 +27,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
 # What django.setup() does, but for the log: here that is MkDocs' own.
 apps.populate(settings.INSTALLED_APPS)
 
-from xmppservice import checks, metrics  # noqa: E402  (they need the settings)
+from xmppservice import checks  # noqa: E402  (they need the settings)
+from xmppservice.monitoring import metrics  # noqa: E402  (they need the settings)
 
 ROOT = Path(__file__).resolve().parent.parent
 ICON = ROOT / "xmppservice" / "static" / "xmppservice" / "icon.svg"
@@ -152,7 +153,7 @@ def _checks() -> str:
 
 def _metrics() -> str:
     intro = (
-        "From `xmppservice/metrics.py`: what `/metrics` has. "
+        "From `xmppservice/monitoring/metrics.py`: what `/metrics` has. "
         "[Configuration](../configuration.md#watching-it) says more about each, and "
         "[Deployment](../deployment.md#monitoring) which should wake somebody."
     )

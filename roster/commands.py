@@ -36,7 +36,7 @@ from xmppservice.connection.gateway import Late
 from xmppservice.protocol import redaction
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem
-from xmppservice.rosters import MISSING, PERMANENT, Change, Refused, Rosters
+from xmppservice.rosters.interface import MISSING, PERMANENT, Change, Refused, Rosters
 
 logger = logging.getLogger(__name__)
 

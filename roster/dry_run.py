@@ -34,11 +34,11 @@ from roster.models import Account, Flag
 from roster.payloads import ADD_TO_ROSTER, SEARCH_USERS, Reply
 from roster.rehearsal import Asked, Line, Rehearsal
 from roster.rules import Rule
-from xmppservice import rosters
 from xmppservice.backoffice import site
 from xmppservice.connection.gateway import Down, Late
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem
+from xmppservice.rosters import configured
 
 PERMISSIONS = ("roster.view_account", "roster.view_payload")
 PATIENCE = 20  # seconds, with the XMPP server
@@ -159,7 +159,7 @@ def _result(owner: Account, word: str, payload: str) -> dict[str, Any]:
     now = timezone.now()
     try:
         said = rehearsal.rehearse(
-            owner, word, payload, rosters.driver(), time.time() + PATIENCE
+            owner, word, payload, configured.driver(), time.time() + PATIENCE
         )
     except Down:
         return {"problem": _("The service is not connected to the XMPP server.")}

@@ -12,7 +12,7 @@ from roster.payloads import Entry, Reply, Request
 from roster.rules import Rule
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem
-from xmppservice.rosters import Rosters
+from xmppservice.rosters.interface import Rosters
 
 
 class Asked(StrEnum):

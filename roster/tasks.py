@@ -13,7 +13,8 @@ from roster import addressbook, commands, directory, joins, ledger, payloads
 from roster.ledger import Work
 from xmppservice.api import idempotency
 from xmppservice.connection.gateway import Broke, Down, Late
-from xmppservice.rosters import Refused, Rosters, driver
+from xmppservice.rosters.configured import driver
+from xmppservice.rosters.interface import Refused, Rosters
 from xmppservice.runtime import wakeups
 
 logger = logging.getLogger(__name__)

@@ -344,7 +344,8 @@ def texts(node: ast.expr, path: Path) -> Iterator[str]:
         )
     elif isinstance(node, ast.IfExp):
         for one in (node.body, node.orelse):
-            yield getattr(import_module(f"xmppservice.{path.stem}"), ast.unparse(one))
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            yield getattr(import_module(module), ast.unparse(one))
 
 
 def pieces(text: str) -> list[str]:

@@ -11,8 +11,8 @@ django_application = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402  (the apps first)
 
-from xmppservice.consumers import ServiceConsumer  # noqa: E402  (the apps first)
 from xmppservice.hot import HotDocument  # noqa: E402  (the apps first)
+from xmppservice.service.consumer import ServiceConsumer  # noqa: E402  (the apps first)
 
 
 def close_connections(**_: object) -> None:

@@ -1,287 +1,96 @@
-"""All configuration. The environment is read here and nowhere else.
+"""All configuration. The environment is read here, by :mod:`xmppservice.environment`.
 
 Each variable, its meaning and its default: docs/configuration.md.
 """
 
-import logging
-import re
-import secrets
 from datetime import timedelta
-from http import HTTPStatus
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from zoneinfo import available_timezones
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
-from environ.fileaware_mapping import FileAwareMapping
 from kombu import Queue
 
 from xmppservice import __version__
+from xmppservice import environment as env
 from xmppservice.runtime import logs
 
-
-class Environment(FileAwareMapping):
-    """NAME_FILE names a file with the value of NAME, whose last line may end."""
-
-    def __getitem__(self, name: str) -> str:
-        try:
-            text: str = super().__getitem__(name)
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "is no text"
-            raise ImproperlyConfigured(f"{name}_FILE: {why}.") from None
-        return text.rstrip("\r\n")
-
-
-env = environ.Env()
-env.ENVIRON = Environment()
-
-PLACEHOLDER = "change-me"  # in deploy/
-
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-
-
-def boolean(name: str, default: bool) -> bool:
-    """Read ``true`` or ``false``; anything else stops the start."""
-    word: str = env.str(name, default=str(default)).lower()
-    if word not in ("true", "false"):
-        raise ImproperlyConfigured(f"{name} must be true or false, not {word!r}.")
-    return word == "true"
-
-
-def integer(name: str, default: int) -> int:
-    """Read a whole number of zero or more."""
-    word = env.str(name, default=str(default))
-    if not (word.isascii() and word.isdigit()):
-        raise ImproperlyConfigured(f"{name} must be a whole number, not {word!r}.")
-    return int(word)
-
-
-def port(name: str, default: int) -> int:
-    """Read the number of a TCP port."""
-    number = integer(name, default)
-    if not 0 < number < 65536:
-        raise ImproperlyConfigured(f"{name} must be a port, 1 to 65535, not {number}.")
-    return number
-
-
-def level(name: str, default: str) -> str:
-    """Read the name of a log level, in either case."""
-    word: str = env.str(name, default=default).upper()
-    if word not in LEVELS:
-        known = ", ".join(LEVELS)
-        raise ImproperlyConfigured(f"{name} must be one of {known}, not {word!r}.")
-    return word
-
-
-def word(name: str, default: str, *others: str) -> str:
-    """Read one of a few words."""
-    text: str = env.str(name, default=default).strip().lower()
-    if text not in (default, *others):
-        known = " or ".join((default, *others))
-        raise ImproperlyConfigured(f"{name} must be {known}, not {text!r}.")
-    return text
-
-
-def domains(name: str, default: str) -> list[str]:
-    """Read domains, separated by commas."""
-    text: str = env.str(name, default=default)
-    words = [word.strip() for word in text.lower().split(",")]
-    return [word for word in words if word]
-
-
-def url(name: str, default: str) -> str:
-    """Read an address of the web, without a slash at its end."""
-    text: str = env.str(name, default=default).strip()
-    if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w.~%-]+)*", text, re.ASCII):
-        known = "https://buddies.example.org, without a slash at its end"
-        raise ImproperlyConfigured(f"{name} must be like {known}, not {text!r}.")
-    return text
-
-
-def origins(name: str) -> list[str]:
-    """Read origins of web pages, separated by commas; * is any."""
-    text: str = env.str(name, default="")
-    words = [word.strip() for word in text.split(",")]
-    for word in filter(None, words):
-        if word != "*" and not re.fullmatch(r"https?://[\w.:\[\]-]+", word, re.ASCII):
-            known = "https://shop.example.org, without a slash at its end, or *"
-            raise ImproperlyConfigured(f"{name} must be like {known}, not {word!r}.")
-    return [word for word in words if word]
-
-
-def contacts(name: str) -> list[str]:
-    """Read addresses of people or rooms, as URIs, separated by commas."""
-    text: str = env.str(name, default="")
-    uris = [word.strip() for word in text.split(",") if word.strip()]
-    for uri in uris:
-        if not re.fullmatch(r"(mailto:|xmpp:|https?://)[!-~]{1,1000}", uri):
-            known = "mailto:help@example.org, xmpp: or https:// likewise"
-            raise ImproperlyConfigured(f"{name} must be like {known}, not {uri!r}.")
-    return uris
-
-
-def websocket(name: str) -> str:
-    """Read the address of a WebSocket; empty when there is none."""
-    text: str = env.str(name, default="").strip()
-    if text and not re.fullmatch(r"wss?://[\w.:\[\]-]+(/[\w.~%-]*)*", text, re.ASCII):
-        known = "wss://xmpp.example.org:5281/xmpp-websocket"
-        raise ImproperlyConfigured(f"{name} must be like {known}, not {text!r}.")
-    return text
-
-
-def zone(name: str, default: str) -> str:
-    """Read the name of a time zone."""
-    word: str = env.str(name, default=default).strip()
-    if word not in available_timezones():
-        known = "the tz database, for example Europe/Rome"
-        raise ImproperlyConfigured(f"{name} must be a name of {known}, not {word!r}.")
-    return word
-
-
-def database(name: str, default: str) -> dict[str, Any]:
-    """Read the address of a database."""
-    parts: dict[str, Any] = env.db_url(name, default=default)
-    if "ENGINE" not in parts:
-        known = "sqlite:///FILE or postgres://USER:PASSWORD@HOST/NAME"
-        raise ImproperlyConfigured(f"{name} must be like {known}.")
-    return parts
-
-
-def transport(name: str, default: str, *schemes: str) -> str:
-    """Read the address of a server that carries messages; it may hold a password."""
-    text: str = env.str(name, default=default).strip() or default
-    if text != default and urlsplit(text).scheme not in schemes:
-        known = " or ".join(f"{scheme}://HOST" for scheme in schemes)
-        raise ImproperlyConfigured(f"{name} must be like {known}.")
-    return text
-
-
-def password(name: str) -> str:
-    """Read a secret of somebody else's; empty when there is none."""
-    given: str = env.str(name, default="").strip()
-    if given == PLACEHOLDER:
-        raise ImproperlyConfigured(f"{name}: the word {PLACEHOLDER} is no secret.")
-    return given
-
-
-def signing_key(name: str) -> str:
-    """Read a secret as Standard Webhooks writes it; empty when there is none."""
-    given = password(name)
-    if given and not re.fullmatch("whsec_[A-Za-z0-9+/]{32,88}={0,2}", given):
-        known = "whsec_ and the base64 of 24 to 64 random bytes"
-        raise ImproperlyConfigured(f"{name} must be {known}.")
-    return given
-
-
-def passwords(name: str) -> list[str]:
-    """Read secrets, separated by commas."""
-    return [word.strip() for word in password(name).split(",") if word.strip()]
-
-
-def secret(name: str) -> str:
-    """Read a secret; when none is given, make one and keep it in VAR_DIR.
-
-    Several machines cannot share what one of them has made, so that a scaled
-    deployment is refused without it, as is the word of our own examples.
-    """
-    given = env.str(name, default="").strip()
-    if given == PLACEHOLDER or (SCALED and not given):
-        text = f"{name} must be given, in the environment or as {name}_FILE"
-        raise ImproperlyConfigured(f"{text}; the word {PLACEHOLDER} is no secret.")
-    return given or _kept_secret(VAR_DIR / name.lower().replace("_", "-"))
-
-
-def _kept_secret(path: Path) -> str:
-    # For nobody else: the database, with people's numbers, lies there too.
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        text = f"VAR_DIR: {path.parent}: {error.strerror}."
-        raise ImproperlyConfigured(text) from None
-    try:
-        with path.open("x") as file:
-            path.chmod(0o600)
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    return path.read_text().strip()
-
-
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
+VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var"))).resolve()
 
 # --- Deployment: one process, or several that share these servers -----------------
 
 IN_MEMORY = "memory://localhost//"
-CELERY_BROKER_URL = transport(
+CELERY_BROKER_URL = env.transport(
     "CELERY_BROKER_URL", IN_MEMORY, "redis", "rediss", "amqp", "amqps"
 )
-CHANNEL_LAYER_URL = transport("CHANNEL_LAYER_URL", "", "redis", "rediss")
+CHANNEL_LAYER_URL = env.transport("CHANNEL_LAYER_URL", "", "redis", "rediss")
 SCALED = CELERY_BROKER_URL != IN_MEMORY or bool(CHANNEL_LAYER_URL)
+secret = partial(env.secret, folder=VAR_DIR, is_shared=SCALED)
 
 # --- XMPP ---------------------------------------------------------------------
 
-XMPP_JID = env.str("XMPP_JID", default="xmpp_service.localhost").strip().lower()
+XMPP_JID = env.text("XMPP_JID", "xmpp_service.localhost").strip().lower()
 XMPP_SECRET = secret("XMPP_SECRET")
-XMPP_HOST = env.str("XMPP_HOST", default="127.0.0.1")
-XMPP_COMPONENT_PORT = port("XMPP_COMPONENT_PORT", 15347)
-XMPP_CLIENT_PORT = port("XMPP_CLIENT_PORT", 5222)
-XMPP_TLS = boolean("XMPP_TLS", True)
-XMPP_DOMAINS = domains("XMPP_DOMAINS", "localhost")
+XMPP_HOST = env.text("XMPP_HOST", "127.0.0.1")
+XMPP_COMPONENT_PORT = env.port("XMPP_COMPONENT_PORT", 15347)
+XMPP_CLIENT_PORT = env.port("XMPP_CLIENT_PORT", 5222)
+XMPP_TLS = env.boolean("XMPP_TLS", True)
+XMPP_DOMAINS = env.domains("XMPP_DOMAINS", "localhost")
 # An account is a client, whose stanzas the servers hold to 256 KiB.
-XMPP_STANZA_LIMIT = integer(
+XMPP_STANZA_LIMIT = env.integer(
     "XMPP_STANZA_LIMIT", 240_000 if "@" in XMPP_JID else 450_000
 )
-SUPPORT_ADDRESSES = contacts("SUPPORT_ADDRESSES")
-XMPP_INBOX_STANZAS = integer("XMPP_INBOX_STANZAS", 20_000)
-XMPP_INBOX_BYTES = integer("XMPP_INBOX_BYTES", 64 * 1024 * 1024)
+SUPPORT_ADDRESSES = env.contacts("SUPPORT_ADDRESSES")
+XMPP_INBOX_STANZAS = env.integer("XMPP_INBOX_STANZAS", 20_000)
+XMPP_INBOX_BYTES = env.integer("XMPP_INBOX_BYTES", 64 * 1024 * 1024)
 
-ANNOUNCEMENTS_PER_SECOND = integer("ANNOUNCEMENTS_PER_SECOND", 500)
-CHANGE_MESSAGE = boolean("CHANGE_MESSAGE", False)
+ANNOUNCEMENTS_PER_SECOND = env.integer("ANNOUNCEMENTS_PER_SECOND", 500)
+CHANGE_MESSAGE = env.boolean("CHANGE_MESSAGE", False)
 
-EJABBERD_API_URL = env.str("EJABBERD_API_URL", default="").strip()
-EJABBERD_API_USER = env.str("EJABBERD_API_USER", default="").strip()
-EJABBERD_API_PASSWORD = password("EJABBERD_API_PASSWORD")
+EJABBERD_API_URL = env.text("EJABBERD_API_URL", "").strip()
+EJABBERD_API_USER = env.text("EJABBERD_API_USER", "").strip()
+EJABBERD_API_PASSWORD = env.password("EJABBERD_API_PASSWORD")
 
 # --- Rosters and discovery ----------------------------------------------------
 
-MSISDN_JID = env.str("MSISDN_JID", default="00{number}@{domain}")
-ROSTER_GROUP_OTHERS = env.str("ROSTER_GROUP_OTHERS", default="others")
-ROSTER_GROUP_VERIFIED = env.str("ROSTER_GROUP_VERIFIED", default="verified")
-SEARCH_LIMIT = integer("SEARCH_LIMIT", 10_000)
-DISCOVERY_BURST = integer("DISCOVERY_BURST", 10_000)
-DISCOVERY_PER_YEAR = integer("DISCOVERY_PER_YEAR", 50_000)
-ACCOUNT_PRESENT_DAYS = integer("ACCOUNT_PRESENT_DAYS", 7)
-ACCOUNT_ABSENT_SECONDS = integer("ACCOUNT_ABSENT_SECONDS", 300)
+MSISDN_JID = env.text("MSISDN_JID", "00{number}@{domain}")
+ROSTER_GROUP_OTHERS = env.text("ROSTER_GROUP_OTHERS", "others")
+ROSTER_GROUP_VERIFIED = env.text("ROSTER_GROUP_VERIFIED", "verified")
+SEARCH_LIMIT = env.integer("SEARCH_LIMIT", 10_000)
+DISCOVERY_BURST = env.integer("DISCOVERY_BURST", 10_000)
+DISCOVERY_PER_YEAR = env.integer("DISCOVERY_PER_YEAR", 50_000)
+ACCOUNT_PRESENT_DAYS = env.integer("ACCOUNT_PRESENT_DAYS", 7)
+ACCOUNT_ABSENT_SECONDS = env.integer("ACCOUNT_ABSENT_SECONDS", 300)
 # The newest first: it makes all new digests.
-ADDRESS_BOOK_KEYS = [secret("ADDRESS_BOOK_KEY"), *passwords("ADDRESS_BOOK_OLD_KEYS")]
-ADDRESS_BOOK_DAYS = integer("ADDRESS_BOOK_DAYS", 400)
-LATE_JOINS_PER_SECOND = integer("LATE_JOINS_PER_SECOND", 100)
-ACCOUNT_WEBHOOK_SECRET = signing_key("ACCOUNT_WEBHOOK_SECRET")
-PAYLOAD_DAYS = integer("PAYLOAD_DAYS", 7)
+ADDRESS_BOOK_KEYS = [
+    secret("ADDRESS_BOOK_KEY"),
+    *env.passwords("ADDRESS_BOOK_OLD_KEYS"),
+]
+ADDRESS_BOOK_DAYS = env.integer("ADDRESS_BOOK_DAYS", 400)
+LATE_JOINS_PER_SECOND = env.integer("LATE_JOINS_PER_SECOND", 100)
+ACCOUNT_WEBHOOK_SECRET = env.signing_key("ACCOUNT_WEBHOOK_SECRET")
+PAYLOAD_DAYS = env.integer("PAYLOAD_DAYS", 7)
 
 # --- HTTP ---------------------------------------------------------------------
 
-HTTP_HOST = env.str("HTTP_HOST", default="127.0.0.1")
-HTTP_PORT = port("HTTP_PORT", 8000)
-PUBLIC_URL = url("PUBLIC_URL", f"http://{HTTP_HOST}:{HTTP_PORT}")
-HSTS_SECONDS = integer("HSTS_SECONDS", 31_536_000)  # a year
-DOCUMENT_PUBLIC = boolean("DOCUMENT_PUBLIC", False)
-DOCUMENT_MAX_AGE = integer("DOCUMENT_MAX_AGE", 0)
-DOCUMENT_ORIGINS = origins("DOCUMENT_ORIGINS")
-API_REQUESTS_PER_MINUTE = integer("API_REQUESTS_PER_MINUTE", 600)
-DEBUG = boolean("DEBUG", False)
+HTTP_HOST = env.text("HTTP_HOST", "127.0.0.1")
+HTTP_PORT = env.port("HTTP_PORT", 8000)
+PUBLIC_URL = env.url("PUBLIC_URL", f"http://{HTTP_HOST}:{HTTP_PORT}")
+HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000)  # a year
+DOCUMENT_PUBLIC = env.boolean("DOCUMENT_PUBLIC", False)
+DOCUMENT_MAX_AGE = env.integer("DOCUMENT_MAX_AGE", 0)
+DOCUMENT_ORIGINS = env.origins("DOCUMENT_ORIGINS")
+API_REQUESTS_PER_MINUTE = env.integer("API_REQUESTS_PER_MINUTE", 600)
+DEBUG = env.boolean("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY")
-METRICS_TOKEN = password("METRICS_TOKEN")
+METRICS_TOKEN = env.password("METRICS_TOKEN")
 # Whose X-Forwarded-For is believed: addresses, networks, or *.
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=["127.0.0.1"])
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+TRUSTED_PROXIES = env.texts("TRUSTED_PROXIES", ["127.0.0.1"])
+ALLOWED_HOSTS = env.texts("ALLOWED_HOSTS", ["localhost", "127.0.0.1"])
+CSRF_TRUSTED_ORIGINS = env.texts("CSRF_TRUSTED_ORIGINS", [])
 
-WEBCHAT_URL = websocket("WEBCHAT_URL")
-WEBCHAT_USERS = passwords("WEBCHAT_USERS")
+WEBCHAT_URL = env.websocket("WEBCHAT_URL")
+WEBCHAT_USERS = env.passwords("WEBCHAT_USERS")
 
 # Behind a proxy that ends TLS, and says so in X-Forwarded-Proto.
 HTTPS = PUBLIC_URL.startswith("https:")
@@ -320,8 +129,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "xmppservice.health.Health",
-    "xmppservice.metrics.Metrics",
+    "xmppservice.monitoring.health.Health",
+    "xmppservice.monitoring.metrics.Metrics",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -372,7 +181,7 @@ STATIC_URL = "static/"
 # No collectstatic: servestatic serves the files from where the apps keep them.
 SERVESTATIC_USE_FINDERS = True
 USE_TZ = True
-TIME_ZONE = zone("TIME_ZONE", "UTC")
+TIME_ZONE = env.zone("TIME_ZONE", "UTC")
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("it", "Italiano")]
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600  # seconds
@@ -425,7 +234,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-DATABASES = {"default": database("DATABASE_URL", f"sqlite:///{VAR_DIR}/db.sqlite3")}
+DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{VAR_DIR}/db.sqlite3")}
 # A thread keeps its connection: opening SQLite anew costs more than most queries.
 DATABASES["default"]["CONN_MAX_AGE"] = None
 # One that broke is found out before it is used.
@@ -560,22 +369,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- Logging ------------------------------------------------------------------
 
-
-def plain_refusal(record: logging.LogRecord) -> bool:
-    """A refusal is no failure of the code: one line, without where it was said."""
-    if getattr(record, "status_code", None) == HTTPStatus.FORBIDDEN:
-        record.exc_info = record.exc_text = None
-    return True
-
-
-def plain_probe(record: logging.LogRecord) -> bool:
-    """A probe that is told the truth is no failure either: it asks again and again."""
-    path = getattr(getattr(record, "request", None), "path_info", "")
-    told = getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE
-    return not (told and path in ("/readyz", "/metrics"))
-
-
-SENTRY_DSN = env.str("SENTRY_DSN", default="").strip()
+SENTRY_DSN = env.text("SENTRY_DSN", "").strip()
 
 LOGGING = {
     "version": 1,
@@ -591,18 +385,18 @@ LOGGING = {
     "filters": {
         name: {"()": "django.utils.log.CallbackFilter", "callback": callback}
         for name, callback in (
-            ("refusals", plain_refusal),
-            ("probes", plain_probe),
+            ("refusals", logs.plain_refusal),
+            ("probes", logs.plain_probe),
             ("tasks", logs.plain_task),
         )
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "formatter": word("LOG_FORMAT", "line", "json"),
+            "formatter": env.word("LOG_FORMAT", "line", "json"),
         }
     },
-    "root": {"handlers": ["stderr"], "level": level("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": env.level("LOG_LEVEL", "INFO")},
     "loggers": {
         "django.request": {"filters": ["refusals", "probes"]},
         # slixmpp logs whole stanzas: payloads and numbers must never reach a log.

@@ -12,9 +12,10 @@ from drf_spectacular.views import (
 
 from buddies.avatars import NAME
 from buddies.views import avatar, document_schema
-from xmppservice import delivery, webchat
+from xmppservice import webchat
 from xmppservice.connection import browsing
-from xmppservice.views import Api, DeliveryView
+from xmppservice.monitoring import delivery
+from xmppservice.monitoring.api import Api, DeliveryView
 
 handler400 = "xmppservice.api.problems.bad_request"
 handler404 = "xmppservice.api.problems.page_not_found"

@@ -16,7 +16,7 @@ from roster.models import Claim, Command
 from xmppservice.connection import events
 from xmppservice.connection.gateway import Late
 from xmppservice.protocol.roster import RosterItem
-from xmppservice.rosters import MISSING, Change, Refused
+from xmppservice.rosters.interface import MISSING, Change, Refused
 
 ROMEO, JULIET, MARIO = "romeo@localhost", "juliet@localhost", "00393471111111@localhost"
 ADD, SEARCH = payloads.ADD_TO_ROSTER, payloads.SEARCH_USERS

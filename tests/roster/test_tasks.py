@@ -24,7 +24,7 @@ from tests.roster.conftest import (
     users,
 )
 from xmppservice.connection.gateway import Broke, Down, Late
-from xmppservice.rosters import Refused
+from xmppservice.rosters.interface import Refused
 from xmppservice.runtime import wakeups
 
 pytestmark = pytest.mark.django_db

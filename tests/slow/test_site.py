@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from buddies import releases
 from tests.test_docs import CHECKS, DOCS, MANAGEMENT, ROOT, anchors, name_of
-from xmppservice import metrics
 from xmppservice.connection.models import Stream
+from xmppservice.monitoring import metrics
 
 # What of a page a browser loads by itself.
 LOADED = {"script": "src", "link": "href", "img": "src", "iframe": "src"}

@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 
 from roster.models import Subscriber
 from tests.service import until
-from tests.xmppservice.test_consumers import without
+from tests.xmppservice.service.test_consumer import without
 from xmppservice import announcements
 from xmppservice.announcements import Announcer
 from xmppservice.runtime.threads import Thread

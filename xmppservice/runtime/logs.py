@@ -8,6 +8,7 @@ a number: PostgreSQL, for one, names the key that is there already.
 import logging
 import traceback
 from collections.abc import Iterator
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any
 
@@ -89,3 +90,17 @@ def plain_task(record: logging.LogRecord) -> bool:
     if isinstance(record.args, dict) and "exc" in record.args:
         record.msg, record.args = "the task %s failed", (record.args["name"],)
     return True
+
+
+def plain_refusal(record: logging.LogRecord) -> bool:
+    """A refusal is no failure of the code: one line, without where it was said."""
+    if getattr(record, "status_code", None) == HTTPStatus.FORBIDDEN:
+        record.exc_info = record.exc_text = None
+    return True
+
+
+def plain_probe(record: logging.LogRecord) -> bool:
+    """A probe that is told the truth is no failure either: it asks again and again."""
+    path = getattr(getattr(record, "request", None), "path_info", "")
+    told = getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE
+    return not (told and path in ("/readyz", "/metrics"))

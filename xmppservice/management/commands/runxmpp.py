@@ -9,8 +9,9 @@ import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from xmppservice import health, standby
 from xmppservice.asgi import application
+from xmppservice.monitoring import health
+from xmppservice.service import standby
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from roster import ledger
-from xmppservice import health, standby
 from xmppservice.asgi import application
+from xmppservice.monitoring import health
+from xmppservice.service import standby
 
 logger = logging.getLogger(__name__)
 

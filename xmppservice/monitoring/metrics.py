@@ -25,9 +25,10 @@ from prometheus_client.registry import Collector
 
 from buddies import releases
 from roster import figures, subscribers
-from xmppservice import __version__, health
+from xmppservice import __version__
 from xmppservice.connection import gateway
 from xmppservice.connection.models import Stream
+from xmppservice.monitoring import health
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ ProcessCollector(registry=REGISTRY)
 class Metrics:
     """Middleware: ``/metrics``, for who has METRICS_TOKEN when there is one.
 
-    Before the check of the host, as the probes of :mod:`xmppservice.health`.
+    Before the check of the host, as the probes of :mod:`xmppservice.monitoring.health`.
     """
 
     sync_capable = True

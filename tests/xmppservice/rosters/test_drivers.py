@@ -11,11 +11,13 @@ from demo.ejabberd import Ejabberd
 from demo.prosody import Prosody
 from tests.ports import free_port
 from tests.service import COMPONENT, PASSWORD, until
-from xmppservice import adhoc, ejabberd, rosters
+from xmppservice import adhoc
 from xmppservice.connection import gateway
 from xmppservice.connection.component import ComponentStream
 from xmppservice.protocol.roster import RosterItem
-from xmppservice.rosters import MISSING, Change, Refused
+from xmppservice.rosters import ejabberd, ejabberd_api
+from xmppservice.rosters.interface import MISSING, Change, Refused
+from xmppservice.rosters.privileged import Privileges
 
 ROMEO, NOBODY = "romeo@localhost", "nobody@localhost"
 
@@ -47,7 +49,7 @@ async def probe(prosody: Prosody, settings, *domains: str) -> str:
     gateway.attach(stream.ask, lambda: gateway.State(stream.ready, stream.privileged))
     try:
         await until(lambda: stream.ready)
-        return await asyncio.to_thread(rosters.Privileges().probe)
+        return await asyncio.to_thread(Privileges().probe)
     finally:
         gateway.detach()
         session.cancel()
@@ -74,9 +76,9 @@ async def test_no_privilege_at_all_is_said_with_the_lines_to_add(prosody, settin
 
 @pytest.fixture(autouse=True)
 def _no_api_of_another_test() -> Iterator[None]:
-    ejabberd.api.cache_clear()
+    ejabberd_api.api.cache_clear()
     yield
-    ejabberd.api.cache_clear()
+    ejabberd_api.api.cache_clear()
 
 
 @pytest.fixture
@@ -88,16 +90,16 @@ def nowhere(settings) -> None:
 
 def test_an_api_that_is_not_there_is_broke(nowhere):
     with pytest.raises(gateway.Broke, match="HTTP API is not there"):
-        rosters.Ejabberd().exist([ROMEO], in_seconds(5))
+        ejabberd.Ejabberd().exist([ROMEO], in_seconds(5))
 
 
 def test_an_api_that_is_not_there_is_said(nowhere):
-    assert "look at EJABBERD_API_URL" in rosters.Ejabberd().probe()
+    assert "look at EJABBERD_API_URL" in ejabberd.Ejabberd().probe()
 
 
 def test_a_question_past_its_deadline_is_late(nowhere):
     with pytest.raises(gateway.Late):
-        rosters.Ejabberd().exist([ROMEO], in_seconds(-1))
+        ejabberd.Ejabberd().exist([ROMEO], in_seconds(-1))
 
 
 if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
@@ -110,12 +112,12 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
             yield running
 
     @pytest.fixture
-    def driver(server, settings) -> rosters.Ejabberd:
+    def driver(server, settings) -> ejabberd.Ejabberd:
         settings.EJABBERD_API_URL = server.api_url
         settings.EJABBERD_API_USER = server.admin
         settings.EJABBERD_API_PASSWORD = server.admin_password
         settings.CHANNEL_LAYER_URL = ""  # nobody to ask by stanzas
-        return rosters.Ejabberd()
+        return ejabberd.Ejabberd()
 
     def test_who_has_an_account(driver):
         assert driver.exist([ROMEO, NOBODY], in_seconds(10)) == [True, False]

@@ -15,11 +15,11 @@ from channels.layers import get_channel_layer
 
 from buddies import document, releases
 from roster import joins, ledger, payloads
-from xmppservice import rosters
 from xmppservice.announcements import Announcer
 from xmppservice.connection import events
 from xmppservice.connection.gateway import Down, Late
 from xmppservice.connection.status import StreamState
+from xmppservice.rosters import configured
 from xmppservice.runtime import wakeups
 from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
 
@@ -103,7 +103,7 @@ class ServiceConsumer(AsyncConsumer):
         # Commands rested while there was no stream.
         await self._store(wakeups.worker, wakeups.RUN_COMMANDS)
         await self._store(wakeups.worker, wakeups.REFRESH_ACCOUNTS)
-        driver = rosters.driver()
+        driver = configured.driver()
         try:
             # Not on a pump's thread: the answers to the probe come through both.
             missing = await asyncio.to_thread(fresh, driver.probe, ())

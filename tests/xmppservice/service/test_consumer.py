@@ -15,7 +15,7 @@ from buddies.models import Release
 from roster.models import Command
 from tests.service import until
 from xmppservice.connection import events
-from xmppservice.consumers import ServiceConsumer
+from xmppservice.service.consumer import ServiceConsumer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -133,7 +133,9 @@ async def test_answers_are_sent_once_there_is_a_stream_and_confirmed(consumer):
 
 
 async def test_a_layer_that_fails_costs_no_release(settings, consumer, caplog):
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.xmppservice.broken.Layer"}}
+    settings.CHANNEL_LAYERS = {
+        "default": {"BACKEND": "tests.xmppservice.service.broken.Layer"}
+    }
     channel_layers.backends.clear()
     try:
         await consumer.send_input(events.disconnected())

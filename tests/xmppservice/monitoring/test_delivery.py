@@ -15,9 +15,9 @@ from buddies.models import Buddy, Release
 from roster import ledger
 from roster.models import Command
 from tests.roster.conftest import message
-from xmppservice import delivery
 from xmppservice.connection import gateway
 from xmppservice.connection.models import Stream
+from xmppservice.monitoring import delivery
 from xmppservice.protocol import vcard
 
 pytestmark = pytest.mark.django_db(transaction=True)

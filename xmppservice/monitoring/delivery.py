@@ -28,10 +28,10 @@ from django.views.decorators.http import conditional_page, require_GET, require_
 from buddies import releases
 from buddies.models import Release
 from roster import figures
-from xmppservice import health
 from xmppservice.backoffice import site
 from xmppservice.connection import gateway
 from xmppservice.connection.models import Stream
+from xmppservice.monitoring import health
 from xmppservice.protocol import vcard
 
 PATIENCE = 5  # seconds, with the XMPP server

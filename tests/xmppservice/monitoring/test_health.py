@@ -18,8 +18,8 @@ from roster.models import Command
 from tests.ports import free_port
 from tests.roster.conftest import message
 from tests.service import ROOT
-from xmppservice import health
 from xmppservice.connection.models import Stream
+from xmppservice.monitoring import health
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -125,7 +125,7 @@ def test_nothing_secret_is_said(client, stream, settings):
 
 
 def test_a_change_is_logged_once(client, stream, caplog):
-    caplog.set_level("INFO", "xmppservice.health")
+    caplog.set_level("INFO", "xmppservice.monitoring.health")
     for ready in (False, False, True, True):
         Stream.objects.update(ready=ready)
         client.get("/readyz")

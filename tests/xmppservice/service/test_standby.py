@@ -8,7 +8,7 @@ import time
 import pytest
 from django.db import connection
 
-from xmppservice.standby import DatabaseLock, FileLock, Lock
+from xmppservice.service.standby import DatabaseLock, FileLock, Lock
 
 
 def one_after_the_other(first: Lock, second: Lock) -> None:

@@ -1,0 +1,214 @@
+"""The environment: each kind of variable is read, checked and refused here.
+
+Each variable, its meaning and its default: docs/configuration.md.
+"""
+
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
+
+
+class Environment(FileAwareMapping):
+    """NAME_FILE names a file with the value of NAME, whose last line may end."""
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            text: str = super().__getitem__(name)
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "is no text"
+            raise ImproperlyConfigured(f"{name}_FILE: {why}.") from None
+        return text.rstrip("\r\n")
+
+
+env = environ.Env()
+env.ENVIRON = Environment()
+
+PLACEHOLDER = "change-me"  # in deploy/
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def text(name: str, default: str) -> str:
+    """Read a text as it is."""
+    value: str = env.str(name, default=default)
+    return value
+
+
+def texts(name: str, default: list[str]) -> list[str]:
+    """Read texts, separated by commas."""
+    values: list[str] = env.list(name, default=default)
+    return values
+
+
+def boolean(name: str, default: bool) -> bool:
+    """Read ``true`` or ``false``; anything else stops the start."""
+    word: str = env.str(name, default=str(default)).lower()
+    if word not in ("true", "false"):
+        raise ImproperlyConfigured(f"{name} must be true or false, not {word!r}.")
+    return word == "true"
+
+
+def integer(name: str, default: int) -> int:
+    """Read a whole number of zero or more."""
+    word = env.str(name, default=str(default))
+    if not (word.isascii() and word.isdigit()):
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {word!r}.")
+    return int(word)
+
+
+def port(name: str, default: int) -> int:
+    """Read the number of a TCP port."""
+    number = integer(name, default)
+    if not 0 < number < 65536:
+        raise ImproperlyConfigured(f"{name} must be a port, 1 to 65535, not {number}.")
+    return number
+
+
+def level(name: str, default: str) -> str:
+    """Read the name of a log level, in either case."""
+    word: str = env.str(name, default=default).upper()
+    if word not in LEVELS:
+        known = ", ".join(LEVELS)
+        raise ImproperlyConfigured(f"{name} must be one of {known}, not {word!r}.")
+    return word
+
+
+def word(name: str, default: str, *others: str) -> str:
+    """Read one of a few words."""
+    text: str = env.str(name, default=default).strip().lower()
+    if text not in (default, *others):
+        known = " or ".join((default, *others))
+        raise ImproperlyConfigured(f"{name} must be {known}, not {text!r}.")
+    return text
+
+
+def domains(name: str, default: str) -> list[str]:
+    """Read domains, separated by commas."""
+    text: str = env.str(name, default=default)
+    words = [word.strip() for word in text.lower().split(",")]
+    return [word for word in words if word]
+
+
+def url(name: str, default: str) -> str:
+    """Read an address of the web, without a slash at its end."""
+    text: str = env.str(name, default=default).strip()
+    if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w.~%-]+)*", text, re.ASCII):
+        known = "https://buddies.example.org, without a slash at its end"
+        raise ImproperlyConfigured(f"{name} must be like {known}, not {text!r}.")
+    return text
+
+
+def origins(name: str) -> list[str]:
+    """Read origins of web pages, separated by commas; * is any."""
+    text: str = env.str(name, default="")
+    words = [word.strip() for word in text.split(",")]
+    for word in filter(None, words):
+        if word != "*" and not re.fullmatch(r"https?://[\w.:\[\]-]+", word, re.ASCII):
+            known = "https://shop.example.org, without a slash at its end, or *"
+            raise ImproperlyConfigured(f"{name} must be like {known}, not {word!r}.")
+    return [word for word in words if word]
+
+
+def contacts(name: str) -> list[str]:
+    """Read addresses of people or rooms, as URIs, separated by commas."""
+    text: str = env.str(name, default="")
+    uris = [word.strip() for word in text.split(",") if word.strip()]
+    for uri in uris:
+        if not re.fullmatch(r"(mailto:|xmpp:|https?://)[!-~]{1,1000}", uri):
+            known = "mailto:help@example.org, xmpp: or https:// likewise"
+            raise ImproperlyConfigured(f"{name} must be like {known}, not {uri!r}.")
+    return uris
+
+
+def websocket(name: str) -> str:
+    """Read the address of a WebSocket; empty when there is none."""
+    text: str = env.str(name, default="").strip()
+    if text and not re.fullmatch(r"wss?://[\w.:\[\]-]+(/[\w.~%-]*)*", text, re.ASCII):
+        known = "wss://xmpp.example.org:5281/xmpp-websocket"
+        raise ImproperlyConfigured(f"{name} must be like {known}, not {text!r}.")
+    return text
+
+
+def zone(name: str, default: str) -> str:
+    """Read the name of a time zone."""
+    word: str = env.str(name, default=default).strip()
+    if word not in available_timezones():
+        known = "the tz database, for example Europe/Rome"
+        raise ImproperlyConfigured(f"{name} must be a name of {known}, not {word!r}.")
+    return word
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """Read the address of a database."""
+    parts: dict[str, Any] = env.db_url(name, default=default)
+    if "ENGINE" not in parts:
+        known = "sqlite:///FILE or postgres://USER:PASSWORD@HOST/NAME"
+        raise ImproperlyConfigured(f"{name} must be like {known}.")
+    return parts
+
+
+def transport(name: str, default: str, *schemes: str) -> str:
+    """Read the address of a server that carries messages; it may hold a password."""
+    text: str = env.str(name, default=default).strip() or default
+    if text != default and urlsplit(text).scheme not in schemes:
+        known = " or ".join(f"{scheme}://HOST" for scheme in schemes)
+        raise ImproperlyConfigured(f"{name} must be like {known}.")
+    return text
+
+
+def password(name: str) -> str:
+    """Read a secret of somebody else's; empty when there is none."""
+    given: str = env.str(name, default="").strip()
+    if given == PLACEHOLDER:
+        raise ImproperlyConfigured(f"{name}: the word {PLACEHOLDER} is no secret.")
+    return given
+
+
+def signing_key(name: str) -> str:
+    """Read a secret as Standard Webhooks writes it; empty when there is none."""
+    given = password(name)
+    if given and not re.fullmatch("whsec_[A-Za-z0-9+/]{32,88}={0,2}", given):
+        known = "whsec_ and the base64 of 24 to 64 random bytes"
+        raise ImproperlyConfigured(f"{name} must be {known}.")
+    return given
+
+
+def passwords(name: str) -> list[str]:
+    """Read secrets, separated by commas."""
+    return [word.strip() for word in password(name).split(",") if word.strip()]
+
+
+def secret(name: str, folder: Path, *, is_shared: bool) -> str:
+    """Read a secret; when none is given, make one and keep it in ``folder``.
+
+    Several machines cannot share what one of them has made, so that a deployment
+    where it ``is_shared`` is refused without it, as is the word of our own examples.
+    """
+    given = env.str(name, default="").strip()
+    if given == PLACEHOLDER or (is_shared and not given):
+        text = f"{name} must be given, in the environment or as {name}_FILE"
+        raise ImproperlyConfigured(f"{text}; the word {PLACEHOLDER} is no secret.")
+    return given or _kept_secret(folder / name.lower().replace("_", "-"))
+
+
+def _kept_secret(path: Path) -> str:
+    # For nobody else: the database, with people's numbers, lies there too.
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        text = f"VAR_DIR: {path.parent}: {error.strerror}."
+        raise ImproperlyConfigured(text) from None
+    try:
+        with path.open("x") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text().strip()

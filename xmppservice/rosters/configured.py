@@ -1,0 +1,12 @@
+"""The driver that the settings name."""
+
+from django.conf import settings
+
+from xmppservice.rosters.ejabberd import Ejabberd
+from xmppservice.rosters.interface import Rosters
+from xmppservice.rosters.privileged import Privileges
+
+
+def driver() -> Rosters:
+    """The driver for the XMPP server that the settings name."""
+    return Ejabberd() if settings.EJABBERD_API_URL else Privileges()

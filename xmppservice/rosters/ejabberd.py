@@ -1,0 +1,133 @@
+"""Rosters of ejabberd."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from http import HTTPStatus
+from itertools import starmap
+
+from django.conf import settings
+
+from xmppservice.connection import gateway
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.roster import RosterItem
+from xmppservice.rosters import ejabberd_api
+from xmppservice.rosters.interface import MISSING, NOBODY, PROBE, Change, Refused
+from xmppservice.rosters.privileged import Privileges
+
+# Asking for all accounts of a domain costs ejabberd less than asking for so many.
+MANY = 200
+
+
+class Ejabberd:
+    """ejabberd: its HTTP API, and stanzas for what a component may read.
+
+    Of the privileges (XEP-0356) ejabberd 23.01 breaks writing, and an account has
+    none. A roster that is written for nobody would come to be: who has no account
+    is asked for before.
+    """
+
+    name = "ejabberd's HTTP API"
+
+    def ready(self) -> bool:
+        return gateway.state().ready
+
+    def probe(self) -> str:
+        try:
+            return next(filter(None, starmap(_lacks, CALLS.items())), "")
+        except gateway.Down as error:
+            return f"{error}: look at EJABBERD_API_URL and mod_http_api"
+
+    def read(
+        self, owners: Sequence[str], deadline: float
+    ) -> list[list[RosterItem] | Refused]:
+        if gateway.state().privileged:
+            return Privileges().read(owners, deadline)
+        return ejabberd_api.api().each(lambda owner: _roster(owner, deadline), owners)
+
+    def write(self, changes: Sequence[Change], deadline: float) -> list[str]:
+        owners = list({change.owner for change in changes})
+        there = dict(zip(owners, self.exist(owners, deadline), strict=True))
+        return ejabberd_api.api().each(
+            lambda change: _write(change, deadline) if there[change.owner] else MISSING,
+            changes,
+        )
+
+    def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
+        api = ejabberd_api.api()
+        try:
+            if len(jids) > MANY:
+                return _among_all(jids, deadline)
+            return api.each(lambda jid: api.has_account(jid, deadline), jids)
+        except ejabberd_api.Refused as refusal:
+            raise Refused(str(refusal)) from None
+
+    def accounts(self, domain: str, deadline: float) -> set[str] | None:
+        try:
+            return ejabberd_api.api().accounts(domain, deadline)
+        except ejabberd_api.Refused as refusal:
+            raise Refused(str(refusal)) from None
+
+
+def _among_all(jids: Sequence[str], deadline: float) -> list[bool]:
+    domains = sorted({domain_of(jid) for jid in jids})
+    there = {
+        jid for host in domains for jid in ejabberd_api.api().accounts(host, deadline)
+    }
+    return [jid in there for jid in jids]
+
+
+def _roster(owner: str, deadline: float) -> list[RosterItem] | Refused:
+    items: dict[str, RosterItem] = {}
+    try:
+        rows = ejabberd_api.api().roster(owner, deadline)
+    except ejabberd_api.Refused as refusal:
+        return Refused(str(refusal))
+    for row in rows:
+        new = RosterItem(row["jid"], row["nick"], (), row["subscription"])
+        item = items.get(new.jid, new)
+        # A list since 24, before that a row for each of them.
+        groups = row["groups"] if "groups" in row else [row["group"]]
+        added = tuple(group for group in groups if group)
+        items[new.jid] = replace(item, groups=(*item.groups, *added))
+    return list(items.values())
+
+
+def _write(change: Change, deadline: float) -> str:
+    owner, item = change
+    try:
+        ejabberd_api.api().add_item(
+            owner, item.jid, item.name, item.groups, item.subscription, deadline
+        )
+    except ejabberd_api.Refused as refusal:
+        at_fault = refusal.status == HTTPStatus.BAD_REQUEST
+        return "bad-request" if at_fault else f"ejabberd says {refusal.status}"
+    return ""
+
+
+# What the driver calls, tried in ways that change nothing: ejabberd looks at the
+# arguments before it looks who calls.
+CALLS: dict[str, Callable[[ejabberd_api.Api, str, float], object]] = {
+    "check_account": lambda api, host, end: api.has_account(f"{NOBODY}@{host}", end),
+    "registered_users": lambda api, host, end: api.accounts(host, end),
+    "get_roster": lambda api, host, end: api.roster(f"{NOBODY}@{host}", end),
+    "add_rosteritem": lambda api, host, end: api.add_item(
+        f"{NOBODY}@nowhere.invalid", f"{NOBODY}@{host}", "", ["none"], "none", end
+    ),
+}
+
+
+def _lacks(command: str, call: Callable[[ejabberd_api.Api, str, float], object]) -> str:
+    """Why ``command`` may not be called; empty when it may."""
+    try:
+        call(ejabberd_api.api(), settings.XMPP_DOMAINS[0], time.time() + PROBE)
+    except ejabberd_api.Refused as refusal:
+        if refusal.status == HTTPStatus.UNAUTHORIZED:
+            return "ejabberd refuses EJABBERD_API_USER or its password"
+        if refusal.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+            return (
+                f"ejabberd answers {refusal} to {command}: allow EJABBERD_API_USER, "
+                f"under api_permissions, what: [{', '.join(CALLS)}], and load "
+                "mod_admin_extra"
+            )
+    return ""

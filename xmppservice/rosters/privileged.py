@@ -1,0 +1,84 @@
+"""Rosters by privileged stanzas (XEP-0356), as Prosody has them."""
+
+import time
+from collections.abc import Sequence
+
+from django.conf import settings
+
+from xmppservice.connection import gateway
+from xmppservice.protocol import roster
+from xmppservice.protocol.roster import RosterItem
+from xmppservice.rosters.interface import (
+    MISSING,
+    NOBODY,
+    PERMANENT,
+    PROBE,
+    Change,
+    Refused,
+)
+
+SELF = "not-allowed"
+
+
+class Privileges:
+    """Privileged roster IQs (XEP-0356), one item each, as Prosody wants them."""
+
+    name = "privileged stanzas (XEP-0356)"
+
+    def ready(self) -> bool:
+        return gateway.state().privileged
+
+    def probe(self) -> str:
+        if not gateway.state().privileged:
+            return (
+                "give the VirtualHost of the users privileged_entities = "
+                f'{{ ["{settings.XMPP_JID}"] = {{ roster = "both" }} }} and the '
+                'component the module "privilege"; ejabberd needs EJABBERD_API_URL'
+            )
+        nobody = [f"{NOBODY}@{domain}" for domain in settings.XMPP_DOMAINS]
+        try:
+            self.exist(nobody, time.time() + PROBE)
+        except Refused as refusal:
+            return (
+                f"this XMPP server answers {refusal} to a roster set: give every "
+                "VirtualHost of XMPP_DOMAINS the privileged_entities; for ejabberd "
+                "set EJABBERD_API_URL"
+            )
+        return ""
+
+    def read(
+        self, owners: Sequence[str], deadline: float
+    ) -> list[list[RosterItem] | Refused]:
+        asked = [gateway.Iq("get", owner, roster.get()) for owner in owners]
+        return [
+            Refused(answer.condition)
+            if answer.condition
+            else roster.items_of(answer.payload)
+            for answer in gateway.ask(asked, deadline)
+        ]
+
+    def write(self, changes: Sequence[Change], deadline: float) -> list[str]:
+        asked = [
+            gateway.Iq("set", owner, roster.set_item(item.jid, item.name, item.groups))
+            for owner, item in changes
+        ]
+        return [answer.condition for answer in gateway.ask(asked, deadline)]
+
+    def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
+        # Nobody can be on their own roster: Prosody says not-allowed to a user
+        # and service-unavailable for nobody, and writes nothing either way.
+        asked = [gateway.Iq("set", jid, roster.set_item(jid)) for jid in jids]
+        return [_exists(answer.condition) for answer in gateway.ask(asked, deadline)]
+
+    def accounts(self, domain: str, deadline: float) -> set[str] | None:
+        return None
+
+
+def _exists(condition: str) -> bool:
+    if condition == SELF:
+        return True
+    if condition != MISSING and condition not in PERMANENT:
+        # For example forbidden: it says nothing of the user.
+        raise Refused(condition or "a roster holds its owner")
+    # A JID that the server takes for none is nobody's.
+    return False
