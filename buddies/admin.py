@@ -21,10 +21,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from tree_queries.admin import TreeChangeList
 
-from buddies import document, log, releases, transfer, tree, versions, workspace
-from buddies.forms import BuddyForm, SwitchesForm
+from buddies.document import build as document
 from buddies.models import Buddy, PlannedRelease, Release, Tree
-from buddies.workspace import whole_number
+from buddies.pages import transfer, versions, workspace
+from buddies.pages.forms import BuddyForm, SwitchesForm
+from buddies.pages.workspace import whole_number
+from buddies.publishing import releases
+from buddies.tree import edits as tree
+from buddies.tree import history as log
 from xmppservice.backoffice import site
 
 MOST_WORDS = 10

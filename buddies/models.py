@@ -50,7 +50,7 @@ def _set_name_of_editor(record: Any, name: str) -> None:
 
 
 class History(HistoricalRecords):
-    """A record for each edit of an entry, written by :mod:`buddies.tree`.
+    """A record for each edit of an entry, written by :mod:`buddies.tree.edits`.
 
     The editor is a name, because not each one is a user: "command line" is not.
     """
@@ -81,7 +81,7 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
     sends to ``server_address`` with ``address`` as the thread; when
     ``server_address`` is empty it sends to ``address`` itself.
 
-    Structural writes go through :mod:`buddies.tree`. That a channel has no
+    Structural writes go through :mod:`buddies.tree.edits`. That a channel has no
     children and that there is no cycle is held by triggers (migration 0002).
 
     Source: contract, 1.

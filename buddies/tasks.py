@@ -3,7 +3,7 @@ import logging
 from celery import shared_task
 from django.core.cache import cache
 
-from buddies import releases
+from buddies.publishing import releases
 
 logger = logging.getLogger(__name__)
 

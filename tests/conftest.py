@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
-from buddies import published
+from buddies.publishing import http_cache
 from demo.ejabberd import Ejabberd
 from tests import golden
 from tests.profanity import Profanity
@@ -72,4 +72,4 @@ def new_service(tmp_path: Path) -> Iterator[object]:
 def _empty_cache() -> None:
     cache.clear()
     # Each test has a database of its own, with its own first release.
-    published.shelf.published = None
+    http_cache.shelf.published = None

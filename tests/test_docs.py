@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from buddies import document
+from buddies.document import build as document
 from roster import payloads
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,7 +12,9 @@ import jsonschema
 import pytest
 from django.core.management import call_command
 
-from buddies import document, releases, tree
+from buddies.document import build as document
+from buddies.publishing import releases
+from buddies.tree import edits as tree
 from tests.service import ROOT
 
 HERE = Path(__file__).parent

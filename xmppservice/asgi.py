@@ -11,7 +11,7 @@ django_application = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402  (the apps first)
 
-from xmppservice.hot import HotDocument  # noqa: E402  (the apps first)
+from buddies.api.fast_document import HotDocument  # noqa: E402  (the apps first)
 from xmppservice.service.consumer import ServiceConsumer  # noqa: E402  (the apps first)
 
 

@@ -10,8 +10,8 @@ from drf_spectacular.views import (
     SpectacularSwaggerSplitView,
 )
 
+from buddies.api.entries import avatar, document_schema
 from buddies.avatars import NAME
-from buddies.views import avatar, document_schema
 from xmppservice import webchat
 from xmppservice.connection import browsing
 from xmppservice.monitoring import delivery
@@ -50,6 +50,6 @@ urlpatterns = [
         REDOC(SpectacularRedocView.as_view(template_name="drf_spectacular/redoc.html")),
         name="redoc",
     ),
-    path("api/", include("buddies.urls")),
+    path("api/", include("buddies.api.urls")),
     path("api/", include("roster.urls")),
 ]

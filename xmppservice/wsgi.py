@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
 # Loads the apps: what follows imports their models.
 django_application = get_wsgi_application()
 
-from xmppservice.hot import WsgiDocument  # noqa: E402  (the apps first)
+from buddies.api.fast_document import WsgiDocument  # noqa: E402  (the apps first)
 
 # Or whoever tries passwords would be the proxy, and locked out with all others.
 application = wrap_wsgi_with_proxy_headers(

@@ -15,7 +15,7 @@ from django.db.models import Count, Model, Q
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from buddies import document
+from buddies.document import build as document
 from buddies.models import Buddy
 from roster import directory
 from roster.addressbook import AddressBook, keys

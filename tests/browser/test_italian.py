@@ -7,7 +7,7 @@ from django.template.base import Lexer
 from django.utils.translation import gettext, override
 from playwright.async_api import expect
 
-from buddies import workspace
+from buddies.pages import workspace
 from tests.browser.backstage import WORKSPACE, menu, ready, row, screens, switch, toast
 from tests.service import ROOT
 

@@ -3,8 +3,9 @@
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 
-from buddies import document, tree
+from buddies.document import build as document
 from buddies.models import Buddy
+from buddies.tree import edits as tree
 
 EDITOR = "juliet"
 # Of hypothesis, for tests that store a tree for each example and roll it back.

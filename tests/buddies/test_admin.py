@@ -9,10 +9,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.html import strip_tags
 
-from buddies import releases, tree
 from buddies.models import Buddy, Release, Tree
+from buddies.publishing import releases
+from buddies.tree import edits as tree
 from tests.buddies.conftest import channel, group, named, outline, rows
-from tests.buddies.test_workspace import looker, person
+from tests.buddies.pages.test_workspace import looker, person
 
 pytestmark = pytest.mark.django_db
 

@@ -9,8 +9,9 @@ from django.db import IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 
-from buddies import releases, tree
 from buddies.models import Buddy, Tree
+from buddies.publishing import releases
+from buddies.tree import edits as tree
 from tests.buddies.conftest import EDITOR, built, named, outline
 
 pytestmark = pytest.mark.django_db(transaction=True)

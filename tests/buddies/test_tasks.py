@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 from kombu import Message
 
-from buddies import releases
 from buddies.models import Buddy, PlannedRelease, Release, Tree
+from buddies.publishing import releases
 from buddies.tasks import sync_vcard, thin_releases
 from tests.buddies.conftest import channel
 from xmppservice.celery import app

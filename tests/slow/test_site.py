@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from buddies import releases
+from buddies.publishing import releases
 from tests.test_docs import CHECKS, DOCS, MANAGEMENT, ROOT, anchors, name_of
 from xmppservice.connection.models import Stream
 from xmppservice.monitoring import metrics

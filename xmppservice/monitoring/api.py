@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from buddies import releases
+from buddies.publishing import releases
 from roster import figures
 from xmppservice.connection import gateway
 from xmppservice.connection.models import Stream

@@ -25,8 +25,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import conditional_page, require_GET, require_POST
 
-from buddies import releases
 from buddies.models import Release
+from buddies.publishing import releases
 from roster import figures
 from xmppservice.backoffice import site
 from xmppservice.connection import gateway

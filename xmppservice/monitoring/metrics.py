@@ -23,7 +23,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from buddies import releases
+from buddies.publishing import releases
 from roster import figures, subscribers
 from xmppservice import __version__
 from xmppservice.connection import gateway

@@ -13,7 +13,8 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from channels.layers import get_channel_layer
 
-from buddies import document, releases
+from buddies.document import build as document
+from buddies.publishing import releases
 from roster import joins, ledger, payloads
 from xmppservice.announcements import Announcer
 from xmppservice.connection import events

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from buddies import document
+from buddies.document import build as document
 from buddies.models import Buddy
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from buddies import document, tree
+from buddies.document import build as document
+from buddies.tree import edits as tree
 
 
 class Command(BaseCommand):

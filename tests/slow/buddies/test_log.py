@@ -2,16 +2,10 @@
 
 import pytest
 
-from buddies import tree
 from buddies.models import Buddy
+from buddies.tree import edits as tree
 from tests.buddies.conftest import outline, rows
-from tests.buddies.test_log import (
-    VERONA,
-    _verona,  # noqa: F401  (a fixture of each test)
-    item,
-    load,
-    version,
-)
+from tests.buddies.tree.test_history import VERONA, item, load, version
 
 pytestmark = pytest.mark.django_db
 

@@ -5,15 +5,16 @@ import io
 import openpyxl
 import pytest
 
-from buddies import imports, resources
-from buddies.resources import FileError
-from tests.buddies.test_resources import (
+from buddies.spreadsheet import files as resources
+from buddies.spreadsheet import plan
+from buddies.spreadsheet.files import FileError
+from tests.buddies.spreadsheet.test_files import (
     bring,
     imported_again,
     imported_anew,
     with_a_row_at,
 )
-from tests.buddies.test_tree import rebuilding
+from tests.buddies.tree.test_edits import rebuilding
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +39,7 @@ def test_ten_thousand_rows_come_in():
 
     bring(*table)
     content = resources.export("xlsx")
-    kinds = {outcome.kind for outcome in imports.plan(resources.read(content)).outcomes}
+    kinds = {outcome.kind for outcome in plan.plan(resources.read(content)).outcomes}
 
     assert kinds == {"same"}
 

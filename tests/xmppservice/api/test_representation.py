@@ -10,8 +10,8 @@ from django.core.cache import cache
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from buddies import releases
 from buddies.models import Buddy, PlannedRelease
+from buddies.publishing import releases
 from roster.models import Command
 from tests.buddies.conftest import channel, group, outline
 from xmppservice.api import tokens

@@ -10,8 +10,9 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from buddies import releases, tree
 from buddies.models import Buddy, Release
+from buddies.publishing import releases
+from buddies.tree import edits as tree
 from roster import ledger
 from roster.models import Command
 from tests.roster.conftest import message

@@ -7,8 +7,9 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from buddies import releases, tree
 from buddies.models import Buddy, Release
+from buddies.publishing import releases
+from buddies.tree import edits as tree
 from roster import ledger
 from roster.models import Account, Command, Flag, LateJoin, Subscriber
 from tests.roster.conftest import message

@@ -1,0 +1,54 @@
+"""The live document, where no route in front of Django has answered."""
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import AllowAny, BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from buddies.publishing import http_cache
+from xmppservice.api.permissions import Allowed
+
+
+class DocumentView(APIView):
+    """The live document, byte for byte what a client reads in DESC.
+
+    ``platform=mobile`` or ``web``: without what has no flag for it, as the client
+    of that platform would draw it.
+    """
+
+    scope = "document"
+    needs = {"get": None}
+    # A 304 costs less than counting it would.
+    throttle_classes = ()
+
+    def get_permissions(self) -> list[BasePermission]:
+        is_open = settings.DOCUMENT_PUBLIC or self.request.method == "OPTIONS"
+        return [AllowAny() if is_open else Allowed()]
+
+    @extend_schema(
+        parameters=[OpenApiParameter("platform", str, enum=list(http_cache.PLATFORMS))],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        platform = request.query_params.get("platform")
+        if platform not in (None, *http_cache.PLATFORMS):
+            raise ValidationError({"platform": "Must be mobile or web."})
+        live = http_cache.shelf.look()
+        return _response(http_cache.answer(live, platform or "", _headers(request)))
+
+    def options(  # type: ignore[override]  # what asks is a browser, and no reader
+        self, request: Request
+    ) -> HttpResponse:
+        return _response(http_cache.preflight(_headers(request)))
+
+
+def _headers(request: Request) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def _response(answer: http_cache.Answer) -> HttpResponse:
+    return HttpResponse(answer.body, status=answer.status, headers=answer.headers)

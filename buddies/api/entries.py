@@ -1,0 +1,267 @@
+"""The API of the tree: its entries, and how it stands."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError as ModelError
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+from rest_framework.viewsets import ModelViewSet
+
+from buddies import avatars
+from buddies.api.serializers import (
+    KEY,
+    BuddySerializer,
+    MoveSerializer,
+    ReviewSerializer,
+    TreeSerializer,
+)
+from buddies.document import build as document
+from buddies.models import Buddy, Tree
+from buddies.publishing import releases
+from buddies.tree import edits as tree
+from xmppservice.api import problems, representation
+from xmppservice.api.idempotency import Idempotent
+from xmppservice.api.lists import BooleanFilter, FilterSet
+
+VIEW, ADD = "buddies.view_buddy", "buddies.add_buddy"
+CHANGE, DELETE = "buddies.change_buddy", "buddies.delete_buddy"
+VIEW_RELEASE, PUBLISH = "buddies.view_release", "buddies.publish_release"
+
+SCHEMA = Path(__file__).parent.parent / "schemas" / "document-1.json"
+HIDDEN = {"mobile_is_published": False, "web_is_published": False}
+ADDRESSES = {"address", "server_address"}
+WIRE_NAMES = {
+    "server_address": "serverAddress",
+    "visible_from": "visibleFrom",
+    "visible_until": "visibleUntil",
+    **{field: key for key, field in document.FLAGS.items()},
+    **{field: f"info.{key}" for key, field in document.INFO.items()},
+}
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Answer with the model's, the tree's and the releases' reasons in words."""
+    try:
+        yield
+    except (tree.TreeError, releases.ReleaseError) as error:
+        raise problems.Conflict(str(error)) from None
+    except ModelError as error:
+        raise ValidationError(_in_wire_names(error.message_dict)) from None
+
+
+def _in_wire_names(reasons: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {WIRE_NAMES.get(field, field): text for field, text in reasons.items()}
+
+
+# --- Entries --------------------------------------------------------------------
+
+
+class BuddyFilter(FilterSet):
+    parent = filters.NumberFilter(field_name="parent_id", **KEY)
+    top = BooleanFilter(
+        field_name="parent", lookup_expr="isnull", label="At the top level, or not."
+    )
+    type = filters.ChoiceFilter(choices=Buddy.Type.choices)
+    address = filters.CharFilter()
+    mobileIsPublished = BooleanFilter(field_name="mobile_is_published")
+    webIsPublished = BooleanFilter(field_name="web_is_published")
+
+
+class BuddyViewSet(Idempotent, ModelViewSet):
+    """Entries of the tree: groups, and channels."""
+
+    queryset = Buddy.objects.order_by("pk")
+    serializer_class = BuddySerializer
+    filterset_class = BuddyFilter
+    search_fields = ("name", "status", "address", "server_address")
+    scope = "tree"
+    needs = {
+        "list": VIEW,
+        "retrieve": VIEW,
+        "create": ADD,
+        "update": CHANGE,
+        "partial_update": CHANGE,
+        "destroy": DELETE,
+        "move": CHANGE,
+        "duplicate": ADD,
+        "hide": CHANGE,
+    }
+    conditional = (
+        "update",
+        "partial_update",
+        "destroy",
+        "move",
+        "duplicate",
+        "hide",
+    )
+
+    def perform_create(self, serializer: BaseSerializer[Buddy]) -> None:
+        with plain_errors():
+            new = Buddy(**serializer.validated_data)
+            serializer.instance = tree.add(new, self._editor)
+
+    def perform_update(self, serializer: BaseSerializer[Buddy]) -> None:
+        fields = serializer.validated_data
+        with self._locked() as buddy:
+            self._refuse_known(buddy, fields)
+            (serializer.instance,) = tree.change([buddy], self._editor, **fields)
+
+    def perform_destroy(self, instance: Buddy) -> None:
+        with self._locked() as buddy:
+            tree.remove([buddy], self._editor)
+
+    @extend_schema(request=MoveSerializer, responses=BuddySerializer)
+    @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
+    def move(self, request: Request, pk: str) -> Response:
+        """Put an entry before, after or into another one."""
+        asked = MoveSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        target, where = asked.validated_data["target"], asked.validated_data["where"]
+        with self._locked() as buddy:
+            (moved,) = tree.move([buddy], self._editor, target, where)
+        return Response(BuddySerializer(moved).data)
+
+    @extend_schema(request=None, responses={HTTPStatus.CREATED: BuddySerializer})
+    @action(detail=True, methods=["post"])
+    def duplicate(self, request: Request, pk: str) -> Response:
+        """Copy an entry with all below it, as drafts behind the original."""
+        with self._locked() as buddy:
+            (copy,) = tree.duplicate([buddy], self._editor)
+        return Response(BuddySerializer(copy).data, HTTPStatus.CREATED)
+
+    @extend_schema(request=None, responses=BuddySerializer)
+    @action(detail=True, methods=["post"])
+    def hide(self, request: Request, pk: str) -> Response:
+        """Take both flags away: clients see neither the entry nor what is below it."""
+        with self._locked() as buddy:
+            (hidden,) = tree.change([buddy], self._editor, **HIDDEN)
+        return Response(BuddySerializer(hidden).data)
+
+    @property
+    def _editor(self) -> str:
+        return self.request.user.get_username()
+
+    @contextmanager
+    def _locked(self) -> Iterator[Buddy]:
+        """The entry as it stands under the tree's lock, and as it is expected."""
+        with plain_errors(), transaction.atomic():
+            Tree.locked()
+            buddy = self.get_object()
+            representation.refuse_stale(self.request, BuddySerializer(buddy).data)
+            yield buddy
+
+    def _refuse_known(self, buddy: Buddy, fields: dict[str, Any]) -> None:
+        changed = {
+            f for f in ADDRESSES & fields.keys() if fields[f] != getattr(buddy, f)
+        }
+        may = self.request.user.has_perm("buddies.change_address")
+        if changed and not may and releases.knows(buddy):
+            text = _("Clients know this address, so it stays as it is.")
+            raise ModelError(dict.fromkeys(changed, text))
+
+
+# --- The tree -------------------------------------------------------------------
+
+
+class TreeView(APIView):
+    """How the tree stands: its version, what is live of it, whether it is held."""
+
+    scope = "tree"
+    needs = {"get": VIEW}
+    serializer_class = TreeSerializer
+
+    def get(self, request: Request) -> Response:
+        return Response(_state())
+
+
+class HoldView(Idempotent):
+    """Whether edits stay a draft until they are published."""
+
+    scope = "releases"
+    needs = {"put": PUBLISH, "delete": PUBLISH}
+    conditional = ("put", "delete")
+    serializer_class = TreeSerializer
+
+    @extend_schema(request=None)
+    def put(self, request: Request) -> Response:
+        """Keep edits a draft from now on."""
+        with _tree_as_expected(request):
+            releases.hold(request.user.get_username())
+        return Response(_state())
+
+    @extend_schema(responses={HTTPStatus.OK: TreeSerializer})
+    def delete(self, request: Request) -> Response:
+        """Let edits go live by themselves again, those made meanwhile first."""
+        with _tree_as_expected(request):
+            releases.let_go(request.user.get_username())
+        return Response(_state())
+
+
+class ReviewView(APIView):
+    """What publishing the tree as it stands would change for clients.
+
+    ``digest`` names what was reviewed: it is what publishing needs.
+    """
+
+    scope = "releases"
+    needs = {"get": VIEW_RELEASE}
+    serializer_class = ReviewSerializer
+
+    def get(self, request: Request) -> Response:
+        review = releases.review()
+        return Response(ReviewSerializer(review).data)
+
+
+@contextmanager
+def _tree_as_expected(request: Request) -> Iterator[None]:
+    with plain_errors(), transaction.atomic():
+        Tree.locked()
+        representation.refuse_stale(request, _state())
+        yield
+
+
+def _state() -> dict[str, Any]:
+    row = Tree.objects.first() or Tree()
+    live = releases.live_without_body()
+    state = {"tree": row, "live": live, "limit": settings.XMPP_STANZA_LIMIT}
+    found: dict[str, Any] = TreeSerializer(state).data
+    return found
+
+
+# --- For everybody --------------------------------------------------------------
+
+
+@require_safe
+def document_schema(request: HttpRequest) -> HttpResponse:
+    """The JSON Schema of the document, for tools and for pages of any origin."""
+    response = HttpResponse(SCHEMA.read_bytes(), content_type="application/schema+json")
+    response.headers["Cache-Control"] = "public, max-age=86400"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+@require_safe
+def avatar(request: HttpRequest, name: str) -> HttpResponse:
+    """A picture, for everybody: phones ask without a token, and once for all."""
+    data = avatars.read(name)
+    if data is None:
+        raise Http404
+    response = HttpResponse(data, content_type="image/webp")
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response

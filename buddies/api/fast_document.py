@@ -1,0 +1,195 @@
+"""The live document in front of Django: no middleware, and no query a request.
+
+For ASGI without a thread, too. Who may read it is answered here; whoever may not, or
+asks in a way that is not this one, is handed on: Django says what is wrong.
+"""
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+
+from buddies.publishing import http_cache
+from xmppservice.api import tokens
+from xmppservice.api.models import Token
+from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
+
+SCOPE = "document:read"
+PATIENCE = 1.0  # seconds, with the database
+TRUSTED = 5.0  # seconds for which a token is not looked at again
+MOST_TOKENS = 1_000
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Trust:
+    """Tokens that were looked at a moment ago, by their digests; for any thread."""
+
+    def __init__(self) -> None:
+        self._until: OrderedDict[str, float] = OrderedDict()
+        self._writing = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def knows(self, secret: str) -> bool:
+        return self._until.get(tokens.digest(secret), 0.0) > time.monotonic()
+
+    def learn(self, token: Token | None) -> bool:
+        """Whether who has this token may read the document."""
+        if token is None or SCOPE not in token.scopes:
+            return False
+        with self._writing:
+            self._until[token.digest] = time.monotonic() + TRUSTED
+            self._until.move_to_end(token.digest)
+            if len(self._until) > MOST_TOKENS:
+                self._until.popitem(last=False)
+        return True
+
+
+class HotDocument:
+    """An ASGI application that answers for the document, and hands on all else."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self._thread, self._notes = Thread("document"), Thread("use of tokens")
+        self._looking: asyncio.Task[None] | None = None
+        self._noting: asyncio.Task[None] | None = None  # kept, or it may be collected
+        self._trust = Trust()
+
+    async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
+        if scope["path"] == http_cache.PATH and scope["method"] in ("GET", "HEAD"):
+            answer = await self._answer(scope)
+            if answer is not None:
+                await _send(send, answer, scope["method"] == "HEAD")
+                return
+        await self._application(scope, receive, send)
+
+    async def _answer(self, scope: Any) -> http_cache.Answer | None:
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in scope["headers"]
+        }
+        platform = _platform(scope["query_string"])
+        if platform is None or not _is_secure(headers):
+            return None
+        if not await self._may(headers):
+            return None
+        live = await self._live()
+        return None if live is None else http_cache.answer(live, platform, headers)
+
+    async def _live(self) -> http_cache.Published | None:
+        """The newest release, or the last one when that takes too long."""
+        shelf = http_cache.shelf
+        if shelf.published is None or not shelf.is_fresh:
+            # All who wait at this moment wait for the same look.
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look())
+            await asyncio.wait({self._looking}, timeout=PATIENCE)
+        return shelf.published
+
+    async def _look(self) -> None:
+        with suppress(*DATABASE_ERRORS):
+            await self._thread.run(http_cache.shelf.look)
+
+    async def _may(self, headers: Mapping[str, str]) -> bool:
+        secret = _secret(headers)
+        if settings.DOCUMENT_PUBLIC or self._trust.knows(secret):
+            return True
+        if not secret:
+            return False
+        try:
+            token = await self._thread.run(tokens.find, secret)
+        except DATABASE_ERRORS:
+            return False
+        if not self._trust.learn(token):
+            return False
+        self._noting = asyncio.create_task(self._notes.run(tokens.note_use, token))
+        return True
+
+
+class WsgiDocument:
+    """The same for a server of WSGI, whose threads may wait for the database."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self._trust = Trust()
+
+    def __call__(
+        self, environ: Mapping[str, Any], start: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        answer = None
+        if path == http_cache.PATH and method in ("GET", "HEAD"):
+            with suppress(*DATABASE_ERRORS):
+                answer = self._answer(environ)
+        if answer is None:
+            handed_on: Iterable[bytes] = self._application(environ, start)
+            return handed_on
+        start(f"{answer.status} {HTTPStatus(answer.status).phrase}", _said(answer))
+        return [] if method == "HEAD" else [answer.body]
+
+    def _answer(self, environ: Mapping[str, Any]) -> http_cache.Answer | None:
+        platform = _platform(environ.get("QUERY_STRING", "").encode("latin-1"))
+        headers = {
+            name[5:].replace("_", "-").lower(): value
+            for name, value in environ.items()
+            if name.startswith("HTTP_")
+        }
+        if platform is None or not _is_secure(headers) or not self._may(headers):
+            return None
+        shelf = http_cache.shelf
+        live = shelf.published
+        if live is None or not shelf.is_fresh:
+            live = fresh(shelf.look, ())
+        return http_cache.answer(live, platform, headers)
+
+    def _may(self, headers: Mapping[str, str]) -> bool:
+        secret = _secret(headers)
+        if settings.DOCUMENT_PUBLIC or self._trust.knows(secret):
+            return True
+        token = fresh(tokens.find, (secret,)) if secret else None
+        if token is None or not self._trust.learn(token):
+            return False
+        tokens.note_use(token)
+        return True
+
+
+def _secret(headers: Mapping[str, str]) -> str:
+    """What the request proves itself with; empty without."""
+    word, _, secret = headers.get("authorization", "").partition(" ")
+    return secret.strip() if word.lower().encode() in tokens.WORDS else ""
+
+
+def _platform(query: bytes) -> str | None:
+    """The one that is asked for, "" for all; None for what is no such question."""
+    if not query:
+        return ""
+    name, _, platform = query.decode("latin-1").partition("=")
+    is_one = name == "platform" and platform in http_cache.PLATFORMS
+    return platform if is_one else None
+
+
+def _is_secure(headers: Mapping[str, str]) -> bool:
+    return not settings.HTTPS or headers.get("x-forwarded-proto") == "https"
+
+
+def _said(answer: http_cache.Answer) -> list[tuple[str, str]]:
+    """The headers of an answer, also of one to HEAD."""
+    said = dict(answer.headers)
+    if answer.status == HTTPStatus.OK:
+        said["Content-Length"] = str(len(answer.body))
+    return list(said.items())
+
+
+async def _send(send: Send, answer: http_cache.Answer, is_head: bool) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in _said(answer)]
+    start = {"status": answer.status, "headers": headers}
+    await send({"type": "http.response.start", **start})
+    await send({"type": "http.response.body", "body": b"" if is_head else answer.body})

@@ -1,0 +1,158 @@
+"""The API of releases: what is live, what was, what is planned."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
+from rest_framework.mixins import DestroyModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import IntegerField
+from rest_framework.viewsets import ReadOnlyModelViewSet
+
+from buddies.api.entries import PUBLISH, VIEW_RELEASE, plain_errors
+from buddies.api.serializers import (
+    KEY,
+    DiffSerializer,
+    PlanSerializer,
+    PublishSerializer,
+    ReleaseSerializer,
+)
+from buddies.document import diff as changes
+from buddies.models import PlannedRelease, Release
+from buddies.publishing import releases
+from xmppservice.api import representation
+from xmppservice.api.idempotency import Idempotent
+from xmppservice.api.lists import BooleanFilter, FilterSet, Pages
+
+
+class NewestFirst(Pages):
+    ordering = "-number"
+
+
+class ReleaseFilter(FilterSet):
+    author = filters.CharFilter()
+    automatic = BooleanFilter()
+
+
+class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
+    """The versions of the document that clients could read; the newest is live."""
+
+    queryset = Release.objects.defer("body")
+    serializer_class = ReleaseSerializer
+    filterset_class = ReleaseFilter
+    pagination_class = NewestFirst
+    lookup_field = "number"
+    scope = "releases"
+    search_fields = ("author", "note")
+    needs = {
+        "list": VIEW_RELEASE,
+        "retrieve": VIEW_RELEASE,
+        "document": VIEW_RELEASE,
+        "diff": VIEW_RELEASE,
+        "create": PUBLISH,
+        "publish": PUBLISH,
+        "restore": PUBLISH,
+    }
+    conditional = ("publish", "restore")
+
+    @extend_schema(
+        request=PublishSerializer,
+        responses={
+            HTTPStatus.CREATED: ReleaseSerializer,
+            HTTPStatus.ACCEPTED: PlanSerializer,
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Publish what was reviewed: now (201), or at a moment to come (202)."""
+        asked = PublishSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        said = asked.validated_data
+        with plain_errors():
+            made = releases.publish(
+                self._editor, said["note"], said["digest"], said["publishAt"]
+            )
+        if isinstance(made, Release):
+            return Response(ReleaseSerializer(made).data, HTTPStatus.CREATED)
+        return Response(PlanSerializer(made).data, HTTPStatus.ACCEPTED)
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @action(detail=True)
+    def document(self, request: Request, number: str) -> HttpResponseBase:
+        """The document of a release, byte for byte as clients read it."""
+        body = self._whole().body
+        return HttpResponse(body, content_type="application/json")
+
+    @extend_schema(
+        parameters=[OpenApiParameter("with", int, description="A release's number.")],
+        responses=DiffSerializer,
+    )
+    @action(detail=True)
+    def diff(self, request: Request, number: str) -> Response:
+        """What changed from another release (``with``; the one before by default)."""
+        new = self._whole()
+        old = self._other(new, request.query_params.get("with"))
+        found = changes.between(releases.document_of(old), releases.document_of(new))
+        said = {"old": old and old.number, "new": new.number, "changes": found}
+        return Response(DiffSerializer(said).data)
+
+    @extend_schema(request=None, responses={HTTPStatus.CREATED: ReleaseSerializer})
+    @action(detail=True, methods=["post"])
+    def publish(self, request: Request, number: str) -> Response:
+        """Make an older release live again, as a new one; the tree is held."""
+        with plain_errors():
+            made = releases.publish_again(self._expected(), self._editor)
+        return Response(ReleaseSerializer(made).data, HTTPStatus.CREATED)
+
+    @extend_schema(request=None, responses={HTTPStatus.NO_CONTENT: None})
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, number: str) -> Response:
+        """Make the tree what it was for a release, as a draft: the tree is held."""
+        with plain_errors():
+            releases.restore(self._expected(), self._editor)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    @property
+    def _editor(self) -> str:
+        return self.request.user.get_username()
+
+    def _expected(self) -> Release:
+        release = self._whole()
+        # Of a release nothing changes but since when it is live.
+        representation.refuse_stale(self.request, ReleaseSerializer(release).data)
+        return release
+
+    def _whole(self) -> Release:
+        release: Any = self.get_object()
+        return Release.objects.get(pk=release.pk)
+
+    def _other(self, new: Release, number: str | None) -> Release | None:
+        if number is None:
+            return Release.objects.filter(pk__lt=new.pk).first()
+        key = IntegerField(**KEY).run_validation(number)
+        old = Release.objects.filter(pk=key).first()
+        if old is None:
+            raise NotFound("There is no such version to compare with.")
+        return old
+
+
+class PlanViewSet(Idempotent, DestroyModelMixin, ReadOnlyModelViewSet):
+    """Releases to come. Deleting one cancels it."""
+
+    queryset = PlannedRelease.objects.defer("body")
+    serializer_class = PlanSerializer
+    scope = "releases"
+    needs = {"list": VIEW_RELEASE, "retrieve": VIEW_RELEASE, "destroy": PUBLISH}
+    conditional = ("destroy",)
+
+    def perform_destroy(self, instance: PlannedRelease) -> None:
+        # A plan never changes: it is there, or it is not.
+        representation.refuse_stale(self.request, PlanSerializer(instance).data)
+        with plain_errors():
+            releases.cancel(instance.pk)

@@ -1,0 +1,185 @@
+"""The tree and its releases as JSON, in the contract's names."""
+
+from typing import Any, get_args
+
+from rest_framework import serializers
+
+from buddies.models import Buddy, PlannedRelease, Release, plausible
+from buddies.tree.edits import Where
+
+KEY: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1}
+
+
+class InfoSerializer(serializers.ModelSerializer):
+    """The ``info`` object of an item (contract, 1)."""
+
+    imageUrl = serializers.CharField(
+        source="image_url", max_length=2000, required=False, allow_blank=True
+    )
+    thumbUrl = serializers.CharField(
+        source="thumb_url", max_length=2000, required=False, allow_blank=True
+    )
+    defaultMessage = serializers.CharField(
+        source="default_message",
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,
+    )
+
+    class Meta:
+        model = Buddy
+        fields = ("name", "status", "imageUrl", "thumbUrl", "defaultMessage")
+
+
+class BuddySerializer(serializers.ModelSerializer):
+    """One entry in the contract's names; ``parent`` is the id of its group.
+
+    What an entry must fulfil is the model's to say: see ``Buddy.full_clean``,
+    which every write of :mod:`buddies.tree.edits` calls.
+    """
+
+    serverAddress = serializers.CharField(
+        source="server_address", max_length=255, required=False, allow_blank=True
+    )
+    mobileIsPublished = serializers.BooleanField(
+        source="mobile_is_published", required=False
+    )
+    webIsPublished = serializers.BooleanField(source="web_is_published", required=False)
+    info = InfoSerializer(source="*")
+    parent: serializers.PrimaryKeyRelatedField = serializers.PrimaryKeyRelatedField(  # type: ignore[assignment]  # DRF has a "parent", too
+        queryset=Buddy.objects.all(),
+        pk_field=serializers.IntegerField(**KEY),
+        allow_null=True,
+        required=False,
+    )
+    position = serializers.IntegerField(read_only=True)
+    version = serializers.IntegerField(read_only=True)
+    visibleFrom = serializers.DateTimeField(
+        source="visible_from", allow_null=True, required=False
+    )
+    visibleUntil = serializers.DateTimeField(
+        source="visible_until", allow_null=True, required=False
+    )
+
+    class Meta:
+        model = Buddy
+        fields = (
+            "id",
+            "parent",
+            "position",
+            "version",
+            "address",
+            "serverAddress",
+            "type",
+            "mobileIsPublished",
+            "webIsPublished",
+            "visibleFrom",
+            "visibleUntil",
+            "info",
+        )
+
+
+class MoveSerializer(serializers.Serializer):
+    """Where an entry goes: beside a target, or into one; null is the top level."""
+
+    target: serializers.PrimaryKeyRelatedField = serializers.PrimaryKeyRelatedField(
+        queryset=Buddy.objects.all(),
+        pk_field=serializers.IntegerField(**KEY),
+        allow_null=True,
+    )
+    where = serializers.ChoiceField(choices=get_args(Where))
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["target"] is None and attrs["where"] in ("before", "after"):
+            text = "Beside nothing: name a target, or say first or last."
+            raise serializers.ValidationError({"target": text})
+        return attrs
+
+
+class TreeSerializer(serializers.Serializer):
+    """``size`` and ``limit`` are bytes of the stanza that carries the document."""
+
+    version = serializers.IntegerField(source="tree.version")
+    builtVersion = serializers.IntegerField(source="tree.built")
+    liveRelease = serializers.IntegerField(
+        source="live.number", allow_null=True, default=None
+    )
+    heldSince = serializers.DateTimeField(source="tree.held_at", allow_null=True)
+    heldBy = serializers.CharField(source="tree.held_by")
+    refused = serializers.CharField(source="tree.refused")
+    size = serializers.IntegerField(source="tree.size")
+    limit = serializers.IntegerField()
+
+
+class ChangeSerializer(serializers.Serializer):
+    """One difference between two documents."""
+
+    kind = serializers.ChoiceField(
+        choices=("added", "removed", "moved", "reordered", "shown", "hidden", "edited")
+    )
+    address = serializers.CharField()
+    name = serializers.CharField()
+    words = serializers.CharField()
+
+
+class DiffSerializer(serializers.Serializer):
+    """What changed from one release to another, by their numbers."""
+
+    old = serializers.IntegerField(allow_null=True)
+    new = serializers.IntegerField()
+    changes = ChangeSerializer(many=True)
+
+
+class ReviewSerializer(serializers.Serializer):
+    """What publishing would change; with ``errors`` it would be refused."""
+
+    digest = serializers.CharField()
+    version = serializers.IntegerField(source="draft.version")
+    size = serializers.IntegerField(source="draft.size")
+    changes = ChangeSerializer(many=True)
+    errors: serializers.ListField = serializers.ListField(  # type: ignore[assignment]  # DRF has "errors", too
+        child=serializers.CharField()
+    )
+    warnings = serializers.ListField(child=serializers.CharField())
+
+
+class ReleaseSerializer(serializers.ModelSerializer):
+    """A release without its document. ``liveAt``: since when clients read it."""
+
+    createdAt = serializers.DateTimeField(source="created_at")
+    liveAt = serializers.DateTimeField(source="live_at", allow_null=True)
+
+    class Meta:
+        model = Release
+        fields = (
+            "number",
+            "digest",
+            "size",
+            "author",
+            "note",
+            "automatic",
+            "createdAt",
+            "liveAt",
+        )
+        read_only_fields = fields
+
+
+class PlanSerializer(serializers.ModelSerializer):
+    """A release to come."""
+
+    publishAt = serializers.DateTimeField(source="publish_at")
+
+    class Meta:
+        model = PlannedRelease
+        fields = ("id", "author", "note", "publishAt", "version")
+        read_only_fields = fields
+
+
+class PublishSerializer(serializers.Serializer):
+    """The digest of what was reviewed, and when it goes live: at once by default."""
+
+    digest = serializers.CharField(max_length=64)
+    note = serializers.CharField(max_length=1000, allow_blank=True, default="")
+    publishAt = serializers.DateTimeField(
+        allow_null=True, default=None, validators=[plausible]
+    )

@@ -1,0 +1,197 @@
+"""What differs between two documents, in words for the people who made it so."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import takewhile
+from typing import NamedTuple
+
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from buddies.document.build import FLAGS, INFO, Document, Item
+from buddies.models import Buddy
+
+MOST_CHARACTERS = 60
+PATHS: dict[tuple[str, ...], str] = {
+    ("type",): "type",
+    ("serverAddress",): "server_address",
+    **{("info", key): field for key, field in INFO.items()},
+}
+
+
+class Change(NamedTuple):
+    """One difference of an entry, called ``name``.
+
+    ``kind`` is added, removed, moved, reordered, shown, hidden or edited;
+    ``words`` say where, or from what to what.
+    """
+
+    kind: str
+    address: str
+    name: str
+    words: str
+
+    @property
+    def label(self) -> str:
+        """The kind in the reader's language."""
+        return {
+            "added": _("added"),
+            "removed": _("removed"),
+            "moved": _("moved"),
+            "reordered": _("reordered"),
+            "shown": _("shown"),
+            "hidden": _("hidden"),
+            "edited": _("edited"),
+        }[self.kind]
+
+
+class Placed(NamedTuple):
+    """An item, and the group that holds it; None at the top."""
+
+    item: Item
+    group: Item | None
+
+    @property
+    def where(self) -> str | None:
+        return None if self.group is None else str(self.group["address"])
+
+
+Index = dict[str, Placed]
+
+
+def between(old: Document, new: Document) -> list[Change]:
+    """What to do to come from ``old`` to ``new``: what goes, what comes, the rest.
+
+    An added or removed group stands for all that comes or goes with it.
+    """
+    was, now = _index(old), _index(new)
+    found = [_whole("removed", placed, now) for placed in _tops(was, now)]
+    found += [_whole("added", placed, was) for placed in _tops(now, was)]
+    for address, placed in now.items():
+        if address in was:
+            found += _differences(was[address], placed)
+    return [*found, *_reordered(was, now)]
+
+
+def _index(document: Document) -> Index:
+    index: Index = {}
+    stack: list[Placed] = [Placed(item, None) for item in document["items"][::-1]]
+    while stack:
+        placed = stack.pop()
+        index[placed.item["address"]] = placed
+        below = reversed(placed.item.get("items", ()))
+        stack.extend(Placed(item, placed.item) for item in below)
+    return index
+
+
+def _tops(these: Index, others: Index) -> Iterator[Placed]:
+    """What only ``these`` have, without what only came or went with its group."""
+    for address, placed in these.items():
+        if address not in others and (placed.where is None or placed.where in others):
+            yield placed
+
+
+def _whole(kind: str, placed: Placed, others: Index) -> Change:
+    below = _count_below(placed.item, others)
+    words = _place(placed)
+    if below:
+        more = ngettext("with %(count)s entry", "with %(count)s entries", below)
+        words += ", " + more % {"count": below}
+    return _change(kind, placed.item, words)
+
+
+def _count_below(item: Item, others: Index) -> int:
+    count, waiting = 0, [*item.get("items", ())]
+    while waiting:
+        child = waiting.pop()
+        # What stays speaks for what is below it.
+        if child["address"] not in others:
+            count += 1
+            waiting.extend(child.get("items", ()))
+    return count
+
+
+def _differences(old: Placed, new: Placed) -> Iterator[Change]:
+    if old.where != new.where:
+        yield _change("moved", new.item, f"{_group(old)} → {_group(new)}")
+    for key, field in FLAGS.items():
+        if old.item[key] != new.item[key]:
+            kind = "shown" if new.item[key] else "hidden"
+            yield _change(kind, new.item, _("on %(app)s") % {"app": _label(field)})
+    for path, field in PATHS.items():
+        before, after = _at(old.item, path), _at(new.item, path)
+        if before != after:
+            text = f"{_label(field)}: {_from_to(before, after)}"
+            yield _change("edited", new.item, text)
+
+
+def _at(item: Item, path: tuple[str, ...]) -> str:
+    value = item["info"].get(path[1], "") if len(path) > 1 else item.get(path[0], "")
+    return str(value)
+
+
+def _from_to(before: str, after: str) -> str:
+    if max(len(before), len(after)) <= MOST_CHARACTERS:
+        return f"{_quoted(before)} → {_quoted(after)}"
+    # What differs is in the part that is shown.
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
+    start = max(0, len(list(same)) - MOST_CHARACTERS // 3)
+    dots = "…" if start else ""
+    return f"{_quoted(dots + before[start:])} → {_quoted(dots + after[start:])}"
+
+
+def _reordered(was: Index, now: Index) -> Iterator[Change]:
+    """The fewest entries whose moving among their neighbours explains the order."""
+    groups: dict[str | None, list[str]] = {}
+    for address, placed in now.items():
+        if address in was and was[address].where == placed.where:
+            groups.setdefault(placed.where, []).append(address)
+    rank = {address: place for place, address in enumerate(was)}
+    for stayed in groups.values():
+        kept = longest_ascending([rank[address] for address in stayed])
+        for place, address in enumerate(stayed):
+            if place not in kept:
+                yield _change("reordered", now[address].item, _place(now[address]))
+
+
+def longest_ascending(ranks: list[int]) -> set[int]:
+    """Places of a longest ascending subsequence (patience sorting)."""
+    ends: list[int] = []  # the smallest rank that ends a run of each length
+    last: list[int] = []  # its place
+    before: list[int] = []
+    for place, rank in enumerate(ranks):
+        length = bisect_left(ends, rank)
+        before.append(last[length - 1] if length else -1)
+        ends[length : length + 1] = [rank]
+        last[length : length + 1] = [place]
+    kept = set()
+    place = last[-1] if last else -1
+    while place >= 0:
+        kept.add(place)
+        place = before[place]
+    return kept
+
+
+def _change(kind: str, item: Item, words: str) -> Change:
+    return Change(kind, item["address"], item["info"]["name"], words)
+
+
+def _place(placed: Placed) -> str:
+    if placed.group is None:
+        return _("at the top")
+    return _("inside “%(group)s”") % {"group": placed.group["info"]["name"]}
+
+
+def _group(placed: Placed) -> str:
+    if placed.group is None:
+        return _("top level")
+    return _quoted(placed.group["info"]["name"])
+
+
+def _quoted(text: str) -> str:
+    return f"“{Truncator(text).chars(MOST_CHARACTERS)}”"
+
+
+def _label(field: str) -> str:
+    return str(Buddy._meta.get_field(field).verbose_name)  # type: ignore[union-attr]  # not a relation

@@ -1,0 +1,156 @@
+"""The form of an entry: texts as they are written, and an avatar."""
+
+from copy import copy
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.forms.widgets import Script
+from django.utils.functional import cached_property
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from buddies import avatars
+from buddies.models import Buddy
+from buddies.tree import history as log
+
+
+class AsWritten(forms.CharField):
+    """Text whose spaces and line breaks clients see, byte for byte."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "strip": False})
+
+    def to_python(self, value: Any) -> str | None:
+        # A browser sends every line break as CR LF.
+        text = super().to_python(value)
+        return text and text.replace("\r\n", "\n")
+
+
+class MomentInput(AdminSplitDateTime):
+    """A date and a time, each with a name of its own for who cannot see them."""
+
+    def __init__(self, date: Any, time: Any) -> None:
+        super().__init__()
+        for widget, name in zip(self.widgets, (date, time), strict=True):
+            widget.attrs["aria-label"] = name
+
+
+class AvatarInput(forms.ClearableFileInput):
+    """A place to drop a picture on; the value is the present one's address."""
+
+    template_name = "buddies/avatar.html"
+
+    def is_initial(self, value: Any) -> bool:
+        return bool(value)
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["most"] = avatars.MOST_MEGABYTES
+        return context
+
+
+class AvatarField(forms.FileField):
+    """An uploaded picture; False when the present one is to go."""
+
+    widget = AvatarInput
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        # What is drawn is a picture that we have, never the upload.
+        return initial
+
+
+class BuddyForm(forms.ModelForm):
+    """An entry. An upload, or its removal, counts as edit of the two addresses.
+
+    ``seen`` is the entry's version that the form was drawn of.
+    """
+
+    avatar = AvatarField(
+        label=_("Picture"),
+        required=False,
+        widget=AvatarInput(attrs={"accept": "image/*"}),
+        help_text=format_lazy(
+            _("JPEG, PNG, WEBP or GIF, {most} MB at most; cropped to a square."),
+            most=avatars.MOST_MEGABYTES,
+        ),
+    )
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    # The picture first: it fills in the addresses, which are checked after it.
+    field_order = ("avatar",)
+
+    class Meta:
+        model = Buddy
+        fields = "__all__"  # noqa: DJ007  (position is not editable)
+        field_classes = {
+            "default_message": AsWritten,
+            "status": AsWritten,
+            "visible_from": forms.SplitDateTimeField,
+            "visible_until": forms.SplitDateTimeField,
+        }
+        widgets = {
+            "default_message": forms.Textarea(attrs={"rows": 4, "cols": 80}),
+            # A one-line input would drop the line breaks of a status.
+            "status": forms.Textarea(attrs={"rows": 2, "cols": 80}),
+            "visible_from": MomentInput(
+                _("Visible from: date"), _("Visible from: time")
+            ),
+            "visible_until": MomentInput(
+                _("Visible until: date"), _("Visible until: time")
+            ),
+        }
+        help_texts = {
+            "image_url": _("Filled in by an upload; or type an address on the web."),
+            "thumb_url": _("The same picture, small: for lists."),
+        }
+
+    class Media:
+        css = {"all": ["buddies/form.css"]}
+        js = [Script("buddies/form.js", type="module")]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["avatar"] = self.instance.image_url or self.instance.thumb_url
+        self.initial["seen"] = self.instance.version
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """The entry's own fields that were changed."""
+        own = {field.name for field in Buddy._meta.concrete_fields}
+        return [name for name in super().changed_data if name in own]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        seen = cleaned.get("seen")
+        if self.instance.pk and seen is not None and self.instance.version > seen:
+            missed = log.missed(self.instance.pk, seen)
+            text = _("Nothing was saved: load the page again to see how it stands.")
+            raise ValidationError([missed, text])
+        return cleaned
+
+    def clean_avatar(self) -> None:
+        upload = self.cleaned_data["avatar"]
+        if upload is False:
+            self._set_picture("", "")
+        elif isinstance(upload, UploadedFile):
+            self._set_picture(*avatars.keep(upload))
+
+    def _set_picture(self, image: str, thumb: str) -> None:
+        # As if typed in: so it survives when another field is refused.
+        data: Any = copy(self.data)
+        data[self.add_prefix("image_url")] = image
+        data[self.add_prefix("thumb_url")] = thumb
+        self.data = data
+        self["avatar"].initial = image
+
+
+class SwitchesForm(forms.ModelForm):
+    """A row of the list: each switch says whose it is."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = f"{field.label}: {self.instance}"

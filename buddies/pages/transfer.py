@@ -1,0 +1,443 @@
+"""Import & export: the tree as a table, and the document itself.
+
+An import is looked at before it is done. What was uploaded waits for that in a
+session of its own, which no browser has the key of: whichever process answers
+finds it in the database, for this person alone, and it expires.
+"""
+
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import filesizeformat
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_GET, require_POST
+
+from buddies.document import build as document
+from buddies.document import diff as changes
+from buddies.document.build import DocumentError
+from buddies.document.diff import Change
+from buddies.models import Buddy, Tree
+from buddies.pages.workspace import MOST_CHANGES, allowed
+from buddies.publishing import releases
+from buddies.spreadsheet import files as resources
+from buddies.spreadsheet.files import FORMATS, MOST_BYTES, FileError
+from buddies.spreadsheet.plan import Outcome, Plan, plan_import, run_import
+from buddies.tree import edits as tree
+from buddies.tree import history as log
+from xmppservice.backoffice import site
+
+KEPT = "buddies.transfer"  # in the session: the key of the session with the file
+KEPT_SECONDS = 1800
+MOST_PROBLEMS = 100  # on one screen
+MOST_ITEMS = 20_000  # of a document
+
+
+def urls(office: AdminSite) -> list[URLPattern]:
+    """Addresses below the admin of the entries."""
+    return [
+        path("transfer/", office.admin_view(page), name="buddies_transfer"),
+        path(
+            "transfer/export/<str:kind>/",
+            office.admin_view(download_table),
+            name="buddies_transfer_export",
+        ),
+        path(
+            "transfer/document/",
+            office.admin_view(download_document),
+            name="buddies_transfer_document",
+        ),
+        path(
+            "transfer/preview/",
+            office.admin_view(preview),
+            name="buddies_transfer_preview",
+        ),
+        path(
+            "transfer/confirm/",
+            office.admin_view(confirm),
+            name="buddies_transfer_confirm",
+        ),
+    ]
+
+
+# --- Export ---------------------------------------------------------------------
+
+
+@allowed("view_buddy")
+@require_GET
+def download_table(request: HttpRequest, kind: str) -> HttpResponse:
+    """All entries as a file of a kind."""
+    if kind not in FORMATS:
+        raise Http404
+    try:
+        return _table(kind)
+    except FileError as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(reverse("admin:buddies_transfer"))
+
+
+def _table(kind: str, buddies: QuerySet[Buddy] | None = None) -> HttpResponse:
+    content = resources.export(kind, buddies)
+    return _file(f"channels.{kind}", content, FORMATS[kind].get_content_type())
+
+
+def _file(stem: str, content: bytes, content_type: str) -> HttpResponse:
+    name, _dot, ending = stem.rpartition(".")
+    day = timezone.localdate().isoformat()
+    disposition = f'attachment; filename="{name}-{day}.{ending}"'
+    return HttpResponse(
+        content,
+        content_type=content_type,
+        headers={"Content-Disposition": disposition},
+    )
+
+
+@admin.action(
+    description=gettext_lazy("Export as a spreadsheet (XLSX)"), permissions=["view"]
+)
+def export(
+    listed: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Buddy]
+) -> HttpResponse | None:
+    """The chosen entries as a file: an action of their list."""
+    try:
+        return _table("xlsx", queryset)
+    except FileError as error:
+        listed.message_user(request, str(error), messages.ERROR)
+        return None
+
+
+@allowed("view_buddy")
+@require_GET
+def download_document(request: HttpRequest) -> HttpResponse:
+    """The document that the tree makes at this moment, byte for byte."""
+    draft = releases.draft()
+    if not draft.body:
+        messages.error(request, releases.in_words(draft.refused, draft.size))
+        return HttpResponseRedirect(reverse("admin:buddies_transfer"))
+    return _file("document.json", draft.body.encode(), "application/json")
+
+
+# --- Import: the upload ---------------------------------------------------------
+
+
+class Upload(forms.Form):
+    """Something to import: ``content`` is what is kept of it, once it can be read."""
+
+    read: Callable[[bytes], str]
+
+    file = forms.FileField(label=gettext_lazy("File"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        content = self._content(cleaned)
+        try:
+            return {**cleaned, "content": self.read(content)}
+        except (FileError, DocumentError) as error:
+            raise ValidationError(str(error)) from None
+
+    def _content(self, cleaned: dict[str, Any]) -> bytes:
+        file = cleaned.get("file")
+        if file is None:
+            raise ValidationError(_("Choose a file."))
+        if file.size > MOST_BYTES:
+            said = {
+                "size": filesizeformat(file.size),
+                "most": filesizeformat(MOST_BYTES),
+            }
+            text = _("The file has %(size)s, and %(most)s are allowed.")
+            raise ValidationError(text % said)
+        content: bytes = file.read()
+        return content
+
+
+class TableUpload(Upload):
+    """A table: its rows are kept, for to read a spreadsheet takes long."""
+
+    @staticmethod
+    def read(content: bytes) -> str:
+        return resources.dumps(resources.read(content))
+
+
+class DocumentUpload(Upload):
+    """A document, as a file or as text: this is kept, and soon read again."""
+
+    text = forms.CharField(
+        label=gettext_lazy("or its text"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea({"rows": 5, "spellcheck": "false"}),
+    )
+
+    def _content(self, cleaned: dict[str, Any]) -> bytes:
+        if cleaned.get("file") is None and cleaned.get("text", "").strip():
+            text: str = cleaned["text"]
+            return text.encode()
+        return super()._content(cleaned)
+
+    @staticmethod
+    def read(content: bytes) -> str:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            reason = _("This is no document: its letters are not in UTF-8.")
+            raise FileError(reason) from None
+        if len(document.loads(text)) > MOST_ITEMS:
+            reason = _("The document has more than %(most)s entries.")
+            raise FileError(reason % {"most": MOST_ITEMS})
+        return text
+
+
+UPLOADS: dict[str, type[Upload]] = {"table": TableUpload, "document": DocumentUpload}
+
+
+@allowed("view_buddy")
+def page(request: HttpRequest) -> HttpResponse:
+    """What can be taken out, and forms for what can be brought in."""
+    what = request.POST.get("what", "")
+    uploads = {name: form(prefix=name) for name, form in UPLOADS.items()}
+    if request.method == "POST" and what in UPLOADS:
+        _refuse_reader(request)
+        form = UPLOADS[what](request.POST, request.FILES, prefix=what)
+        if form.is_valid():
+            _keep(request, what, form.cleaned_data["content"])
+            return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
+        uploads[what] = form
+    context = {
+        **uploads,
+        "kinds": list(FORMATS),
+        "columns": resources.COLUMNS,
+        "may_import": _may_import(request),
+        "most": filesizeformat(MOST_BYTES),
+        "zone": timezone.get_current_timezone_name(),
+    }
+    return site.page(
+        request, "admin/buddies/transfer.html", _("Import & export"), context
+    )
+
+
+def _may_import(request: HttpRequest) -> bool:
+    return request.user.has_perms(("buddies.add_buddy", "buddies.change_buddy"))
+
+
+def _refuse_reader(request: HttpRequest) -> None:
+    if not _may_import(request):
+        raise PermissionDenied
+
+
+# --- Import: in between ---------------------------------------------------------
+
+
+def _keep(request: HttpRequest, what: str, content: str) -> None:
+    """Put an upload aside; the one before is forgotten."""
+    _forget(request)
+    kept = type(request.session)()
+    kept.clear_expired()
+    kept.set_expiry(KEPT_SECONDS)
+    kept["what"] = what
+    kept["content"] = b64encode(zlib.compress(content.encode())).decode()
+    kept.create()
+    request.session[KEPT] = kept.session_key
+
+
+def _kept(request: HttpRequest) -> tuple[str, str] | None:
+    """What was put aside, and its content; None when that is over."""
+    kept = type(request.session)(request.session.get(KEPT))
+    if "content" not in kept:
+        return None
+    return kept["what"], zlib.decompress(b64decode(kept["content"])).decode()
+
+
+def _name(what: str, content: str) -> str:
+    """Names what was put aside: anything else has another name."""
+    return sha256(f"{what} {content}".encode()).hexdigest()
+
+
+def _forget(request: HttpRequest) -> None:
+    if key := request.session.pop(KEPT, None):
+        type(request.session)(key).delete()
+
+
+# --- Import: the preview, and the deed ------------------------------------------
+
+
+class Preview(NamedTuple):
+    """What an import would do, for a page.
+
+    ``seen`` and ``digest`` name the tree that it was looked at with.
+    """
+
+    what: str
+    seen: int
+    digest: str
+    summary: str
+    has_changes: bool
+    problems: list[str]
+    outcomes: list[Outcome]
+    changes: list[Change]
+
+
+@allowed("view_buddy")
+@require_GET
+def preview(request: HttpRequest) -> HttpResponse:
+    """What an import would do, and a button to do it."""
+    _refuse_reader(request)
+    kept = _kept(request)
+    if kept is None:
+        return _over(request)
+    what, content = kept
+    shown = PREVIEWS[what](content, request.user.get_username())
+    row = Tree.objects.first() or Tree()
+    return site.page(
+        request,
+        "admin/buddies/transfer_preview.html",
+        _("What the import would do"),
+        {
+            "preview": shown,
+            "content": _name(what, content),
+            "problems": shown.problems[:MOST_PROBLEMS],
+            "outcomes": shown.outcomes[:MOST_CHANGES],
+            "shown": shown.changes[:MOST_CHANGES],
+            "is_held": row.held_at is not None,
+        },
+    )
+
+
+def _over(request: HttpRequest) -> HttpResponse:
+    messages.error(request, _("This import is over or too old: choose the file again."))
+    return HttpResponseRedirect(reverse("admin:buddies_transfer"))
+
+
+def _of_table(content: str, editor: str) -> Preview:
+    plan = plan_import(resources.loads(content))
+    return Preview(
+        "table",
+        plan.version,
+        plan.digest,
+        _summary(plan),
+        plan.has_changes,
+        [str(problem) for problem in plan.problems],
+        [outcome for outcome in plan.outcomes if outcome.kind != "same"],
+        [],
+    )
+
+
+def _summary(plan: Plan) -> str:
+    added, edited, same = (len(plan.of_kind(k)) for k in ("added", "edited", "same"))
+    parts = (
+        (ngettext("%(n)s entry added", "%(n)s entries added", added), added),
+        (ngettext("%(n)s edited", "%(n)s edited", edited), edited),
+        (ngettext("%(n)s left as it is", "%(n)s left as they are", same), same),
+    )
+    return " · ".join(text % {"n": number} for text, number in parts)
+
+
+def _of_document(content: str, editor: str) -> Preview:
+    """What the document would do: it is done, and taken back at once."""
+    # All that time the tree is locked, and whoever edits it waits: seconds for
+    # MOST_ITEMS, again for each look at the page. It would take a comparison that
+    # needs no rebuilt tree to do without.
+    with transaction.atomic():
+        now = then = releases.draft()
+        problems = []
+        try:
+            with transaction.atomic():
+                tree.rebuild(_("document"), document.loads(content), editor)
+                then = releases.draft()
+        except DocumentError as error:
+            problems.append(str(error))
+        transaction.set_rollback(True)
+    found = changes.between(now.document, then.document)
+    text = ngettext("%(n)s change for clients", "%(n)s changes for clients", len(found))
+    return Preview(
+        "document",
+        now.version,
+        "",
+        text % {"n": len(found)},
+        now.version != then.version,
+        problems,
+        [],
+        found,
+    )
+
+
+PREVIEWS: dict[str, Callable[[str, str], Preview]] = {
+    "table": _of_table,
+    "document": _of_document,
+}
+
+
+@allowed("view_buddy")
+@require_POST
+def confirm(request: HttpRequest) -> HttpResponse:
+    """Do what the preview showed, or show another one when that is no more so."""
+    _refuse_reader(request)
+    kept = _kept(request)
+    if kept is None:
+        return _over(request)
+    what, content = kept
+    if request.POST.get("content") != _name(what, content):
+        text = _("This is another file than the one you looked at: look at it first.")
+        messages.error(request, text)
+        return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
+    try:
+        with transaction.atomic():
+            _do(request, what, content)
+            _refuse_known_addresses(request)
+    except (tree.TreeError, FileError, DocumentError) as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
+    _forget(request)
+    messages.success(request, _("Imported. “Undo” takes all of it back."))
+    return HttpResponseRedirect(reverse("admin:buddies_workspace"))
+
+
+def _do(request: HttpRequest, what: str, content: str) -> None:
+    seen, digest = request.POST.get("seen", ""), request.POST.get("digest", "")
+    editor = request.user.get_username()
+    DEEDS[what](content, editor, int(seen) if seen.isdecimal() else 0, digest)
+
+
+def _refuse_known_addresses(request: HttpRequest) -> None:
+    """What the form locks, an import does not open (an address finds its entry)."""
+    if request.user.has_perm("buddies.change_address"):
+        return
+    row = Tree.objects.get()
+    records = log.of(row.version, request.user.get_username())
+    before = log.before(records) if records else {}
+    for record in records:
+        old = before.get(record.id, record)
+        is_other = old.server_address != record.server_address
+        if is_other and log.was_shown(old.id, old.address, row.built):
+            text = _("Clients know the server address of “%(name)s”, so it stays.")
+            raise tree.TreeError(text % {"name": record.name})
+
+
+def _import_table(content: str, editor: str, seen: int, digest: str) -> None:
+    run_import(resources.loads(content), editor, seen, digest)
+
+
+def _import_document(content: str, editor: str, seen: int, digest: str) -> None:
+    with transaction.atomic():
+        # It says how all is to stand, so nothing may have changed since.
+        if Tree.locked().version != seen:
+            text = _("Somebody changed the tree since: look at the changes again.")
+            raise tree.Stale(text)
+        tree.rebuild(_("document"), document.loads(content), editor)
+
+
+DEEDS: dict[str, Callable[[str, str, int, str], None]] = {
+    "table": _import_table,
+    "document": _import_document,
+}

@@ -1,0 +1,252 @@
+"""Review & publish, and the versions that were: pages that work without a script."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from buddies.document import diff as changes
+from buddies.models import Release
+from buddies.pages.workspace import MOST_CHANGES, allowed, preview_words, whole_number
+from buddies.publishing import releases
+from xmppservice.backoffice import site
+
+NOW, LATER = "now", "later"
+MOST_OFFERED = 100  # versions to compare with
+MOST_AHEAD = timedelta(days=5 * 366)  # of a publication
+
+
+def urls(office: AdminSite) -> list[URLPattern]:
+    """Addresses below the admin of the releases."""
+    return [
+        path("review/", office.admin_view(review), name="buddies_review"),
+        path(
+            "planned/<int:key>/cancel/",
+            office.admin_view(cancel),
+            name="buddies_cancel",
+        ),
+        *(
+            path(
+                f"<int:number>/{name}/", office.admin_view(view), name=f"buddies_{name}"
+            )
+            for name, view in {
+                "compare": compare,
+                "again": again,
+                "restore": restore,
+                "download": download,
+            }.items()
+        ),
+    ]
+
+
+# --- Review & publish -----------------------------------------------------------
+
+
+class ReviewForm(forms.Form):
+    """When to publish what was reviewed, and why."""
+
+    note = forms.CharField(
+        label=gettext_lazy("Note"),
+        max_length=1000,
+        required=False,
+        help_text=gettext_lazy("For your colleagues: it stands beside the version."),
+    )
+    when = forms.ChoiceField(
+        label=gettext_lazy("When"),
+        choices=((NOW, gettext_lazy("now")), (LATER, gettext_lazy("at a moment"))),
+        widget=forms.RadioSelect,
+        initial=NOW,
+    )
+    at = forms.DateTimeField(
+        label=gettext_lazy("Date and time"),
+        required=False,
+        widget=forms.DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M"),
+    )
+    digest = forms.CharField(widget=forms.HiddenInput)
+
+    def clean_at(self) -> datetime | None:
+        at: datetime | None = self.cleaned_data["at"]
+        try:
+            at = at and at.astimezone(UTC)
+        except OverflowError:
+            # It came with an offset of its own, which leads out of the calendar.
+            text = self.fields["at"].error_messages["invalid"]
+            raise ValidationError(text) from None
+        if at and at > timezone.now() + MOST_AHEAD:
+            raise ValidationError(_("Choose a moment within five years."))
+        return at
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("when") == LATER and cleaned.get("at", "bad") is None:
+            self.add_error("at", _("Say when."))
+        if cleaned.get("when") == NOW and cleaned.get("at"):
+            text = _("Choose “at a moment”, or empty the date.")
+            self.add_error("at", text)
+        return cleaned
+
+    @property
+    def moment(self) -> Any:
+        is_later = self.cleaned_data["when"] == LATER
+        return self.cleaned_data["at"] if is_later else None
+
+
+@allowed("publish_release")
+def review(request: HttpRequest) -> HttpResponse:
+    """What would change for clients, and a form to let it go."""
+    form = ReviewForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        done = _publish(request, form)
+        if done is not None:
+            return done
+    reviewed = releases.review()
+    return site.page(
+        request,
+        "admin/buddies/review.html",
+        _("Review & publish"),
+        {
+            "form": form,
+            "review": reviewed,
+            "shown": reviewed.changes[:MOST_CHANGES],
+            "zone": timezone.get_current_timezone_name(),
+        },
+    )
+
+
+def _publish(request: HttpRequest, form: ReviewForm) -> HttpResponse | None:
+    said = form.cleaned_data
+    try:
+        made = releases.publish(
+            request.user.get_username(), said["note"], said["digest"], form.moment
+        )
+    except releases.ReleaseError as error:
+        messages.error(request, str(error))
+        return None
+    if isinstance(made, Release):
+        text = _("Published as %(made)s.") % {"made": made}
+    else:
+        text = _("Planned: it goes live by itself.")
+    messages.success(request, text)
+    return HttpResponseRedirect(reverse("admin:buddies_workspace"))
+
+
+@allowed("publish_release")
+@require_POST
+def cancel(request: HttpRequest, key: int) -> HttpResponse:
+    """Give up a planned publication."""
+    try:
+        releases.cancel(key)
+        messages.success(request, _("The planned version was cancelled."))
+    except releases.ReleaseError as error:
+        messages.error(request, str(error))
+    return HttpResponseRedirect(reverse("admin:buddies_release_changelist"))
+
+
+# --- Versions -------------------------------------------------------------------
+
+
+def page(request: HttpRequest, release: Release) -> HttpResponse:
+    """One version: as a phone, as a webchat, and as JSON."""
+    read = releases.document_of(release)
+    live = releases.live()
+    others = Release.objects.exclude(pk=release.pk).defer("body")
+    older = others.filter(pk__lt=release.pk).first()
+    return site.page(
+        request,
+        "admin/buddies/version.html",
+        str(release).capitalize(),
+        {
+            "release": release,
+            "is_live": live == release,
+            "live": live,
+            "version": {"document": read, "words": preview_words()},
+            "text": json.dumps(read, ensure_ascii=False, indent=2),
+            "others": others[:MOST_OFFERED],
+            "before": older.number if older else 0,
+            "may_publish": request.user.has_perm("buddies.publish_release"),
+        },
+    )
+
+
+@allowed("view_release")
+@require_GET
+def compare(request: HttpRequest, number: int) -> HttpResponse:
+    """What changed from one version (``with``) to another, in words."""
+    new = _release(number)
+    old = _release(whole_number(request.GET.get("with", "")))
+    found = changes.between(releases.document_of(old), releases.document_of(new))
+    return site.page(
+        request,
+        "admin/buddies/compare.html",
+        _("Compare versions"),
+        {
+            "old": old,
+            "new": new,
+            "count": len(found),
+            "shown": found[:MOST_CHANGES],
+        },
+    )
+
+
+def _release(number: int) -> Release:
+    release = Release.objects.filter(number=min(number, 2**63 - 1)).first()
+    if release is None:
+        raise Http404(_("There is no such version."))
+    return release
+
+
+@allowed("publish_release")
+@require_POST
+def again(request: HttpRequest, number: int) -> HttpResponse:
+    """Make an older version live again."""
+    old = _release(number)
+    try:
+        new = releases.publish_again(old, request.user.get_username())
+    except releases.ReleaseError as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(
+            reverse("admin:buddies_release_change", args=[number])
+        )
+    text = _(
+        "Version %(old)s is live again, as version %(new)s. Changes are on hold now: "
+        "otherwise the next edit would undo this."
+    )
+    messages.success(request, text % {"old": number, "new": new.number})
+    return HttpResponseRedirect(reverse("admin:buddies_workspace"))
+
+
+@allowed("publish_release")
+@require_POST
+def restore(request: HttpRequest, number: int) -> HttpResponse:
+    """Make the tree what it was for an older version, as a draft."""
+    releases.restore(_release(number), request.user.get_username())
+    text = _(
+        "The tree is what it was for version %(number)s, as a draft: changes are on "
+        "hold. What came later is hidden, not deleted."
+    )
+    messages.success(request, text % {"number": number})
+    return HttpResponseRedirect(reverse("admin:buddies_workspace"))
+
+
+@allowed("view_release")
+@require_GET
+def download(request: HttpRequest, number: int) -> HttpResponse:
+    """The document of a version, byte for byte as clients read it."""
+    body = _release(number).body
+    return HttpResponse(
+        body,
+        content_type="application/json",
+        headers={
+            "Content-Disposition": f'attachment; filename="version-{number}.json"'
+        },
+    )

@@ -1,0 +1,187 @@
+"""The live document over HTTP: made once a release, for each platform and encoding.
+
+Nothing here knows a framework: the ASGI route in front of Django and Django's own
+view give the same answers.
+"""
+
+import gzip
+import json
+import threading
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import NamedTuple
+
+import brotli
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+
+from buddies.document import build as document
+from buddies.publishing import releases
+
+PATH = "/api/document/"
+FRESH = 0.25  # seconds
+PLATFORMS = {"mobile": "mobileIsPublished", "web": "webIsPublished"}
+MEDIA_TYPE = "application/json"
+
+
+class Answer(NamedTuple):
+    """An HTTP response: an integer, names and values, and the body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Variant:
+    """The document for one platform, in the encodings that clients ask for."""
+
+    def __init__(self, text: str, digest: str) -> None:
+        identity = text.encode()
+        self.bodies = {
+            "br": brotli.compress(identity, quality=5),
+            "gzip": gzip.compress(identity, 6, mtime=0),
+            "": identity,
+        }
+        self.digest = digest
+
+    def choose(self, accepted: str) -> str:
+        """The best encoding of an Accept-Encoding (RFC 9110, 12.5.3)."""
+        words = _weights(accepted)
+        for encoding in ("br", "gzip"):
+            if words.get(encoding, words.get("*", 0.0)) > 0:
+                return encoding
+        return ""
+
+    def etag(self, encoding: str) -> str:
+        # Another representation, another tag (RFC 9110, 8.8.3.3).
+        return f'"{self.digest}{"-" + encoding if encoding else ""}"'
+
+
+def _weights(accepted: str) -> dict[str, float]:
+    found = {}
+    for part in accepted.lower().split(","):
+        word, _, parameter = part.partition(";")
+        found[word.strip()] = 0.0 if _is_zero(parameter) else 1.0
+    return found
+
+
+def _is_zero(parameter: str) -> bool:
+    name, _, value = parameter.replace(" ", "").partition("=")
+    return name == "q" and value.strip("0.") == ""
+
+
+class Published:
+    """One release, ready to be sent."""
+
+    def __init__(self, number: int, body: str, digest: str) -> None:
+        self.number = number
+        # All of them now, and not while a client waits. "" is for every platform.
+        self.variants = {"": Variant(body, digest)}
+        for platform, flag in PLATFORMS.items():
+            text = document.dumps(document.only(json.loads(body), flag))
+            self.variants[platform] = Variant(text, f"{digest}-{platform}")
+
+
+class Shelf:
+    """Holds the newest release, and knows whether that was so a moment ago."""
+
+    def __init__(self) -> None:
+        self._looking = threading.Lock()
+        self._looked = float("-inf")
+        self.published: Published | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self._looked < FRESH
+
+    def look(self) -> Published:
+        """The newest release; never on a loop.
+
+        While the database is away, or somebody looks already, the last one.
+        """
+        # One looks, and the first time all others wait for that.
+        if not self._looking.acquire(blocking=self.published is None):
+            assert self.published is not None
+            return self.published
+        try:
+            return self._take()
+        except (DatabaseError, InterfaceError):
+            if self.published is None:
+                raise
+            return self.published
+        finally:
+            self._looked = time.monotonic()
+            self._looking.release()
+
+    def _take(self) -> Published:
+        found = self.published or Published(0, document.EMPTY, "empty")
+        newer = releases.newer_than(found.number)
+        if newer is not None:
+            found = Published(newer.number, newer.body, newer.digest)
+        self.published = found
+        return found
+
+
+shelf = Shelf()
+
+
+def answer(published: Published, platform: str, headers: Mapping[str, str]) -> Answer:
+    """The document for a GET or HEAD; ``headers`` of the request in small letters."""
+    variant = published.variants[platform]
+    encoding = variant.choose(headers.get("accept-encoding", ""))
+    etag = variant.etag(encoding)
+    sent = {"ETag": etag, "Cache-Control": _cache(), "Vary": "Accept-Encoding, Origin"}
+    sent |= _guards() | origin(headers)
+    if _knows(headers.get("if-none-match", ""), etag):
+        return Answer(HTTPStatus.NOT_MODIFIED, sent, b"")
+    sent["Content-Type"] = MEDIA_TYPE
+    if encoding:
+        sent["Content-Encoding"] = encoding
+    return Answer(HTTPStatus.OK, sent, variant.bodies[encoding])
+
+
+def _guards() -> dict[str, str]:
+    """What Django says to browsers, of an answer that may not pass its middleware."""
+    sent = {"X-Content-Type-Options": "nosniff"}
+    if settings.SECURE_HSTS_SECONDS:
+        sent["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
+    return sent
+
+
+def _cache() -> str:
+    if not settings.DOCUMENT_PUBLIC:
+        return "private, no-cache"
+    age = settings.DOCUMENT_MAX_AGE
+    return f"public, max-age={age}" if age else "public, no-cache"
+
+
+def _knows(sent: str, etag: str) -> bool:
+    # A proxy that compresses makes tags weak (RFC 9110, 13.1.2).
+    tags = {tag.strip().removeprefix("W/") for tag in sent.split(",")}
+    return not tags.isdisjoint((etag, "*"))
+
+
+def origin(headers: Mapping[str, str]) -> dict[str, str]:
+    """What lets a page of another origin read it (Fetch, "CORS protocol")."""
+    asking = headers.get("origin", "")
+    known = settings.DOCUMENT_ORIGINS
+    if not asking or not {asking, "*"} & set(known):
+        return {}
+    allowed = "*" if "*" in known else asking
+    return {
+        "Access-Control-Allow-Origin": allowed,
+        "Access-Control-Expose-Headers": "ETag",
+    }
+
+
+def preflight(headers: Mapping[str, str]) -> Answer:
+    """The answer to what a browser asks before it sends a token along."""
+    allowed = origin(headers)
+    if allowed:
+        allowed |= {
+            "Access-Control-Allow-Methods": "GET, HEAD",
+            "Access-Control-Allow-Headers": "Authorization, If-None-Match",
+            "Access-Control-Max-Age": "86400",
+        }
+    return Answer(HTTPStatus.NO_CONTENT, {**allowed, "Vary": "Origin"}, b"")

@@ -1,0 +1,334 @@
+"""What an import of a table would do to the tree, and doing it.
+
+django-import-export would save a row at a time. Here a :class:`Plan` says what
+would come of all rows, for a person to look at, and :func:`run_import` does that in
+one edit of the tree.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cached_property
+from hashlib import sha256
+from itertools import accumulate
+from math import inf
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+
+from buddies.document.diff import longest_ascending
+from buddies.models import MOST_LEVELS, Buddy, Tree, new_address
+from buddies.spreadsheet.files import (
+    COLUMN_OF,
+    FIELDS,
+    VALUES,
+    Entry,
+    FileError,
+    Row,
+    entries,
+)
+from buddies.tree import edits as tree
+from buddies.tree import history as log
+
+MOST_CHARACTERS = 300  # of a text in a preview
+
+
+class Problem(NamedTuple):
+    """What is wrong in a row, and in which column."""
+
+    row: int
+    column: str
+    words: str
+
+    def __str__(self) -> str:
+        text = _("Row %(row)s, column “%(column)s”: %(words)s")
+        return text % self._asdict()
+
+
+class Outcome(NamedTuple):
+    """What comes of a row: ``kind`` is added, edited or same; what differs."""
+
+    row: int
+    kind: str
+    name: str
+    differences: list[tuple[str, str, str]]
+
+    @property
+    def label(self) -> str:
+        """The kind in the reader's language."""
+        return _("added") if self.kind == "added" else _("edited")
+
+
+class Plan:
+    """What rows would do to the tree of ``buddies``, which is at ``version``.
+
+    Entries are found by their address. A row changes what it has columns for;
+    an empty cell empties. A place counts from 1, and where rows ask for none the
+    order stays. With ``problems`` nothing is to be written.
+    """
+
+    def __init__(self, rows: list[Row], buddies: list[Buddy], version: int) -> None:
+        self.version = version
+        self.problems: list[Problem] = []
+        self._all = entries(buddies)
+        self._known = {entry.buddy.address: entry for entry in self._all}
+        self._named = [entry for row in rows for entry in self._entry(row)]
+        for entry in self._named:
+            self._put(entry)
+        self._check_kinds()
+        self._check_levels()
+        self._siblings = self._arranged()
+        self.outcomes = [self._outcome(entry) for entry in self._named]
+        # A group has to stay one for each entry that it holds.
+        self.problems = sorted(set(self.problems))
+
+    def of_kind(self, kind: str) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.kind == kind]
+
+    @property
+    def has_changes(self) -> bool:
+        return any(outcome.kind != "same" for outcome in self.outcomes)
+
+    @cached_property
+    def digest(self) -> str:
+        """Names what was shown: another tree, or another file, has another one."""
+        return sha256(repr(self.outcomes).encode()).hexdigest()
+
+    @property
+    def written(self) -> list[Buddy]:
+        """The stored entries that would change."""
+        pairs = zip(self._named, self.outcomes, strict=True)
+        return [e.buddy for e, o in pairs if o.kind != "same" and not e.is_new]
+
+    def write(self, edit: tree.Edit) -> None:
+        """Do it, under the tree's lock."""
+        ordered = [entry for siblings in self._siblings.values() for entry in siblings]
+        at: dict[Entry | None, int] = {entry: n for n, entry in enumerate(ordered)}
+        for entry in ordered:
+            entry.buddy.address = entry.buddy.address or new_address()
+        tree.weave(
+            edit,
+            [entry.buddy for entry in ordered],
+            [at.get(entry.group) for entry in ordered],
+            {n for n, entry in enumerate(ordered) if entry.has_moved},
+        )
+
+    # --- A row ----------------------------------------------------------------
+
+    def _entry(self, row: Row) -> Iterator[Entry]:
+        """The entry that a row is about, with the row's values; none without."""
+        cells = dict(self._cells(row))
+        if "address" not in cells:
+            return
+        address = cells["address"]
+        entry = self._known.get(address) or Entry(Buddy(address=address))
+        if entry.row:
+            text = _("Row %(row)s has this address, too.") % {"row": entry.row}
+            self._complain(row.number, "address", text)
+            return
+        if entry.is_new:
+            self._all.append(entry)
+            if address:
+                self._known[address] = entry
+        entry.row, entry.cells = row.number, cells
+        for name in VALUES:
+            entry.old[name] = getattr(entry.buddy, FIELDS[name].attribute)
+            if name in cells:
+                setattr(entry.buddy, FIELDS[name].attribute, cells[name])
+        yield entry
+
+    def _cells(self, row: Row) -> Iterator[tuple[str, Any]]:
+        for name in row.cells:
+            try:
+                yield name, FIELDS[name].clean(row.cells)
+            except ValueError as error:
+                self._complain(row.number, name, str(error))
+
+    def _complain(self, row: int, column: str, words: str) -> None:
+        self.problems.append(Problem(row, column, words))
+
+    def _put(self, entry: Entry) -> None:
+        """Give an entry the group that its row names."""
+        if "parent" not in entry.cells:
+            return
+        address = entry.cells["parent"]
+        entry.group = self._known.get(address) if address else None
+        if address and entry.group is None:
+            text = _("There is no entry with the address “%(address)s”.")
+            self._complain(entry.row, "parent", text % {"address": address})
+
+    # --- Whether the tree may be so ---------------------------------------------
+
+    def _check_kinds(self) -> None:
+        for entry in self._all:
+            group = entry.group
+            if group is None or group.buddy.type == Buddy.Type.GROUP:
+                continue
+            if entry.has_arrived:
+                text = _("Only a group can hold entries.")
+                self._complain(entry.row, "parent", text)
+            else:
+                text = _("It holds entries, so it must stay a group: move them first.")
+                self._complain(group.row, "type", text)
+
+    def _check_levels(self) -> None:
+        levels: dict[Entry | None, int] = {None: 0}
+        for entry in self._all:
+            path: dict[Entry | None, None] = {}
+            above: Entry | None = entry
+            while above not in levels and above not in path:
+                path[above] = None
+                above = above and above.group
+            circle = list(path)[list(path).index(above) :] if above in path else []
+            for one in reversed(path):
+                levels[one] = levels.get(one and one.group, 0) + 1
+            self._check_circle(circle)
+        for entry in self._named:
+            if entry.has_arrived and levels[entry] > MOST_LEVELS:
+                text = _("A tree has %(most)s levels at most.") % {"most": MOST_LEVELS}
+                self._complain(entry.row, "parent", text)
+
+    def _check_circle(self, circle: list[Entry | None]) -> None:
+        for entry in circle:
+            if entry and entry.has_arrived:
+                text = _("An entry cannot stand below itself.")
+                self._complain(entry.row, "parent", text)
+
+    def _check_values(self, entry: Entry) -> None:
+        """What the model refuses, as far as that needs no question to the database."""
+        buddy = entry.buddy
+        # An address is made when there is none.
+        aside = {"parent"} if buddy.address else {"parent", "address"}
+        try:
+            buddy.clean_fields(exclude=aside)
+        except ValidationError as error:
+            for name, reasons in error.message_dict.items():
+                self._complain(entry.row, COLUMN_OF[name], reasons[0])
+        if buddy.type == Buddy.Type.GROUP and buddy.server_address:
+            text = _("A group has no server address.")
+            self._complain(entry.row, "server_address", text)
+        if buddy.type == Buddy.Type.GROUP and buddy.default_message:
+            text = _("A group has no default message.")
+            self._complain(entry.row, "default_message", text)
+        begin, end = buddy.visible_from, buddy.visible_until
+        if begin and end and end <= begin:
+            text = _("It would end before it begins.")
+            self._complain(entry.row, "visible_until", text)
+
+    # --- Places -----------------------------------------------------------------
+
+    def _arranged(self) -> dict[Entry | None, list[Entry]]:
+        """The siblings in each group, in the order that the rows ask for."""
+        siblings: dict[Entry | None, list[Entry]] = {}
+        for entry in self._all:
+            siblings.setdefault(entry.group, []).append(entry)
+        return {group: _ordered(held) for group, held in siblings.items()}
+
+    # --- In words ---------------------------------------------------------------
+
+    def _outcome(self, entry: Entry) -> Outcome:
+        differences = list(_differences(entry))
+        if entry.is_new or differences:
+            self._check_values(entry)
+        kind = "added" if entry.is_new else "edited" if differences else "same"
+        return Outcome(entry.row, kind, entry.buddy.name, differences)
+
+
+def _ordered(siblings: list[Entry]) -> list[Entry]:
+    """Siblings, each that asks at the place it asks for, the others around them."""
+    order = [entry for entry in siblings if not entry.asks]
+    asking = [entry for entry in siblings if entry.asks]
+    last = -1
+    for entry in sorted(asking, key=lambda e: (e.cells.get("place") or inf, e.row)):
+        place = min((entry.cells.get("place") or inf) - 1, len(order))
+        last = max(int(place), last + 1)
+        order.insert(last, entry)
+    kept = _kept([entry for entry in order if not entry.has_arrived])
+    for place, entry in enumerate(order, 1):
+        entry.place, entry.has_moved = place, entry not in kept
+    return order
+
+
+def _kept(siblings: list[Entry]) -> set[Entry]:
+    """Who has not moved: whoever does not ask, and as many others as possible.
+
+    Who inserts a row and numbers all behind it anew has moved none of these.
+    """
+    ranks = [entry.was_at for entry in siblings]
+    # Those who do not ask are in their old order: between which two of them?
+    fixed = [0 if entry.asks else entry.was_at for entry in siblings]
+    lows = accumulate(fixed, max)
+    highs = [*accumulate((rank or inf for rank in reversed(fixed)), min)][::-1]
+    bounds = zip(siblings, ranks, lows, highs, strict=True)
+    fitting = [entry for entry, rank, low, high in bounds if low <= rank <= high]
+    return {fitting[n] for n in longest_ascending([e.was_at for e in fitting])}
+
+
+def _differences(entry: Entry) -> Iterator[tuple[str, str, str]]:
+    """What a row changes of its entry: what, from, and to."""
+    if entry.has_arrived:
+        source = "" if entry.is_new else _group(entry.was_in)
+        yield _("inside"), source, _group(entry.group)
+    elif entry.has_moved:
+        yield _("place"), str(entry.was_at), str(entry.place)
+    for name in VALUES:
+        new = getattr(entry.buddy, FIELDS[name].attribute)
+        old: Any = None if entry.is_new else entry.old[name]
+        if new != old and not (entry.is_new and (name == "name" or not new)):
+            yield _label(name), _in_words(name, old), _in_words(name, new)
+
+
+def _group(entry: Entry | None) -> str:
+    return _("top level") if entry is None else str(entry.buddy)
+
+
+def _label(column: str) -> str:
+    model_field: Any = Buddy._meta.get_field(FIELDS[column].attribute)
+    return str(model_field.verbose_name)
+
+
+def _in_words(column: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return _("on") if value else _("off")
+    if isinstance(value, datetime):
+        return date_format(timezone.localtime(value), "DATETIME_FORMAT")
+    if column == "type" and value:
+        return str(Buddy.Type(value).label)
+    return Truncator(value or "").chars(MOST_CHARACTERS)
+
+
+# --- Doing it -------------------------------------------------------------------
+
+
+def plan_import(rows: list[Row]) -> Plan:
+    """What rows would do to the tree as it stands."""
+    with transaction.atomic():
+        # The lock makes version and entries one consistent state.
+        version = Tree.locked().version
+        buddies = list(Buddy.objects.all())
+    return Plan(rows, buddies, version)
+
+
+def run_import(rows: list[Row], editor: str, seen: int, digest: str) -> Plan:
+    """Import rows in one edit of the tree; return what was done.
+
+    ``seen`` and ``digest`` are the version and the digest of the plan that the
+    editor looked at: Stale when it would do something else now. All or nothing:
+    raises FileError when a row has a problem.
+    """
+    with tree.editing(editor) as edit:
+        found = Plan(rows, list(Buddy.objects.all()), edit.version - 1)
+        for buddy in found.written:
+            if buddy.version > seen:
+                raise tree.Stale(log.missed(buddy.pk, seen))
+        if found.digest != digest:
+            text = _("Somebody changed the tree since: look at the changes again.")
+            raise tree.Stale(text)
+        for problem in found.problems:
+            raise FileError(str(problem))
+        found.write(edit)
+    return found

@@ -1,0 +1,605 @@
+"""The document's shape, in and out (contract, 1)."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from django.db import transaction
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from buddies.document import build as document
+from buddies.models import MOST_LEVELS, Buddy
+from buddies.tree import edits as tree
+from tests.buddies.conftest import EDITOR, STORED, built, channel, group
+from tests.processes import ROOT
+from xmppservice.connection.events import Entry
+
+PAYLOADS = ROOT / "tests" / "payloads"
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SEED = [PAYLOADS / f"{n}.json" for n in ("bots", "mobile-ticketing", "single-channel")]
+
+
+def load(text: str, *, replace: bool = False) -> None:
+    tree.load([("text", document.loads(text))], EDITOR, replace)
+
+
+def built_names() -> list[str]:
+    return [item["info"]["name"] for item in built()["items"]]
+
+
+# --- Out ----------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", SEED, ids=lambda path: path.stem)
+def test_a_seed_document_loads_and_comes_back_equal(path):
+    text = path.read_text(encoding="utf-8")
+
+    load(text)
+
+    assert built() == json.loads(text)
+
+
+@pytest.mark.django_db
+def test_a_double_escaped_line_break_is_kept_byte_for_byte():
+    text = (PAYLOADS / "bots.json").read_text(encoding="utf-8")
+    fragment = r"abitazione!\\n\\n\\n\n\nSe completiamo"
+    assert fragment in text
+
+    load(text)
+
+    assert fragment in document.dumps(built())
+
+
+def entry(**fields: str) -> Entry:
+    item = {"address": "liam", "type": "channel", **fields}
+    item["info"] = dict.fromkeys(document.INFO, "")
+    (one,) = document.entries({"items": [item]})
+    return one
+
+
+@pytest.mark.parametrize(
+    ("fields", "to", "thread"),
+    [
+        ({}, "liam", ""),
+        ({"address": "Liam"}, "liam", ""),
+        ({"serverAddress": "bots"}, "bots", "liam"),
+        ({"serverAddress": "liam"}, "liam", "liam"),
+        (
+            {"serverAddress": "bots@Elsewhere.example/x"},
+            "bots@elsewhere.example/x",
+            "liam",
+        ),
+        ({"serverAddress": "bots@@"}, "", "liam"),
+        ({"address": "a b"}, r"a\20b", ""),
+        ({"address": " b"}, "", ""),
+    ],
+)
+def test_an_entry_says_where_to_write(fields, to, thread):
+    one = entry(**fields)
+    assert (one.to, one.thread) == (to, thread)
+
+
+@pytest.mark.parametrize(
+    "thumb",
+    [
+        "https://elsewhere.example/t.webp",
+        "/media/avatars/" + "0" * 32 + "-96.webp",
+        "/media/avatars/../../secret-key",
+        "/media/avatars/deeper/" + "0" * 32 + "-96.webp",
+    ],
+)
+def test_a_thumbnail_that_is_not_ours_or_not_there_is_none(thumb):
+    info = dict.fromkeys(document.INFO, "") | {"thumbUrl": thumb}
+    item = {"address": "liam", "type": "channel", "info": info}
+    (one,) = document.entries({"items": [item]})
+    assert one.thumb == b""
+
+
+def test_entries_are_the_document_s_each_group_before_what_it_holds():
+    info = dict.fromkeys(document.INFO, "")
+    inner = [{"address": name, "type": "channel", "info": info} for name in "bc"]
+    items = [
+        {"address": "a", "type": "group", "info": info, "items": inner},
+        {"address": "d", "type": "channel", "info": info},
+    ]
+    found = [
+        (one.address, one.parent, one.is_group, one.local)
+        for one in document.entries({"items": items})
+    ]
+    assert found == [
+        ("a", "", True, ""),
+        ("b", "a", False, "b"),
+        ("c", "a", False, "c"),
+        ("d", "", False, "d"),
+    ]
+
+
+@pytest.mark.django_db
+def test_text_is_written_as_real_text():
+    channel("perché 🎭")
+    assert "perché 🎭" in document.dumps(built())
+
+
+@pytest.mark.django_db
+def test_an_empty_tree_is_the_empty_document():
+    assert document.dumps(built()) == document.EMPTY
+
+
+@pytest.mark.django_db
+def test_a_group_has_exactly_the_fields_of_the_contract():
+    channel("romeo", group("verona", status="fair", image_url="i", thumb_url="t"))
+
+    (item,) = built()["items"]
+
+    below = item.pop("items")
+    assert [child["address"] for child in below] == ["romeo"]
+    assert item == {
+        "address": "verona",
+        "type": "group",
+        "mobileIsPublished": False,
+        "webIsPublished": True,
+        "info": {"name": "verona", "status": "fair", "imageUrl": "i", "thumbUrl": "t"},
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("server", ["", "bots"])
+def test_a_channel_has_exactly_the_fields_of_the_contract(server):
+    channel("romeo", server_address=server, default_message="Soft!")
+
+    (item,) = built()["items"]
+
+    assert item == {
+        "address": "romeo",
+        **({"serverAddress": server} if server else {}),
+        "type": "channel",
+        "mobileIsPublished": False,
+        "webIsPublished": True,
+        "info": {
+            "name": "romeo",
+            "status": "",
+            "imageUrl": "",
+            "thumbUrl": "",
+            "defaultMessage": "Soft!",
+        },
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("mobile", "web"), [(True, True), (True, False), (False, True)]
+)
+def test_flags_are_those_of_the_item_itself(mobile, web):
+    verona = group("verona", mobile_is_published=not mobile, web_is_published=True)
+    channel("romeo", verona, mobile_is_published=mobile, web_is_published=web)
+
+    (above,) = built()["items"]
+    (below,) = above["items"]
+
+    assert (above["mobileIsPublished"], above["webIsPublished"]) == (not mobile, True)
+    assert (below["mobileIsPublished"], below["webIsPublished"]) == (mobile, web)
+
+
+@pytest.mark.django_db
+def test_a_draft_stays_out_with_everything_below_it():
+    verona = group("verona", web_is_published=False)
+    channel("romeo", group("montague", verona))
+    channel("mario", web_is_published=False)
+    channel("juliet")
+
+    assert built_names() == ["juliet"]
+
+
+@pytest.mark.django_db
+def test_a_group_left_without_items_stays_out_and_so_does_the_one_it_empties():
+    montague = group("montague", group("verona"))
+    channel("romeo", montague, web_is_published=False)
+    group("mantua")
+    channel("juliet")
+
+    assert built_names() == ["juliet"]
+
+
+@pytest.mark.django_db
+def test_the_whole_tree_has_drafts_and_empty_groups():
+    verona = group("verona", web_is_published=False)
+    channel("romeo", verona)
+    group("mantua")
+
+    whole = document.build_all(Buddy.objects.all())
+
+    assert [item["info"]["name"] for item in whole["items"]] == ["verona", "mantua"]
+    assert [len(item["items"]) for item in whole["items"]] == [1, 0]
+
+
+def test_items_come_by_position_then_age_in_whatever_order_they_are_given():
+    places = [(1, 5), (2, 5), (3, 0), (4, 9), (5, 7)]  # pk, position
+    buddies = [
+        Buddy(pk=pk, position=position, name=str(pk), web_is_published=True)
+        for pk, position in places
+    ]
+    Random(7).shuffle(buddies)
+
+    items = document.build(buddies, NOW)["items"]
+
+    assert [item["info"]["name"] for item in items] == ["3", "1", "2", "5", "4"]
+
+
+def test_a_tree_of_depth_200_goes_out_and_in():
+    groups = [
+        Buddy(pk=n, parent_id=n - 1 or None, type="group", web_is_published=True)
+        for n in range(1, 200)
+    ]
+    leaf = Buddy(pk=200, parent_id=199, web_is_published=True)
+
+    nodes = document.loads(document.dumps(document.build([*groups, leaf], NOW)))
+
+    assert [node.parent for node in nodes] == [None, *range(199)]
+    assert nodes[-1].fields["type"] == "channel"
+
+
+# --- Schedules ----------------------------------------------------------------
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "shown"),
+    [
+        (None, None, True),
+        (-HOUR, None, True),
+        (None, HOUR, True),
+        (-HOUR, HOUR, True),
+        (HOUR, None, False),
+        (None, -HOUR, False),
+        (-2 * HOUR, -HOUR, False),
+        (HOUR, 2 * HOUR, False),
+        # The first moment is in, the last one is out.
+        (0 * HOUR, None, True),
+        (None, 0 * HOUR, False),
+    ],
+)
+def test_an_entry_is_shown_between_its_two_moments(begin, end, shown):
+    romeo = Buddy(
+        pk=1,
+        web_is_published=True,
+        visible_from=None if begin is None else NOW + begin,
+        visible_until=None if end is None else NOW + end,
+    )
+
+    assert bool(document.build([romeo], NOW)["items"]) == shown
+    late = "hidden by its schedule"
+    assert document.remarks(romeo, False, NOW) == ([] if shown else [late])
+
+
+def test_a_group_hides_all_below_it_until_its_moment():
+    verona = Buddy(pk=1, type="group", web_is_published=True, visible_from=NOW)
+    romeo = Buddy(pk=2, parent_id=1, web_is_published=True)
+
+    assert document.build([verona, romeo], NOW - HOUR) == {"items": []}
+    assert len(document.build([verona, romeo], NOW)["items"][0]["items"]) == 1
+
+
+def test_a_group_whose_entries_are_all_hidden_by_their_schedules_stays_out():
+    verona = Buddy(pk=1, type="group", web_is_published=True)
+    romeo = Buddy(pk=2, parent_id=1, web_is_published=True, visible_from=NOW + HOUR)
+
+    assert document.build([verona, romeo], NOW) == {"items": []}
+    assert document.build_all([verona, romeo])["items"][0]["items"]
+
+
+@pytest.mark.parametrize(
+    ("moments", "expected"),
+    [
+        ([], None),
+        ([(None, None)], None),
+        ([(-HOUR, 0 * HOUR)], None),
+        ([(-HOUR, 2 * HOUR), (HOUR, 3 * HOUR)], HOUR),
+        ([(2 * HOUR, None), (None, HOUR)], HOUR),
+    ],
+)
+def test_the_next_change_is_the_first_moment_to_come(moments, expected):
+    buddies = [
+        Buddy(
+            web_is_published=True,
+            visible_from=None if begin is None else NOW + begin,
+            visible_until=None if end is None else NOW + end,
+        )
+        for begin, end in moments
+    ]
+
+    found = document.next_change(buddies, NOW)
+
+    assert found == (None if expected is None else NOW + expected)
+
+
+def test_the_schedule_of_a_draft_changes_nothing():
+    draft = Buddy(visible_from=NOW + HOUR)
+    assert document.next_change([draft], NOW) is None
+
+
+# --- Own pictures -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("/media/a.webp", "https://buddies.example.org/x/media/a.webp"),
+        ("https://else.example.org/media/a.webp",) * 2,
+        ("media/a.webp",) * 2,
+        ("/static/a.webp",) * 2,
+        ("http://....",) * 2,
+        ("",) * 2,
+    ],
+)
+def test_own_pictures_are_absolute_in_the_document_and_come_back_as_they_are_stored(
+    settings, stored, shown
+):
+    settings.PUBLIC_URL = "https://buddies.example.org/x"
+    pictures = {"image_url": stored, "thumb_url": stored}
+    buddies = [
+        Buddy(pk=1, type=kind, web_is_published=True, **pictures)
+        for kind in ("channel", "group")
+    ]
+
+    whole = document.build_all(buddies)
+    nodes = list(document.read(whole))
+
+    for item in whole["items"]:
+        assert [item["info"][key] for key in document.PICTURES] == [shown] * 2
+    for node in nodes:
+        assert {name: node.fields[name] for name in pictures} == pictures
+
+
+def test_a_picture_of_another_field_is_text(settings):
+    text = f"{settings.PUBLIC_URL}/media/a.webp"
+    info = {"name": text, "defaultMessage": "/media/a.webp", "status": text}
+
+    (node,) = document.read({"items": [{**CHANNEL, "info": info}]})
+
+    assert (node.fields["name"], node.fields["status"]) == (text, text)
+    (item,) = document.build_all([Buddy(pk=1, **node.fields)])["items"]
+    assert item["info"]["defaultMessage"] == "/media/a.webp"
+
+
+def test_all_items_of_a_document_come_each_group_before_what_it_holds():
+    buddies = [
+        Buddy(pk=pk, parent_id=parent, position=pk, address=f"{pk}", type=kind)
+        for pk, parent, kind in [
+            (1, None, "group"),
+            (2, 1, "group"),
+            (3, 2, "channel"),
+            (4, 1, "channel"),
+            (5, None, "channel"),
+        ]
+    ]
+
+    whole = document.build_all(buddies)
+
+    assert [item["address"] for item in document.items(whole)] == list("12345")
+    assert document.addresses(whole) == set("12345")
+    assert document.levels(whole) == 3
+    assert document.levels({"items": []}) == 0
+
+
+# --- In -----------------------------------------------------------------------
+
+CHARACTERS = st.characters(
+    blacklist_categories=["Cs"],
+    blacklist_characters=[chr(n) for n in range(32) if n not in (9, 10, 13)]
+    + ["\ufffe", "\uffff"],
+)
+TEXT = st.text(CHARACTERS, max_size=12)
+SOME = st.text(CHARACTERS, min_size=1, max_size=12)
+# A document has our own pictures as clients need them, below PUBLIC_URL.
+PICTURE = TEXT.filter(lambda text: not text.startswith(document.OURS))
+TEXTS = dict.fromkeys(document.INFO, TEXT) | dict.fromkeys(document.PICTURES, PICTURE)
+
+
+def channels() -> st.SearchStrategy[document.Item]:
+    info = TEXTS | {"name": SOME}
+    return st.fixed_dictionaries(
+        {
+            "type": st.just("channel"),
+            "mobileIsPublished": st.booleans(),
+            "webIsPublished": st.booleans(),
+            "info": st.fixed_dictionaries(info),
+        },
+        optional={"serverAddress": SOME},
+    )
+
+
+def groups(items: st.SearchStrategy[document.Item]) -> st.SearchStrategy[document.Item]:
+    info = {key: text for key, text in TEXTS.items() if key != "defaultMessage"}
+    return st.fixed_dictionaries(
+        {
+            "type": st.just("group"),
+            "mobileIsPublished": st.booleans(),
+            "webIsPublished": st.booleans(),
+            "info": st.fixed_dictionaries(info | {"name": SOME}),
+            "items": st.lists(items, max_size=4),
+        }
+    )
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> document.Document:
+    items = draw(st.lists(st.recursive(channels(), groups, max_leaves=8), max_size=4))
+    waiting, number = list(items), 0
+    while waiting:
+        item = waiting.pop()
+        number += 1
+        item["address"] = f"{draw(TEXT)}{number}".strip()
+        waiting += item.get("items", [])
+    return {"items": items}
+
+
+@pytest.mark.django_db
+@settings(STORED, max_examples=25)
+@given(whole=trees())
+def test_the_whole_tree_survives_a_round_trip(whole):
+    with transaction.atomic():
+        load(json.dumps(whole))
+        first = document.build_all(Buddy.objects.all())
+        load(document.dumps(first), replace=True)
+        second = document.build_all(Buddy.objects.all())
+        transaction.set_rollback(True)
+
+    assert first == whole
+    assert second == whole
+
+
+def test_nodes_come_parents_first_with_their_paths():
+    def item(address: str, *below: dict) -> dict:
+        kind = {"type": "group", "items": list(below)} if below else {"type": "channel"}
+        return {"address": address, **kind, **FLAGS, "info": {}}
+
+    text = json.dumps(
+        {"items": [item("verona", item("house", item("romeo"))), item("m")]}
+    )
+
+    nodes = document.loads(text)
+
+    assert [(node.path, node.parent, node.fields["address"]) for node in nodes] == [
+        ("items[0]", None, "verona"),
+        ("items[1]", None, "m"),
+        ("items[0].items[0]", 0, "house"),
+        ("items[0].items[0].items[0]", 2, "romeo"),
+    ]
+
+
+FLAGS = {"mobileIsPublished": True, "webIsPublished": False}
+CHANNEL = {"address": "romeo", "type": "channel", **FLAGS, "info": {"name": "Romeo"}}
+GROUP = {**CHANNEL, "type": "group", "items": []}
+
+
+def without(item: dict, key: str) -> dict:
+    return {name: value for name, value in item.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path", "reason"),
+    [
+        ([], "document", "must be an object"),
+        ("text", "document", "must be an object"),
+        (None, "document", "must be an object"),
+        ({}, "items", "must be a list"),
+        ({"items": {}}, "items", "must be a list"),
+        ({"items": [], "more": 1}, "document.more", "is not a field of the document"),
+        ({"items": [CHANNEL, 7]}, "items[1]", "must be an object"),
+        (
+            {"items": [{**CHANNEL, "colour": "red"}]},
+            "items[0].colour",
+            "is not a field of the document",
+        ),
+        (
+            {"items": [without(CHANNEL, "type")]},
+            "items[0].type",
+            "must be group or channel",
+        ),
+        (
+            {"items": [{**CHANNEL, "type": []}]},
+            "items[0].type",
+            "must be group or channel",
+        ),
+        (
+            {"items": [{**CHANNEL, "items": []}]},
+            "items[0].items",
+            "a channel has no items",
+        ),
+        ({"items": [{**GROUP, "items": None}]}, "items[0].items", "must be a list"),
+        (
+            {"items": [{**GROUP, "items": [0]}]},
+            "items[0].items[0]",
+            "must be an object",
+        ),
+        ({"items": [without(CHANNEL, "info")]}, "items[0].info", "must be an object"),
+        (
+            {"items": [{**CHANNEL, "info": {"age": 13}}]},
+            "items[0].info.age",
+            "is not a field of the document",
+        ),
+        ({"items": [{**CHANNEL, "address": 1}]}, "items[0].address", "must be text"),
+        (
+            {"items": [{**CHANNEL, "serverAddress": None}]},
+            "items[0].serverAddress",
+            "must be text",
+        ),
+        *(
+            (
+                {"items": [{**CHANNEL, "info": {key: False}}]},
+                f"items[0].info.{key}",
+                "must be text",
+            )
+            for key in document.INFO
+        ),
+        *(
+            ({"items": [changed]}, f"items[0].{key}", "must be true or false")
+            for key in FLAGS
+            for changed in (without(CHANNEL, key), {**CHANNEL, key: 1})
+        ),
+        (
+            {"items": [{**GROUP, "items": [CHANNEL, {**GROUP, "items": [{}]}]}]},
+            "items[0].items[1].items[0].type",
+            "must be group or channel",
+        ),
+    ],
+)
+def test_a_wrong_shape_is_refused_with_its_place_and_the_reason(wrong, path, reason):
+    with pytest.raises(document.DocumentError) as caught:
+        document.loads(json.dumps(wrong))
+
+    assert (caught.value.path, caught.value.reason) == (path, reason)
+    assert str(caught.value) == f"{path}: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("", "line 1, column 1"), ('{\n "items": [}', "line 2, column 12")],
+)
+def test_what_is_not_json_is_refused_with_line_and_column(text, place):
+    with pytest.raises(document.DocumentError, match="not JSON: ") as caught:
+        document.loads(text)
+
+    assert caught.value.path == place
+
+
+def test_a_text_nested_too_deep_for_the_reader_is_refused():
+    with pytest.raises(document.DocumentError) as caught:
+        document.loads("[" * 100_000)
+
+    assert str(caught.value) == "nested too deep"
+
+
+def test_groups_below_more_levels_than_there_may_be_are_refused():
+    items: list[dict] = [CHANNEL]
+    for number in range(MOST_LEVELS):
+        items = [{**GROUP, "address": f"level-{number}", "items": items}]
+
+    with pytest.raises(document.DocumentError, match=f"deeper than {MOST_LEVELS} "):
+        document.loads(json.dumps({"items": items}))
+
+
+def test_a_group_may_leave_out_its_items():
+    (node,) = document.loads(json.dumps({"items": [without(GROUP, "items")]}))
+    assert node.fields["type"] == "group"
+
+
+def test_a_number_with_too_many_digits_is_refused():
+    with pytest.raises(document.DocumentError, match="a number is too long"):
+        document.loads('{"items": ' + "9" * 5_000 + "}")
+
+
+def test_remarks_say_why_clients_do_not_see_an_entry_well():
+    channel = Buddy(type="channel", web_is_published=True)
+    assert document.remarks(channel, True, NOW) == []
+
+    channel.default_message = "two\\nlines"
+    assert document.remarks(channel, True, NOW) == ["looks double-escaped"]
+
+    group = Buddy(type="group")
+    empty = ["draft: shown nowhere", "empty group: not shown"]
+    assert document.remarks(group, True, NOW) == empty

@@ -1,0 +1,284 @@
+"""The form of an entry: an upload, the locked address, and what is drawn."""
+
+import io
+import re
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+
+from buddies.models import Buddy, Tree
+from buddies.pages.forms import BuddyForm
+from buddies.publishing import releases
+from buddies.tree import edits as tree
+from tests.buddies.conftest import channel, group
+
+pytestmark = pytest.mark.django_db
+
+ENTRIES = "/admin/buddies/buddy/"
+ELSEWHERE = "https://pictures.example.org/romeo.png"
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return settings.MEDIA_ROOT
+
+
+@pytest.fixture
+def romeo() -> Buddy:
+    return channel("romeo")
+
+
+def picture(colour: str = "red") -> SimpleUploadedFile:
+    file = io.BytesIO()
+    Image.new("RGB", (600, 600), colour).save(file, "PNG")
+    return SimpleUploadedFile("romeo.png", file.getvalue(), "image/png")
+
+
+def sent(buddy: Buddy, **changed: object) -> dict[str, object]:
+    """What a browser posts of an entry's form."""
+    names = ("type", "name", "status", "default_message", "image_url", "thumb_url")
+    texts = {name: getattr(buddy, name) for name in (*names, "server_address")}
+    here = {"address": buddy.address, "parent": buddy.parent_id or ""}
+    flags = {"web_is_published": "on"} if buddy.web_is_published else {}
+    return {**texts, **here, **flags, **changed}
+
+
+def filled(buddy: Buddy, avatar: object = None, **changed: object) -> BuddyForm:
+    files = {"avatar": avatar} if avatar else {}
+    return BuddyForm(sent(buddy, **changed), files, instance=buddy)
+
+
+def of(buddy: Buddy) -> str:
+    return f"{ENTRIES}{buddy.pk}/change/"
+
+
+def nurse(*permissions: str) -> Client:
+    user = User.objects.create_user("nurse", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+# --- The picture --------------------------------------------------------------
+
+
+def test_an_upload_sets_both_addresses(client: Client, admin_client: Client, romeo):
+    admin_client.post(of(romeo), sent(romeo, avatar=picture()))
+
+    romeo.refresh_from_db()
+    assert romeo.image_url.startswith("/media/avatars/")
+    assert romeo.image_url.endswith("-512.webp")
+    assert romeo.thumb_url.endswith("-96.webp")
+    assert client.get(romeo.image_url).status_code == 200
+    assert client.get(romeo.thumb_url).status_code == 200
+
+
+def test_a_new_entry_can_have_a_picture(admin_client: Client):
+    new = Buddy(name="juliet", type="channel", address="juliet")
+
+    admin_client.post(f"{ENTRIES}add/", sent(new, avatar=picture()))
+
+    assert Buddy.objects.get().thumb_url.startswith("/media/avatars/")
+
+
+def test_an_upload_is_an_edit_of_the_addresses_alone(romeo):
+    form = filled(romeo, picture(), seen=99)
+    assert form.is_valid()
+    assert form.changed_data == ["image_url", "thumb_url"]
+
+
+def test_nothing_changes_when_nothing_is_uploaded(romeo):
+    romeo.image_url = romeo.thumb_url = ELSEWHERE
+    form = filled(romeo)
+    assert form.is_valid()
+    assert form.changed_data == []
+
+
+def test_an_upload_wins_over_what_is_typed(romeo):
+    form = filled(romeo, picture(), image_url=ELSEWHERE, thumb_url="bell\x07")
+    assert form.is_valid()
+    assert form.cleaned_data["image_url"].endswith("-512.webp")
+    assert form.cleaned_data["thumb_url"].endswith("-96.webp")
+
+
+def test_an_address_can_be_typed(romeo):
+    form = filled(romeo, image_url=ELSEWHERE)
+    assert form.is_valid()
+    assert form.changed_data == ["image_url"]
+    assert form.instance.image_url == ELSEWHERE
+
+
+def test_a_picture_is_removed(romeo):
+    romeo.image_url = romeo.thumb_url = ELSEWHERE
+    form = filled(romeo, **{"avatar-clear": "on"})
+    assert form.is_valid()
+    assert set(form.changed_data) == {"image_url", "thumb_url"}
+    assert (form.instance.image_url, form.instance.thumb_url) == ("", "")
+
+
+def test_an_upload_survives_an_error_elsewhere(admin_client: Client, romeo):
+    answer = admin_client.post(of(romeo), sent(romeo, name="", avatar=picture()))
+
+    form = answer.context["adminform"].form
+    assert list(form.errors) == ["name"]
+    kept = form["image_url"].value()
+    assert kept.endswith("-512.webp")
+    assert f'<img src="{kept}" alt="">' in str(form["avatar"])
+    assert f'value="{kept}"' in answer.content.decode()
+
+
+def test_a_refused_upload_is_said_at_the_picture(admin_client: Client, romeo, media):
+    text = SimpleUploadedFile("romeo.png", b"Wherefore art thou?", "image/png")
+
+    answer = admin_client.post(of(romeo), sent(romeo, avatar=text))
+
+    assert answer.context["adminform"].form.errors == {
+        "avatar": [
+            "This is not a picture we can read: use JPEG, PNG, WEBP or GIF.",
+        ]
+    }
+    romeo.refresh_from_db()
+    assert romeo.image_url == ""
+    assert not media.exists()
+
+
+def test_the_present_picture_is_drawn_and_can_be_removed(romeo):
+    assert "avatar-clear" not in str(filled(romeo)["avatar"])
+    romeo.image_url = 'https://pictures.example.org/"><script>'
+
+    html = str(BuddyForm(instance=romeo)["avatar"])
+
+    assert 'name="avatar-clear"' in html
+    assert "<script>" not in html
+    assert 'accept="image/*"' in html
+
+
+# --- Texts --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["default_message", "status"])
+def test_line_breaks_of_a_browser_are_no_edit(romeo, name):
+    setattr(romeo, name, "\none\ntwo ")
+
+    form = filled(romeo, **{name: "\r\none\r\ntwo "})
+
+    assert form.is_valid()
+    assert form.changed_data == []
+
+
+def test_a_line_break_counts_as_one_character(romeo):
+    assert filled(romeo, status="\r\n" * 1000).is_valid()
+    assert list(filled(romeo, status="\r\n" * 1001).errors) == ["status"]
+
+
+# --- The address --------------------------------------------------------------
+
+
+def test_an_address_is_known_once_the_entry_was_shown(romeo):
+    assert not releases.knows(romeo)
+    releases.sync()
+    assert releases.knows(romeo)
+
+    (romeo,) = tree.change([romeo], "juliet", web_is_published=False)
+    releases.sync()
+    assert releases.knows(romeo)
+
+    (romeo,) = tree.change([romeo], "juliet", address="another")
+    assert not releases.knows(romeo)
+
+
+def test_a_known_address_stays(romeo):
+    releases.sync()
+    client = nurse("view_buddy", "change_buddy")
+
+    html = client.get(of(romeo)).content.decode()
+    client.post(of(romeo), sent(romeo, address="montague", name="Romeo"))
+
+    assert "Clients know this address, so it stays as it is" in html
+    assert 'name="address"' not in html
+    romeo.refresh_from_db()
+    assert (romeo.name, romeo.address) == ("Romeo", "romeo")
+
+
+def test_an_address_that_nobody_knows_is_changed(romeo):
+    client = nurse("view_buddy", "change_buddy")
+
+    client.post(of(romeo), sent(romeo, address="montague"))
+
+    assert Buddy.objects.get().address == "montague"
+
+
+def test_a_permission_opens_a_known_address(romeo):
+    releases.sync()
+    client = nurse("view_buddy", "change_buddy", "change_address")
+
+    html = client.get(of(romeo)).content.decode()
+    client.post(of(romeo), sent(romeo, address="montague"))
+
+    assert "Clients know this address" not in html
+    assert Buddy.objects.get().address == "montague"
+
+
+# --- What is drawn ------------------------------------------------------------
+
+
+def test_the_form_knows_the_version_it_was_drawn_of(romeo):
+    version = Tree.objects.get().version
+
+    form = BuddyForm(instance=romeo)
+    posted, without = filled(romeo, seen=version), filled(romeo)
+
+    assert f'name="seen" value="{version}"' in str(form["seen"])
+    assert posted.is_valid()
+    assert posted.cleaned_data["seen"] == version
+    assert without.is_valid()
+    assert without.cleaned_data["seen"] is None
+
+
+def test_the_first_form_is_drawn_before_there_is_a_tree(admin_client: Client):
+    Tree.objects.all().delete()
+    assert admin_client.get(f"{ENTRIES}add/").status_code == 200
+
+
+def test_the_form_has_four_parts_and_says_the_time_zone(admin_client: Client, romeo):
+    answer = admin_client.get(of(romeo))
+
+    names = [fieldset.name for fieldset in answer.context["adminform"]]
+    assert names == [
+        "What people see",
+        "Where it is shown",
+        "Schedule",
+        "Technical",
+    ]
+    assert "Times are in the time zone UTC." in answer.content.decode()
+    assert "multipart/form-data" in answer.content.decode()
+
+
+def test_nothing_is_written_into_the_page_that_a_strict_policy_forbids(
+    admin_client: Client, romeo
+):
+    romeo.image_url = ELSEWHERE
+    romeo.save()
+    html = admin_client.get(of(romeo)).content.decode()
+    start = html.index('class="entry-form"')
+    form = html[start : html.index("</aside>")]
+    assert "entry-card" in form
+    assert not re.search(r"<script|<style|\s(style|on\w+)=", form)
+
+
+def test_who_may_only_look_sees_the_picture(romeo):
+    romeo.thumb_url = ELSEWHERE
+    romeo.save()
+    verona = group("verona")
+    client = nurse("view_buddy")
+
+    html = client.get(of(romeo)).content.decode()
+
+    assert f'<img class="avatar-seen" src="{ELSEWHERE}" alt="">' in html
+    assert 'type="file"' not in html
+    assert client.get(of(verona)).status_code == 200

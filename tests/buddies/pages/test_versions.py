@@ -1,0 +1,532 @@
+"""Review & publish, and the versions that were, as a browser without a script."""
+
+import json
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from django.utils.html import strip_tags
+
+from buddies.document import build as document
+from buddies.models import Buddy, PlannedRelease, Release, Tree
+from buddies.pages import versions
+from buddies.publishing import releases
+from buddies.tree import edits as tree
+from tests.buddies.conftest import channel, group, named, outline
+from tests.buddies.pages.test_workspace import go_live, looker, person, plan
+
+pytestmark = pytest.mark.django_db
+
+CHANNELS = "/admin/buddies/buddy/channels/"
+RELEASES = "/admin/buddies/release/"
+REVIEW = f"{RELEASES}review/"
+NEXT_YEAR = timezone.now().year + 1
+SOON = f"{NEXT_YEAR}-03-01T09:05"
+
+
+@pytest.fixture
+def publisher() -> Client:
+    return person("prince", "Publisher")
+
+
+@pytest.fixture
+def verona() -> Buddy:
+    """verona (romeo, juliet), in three versions: romeo is renamed twice."""
+    verona = group("verona")
+    channel("romeo", verona)
+    channel("juliet", verona)
+    go_live()
+    for name in ("Romeo", "Montague"):
+        tree.change([Buddy.objects.get(address="romeo")], "mercutio", name=name)
+        go_live()
+    return verona
+
+
+def numbers() -> list[int]:
+    """The versions, the oldest first."""
+    return sorted(Release.objects.values_list("number", flat=True))
+
+
+def of(number: int, page: str = "change") -> str:
+    return f"{RELEASES}{number}/{page}/"
+
+
+def words(response) -> str:
+    """What a page says, without its markup."""
+    html = response.content.decode().replace("<", " <")
+    return " ".join(unescape(strip_tags(html)).split())
+
+
+def messages(response) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+# --- Review -------------------------------------------------------------------
+
+
+def form(client: Client, **changed: str) -> dict[str, str]:
+    """What a browser posts of the review that it shows now."""
+    digest = client.get(REVIEW).context["review"].digest
+    return {"note": "", "when": "now", "at": "", "digest": digest, **changed}
+
+
+def test_a_review_shows_changes_and_warnings(publisher: Client, verona):
+    tree.change([named("juliet")], "mercutio", status="one\\ntwo")
+    channel("nurse", verona, thumb_url="https://example.org/n.webp")
+    group("hollow")
+
+    page = publisher.get(REVIEW)
+
+    said = words(page)
+    assert "2 changes for clients" in said
+    assert "edited juliet status text: “” → “one\\ntwo”" in said
+    assert "added nurse inside “verona”" in said
+    assert "Without an avatar: “verona”, “Montague”, “juliet”." in said
+    assert "Looks double-escaped: “juliet”." in said
+    assert "Empty and so not shown: “hollow”." in said
+    assert "errornote" not in page.content.decode()
+    assert " disabled" not in page.content.decode()
+
+
+def test_without_changes_there_is_nothing_to_publish(publisher: Client, verona):
+    before = numbers()
+
+    html = publisher.get(REVIEW).content.decode()
+    answer = publisher.post(REVIEW, form(publisher))
+
+    assert "No differences." in html
+    assert '<button class="button primary" disabled>' in html
+    assert messages(answer) == ["Nothing differs from what is live."]
+    assert numbers() == before
+
+
+def test_of_very_many_changes_the_first_are_shown(publisher: Client):
+    Buddy.objects.bulk_create(
+        Buddy(name=f"{number}", address=f"{number}", web_is_published=True)
+        for number in range(versions.MOST_CHANGES + 5)
+    )
+
+    page = publisher.get(REVIEW)
+
+    assert (
+        page.content.decode().count('<li class="change-added">')
+        == versions.MOST_CHANGES
+    )
+    assert "305 changes for clients" in words(page)
+    assert "and more: 305 in all" in words(page)
+
+
+def test_errors_stop_a_publication(publisher: Client, verona, settings):
+    releases.hold("prince")
+    channel("MONTAGUE")
+    channel("montague")
+    before = numbers()
+
+    page = publisher.get(REVIEW)
+    answer = publisher.post(REVIEW, form(publisher))
+
+    reason = "“montague” and “MONTAGUE” have the same address."
+    assert reason in words(page)
+    assert '<button class="button primary" disabled>' in page.content.decode()
+    assert messages(answer) == [reason]
+
+    settings.XMPP_STANZA_LIMIT = 100
+    answer = publisher.post(REVIEW, form(publisher))
+    assert "and 100 are allowed: hide or remove entries." in words(answer)
+    assert numbers() == before
+
+
+def test_what_was_reviewed_is_published_with_its_note(publisher: Client, verona):
+    releases.hold("prince")
+    tree.change([named("juliet")], "mercutio", status="fair")
+
+    response = publisher.post(
+        REVIEW, form(publisher, note=" For the <ball>. "), follow=True
+    )
+
+    release = releases.live()
+    assert response.redirect_chain == [(CHANNELS, 302)]
+    assert messages(response) == [f"Published as version {release.number}."]
+    assert (release.author, release.note) == ("prince", "For the <ball>.")
+    assert not release.automatic
+    assert release.body == releases.draft().body
+    assert Tree.objects.get().held_at is not None
+
+
+def test_what_was_reviewed_is_planned_for_a_moment(publisher: Client, verona):
+    tree.change([named("juliet")], "mercutio", status="fair")
+    before, body = numbers(), releases.draft().body
+
+    response = publisher.post(
+        REVIEW,
+        form(publisher, when="later", at=SOON, note="The ball"),
+        follow=True,
+    )
+
+    planned = PlannedRelease.objects.get()
+    assert messages(response) == ["Planned: it goes live by itself."]
+    assert response.context["state"]["planned"] == [
+        f"Goes live on 1 Mar {NEXT_YEAR}, 09:05, planned by prince"
+    ]
+    assert (planned.body, planned.note, planned.author) == (body, "The ball", "prince")
+    assert f"{planned.publish_at:%Y-%m-%dT%H:%M %z}" == f"{SOON} +0000"
+    assert Tree.objects.get().held_by == "prince"
+    assert numbers() == before
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("", "Say when."),
+        ("tomorrow", "Enter a valid date/time."),
+        ("2099-02-30T09:05", "Enter a valid date/time."),
+        ("2000-01-01T00:00", "This moment is over: choose one to come."),
+        ("0001-01-01T00:00", "This moment is over: choose one to come."),
+        ("0001-01-01T00:00+05:00", "Enter a valid date/time."),
+        ("9999-12-31T23:59-05:00", "Enter a valid date/time."),
+    ],
+)
+def test_a_moment_that_cannot_be_is_refused(publisher: Client, verona, at, said):
+    tree.change([named("juliet")], "mercutio", status="fair")
+    before = numbers()
+
+    page = publisher.post(REVIEW, form(publisher, when="later", at=at, note="My note"))
+
+    assert page.status_code == 200
+    assert said in words(page)
+    assert "My note" in page.content.decode()
+    assert numbers() == before
+    assert not PlannedRelease.objects.exists()
+    assert Tree.objects.get().held_at is None
+
+
+@pytest.mark.parametrize(
+    ("flaw", "said"),
+    [
+        ({"note": "x" * 1_001}, "at most 1000 characters"),
+        ({"note": "nul\x00"}, "Null characters are not allowed."),
+        ({"when": "never"}, "Select a valid choice."),
+        ({"when": ""}, "This field is required."),
+    ],
+)
+def test_the_review_says_what_is_wrong(publisher: Client, verona, flaw, said):
+    tree.change([named("juliet")], "mercutio", status="fair")
+    before = numbers()
+
+    page = publisher.post(REVIEW, form(publisher, **flaw))
+
+    assert said in words(page)
+    assert numbers() == before
+
+
+@pytest.mark.parametrize("at", ["2000-01-01T00:00", SOON, "tomorrow"])
+def test_a_date_beside_now_publishes_nothing(publisher: Client, verona, at):
+    tree.change([named("juliet")], "mercutio", status="fair")
+    before = numbers()
+
+    page = publisher.post(REVIEW, form(publisher, when="now", at=at))
+
+    said = "Enter a valid date/time."
+    if at != "tomorrow":
+        said = "Choose “at a moment”, or empty the date."
+    assert said in words(page)
+    assert numbers() == before
+
+
+def test_a_moment_is_at_most_five_years_ahead(publisher: Client, verona):
+    tree.change([named("juliet")], "mercutio", status="fair")
+    year = timezone.now().year
+
+    late = f"{year + 6}-12-31T00:00"
+    page = publisher.post(REVIEW, form(publisher, when="later", at=late))
+    assert "Choose a moment within five years." in words(page)
+    assert not PlannedRelease.objects.exists()
+
+    at = f"{year + 5}-01-01T00:00"
+    assert publisher.post(REVIEW, form(publisher, when="later", at=at)).url == CHANNELS
+    assert PlannedRelease.objects.exists()
+
+
+@pytest.mark.parametrize(("when", "at"), [("now", ""), ("later", SOON)])
+def test_what_somebody_changed_since_the_review_is_shown_first(
+    publisher: Client, verona, when, at
+):
+    tree.change([named("juliet")], "mercutio", status="fair")
+    posted = form(publisher, when=when, at=at, note="My note")
+    tree.change([named("juliet")], "mercutio", status="fairest")
+    before = numbers()
+
+    page = publisher.post(REVIEW, posted)
+
+    assert messages(page) == [
+        "Somebody changed the tree since: look at the changes again."
+    ]
+    assert "status text: “” → “fairest”" in words(page)
+    assert "My note" in page.content.decode()
+    assert f'value="{releases.review().digest}"' in page.content.decode()
+    assert numbers() == before
+
+    again = {**posted, "digest": page.context["review"].digest}
+    assert publisher.post(REVIEW, again).status_code == 302
+
+
+def test_without_a_digest_nothing_is_published(publisher: Client, verona):
+    tree.change([named("juliet")], "mercutio", status="fair")
+    before = numbers()
+    for digest in ("", "x", "\x00"):
+        posted = form(publisher, digest=digest)
+        assert publisher.post(REVIEW, posted).status_code == 200
+    assert numbers() == before
+
+
+# --- The list -----------------------------------------------------------------
+
+
+def test_the_list_names_each_version_with_its_state(publisher: Client, verona):
+    Release.objects.filter(number=numbers()[0]).update(note="The first")
+
+    page = publisher.get(RELEASES)
+
+    admin = page.context["cl"].model_admin
+    listed = [
+        (r.number, admin.state(r), r.note) for r in page.context["cl"].result_list
+    ]
+    first, second, third = numbers()
+    assert listed == [
+        (third, "live", ""),
+        (second, "replaced", ""),
+        (first, "replaced", "The first"),
+    ]
+    said = words(page)
+    assert "The first" in said
+    assert "mercutio" in said
+    assert "bytes" in said or "KB" in said
+
+
+def test_what_the_server_has_not_taken_is_on_its_way(publisher: Client, verona):
+    tree.change([named("juliet")], "mercutio", status="fair")
+    releases.sync()
+    said = words(publisher.get(RELEASES))
+    assert "on its way" in said
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [({"q": "ball"}, 1), ({"automatic__exact": "0"}, 1), ({"q": "nothing"}, 0)],
+)
+def test_versions_are_searched_and_filtered(publisher, verona, query, found):
+    tree.change([named("juliet")], "mercutio", status="fair")
+    publisher.post(REVIEW, form(publisher, note="The ball"))
+
+    page = publisher.get(RELEASES, query)
+
+    assert len(page.context["cl"].result_list) == found
+    assert ("The ball" in words(page)) == bool(found)
+
+
+def test_plans_are_listed_and_given_up(publisher: Client, verona):
+    tree.change([named("juliet")], "mercutio", status="fair")
+    kept = plan(note="The ball")
+    tree.change([named("juliet")], "mercutio", status="fairer")
+    given_up = plan(note="The duel")
+    cancel = f"{RELEASES}planned/{given_up.pk}/cancel/"
+    page = publisher.get(RELEASES)
+    assert "planned by prince" in words(page)
+    assert "The duel" in words(page)
+    assert cancel in page.content.decode()
+
+    response = publisher.post(cancel, follow=True)
+
+    assert messages(response) == ["The planned version was cancelled."]
+    assert "The duel" not in words(response)
+    assert PlannedRelease.objects.get() == kept
+    assert publisher.post(cancel).status_code == 302
+    assert publisher.post(f"{RELEASES}planned/{10**30}/cancel/").status_code == 302
+    assert PlannedRelease.objects.get() == kept
+
+
+@pytest.mark.parametrize("role", ["", "Editor"])
+def test_who_may_not_publish_sees_versions_without_the_buttons(verona, role):
+    client = person("tybalt", role) if role else looker()
+    tree.change([named("juliet")], "mercutio", status="fair")
+    plan()
+
+    listed = client.get(RELEASES)
+    page = client.get(of(numbers()[0]))
+
+    assert "planned by prince" in words(listed)
+    assert "Cancel it" not in words(listed)
+    for text in ("Publish again", "Restore as draft"):
+        assert text not in words(page)
+
+
+# --- One version --------------------------------------------------------------
+
+
+def test_a_version_shows_its_facts_its_document_and_what_to_do(publisher, verona):
+    first, second, third = numbers()
+    Release.objects.filter(number=second).update(note="The <ball>")
+
+    page = publisher.get(of(second))
+
+    release = Release.objects.get(number=second)
+    said = words(page)
+    assert "Replaced" in said
+    assert "The <ball>" in said
+    assert "mercutio (by itself, after an edit)" in said
+    assert page.context["version"]["document"] == json.loads(release.body)
+    assert json.loads(page.context["text"]) == json.loads(release.body)
+    assert page.context["before"] == first
+    assert [other.number for other in page.context["others"]] == [third, first]
+    assert "Publish again" in said
+    assert "Restore as draft" in said
+
+
+def test_the_live_version_cannot_be_published_again(publisher: Client, verona):
+    said = words(publisher.get(of(numbers()[-1])))
+    assert "Live now" in said
+    assert "Publish again" not in said
+    assert "Restore as draft" in said
+
+
+def test_texts_of_a_version_are_no_markup(publisher: Client):
+    channel("</pre></script><script>alert(1)</script>")
+    html = publisher.get(of(go_live().number)).content.decode()
+    assert "<script>alert" not in html
+
+
+def test_the_only_version_has_nothing_to_be_compared_with(publisher: Client):
+    number = releases.sync().number
+    page = publisher.get(of(number))
+    assert page.context["before"] == 0
+    assert ">Compare</button>" in page.content.decode()
+    assert '<button class="button" disabled>' in page.content.decode()
+
+
+STRANGE = ["0", "-1", "abc", "²", "1.0", 2**63 - 1, 2**63, 10**30, "9" * 5_000]
+
+
+@pytest.mark.parametrize("page", ["change", "compare", "download", "again", "restore"])
+def test_unknown_versions_are_not_found(publisher: Client, verona, page):
+    before = numbers()
+    ask = publisher.post if page in ("again", "restore") else publisher.get
+    for number in (*STRANGE, numbers()[-1] + 1):
+        response = ask(f"{RELEASES}{number}/{page}/", follow=True)
+        assert response.status_code == 404, number
+    assert (numbers(), Tree.objects.get().held_at) == (before, None)
+
+
+# --- Compare ------------------------------------------------------------------
+
+
+def test_two_versions_are_compared_in_words(publisher: Client, verona):
+    first, _second, third = numbers()
+
+    forth = publisher.get(of(third, "compare"), {"with": first})
+    back = publisher.get(of(first, "compare"), {"with": third})
+    same = publisher.get(of(third, "compare"), {"with": third})
+
+    assert f"From version {first} to version {third}" in words(forth)
+    assert "edited Montague name: “romeo” → “Montague”" in words(forth)
+    assert "edited romeo name: “Montague” → “romeo”" in words(back)
+    assert "No differences." in words(same)
+
+
+def test_a_comparison_with_what_is_not_there_is_not_found(publisher, verona):
+    url = of(numbers()[-1], "compare")
+    assert publisher.get(url).status_code == 404
+    for word in ("", *STRANGE):
+        assert publisher.get(url, {"with": word}).status_code == 404, word
+
+
+# --- Back ---------------------------------------------------------------------
+
+
+def test_a_version_is_published_again_and_changes_are_held(publisher, verona):
+    first = numbers()[0]
+    body = Release.objects.get(number=first).body
+
+    response = publisher.post(of(first, "again"), follow=True)
+
+    new = releases.live()
+    assert response.redirect_chain == [(CHANNELS, 302)]
+    assert messages(response) == [
+        f"Version {first} is live again, as version {new.number}. Changes are on hold "
+        "now: otherwise the next edit would undo this."
+    ]
+    assert (new.body, new.author) == (body, "prince")
+    assert new.note == f"version {first} again"
+    assert Tree.objects.get().held_by == "prince"
+    assert named("Montague")
+
+
+def test_a_version_is_restored_as_a_draft(publisher: Client, verona):
+    first, last = numbers()[0], releases.live()
+    channel("nurse", verona)
+    releases.sync()
+    live = releases.live()
+
+    response = publisher.post(of(first, "restore"), follow=True)
+
+    assert messages(response) == [
+        f"The tree is what it was for version {first}, as a draft: changes are on "
+        "hold. What came later is hidden, not deleted."
+    ]
+    assert outline() == ["verona", "  romeo", "  juliet", "  nurse"]
+    assert releases.draft().body == Release.objects.get(number=first).body
+    assert releases.live() == live != last
+    assert Tree.objects.get().held_by == "prince"
+    assert response.context["state"]["undo"]["words"].startswith("Undo: Changed ")
+
+
+def test_a_restored_version_is_taken_back(publisher: Client, verona):
+    before = releases.draft().body
+    publisher.post(of(numbers()[0], "restore"))
+    assert releases.draft().body != before
+
+    url = f"{CHANNELS}undo/"
+    seen = json.dumps({"seen": Tree.objects.get().version})
+    publisher.post(url, seen, content_type="application/json")
+
+    assert releases.draft().body == before
+
+
+def test_the_empty_version_is_restored_by_hiding_everything(publisher: Client):
+    empty = releases.sync().number
+    channel("romeo")
+    go_live()
+
+    publisher.post(of(empty, "restore"))
+
+    assert outline() == ["romeo"]
+    assert releases.draft().body == document.EMPTY
+
+
+# --- Download -----------------------------------------------------------------
+
+
+def test_a_version_is_downloaded_byte_for_byte(publisher: Client):
+    channel("giulietta è\u2028</script> 🌹", default_message="one\ntwo")
+    release = go_live()
+
+    response = publisher.get(of(release.number, "download"))
+
+    assert response.content == release.body.encode()
+    assert response["Content-Type"] == "application/json"
+    said = f'attachment; filename="version-{release.number}.json"'
+    assert response["Content-Disposition"] == said
+
+
+# --- Whatever the moment ------------------------------------------------------
+
+
+def test_a_plan_that_is_over_due_is_still_listed(publisher: Client, verona):
+    PlannedRelease.objects.create(
+        version=1,
+        body=document.EMPTY,
+        author="prince",
+        publish_at=timezone.now() - timedelta(minutes=1),
+    )
+    assert "planned by prince" in words(publisher.get(RELEASES))

@@ -1,0 +1,804 @@
+"""When a release is made, what it says, and when it is refused."""
+
+import hashlib
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from buddies.document import build as document
+from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
+from buddies.publishing import releases
+from buddies.tree import edits as tree
+from buddies.tree import history as log
+from tests.buddies.conftest import built, channel, group, named, outline, rows
+from xmppservice.protocol import vcard
+
+pytestmark = pytest.mark.django_db
+
+
+HOUR = timedelta(hours=1)
+
+
+def text() -> str:
+    """The document of the tree as it stands, as text."""
+    return document.dumps(built())
+
+
+def add(name: str, editor: str, **fields: object) -> Buddy:
+    return tree.add(Buddy(name=name, web_is_published=True, **fields), editor)
+
+
+def test_nothing_is_live_before_the_first_release():
+    assert releases.live() is None
+    assert releases.newer_than(None) is None
+    assert releases.due_in(60) == 0
+    assert releases.behind()
+
+
+def test_the_first_release_of_an_empty_tree_is_the_empty_document():
+    release = releases.sync()
+
+    assert release is not None
+    assert (release.body, release.author, release.note) == (document.EMPTY, "", "")
+
+
+def test_a_release_holds_the_document_with_its_size_and_digest():
+    channel("perché <&>")
+
+    release = releases.sync()
+
+    assert release == releases.live() == Release.objects.get()
+    assert release.body == text()
+    assert Tree.objects.get().size == release.size
+    assert release.digest == hashlib.sha256(release.body.encode()).hexdigest()
+    assert release.size == len(vcard.of_document(release.body).encode())
+    assert release.live_at is None
+
+
+def test_there_is_one_release_of_a_state():
+    channel("romeo")
+
+    assert releases.sync() is not None
+    assert releases.sync() is None
+    assert Release.objects.count() == 1
+
+
+def test_an_edit_that_no_client_sees_makes_no_release_but_is_not_behind_either():
+    channel("romeo")
+    releases.sync()
+    channel("draft", web_is_published=False)
+    assert releases.behind()
+
+    assert releases.sync() is None
+
+    assert not releases.behind()
+    assert Release.objects.count() == 1
+
+
+def test_a_state_that_was_live_before_gets_a_release_of_its_own():
+    romeo = channel("romeo")
+    bodies = [releases.sync().body]
+    for shown in (False, True):
+        tree.change([romeo], "juliet", web_is_published=shown)
+        bodies.append(releases.sync().body)
+
+    assert bodies[0] == bodies[2] != bodies[1]
+    assert releases.live().body == bodies[2]
+
+
+def test_an_old_release_keeps_its_body():
+    romeo = channel("romeo")
+    old = releases.sync()
+    body = old.body
+    tree.change([romeo], "juliet", name="Romeo")
+
+    new = releases.sync()
+
+    old.refresh_from_db()
+    assert old.body == body != new.body
+    assert new.number > old.number
+
+
+def test_the_author_is_the_last_editor_and_the_note_names_the_others():
+    for name, editor in (
+        ("a", "romeo"),
+        ("b", "mario"),
+        ("c", "juliet"),
+        ("d", "mario"),
+    ):
+        add(name, editor)
+
+    release = releases.sync()
+
+    assert release.author == "mario"
+    assert release.remark == "with edits of romeo, juliet"
+
+
+def test_a_release_names_nobody_whose_edits_are_in_the_one_before():
+    add("a", "romeo")
+    releases.sync()
+    add("b", "juliet")
+
+    release = releases.sync()
+
+    assert (release.author, release.note) == ("juliet", "")
+
+
+def test_a_note_of_very_many_editors_is_cut():
+    for number in range(80):
+        add(f"{number}", f"editor-{number:010d}")
+
+    assert len(releases.sync().note) == 1000
+
+
+def test_a_document_above_the_limit_is_refused_in_words_and_the_old_one_stays(settings):
+    settings.XMPP_STANZA_LIMIT = 2_000
+    romeo = channel("romeo")
+    old = releases.sync()
+    tree.change([romeo], "juliet", default_message="x" * 2_000)
+    size = releases.size_of(text())
+
+    assert releases.sync() is None
+
+    assert releases.live() == old
+    assert not releases.behind()
+    state = Tree.objects.get()
+    assert (state.refused, state.size) == (Tree.Refused.TOO_LARGE, size)
+    assert releases.in_words(state.refused, state.size) == (
+        f"The document needs {size:,} bytes as a stanza, and 2,000 are allowed: "
+        "hide or remove entries. The version before it stays live."
+    )
+
+
+@pytest.mark.parametrize(("room", "released"), [(0, True), (-1, False)])
+def test_the_limit_is_the_last_size_that_fits(settings, room, released):
+    channel("romeo <&> 🎭")
+    body = text()
+    settings.XMPP_STANZA_LIMIT = len(vcard.of_document(body).encode()) + room
+
+    assert (releases.sync() is not None) == released
+
+
+@pytest.mark.parametrize("back", ["romeo", "shorter"])
+def test_the_error_goes_with_the_next_state_that_fits(settings, back):
+    settings.XMPP_STANZA_LIMIT = 2_000
+    romeo = channel("romeo")
+    releases.sync()
+    tree.change([romeo], "mario", name="Romeo", default_message="x" * 2_000)
+    releases.sync()
+    assert Tree.objects.get().refused
+
+    tree.change([romeo], "juliet", name=back, default_message="")
+    release = releases.sync()
+
+    assert Tree.objects.get().refused == ""
+    assert Tree.objects.get().size == releases.live().size
+    # The way back to what is live needs no release.
+    assert (release is None) == (back == "romeo")
+    if release:
+        assert (release.author, release.note) == ("juliet", "mario")
+
+
+def test_a_tree_too_deep_is_refused_in_words():
+    above = group("top")
+    rows = []
+    for number in range(above.pk + 1, above.pk + MOST_LEVELS + 1):
+        name = str(number)
+        fields = {"name": name, "address": name, "web_is_published": True}
+        rows.append(Buddy(pk=number, parent=above, type="group", **fields))
+        above = rows[-1]
+    rows[-1].type = "channel"
+    Buddy.objects.bulk_create(rows)
+
+    assert releases.sync() is None
+
+    state = Tree.objects.get()
+    assert state.refused == Tree.Refused.TOO_DEEP
+    error = f"The tree has more than {MOST_LEVELS} levels: move entries up."
+    assert releases.in_words(state.refused, state.size) == error
+
+
+def test_newer_than_is_the_live_release_unless_it_is_known():
+    channel("romeo")
+    first = releases.sync()
+    channel("juliet")
+    second = releases.sync()
+
+    assert releases.newer_than(None) == second
+    assert releases.newer_than(first.number) == second
+    assert releases.newer_than(second.number) is None
+
+
+def test_a_release_is_marked_live_once():
+    channel("romeo")
+    number = releases.sync().number
+
+    releases.mark_live(number)
+    since = releases.live().live_at
+    releases.mark_live(number)
+
+    assert since is not None
+    assert releases.live().live_at == since
+
+
+def test_what_should_be_live_lags_since_it_should():
+    assert releases.lag() == 0
+    channel("romeo")
+    assert 0 < releases.lag() < 60
+    ago = timezone.now() - HOUR
+    log.Record.objects.update(history_date=ago)
+    assert 3600 <= releases.lag() < 3700
+
+    release = releases.sync()
+    assert 0 < releases.lag() < 60
+    Release.objects.update(created_at=ago)
+    assert 3600 <= releases.lag() < 3700
+    releases.mark_live(release.number)
+    assert releases.lag() == 0
+
+
+def test_what_is_held_does_not_lag():
+    releases.mark_live(releases.sync().number)
+    releases.hold("anna")
+    channel("romeo")
+    assert releases.lag() == 0
+
+
+def test_a_schedule_and_a_plan_lag_since_their_moment():
+    releases.mark_live(releases.sync().number)
+    ago = timezone.now() - HOUR
+    Tree.objects.update(next_at=ago)
+    assert 3600 <= releases.lag() < 3700
+
+    Tree.objects.update(next_at=timezone.now() + HOUR)
+    assert releases.lag() == 0
+    plan = {"body": "{}", "author": "anna", "version": 1}
+    PlannedRelease.objects.create(publish_at=ago - HOUR, **plan)
+    PlannedRelease.objects.create(publish_at=ago, **plan)
+    assert 7200 <= releases.lag() < 7300
+
+
+def test_the_next_release_is_due_so_long_after_the_newest():
+    channel("romeo")
+    number = releases.sync().number
+    made = Release.objects.filter(number=number)
+
+    made.update(created_at=timezone.now() - timedelta(hours=1))
+    assert releases.due_in(3_599) == 0
+    assert 0 < releases.due_in(7_200) <= 3_600
+
+    made.update(created_at=timezone.now() + timedelta(hours=1))
+    assert releases.due_in(0) > 0
+
+
+def live_names() -> list[str]:
+    """The names in the live document, groups before what they hold."""
+    found = document.items(releases.document_of(releases.live()))
+    return [item["info"]["name"] for item in found]
+
+
+def publish(editor: str = "juliet", **more: object) -> Release | PlannedRelease:
+    """Publish the tree as it stands."""
+    return releases.publish(editor, "", releases.review().digest, **more)
+
+
+# --- Schedules ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "after"),
+    [
+        ("visible_from", ["mario"], ["romeo", "mario"]),
+        ("visible_until", ["romeo", "mario"], ["mario"]),
+    ],
+)
+def test_a_release_is_made_when_a_schedule_begins_or_ends(field, before, after):
+    moment = timezone.now() + HOUR
+    channel("romeo", **{field: moment})
+    channel("mario")
+    releases.sync()
+    assert live_names() == before
+    assert Tree.objects.get().next_at == moment
+    assert not releases.behind()
+
+    over = timezone.now() - timedelta(seconds=1)
+    Buddy.objects.filter(name="romeo").update(**{field: over})
+    Tree.objects.update(next_at=over)
+    assert releases.behind()
+    release = releases.sync()
+
+    assert live_names() == after
+    assert (release.author, release.note, release.automatic) == ("", "", True)
+    assert Tree.objects.get().next_at is None
+    assert not releases.behind()
+
+
+def test_a_schedule_that_changes_nothing_makes_no_release():
+    moment = timezone.now() + HOUR
+    channel("romeo", group("verona", web_is_published=False), visible_from=moment)
+    channel("mario")
+    releases.sync()
+    over = timezone.now() - timedelta(seconds=1)
+    Buddy.objects.filter(name="romeo").update(visible_from=over)
+    Tree.objects.update(next_at=over)
+
+    assert releases.sync() is None
+
+    assert not releases.behind()
+
+
+def test_schedules_wait_while_the_tree_is_held():
+    channel("romeo", visible_from=timezone.now() + HOUR)
+    channel("mario")
+    releases.sync()
+    releases.hold("juliet")
+    over = timezone.now() - timedelta(seconds=1)
+    Buddy.objects.filter(name="romeo").update(visible_from=over)
+    Tree.objects.update(next_at=over)
+
+    assert not releases.behind()
+    assert releases.sync() is None
+    assert live_names() == ["mario"]
+
+    releases.let_go("juliet")
+    releases.sync()
+    assert live_names() == ["romeo", "mario"]
+
+
+# --- Hold -----------------------------------------------------------------------
+
+
+def test_held_edits_stay_a_draft_until_the_tree_is_let_go():
+    channel("romeo")
+    old = releases.sync()
+    releases.hold("juliet")
+    add("mario", "nurse")
+
+    assert not releases.behind()
+    assert releases.sync() is None
+    assert releases.live() == old
+    state = Tree.objects.get()
+    assert (state.held_at is None, state.held_by) == (False, "juliet")
+
+    releases.let_go("juliet")
+    assert releases.behind()
+    new = releases.sync()
+
+    assert live_names() == ["romeo", "mario"]
+    assert (new.author, new.automatic) == ("juliet", True)
+    assert new.note == "nurse"
+    state = Tree.objects.get()
+    assert (state.held_at, state.held_by) == (None, "")
+
+
+def test_whoever_holds_first_holds():
+    releases.hold("juliet")
+    since = Tree.objects.get().held_at
+
+    releases.hold("mario")
+
+    state = Tree.objects.get()
+    assert (state.held_at, state.held_by) == (since, "juliet")
+
+
+def test_letting_go_brings_back_the_tree_over_what_was_published_again():
+    romeo = channel("romeo")
+    old = releases.sync()
+    tree.change([romeo], "juliet", name="Romeo")
+    releases.sync()
+    releases.publish_again(old, "juliet")
+    assert live_names() == ["romeo"]
+
+    releases.let_go("juliet")
+    assert releases.behind()
+    releases.sync()
+
+    assert live_names() == ["Romeo"]
+
+
+def test_letting_go_waits_for_what_is_planned():
+    channel("romeo")
+    plan = publish(at=timezone.now() + HOUR)
+
+    with pytest.raises(releases.ReleaseError, match="A version is planned"):
+        releases.let_go("juliet")
+    assert Tree.objects.get().held_at is not None
+
+    releases.cancel(plan.pk)
+    releases.let_go("juliet")
+    assert Tree.objects.get().held_at is None
+
+
+# --- Review ---------------------------------------------------------------------
+
+
+def test_a_review_says_what_differs_from_what_is_live():
+    romeo = channel("romeo", image_url="i")
+    releases.sync()
+    releases.hold("juliet")
+    tree.change([romeo], "juliet", name="Romeo")
+    channel("mario", image_url="i")
+
+    review = releases.review()
+
+    words = [f"{one.kind} {one.name}: {one.words}" for one in review.changes]
+    assert words == ["added mario: at the top", "edited Romeo: name: “romeo” → “Romeo”"]
+    assert (review.errors, review.warnings) == ([], [])
+    assert review.draft.body == text()
+    assert review.draft.size == releases.size_of(text())
+
+
+def test_before_the_first_release_a_review_adds_everything():
+    channel("romeo")
+    assert [change.kind for change in releases.review().changes] == ["added"]
+
+
+def test_a_review_is_no_edit_and_no_release():
+    channel("romeo")
+    before = Tree.objects.values().get(), rows()
+
+    releases.review()
+
+    assert (Tree.objects.values().get(), rows()) == before
+    assert releases.live() is None
+
+
+def rename(buddy: Buddy, **fields: str) -> None:
+    """Write past the checks, as an old version of this service could."""
+    Buddy.objects.filter(pk=buddy.pk).update(**fields)
+
+
+def test_what_cannot_be_published_is_said_in_words(settings):
+    rename(channel("nobody"), name=" ")
+    channel("x", address="Romeo")
+    channel("x", address="romeo")
+    channel("thread", address="ROMEO", server_address="bots")
+    channel("hidden", address="rOmeo", web_is_published=False)
+    settings.XMPP_STANZA_LIMIT = 100
+
+    errors = releases.review().errors
+
+    size = releases.size_of(text())
+    assert errors == [
+        f"The document needs {size:,} bytes as a stanza, and 100 are allowed: hide or "
+        "remove entries. The version before it stays live.",
+        "nobody has no name.",
+        "“x” and “x” have the same address.",
+    ]
+
+
+def test_what_should_be_looked_at_is_said_in_words():
+    for number in range(7):
+        channel(f"{number}")
+    channel("twice", default_message="a\\nb", image_url="i")
+    channel("picture", group("shown", thumb_url="t"), thumb_url="t")
+    channel("draft", group("empty"), web_is_published=False)
+    group("emptier", named("empty"))
+    closed = group("closed", web_is_published=False)
+    channel("inside", group("below closed", closed))
+    later = group("later", visible_from=timezone.now() + HOUR)
+    channel("inside later", group("below later", later))
+
+    assert releases.review().warnings == [
+        "Without an avatar: “0”, “1”, “2”, “3”, “4” and 2 more.",
+        "Looks double-escaped: “twice”.",
+        "Empty and so not shown: “emptier”, “empty”.",
+    ]
+
+
+# --- Publish --------------------------------------------------------------------
+
+
+def test_a_reviewed_document_is_published_with_its_author_and_note():
+    channel("romeo")
+    releases.hold("mario")
+
+    release = releases.publish("juliet", "Act 2", releases.review().digest)
+
+    assert release == releases.live()
+    assert (release.author, release.note) == ("juliet", "Act 2")
+    assert not release.automatic
+    assert release.body == text()
+    assert release.digest == hashlib.sha256(release.body.encode()).hexdigest()
+    assert release.size == len(vcard.of_document(release.body).encode())
+    # The next automatic one names nobody for what is live already.
+    assert Tree.objects.get().editors == {}
+    releases.let_go("juliet")
+    assert releases.sync() is None
+
+
+def test_without_a_hold_publishing_leaves_nothing_to_release():
+    channel("romeo")
+
+    publish()
+
+    assert not releases.behind()
+    assert releases.sync() is None
+
+
+def test_publishing_ends_what_was_refused_before(settings):
+    settings.XMPP_STANZA_LIMIT = 2_000
+    romeo = channel("romeo", default_message="x" * 2_000)
+    releases.sync()
+    assert Tree.objects.get().refused
+    releases.hold("juliet")
+    tree.change([romeo], "juliet", default_message="")
+
+    release = publish()
+
+    state = Tree.objects.get()
+    assert (state.refused, state.size) == ("", release.size)
+
+
+def test_what_was_edited_after_the_review_is_not_published():
+    romeo = channel("romeo")
+    old = releases.sync()
+    releases.hold("juliet")
+    tree.change([romeo], "juliet", name="Romeo")
+    digest = releases.review().digest
+    tree.change([romeo], "mario", name="Montague")
+
+    for at in (None, timezone.now() + HOUR):
+        with pytest.raises(releases.ReleaseError, match="look at the changes again"):
+            releases.publish("juliet", "", digest, at)
+
+    assert releases.live() == old
+    assert not PlannedRelease.objects.exists()
+
+
+def test_an_edit_that_no_client_sees_does_not_stop_what_was_reviewed():
+    channel("romeo")
+    releases.hold("juliet")
+    digest = releases.review().digest
+    channel("draft", web_is_published=False)
+
+    assert releases.publish("juliet", "", digest) == releases.live()
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "limit", "reason"),
+    [
+        ({}, 100, "100 are allowed"),
+        ({"name": " "}, 262_144, "romeo has no name"),
+        ({"address": "JULIET"}, 262_144, "have the same address"),
+    ],
+)
+def test_what_has_errors_is_not_published(settings, fields, limit, reason, later):
+    channel("juliet")
+    rename(channel("romeo"), **fields)
+    settings.XMPP_STANZA_LIMIT = limit
+
+    with pytest.raises(releases.ReleaseError, match=reason):
+        publish(at=timezone.now() + HOUR if later else None)
+
+    assert releases.live() is None
+    assert not PlannedRelease.objects.exists()
+
+
+# --- Plan -----------------------------------------------------------------------
+
+
+def test_a_planned_document_goes_live_as_reviewed_when_it_is_due():
+    romeo = channel("romeo")
+    releases.sync()
+    tree.change([romeo], "mario", name="Romeo")
+    reviewed = text()
+
+    plan = releases.publish(
+        "juliet", "Act 2", releases.review().digest, timezone.now() + HOUR
+    )
+    assert isinstance(plan, PlannedRelease)
+    assert Tree.objects.get().held_by == "juliet"
+    assert live_names() == ["romeo"]
+    tree.change([romeo], "mario", name="later")
+    releases.publish_planned()
+    assert not releases.behind()
+    assert live_names() == ["romeo"]
+
+    PlannedRelease.objects.update(publish_at=timezone.now())
+    assert releases.behind()
+    releases.publish_planned()
+
+    release = releases.live()
+    assert release.body == reviewed
+    assert (release.author, release.note) == ("juliet", "Act 2")
+    assert not release.automatic
+    assert not PlannedRelease.objects.exists()
+    assert not releases.behind()
+
+
+def test_of_two_plans_that_are_due_the_later_one_is_live():
+    romeo = channel("romeo")
+    later = publish(at=timezone.now() + 2 * HOUR)
+    tree.change([romeo], "mario", name="sooner")
+    sooner = publish(at=timezone.now() + HOUR)
+    for plan, ago in ((later, 1), (sooner, 2)):
+        moment = timezone.now() - ago * HOUR
+        PlannedRelease.objects.filter(pk=plan.pk).update(publish_at=moment)
+
+    releases.publish_planned()
+
+    assert live_names() == ["romeo"]
+    assert Release.objects.count() == 2
+
+
+def test_a_plan_for_a_moment_that_is_over_is_refused():
+    channel("romeo")
+
+    with pytest.raises(releases.ReleaseError, match="This moment is over"):
+        publish(at=timezone.now())
+
+    assert not PlannedRelease.objects.exists()
+    assert Tree.objects.get().held_at is None
+
+
+def test_a_plan_that_is_given_up_never_goes_live():
+    channel("romeo")
+    plan = publish(at=timezone.now() + HOUR)
+
+    releases.cancel(plan.pk)
+    with pytest.raises(releases.ReleaseError, match="It is not planned any more"):
+        releases.cancel(plan.pk)
+
+    PlannedRelease.objects.update(publish_at=timezone.now())
+    releases.publish_planned()
+    assert releases.live() is None
+
+
+def test_the_same_is_planned_once():
+    channel("romeo")
+    publish(at=timezone.now() + HOUR)
+
+    with pytest.raises(releases.ReleaseError, match="planned already"):
+        publish(at=timezone.now() + 2 * HOUR)
+
+
+def test_nothing_is_published_before_a_plan_that_would_replace_it():
+    channel("romeo")
+    old = releases.sync()
+    channel("mario")
+    releases.sync()
+    releases.hold("juliet")
+    channel("nurse")
+    publish(at=timezone.now() + HOUR)
+    channel("tybalt")
+
+    for go in (publish, lambda: releases.publish_again(old, "juliet")):
+        with pytest.raises(releases.ReleaseError, match="would replace this"):
+            go()
+
+    assert live_names() == ["romeo", "mario"]
+
+
+def test_an_address_is_known_after_its_plan_went_live():
+    romeo = channel("romeo")
+    publish(at=timezone.now() + HOUR)
+    assert not releases.knows(romeo)
+
+    PlannedRelease.objects.update(publish_at=timezone.now())
+    releases.publish_planned()
+
+    assert releases.knows(romeo)
+    assert Tree.objects.get().editors == {}
+
+
+# --- Roll back ------------------------------------------------------------------
+
+
+def test_an_old_release_published_again_is_live_and_holds_the_tree():
+    romeo = channel("romeo")
+    old = releases.sync()
+    tree.change([romeo], "mario", name="Romeo")
+    releases.sync()
+
+    again = releases.publish_again(old, "juliet")
+
+    assert again == releases.live() != old
+    assert (again.body, again.digest, again.size) == (old.body, old.digest, old.size)
+    assert (again.author, again.note) == ("juliet", f"version {old.number} again")
+    assert not again.automatic
+    assert Tree.objects.get().held_by == "juliet"
+    # The tree is what it was, and what it holds does not go live.
+    assert outline() == ["Romeo"]
+    assert releases.sync() is None
+    assert releases.live() == again
+
+
+def test_a_restored_release_is_the_tree_again_as_a_draft():
+    verona = group("verona")
+    romeo = channel("romeo", verona)
+    old = releases.sync()
+    tree.change([romeo], "mario", name="Romeo", parent=None)
+    channel("mario", verona)
+    new = releases.sync()
+
+    releases.restore(old, "juliet")
+
+    assert text() == old.body
+    assert releases.live() == new
+    assert Tree.objects.get().held_by == "juliet"
+    assert not named("mario").is_published
+    assert releases.sync() is None
+
+    release = publish()
+    assert release.body == old.body
+
+
+def test_a_restoring_of_what_the_tree_is_already_only_holds():
+    channel("romeo")
+    release = releases.sync()
+    before = Tree.objects.get().version
+
+    releases.restore(release, "juliet")
+
+    assert Tree.objects.get().version == before
+    assert Tree.objects.get().held_by == "juliet"
+
+
+def test_a_restoring_is_taken_back_like_any_edit():
+    romeo = channel("romeo")
+    old = releases.sync()
+    tree.change([romeo], "mario", name="Romeo")
+    channel("mario")
+    before = rows()
+
+    releases.restore(old, "juliet")
+    tree.undo(Tree.objects.get().version, "juliet")
+
+    assert rows() == before
+
+
+# --- Housekeeping ---------------------------------------------------------------
+
+
+def made(days: float, **fields: object) -> int:
+    """The number of a release of so many days ago."""
+    values = {"body": "{}", "digest": "", "size": 0, **fields}
+    release = Release.objects.create(**values)
+    noon = timezone.now().replace(hour=12, minute=0, second=0)
+    moment = noon - timedelta(days=days)
+    Release.objects.filter(pk=release.pk).update(created_at=moment)
+    return release.number
+
+
+def test_old_automatic_releases_are_thinned_to_the_last_one_of_a_day():
+    first = made(200.2)
+    last_of_a_day = made(200.1)
+    published = made(200, automatic=False)
+    alone = made(150)
+    young = [made(88.2), made(88.1), made(0)]
+
+    assert releases.thin() == 1
+
+    kept = set(Release.objects.values_list("number", flat=True))
+    assert kept == {last_of_a_day, published, alone, *young}
+    assert first not in kept
+    assert releases.thin() == 0
+
+
+def test_the_live_release_is_kept_however_old_it_is():
+    # As far as the clock knew, the live one was made first.
+    made(200)
+    live = made(200.1)
+
+    assert releases.thin() == 1
+    assert releases.live().number == live
+
+
+def test_what_is_live_is_not_published_again():
+    channel("romeo")
+    with pytest.raises(releases.ReleaseError, match="This is what is live"):
+        releases.publish_again(releases.sync(), "juliet")
+
+
+def test_what_is_too_large_by_now_is_not_published_again(settings):
+    romeo = channel("romeo")
+    old = releases.sync()
+    tree.change([romeo], "juliet", name="Romeo")
+    releases.sync()
+    settings.XMPP_STANZA_LIMIT = 100
+
+    with pytest.raises(releases.ReleaseError, match="100 are allowed"):
+        releases.publish_again(old, "juliet")
