@@ -27,8 +27,9 @@ from buddies.pages import transfer, versions, workspace
 from buddies.pages.forms import BuddyForm, SwitchesForm
 from buddies.pages.workspace import whole_number
 from buddies.publishing import releases
-from buddies.tree import edits as tree
-from buddies.tree import history as log
+from buddies.tree import edits, history, positions
+from buddies.tree.editing import TreeError
+from buddies.tree.undo import undo
 from xmppservice.backoffice import site
 
 MOST_WORDS = 10
@@ -172,7 +173,7 @@ class BuddyAdmin(admin.ModelAdmin):
                 return self._cut_or_paste(request)
             shown = {"state": workspace.state(request.user), **self._cut(request)}
             return super().changelist_view(request, {**(extra_context or {}), **shown})
-        except (tree.TreeError, ValidationError) as error:
+        except (TreeError, ValidationError) as error:
             self._say(request, error)
             return HttpResponseRedirect(request.get_full_path())
 
@@ -182,7 +183,7 @@ class BuddyAdmin(admin.ModelAdmin):
         """Who changed what of an entry, and when; of a deleted one, too."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        told = log.history(whole_number(object_id))
+        told = history.of_entry(whole_number(object_id))
         if not told:
             raise Http404
         title = _("History of “%(name)s”") % {"name": told[0].name}
@@ -220,7 +221,7 @@ class BuddyAdmin(admin.ModelAdmin):
         # What somebody else did between the form's check and the lock.
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except (tree.TreeError, ValidationError) as error:
+        except (TreeError, ValidationError) as error:
             self._say(request, error)
             return HttpResponseRedirect(reverse("admin:buddies_buddy_changelist"))
 
@@ -236,9 +237,9 @@ class BuddyAdmin(admin.ModelAdmin):
         if change:
             # Only what this person changed: the rest may be somebody else's.
             fields = {name: getattr(obj, name) for name in form.changed_data}
-            tree.change([obj], editor, _seen(request), **fields)
+            edits.change([obj], editor, _seen(request), **fields)
         else:
-            tree.add(obj, editor)
+            edits.add(obj, editor)
 
     def response_post_save_add(
         self, request: HttpRequest, obj: Buddy
@@ -252,7 +253,7 @@ class BuddyAdmin(admin.ModelAdmin):
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """All that goes, as a flat list: Django's own nests as deep as the tree."""
-        names = [str(buddy) for buddy in tree.branch(objs)]
+        names = [str(buddy) for buddy in edits.branch(objs)]
         needed = set() if self.has_delete_permission(request) else {"entry"}
         return names, {self.opts.verbose_name_plural: len(names)}, needed, []
 
@@ -262,15 +263,15 @@ class BuddyAdmin(admin.ModelAdmin):
         seen = {"seen": (Tree.objects.first() or Tree()).version}
         try:
             return super().delete_view(request, object_id, extra_context=seen)
-        except (tree.TreeError, ValidationError) as error:
+        except (TreeError, ValidationError) as error:
             self._say(request, error)
             return HttpResponseRedirect(reverse("admin:buddies_buddy_changelist"))
 
     def delete_model(self, request: HttpRequest, obj: Buddy) -> None:
-        tree.remove([obj], request.user.get_username(), _seen(request))
+        edits.remove([obj], request.user.get_username(), _seen(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        tree.remove(queryset, request.user.get_username(), _seen(request))
+        edits.remove(queryset, request.user.get_username(), _seen(request))
 
     def _refuse_gone(self, request: HttpRequest) -> None:
         # Of a row that is gone Django says that there is an error, and not which.
@@ -278,13 +279,13 @@ class BuddyAdmin(admin.ModelAdmin):
         keys = {whole_number(request.POST[name]) for name in rows}
         there = Buddy.objects.filter(pk__in=keys).values_list("pk", flat=True)
         for key in sorted(keys.difference(there)):
-            raise tree.TreeError(log.missed(key, _seen(request) or 0))
+            raise TreeError(history.missed(key, _seen(request) or 0))
 
     def _undo(self, request: HttpRequest) -> HttpResponse:
         if not self.has_change_permission(request):
             raise PermissionDenied
         version = whole_number(request.POST["_undo"])
-        tree.undo(version, request.user.get_username())
+        undo(version, request.user.get_username())
         return HttpResponseRedirect(request.get_full_path())
 
     # --- Cut and paste: without a script, a mouse or a keyboard ------------------
@@ -337,8 +338,8 @@ class BuddyAdmin(admin.ModelAdmin):
             Tree.locked()
             seen = _unless_own(cut, editor)
             try:
-                moved = tree.move(stubs, editor, target, tree.where(where), seen)
-            except tree.TreeError:
+                moved = edits.move(stubs, editor, target, positions.where(where), seen)
+            except TreeError:
                 # It is not what was cut any more.
                 del request.session[CUT]
                 raise
@@ -351,7 +352,7 @@ class BuddyAdmin(admin.ModelAdmin):
     def _switch(
         self, request: HttpRequest, queryset: QuerySet[Buddy], **fields: bool
     ) -> None:
-        tree.change(queryset, request.user.get_username(), _seen(request), **fields)
+        edits.change(queryset, request.user.get_username(), _seen(request), **fields)
 
     @admin.action(description=_("Show on mobile"), permissions=["change"])
     def show_on_mobile(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
@@ -376,20 +377,20 @@ class BuddyAdmin(admin.ModelAdmin):
     @admin.action(description=_("Move up among its neighbours"), permissions=["change"])
     def move_up(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
         editor = request.user.get_username()
-        tree.shift(queryset, editor, _seen(request), down=False)
+        edits.shift(queryset, editor, _seen(request), down=False)
 
     @admin.action(
         description=_("Move down among its neighbours"), permissions=["change"]
     )
     def move_down(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
         editor = request.user.get_username()
-        tree.shift(queryset, editor, _seen(request), down=True)
+        edits.shift(queryset, editor, _seen(request), down=True)
 
     @admin.action(
         description=_("Duplicate, with all below, as drafts"), permissions=["add"]
     )
     def duplicate(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        tree.duplicate(queryset, request.user.get_username())
+        edits.duplicate(queryset, request.user.get_username())
 
 
 CUT_ONE = (("_cut", "cut", "✂", _("Cut “%(name)s”, to paste it elsewhere")),)
@@ -407,7 +408,7 @@ def _seen(request: HttpRequest) -> int | None:
 
 def _unless_own(cut: dict[str, Any], editor: str) -> int | None:
     """The version that was seen of what was cut; None when nobody else edited it."""
-    records = log.Record.objects.filter(id__in=cut["ids"]).exclude(
+    records = history.Record.objects.filter(id__in=cut["ids"]).exclude(
         history_user_id=editor
     )
     is_news = records.filter(version__gt=cut["seen"] or 0).exists()

@@ -33,7 +33,8 @@ from buddies.api.serializers import (
 from buddies.document import build as document
 from buddies.models import Buddy, Tree
 from buddies.publishing import releases
-from buddies.tree import edits as tree
+from buddies.tree import edits
+from buddies.tree.editing import TreeError
 from xmppservice.api import problems, representation
 from xmppservice.api.idempotency import Idempotent
 from xmppservice.api.lists import BooleanFilter, FilterSet
@@ -59,7 +60,7 @@ def plain_errors() -> Iterator[None]:
     """Answer with the model's, the tree's and the releases' reasons in words."""
     try:
         yield
-    except (tree.TreeError, releases.ReleaseError) as error:
+    except (TreeError, releases.ReleaseError) as error:
         raise problems.Conflict(str(error)) from None
     except ModelError as error:
         raise ValidationError(_in_wire_names(error.message_dict)) from None
@@ -114,17 +115,17 @@ class BuddyViewSet(Idempotent, ModelViewSet):
     def perform_create(self, serializer: BaseSerializer[Buddy]) -> None:
         with plain_errors():
             new = Buddy(**serializer.validated_data)
-            serializer.instance = tree.add(new, self._editor)
+            serializer.instance = edits.add(new, self._editor)
 
     def perform_update(self, serializer: BaseSerializer[Buddy]) -> None:
         fields = serializer.validated_data
         with self._locked() as buddy:
             self._refuse_known(buddy, fields)
-            (serializer.instance,) = tree.change([buddy], self._editor, **fields)
+            (serializer.instance,) = edits.change([buddy], self._editor, **fields)
 
     def perform_destroy(self, instance: Buddy) -> None:
         with self._locked() as buddy:
-            tree.remove([buddy], self._editor)
+            edits.remove([buddy], self._editor)
 
     @extend_schema(request=MoveSerializer, responses=BuddySerializer)
     @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
@@ -134,7 +135,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
         asked.is_valid(raise_exception=True)
         target, where = asked.validated_data["target"], asked.validated_data["where"]
         with self._locked() as buddy:
-            (moved,) = tree.move([buddy], self._editor, target, where)
+            (moved,) = edits.move([buddy], self._editor, target, where)
         return Response(BuddySerializer(moved).data)
 
     @extend_schema(request=None, responses={HTTPStatus.CREATED: BuddySerializer})
@@ -142,7 +143,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
     def duplicate(self, request: Request, pk: str) -> Response:
         """Copy an entry with all below it, as drafts behind the original."""
         with self._locked() as buddy:
-            (copy,) = tree.duplicate([buddy], self._editor)
+            (copy,) = edits.duplicate([buddy], self._editor)
         return Response(BuddySerializer(copy).data, HTTPStatus.CREATED)
 
     @extend_schema(request=None, responses=BuddySerializer)
@@ -150,7 +151,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
     def hide(self, request: Request, pk: str) -> Response:
         """Take both flags away: clients see neither the entry nor what is below it."""
         with self._locked() as buddy:
-            (hidden,) = tree.change([buddy], self._editor, **HIDDEN)
+            (hidden,) = edits.change([buddy], self._editor, **HIDDEN)
         return Response(BuddySerializer(hidden).data)
 
     @property

@@ -24,7 +24,7 @@ from buddies.api.serializers import (
     PublishSerializer,
     ReleaseSerializer,
 )
-from buddies.document import diff as changes
+from buddies.document import diff
 from buddies.models import PlannedRelease, Release
 from buddies.publishing import releases
 from xmppservice.api import representation
@@ -98,7 +98,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
         """What changed from another release (``with``; the one before by default)."""
         new = self._whole()
         old = self._other(new, request.query_params.get("with"))
-        found = changes.between(releases.document_of(old), releases.document_of(new))
+        found = diff.between(releases.document_of(old), releases.document_of(new))
         said = {"old": old and old.number, "new": new.number, "changes": found}
         return Response(DiffSerializer(said).data)
 

@@ -5,7 +5,7 @@ from typing import Any, get_args
 from rest_framework import serializers
 
 from buddies.models import Buddy, PlannedRelease, Release, plausible
-from buddies.tree.edits import Where
+from buddies.tree.positions import Where
 
 KEY: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1}
 

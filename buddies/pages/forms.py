@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from buddies import avatars
 from buddies.models import Buddy
-from buddies.tree import history as log
+from buddies.tree import history
 
 
 class AsWritten(forms.CharField):
@@ -126,7 +126,7 @@ class BuddyForm(forms.ModelForm):
         cleaned = super().clean() or self.cleaned_data
         seen = cleaned.get("seen")
         if self.instance.pk and seen is not None and self.instance.version > seen:
-            missed = log.missed(self.instance.pk, seen)
+            missed = history.missed(self.instance.pk, seen)
             text = _("Nothing was saved: load the page again to see how it stands.")
             raise ValidationError([missed, text])
         return cleaned

@@ -26,7 +26,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from buddies.document import build as document
-from buddies.document import diff as changes
+from buddies.document import diff
 from buddies.document.build import DocumentError
 from buddies.document.diff import Change
 from buddies.models import Buddy, Tree
@@ -35,8 +35,8 @@ from buddies.publishing import releases
 from buddies.spreadsheet import files as resources
 from buddies.spreadsheet.files import FORMATS, MOST_BYTES, FileError
 from buddies.spreadsheet.plan import Outcome, Plan, plan_import, run_import
-from buddies.tree import edits as tree
-from buddies.tree import history as log
+from buddies.tree import history, whole_tree
+from buddies.tree.editing import Stale, TreeError
 from xmppservice.backoffice import site
 
 KEPT = "buddies.transfer"  # in the session: the key of the session with the file
@@ -353,12 +353,12 @@ def _of_document(content: str, editor: str) -> Preview:
         problems = []
         try:
             with transaction.atomic():
-                tree.rebuild(_("document"), document.loads(content), editor)
+                whole_tree.rebuild(_("document"), document.loads(content), editor)
                 then = releases.draft()
         except DocumentError as error:
             problems.append(str(error))
         transaction.set_rollback(True)
-    found = changes.between(now.document, then.document)
+    found = diff.between(now.document, then.document)
     text = ngettext("%(n)s change for clients", "%(n)s changes for clients", len(found))
     return Preview(
         "document",
@@ -395,7 +395,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         with transaction.atomic():
             _do(request, what, content)
             _refuse_known_addresses(request)
-    except (tree.TreeError, FileError, DocumentError) as error:
+    except (TreeError, FileError, DocumentError) as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
     _forget(request)
@@ -414,14 +414,14 @@ def _refuse_known_addresses(request: HttpRequest) -> None:
     if request.user.has_perm("buddies.change_address"):
         return
     row = Tree.objects.get()
-    records = log.of(row.version, request.user.get_username())
-    before = log.before(records) if records else {}
+    records = history.of(row.version, request.user.get_username())
+    before = history.before(records) if records else {}
     for record in records:
         old = before.get(record.id, record)
         is_other = old.server_address != record.server_address
-        if is_other and log.was_shown(old.id, old.address, row.built):
+        if is_other and history.was_shown(old.id, old.address, row.built):
             text = _("Clients know the server address of “%(name)s”, so it stays.")
-            raise tree.TreeError(text % {"name": record.name})
+            raise TreeError(text % {"name": record.name})
 
 
 def _import_table(content: str, editor: str, seen: int, digest: str) -> None:
@@ -433,8 +433,8 @@ def _import_document(content: str, editor: str, seen: int, digest: str) -> None:
         # It says how all is to stand, so nothing may have changed since.
         if Tree.locked().version != seen:
             text = _("Somebody changed the tree since: look at the changes again.")
-            raise tree.Stale(text)
-        tree.rebuild(_("document"), document.loads(content), editor)
+            raise Stale(text)
+        whole_tree.rebuild(_("document"), document.loads(content), editor)
 
 
 DEEDS: dict[str, Callable[[str, str, int, str], None]] = {

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from buddies.document import diff as changes
+from buddies.document import diff
 from buddies.models import Release
 from buddies.pages.workspace import MOST_CHANGES, allowed, preview_words, whole_number
 from buddies.publishing import releases
@@ -184,7 +184,7 @@ def compare(request: HttpRequest, number: int) -> HttpResponse:
     """What changed from one version (``with``) to another, in words."""
     new = _release(number)
     old = _release(whole_number(request.GET.get("with", "")))
-    found = changes.between(releases.document_of(old), releases.document_of(new))
+    found = diff.between(releases.document_of(old), releases.document_of(new))
     return site.page(
         request,
         "admin/buddies/compare.html",

@@ -35,8 +35,9 @@ from django.views.decorators.http import conditional_page, require_GET, require_
 from buddies.document import build as document
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.publishing import releases
-from buddies.tree import edits as tree
-from buddies.tree import history as log
+from buddies.tree import edits, history, positions
+from buddies.tree.editing import TreeError
+from buddies.tree.undo import undo
 from xmppservice.backoffice import site
 from xmppservice.connection import gateway
 from xmppservice.runtime import wakeups
@@ -62,7 +63,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
         "switch/": switch,
         "duplicate/": duplicate,
         "remove/": remove,
-        "undo/": undo,
+        "undo/": undo_view,
         "hold/": hold,
         "retry/": retry,
     }
@@ -210,7 +211,7 @@ def _age(release: Release) -> float:
 
 
 def _is_late(row: Tree) -> bool:
-    at = log.made_at(row.version)
+    at = history.made_at(row.version)
     return at is not None and (timezone.now() - at).total_seconds() > SLOW_SECONDS
 
 
@@ -307,7 +308,7 @@ def _size(size: int) -> dict[str, Any]:
 
 
 def _undoable(editor: str) -> dict[str, Any] | None:
-    last = log.newest(editor)
+    last = history.newest(editor)
     if last is None:
         return None
     text = _("Redo: %(what)s") if last.is_undo else _("Undo: %(what)s")
@@ -388,7 +389,7 @@ def fate_view(request: HttpRequest) -> HttpResponse:
     # Read first: what is edited after it is refused when it is deleted.
     row = Tree.objects.first() or Tree()
     key = whole_number(request.GET.get("id", ""))
-    going = tree.branch(Buddy.objects.filter(pk=key))
+    going = edits.branch(Buddy.objects.filter(pk=key))
     if not going:
         return _refusal(_("Somebody deleted this entry in the meantime."), 409)
     live = document.addresses(releases.document_of(releases.live()))
@@ -439,7 +440,7 @@ def editing(permission: str) -> Callable[[Callable[[str, dict[str, Any]], None]]
             before = _version()
             try:
                 edit(editor, _body(request))
-            except tree.TreeError as error:
+            except TreeError as error:
                 return _refusal(str(error), 409)
             except ValidationError as error:
                 return _refusal(" ".join(error.messages), 400)
@@ -492,7 +493,7 @@ def _version() -> int:
 
 def _outcome(editor: str, before: int) -> dict[str, Any]:
     """What an edit has changed: the entries as they are now, and what was done."""
-    last = log.newest(editor)
+    last = history.newest(editor)
     if last is None or last.version <= before:
         return {"version": before, "said": "", "entries": []}
     below, now = Count("children"), timezone.now()
@@ -504,7 +505,7 @@ def _outcome(editor: str, before: int) -> dict[str, Any]:
     }
 
 
-def _said(done: log.LastEdit) -> str:
+def _said(done: history.LastEdit) -> str:
     return (
         _("Took back: %(what)s") % {"what": done.words} if done.is_undo else done.words
     )
@@ -513,9 +514,9 @@ def _said(done: log.LastEdit) -> str:
 @editing("change_buddy")
 def move(editor: str, body: dict[str, Any]) -> None:
     """Put entries ``ids`` ``where`` with regard to ``target``."""
-    where = tree.where(body.get("where"))
+    where = positions.where(body.get("where"))
     target = None if body.get("target") is None else _keys({"ids": [body["target"]]})[0]
-    tree.move(
+    edits.move(
         _stubs(_keys(body)),
         editor,
         None if target is None else Buddy(pk=target),
@@ -538,7 +539,7 @@ def switch(editor: str, body: dict[str, Any]) -> None:
     fields = {f: body[name] for name, f in SWITCHES.items() if name in body}
     if not fields or not all(isinstance(value, bool) for value in fields.values()):
         raise ValidationError(_("This is not what the workspace sends."))
-    tree.change(_stubs(_keys(body)), editor, _seen(body), **fields)
+    edits.change(_stubs(_keys(body)), editor, _seen(body), **fields)
 
 
 @editing("add_buddy")
@@ -547,19 +548,19 @@ def duplicate(editor: str, body: dict[str, Any]) -> None:
     stubs = _stubs(_keys(body))
     if len(stubs) != 1:
         raise ValidationError(_("This is not what the workspace sends."))
-    tree.duplicate(stubs, editor)
+    edits.duplicate(stubs, editor)
 
 
 @editing("delete_buddy")
 def remove(editor: str, body: dict[str, Any]) -> None:
     """Delete entries ``ids`` with all below them."""
-    tree.remove(_stubs(_keys(body)), editor, _seen(body))
+    edits.remove(_stubs(_keys(body)), editor, _seen(body))
 
 
 @editing("change_buddy")
-def undo(editor: str, body: dict[str, Any]) -> None:
+def undo_view(editor: str, body: dict[str, Any]) -> None:
     """Take back one's own edit that made version ``seen``."""
-    tree.undo(_seen(body), editor)
+    undo(_seen(body), editor)
 
 
 @allowed("publish_release")

@@ -18,12 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from buddies.document import build as document
-from buddies.document import diff as changes
+from buddies.document import diff
 from buddies.document.build import Document, Item
 from buddies.document.diff import Change
 from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
-from buddies.tree import history as log
-from buddies.tree.edits import rebuild
+from buddies.tree import history, whole_tree
 from xmppservice.protocol import vcard
 from xmppservice.runtime import wakeups
 
@@ -96,7 +95,7 @@ def _late_since(now: datetime) -> Iterator[datetime]:
         return
     if tree.next_at is not None and tree.next_at < now:
         yield tree.next_at
-    edited = log.first_after(tree.built) if tree.built < tree.version else None
+    edited = history.first_after(tree.built) if tree.built < tree.version else None
     if edited is not None:
         yield edited
 
@@ -202,7 +201,7 @@ def _digest(body: str) -> str:
 def knows(buddy: Buddy) -> bool:
     """Whether clients may know an entry's addresses: it was shown, and released."""
     row = Tree.objects.first() or Tree()
-    return log.was_shown(buddy.pk, buddy.address, row.built)
+    return history.was_shown(buddy.pk, buddy.address, row.built)
 
 
 # --- By hand --------------------------------------------------------------------
@@ -261,7 +260,7 @@ def review() -> Review:
 
 def differences(draft: Draft) -> list[Change]:
     """What differs between what is live and a draft."""
-    return changes.between(document_of(live()), draft.document)
+    return diff.between(document_of(live()), draft.document)
 
 
 def document_of(release: Release | PlannedRelease | None) -> Document:
@@ -435,7 +434,7 @@ def restore(release: Release, editor: str) -> None:
     """Make the tree what it was for a release, as a draft: the tree is held."""
     with transaction.atomic():
         _hold(Tree.locked(), editor)
-        rebuild(str(release), document.loads(release.body), editor)
+        whole_tree.rebuild(str(release), document.loads(release.body), editor)
 
 
 # --- Housekeeping ---------------------------------------------------------------

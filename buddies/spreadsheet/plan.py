@@ -31,8 +31,8 @@ from buddies.spreadsheet.files import (
     Row,
     entries,
 )
-from buddies.tree import edits as tree
-from buddies.tree import history as log
+from buddies.tree import history, whole_tree
+from buddies.tree.editing import Edit, Stale, editing
 
 MOST_CHARACTERS = 300  # of a text in a preview
 
@@ -104,13 +104,13 @@ class Plan:
         pairs = zip(self._named, self.outcomes, strict=True)
         return [e.buddy for e, o in pairs if o.kind != "same" and not e.is_new]
 
-    def write(self, edit: tree.Edit) -> None:
+    def write(self, edit: Edit) -> None:
         """Do it, under the tree's lock."""
         ordered = [entry for siblings in self._siblings.values() for entry in siblings]
         at: dict[Entry | None, int] = {entry: n for n, entry in enumerate(ordered)}
         for entry in ordered:
             entry.buddy.address = entry.buddy.address or new_address()
-        tree.weave(
+        whole_tree.weave(
             edit,
             [entry.buddy for entry in ordered],
             [at.get(entry.group) for entry in ordered],
@@ -320,14 +320,14 @@ def run_import(rows: list[Row], editor: str, seen: int, digest: str) -> Plan:
     editor looked at: Stale when it would do something else now. All or nothing:
     raises FileError when a row has a problem.
     """
-    with tree.editing(editor) as edit:
+    with editing(editor) as edit:
         found = Plan(rows, list(Buddy.objects.all()), edit.version - 1)
         for buddy in found.written:
             if buddy.version > seen:
-                raise tree.Stale(log.missed(buddy.pk, seen))
+                raise Stale(history.missed(buddy.pk, seen))
         if found.digest != digest:
             text = _("Somebody changed the tree since: look at the changes again.")
-            raise tree.Stale(text)
+            raise Stale(text)
         for problem in found.problems:
             raise FileError(str(problem))
         found.write(edit)

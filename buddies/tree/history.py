@@ -204,7 +204,7 @@ class Told(NamedTuple):
     differences: list[tuple[str, str, str]]
 
 
-def history(key: int) -> list[Told]:
+def of_entry(key: int) -> list[Told]:
     """Everything that was done to an entry, the newest first."""
     records = Record.objects.filter(id=min(key, 2**63 - 1))
     ordered = list(records.order_by("version", "history_id"))

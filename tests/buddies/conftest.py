@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, settings
 
 from buddies.document import build as document
 from buddies.models import Buddy
-from buddies.tree import edits as tree
+from buddies.tree import edits
 
 EDITOR = "juliet"
 # Of hypothesis, for tests that store a tree for each example and roll it back.
@@ -31,7 +31,7 @@ def channel(name: str, parent: Buddy | None = None, **fields: object) -> Buddy:
 
 def _add(kind: str, name: str, parent: Buddy | None, fields: dict) -> Buddy:
     given = {"address": name, "web_is_published": True, **fields}
-    return tree.add(Buddy(type=kind, name=name, parent=parent, **given), EDITOR)
+    return edits.add(Buddy(type=kind, name=name, parent=parent, **given), EDITOR)
 
 
 def outline() -> list[str]:

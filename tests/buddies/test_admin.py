@@ -11,7 +11,7 @@ from django.utils.html import strip_tags
 
 from buddies.models import Buddy, Release, Tree
 from buddies.publishing import releases
-from buddies.tree import edits as tree
+from buddies.tree import edits
 from tests.buddies.conftest import channel, group, named, outline, rows
 from tests.buddies.pages.test_workspace import looker, person
 
@@ -75,7 +75,7 @@ def verona() -> Buddy:
 
 
 def test_entries_are_listed_in_the_order_of_the_tree(admin_client: Client, verona):
-    tree.move([Buddy.objects.get(name="mario")], "juliet", verona, "after")
+    edits.move([Buddy.objects.get(name="mario")], "juliet", verona, "after")
 
     response = admin_client.get(ENTRIES)
 
@@ -270,7 +270,7 @@ def test_a_stale_form_is_refused_and_keeps_what_was_typed(admin_client, verona):
     page = admin_client.get(of(romeo))
     seen = page.context["adminform"].form["seen"].value()
     assert f'name="seen" value="{seen}"' in page.content.decode()
-    tree.change([romeo], "mercutio", status="banished", web_is_published=False)
+    edits.change([romeo], "mercutio", status="banished", web_is_published=False)
     before = rows()
 
     typed = form(name="My <Romeo>", address="romeo", parent=romeo.parent_id, seen=seen)
@@ -287,7 +287,7 @@ def test_a_stale_form_is_refused_and_keeps_what_was_typed(admin_client, verona):
 
 def test_a_form_of_what_was_deleted_meanwhile_says_so(admin_client, verona):
     romeo = named("romeo")
-    tree.remove([romeo], "mercutio")
+    edits.remove([romeo], "mercutio")
     response = admin_client.post(of(romeo), form(), follow=True)
     assert "doesn’t exist" in said(response)[0]
 
@@ -332,7 +332,7 @@ def test_a_stale_switch_in_the_list_is_refused_with_all_others(admin_client, ver
     post = sent(page, _save="Save")
     post[f"{place(page, 'mario')}-mobile_is_published"] = "on"
     post[f"{place(page, 'romeo')}-mobile_is_published"] = "on"
-    tree.change([named("romeo")], "mercutio", status="banished")
+    edits.change([named("romeo")], "mercutio", status="banished")
     before = rows()
 
     response = admin_client.post(ENTRIES, post, follow=True)
@@ -345,7 +345,7 @@ def test_a_row_that_somebody_deleted_meanwhile_is_named(admin_client, verona):
     page = admin_client.get(ENTRIES)
     post = sent(page, _save="Save")
     post[f"{place(page, 'mario')}-mobile_is_published"] = "on"
-    tree.remove([named("romeo")], "mercutio")
+    edits.remove([named("romeo")], "mercutio")
     before = rows()
 
     response = admin_client.post(ENTRIES, post, follow=True)
@@ -370,7 +370,7 @@ def test_a_full_page_of_the_list_can_be_saved(admin_client):
 
 def test_a_list_that_is_saved_unchanged_makes_no_version(admin_client, verona):
     post = sent(admin_client.get(ENTRIES), _save="Save")
-    tree.change([named("romeo")], "mercutio", status="banished")
+    edits.change([named("romeo")], "mercutio", status="banished")
     before = Tree.objects.get().version
 
     assert admin_client.post(ENTRIES, post).status_code == 302
@@ -410,7 +410,7 @@ def test_what_cannot_be_taken_back_is_said_in_the_list(admin_client, verona):
 
     act(admin_client, "hide_on_web", "romeo")
     mine = Tree.objects.get().version
-    tree.change([named("romeo")], "mercutio", web_is_published=True)
+    edits.change([named("romeo")], "mercutio", web_is_published=True)
     response = admin_client.post(ENTRIES, {"_undo": mine}, follow=True)
     assert said(response) == ["mercutio changed “romeo” just now: web."]
     assert rows() == before
@@ -495,15 +495,15 @@ def test_a_cut_is_a_person_s_own(admin_client, verona):
     ("meanwhile", "reason"),
     [
         (
-            lambda romeo: tree.remove([romeo], "mercutio"),
+            lambda romeo: edits.remove([romeo], "mercutio"),
             "mercutio deleted “romeo” just now.",
         ),
         (
-            lambda romeo: tree.change([romeo], "mercutio", status="banished"),
+            lambda romeo: edits.change([romeo], "mercutio", status="banished"),
             "mercutio changed “romeo” just now: status text.",
         ),
         (
-            lambda romeo: tree.move([romeo], "mercutio", None, "first"),
+            lambda romeo: edits.move([romeo], "mercutio", None, "first"),
             "mercutio changed “romeo” just now: place.",
         ),
     ],
@@ -529,7 +529,7 @@ def test_after_what_was_cut_is_gone_nothing_is_offered_to_be_pasted(
     admin_client, verona
 ):
     cut(admin_client, "romeo")
-    tree.remove([named("romeo")], "mercutio")
+    edits.remove([named("romeo")], "mercutio")
 
     html = admin_client.get(ENTRIES).content.decode()
 
@@ -672,7 +672,7 @@ def test_chosen_entries_are_shown_and_hidden(admin_client, verona, action, flags
 
 def test_an_action_on_what_somebody_changed_meanwhile_is_refused(admin_client, verona):
     seen = admin_client.get(ENTRIES).context["seen"]
-    tree.change([named("romeo")], "mercutio", status="banished")
+    edits.change([named("romeo")], "mercutio", status="banished")
     before = rows()
 
     response = act(admin_client, "hide_on_web", "juliet", "romeo", seen=str(seen))
@@ -746,7 +746,7 @@ def test_the_history_tells_who_did_what(admin_client, verona):
 
 def test_a_deleted_entry_has_a_history(admin_client, verona):
     key = named("romeo").pk
-    tree.remove([verona], "mercutio")
+    edits.remove([verona], "mercutio")
 
     response = history(admin_client, key)
 
@@ -912,7 +912,7 @@ def test_who_may_what(verona, path, data, looking, editing, publishing):
 
 def test_who_may_only_look_sees_the_list_without_its_buttons(verona):
     client = looker()
-    tree.change([named("romeo")], "nurse", status="banished")
+    edits.change([named("romeo")], "nurse", status="banished")
 
     html = client.get(ENTRIES).content.decode()
 
@@ -924,7 +924,7 @@ def test_who_may_only_look_sees_the_list_without_its_buttons(verona):
 
 def test_an_editor_sees_the_list_with_its_buttons(verona):
     client = person("tybalt", "Editor")
-    tree.change([named("romeo")], "tybalt", status="banished")
+    edits.change([named("romeo")], "tybalt", status="banished")
 
     html = client.get(ENTRIES).content.decode()
     for text in ("_cut", "_undo", "_save", "show_on_web", "/add/"):

@@ -11,7 +11,9 @@ from django.db.migrations.state import StateApps
 
 from buddies.models import Buddy, Tree
 from buddies.publishing import releases
-from buddies.tree import edits as tree
+from buddies.tree import edits
+from buddies.tree.positions import GAP
+from buddies.tree.undo import undo
 from tests.buddies.conftest import EDITOR, built, named, outline
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,9 +79,9 @@ def test_entries_keep_their_order_and_get_room_between_them(old):
 
     assert outline() == VERONA
     positions = [named(name.strip()).position for name in VERONA]
-    assert positions == [n * tree.GAP for n in (0, 0, 1, 1, 0, 2)]
+    assert positions == [n * GAP for n in (0, 0, 1, 1, 0, 2)]
     before = list(Buddy.objects.exclude(name="mario").order_by("pk").values())
-    tree.move([named("mario")], EDITOR, named("verona"), "after")
+    edits.move([named("mario")], EDITOR, named("verona"), "after")
     assert list(Buddy.objects.exclude(name="mario").order_by("pk").values()) == before
 
 
@@ -93,8 +95,8 @@ def test_each_entry_begins_with_one_record_that_an_edit_can_go_back_to(old):
         assert {name: getattr(record, name) for name in stored} == stored
         assert record.version <= Tree.objects.get().version
     before = list(Buddy.objects.values("name", "position", "parent"))
-    tree.change([named("romeo"), named("house")], EDITOR, status="s", parent=None)
-    tree.undo(Tree.objects.get().version, EDITOR)
+    edits.change([named("romeo"), named("house")], EDITOR, status="s", parent=None)
+    undo(Tree.objects.get().version, EDITOR)
     assert list(Buddy.objects.values("name", "position", "parent")) == before
 
 
@@ -172,9 +174,9 @@ def test_the_way_back_keeps_the_entries_and_their_order(old):
     for _time in range(2):
         newest()
         for name in ("mario", "house"):
-            tree.move([named(name)], EDITOR, None, "first")
-        tree.move([named("house")], EDITOR, named("verona"), "after")
-        tree.move([named("mario")], EDITOR, None, "last")
+            edits.move([named(name)], EDITOR, None, "first")
+        edits.move([named("house")], EDITOR, named("verona"), "after")
+        edits.move([named("mario")], EDITOR, None, "last")
         apps = migrate(BEFORE)
 
     rows = apps.get_model("buddies", "Buddy").objects.order_by("position", "pk")

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from buddies.document import build as document
-from buddies.tree import edits as tree
+from buddies.tree import whole_tree
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             documents = [(str(path), _nodes(path)) for path in options["files"]]
-            count = tree.load(documents, "command line", options["replace"])
+            count = whole_tree.load(documents, "command line", options["replace"])
         except document.DocumentError as error:
             raise CommandError(f"{error}. Nothing was changed.") from None
         self.stdout.write(f"Loaded {count} entries.")

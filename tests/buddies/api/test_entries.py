@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from buddies.models import Buddy, Tree
 from buddies.publishing import releases
-from buddies.tree.edits import GAP
+from buddies.tree.positions import GAP
 from tests.api import reasons
 from tests.buddies.conftest import channel, group, outline
 from xmppservice.api import tokens

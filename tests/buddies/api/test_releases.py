@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from buddies.models import PlannedRelease, Release, Tree
 from buddies.publishing import releases
-from buddies.tree import edits as tree
+from buddies.tree import edits
 from tests.api import client_of, reasons
 from tests.buddies.conftest import channel, named, outline
 
@@ -29,7 +29,7 @@ def held(api) -> str:
     channel("romeo")
     releases.sync()
     assert api.put(HOLD).status_code == 200
-    tree.change([named("romeo")], "anna", status="banished")
+    edits.change([named("romeo")], "anna", status="banished")
     digest: str = api.get(REVIEW).json()["digest"]
     return digest
 
@@ -86,7 +86,7 @@ def test_what_was_reviewed_is_published(api, held):
 
 
 def test_what_was_not_reviewed_is_not_published(api, held):
-    tree.change([named("romeo")], "anna", status="dead")
+    edits.change([named("romeo")], "anna", status="dead")
 
     refused = publish(api, held)
 
@@ -183,7 +183,7 @@ def test_an_older_release_is_made_live_again(api, two):
 
 def test_the_tree_is_made_what_it_was(api, two):
     first, _ = two
-    tree.remove([named("romeo")], "anna")
+    edits.remove([named("romeo")], "anna")
 
     assert api.post(f"{RELEASES}{first.number}/restore/").status_code == 204
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from buddies.document import build as document
 from buddies.models import MOST_LEVELS, Buddy
-from buddies.tree import edits as tree
+from buddies.tree import whole_tree
 from tests.buddies.conftest import EDITOR, STORED, built, channel, group
 from tests.processes import ROOT
 from xmppservice.connection.events import Entry
@@ -22,7 +22,7 @@ SEED = [PAYLOADS / f"{n}.json" for n in ("bots", "mobile-ticketing", "single-cha
 
 
 def load(text: str, *, replace: bool = False) -> None:
-    tree.load([("text", document.loads(text))], EDITOR, replace)
+    whole_tree.load([("text", document.loads(text))], EDITOR, replace)
 
 
 def built_names() -> list[str]:

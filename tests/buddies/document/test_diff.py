@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buddies.document import build as document
-from buddies.document import diff as changes
+from buddies.document import diff
 from tests.buddies.document.test_build import trees
 
 
@@ -48,7 +48,7 @@ def doc(words: str) -> document.Document:
 
 
 def said(old: str, new: str) -> list[str]:
-    found = changes.between(doc(old), doc(new))
+    found = diff.between(doc(old), doc(new))
     return [f"{one.kind} {one.name}: {one.words}" for one in found]
 
 
@@ -141,8 +141,8 @@ def test_each_field_of_an_item_has_its_words_both_ways(change, kind, words):
     other = {**romeo, **change, "info": {**romeo["info"], **change.get("info", {})}}
     turned = {"hidden": "shown", "edited": "edited"}[kind]
 
-    (there,) = changes.between({"items": [romeo]}, {"items": [other]})
-    (back,) = changes.between({"items": [other]}, {"items": [romeo]})
+    (there,) = diff.between({"items": [romeo]}, {"items": [other]})
+    (back,) = diff.between({"items": [other]}, {"items": [romeo]})
 
     assert (there.kind, there.words) == (kind, words)
     assert there.label == kind
@@ -157,7 +157,7 @@ def test_each_field_of_an_item_has_its_words_both_ways(change, kind, words):
 def test_a_new_type_is_an_edit():
     old = doc("a b")
     new = doc("a (c) b")
-    found = changes.between(old, new)
+    found = diff.between(old, new)
     assert [(one.kind, one.name) for one in found] == [("added", "c"), ("edited", "a")]
     assert found[1].words == "type: “channel” → “group”"
 
@@ -167,7 +167,7 @@ def test_one_entry_may_have_many_changes():
     item = new["items"][1]["items"][1]
     item |= {"webIsPublished": False, "info": {**item["info"], "name": "A"}}
 
-    found = changes.between(old, new)
+    found = diff.between(old, new)
 
     assert [one.kind for one in found] == ["moved", "hidden", "edited"]
     assert {one.address for one in found} == {"a"}
@@ -178,20 +178,20 @@ def test_of_a_long_text_the_part_that_differs_is_shown(at, length):
     old = "x" * length
     new = old[:at] + "y" + old[at + 1 :]
 
-    (change,) = changes.between(
+    (change,) = diff.between(
         {"items": [channel("a", status=old)]}, {"items": [channel("a", status=new)]}
     )
 
     before, after = change.words.removeprefix("status text: ").split(" → ")
     assert before != after
     assert "y" in after
-    assert max(len(before), len(after)) <= changes.MOST_CHARACTERS + 4
+    assert max(len(before), len(after)) <= diff.MOST_CHARACTERS + 4
 
 
 def test_a_text_that_ends_earlier_or_later_is_seen_to_do_so():
     short, long = "x" * 60, "x" * 80
 
-    (change,) = changes.between(
+    (change,) = diff.between(
         {"items": [channel("a", status=short)]}, {"items": [channel("a", status=long)]}
     )
 
@@ -202,8 +202,8 @@ def test_a_text_that_ends_earlier_or_later_is_seen_to_do_so():
 @settings(max_examples=50, deadline=None, database=None)
 @given(one=trees(), other=trees())
 def test_documents_are_equal_exactly_when_nothing_is_said(one, other):
-    assert (changes.between(one, other) == []) == (one == other)
-    assert changes.between(one, copy.deepcopy(one)) == []
+    assert (diff.between(one, other) == []) == (one == other)
+    assert diff.between(one, copy.deepcopy(one)) == []
 
 
 ADDRESSES = st.permutations("abcdefgh")
@@ -226,10 +226,10 @@ def outlines(draw: st.DrawFn) -> document.Document:
 @settings(max_examples=400, deadline=None, database=None)
 @given(one=outlines(), other=outlines())
 def test_like_documents_are_equal_exactly_when_nothing_is_said(one, other):
-    found = changes.between(one, other)
+    found = diff.between(one, other)
 
     assert (found == []) == (one == other)
-    there, back = found, changes.between(other, one)
+    there, back = found, diff.between(other, one)
     turn = {
         "added": "removed",
         "removed": "added",
@@ -273,8 +273,8 @@ def test_ten_thousand_entries_turned_round_are_compared():
     old = {"items": [channel(address) for address in addresses]}
     new = {"items": old["items"][::-1]}
 
-    assert changes.between(old, old) == []
-    assert len(changes.between(old, new)) == 9_999
+    assert diff.between(old, old) == []
+    assert len(diff.between(old, new)) == 9_999
 
 
 def test_a_document_of_many_levels_is_compared():
@@ -282,6 +282,6 @@ def test_a_document_of_many_levels_is_compared():
     for number in range(2_000):
         below = group(f"{number}", below)
 
-    (change,) = changes.between({"items": []}, {"items": [below]})
+    (change,) = diff.between({"items": []}, {"items": [below]})
 
     assert change.words == "at the top, with 2000 entries"

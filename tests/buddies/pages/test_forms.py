@@ -12,7 +12,7 @@ from PIL import Image
 from buddies.models import Buddy, Tree
 from buddies.pages.forms import BuddyForm
 from buddies.publishing import releases
-from buddies.tree import edits as tree
+from buddies.tree import edits
 from tests.buddies.conftest import channel, group
 
 pytestmark = pytest.mark.django_db
@@ -184,11 +184,11 @@ def test_an_address_is_known_once_the_entry_was_shown(romeo):
     releases.sync()
     assert releases.knows(romeo)
 
-    (romeo,) = tree.change([romeo], "juliet", web_is_published=False)
+    (romeo,) = edits.change([romeo], "juliet", web_is_published=False)
     releases.sync()
     assert releases.knows(romeo)
 
-    (romeo,) = tree.change([romeo], "juliet", address="another")
+    (romeo,) = edits.change([romeo], "juliet", address="another")
     assert not releases.knows(romeo)
 
 

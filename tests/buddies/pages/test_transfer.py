@@ -18,7 +18,7 @@ from hypothesis import settings as examples
 from buddies.models import Buddy, Tree
 from buddies.publishing import releases
 from buddies.spreadsheet import files as resources
-from buddies.tree import edits as tree
+from buddies.tree import edits
 from tests.buddies.conftest import EDITOR, STORED, channel, group, named, outline, rows
 from tests.buddies.spreadsheet.test_files import forests, plant
 from tests.processes import ROOT
@@ -123,9 +123,9 @@ def test_what_no_client_could_read_is_said(editor):
     for level in range(200):
         verona = group(f"{level}", verona) if level < 199 else verona
     # Deeper by a move of a whole branch, which only counts the levels above it.
-    tree.move([named("Verona")], EDITOR, group("top"), "last")
+    edits.move([named("Verona")], EDITOR, group("top"), "last")
     channel("Romeo", None)
-    tree.change([named("Romeo")], EDITOR, parent=None)
+    edits.change([named("Romeo")], EDITOR, parent=None)
     Buddy.objects.filter(name="Romeo").update(parent=named("198"))
 
     response = editor.get(f"{PAGE}document/", follow=True)
@@ -298,7 +298,7 @@ def test_somebody_was_faster_so_it_is_looked_at_again(editor):
     romeo = channel("Romeo")
     upload(editor, "address,name\nRomeo,Roméo\n")
     seen = button(editor)
-    tree.change([romeo], "nurse", name="Rómeo")
+    edits.change([romeo], "nurse", name="Rómeo")
 
     response = editor.post(CONFIRM, seen, follow=True)
 
@@ -496,7 +496,7 @@ def test_a_document_does_not_undo_what_came_since(editor):
     romeo = channel("Romeo")
     upload(editor, '{"items":[]}', "document")
     seen = button(editor)
-    tree.change([romeo], "nurse", status="hunted")
+    edits.change([romeo], "nurse", status="hunted")
 
     response = editor.post(CONFIRM, seen, follow=True)
 

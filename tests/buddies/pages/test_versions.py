@@ -13,7 +13,7 @@ from buddies.document import build as document
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.pages import versions
 from buddies.publishing import releases
-from buddies.tree import edits as tree
+from buddies.tree import edits
 from tests.buddies.conftest import channel, group, named, outline
 from tests.buddies.pages.test_workspace import go_live, looker, person, plan
 
@@ -39,7 +39,7 @@ def verona() -> Buddy:
     channel("juliet", verona)
     go_live()
     for name in ("Romeo", "Montague"):
-        tree.change([Buddy.objects.get(address="romeo")], "mercutio", name=name)
+        edits.change([Buddy.objects.get(address="romeo")], "mercutio", name=name)
         go_live()
     return verona
 
@@ -73,7 +73,7 @@ def form(client: Client, **changed: str) -> dict[str, str]:
 
 
 def test_a_review_shows_changes_and_warnings(publisher: Client, verona):
-    tree.change([named("juliet")], "mercutio", status="one\\ntwo")
+    edits.change([named("juliet")], "mercutio", status="one\\ntwo")
     channel("nurse", verona, thumb_url="https://example.org/n.webp")
     group("hollow")
 
@@ -140,7 +140,7 @@ def test_errors_stop_a_publication(publisher: Client, verona, settings):
 
 def test_what_was_reviewed_is_published_with_its_note(publisher: Client, verona):
     releases.hold("prince")
-    tree.change([named("juliet")], "mercutio", status="fair")
+    edits.change([named("juliet")], "mercutio", status="fair")
 
     response = publisher.post(
         REVIEW, form(publisher, note=" For the <ball>. "), follow=True
@@ -156,7 +156,7 @@ def test_what_was_reviewed_is_published_with_its_note(publisher: Client, verona)
 
 
 def test_what_was_reviewed_is_planned_for_a_moment(publisher: Client, verona):
-    tree.change([named("juliet")], "mercutio", status="fair")
+    edits.change([named("juliet")], "mercutio", status="fair")
     before, body = numbers(), releases.draft().body
 
     response = publisher.post(
@@ -189,7 +189,7 @@ def test_what_was_reviewed_is_planned_for_a_moment(publisher: Client, verona):
     ],
 )
 def test_a_moment_that_cannot_be_is_refused(publisher: Client, verona, at, said):
-    tree.change([named("juliet")], "mercutio", status="fair")
+    edits.change([named("juliet")], "mercutio", status="fair")
     before = numbers()
 
     page = publisher.post(REVIEW, form(publisher, when="later", at=at, note="My note"))
@@ -212,7 +212,7 @@ def test_a_moment_that_cannot_be_is_refused(publisher: Client, verona, at, said)
     ],
 )
 def test_the_review_says_what_is_wrong(publisher: Client, verona, flaw, said):
-    tree.change([named("juliet")], "mercutio", status="fair")
+    edits.change([named("juliet")], "mercutio", status="fair")
     before = numbers()
 
     page = publisher.post(REVIEW, form(publisher, **flaw))
@@ -223,7 +223,7 @@ def test_the_review_says_what_is_wrong(publisher: Client, verona, flaw, said):
 
 @pytest.mark.parametrize("at", ["2000-01-01T00:00", SOON, "tomorrow"])
 def test_a_date_beside_now_publishes_nothing(publisher: Client, verona, at):
-    tree.change([named("juliet")], "mercutio", status="fair")
+    edits.change([named("juliet")], "mercutio", status="fair")
     before = numbers()
 
     page = publisher.post(REVIEW, form(publisher, when="now", at=at))
@@ -236,7 +236,7 @@ def test_a_date_beside_now_publishes_nothing(publisher: Client, verona, at):
 
 
 def test_a_moment_is_at_most_five_years_ahead(publisher: Client, verona):
-    tree.change([named("juliet")], "mercutio", status="fair")
+    edits.change([named("juliet")], "mercutio", status="fair")
     year = timezone.now().year
 
     late = f"{year + 6}-12-31T00:00"
@@ -253,9 +253,9 @@ def test_a_moment_is_at_most_five_years_ahead(publisher: Client, verona):
 def test_what_somebody_changed_since_the_review_is_shown_first(
     publisher: Client, verona, when, at
 ):
-    tree.change([named("juliet")], "mercutio", status="fair")
+    edits.change([named("juliet")], "mercutio", status="fair")
     posted = form(publisher, when=when, at=at, note="My note")
-    tree.change([named("juliet")], "mercutio", status="fairest")
+    edits.change([named("juliet")], "mercutio", status="fairest")
     before = numbers()
 
     page = publisher.post(REVIEW, posted)
@@ -273,7 +273,7 @@ def test_what_somebody_changed_since_the_review_is_shown_first(
 
 
 def test_without_a_digest_nothing_is_published(publisher: Client, verona):
-    tree.change([named("juliet")], "mercutio", status="fair")
+    edits.change([named("juliet")], "mercutio", status="fair")
     before = numbers()
     for digest in ("", "x", "\x00"):
         posted = form(publisher, digest=digest)
@@ -306,7 +306,7 @@ def test_the_list_names_each_version_with_its_state(publisher: Client, verona):
 
 
 def test_what_the_server_has_not_taken_is_on_its_way(publisher: Client, verona):
-    tree.change([named("juliet")], "mercutio", status="fair")
+    edits.change([named("juliet")], "mercutio", status="fair")
     releases.sync()
     said = words(publisher.get(RELEASES))
     assert "on its way" in said
@@ -317,7 +317,7 @@ def test_what_the_server_has_not_taken_is_on_its_way(publisher: Client, verona):
     [({"q": "ball"}, 1), ({"automatic__exact": "0"}, 1), ({"q": "nothing"}, 0)],
 )
 def test_versions_are_searched_and_filtered(publisher, verona, query, found):
-    tree.change([named("juliet")], "mercutio", status="fair")
+    edits.change([named("juliet")], "mercutio", status="fair")
     publisher.post(REVIEW, form(publisher, note="The ball"))
 
     page = publisher.get(RELEASES, query)
@@ -327,9 +327,9 @@ def test_versions_are_searched_and_filtered(publisher, verona, query, found):
 
 
 def test_plans_are_listed_and_given_up(publisher: Client, verona):
-    tree.change([named("juliet")], "mercutio", status="fair")
+    edits.change([named("juliet")], "mercutio", status="fair")
     kept = plan(note="The ball")
-    tree.change([named("juliet")], "mercutio", status="fairer")
+    edits.change([named("juliet")], "mercutio", status="fairer")
     given_up = plan(note="The duel")
     cancel = f"{RELEASES}planned/{given_up.pk}/cancel/"
     page = publisher.get(RELEASES)
@@ -350,7 +350,7 @@ def test_plans_are_listed_and_given_up(publisher: Client, verona):
 @pytest.mark.parametrize("role", ["", "Editor"])
 def test_who_may_not_publish_sees_versions_without_the_buttons(verona, role):
     client = person("tybalt", role) if role else looker()
-    tree.change([named("juliet")], "mercutio", status="fair")
+    edits.change([named("juliet")], "mercutio", status="fair")
     plan()
 
     listed = client.get(RELEASES)

@@ -20,8 +20,7 @@ from buddies.document import build as document
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.pages import workspace
 from buddies.publishing import releases
-from buddies.tree import edits as tree
-from buddies.tree import history as log
+from buddies.tree import edits, history
 from tests.buddies.conftest import (
     EDITOR,
     built,
@@ -114,7 +113,7 @@ def send(client: Client, view: str, **body: object):
 
 
 def change(one: str, by: str = "mercutio", **fields: object) -> None:
-    tree.change([named(one)], by, **fields)
+    edits.change([named(one)], by, **fields)
 
 
 def go_live() -> Release:
@@ -381,7 +380,7 @@ def not_taken_for_long() -> None:
 def edited_long_ago() -> None:
     edited()
     long_ago = timezone.now() - timedelta(seconds=workspace.SLOW_SECONDS + 1)
-    log.Record.objects.update(history_date=long_ago)
+    history.Record.objects.update(history_date=long_ago)
 
 
 def too_large() -> None:
@@ -793,7 +792,7 @@ def test_what_somebody_edited_since_is_not_taken_back(editor: Client, verona):
     assert not named("romeo").web_is_published
 
 
-def edits() -> dict[str, dict]:
+def bodies() -> dict[str, dict]:
     """Each edit of romeo, as the script would send it."""
     one = {"ids": [key("romeo")]}
     return {
@@ -807,7 +806,7 @@ def edits() -> dict[str, dict]:
 
 @pytest.mark.parametrize("view", ["move", "switch", "remove"])
 def test_a_stale_edit_is_refused_with_who_what_and_when(editor, verona, view):
-    body = edits()[view]
+    body = bodies()[view]
     change("romeo", name="Romeo", status="banished")
     before = rows()
 
@@ -821,8 +820,8 @@ def test_a_stale_edit_is_refused_with_who_what_and_when(editor, verona, view):
 
 @pytest.mark.parametrize("view", ["move", "switch", "remove", "duplicate"])
 def test_an_edit_of_what_is_gone_is_refused_with_who_deleted_it(editor, verona, view):
-    body = edits()[view]
-    tree.remove([named("romeo")], "mercutio")
+    body = bodies()[view]
+    edits.remove([named("romeo")], "mercutio")
     before = rows()
 
     response = send(editor, view, **body)
@@ -856,7 +855,7 @@ def test_of_several_entries_one_that_is_stale_refuses_all(editor, verona):
 
 
 def test_an_edit_of_something_else_in_the_meantime_is_no_matter(editor, verona):
-    body = edits()["switch"]
+    body = bodies()["switch"]
     change("juliet", status="fair")
     assert send(editor, "switch", **body).status_code == 200
 
@@ -900,7 +899,7 @@ def test_an_entry_that_is_named_twice_is_edited_once(editor: Client, verona):
     response = send(editor, "switch", ids=[romeo, romeo], web=False, seen=version())
 
     assert response.json()["said"] == "Switched “romeo”"
-    assert log.Record.objects.filter(version=version()).count() == 1
+    assert history.Record.objects.filter(version=version()).count() == 1
 
 
 # --- What the workspace does not send -------------------------------------------
@@ -979,7 +978,7 @@ FLAWS = {
     ],
 )
 def test_what_the_script_does_not_send_is_refused(editor, verona, view, name):
-    body = {**edits()[view], **({"mobile": True} if view == "switch" else {})}
+    body = {**bodies()[view], **({"mobile": True} if view == "switch" else {})}
     before, seen = rows(), version()
 
     for flaw in FLAWS[name]:
@@ -998,7 +997,7 @@ def test_a_place_is_one_of_four_words(editor, verona):
         *("", "inside", "Before", "before ", "\ud800"),
         *(None, 1, True, [], {}, ["first"]),
     ):
-        response = send(editor, "move", **{**edits()["move"], "where": where})
+        response = send(editor, "move", **{**bodies()["move"], "where": where})
         assert response.status_code == 400, where
         assert response.json() == {"error": "There is no such place."}
     assert outline() == VERONA
@@ -1020,7 +1019,7 @@ def test_one_entry_at_a_time_is_duplicated(editor, verona, ids):
 @pytest.mark.parametrize("unknown", [10**9, 2**63 - 1])
 @pytest.mark.parametrize("view", ["move", "switch", "duplicate", "remove"])
 def test_entries_that_never_were_are_said_to_be_gone(editor, verona, view, unknown):
-    body = {**edits()[view], "ids": [unknown]}
+    body = {**bodies()[view], "ids": [unknown]}
 
     response = send(editor, view, **body)
 
@@ -1029,8 +1028,8 @@ def test_entries_that_never_were_are_said_to_be_gone(editor, verona, view, unkno
 
 
 def test_a_target_that_is_gone_is_said_to_be(editor, verona):
-    body = edits()["move"]
-    tree.remove([named("mario")], "mercutio")
+    body = bodies()["move"]
+    edits.remove([named("mario")], "mercutio")
 
     response = send(editor, "move", **body)
 
@@ -1062,7 +1061,7 @@ def test_a_write_from_another_site_is_refused(verona, view):
     client.force_login(user)
     before = (rows(), version())
 
-    assert send(client, view, **edits().get(view, {})).status_code == 403
+    assert send(client, view, **bodies().get(view, {})).status_code == 403
     assert (rows(), version()) == before
 
     client.get(CHANNELS)
@@ -1075,7 +1074,7 @@ def test_a_write_from_another_site_is_refused(verona, view):
 def test_who_may_only_look_is_told_so(verona, view):
     before = (rows(), version())
 
-    response = send(looker(), view, **edits()[view])
+    response = send(looker(), view, **bodies()[view])
 
     assert response.status_code == 403
     assert response.json() == {"error": "You may look at this, but not change it."}

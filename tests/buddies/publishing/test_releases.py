@@ -9,8 +9,8 @@ from django.utils import timezone
 from buddies.document import build as document
 from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
 from buddies.publishing import releases
-from buddies.tree import edits as tree
-from buddies.tree import history as log
+from buddies.tree import edits, history
+from buddies.tree.undo import undo
 from tests.buddies.conftest import built, channel, group, named, outline, rows
 from xmppservice.protocol import vcard
 
@@ -26,7 +26,7 @@ def text() -> str:
 
 
 def add(name: str, editor: str, **fields: object) -> Buddy:
-    return tree.add(Buddy(name=name, web_is_published=True, **fields), editor)
+    return edits.add(Buddy(name=name, web_is_published=True, **fields), editor)
 
 
 def test_nothing_is_live_before_the_first_release():
@@ -80,7 +80,7 @@ def test_a_state_that_was_live_before_gets_a_release_of_its_own():
     romeo = channel("romeo")
     bodies = [releases.sync().body]
     for shown in (False, True):
-        tree.change([romeo], "juliet", web_is_published=shown)
+        edits.change([romeo], "juliet", web_is_published=shown)
         bodies.append(releases.sync().body)
 
     assert bodies[0] == bodies[2] != bodies[1]
@@ -91,7 +91,7 @@ def test_an_old_release_keeps_its_body():
     romeo = channel("romeo")
     old = releases.sync()
     body = old.body
-    tree.change([romeo], "juliet", name="Romeo")
+    edits.change([romeo], "juliet", name="Romeo")
 
     new = releases.sync()
 
@@ -136,7 +136,7 @@ def test_a_document_above_the_limit_is_refused_in_words_and_the_old_one_stays(se
     settings.XMPP_STANZA_LIMIT = 2_000
     romeo = channel("romeo")
     old = releases.sync()
-    tree.change([romeo], "juliet", default_message="x" * 2_000)
+    edits.change([romeo], "juliet", default_message="x" * 2_000)
     size = releases.size_of(text())
 
     assert releases.sync() is None
@@ -165,11 +165,11 @@ def test_the_error_goes_with_the_next_state_that_fits(settings, back):
     settings.XMPP_STANZA_LIMIT = 2_000
     romeo = channel("romeo")
     releases.sync()
-    tree.change([romeo], "mario", name="Romeo", default_message="x" * 2_000)
+    edits.change([romeo], "mario", name="Romeo", default_message="x" * 2_000)
     releases.sync()
     assert Tree.objects.get().refused
 
-    tree.change([romeo], "juliet", name=back, default_message="")
+    edits.change([romeo], "juliet", name=back, default_message="")
     release = releases.sync()
 
     assert Tree.objects.get().refused == ""
@@ -227,7 +227,7 @@ def test_what_should_be_live_lags_since_it_should():
     channel("romeo")
     assert 0 < releases.lag() < 60
     ago = timezone.now() - HOUR
-    log.Record.objects.update(history_date=ago)
+    history.Record.objects.update(history_date=ago)
     assert 3600 <= releases.lag() < 3700
 
     release = releases.sync()
@@ -385,7 +385,7 @@ def test_whoever_holds_first_holds():
 def test_letting_go_brings_back_the_tree_over_what_was_published_again():
     romeo = channel("romeo")
     old = releases.sync()
-    tree.change([romeo], "juliet", name="Romeo")
+    edits.change([romeo], "juliet", name="Romeo")
     releases.sync()
     releases.publish_again(old, "juliet")
     assert live_names() == ["romeo"]
@@ -417,7 +417,7 @@ def test_a_review_says_what_differs_from_what_is_live():
     romeo = channel("romeo", image_url="i")
     releases.sync()
     releases.hold("juliet")
-    tree.change([romeo], "juliet", name="Romeo")
+    edits.change([romeo], "juliet", name="Romeo")
     channel("mario", image_url="i")
 
     review = releases.review()
@@ -523,7 +523,7 @@ def test_publishing_ends_what_was_refused_before(settings):
     releases.sync()
     assert Tree.objects.get().refused
     releases.hold("juliet")
-    tree.change([romeo], "juliet", default_message="")
+    edits.change([romeo], "juliet", default_message="")
 
     release = publish()
 
@@ -535,9 +535,9 @@ def test_what_was_edited_after_the_review_is_not_published():
     romeo = channel("romeo")
     old = releases.sync()
     releases.hold("juliet")
-    tree.change([romeo], "juliet", name="Romeo")
+    edits.change([romeo], "juliet", name="Romeo")
     digest = releases.review().digest
-    tree.change([romeo], "mario", name="Montague")
+    edits.change([romeo], "mario", name="Montague")
 
     for at in (None, timezone.now() + HOUR):
         with pytest.raises(releases.ReleaseError, match="look at the changes again"):
@@ -583,7 +583,7 @@ def test_what_has_errors_is_not_published(settings, fields, limit, reason, later
 def test_a_planned_document_goes_live_as_reviewed_when_it_is_due():
     romeo = channel("romeo")
     releases.sync()
-    tree.change([romeo], "mario", name="Romeo")
+    edits.change([romeo], "mario", name="Romeo")
     reviewed = text()
 
     plan = releases.publish(
@@ -592,7 +592,7 @@ def test_a_planned_document_goes_live_as_reviewed_when_it_is_due():
     assert isinstance(plan, PlannedRelease)
     assert Tree.objects.get().held_by == "juliet"
     assert live_names() == ["romeo"]
-    tree.change([romeo], "mario", name="later")
+    edits.change([romeo], "mario", name="later")
     releases.publish_planned()
     assert not releases.behind()
     assert live_names() == ["romeo"]
@@ -612,7 +612,7 @@ def test_a_planned_document_goes_live_as_reviewed_when_it_is_due():
 def test_of_two_plans_that_are_due_the_later_one_is_live():
     romeo = channel("romeo")
     later = publish(at=timezone.now() + 2 * HOUR)
-    tree.change([romeo], "mario", name="sooner")
+    edits.change([romeo], "mario", name="sooner")
     sooner = publish(at=timezone.now() + HOUR)
     for plan, ago in ((later, 1), (sooner, 2)):
         moment = timezone.now() - ago * HOUR
@@ -690,7 +690,7 @@ def test_an_address_is_known_after_its_plan_went_live():
 def test_an_old_release_published_again_is_live_and_holds_the_tree():
     romeo = channel("romeo")
     old = releases.sync()
-    tree.change([romeo], "mario", name="Romeo")
+    edits.change([romeo], "mario", name="Romeo")
     releases.sync()
 
     again = releases.publish_again(old, "juliet")
@@ -710,7 +710,7 @@ def test_a_restored_release_is_the_tree_again_as_a_draft():
     verona = group("verona")
     romeo = channel("romeo", verona)
     old = releases.sync()
-    tree.change([romeo], "mario", name="Romeo", parent=None)
+    edits.change([romeo], "mario", name="Romeo", parent=None)
     channel("mario", verona)
     new = releases.sync()
 
@@ -740,12 +740,12 @@ def test_a_restoring_of_what_the_tree_is_already_only_holds():
 def test_a_restoring_is_taken_back_like_any_edit():
     romeo = channel("romeo")
     old = releases.sync()
-    tree.change([romeo], "mario", name="Romeo")
+    edits.change([romeo], "mario", name="Romeo")
     channel("mario")
     before = rows()
 
     releases.restore(old, "juliet")
-    tree.undo(Tree.objects.get().version, "juliet")
+    undo(Tree.objects.get().version, "juliet")
 
     assert rows() == before
 
@@ -796,7 +796,7 @@ def test_what_is_live_is_not_published_again():
 def test_what_is_too_large_by_now_is_not_published_again(settings):
     romeo = channel("romeo")
     old = releases.sync()
-    tree.change([romeo], "juliet", name="Romeo")
+    edits.change([romeo], "juliet", name="Romeo")
     releases.sync()
     settings.XMPP_STANZA_LIMIT = 100
 

@@ -18,8 +18,9 @@ from buddies.models import MOST_LEVELS, Buddy, Tree
 from buddies.spreadsheet import files as resources
 from buddies.spreadsheet.files import FileError
 from buddies.spreadsheet.plan import Plan, plan_import, run_import
-from buddies.tree import edits as tree
-from buddies.tree import history as log
+from buddies.tree import edits, history
+from buddies.tree.editing import Stale, editing
+from buddies.tree.undo import undo
 from tests.buddies.conftest import EDITOR, STORED, channel, group, named, outline, rows
 from xmppservice.protocol.xml import illegal_character
 
@@ -135,7 +136,7 @@ def forests(draw: st.DrawFn) -> list[Buddy]:
 
 
 def plant(forest: list[Buddy]) -> None:
-    with tree.editing(EDITOR) as edit:
+    with editing(EDITOR) as edit:
         for buddy in forest:
             buddy.parent_id = buddy.parent and buddy.parent.pk
             edit.create([buddy])
@@ -580,7 +581,7 @@ def test_texts_flags_and_schedules_come_in():
 
 @in_verona
 def test_what_has_no_row_or_no_column_stays_as_it_is():
-    tree.change([named("Romeo")], EDITOR, status="in love")
+    edits.change([named("Romeo")], EDITOR, status="in love")
     before = {row["name"]: row for row in rows()}
 
     bring({"address": "Romeo", "name": "Roméo"})
@@ -652,7 +653,7 @@ def test_a_place_moves_the_one_entry_and_no_neighbour():
     after = {row["name"]: row["position"] for row in rows()}
     assert after.pop("Mercutio") < before.pop("Romeo") == after.pop("Romeo")
     assert [o.differences for o in plan.outcomes] == [[("place", "3", "1")]]
-    assert log.newest(EDITOR).words == "Moved “Mercutio”"
+    assert history.newest(EDITOR).words == "Moved “Mercutio”"
 
 
 @in_verona
@@ -926,12 +927,12 @@ def test_an_import_is_one_edit_and_undo_takes_all_of_it_back():
     assert {
         b.version for b in Buddy.objects.exclude(name__in=["Verona", "Mantua"])
     } == {seen + 1}
-    assert log.newest(EDITOR).version == seen + 1
+    assert history.newest(EDITOR).version == seen + 1
     assert outline() == [
         *["Juliet", "  Tybalt", "Verona", "  Mercutio", "Mantua", "  Roméo"]
     ]
 
-    tree.undo(seen + 1, EDITOR)
+    undo(seen + 1, EDITOR)
 
     assert rows() == before
 
@@ -940,10 +941,10 @@ def test_an_import_is_one_edit_and_undo_takes_all_of_it_back():
 def test_an_entry_that_somebody_changed_since_is_not_overwritten():
     read = resources.read(content(*CHANGES))
     plan = plan_import(read)
-    tree.change([named("Romeo")], "nurse", status="hunted")
+    edits.change([named("Romeo")], "nurse", status="hunted")
     before = rows()
 
-    with pytest.raises(tree.Stale, match="nurse changed “Romeo”"):
+    with pytest.raises(Stale, match="nurse changed “Romeo”"):
         run_import(read, EDITOR, plan.version, plan.digest)
 
     assert rows() == before
@@ -953,9 +954,9 @@ def test_an_entry_that_somebody_changed_since_is_not_overwritten():
 def test_what_became_of_the_tree_since_is_to_be_looked_at_first():
     read = resources.read(content({"address": "Romeo", "name": "Roméo"}))
     plan = plan_import(read)
-    tree.remove([named("Romeo")], "nurse")
+    edits.remove([named("Romeo")], "nurse")
 
-    with pytest.raises(tree.Stale, match="look at the changes again"):
+    with pytest.raises(Stale, match="look at the changes again"):
         run_import(read, EDITOR, plan.version, plan.digest)
 
     assert not Buddy.objects.filter(address="Romeo").exists()
@@ -965,7 +966,7 @@ def test_what_became_of_the_tree_since_is_to_be_looked_at_first():
 def test_an_edit_elsewhere_is_in_nobodys_way():
     read = resources.read(content({"address": "Romeo", "name": "Roméo"}))
     plan = plan_import(read)
-    tree.change([named("Mantua")], "nurse", status="quiet")
+    edits.change([named("Mantua")], "nurse", status="quiet")
 
     run_import(read, EDITOR, plan.version, plan.digest)
 

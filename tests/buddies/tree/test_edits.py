@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 
 from buddies.document import build as document
 from buddies.models import MOST_LEVELS, Buddy, Tree
-from buddies.tree import edits as tree
+from buddies.tree import edits, whole_tree
+from buddies.tree.editing import Stale, TreeError, editing
+from buddies.tree.positions import GAP
+from buddies.tree.undo import undo
 from tests.buddies.conftest import (
     EDITOR,
     STORED,
@@ -58,7 +61,7 @@ TOP = ["verona", "mario"]
 def gone(name: str) -> Buddy:
     """An entry as somebody read it before somebody else deleted it."""
     buddy = named(name)
-    tree.remove([named(name)], EDITOR)
+    edits.remove([named(name)], EDITOR)
     return buddy
 
 
@@ -78,7 +81,7 @@ def test_an_edit_rings_for_the_worker(db, django_capture_on_commit_callbacks):
 def test_an_edit_that_writes_nothing_rings_for_nobody(
     db, django_capture_on_commit_callbacks
 ):
-    with django_capture_on_commit_callbacks() as rung, tree.editing(EDITOR):
+    with django_capture_on_commit_callbacks() as rung, editing(EDITOR):
         pass
     assert rung == []
 
@@ -86,11 +89,11 @@ def test_an_edit_that_writes_nothing_rings_for_nobody(
 @pytest.mark.django_db
 def test_each_write_moves_the_version_on_and_notes_its_editor():
     for name in ("Mercutio", "Romeo"):
-        romeo = tree.add(Buddy(name=name), "juliet")
+        romeo = edits.add(Buddy(name=name), "juliet")
     before = Tree.objects.get().version
 
-    tree.change([romeo], "mario", status="banished")
-    tree.move([romeo], "juliet", None, "first")
+    edits.change([romeo], "mario", status="banished")
+    edits.move([romeo], "juliet", None, "first")
 
     now = Tree.objects.get()
     assert now.version == before + 2
@@ -102,9 +105,9 @@ def test_a_refused_write_leaves_the_version_alone(verona):
     before = Tree.objects.values().get()
 
     with pytest.raises(ValidationError):
-        tree.add(Buddy(name=""), "mario")
+        edits.add(Buddy(name=""), "mario")
     with pytest.raises(ValidationError):
-        tree.move([verona], "mario", named("house"), "first")
+        edits.move([verona], "mario", named("house"), "first")
 
     assert Tree.objects.values().get() == before
     assert outline() == VERONA
@@ -115,17 +118,17 @@ def test_a_refused_write_leaves_the_version_alone(verona):
 
 @pytest.mark.django_db
 def test_a_new_entry_is_the_last_of_its_parent(verona):
-    tree.add(Buddy(name="benvolio", parent=named("house")), EDITOR)
-    tree.add(Buddy(name="mantua"), EDITOR)
+    edits.add(Buddy(name="benvolio", parent=named("house")), EDITOR)
+    edits.add(Buddy(name="mantua"), EDITOR)
 
     assert outline() == [*VERONA[:5], "    benvolio", *VERONA[5:], "mantua"]
 
 
 @pytest.mark.django_db
 def test_the_last_place_is_free_again_after_a_deletion_in_the_middle(verona):
-    tree.remove([named("house")], EDITOR)
+    edits.remove([named("house")], EDITOR)
     channel("benvolio", verona)
-    gaps = [place / tree.GAP for place in positions("romeo", "juliet", "benvolio")]
+    gaps = [place / GAP for place in positions("romeo", "juliet", "benvolio")]
     assert gaps == [1, 3, 4]
 
 
@@ -133,49 +136,49 @@ def test_the_last_place_is_free_again_after_a_deletion_in_the_middle(verona):
 def test_a_new_entry_below_a_deleted_group_is_refused_in_words(verona):
     house = gone("house")
 
-    with pytest.raises(tree.TreeError, match="juliet deleted “house”"):
-        tree.add(Buddy(name="benvolio", parent=house), EDITOR)
+    with pytest.raises(TreeError, match="juliet deleted “house”"):
+        edits.add(Buddy(name="benvolio", parent=house), EDITOR)
 
 
 @pytest.mark.django_db
 def test_a_change_below_a_deleted_group_is_refused_in_words(verona):
     chosen = gone("house")
 
-    with pytest.raises(tree.TreeError, match="juliet deleted “house”"):
-        tree.change([named("mario")], EDITOR, parent=chosen)
+    with pytest.raises(TreeError, match="juliet deleted “house”"):
+        edits.change([named("mario")], EDITOR, parent=chosen)
 
 
 @pytest.mark.django_db
 def test_a_circle_closed_meanwhile_is_refused_in_words(verona):
-    top = tree.add(Buddy(type="group", name="top"), EDITOR)
-    below = tree.add(Buddy(type="group", name="below"), EDITOR)
+    top = edits.add(Buddy(type="group", name="top"), EDITOR)
+    below = edits.add(Buddy(type="group", name="below"), EDITOR)
     chosen = Buddy.objects.with_tree_fields().get(pk=below.pk)  # by the admin's form
-    tree.move([below], "mario", top, "first")  # by somebody else
+    edits.move([below], "mario", top, "first")  # by somebody else
 
     with pytest.raises(ValidationError, match="cannot stand below itself"):
-        tree.change([top], EDITOR, parent=chosen)
+        edits.change([top], EDITOR, parent=chosen)
 
 
 @pytest.mark.django_db
 def test_a_tree_has_a_bounded_number_of_levels():
     above = None
     for level in range(MOST_LEVELS):
-        above = tree.add(Buddy(type="group", name=f"{level}", parent=above), EDITOR)
+        above = edits.add(Buddy(type="group", name=f"{level}", parent=above), EDITOR)
 
     with pytest.raises(ValidationError, match=f"{MOST_LEVELS} levels at most"):
-        tree.add(Buddy(name="too deep", parent=above), EDITOR)
+        edits.add(Buddy(name="too deep", parent=above), EDITOR)
 
 
 @pytest.mark.django_db
 def test_a_change_keeps_the_place(verona):
-    tree.change([named("romeo")], EDITOR, name="Romeo")
+    edits.change([named("romeo")], EDITOR, name="Romeo")
 
     assert outline() == [line.replace("romeo", "Romeo") for line in VERONA]
 
 
 @pytest.mark.django_db
 def test_a_change_of_parent_moves_to_its_end(verona):
-    tree.change([named("romeo")], EDITOR, parent=named("house"))
+    edits.change([named("romeo")], EDITOR, parent=named("house"))
 
     assert outline() == [
         "verona",
@@ -192,7 +195,7 @@ def test_a_change_of_parent_moves_to_its_end(verona):
 def test_several_entries_change_together_and_come_back_as_they_are_stored(verona):
     chosen = [named("nurse"), named("romeo")]
 
-    changed = tree.change(chosen, EDITOR, parent=None, status="banished")
+    changed = edits.change(chosen, EDITOR, parent=None, status="banished")
 
     assert changed == chosen
     assert [(one.status, one.parent) for one in changed] == [("banished", None)] * 2
@@ -205,7 +208,7 @@ def test_one_change_that_is_refused_changes_none_of_several(verona):
     before = rows()
 
     with pytest.raises(ValidationError, match="must stay a group"):
-        tree.change([named("mario"), verona], EDITOR, type="channel", status="s")
+        edits.change([named("mario"), verona], EDITOR, type="channel", status="s")
 
     assert rows() == before
 
@@ -213,15 +216,15 @@ def test_one_change_that_is_refused_changes_none_of_several(verona):
 @pytest.mark.django_db
 def test_a_change_checks_what_the_model_forbids(verona):
     with pytest.raises(ValidationError, match="cannot stand below itself"):
-        tree.change([verona], EDITOR, parent=named("house"))
+        edits.change([verona], EDITOR, parent=named("house"))
 
 
 @pytest.mark.django_db
 def test_a_change_keeps_what_others_wrote_in_the_meantime(verona):
     stale = named("romeo")
-    tree.change([named("romeo")], EDITOR, status="banished")
+    edits.change([named("romeo")], EDITOR, status="banished")
 
-    tree.change([stale], EDITOR, name="Romeo")
+    edits.change([stale], EDITOR, name="Romeo")
 
     romeo = named("Romeo")
     assert (romeo.name, romeo.status) == ("Romeo", "banished")
@@ -259,7 +262,7 @@ def test_a_move_puts_entries_in_their_place_among_their_siblings(
 ):
     chosen = [named(name) for name in names.split()]
 
-    moved = tree.move(chosen, EDITOR, named(target), where)
+    moved = edits.move(chosen, EDITOR, named(target), where)
 
     children = verona.children.order_by("position")
     assert [child.name for child in children] == order.split()
@@ -271,7 +274,7 @@ def test_a_move_puts_entries_in_their_place_among_their_siblings(
 @pytest.mark.django_db
 @pytest.mark.parametrize("where", ["first", "last"])
 def test_without_a_target_a_move_goes_to_an_end_of_the_top(verona, where):
-    tree.move([named("nurse"), named("romeo")], EDITOR, None, where)
+    edits.move([named("nurse"), named("romeo")], EDITOR, None, where)
 
     top = [name for name in outline() if not name.startswith(" ")]
     ends = {"first": ["nurse", "romeo", *TOP], "last": [*TOP, "nurse", "romeo"]}
@@ -294,7 +297,7 @@ def test_without_a_target_a_move_goes_to_an_end_of_the_top(verona, where):
 def test_a_move_to_where_entries_stand_already_is_no_edit(verona, names, where, target):
     before = Tree.objects.values().get()
 
-    tree.move([named(name) for name in names.split()], EDITOR, named(target), where)
+    edits.move([named(name) for name in names.split()], EDITOR, named(target), where)
 
     assert outline() == VERONA
     assert Tree.objects.values().get() == before
@@ -305,7 +308,7 @@ def test_a_move_writes_the_moved_entry_alone(verona):
     others = Buddy.objects.exclude(name="juliet").order_by("pk")
     before = list(others.values())
 
-    tree.move([named("juliet")], EDITOR, named("romeo"), "after")
+    edits.move([named("juliet")], EDITOR, named("romeo"), "after")
 
     assert list(others.values()) == before
 
@@ -319,7 +322,7 @@ def test_where_the_room_between_two_neighbours_ends_all_get_new_room(where, targ
     before = Tree.objects.get().version
 
     for name in names:
-        tree.move([named(name)], EDITOR, named(target), where)
+        edits.move([named(name)], EDITOR, named(target), where)
 
     between = names if target == "last" else names[::-1]
     assert outline() == ["first", *between, "last"]
@@ -338,7 +341,7 @@ def test_entries_with_the_same_position_are_told_apart_by_a_move(where):
         channel(name)
     Buddy.objects.update(position=7)
 
-    tree.move([named("d")], EDITOR, named("b"), where)
+    edits.move([named("d")], EDITOR, named("b"), where)
 
     assert (
         outline()
@@ -349,7 +352,7 @@ def test_entries_with_the_same_position_are_told_apart_by_a_move(where):
 
 @pytest.mark.django_db
 def test_a_move_takes_the_whole_branch_along(verona):
-    tree.move([named("house")], EDITOR, verona, "after")
+    edits.move([named("house")], EDITOR, verona, "after")
 
     assert outline() == [
         "verona",
@@ -380,7 +383,7 @@ def test_a_move_to_where_nothing_can_stand_is_refused(
     before = rows()
 
     with pytest.raises(ValidationError) as caught:
-        tree.move([named(n) for n in names.split()], EDITOR, named(target), where)
+        edits.move([named(n) for n in names.split()], EDITOR, named(target), where)
 
     assert caught.value.messages == [reason]
     assert rows() == before
@@ -389,9 +392,9 @@ def test_a_move_to_where_nothing_can_stand_is_refused(
 @pytest.mark.django_db
 def test_a_move_goes_by_what_is_stored_now_and_keeps_what_others_wrote(verona):
     stale = named("romeo")
-    tree.change([named("romeo")], EDITOR, status="banished")
+    edits.change([named("romeo")], EDITOR, status="banished")
 
-    tree.move([stale], EDITOR, None, "first")
+    edits.move([stale], EDITOR, None, "first")
 
     assert named("romeo").status == "banished"
     assert outline()[0] == "romeo"
@@ -414,7 +417,7 @@ def test_a_move_goes_by_what_is_stored_now_and_keeps_what_others_wrote(verona):
 def test_a_shift_swaps_with_neighbours_and_stops_at_the_ends(
     verona, names, down, order
 ):
-    tree.shift([named(name) for name in names.split()], EDITOR, down=down)
+    edits.shift([named(name) for name in names.split()], EDITOR, down=down)
 
     children = verona.children.order_by("position")
     assert [child.name for child in children] == order.split()
@@ -424,7 +427,7 @@ def test_a_shift_swaps_with_neighbours_and_stops_at_the_ends(
 def test_a_shift_among_entries_of_one_position_gives_each_its_own(verona):
     verona.children.update(position=7)
 
-    tree.shift([named("juliet")], EDITOR, down=False)
+    edits.shift([named("juliet")], EDITOR, down=False)
 
     children = verona.children.order_by("position")
     assert [child.name for child in children] == ["romeo", "juliet", "house"]
@@ -434,9 +437,9 @@ def test_a_shift_among_entries_of_one_position_gives_each_its_own(verona):
 @pytest.mark.django_db
 def test_a_shift_goes_by_where_entries_stand_now(verona):
     stale = [named("romeo")]
-    tree.move([named("romeo")], "mario", named("house"), "first")
+    edits.move([named("romeo")], "mario", named("house"), "first")
 
-    tree.shift(stale, EDITOR, down=True)
+    edits.shift(stale, EDITOR, down=True)
 
     children = named("house").children.order_by("position")
     assert [child.name for child in children] == ["tybalt", "romeo", "nurse"]
@@ -450,7 +453,7 @@ def test_what_lies_below_another_chosen_one_is_copied_once(verona):
     count = Buddy.objects.count()
     chosen = list(Buddy.objects.all())
 
-    copies = tree.duplicate(chosen, EDITOR)
+    copies = edits.duplicate(chosen, EDITOR)
 
     assert Buddy.objects.count() == 2 * count
     assert all(copy.parent_id is None for copy in copies)
@@ -460,7 +463,7 @@ def test_what_lies_below_another_chosen_one_is_copied_once(verona):
 def test_switching_many_takes_as_many_queries_as_switching_two(verona):
     def queries(buddies: list[Buddy]) -> int:
         with CaptureQueriesContext(connection) as asked:
-            tree.change(buddies, EDITOR, mobile_is_published=True)
+            edits.change(buddies, EDITOR, mobile_is_published=True)
         return len(asked)
 
     everything = list(Buddy.objects.all())
@@ -472,7 +475,7 @@ def test_switching_many_takes_as_many_queries_as_switching_two(verona):
 def test_a_duplicate_is_the_branch_again_behind_the_original_as_drafts(verona):
     before = {row["id"]: row for row in Buddy.objects.values()}
 
-    (copy,) = tree.duplicate([named("house")], EDITOR)
+    (copy,) = edits.duplicate([named("house")], EDITOR)
 
     assert outline() == [*VERONA[:5], "  house", "    tybalt", "    nurse", *VERONA[5:]]
     copies = Buddy.objects.exclude(pk__in=before)
@@ -492,7 +495,7 @@ def test_a_duplicate_has_room_made_behind_the_original(verona):
     for position, name in enumerate(("romeo", "house", "juliet")):
         Buddy.objects.filter(name=name).update(position=position)
 
-    (copy,) = tree.duplicate([named("romeo")], EDITOR)
+    (copy,) = edits.duplicate([named("romeo")], EDITOR)
 
     assert outline() == [*VERONA[:2], "  romeo", *VERONA[2:]]
     assert copy.position < named("house").position < named("juliet").position
@@ -500,7 +503,7 @@ def test_a_duplicate_has_room_made_behind_the_original(verona):
 
 @pytest.mark.django_db
 def test_a_removal_takes_all_below_and_counts_it(verona):
-    count = tree.remove([named("house"), named("tybalt"), named("mario")], EDITOR)
+    count = edits.remove([named("house"), named("tybalt"), named("mario")], EDITOR)
 
     assert count == 4
     assert outline() == ["verona", "  romeo", "  juliet"]
@@ -510,8 +513,8 @@ def test_a_removal_takes_all_below_and_counts_it(verona):
 def test_removing_what_is_gone_removes_nothing(verona):
     chosen = [named("romeo"), gone("mario")]
 
-    with pytest.raises(tree.TreeError, match="juliet deleted “mario”"):
-        tree.remove(chosen, EDITOR)
+    with pytest.raises(TreeError, match="juliet deleted “mario”"):
+        edits.remove(chosen, EDITOR)
 
     assert outline() == VERONA[:-1]
 
@@ -520,19 +523,19 @@ def test_removing_what_is_gone_removes_nothing(verona):
 @pytest.mark.parametrize(
     "write",
     [
-        lambda entry: tree.change([entry], EDITOR),
-        lambda entry: tree.move([entry], EDITOR, None, "first"),
-        lambda entry: tree.move([named("mario")], EDITOR, entry, "first"),
-        lambda entry: tree.move([named("mario")], EDITOR, entry, "after"),
-        lambda entry: tree.duplicate([entry], EDITOR),
-        lambda entry: tree.remove([entry], EDITOR),
+        lambda entry: edits.change([entry], EDITOR),
+        lambda entry: edits.move([entry], EDITOR, None, "first"),
+        lambda entry: edits.move([named("mario")], EDITOR, entry, "first"),
+        lambda entry: edits.move([named("mario")], EDITOR, entry, "after"),
+        lambda entry: edits.duplicate([entry], EDITOR),
+        lambda entry: edits.remove([entry], EDITOR),
     ],
     ids=["change", "move", "move below", "move beside", "duplicate", "remove"],
 )
 def test_an_entry_that_is_gone_is_said_to_be_gone(verona, write):
     house = gone("house")
 
-    with pytest.raises(tree.TreeError, match="juliet deleted “house”"):
+    with pytest.raises(TreeError, match="juliet deleted “house”"):
         write(house)
 
 
@@ -559,7 +562,7 @@ def nodes(*items: dict) -> list[document.Node]:
 def test_documents_are_added_at_the_end_in_their_order(verona):
     first = nodes(item("a", item("b"), item("c", item("d"))), item("e"))
 
-    count = tree.load([("1", first), ("2", nodes(item("f")))], EDITOR, False)
+    count = whole_tree.load([("1", first), ("2", nodes(item("f")))], EDITOR, False)
 
     assert count == 6
     assert outline() == [*VERONA, "a", "  b", "  c", "    d", "e", "f"]
@@ -567,7 +570,7 @@ def test_documents_are_added_at_the_end_in_their_order(verona):
 
 @pytest.mark.django_db
 def test_replace_empties_the_tree_before_so_its_addresses_are_free(verona):
-    assert tree.load([("1", nodes(item("mario")))], EDITOR, True) == 1
+    assert whole_tree.load([("1", nodes(item("mario")))], EDITOR, True) == 1
     assert outline() == ["mario"]
 
 
@@ -591,7 +594,7 @@ def test_one_bad_entry_changes_nothing(verona, bad, place, reason, replace):
     before = Tree.objects.values().get()
 
     with pytest.raises(document.DocumentError) as caught:
-        tree.load(documents, EDITOR, replace)
+        whole_tree.load(documents, EDITOR, replace)
 
     assert caught.value.path == f"bad: {place}"
     assert reason in caught.value.reason
@@ -603,7 +606,7 @@ def test_one_bad_entry_changes_nothing(verona, bad, place, reason, replace):
 
 
 def rebuild(*items: dict) -> None:
-    tree.rebuild("text", nodes(*items), EDITOR)
+    whole_tree.rebuild("text", nodes(*items), EDITOR)
 
 
 def text() -> str:
@@ -625,14 +628,14 @@ def test_a_rebuilt_document_has_its_order_and_what_it_does_not_name_is_hidden(ve
 
 @pytest.mark.django_db
 def test_a_rebuilt_document_has_the_fields_that_it_had(verona):
-    tree.change([named("tybalt")], EDITOR, server_address="", status="fierce")
+    edits.change([named("tybalt")], EDITOR, server_address="", status="fierce")
     old = text()
     nodes = document.loads(old)
-    tree.change([named("tybalt")], EDITOR, server_address="s", name="t", status="")
-    tree.change([named("house")], EDITOR, image_url="/media/a.webp")
-    tree.change([verona, named("romeo")], EDITOR, web_is_published=False)
+    edits.change([named("tybalt")], EDITOR, server_address="s", name="t", status="")
+    edits.change([named("house")], EDITOR, image_url="/media/a.webp")
+    edits.change([verona, named("romeo")], EDITOR, web_is_published=False)
 
-    tree.rebuild("text", nodes, EDITOR)
+    whole_tree.rebuild("text", nodes, EDITOR)
 
     assert text() == old
     assert named("tybalt").status == "fierce"
@@ -672,7 +675,7 @@ def test_a_group_is_rebuilt_as_a_channel_beside_what_it_held(verona, order):
 
 @pytest.mark.django_db
 def test_a_channel_rebuilt_as_a_group_loses_what_only_a_channel_has(verona):
-    tree.change([named("mario")], EDITOR, server_address="s", default_message="m")
+    edits.change([named("mario")], EDITOR, server_address="s", default_message="m")
 
     rebuild(item("mario", item("romeo")))
 
@@ -697,12 +700,12 @@ def test_of_what_a_rebuilding_hides_the_topmost_entry_is_written_alone(verona):
 def test_what_a_rebuilt_document_names_is_hidden_by_no_schedule(verona):
     old, day = nodes(*built()["items"]), timedelta(days=1)
     now = timezone.now()
-    tree.change([named("romeo")], EDITOR, visible_from=now + day)
-    tree.change([named("house")], EDITOR, visible_until=now - day)
+    edits.change([named("romeo")], EDITOR, visible_from=now + day)
+    edits.change([named("house")], EDITOR, visible_until=now - day)
     kept = {"visible_from": now - day, "visible_until": now + day}
-    tree.change([named("mario")], EDITOR, **kept)
+    edits.change([named("mario")], EDITOR, **kept)
 
-    tree.rebuild("text", old, EDITOR)
+    whole_tree.rebuild("text", old, EDITOR)
 
     assert [named(n).visible_from for n in ("romeo", "house")] == [None, None]
     assert [named(n).visible_until for n in ("romeo", "house")] == [None, None]
@@ -781,7 +784,7 @@ def plant(forest: list[Buddy]) -> None:
     for buddy in forest:
         old, above = buddy.pk, stored[buddy.parent_id]
         buddy.pk, buddy.parent = None, above
-        stored[old] = tree.add(buddy, EDITOR)
+        stored[old] = edits.add(buddy, EDITOR)
 
 
 def rebuilding(count: int) -> Callable[..., None]:
@@ -796,7 +799,7 @@ def rebuilding(count: int) -> Callable[..., None]:
             plant(new)
             before = rows()
 
-            tree.rebuild("text", document.loads(wanted), EDITOR)
+            whole_tree.rebuild("text", document.loads(wanted), EDITOR)
             after = rows()
             assert text() == wanted
             assert {row["id"] for row in before} <= {row["id"] for row in after}
@@ -808,12 +811,12 @@ def rebuilding(count: int) -> Callable[..., None]:
                 assert {name: getattr(newest, name) for name in stored} == stored
 
             version = Tree.locked().version
-            tree.rebuild("text", document.loads(wanted), EDITOR)
+            whole_tree.rebuild("text", document.loads(wanted), EDITOR)
             assert Tree.locked().version == version
             if after != before:
-                tree.undo(version, EDITOR)
+                undo(version, EDITOR)
                 assert rows() == before
-                tree.undo(version + 1, EDITOR)
+                undo(version + 1, EDITOR)
                 assert rows() == after
             transaction.set_rollback(True)
 
@@ -845,7 +848,7 @@ class Pair:
         self._barrier.wait()
         try:
             return move()
-        except (ValidationError, IntegrityError, tree.TreeError) as error:
+        except (ValidationError, IntegrityError, TreeError) as error:
             return error
 
     def close(self) -> None:
@@ -872,8 +875,8 @@ def test_a_race_of_two_moves_into_each_other_closes_no_circle(pair):
             channel(f"juliet {number}", right)
 
         results = pair.race(
-            lambda left=left, right=right: tree.move([left], "romeo", right, "first"),
-            lambda left=left, right=right: tree.move([right], "juliet", left, "first"),
+            lambda left=left, right=right: edits.move([left], "romeo", right, "first"),
+            lambda left=left, right=right: edits.move([right], "juliet", left, "first"),
         )
 
         assert [type(error) for error in refused(results)] == [ValidationError]
@@ -905,8 +908,8 @@ def test_a_race_of_an_addition_and_a_deletion_leaves_no_orphan(pair):
         romeo = Buddy(name=f"romeo {number}", parent=house)
 
         pair.race(
-            lambda romeo=romeo: tree.add(romeo, "romeo"),
-            lambda house=house: tree.remove([house], "juliet"),
+            lambda romeo=romeo: edits.add(romeo, "romeo"),
+            lambda house=house: edits.remove([house], "juliet"),
         )
 
         assert not Buddy.objects.exists()
@@ -919,15 +922,15 @@ def test_a_race_of_a_move_and_a_deletion_leaves_no_orphan(pair):
             channel(f"mario {number}", romeo)
 
         moved, _ = pair.race(
-            lambda house=house, romeo=romeo: tree.move(
+            lambda house=house, romeo=romeo: edits.move(
                 [romeo], "romeo", house, "first"
             ),
-            lambda house=house: tree.remove([house], "juliet"),
+            lambda house=house: edits.remove([house], "juliet"),
         )
 
         # Either the branch was below the house and went with it, or it stayed.
         stayed = [f"romeo {number}", f"  mario {number}"]
-        assert outline() == (stayed if isinstance(moved, tree.TreeError) else [])
+        assert outline() == (stayed if isinstance(moved, TreeError) else [])
         Buddy.objects.all().delete()
 
 
@@ -936,7 +939,7 @@ def test_a_race_of_additions_gives_each_a_place_of_its_own(pair):
     for number in range(20):
         pair.race(
             *(
-                lambda name=f"{name} {number}": tree.add(
+                lambda name=f"{name} {number}": edits.add(
                     Buddy(name=name, parent=house), name
                 )
                 for name in ("romeo", "juliet")
@@ -944,7 +947,7 @@ def test_a_race_of_additions_gives_each_a_place_of_its_own(pair):
         )
 
     places = house.children.values_list("position", flat=True)
-    assert sorted(places) == [tree.GAP * (nth + 1) for nth in range(40)]
+    assert sorted(places) == [GAP * (nth + 1) for nth in range(40)]
 
 
 def test_a_race_of_two_who_saw_the_same_has_one_winner(pair):
@@ -954,12 +957,12 @@ def test_a_race_of_two_who_saw_the_same_has_one_winner(pair):
         seen = Tree.objects.get().version
 
         results = pair.race(
-            lambda romeo=romeo, seen=seen: tree.change(
+            lambda romeo=romeo, seen=seen: edits.change(
                 [romeo], "romeo", seen, status="banished"
             ),
-            lambda romeo=romeo, seen=seen: tree.move(
+            lambda romeo=romeo, seen=seen: edits.move(
                 [romeo], "juliet", None, "first", seen=seen
             ),
         )
 
-        assert [type(error) for error in refused(results)] == [tree.Stale]
+        assert [type(error) for error in refused(results)] == [Stale]

@@ -5,8 +5,10 @@ from django.core.exceptions import ValidationError
 
 from buddies.document import build as document
 from buddies.models import Buddy, Tree
-from buddies.tree import edits as tree
-from buddies.tree import history as log
+from buddies.tree import edits, history, whole_tree
+from buddies.tree.editing import Stale, TreeError
+from buddies.tree.positions import GAP
+from buddies.tree.undo import undo
 from tests.buddies.conftest import EDITOR, channel, group, named, outline, rows
 
 pytestmark = pytest.mark.django_db
@@ -64,54 +66,54 @@ def new_in(parent: str, name: str = "benvolio") -> Buddy:
 
 
 def load(*items: dict, replace: bool = False) -> None:
-    tree.load([("text", nodes(*items))], "mario", replace)
+    whole_tree.load([("text", nodes(*items))], "mario", replace)
 
 
 def rebuild(*items: dict) -> None:
-    tree.rebuild("text", nodes(*items), "mario")
+    whole_tree.rebuild("text", nodes(*items), "mario")
 
 
 # What mario does, and the records of it: kind, then name.
 EDITS = {
-    "add": (lambda: tree.add(new_in("house"), "mario"), "+benvolio"),
+    "add": (lambda: edits.add(new_in("house"), "mario"), "+benvolio"),
     "edit": (
-        lambda: tree.change(entries("romeo"), "mario", status="banished"),
+        lambda: edits.change(entries("romeo"), "mario", status="banished"),
         "~romeo",
     ),
     "switch": (
-        lambda: tree.change(entries("romeo nurse"), "mario", web_is_published=False),
+        lambda: edits.change(entries("romeo nurse"), "mario", web_is_published=False),
         "~nurse ~romeo",
     ),
     "switch one of two": (
-        lambda: tree.change(entries("romeo nurse"), "mario", mobile_is_published=True),
+        lambda: edits.change(entries("romeo nurse"), "mario", mobile_is_published=True),
         "~romeo",
     ),
     "change of parent": (
-        lambda: tree.change(entries("romeo"), "mario", parent=named("house")),
+        lambda: edits.change(entries("romeo"), "mario", parent=named("house")),
         "~romeo",
     ),
     "change of type": (
-        lambda: tree.change(entries("romeo"), "mario", type="group"),
+        lambda: edits.change(entries("romeo"), "mario", type="group"),
         "~romeo",
     ),
     "move": (
-        lambda: tree.move(entries("house"), "mario", None, "first"),
+        lambda: edits.move(entries("house"), "mario", None, "first"),
         "~house",
     ),
     "move of several": (
-        lambda: tree.move(entries("nurse mario"), "mario", named("romeo"), "before"),
+        lambda: edits.move(entries("nurse mario"), "mario", named("romeo"), "before"),
         "~mario ~nurse",
     ),
     "shift": (
-        lambda: tree.shift(entries("juliet"), "mario", down=False),
+        lambda: edits.shift(entries("juliet"), "mario", down=False),
         "~house ~juliet",
     ),
     "duplicate": (
-        lambda: tree.duplicate([named("house")], "mario"),
+        lambda: edits.duplicate([named("house")], "mario"),
         "+house +nurse +tybalt",
     ),
     "remove": (
-        lambda: tree.remove(entries("house mario"), "mario"),
+        lambda: edits.remove(entries("house mario"), "mario"),
         "-house -mario -nurse -tybalt",
     ),
     "load": (lambda: load(item("a", item("b"))), "+a +b"),
@@ -164,13 +166,13 @@ def test_the_newest_record_of_an_entry_is_what_is_stored(edit, logged):
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda: tree.change(entries("romeo nurse"), "mario"),
-        lambda: tree.change(entries("romeo nurse"), "mario", web_is_published=True),
-        lambda: tree.change(entries("romeo"), "mario", parent=named("verona")),
-        lambda: tree.shift(entries("romeo"), "mario", down=False),
-        lambda: tree.shift(entries("juliet house"), "mario", down=True),
-        lambda: tree.remove([], "mario"),
-        lambda: tree.load([], "mario", False),
+        lambda: edits.change(entries("romeo nurse"), "mario"),
+        lambda: edits.change(entries("romeo nurse"), "mario", web_is_published=True),
+        lambda: edits.change(entries("romeo"), "mario", parent=named("verona")),
+        lambda: edits.shift(entries("romeo"), "mario", down=False),
+        lambda: edits.shift(entries("juliet house"), "mario", down=True),
+        lambda: edits.remove([], "mario"),
+        lambda: whole_tree.load([], "mario", False),
         lambda: rebuild(*document.build_all(Buddy.objects.all())["items"]),
     ],
     ids=[
@@ -186,7 +188,7 @@ def test_the_newest_record_of_an_entry_is_what_is_stored(edit, logged):
 )
 def test_an_edit_that_changes_nothing_is_none(edit):
     # Places as several moves leave them.
-    Buddy.objects.filter(name="house").update(position=tree.GAP + 7)
+    Buddy.objects.filter(name="house").update(position=GAP + 7)
     before = Tree.objects.values().get(), Buddy.history.count(), rows()
 
     edit()
@@ -198,7 +200,7 @@ def test_a_shift_writes_none_but_those_that_change_places():
     Buddy.objects.filter(name="romeo").update(position=5)
     before = version()
 
-    tree.shift(entries("juliet"), EDITOR, down=False)
+    edits.shift(entries("juliet"), EDITOR, down=False)
 
     records = Buddy.history.filter(version__gt=before)
     assert {record.name for record in records} == {"juliet", "house"}
@@ -207,13 +209,13 @@ def test_a_shift_writes_none_but_those_that_change_places():
 # --- Stale ----------------------------------------------------------------------
 
 WRITES = {
-    "change": lambda seen: tree.change(
+    "change": lambda seen: edits.change(
         entries("mario romeo"), EDITOR, seen, status="s"
     ),
-    "move": lambda seen: tree.move(
+    "move": lambda seen: edits.move(
         entries("mario romeo"), EDITOR, None, "first", seen=seen
     ),
-    "remove": lambda seen: tree.remove(entries("mario romeo"), EDITOR, seen),
+    "remove": lambda seen: edits.remove(entries("mario romeo"), EDITOR, seen),
 }
 EACH_WRITE = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 
@@ -221,12 +223,12 @@ EACH_WRITE = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 @EACH_WRITE
 def test_a_stale_write_is_refused_with_who_did_what_and_when(write):
     seen = version()
-    tree.change(entries("romeo"), "mario", name="romeo!", status="banished")
-    tree.move(entries("romeo!"), "nurse", None, "last")
+    edits.change(entries("romeo"), "mario", name="romeo!", status="banished")
+    edits.move(entries("romeo!"), "nurse", None, "last")
     Buddy.objects.filter(name="romeo!").update(name="romeo")
     before = rows()
 
-    with pytest.raises(tree.Stale) as caught:
+    with pytest.raises(Stale) as caught:
         write(seen)
 
     words = "nurse changed “romeo!” just now: place, name and status text."
@@ -237,7 +239,7 @@ def test_a_stale_write_is_refused_with_who_did_what_and_when(write):
 @EACH_WRITE
 def test_what_others_did_elsewhere_makes_no_write_stale(write):
     seen = version()
-    tree.change(entries("verona juliet"), "mario", status="fair")
+    edits.change(entries("verona juliet"), "mario", status="fair")
 
     write(seen)
 
@@ -246,7 +248,7 @@ def test_what_others_did_elsewhere_makes_no_write_stale(write):
 
 @EACH_WRITE
 def test_whoever_has_seen_the_newest_edit_may_write(write):
-    tree.change(entries("romeo"), "mario", status="banished")
+    edits.change(entries("romeo"), "mario", status="banished")
 
     write(version())
 
@@ -255,31 +257,31 @@ def test_whoever_has_seen_the_newest_edit_may_write(write):
 
 def test_a_write_to_what_somebody_deleted_says_so():
     romeo, seen = named("romeo"), version()
-    tree.remove(entries("verona"), "mario")
+    edits.remove(entries("verona"), "mario")
 
-    with pytest.raises(tree.TreeError) as caught:
-        tree.change([romeo], EDITOR, seen, status="banished")
+    with pytest.raises(TreeError) as caught:
+        edits.change([romeo], EDITOR, seen, status="banished")
 
     assert str(caught.value) == "mario deleted “romeo” just now."
 
 
 def test_a_stale_write_says_no_more_when_the_other_took_it_back():
     seen = version()
-    tree.change(entries("romeo"), "mario", status="banished")
-    tree.undo(version(), "mario")
+    edits.change(entries("romeo"), "mario", status="banished")
+    undo(version(), "mario")
 
-    with pytest.raises(tree.Stale) as caught:
-        tree.change(entries("romeo"), EDITOR, seen, status="fair")
+    with pytest.raises(Stale) as caught:
+        edits.change(entries("romeo"), EDITOR, seen, status="fair")
 
     assert str(caught.value) == "mario changed “romeo” just now."
 
 
 def test_a_branch_is_not_deleted_when_somebody_edited_inside_it():
     seen = version()
-    tree.add(new_in("house"), "mario")
+    edits.add(new_in("house"), "mario")
 
-    with pytest.raises(tree.Stale, match="mario added “benvolio” just now"):
-        tree.remove(entries("verona"), EDITOR, seen)
+    with pytest.raises(Stale, match="mario added “benvolio” just now"):
+        edits.remove(entries("verona"), EDITOR, seen)
 
     assert len(outline()) == len(VERONA) + 1
 
@@ -293,7 +295,7 @@ def test_an_edit_taken_back_leaves_everything_as_it_was(edit, logged):
     edit()
     assert rows() != before
 
-    tree.undo(version(), "mario")
+    undo(version(), "mario")
 
     assert rows() == before
     assert outline() == VERONA
@@ -304,12 +306,12 @@ def test_taking_back_the_taking_back_does_it_again(edit, logged):
     before = rows()
     edit()
     after = rows()
-    tree.undo(version(), "mario")
+    undo(version(), "mario")
 
-    tree.undo(version(), "mario")
+    undo(version(), "mario")
     assert rows() == after
 
-    tree.undo(version(), "mario")
+    undo(version(), "mario")
     assert rows() == before
 
 
@@ -318,12 +320,12 @@ def test_taking_back_is_an_edit_of_its_own_with_its_records(edit, logged):
     edit()
     before = version()
 
-    tree.undo(before, "mario")
+    undo(before, "mario")
 
     records = Buddy.history.filter(version__gt=before)
     turned = logged.translate(str.maketrans("+-", "-+"))
     assert sorted(r.history_type + r.name for r in records) == sorted(turned.split())
-    assert {r.history_change_reason for r in records} == {log.UNDO}
+    assert {r.history_change_reason for r in records} == {history.UNDO}
     assert {r.version for r in records} == {before + 1} == {version()}
     for stored in Buddy.objects.values():
         newest = Buddy.history.filter(id=stored["id"]).order_by("history_id").last()
@@ -335,77 +337,77 @@ def test_a_move_that_made_new_room_is_taken_back_with_all_it_pushed():
         Buddy.objects.filter(name=name).update(position=position)
         Buddy.history.filter(name=name).update(position=position)
     before = rows()
-    tree.move(entries("mario"), "mario", named("romeo"), "after")
+    edits.move(entries("mario"), "mario", named("romeo"), "after")
     assert Buddy.history.filter(version=version()).count() == 4
 
-    tree.undo(version(), "mario")
+    undo(version(), "mario")
 
     assert rows() == before
 
 
 def test_an_edit_before_ones_last_is_not_taken_back_where_both_meet():
-    tree.change(entries("romeo"), "mario", status="banished")
+    edits.change(entries("romeo"), "mario", status="banished")
     first = version()
-    tree.change(entries("romeo"), "mario", name="Romeo")
+    edits.change(entries("romeo"), "mario", name="Romeo")
 
-    with pytest.raises(tree.Stale, match="mario changed “Romeo”"):
-        tree.undo(first, "mario")
+    with pytest.raises(Stale, match="mario changed “Romeo”"):
+        undo(first, "mario")
 
 
 REFUSALS = {
     "an entry edited since": (
-        lambda: tree.change(entries("romeo"), "mario", name="Romeo"),
-        lambda: tree.change(entries("Romeo"), "nurse", status="banished"),
+        lambda: edits.change(entries("romeo"), "mario", name="Romeo"),
+        lambda: edits.change(entries("Romeo"), "nurse", status="banished"),
         "nurse changed “Romeo” just now: status text.",
     ),
     "one of several edited since": (
-        lambda: tree.change(entries("romeo nurse"), "mario", status="s"),
-        lambda: tree.move(entries("nurse"), "juliet", None, "last"),
+        lambda: edits.change(entries("romeo nurse"), "mario", status="s"),
+        lambda: edits.move(entries("nurse"), "juliet", None, "last"),
         "juliet changed “nurse” just now: place.",
     ),
     "an entry deleted since": (
-        lambda: tree.add(new_in("house"), "mario"),
-        lambda: tree.remove(entries("house"), "nurse"),
+        lambda: edits.add(new_in("house"), "mario"),
+        lambda: edits.remove(entries("house"), "nurse"),
         "nurse deleted “benvolio” just now.",
     ),
     "its group deleted since": (
-        lambda: tree.remove(entries("tybalt"), "mario"),
-        lambda: tree.remove(entries("house"), "nurse"),
+        lambda: edits.remove(entries("tybalt"), "mario"),
+        lambda: edits.remove(entries("house"), "nurse"),
         "The group it stood in is gone: it cannot be taken back.",
     ),
     "the group it left deleted since": (
-        lambda: tree.move(entries("tybalt"), "mario", None, "last"),
-        lambda: tree.remove(entries("house"), "nurse"),
+        lambda: edits.move(entries("tybalt"), "mario", None, "last"),
+        lambda: edits.remove(entries("house"), "nurse"),
         "The group it stood in is gone: it cannot be taken back.",
     ),
     "its group a channel by now": (
-        lambda: tree.move(entries("tybalt nurse"), "mario", None, "last"),
-        lambda: tree.change(entries("house"), "nurse", type="channel"),
+        lambda: edits.move(entries("tybalt nurse"), "mario", None, "last"),
+        lambda: edits.change(entries("house"), "nurse", type="channel"),
         "The tree around it has changed since: it cannot be taken back.",
     ),
     "its group below it by now": (
-        lambda: tree.move(entries("house"), "mario", None, "last"),
-        lambda: tree.move(entries("verona"), "nurse", named("house"), "last"),
+        lambda: edits.move(entries("house"), "mario", None, "last"),
+        lambda: edits.move(entries("verona"), "nurse", named("house"), "last"),
         "The tree around it has changed since: it cannot be taken back.",
     ),
     "its address taken": (
-        lambda: tree.change(entries("romeo"), "mario", address="montague"),
-        lambda: tree.add(Buddy(name="other", address="romeo"), "nurse"),
+        lambda: edits.change(entries("romeo"), "mario", address="montague"),
+        lambda: edits.add(Buddy(name="other", address="romeo"), "nurse"),
         "The tree around it has changed since: it cannot be taken back.",
     ),
     "the address of what was deleted taken": (
-        lambda: tree.remove(entries("romeo"), "mario"),
-        lambda: tree.add(Buddy(name="other", address="romeo"), "nurse"),
+        lambda: edits.remove(entries("romeo"), "mario"),
+        lambda: edits.add(Buddy(name="other", address="romeo"), "nurse"),
         "The tree around it has changed since: it cannot be taken back.",
     ),
     "entries in it by now": (
-        lambda: tree.add(Buddy(name="mantua", type="group"), "mario"),
-        lambda: tree.add(new_in("mantua"), "nurse"),
+        lambda: edits.add(Buddy(name="mantua", type="group"), "mario"),
+        lambda: edits.add(new_in("mantua"), "nurse"),
         "It holds entries by now: it cannot be taken back.",
     ),
     "entries moved into a copy": (
-        lambda: tree.duplicate([named("house")], "mario"),
-        lambda: tree.move(
+        lambda: edits.duplicate([named("house")], "mario"),
+        lambda: edits.move(
             entries("mario"),
             "nurse",
             Buddy.objects.filter(name="house").latest("pk"),
@@ -414,18 +416,18 @@ REFUSALS = {
         "It holds entries by now: it cannot be taken back.",
     ),
     "a group that became one holding entries": (
-        lambda: tree.change(entries("romeo"), "mario", type="group"),
-        lambda: tree.add(new_in("romeo"), "nurse"),
+        lambda: edits.change(entries("romeo"), "mario", type="group"),
+        lambda: edits.add(new_in("romeo"), "nurse"),
         "The tree around it has changed since: it cannot be taken back.",
     ),
     "taken back already": (
-        lambda: tree.change(entries("romeo"), "mario", name="Romeo"),
-        lambda: tree.undo(version(), "mario"),
+        lambda: edits.change(entries("romeo"), "mario", name="Romeo"),
+        lambda: undo(version(), "mario"),
         "mario changed “romeo” just now: name.",
     ),
     "taken back already and there again": (
-        lambda: tree.remove(entries("romeo"), "mario"),
-        lambda: tree.undo(version(), "mario"),
+        lambda: edits.remove(entries("romeo"), "mario"),
+        lambda: undo(version(), "mario"),
         "mario added “romeo” just now.",
     ),
 }
@@ -442,20 +444,20 @@ def test_an_edit_is_not_taken_back_over_what_others_did(edit, meanwhile, reason)
     meanwhile()
     before = Tree.objects.values().get(), Buddy.history.count(), rows()
 
-    with pytest.raises(tree.Stale) as caught:
-        tree.undo(mine, "mario")
+    with pytest.raises(Stale) as caught:
+        undo(mine, "mario")
 
     assert str(caught.value) == reason
     assert (Tree.objects.values().get(), Buddy.history.count(), rows()) == before
 
 
 def test_what_others_did_elsewhere_stays_when_an_edit_is_taken_back():
-    tree.remove(entries("house"), "mario")
+    edits.remove(entries("house"), "mario")
     mine = version()
-    tree.change(entries("romeo"), "nurse", status="banished")
-    tree.move(entries("juliet"), "nurse", named("romeo"), "before")
+    edits.change(entries("romeo"), "nurse", status="banished")
+    edits.move(entries("juliet"), "nurse", named("romeo"), "before")
 
-    tree.undo(mine, "mario")
+    undo(mine, "mario")
 
     assert named("romeo").status == "banished"
     order = ["verona", "  juliet", "  romeo", "  house", "    tybalt", "    nurse"]
@@ -466,31 +468,31 @@ def test_what_others_did_elsewhere_stays_when_an_edit_is_taken_back():
 
 @pytest.mark.parametrize("editor", ["mario", ""])
 def test_nobody_takes_back_what_somebody_else_did(editor):
-    tree.change(entries("romeo"), "juliet", status="banished")
+    edits.change(entries("romeo"), "juliet", status="banished")
 
-    with pytest.raises(tree.TreeError, match="There is nothing to take back"):
-        tree.undo(version(), editor)
+    with pytest.raises(TreeError, match="There is nothing to take back"):
+        undo(version(), editor)
 
     assert named("romeo").status == "banished"
 
 
 def test_an_edit_that_never_was_is_not_taken_back():
-    with pytest.raises(tree.TreeError, match="There is nothing to take back"):
-        tree.undo(version() + 1, EDITOR)
+    with pytest.raises(TreeError, match="There is nothing to take back"):
+        undo(version() + 1, EDITOR)
 
 
 def test_a_refused_edit_leaves_nothing_to_take_back():
     with pytest.raises(ValidationError):
-        tree.change(entries("romeo house"), "mario", type="channel")
+        edits.change(entries("romeo house"), "mario", type="channel")
 
-    assert log.newest("mario") is None
+    assert history.newest("mario") is None
 
 
 # --- One's own last edit --------------------------------------------------------
 
 
 def test_whoever_never_edited_has_no_last_edit():
-    assert log.newest("mario") is None
+    assert history.newest("mario") is None
 
 
 @pytest.mark.parametrize(
@@ -513,25 +515,25 @@ def test_ones_last_edit_is_called_what_it_was(name, words):
     edit, _logged = EDITS[name]
     edit()
     mine = version()
-    tree.change(entries("juliet"), "nurse", status="fair")
+    edits.change(entries("juliet"), "nurse", status="fair")
 
-    assert log.newest("mario") == log.LastEdit(mine, words, False)
+    assert history.newest("mario") == history.LastEdit(mine, words, False)
 
 
 def test_a_deletion_of_one_entry_names_it():
-    tree.remove(entries("romeo"), "mario")
-    newest = log.newest("mario")
+    edits.remove(entries("romeo"), "mario")
+    newest = history.newest("mario")
     assert newest is not None
     assert newest.words == "Deleted “romeo”"
 
 
 def test_the_last_edit_says_whether_it_took_one_back():
-    tree.change(entries("romeo"), "mario", name="Romeo")
-    tree.undo(version(), "mario")
+    edits.change(entries("romeo"), "mario", name="Romeo")
+    undo(version(), "mario")
 
-    undone = log.newest("mario")
-    tree.undo(version(), "mario")
-    done = log.newest("mario")
+    undone = history.newest("mario")
+    undo(version(), "mario")
+    done = history.newest("mario")
 
-    assert undone == log.LastEdit(version() - 1, "Edited “romeo”", True)
-    assert done == log.LastEdit(version(), "Edited “Romeo”", True)
+    assert undone == history.LastEdit(version() - 1, "Edited “romeo”", True)
+    assert done == history.LastEdit(version(), "Edited “Romeo”", True)

@@ -3,7 +3,8 @@
 import pytest
 
 from buddies.models import Buddy
-from buddies.tree import edits as tree
+from buddies.tree import edits
+from buddies.tree.undo import undo
 from tests.buddies.conftest import outline, rows
 from tests.buddies.tree.test_history import VERONA, item, load, version
 
@@ -18,9 +19,9 @@ def test_ten_thousand_entries_are_deleted_and_taken_back():
     load(*branches)
     before = rows()
 
-    count = tree.remove(Buddy.objects.filter(type="group"), "mario")
+    count = edits.remove(Buddy.objects.filter(type="group"), "mario")
     assert count == 10_000 + len(VERONA) - 1
     assert outline() == ["mario"]
-    tree.undo(version(), "mario")
+    undo(version(), "mario")
 
     assert rows() == before

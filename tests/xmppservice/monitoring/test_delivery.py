@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from buddies.models import Buddy, Release
 from buddies.publishing import releases
-from buddies.tree import edits as tree
+from buddies.tree import edits
 from roster import ledger
 from roster.models import Command
 from tests.roster.conftest import message
@@ -38,7 +38,7 @@ def staff() -> Client:
 @pytest.fixture
 def live() -> Release:
     """A tree that is live."""
-    tree.add(Buddy(name="Liam", address="", mobile_is_published=True), "anna")
+    edits.add(Buddy(name="Liam", address="", mobile_is_published=True), "anna")
     release = releases.sync()
     assert release is not None
     releases.mark_live(release.number)
@@ -223,7 +223,7 @@ def test_a_check_says_what_is_wrong(live, answers, outcome, says):
 
 
 def test_a_check_knows_an_older_version(live, answers):
-    tree.add(Buddy(name="Noel", address="", mobile_is_published=True), "anna")
+    edits.add(Buddy(name="Noel", address="", mobile_is_published=True), "anna")
     newer = releases.sync()
     answers(gateway.Answer("", vcard.of_document(live.body)))
 

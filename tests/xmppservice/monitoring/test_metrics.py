@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from buddies.models import Buddy, Release
 from buddies.publishing import releases
-from buddies.tree import edits as tree
+from buddies.tree import edits
 from roster import ledger
 from roster.models import Account, Command, Flag, LateJoin, Subscriber
 from tests.roster.conftest import message
@@ -100,7 +100,7 @@ def test_the_stream_of_another_process(client, settings):
 
 
 def test_a_release_that_is_not_live_lags(client):
-    tree.add(Buddy(name="Liam", address="", mobile_is_published=True), "anna")
+    edits.add(Buddy(name="Liam", address="", mobile_is_published=True), "anna")
     release = releases.sync()
     Release.objects.update(created_at=timezone.now() - timedelta(seconds=20))
 

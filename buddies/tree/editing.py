@@ -1,0 +1,112 @@
+"""The one lock of the tree, under which every write stands.
+
+Without the lock every tree library lost branches under concurrent moves. Each edit
+rings for a new release after commit. What the tree forbids raises Django's
+ValidationError, in words for the person; an entry that is gone, TreeError; what
+somebody changed since the editor looked, Stale.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from django.db import transaction
+from django.utils import timezone
+
+from buddies.models import Buddy, Tree
+from buddies.tree import history
+from xmppservice.runtime import wakeups
+
+
+class TreeError(ValueError):
+    """The entry is not there any more."""
+
+
+class Stale(TreeError):
+    """Somebody changed the entry after the editor looked at it."""
+
+
+class Edit:
+    """One change of the tree: writes entries, and logs each one it writes."""
+
+    def __init__(self, tree: Tree, editor: str, reason: str = "") -> None:
+        self.version = tree.version + 1
+        self.editor, self.reason = editor, reason
+        self.at = timezone.now()
+        self.has_written = False
+
+    def create(self, buddies: Sequence[Buddy]) -> None:
+        self._stamp(buddies)
+        Buddy.objects.bulk_create(buddies, batch_size=500)
+        self._log(history.ADDED, buddies)
+
+    def update(self, buddies: Sequence[Buddy]) -> None:
+        self._stamp(buddies)
+        for buddy in buddies:
+            buddy.save(force_update=True)
+        self._log(history.CHANGED, buddies)
+
+    def switch(self, buddies: Sequence[Buddy], flags: dict[str, bool]) -> None:
+        """Like update, in one statement: thousands may be switched at once."""
+        self._stamp(buddies)
+        keys = [buddy.pk for buddy in buddies]
+        Buddy.objects.filter(pk__in=keys).update(version=self.version, **flags)
+        self._log(history.CHANGED, buddies)
+
+    def delete(self, buddies: Sequence[Buddy]) -> None:
+        self._stamp(buddies)
+        self._log(history.DELETED, buddies)
+        Buddy.objects.filter(pk__in=[buddy.pk for buddy in buddies]).delete()
+
+    def _stamp(self, buddies: Sequence[Buddy]) -> None:
+        for buddy in buddies:
+            buddy.version = self.version
+
+    def _log(self, kind: str, buddies: Sequence[Buddy]) -> None:
+        self.has_written |= bool(buddies)
+        history.write(kind, buddies, self.editor, self.at, self.reason)
+
+
+@contextmanager
+def editing(editor: str, reason: str = "") -> Iterator[Edit]:
+    """Hold the tree's lock; when something was written its version moves on."""
+    with transaction.atomic():
+        tree = Tree.locked()
+        edit = Edit(tree, editor, reason)
+        yield edit
+        if not edit.has_written:
+            return
+        tree.version = tree.editors[editor] = edit.version
+        tree.save(update_fields=["version", "editors"])
+        wakeups.worker(wakeups.SYNC_VCARD)
+
+
+def check(buddy: Buddy) -> None:
+    if buddy.parent_id is not None:
+        # As it is under the lock: it may have become a channel, or be gone.
+        buddy.parent = fresh(buddy.parent_id)
+    buddy.full_clean()
+
+
+def fresh(pk: int, seen: int | None = None) -> Buddy:
+    """The entry as it is stored now; Stale when it changed after ``seen``."""
+    buddy = Buddy.objects.filter(pk=pk).first()
+    if buddy is None:
+        raise TreeError(history.missed(pk, seen or 0))
+    refuse_stale(buddy, seen)
+    return buddy
+
+
+def refuse_stale(buddy: Buddy, seen: int | None) -> None:
+    if seen is not None and buddy.version > seen:
+        raise Stale(history.missed(buddy.pk, seen))
+
+
+def fresh_ones(buddies: Iterable[Buddy], seen: int | None = None) -> list[Buddy]:
+    """Entries as they are stored now, in their order, each one once."""
+    keys = list(dict.fromkeys(buddy.pk for buddy in buddies))
+    stored = Buddy.objects.in_bulk(keys)
+    for key in keys:
+        if key not in stored:
+            raise TreeError(history.missed(key, seen or 0))
+        refuse_stale(stored[key], seen)
+    return [stored[key] for key in keys]

@@ -1,0 +1,71 @@
+"""Taking back an edit."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from buddies.models import Buddy
+from buddies.tree import history
+from buddies.tree.editing import Edit, Stale, TreeError, editing
+
+
+def undo(version: int, editor: str) -> None:
+    """Take back one's own edit that made ``version``: all of it, or nothing.
+
+    Raises Stale when somebody has edited since what it would change.
+    """
+    with editing(editor, history.UNDO) as edit:
+        records = history.of(version, editor)
+        if not records:
+            raise TreeError(_("There is nothing to take back."))
+        _refuse_newer(records, version)
+        before = history.before(records)
+        try:
+            with transaction.atomic():
+                _restore(edit, records, before)
+        except IntegrityError:
+            text = _("The tree around it has changed since: it cannot be taken back.")
+            raise Stale(text) from None
+
+
+def _refuse_newer(records: list[Any], version: int) -> None:
+    stored = Buddy.objects.in_bulk([record.id for record in records])
+    for record in records:
+        buddy = stored.get(record.id)
+        is_there = record.history_type != history.DELETED
+        if is_there != (buddy is not None) or (buddy and buddy.version > version):
+            raise Stale(history.missed(record.id, version))
+
+
+def _restore(edit: Edit, records: list[Any], before: dict[int, Any]) -> None:
+    added = [r.instance for r in records if r.history_type == history.ADDED]
+    changed = [
+        before[r.id].instance for r in records if r.history_type == history.CHANGED
+    ]
+    deleted = [r.instance for r in records if r.history_type == history.DELETED]
+    own = Buddy.objects.filter(parent__in=[buddy.pk for buddy in added])
+    if own.exclude(pk__in=[record.id for record in records]).exists():
+        raise Stale(_("It holds entries by now: it cannot be taken back."))
+    _refuse_gone_parents([*changed, *deleted], {buddy.pk for buddy in deleted})
+    _clear(changed)
+    edit.delete(added)
+    edit.create(deleted)
+    edit.update(changed)
+
+
+def _clear(changed: list[Buddy]) -> None:
+    """Let no entry be in another's way on the way to what they were."""
+    # No circle, and nothing below what becomes a channel or goes.
+    Buddy.objects.filter(pk__in=[buddy.pk for buddy in changed]).update(parent=None)
+    groups = [buddy.pk for buddy in changed if buddy.type == Buddy.Type.GROUP]
+    empty = {"server_address": "", "default_message": ""}
+    Buddy.objects.filter(pk__in=groups).update(type=Buddy.Type.GROUP, **empty)
+
+
+def _refuse_gone_parents(buddies: list[Buddy], returning: set[int]) -> None:
+    # Foreign keys are checked at the commit, too late for a word about it.
+    wanted = {b.parent_id for b in buddies if b.parent_id is not None} - returning
+    there = Buddy.objects.filter(pk__in=wanted).count()
+    if there < len(wanted):
+        raise Stale(_("The group it stood in is gone: it cannot be taken back."))

@@ -1,0 +1,198 @@
+"""Many entries at once: loading, restoring and importing a tree."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from buddies.document import build as document
+from buddies.document.build import DocumentError, Node
+from buddies.models import Buddy
+from buddies.tree import history
+from buddies.tree.editing import Edit, editing
+from buddies.tree.positions import GAP, fit, renumber, siblings_of
+
+
+def load(
+    documents: Sequence[tuple[str, list[Node]]], editor: str, replace: bool
+) -> int:
+    """Add the nodes of named documents at the end; return how many.
+
+    ``replace`` empties the tree first. All or nothing: raises DocumentError,
+    its path beginning with the document's name.
+    """
+    checked = [(name, _entries(name, nodes)) for name, nodes in documents]
+    with editing(editor) as edit:
+        if replace:
+            edit.delete(list(Buddy.objects.all()))
+        taken = set(Buddy.objects.values_list("address", flat=True))
+        for name, entries in checked:
+            _refuse_taken(name, entries, taken)
+            _append(edit, entries)
+    return sum(len(entries) for _name, entries in checked)
+
+
+def _append(edit: Edit, entries: "Entries") -> None:
+    buddies = [buddy for _node, buddy in entries]
+    parents = [node.parent for node, _buddy in entries]
+    top = siblings_of(None)
+    last: dict[int | None, int] = {None: top[-1].position if top else 0}
+    for buddy, parent in zip(buddies, parents, strict=True):
+        buddy.position = last[parent] = last.get(parent, 0) + GAP
+    plant(edit, buddies, parents)
+
+
+def rebuild(name: str, nodes: list[Node], editor: str) -> None:
+    """Make the document that clients would read equal to the one of ``nodes``.
+
+    Entries are found by their address. Nothing is deleted: what the document
+    does not name is hidden, when it would be seen. Raises DocumentError.
+    """
+    entries = _entries(name, nodes)
+    _refuse_taken(name, entries, set())
+    with editing(editor) as edit:
+        stored = {buddy.address: buddy for buddy in Buddy.objects.all()}
+        was = {buddy.pk: _state(buddy) for buddy in stored.values()}
+        parents = [node.parent for node, _buddy in entries]
+        wanted = [
+            _rewrite(stored.pop(buddy.address, buddy), node.fields, edit)
+            for node, buddy in entries
+        ]
+        _order(wanted, parents)
+        _make_way(edit, wanted, parents, list(stored.values()))
+        plant(edit, wanted, parents, was)
+        _hide_others(edit, {buddy.address for buddy in wanted})
+
+
+def _state(buddy: Buddy) -> list[Any]:
+    return [getattr(buddy, name) for name in history.FIELDS]
+
+
+def _rewrite(buddy: Buddy, fields: dict[str, Any], edit: Edit) -> Buddy:
+    for name, value in fields.items():
+        # The address is what it was found by, or made because there was none.
+        if name != "address":
+            setattr(buddy, name, value)
+    # The document shows it now, so no schedule may hide it.
+    if buddy.visible_from and buddy.visible_from > edit.at:
+        buddy.visible_from = None
+    if buddy.visible_until and buddy.visible_until <= edit.at:
+        buddy.visible_until = None
+    return buddy
+
+
+def _order(buddies: list[Buddy], parents: list[int | None]) -> None:
+    """Renumber the children of each parent that are not in the order given."""
+    children: dict[int | None, list[Buddy]] = {}
+    for buddy, parent in zip(buddies, parents, strict=True):
+        children.setdefault(parent, []).append(buddy)
+    for siblings in children.values():
+        if any(one.position >= next.position for one, next in pairwise(siblings)):
+            renumber(siblings)
+
+
+def _make_way(
+    edit: Edit, wanted: list[Buddy], parents: list[int | None], others: list[Buddy]
+) -> None:
+    """Take out of their places whatever could be in the way of the new ones."""
+    moved = [
+        buddy.pk
+        for buddy, parent in zip(wanted, parents, strict=True)
+        if buddy.parent_id != (None if parent is None else wanted[parent].pk)
+    ]
+    Buddy.objects.filter(pk__in=moved).update(parent=None)
+    channels = {buddy.pk for buddy in wanted if buddy.type == Buddy.Type.CHANNEL}
+    orphans = [other for other in others if other.parent_id in channels]
+    for orphan in orphans:
+        orphan.parent = None
+        orphan.mobile_is_published = orphan.web_is_published = False
+    edit.update(orphans)
+    for buddy, parent in zip(wanted, parents, strict=True):
+        if parent is None:
+            buddy.parent = None
+
+
+def _hide_others(edit: Edit, named: set[str]) -> None:
+    """Hide the topmost ones of what is seen and not named."""
+    buddies = list(Buddy.objects.all())
+    seen = document.addresses(document.build(buddies, edit.at)) - named
+    hidden = {buddy.pk: buddy for buddy in buddies if buddy.address in seen}
+    topmost = [buddy for buddy in hidden.values() if buddy.parent_id not in hidden]
+    for buddy in topmost:
+        buddy.mobile_is_published = buddy.web_is_published = False
+    edit.update(topmost)
+
+
+Entries = list[tuple[Node, Buddy]]
+
+
+def _entries(name: str, nodes: list[Node]) -> Entries:
+    """Entries that the model accepts, as far as that needs no database."""
+    return [(node, _entry(f"{name}: {node.path}", node)) for node in nodes]
+
+
+def _entry(path: str, node: Node) -> Buddy:
+    buddy = Buddy(**node.fields)
+    try:
+        buddy.clean()
+        buddy.clean_fields(exclude={"parent"})
+    except ValidationError as error:
+        field, reasons = next(iter(error.message_dict.items()))
+        raise DocumentError(path, f"{reasons[0]} ({field})") from None
+    return buddy
+
+
+def _refuse_taken(name: str, entries: Entries, taken: set[str]) -> None:
+    for node, buddy in entries:
+        if buddy.address in taken:
+            reason = _("Another entry has this address.") + " (address)"
+            raise DocumentError(f"{name}: {node.path}", reason)
+        taken.add(buddy.address)
+
+
+def plant(
+    edit: Edit,
+    buddies: list[Buddy],
+    parents: list[int | None],
+    was: Mapping[int, list[Any]] = MappingProxyType({}),
+) -> None:
+    """Store entries, a level of the tree at a time.
+
+    ``parents`` are places in ``buddies``; what has none keeps its parent.
+    ``was`` is how those that are stored already stood.
+    """
+    level = [place for place, parent in enumerate(parents) if parent is None]
+    while level:
+        for place in level:
+            above = parents[place]
+            if above is not None:
+                buddies[place].parent = buddies[above]
+        at_level = [buddies[place] for place in level]
+        stored = [buddy for buddy in at_level if buddy.pk in was]
+        edit.create([buddy for buddy in at_level if buddy.pk not in was])
+        edit.update([buddy for buddy in stored if _state(buddy) != was[buddy.pk]])
+        above_next = set(level)
+        level = [place for place, above in enumerate(parents) if above in above_next]
+
+
+def weave(
+    edit: Edit, wanted: list[Buddy], parents: list[int | None], moved: set[int]
+) -> None:
+    """Make the whole tree what is wanted; write what differs from that alone.
+
+    ``wanted`` are all entries, new ones among them, siblings in their order;
+    ``parents`` are places in it, and ``moved`` the places of those that stand
+    elsewhere now. What an entry may be is for the caller to check.
+    """
+    was = {buddy.pk: _state(buddy) for buddy in Buddy.objects.all()}
+    siblings: dict[int | None, list[int]] = {}
+    for place, parent in enumerate(parents):
+        siblings.setdefault(parent, []).append(place)
+    for places in siblings.values():
+        if not moved.isdisjoint(places):
+            fit([(wanted[place], place in moved) for place in places])
+    _make_way(edit, wanted, parents, [])
+    plant(edit, wanted, parents, was)
