@@ -21,7 +21,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from tree_queries.admin import TreeChangeList
 
-from buddies.document import build as document
+from buddies.document import build
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.pages import transfer, versions, workspace
 from buddies.pages.forms import BuddyForm, SwitchesForm
@@ -134,7 +134,7 @@ class BuddyAdmin(admin.ModelAdmin):
     @admin.display(description=_("remarks"))
     def remarks(self, buddy: Buddy) -> str:
         is_empty = not getattr(buddy, "holds_entries", True)
-        return ", ".join(document.remarks(buddy, is_empty, timezone.now()))
+        return ", ".join(build.remarks(buddy, is_empty, timezone.now()))
 
     @admin.display(description=_("place"))
     def place(self, buddy: Buddy) -> str:

@@ -3,7 +3,7 @@ import logging
 from celery import shared_task
 from django.core.cache import cache
 
-from buddies.publishing import releases
+from buddies.publishing import releases, review
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ def sync_vcard() -> None:
     """
     if not releases.behind():
         return
-    releases.publish_planned()
+    review.publish_planned()
     if not releases.behind():
         return
     wait = releases.due_in(APART)

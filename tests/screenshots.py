@@ -51,8 +51,9 @@ import io, json
 from django.contrib.auth.models import Group, User
 from django.core.files.base import ContentFile
 from PIL import Image, ImageDraw
-from buddies import avatars, tree
+from buddies import avatars
 from buddies.models import Buddy
+from buddies.tree import edits
 
 def picture(name, colour):
     image = Image.new("RGB", (256, 256), colour)
@@ -67,7 +68,7 @@ def add(rows, parent=None):
         image, thumb = picture(name, colour)
         kind = "channel" if below is None else "group"
         hello = "Ciao! Come possiamo aiutarti?" if below is None else ""
-        made = tree.add(Buddy(
+        made = edits.add(Buddy(
             parent=parent, type=kind, name=name, status=status,
             address=name.lower().replace(" ", "_"),
             server_address="desk" if below is None else "",
@@ -75,7 +76,7 @@ def add(rows, parent=None):
             image_url=image, thumb_url=thumb, default_message=hello), "anna")
         add(below or (), made)
 
-tree.remove(Buddy.objects.all(), "anna")
+edits.remove(Buddy.objects.all(), "anna")
 add(json.loads(%r))
 anna = User.objects.create_user("anna", password=%r, is_staff=True)
 anna.groups.add(Group.objects.get(name="Publisher"))

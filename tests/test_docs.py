@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from buddies.document import build as document
+from buddies.document import parse
 from roster import payloads
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -295,7 +295,7 @@ def test_each_xml_example_is_well_formed(text: str):
     for vcard in stanza.iterfind("{vcard-temp}vCard"):
         desc = vcard.findtext("{vcard-temp}DESC")
         if desc and vcard.find("{vcard-temp}FN") is None:
-            assert list(document.read(json.loads(desc)))
+            assert list(parse.read(json.loads(desc)))
 
 
 @pytest.mark.parametrize("text", examples("json"))

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from django.core.management import call_command
 
-from buddies.document import build as document
+from buddies.document import parse
 from buddies.publishing import releases
 from buddies.tree import whole_tree
 from tests.service import ROOT
@@ -40,7 +40,7 @@ def test_the_examples_of_the_contract_fulfil_the_schema_of_the_document(client, 
     example = (HERE / "payloads" / name).read_text()
 
     jsonschema.validate(json.loads(example), schema)
-    whole_tree.load([(name, document.loads(example))], "juliet", replace=True)
+    whole_tree.load([(name, parse.loads(example))], "juliet", replace=True)
     jsonschema.validate(json.loads(releases.sync().body), schema)
 
 

@@ -30,9 +30,12 @@ from buddies.api.serializers import (
     ReviewSerializer,
     TreeSerializer,
 )
-from buddies.document import build as document
+from buddies.document.shape import FLAGS, INFO
 from buddies.models import Buddy, Tree
 from buddies.publishing import releases
+from buddies.publishing.draft import ReleaseError
+from buddies.publishing.live import live_release_without_body
+from buddies.publishing.review import hold, let_go, review_draft
 from buddies.tree import edits
 from buddies.tree.editing import TreeError
 from xmppservice.api import problems, representation
@@ -50,8 +53,8 @@ WIRE_NAMES = {
     "server_address": "serverAddress",
     "visible_from": "visibleFrom",
     "visible_until": "visibleUntil",
-    **{field: key for key, field in document.FLAGS.items()},
-    **{field: f"info.{key}" for key, field in document.INFO.items()},
+    **{field: key for key, field in FLAGS.items()},
+    **{field: f"info.{key}" for key, field in INFO.items()},
 }
 
 
@@ -60,7 +63,7 @@ def plain_errors() -> Iterator[None]:
     """Answer with the model's, the tree's and the releases' reasons in words."""
     try:
         yield
-    except (TreeError, releases.ReleaseError) as error:
+    except (TreeError, ReleaseError) as error:
         raise problems.Conflict(str(error)) from None
     except ModelError as error:
         raise ValidationError(_in_wire_names(error.message_dict)) from None
@@ -203,14 +206,14 @@ class HoldView(Idempotent):
     def put(self, request: Request) -> Response:
         """Keep edits a draft from now on."""
         with _tree_as_expected(request):
-            releases.hold(request.user.get_username())
+            hold(request.user.get_username())
         return Response(_state())
 
     @extend_schema(responses={HTTPStatus.OK: TreeSerializer})
     def delete(self, request: Request) -> Response:
         """Let edits go live by themselves again, those made meanwhile first."""
         with _tree_as_expected(request):
-            releases.let_go(request.user.get_username())
+            let_go(request.user.get_username())
         return Response(_state())
 
 
@@ -225,7 +228,7 @@ class ReviewView(APIView):
     serializer_class = ReviewSerializer
 
     def get(self, request: Request) -> Response:
-        review = releases.review()
+        review = review_draft()
         return Response(ReviewSerializer(review).data)
 
 
@@ -239,7 +242,7 @@ def _tree_as_expected(request: Request) -> Iterator[None]:
 
 def _state() -> dict[str, Any]:
     row = Tree.objects.first() or Tree()
-    live = releases.live_without_body()
+    live = live_release_without_body()
     state = {"tree": row, "live": live, "limit": settings.XMPP_STANZA_LIMIT}
     found: dict[str, Any] = TreeSerializer(state).data
     return found

@@ -26,7 +26,7 @@ from buddies.api.serializers import (
 )
 from buddies.document import diff
 from buddies.models import PlannedRelease, Release
-from buddies.publishing import releases
+from buddies.publishing import live, review
 from xmppservice.api import representation
 from xmppservice.api.idempotency import Idempotent
 from xmppservice.api.lists import BooleanFilter, FilterSet, Pages
@@ -75,7 +75,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
         asked.is_valid(raise_exception=True)
         said = asked.validated_data
         with plain_errors():
-            made = releases.publish(
+            made = review.publish(
                 self._editor, said["note"], said["digest"], said["publishAt"]
             )
         if isinstance(made, Release):
@@ -98,7 +98,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
         """What changed from another release (``with``; the one before by default)."""
         new = self._whole()
         old = self._other(new, request.query_params.get("with"))
-        found = diff.between(releases.document_of(old), releases.document_of(new))
+        found = diff.between(live.document_of(old), live.document_of(new))
         said = {"old": old and old.number, "new": new.number, "changes": found}
         return Response(DiffSerializer(said).data)
 
@@ -107,7 +107,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     def publish(self, request: Request, number: str) -> Response:
         """Make an older release live again, as a new one; the tree is held."""
         with plain_errors():
-            made = releases.publish_again(self._expected(), self._editor)
+            made = review.publish_again(self._expected(), self._editor)
         return Response(ReleaseSerializer(made).data, HTTPStatus.CREATED)
 
     @extend_schema(request=None, responses={HTTPStatus.NO_CONTENT: None})
@@ -115,7 +115,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     def restore(self, request: Request, number: str) -> Response:
         """Make the tree what it was for a release, as a draft: the tree is held."""
         with plain_errors():
-            releases.restore(self._expected(), self._editor)
+            review.restore(self._expected(), self._editor)
         return Response(status=HTTPStatus.NO_CONTENT)
 
     @property
@@ -155,4 +155,4 @@ class PlanViewSet(Idempotent, DestroyModelMixin, ReadOnlyModelViewSet):
         # A plan never changes: it is there, or it is not.
         representation.refuse_stale(self.request, PlanSerializer(instance).data)
         with plain_errors():
-            releases.cancel(instance.pk)
+            review.cancel(instance.pk)

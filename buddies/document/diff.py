@@ -9,7 +9,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from buddies.document.build import FLAGS, INFO, Document, Item
+from buddies.document.shape import FLAGS, INFO, Document, Item
 from buddies.models import Buddy
 
 MOST_CHARACTERS = 60

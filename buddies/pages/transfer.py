@@ -25,13 +25,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from buddies.document import build as document
-from buddies.document import diff
-from buddies.document.build import DocumentError
+from buddies.document import diff, parse
 from buddies.document.diff import Change
+from buddies.document.shape import DocumentError
 from buddies.models import Buddy, Tree
 from buddies.pages.workspace import MOST_CHANGES, allowed
-from buddies.publishing import releases
+from buddies.publishing.draft import current_draft, refusal_in_words
 from buddies.spreadsheet import files as resources
 from buddies.spreadsheet.files import FORMATS, MOST_BYTES, FileError
 from buddies.spreadsheet.plan import Outcome, Plan, plan_import, run_import
@@ -122,9 +121,9 @@ def export(
 @require_GET
 def download_document(request: HttpRequest) -> HttpResponse:
     """The document that the tree makes at this moment, byte for byte."""
-    draft = releases.draft()
+    draft = current_draft()
     if not draft.body:
-        messages.error(request, releases.in_words(draft.refused, draft.size))
+        messages.error(request, refusal_in_words(draft.refused, draft.size))
         return HttpResponseRedirect(reverse("admin:buddies_transfer"))
     return _file("document.json", draft.body.encode(), "application/json")
 
@@ -193,7 +192,7 @@ class DocumentUpload(Upload):
         except UnicodeDecodeError:
             reason = _("This is no document: its letters are not in UTF-8.")
             raise FileError(reason) from None
-        if len(document.loads(text)) > MOST_ITEMS:
+        if len(parse.loads(text)) > MOST_ITEMS:
             reason = _("The document has more than %(most)s entries.")
             raise FileError(reason % {"most": MOST_ITEMS})
         return text
@@ -349,12 +348,12 @@ def _of_document(content: str, editor: str) -> Preview:
     # MOST_ITEMS, again for each look at the page. It would take a comparison that
     # needs no rebuilt tree to do without.
     with transaction.atomic():
-        now = then = releases.draft()
+        now = then = current_draft()
         problems = []
         try:
             with transaction.atomic():
-                whole_tree.rebuild(_("document"), document.loads(content), editor)
-                then = releases.draft()
+                whole_tree.rebuild(_("document"), parse.loads(content), editor)
+                then = current_draft()
         except DocumentError as error:
             problems.append(str(error))
         transaction.set_rollback(True)
@@ -434,7 +433,7 @@ def _import_document(content: str, editor: str, seen: int, digest: str) -> None:
         if Tree.locked().version != seen:
             text = _("Somebody changed the tree since: look at the changes again.")
             raise Stale(text)
-        whole_tree.rebuild(_("document"), document.loads(content), editor)
+        whole_tree.rebuild(_("document"), parse.loads(content), editor)
 
 
 DEEDS: dict[str, Callable[[str, str, int, str], None]] = {

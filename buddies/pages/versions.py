@@ -18,7 +18,9 @@ from django.views.decorators.http import require_GET, require_POST
 from buddies.document import diff
 from buddies.models import Release
 from buddies.pages.workspace import MOST_CHANGES, allowed, preview_words, whole_number
-from buddies.publishing import releases
+from buddies.publishing import review
+from buddies.publishing.draft import ReleaseError
+from buddies.publishing.live import document_of, live_release
 from xmppservice.backoffice import site
 
 NOW, LATER = "now", "later"
@@ -29,10 +31,10 @@ MOST_AHEAD = timedelta(days=5 * 366)  # of a publication
 def urls(office: AdminSite) -> list[URLPattern]:
     """Addresses below the admin of the releases."""
     return [
-        path("review/", office.admin_view(review), name="buddies_review"),
+        path("review/", office.admin_view(review_view), name="buddies_review"),
         path(
             "planned/<int:key>/cancel/",
-            office.admin_view(cancel),
+            office.admin_view(cancel_view),
             name="buddies_cancel",
         ),
         *(
@@ -42,7 +44,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
             for name, view in {
                 "compare": compare,
                 "again": again,
-                "restore": restore,
+                "restore": restore_view,
                 "download": download,
             }.items()
         ),
@@ -102,14 +104,14 @@ class ReviewForm(forms.Form):
 
 
 @allowed("publish_release")
-def review(request: HttpRequest) -> HttpResponse:
+def review_view(request: HttpRequest) -> HttpResponse:
     """What would change for clients, and a form to let it go."""
     form = ReviewForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         done = _publish(request, form)
         if done is not None:
             return done
-    reviewed = releases.review()
+    reviewed = review.review_draft()
     return site.page(
         request,
         "admin/buddies/review.html",
@@ -126,10 +128,10 @@ def review(request: HttpRequest) -> HttpResponse:
 def _publish(request: HttpRequest, form: ReviewForm) -> HttpResponse | None:
     said = form.cleaned_data
     try:
-        made = releases.publish(
+        made = review.publish(
             request.user.get_username(), said["note"], said["digest"], form.moment
         )
-    except releases.ReleaseError as error:
+    except ReleaseError as error:
         messages.error(request, str(error))
         return None
     if isinstance(made, Release):
@@ -142,12 +144,12 @@ def _publish(request: HttpRequest, form: ReviewForm) -> HttpResponse | None:
 
 @allowed("publish_release")
 @require_POST
-def cancel(request: HttpRequest, key: int) -> HttpResponse:
+def cancel_view(request: HttpRequest, key: int) -> HttpResponse:
     """Give up a planned publication."""
     try:
-        releases.cancel(key)
+        review.cancel(key)
         messages.success(request, _("The planned version was cancelled."))
-    except releases.ReleaseError as error:
+    except ReleaseError as error:
         messages.error(request, str(error))
     return HttpResponseRedirect(reverse("admin:buddies_release_changelist"))
 
@@ -157,8 +159,8 @@ def cancel(request: HttpRequest, key: int) -> HttpResponse:
 
 def page(request: HttpRequest, release: Release) -> HttpResponse:
     """One version: as a phone, as a webchat, and as JSON."""
-    read = releases.document_of(release)
-    live = releases.live()
+    read = document_of(release)
+    live = live_release()
     others = Release.objects.exclude(pk=release.pk).defer("body")
     older = others.filter(pk__lt=release.pk).first()
     return site.page(
@@ -184,7 +186,7 @@ def compare(request: HttpRequest, number: int) -> HttpResponse:
     """What changed from one version (``with``) to another, in words."""
     new = _release(number)
     old = _release(whole_number(request.GET.get("with", "")))
-    found = diff.between(releases.document_of(old), releases.document_of(new))
+    found = diff.between(document_of(old), document_of(new))
     return site.page(
         request,
         "admin/buddies/compare.html",
@@ -211,8 +213,8 @@ def again(request: HttpRequest, number: int) -> HttpResponse:
     """Make an older version live again."""
     old = _release(number)
     try:
-        new = releases.publish_again(old, request.user.get_username())
-    except releases.ReleaseError as error:
+        new = review.publish_again(old, request.user.get_username())
+    except ReleaseError as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(
             reverse("admin:buddies_release_change", args=[number])
@@ -227,9 +229,9 @@ def again(request: HttpRequest, number: int) -> HttpResponse:
 
 @allowed("publish_release")
 @require_POST
-def restore(request: HttpRequest, number: int) -> HttpResponse:
+def restore_view(request: HttpRequest, number: int) -> HttpResponse:
     """Make the tree what it was for an older version, as a draft."""
-    releases.restore(_release(number), request.user.get_username())
+    review.restore(_release(number), request.user.get_username())
     text = _(
         "The tree is what it was for version %(number)s, as a draft: changes are on "
         "hold. What came later is hidden, not deleted."

@@ -32,9 +32,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import conditional_page, require_GET, require_POST
 
-from buddies.document import build as document
+from buddies.document import build, shape
 from buddies.models import Buddy, PlannedRelease, Release, Tree
-from buddies.publishing import releases
+from buddies.publishing import releases, review
+from buddies.publishing.draft import (
+    ReleaseError,
+    current_draft,
+    differences,
+    refusal_in_words,
+)
+from buddies.publishing.live import document_of, live_release
 from buddies.tree import edits, history, positions
 from buddies.tree.editing import TreeError
 from buddies.tree.undo import undo
@@ -146,7 +153,7 @@ def state_view(request: HttpRequest) -> HttpResponse:
 def state(user: Any) -> dict[str, Any]:
     """How things stand, in words: what is live, what is not yet, what is wrong."""
     row = Tree.objects.first() or Tree()
-    release = releases.live()
+    release = live_release()
     figures = _figures(row, release)
     problem = _problem(row, release, figures)
     is_held = row.held_at is not None
@@ -180,11 +187,11 @@ def _figures(row: Tree, release: Release | None) -> Figures:
     key = f"figures-{row.version}-{number}-{settings.XMPP_STANZA_LIMIT}"
     found: Figures | None = cache.get(key)
     if found is None:
-        draft = releases.draft()
+        draft = current_draft()
         seconds = 3600.0
         if draft.next_at:
             seconds = (draft.next_at - timezone.now()).total_seconds()
-        count = len(releases.differences(draft))
+        count = len(differences(draft))
         found = Figures(draft.size, count, draft.refused)
         cache.set(key, found, timeout=max(1, min(seconds, 3600)))
     return found
@@ -193,7 +200,7 @@ def _figures(row: Tree, release: Release | None) -> Figures:
 def _problem(row: Tree, release: Release | None, figures: Figures) -> str:
     """What is wrong, in plain words; empty when nothing is."""
     if figures.refused:
-        return releases.in_words(figures.refused, figures.size)
+        return refusal_in_words(figures.refused, figures.size)
     if not gateway.is_up():
         return _(
             "The service is not connected to the XMPP server, so clients cannot read "
@@ -361,7 +368,7 @@ def _row(buddy: Buddy, is_empty: bool, now: datetime) -> dict[str, Any]:
         "text": buddy.status,
         "mobile": buddy.mobile_is_published,
         "web": buddy.web_is_published,
-        "remark": ", ".join(document.remarks(buddy, is_empty, now)),
+        "remark": ", ".join(build.remarks(buddy, is_empty, now)),
     }
 
 
@@ -369,7 +376,7 @@ def _row(buddy: Buddy, is_empty: bool, now: datetime) -> dict[str, Any]:
 @require_GET
 def document_view(request: HttpRequest) -> HttpResponse:
     """The document that the tree makes at this moment, for the previews."""
-    draft = releases.draft()
+    draft = current_draft()
     return JsonResponse({"version": draft.version, "document": draft.document})
 
 
@@ -377,7 +384,7 @@ def document_view(request: HttpRequest) -> HttpResponse:
 @require_GET
 def changes_view(request: HttpRequest) -> HttpResponse:
     """What differs from what is live, in words."""
-    found = releases.differences(releases.draft())
+    found = differences(current_draft())
     listed = [{**c._asdict(), "label": c.label} for c in found[:MOST_CHANGES]]
     return JsonResponse({"changes": listed, "count": len(found)})
 
@@ -392,7 +399,7 @@ def fate_view(request: HttpRequest) -> HttpResponse:
     going = edits.branch(Buddy.objects.filter(pk=key))
     if not going:
         return _refusal(_("Somebody deleted this entry in the meantime."), 409)
-    live = document.addresses(releases.document_of(releases.live()))
+    live = shape.addresses(document_of(live_release()))
     seen = sum(buddy.address in live for buddy in going)
     return JsonResponse({"version": row.version, "words": list(_fate(going, seen))})
 
@@ -573,12 +580,12 @@ def hold(request: HttpRequest) -> HttpResponse:
     said = request.POST
     try:
         if said.get("on"):
-            releases.hold(request.user.get_username())
+            review.hold(request.user.get_username())
         elif said.get("sure"):
             _end_hold(request.user.get_username(), said.get("held", ""))
         elif Tree.objects.exclude(held_at=None).exists():
             return _ask_to_end(request)
-    except releases.ReleaseError as error:
+    except ReleaseError as error:
         messages.error(request, str(error))
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))
 
@@ -592,8 +599,8 @@ def _end_hold(editor: str, seen: str) -> None:
             text = _(
                 "%(name)s holds the changes since: look at them before you end it."
             )
-            raise releases.ReleaseError(text % {"name": row.held_by})
-        releases.let_go(editor)
+            raise ReleaseError(text % {"name": row.held_by})
+        review.let_go(editor)
 
 
 def _ask_to_end(request: HttpRequest) -> HttpResponse:

@@ -16,8 +16,9 @@ import brotli
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from buddies.document import build as document
-from buddies.publishing import releases
+from buddies.document import build
+from buddies.document.shape import EMPTY
+from buddies.publishing import live
 
 PATH = "/api/document/"
 FRESH = 0.25  # seconds
@@ -79,7 +80,7 @@ class Published:
         # All of them now, and not while a client waits. "" is for every platform.
         self.variants = {"": Variant(body, digest)}
         for platform, flag in PLATFORMS.items():
-            text = document.dumps(document.only(json.loads(body), flag))
+            text = build.dumps(build.only(json.loads(body), flag))
             self.variants[platform] = Variant(text, f"{digest}-{platform}")
 
 
@@ -115,8 +116,8 @@ class Shelf:
             self._looking.release()
 
     def _take(self) -> Published:
-        found = self.published or Published(0, document.EMPTY, "empty")
-        newer = releases.newer_than(found.number)
+        found = self.published or Published(0, EMPTY, "empty")
+        newer = live.newer_than(found.number)
         if newer is not None:
             found = Published(newer.number, newer.body, newer.digest)
         self.published = found

@@ -38,7 +38,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
-from buddies.document.build import has_surrogate
+from buddies.document.shape import has_surrogate
 from buddies.models import Buddy, plausible
 
 MOST_BYTES = 10 * 1024 * 1024

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from buddies.document import build as document
-from buddies.document.build import DocumentError, Node
+from buddies.document import build, shape
+from buddies.document.shape import DocumentError, Node
 from buddies.models import Buddy
 from buddies.tree import history
 from buddies.tree.editing import Edit, editing
@@ -118,7 +118,7 @@ def _make_way(
 def _hide_others(edit: Edit, named: set[str]) -> None:
     """Hide the topmost ones of what is seen and not named."""
     buddies = list(Buddy.objects.all())
-    seen = document.addresses(document.build(buddies, edit.at)) - named
+    seen = shape.addresses(build.published(buddies, edit.at)) - named
     hidden = {buddy.pk: buddy for buddy in buddies if buddy.address in seen}
     topmost = [buddy for buddy in hidden.values() if buddy.parent_id not in hidden]
     for buddy in topmost:

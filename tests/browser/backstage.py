@@ -35,21 +35,24 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from django.contrib.auth.models import Group, Permission, User
 from django.utils import timezone
-from buddies import document, log, releases, tree
+from buddies.document import build, parse
+from buddies.publishing import releases, review
+from buddies.publishing.live import live_release
+from buddies.tree import edits, history, whole_tree
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 def one(name):
     return Buddy.objects.get(name=name)
 def load(*texts):
     PlannedRelease.objects.all().delete()
     Tree.objects.update(held_at=None, held_by="", refused="")
-    log.Record.objects.all().delete()
-    named = [(str(n), document.loads(text)) for n, text in enumerate(texts)]
-    tree.load(named, "command line", replace=True)
+    history.Record.objects.all().delete()
+    named = [(str(n), parse.loads(text)) for n, text in enumerate(texts)]
+    whole_tree.load(named, "command line", replace=True)
     releases.sync()
 def state():
     tree = Tree.objects.values_list("version", "held_at", "refused").get()
     newest = Release.objects.values_list("number", flat=True).first()
-    return tree, newest, PlannedRelease.objects.count(), log.Record.objects.count()
+    return tree, newest, PlannedRelease.objects.count(), history.Record.objects.count()
 after_reset = None
 def demo():
     # Nothing to do when nothing has changed since the last time.
@@ -63,7 +66,7 @@ def outline():
         for item in items:
             yield "  " * depth + item["info"]["name"]
             yield from below(item.get("items", ()), depth + 1)
-    return list(below(document.build_all(Buddy.objects.all())["items"], 0))
+    return list(below(build.whole(Buddy.objects.all())["items"], 0))
 """
 
 
@@ -203,15 +206,15 @@ def names(text: str) -> list[str]:
 # --- Every screen ------------------------------------------------------------
 
 BUSY = """
-tree.change([one({name!r})], "admin", status={text!r})
+edits.change([one({name!r})], "admin", status={text!r})
 releases.sync()
-releases.hold("admin")
-tree.change([one({name!r})], "admin", status={text!r} + "!", web_is_published=True)
-releases.publish("admin", {text!r}, releases.review().digest)
-tree.change([one({name!r})], "admin", status={text!r} + "?")
+review.hold("admin")
+edits.change([one({name!r})], "admin", status={text!r} + "!", web_is_published=True)
+review.publish("admin", {text!r}, review.review_draft().digest)
+edits.change([one({name!r})], "admin", status={text!r} + "?")
 soon = timezone.now() + timedelta(days=1)
-releases.publish("admin", {text!r}, releases.review().digest, soon)
-tree.move([one({name!r})], "admin", None, "first")
+review.publish("admin", {text!r}, review.review_draft().digest, soon)
+edits.move([one({name!r})], "admin", None, "first")
 """
 
 

@@ -72,21 +72,21 @@ async def test_the_page_says_how_it_stands_and_follows(pages, demo):
     await expect(page.locator("[data-text=headline]")).to_have_text(
         "Everything gets there"
     )
-    number = demo.read("releases.live().number")
+    number = demo.read("live_release().number")
     await expect(page.locator("[data-text=number]")).to_have_text(str(number))
     dead = page.locator("[data-text=dead]")
     await expect(dead).to_have_text("1")
 
     demo("Command.objects.all().delete()")
     await expect(dead).to_have_text("0")
-    demo("tree.change([one('Liam')], 'anna', status='Out')")
+    demo("edits.change([one('Liam')], 'anna', status='Out')")
     await expect(page.locator("[data-text=number]")).to_have_text(str(number + 1))
 
 
 async def test_a_check_reads_the_live_document_through_the_xmpp_server(pages, demo):
     page = await pages.open(DELIVERY)
-    await becomes(lambda: demo.read("releases.live().live_at is not None"), True)
-    number = demo.read("releases.live().number")
+    await becomes(lambda: demo.read("live_release().live_at is not None"), True)
+    number = demo.read("live_release().number")
 
     await page.get_by_role("button", name="Check now").click()
 
@@ -100,7 +100,7 @@ async def test_a_check_reads_the_live_document_through_the_xmpp_server(pages, de
 
 async def test_it_works_without_a_script(pages, demo):
     page = await pages.open(DELIVERY, java_script_enabled=False)
-    number = demo.read("releases.live().number")
+    number = demo.read("live_release().number")
     await page.get_by_role("button", name="Check now").click()
     await expect(page.locator(".messagelist")).to_contain_text(f"version {number}, ")
 

@@ -140,7 +140,7 @@ async def test_it_all_works_without_a_script(pages, demo):
 
 
 async def test_menu_leads_to_the_history(pages, demo):
-    demo("tree.change([one('Liam')], 'anna', name='Noel', web_is_published=True)")
+    demo("edits.change([one('Liam')], 'anna', name='Noel', web_is_published=True)")
     page = await ready(await pages.open(WORKSPACE))
 
     await menu(page, "Noel", "History")

@@ -33,7 +33,7 @@ async def read(client, demo):
     """``await read("Liam")``: an item as a client reads it now, or None."""
 
     async def is_reset():
-        return await client.document(SERVICE) == demo.read("releases.live().body")
+        return await client.document(SERVICE) == demo.read("live_release().body")
 
     # The reset rings no bell of the service: it is another process.
     await until(is_reset)
@@ -62,7 +62,7 @@ async def held(page) -> None:
 
 
 def number(demo) -> int:
-    found: int = demo.read("releases.live().number")
+    found: int = demo.read("live_release().number")
     return found
 
 
@@ -156,7 +156,7 @@ async def end_hold(page) -> None:
 
 
 async def test_without_a_script_a_page_asks_before_a_hold_ends(pages, demo):
-    demo("releases.hold('piero'); tree.change([one('Liam')], 'anna', status='In')")
+    demo("review.hold('piero'); edits.change([one('Liam')], 'anna', status='In')")
     page = await pages.open(WORKSPACE, user="piero", java_script_enabled=False)
 
     await page.get_by_role("button", name="End hold").click()
@@ -169,11 +169,11 @@ async def test_without_a_script_a_page_asks_before_a_hold_ends(pages, demo):
 
 
 TO_REVIEW = """
-releases.hold("piero")
+review.hold("piero")
 same = {"address": "Same", "server_address": "", "status": "R&amp;amp;D"}
-tree.change([one("Liam")], "anna", **same)
-tree.add(Buddy(name="Double", address="same", mobile_is_published=True), "anna")
-tree.add(Buddy(name="Nobody", type="group", web_is_published=True), "anna")
+edits.change([one("Liam")], "anna", **same)
+edits.add(Buddy(name="Double", address="same", mobile_is_published=True), "anna")
+edits.add(Buddy(name="Nobody", type="group", web_is_published=True), "anna")
 """
 
 
@@ -197,10 +197,10 @@ async def test_a_review_warns_and_refuses(pages, demo):
 
 
 async def test_what_changed_after_the_review_is_not_published(pages, demo, read):
-    demo("releases.hold('piero'); tree.change([one('Liam')], 'anna', status='In')")
+    demo("review.hold('piero'); edits.change([one('Liam')], 'anna', status='In')")
     page = await pages.open(f"{VERSIONS}review/", user="piero")
     await expect(page.locator(".changes")).to_contain_text("status text")
-    demo("tree.change([one('Liam')], 'anna', status='Out')")
+    demo("edits.change([one('Liam')], 'anna', status='Out')")
 
     await page.get_by_role("button", name="Publish").click()
 
@@ -225,7 +225,7 @@ async def plan(page, note: str) -> None:
 
 
 async def test_a_plan_is_shown_and_goes_live_when_it_is_due(pages, demo, read):
-    demo("releases.hold('piero'); tree.change([one('Liam')], 'piero', status='2100')")
+    demo("review.hold('piero'); edits.change([one('Liam')], 'piero', status='2100')")
     page = await pages.open(WORKSPACE, user="piero")
 
     await plan(page, "New century")
@@ -233,7 +233,7 @@ async def test_a_plan_is_shown_and_goes_live_when_it_is_due(pages, demo, read):
     words = f"Goes live on 31 Dec {NEXT_YEAR}, 23:59, planned by piero"
     await expect(page.locator("#planned li")).to_have_text(words)
     # What is edited later is not part of it.
-    demo("tree.change([one('Liam')], 'anna', status='2200')")
+    demo("edits.change([one('Liam')], 'anna', status='2200')")
     other = await pages.open(VERSIONS, user="piero")
     await expect(other.locator(".plan")).to_contain_text("planned by piero")
     await expect(other.locator(".plan")).to_contain_text("New century")
@@ -257,7 +257,7 @@ async def test_a_plan_is_shown_and_goes_live_when_it_is_due(pages, demo, read):
 
 
 async def test_a_plan_is_cancelled_before_the_hold_ends(pages, demo):
-    demo("releases.hold('piero'); tree.change([one('Liam')], 'piero', status='2100')")
+    demo("review.hold('piero'); edits.change([one('Liam')], 'piero', status='2100')")
     page = await pages.open(WORKSPACE, user="piero")
     await plan(page, "Not so soon")
 
@@ -276,7 +276,7 @@ async def test_a_plan_is_cancelled_before_the_hold_ends(pages, demo):
 
 
 async def test_a_moment_that_is_missing_or_over_is_refused(pages, demo):
-    demo("releases.hold('piero'); tree.change([one('Liam')], 'piero', status='2100')")
+    demo("review.hold('piero'); edits.change([one('Liam')], 'piero', status='2100')")
     page = await pages.open(f"{VERSIONS}review/", user="piero")
     publish = page.get_by_role("button", name="Publish")
 
@@ -302,7 +302,7 @@ async def test_a_moment_that_is_missing_or_over_is_refused(pages, demo):
 async def edited(demo) -> int:
     """The number of the demo's version; another one is live after it."""
     first = number(demo)
-    demo("tree.change([one('Liam')], 'anna', name='Noel'); releases.sync()")
+    demo("edits.change([one('Liam')], 'anna', name='Noel'); releases.sync()")
     await live_is(demo, number(demo))
     return first
 
@@ -331,7 +331,7 @@ async def test_an_older_version_is_published_again(pages, demo, read):
 
 async def test_an_older_version_is_restored_as_a_draft(pages, demo, read):
     first = await edited(demo)
-    demo("tree.move([one('Noel')], 'anna', None, 'first'); releases.sync()")
+    demo("edits.move([one('Noel')], 'anna', None, 'first'); releases.sync()")
     page = await pages.open(f"{VERSIONS}{first}/change/", user="piero")
 
     await page.get_by_role("button", name="Restore as draft").click()

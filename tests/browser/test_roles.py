@@ -49,11 +49,11 @@ def publishing(page):
 @pytest.fixture
 def plan(demo) -> int:
     """The key of a plan, on hold; there are two versions and a change."""
-    demo("tree.change([one('Liam')], 'anna', status='Out'); releases.sync()")
-    demo("releases.hold('piero'); tree.change([one('Liam')], 'piero', status='In')")
+    demo("edits.change([one('Liam')], 'anna', status='Out'); releases.sync()")
+    demo("review.hold('piero'); edits.change([one('Liam')], 'piero', status='In')")
     at = "timezone.now() + timedelta(days=1)"
-    digest = "releases.review().digest"
-    demo(f"plan = releases.publish('piero', 'soon', {digest}, {at})")
+    digest = "review.review_draft().digest"
+    demo(f"plan = review.publish('piero', 'soon', {digest}, {at})")
     key: int = demo.read("plan.pk")
     return key
 
@@ -95,10 +95,10 @@ async def test_an_editor_edits_and_publishes_nothing(pages, demo, plan, versions
         await page.goto(path)
         await expect(page.locator("h1").first).to_be_visible()
         await expect(publishing(page)).to_have_count(0)
-    before = demo.read("[releases.live().number, PlannedRelease.objects.count()]")
+    before = demo.read("[live_release().number, PlannedRelease.objects.count()]")
     assert await refused(page, plan, versions) == list(PUBLISHERS)
     assert before == demo.read(
-        "[releases.live().number, PlannedRelease.objects.count()]"
+        "[live_release().number, PlannedRelease.objects.count()]"
     )
     assert demo.read("Tree.objects.get().held_by") == "piero"
 

@@ -25,7 +25,7 @@ FAILED = r"ERR_INTERNET_DISCONNECTED|ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_FAILE
 
 @pytest.mark.usefixtures("demo")
 async def test_an_empty_tree_says_what_to_do(pages, demo):
-    demo("tree.remove(Buddy.objects.filter(parent=None), 'anna'); releases.sync()")
+    demo("edits.remove(Buddy.objects.filter(parent=None), 'anna'); releases.sync()")
 
     page = await ready(await pages.open(WORKSPACE))
 
@@ -40,7 +40,7 @@ async def test_an_empty_tree_says_what_to_do(pages, demo):
     await ready(page)
     await looks(page, ["Verona"])
 
-    demo("tree.remove([one('Verona')], 'anna')")
+    demo("edits.remove([one('Verona')], 'anna')")
     await expect(empty).to_be_visible()
 
 
@@ -59,7 +59,7 @@ async def test_offline_is_said_and_ends_by_itself(pages, demo):
         "aria-checked", "true"
     )
 
-    demo("tree.change([one('Liam')], 'anna', name='Noel')")
+    demo("edits.change([one('Liam')], 'anna', name='Noel')")
     await page.context.set_offline(False)
 
     await looks(page, [*DEMO[:6], "Noel"])
@@ -141,9 +141,9 @@ async def test_what_is_too_large_is_said_and_the_old_one_stays(
     meter = page.locator("#size")
     await expect(meter).to_have_attribute("data-level", "fine")
 
-    own_backstage("tree.change([one('Liam')], 'anna', default_message='x' * 3000)")
+    own_backstage("edits.change([one('Liam')], 'anna', default_message='x' * 3000)")
     await expect(meter).to_have_attribute("data-level", "amber")
-    own_backstage("tree.change([one('Liam')], 'anna', default_message='x' * 9000)")
+    own_backstage("edits.change([one('Liam')], 'anna', default_message='x' * 9000)")
 
     await expect(meter).to_have_attribute("data-level", "over")
     problem = page.locator("#problem")

@@ -81,7 +81,7 @@ async def test_a_stale_move_is_refused_and_drawn_anew(two, demo):
 
 async def test_an_edit_of_what_is_gone_is_refused(two, demo):
     anna, piero = two
-    demo("tree.remove([one('Liam')], 'anna')")
+    demo("edits.remove([one('Liam')], 'anna')")
 
     await switch(piero, "Mobile", "Liam").click()
 
@@ -181,21 +181,21 @@ async def test_the_buttons_follow_a_hold_of_somebody_else(pages, demo):
     await expect(hold).to_be_visible()
     await expect(end).to_be_hidden()
 
-    demo("releases.hold('admin')")
+    demo("review.hold('admin')")
 
     await expect(end).to_be_visible()
     await expect(review).to_be_visible()
     await expect(hold).to_be_hidden()
-    demo("releases.let_go('admin')")
+    demo("review.let_go('admin')")
     await expect(hold).to_be_visible()
     await expect(review).to_be_hidden()
 
 
 async def test_a_hold_that_was_not_seen_is_not_ended(pages, demo):
-    demo("releases.hold('admin')")
+    demo("review.hold('admin')")
     piero = await ready(await pages.open(WORKSPACE, user="piero"))
     await piero.get_by_role("button", name="End hold").click()
-    demo("releases.let_go('admin'); releases.hold('anna')")
+    demo("review.let_go('admin'); review.hold('anna')")
     await expect(piero.locator("#held")).to_contain_text("by anna")
 
     await piero.get_by_role("dialog").get_by_role("button", name="End hold").click()
@@ -209,7 +209,7 @@ async def test_a_hold_that_was_not_seen_is_not_ended(pages, demo):
 # --- A gesture is under way while somebody else edits --------------------------
 
 
-NEWS = "tree.change([one('Fibra Fastweb')], 'anna', name='Fibra')"
+NEWS = "edits.change([one('Fibra Fastweb')], 'anna', name='Fibra')"
 NEW = [*DEMO[:2], "Fibra", *DEMO[3:]]
 
 
@@ -299,7 +299,7 @@ async def test_what_is_gone_when_its_place_is_chosen_is_said(pages, demo):
     pages.forgiven.append("409")
     page = await ready(await pages.open(WORKSPACE, user="piero"))
     await menu(page, "Liam", "Move to …")
-    demo("tree.remove([one('Liam')], 'anna')")
+    demo("edits.remove([one('Liam')], 'anna')")
 
     await page.get_by_role("dialog").get_by_role("button", name="Mobile").click()
 
@@ -314,7 +314,7 @@ async def test_what_came_since_the_dialog_said_so_is_not_deleted(pages, demo):
     await menu(page, "Mobile Ticketing", "Delete …")
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text("It holds 2 entries")
-    demo(f"tree.move([one('Liam')], 'anna', one('Mobile Ticketing'), 'last'); {NEWS}")
+    demo(f"edits.move([one('Liam')], 'anna', one('Mobile Ticketing'), 'last'); {NEWS}")
     await heard(page)
 
     await dialog.get_by_role("button", name="Delete").click()

@@ -104,7 +104,7 @@ async def test_a_group_is_folded_and_stays_folded(pages, chats):
     await page.locator("summary", has_text="Tickets").click()
     await expect(channel(page, "Milano")).to_be_hidden()
 
-    chats("tree.change([one('Liam')], 'anna', status='Out')")
+    chats("edits.change([one('Liam')], 'anna', status='Out')")
     await expect(channel(page, "Liam")).to_contain_text("Out")
 
     await expect(channel(page, "Milano")).to_be_hidden()
@@ -209,7 +209,7 @@ async def test_it_reads_again_when_the_service_announces_a_change(pages, chats, 
     await page.get_by_role("button", name=f"{GUEST}@localhost").click()
     await becomes(lambda: page.evaluate(TREE), SHOWN)
 
-    chats("tree.change([one('Liam')], 'anna', name='Romeo')")
+    chats("edits.change([one('Liam')], 'anna', name='Romeo')")
 
     await expect(channel(page, "Romeo")).to_be_visible()
 

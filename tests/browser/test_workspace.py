@@ -115,8 +115,8 @@ async def test_a_preview_draws_a_picture_and_a_letter_when_it_does_not_come(
 ):
     ours = f"http://127.0.0.1:{pages.service.http_port}"
     there, gone = f"{ours}/static/xmppservice/icon.svg", f"{ours}/static/gone.png"
-    demo(f"tree.change([one('Liam')], 'x', thumb_url={there!r})")
-    demo(f"tree.change([one('Fibra Fastweb')], 'x', thumb_url={gone!r})")
+    demo(f"edits.change([one('Liam')], 'x', thumb_url={there!r})")
+    demo(f"edits.change([one('Fibra Fastweb')], 'x', thumb_url={gone!r})")
     pages.forgiven.append("404")
 
     page = await ready(await pages.open(WORKSPACE))
@@ -548,7 +548,7 @@ async def test_what_somebody_else_built_on_is_not_taken_back(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
     await switch(page, "Mobile", "Liam").click()
     await expect(toast(page)).to_contain_text("Switched “Liam”")
-    demo("tree.change([one('Liam')], 'anna', status='Out')")
+    demo("edits.change([one('Liam')], 'anna', status='Out')")
     pages.forgiven.append("409")
 
     await take_back(page)
@@ -561,7 +561,7 @@ async def test_what_somebody_else_built_on_is_not_taken_back(pages, demo):
 
 
 async def test_a_long_undo_is_cut_at_its_end(pages, demo):
-    demo("tree.change([one('Liam')], 'admin', name='Liam ' + 'of the house ' * 15)")
+    demo("edits.change([one('Liam')], 'admin', name='Liam ' + 'of the house ' * 15)")
     page = await ready(await pages.open(WORKSPACE))
 
     undo = page.locator("#undo")
@@ -577,7 +577,7 @@ async def test_a_long_undo_is_cut_at_its_end(pages, demo):
 
 
 async def test_a_channel_that_says_nothing_has_no_bubble(pages, demo):
-    demo("tree.change([one('Liam')], 'admin', default_message='')")
+    demo("edits.change([one('Liam')], 'admin', default_message='')")
     key = demo.read("one('Liam').pk")
 
     page = await pages.open(f"{LIST}{key}/change/")
@@ -591,7 +591,7 @@ async def test_a_channel_that_says_nothing_has_no_bubble(pages, demo):
 
 async def test_the_banner_says_what_is_live_and_since_when(pages, demo):
     # Whatever was live before, and by whomever.
-    demo("tree.change([one('Liam')], 'rita', status='Heard')\nreleases.sync()")
+    demo("edits.change([one('Liam')], 'rita', status='Heard')\nreleases.sync()")
     page = await ready(await pages.open(WORKSPACE))
 
     await expect(page.locator("#headline")).to_have_text("Everything is live")
@@ -606,7 +606,7 @@ async def test_the_banner_says_what_is_live_and_since_when(pages, demo):
 async def test_an_edit_elsewhere_is_drawn_by_itself(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
 
-    demo("tree.change([one('Liam')], 'anna', name='Liam the monk')")
+    demo("edits.change([one('Liam')], 'anna', name='Liam the monk')")
 
     await looks(page, [*DEMO[:6], "Liam the monk"])
     await becomes(lambda: _last(page), "Liam the monk")

@@ -3,7 +3,8 @@
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 
-from buddies.document import build as document
+from buddies.document import build
+from buddies.document.shape import Document
 from buddies.models import Buddy
 from buddies.tree import edits
 
@@ -54,9 +55,9 @@ def named(name: str) -> Buddy:
     return Buddy.objects.get(name=name)
 
 
-def built() -> document.Document:
+def built() -> Document:
     """The document that clients would read now."""
-    return document.build(Buddy.objects.all(), timezone.now())
+    return build.published(Buddy.objects.all(), timezone.now())
 
 
 def rows() -> list[dict]:

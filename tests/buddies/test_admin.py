@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from buddies.models import Buddy, Release, Tree
-from buddies.publishing import releases
+from buddies.publishing import live, releases
 from buddies.tree import edits
 from tests.buddies.conftest import channel, group, named, outline, rows
 from tests.buddies.pages.test_workspace import looker, person
@@ -134,7 +134,7 @@ def test_the_list_says_what_is_live(admin_client: Client, verona):
     assert ", by juliet" in said()
     assert "on the XMPP server since" not in said()
 
-    releases.mark_live(number)
+    live.mark_live(number)
     assert "on the XMPP server since" in said()
 
 

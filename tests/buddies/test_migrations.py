@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 
 from buddies.models import Buddy, Tree
-from buddies.publishing import releases
+from buddies.publishing import live
 from buddies.tree import edits
 from buddies.tree.positions import GAP
 from buddies.tree.undo import undo
@@ -106,7 +106,7 @@ def test_what_was_live_and_what_waited_is_so_still(old):
     state = Tree.objects.get()
     assert (state.version, state.built, state.editors) == (7, 7, {"mario": 7})
     assert (state.held_at, state.refused, state.next_at) == (None, "", None)
-    release = releases.live()
+    release = live.live_release()
     assert (release.body, release.author, release.automatic) == (
         '{"items":[]}',
         "mario",

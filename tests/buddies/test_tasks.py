@@ -7,7 +7,8 @@ from django.utils import timezone
 from kombu import Message
 
 from buddies.models import Buddy, PlannedRelease, Release, Tree
-from buddies.publishing import releases
+from buddies.publishing import live, releases, review
+from buddies.publishing.releases import KEPT_DAYS
 from buddies.tasks import sync_vcard, thin_releases
 from tests.buddies.conftest import channel
 from xmppservice.celery import app
@@ -70,7 +71,7 @@ def test_what_was_gathered_is_released_once_it_is_due():
 
     sync_vcard()
 
-    assert "juliet" in releases.live().body
+    assert "juliet" in live.live_release().body
     assert not releases.behind()
 
 
@@ -88,14 +89,14 @@ def test_a_bell_without_an_edit_does_nothing():
 def test_what_is_planned_is_released_when_it_is_due_however_lately_another_was():
     channel("romeo")
     moment = timezone.now() + timedelta(hours=1)
-    releases.publish("juliet", "Act 2", releases.review().digest, moment)
+    review.publish("juliet", "Act 2", review.review_draft().digest, moment)
     sync_vcard()
-    assert releases.live() is None
+    assert live.live_release() is None
     PlannedRelease.objects.update(publish_at=timezone.now())
 
     sync_vcard()
 
-    assert releases.live().note == "Act 2"
+    assert live.live_release().note == "Act 2"
     assert Release.objects.count() == 1
     waiting()
     sync_vcard()
@@ -113,17 +114,17 @@ def test_a_schedule_is_released_at_its_moment():
 
     sync_vcard()
 
-    assert "romeo" in releases.live().body
+    assert "romeo" in live.live_release().body
     assert not releases.behind()
 
 
 def test_a_held_tree_is_not_released():
     channel("romeo")
-    releases.hold("juliet")
+    review.hold("juliet")
 
     sync_vcard()
 
-    assert releases.live() is None
+    assert live.live_release() is None
     assert waiting() == []
 
 
@@ -131,7 +132,7 @@ def test_a_held_tree_is_not_released():
 def test_how_many_old_releases_went_is_logged_when_there_were_any(caplog, old):
     for _number in range(old + 1):
         Release.objects.create(body="", digest="", size=0)
-    moment = timezone.now() - timedelta(days=releases.KEPT_DAYS + 1)
+    moment = timezone.now() - timedelta(days=KEPT_DAYS + 1)
     Release.objects.update(created_at=moment)
 
     with caplog.at_level("INFO", "buddies.tasks"):

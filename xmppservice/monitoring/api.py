@@ -10,6 +10,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from buddies.publishing import releases
+from buddies.publishing.live import live_release_without_body
 from roster import figures
 from xmppservice.connection import gateway
 from xmppservice.connection.models import Stream
@@ -109,7 +110,7 @@ def _stream() -> dict[str, Any]:
 
 
 def _release() -> dict[str, Any]:
-    live = releases.live_without_body()
+    live = live_release_without_body()
     return {
         "number": live and live.number,
         "liveAt": live and live.live_at,

@@ -27,6 +27,7 @@ from django.views.decorators.http import conditional_page, require_GET, require_
 
 from buddies.models import Release
 from buddies.publishing import releases
+from buddies.publishing.live import live_release, live_release_without_body
 from roster import figures
 from xmppservice.backoffice import site
 from xmppservice.connection import gateway
@@ -91,7 +92,7 @@ def state_view(request: HttpRequest) -> HttpResponse:
 def state() -> dict[str, Any]:
     """How delivery stands: each text of the page by its name, and three tones."""
     stream = Stream.objects.filter(pk=settings.XMPP_JID).first()
-    release = releases.live_without_body()
+    release = live_release_without_body()
     counts = figures.by_state()
     texts = {
         **_stream(stream),
@@ -235,7 +236,7 @@ def check() -> Verdict:
 
 
 def _compared(read: str, milliseconds: int) -> Verdict:
-    live = releases.live()
+    live = live_release()
     digest = hashlib.sha256(read.encode()).hexdigest()
     known = Release.objects.defer("body").filter(digest=digest).first()
     if live is None or known is None:

@@ -24,6 +24,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from buddies.publishing import releases
+from buddies.publishing.live import live_release_without_body
 from roster import figures, subscribers
 from xmppservice import __version__
 from xmppservice.connection import gateway
@@ -119,7 +120,7 @@ def _releases() -> Iterator[Metric]:
         "Since something should be live that is not.",
         releases.lag(),
     )
-    live = releases.live_without_body()
+    live = live_release_without_body()
     if live is not None:
         yield _gauge("release_number", "The newest version.", live.number)
         yield _gauge("document_bytes", "Size of its stanza.", live.size)

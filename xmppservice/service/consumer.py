@@ -13,8 +13,8 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from channels.layers import get_channel_layer
 
-from buddies.document import build as document
-from buddies.publishing import releases
+from buddies.document.entries import catalogue_entries
+from buddies.publishing import live, releases
 from roster import joins, ledger, payloads
 from xmppservice.announcements import Announcer
 from xmppservice.connection import events
@@ -123,7 +123,7 @@ class ServiceConsumer(AsyncConsumer):
 
     async def _mark_live(self) -> None:
         number = self.live
-        stored = number and await self._store(releases.mark_live, number)
+        stored = number and await self._store(live.mark_live, number)
         if stored and self.live == number:
             self.live = None
 
@@ -264,10 +264,10 @@ class ServiceConsumer(AsyncConsumer):
 
 
 def _newer_than(number: int | None) -> events.Publish | None:
-    release = releases.newer_than(number)
+    release = live.newer_than(number)
     if release is None:
         return None
-    entries = list(document.entries(json.loads(release.body)))
+    entries = list(catalogue_entries(json.loads(release.body)))
     return events.publish(release.number, release.body, entries)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from buddies.document import build as document
+from buddies.document import build
 from buddies.models import Buddy
 
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         buddies = Buddy.objects.all()
         if options["drafts"]:
-            written = document.build_all(buddies)
+            written = build.whole(buddies)
         else:
-            written = document.build(buddies, timezone.now())
+            written = build.published(buddies, timezone.now())
         self.stdout.write(json.dumps(written, ensure_ascii=False, indent=2))

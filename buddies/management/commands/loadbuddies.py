@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from buddies.document import build as document
+from buddies.document import parse
+from buddies.document.shape import DocumentError, Node
 from buddies.tree import whole_tree
 
 
@@ -21,20 +22,20 @@ class Command(BaseCommand):
         try:
             documents = [(str(path), _nodes(path)) for path in options["files"]]
             count = whole_tree.load(documents, "command line", options["replace"])
-        except document.DocumentError as error:
+        except DocumentError as error:
             raise CommandError(f"{error}. Nothing was changed.") from None
         self.stdout.write(f"Loaded {count} entries.")
 
 
-def _nodes(path: Path) -> list[document.Node]:
+def _nodes(path: Path) -> list[Node]:
     try:
-        return document.loads(path.read_text(encoding="utf-8-sig"))
+        return parse.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise document.DocumentError(str(path), reason) from None
+        raise DocumentError(str(path), reason) from None
     except UnicodeDecodeError as error:
         place = f"{path}: byte {error.start}"
-        raise document.DocumentError(place, "not UTF-8") from None
-    except document.DocumentError as error:
+        raise DocumentError(place, "not UTF-8") from None
+    except DocumentError as error:
         place = f"{path}: {error.path}" if error.path else str(path)
-        raise document.DocumentError(place, error.reason) from None
+        raise DocumentError(place, error.reason) from None

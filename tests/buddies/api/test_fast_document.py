@@ -15,9 +15,9 @@ from django.test import Client
 
 from buddies.api import fast_document
 from buddies.api.fast_document import HotDocument, WsgiDocument
-from buddies.document.build import EMPTY
+from buddies.document.shape import EMPTY
 from buddies.models import Release
-from buddies.publishing import http_cache, releases
+from buddies.publishing import http_cache, live, releases
 from tests.buddies.conftest import channel, group
 from xmppservice.api import tokens
 from xmppservice.api.models import Token
@@ -286,7 +286,7 @@ def test_a_known_token_costs_no_query(route, bearer, release, monkeypatch):
 
     monkeypatch.setattr(tokens, "find", never)
     monkeypatch.setattr(http_cache, "FRESH", 60)
-    monkeypatch.setattr(releases, "newer_than", never)
+    monkeypatch.setattr(live, "newer_than", never)
     assert route(**bearer)[0] == 200
 
 
@@ -312,7 +312,7 @@ def test_without_a_database_the_last_one_is_served(ask, release, settings, monke
         raise OperationalError
 
     monkeypatch.setattr(http_cache, "FRESH", 0)
-    monkeypatch.setattr(releases, "newer_than", away)
+    monkeypatch.setattr(live, "newer_than", away)
     assert ask()[2].decode() == release.body
 
     http_cache.shelf.published = None
@@ -332,7 +332,7 @@ def test_who_waits_for_a_slow_database_waits_together(
 
     monkeypatch.setattr(http_cache, "FRESH", 0)
     monkeypatch.setattr(fast_document, "PATIENCE", 0.05)
-    monkeypatch.setattr(releases, "newer_than", slow)
+    monkeypatch.setattr(live, "newer_than", slow)
     answers = asyncio.run(_many(asgi, 20, go_on))
 
     assert {status for status, _, _ in answers} == {200}

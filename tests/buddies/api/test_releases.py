@@ -7,7 +7,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from buddies.models import PlannedRelease, Release, Tree
-from buddies.publishing import releases
+from buddies.publishing import draft, releases
 from buddies.tree import edits
 from tests.api import client_of, reasons
 from tests.buddies.conftest import channel, named, outline
@@ -188,7 +188,7 @@ def test_the_tree_is_made_what_it_was(api, two):
     assert api.post(f"{RELEASES}{first.number}/restore/").status_code == 204
 
     assert sorted(outline()) == ["juliet", "romeo"]
-    assert releases.draft().body == first.body
+    assert draft.current_draft().body == first.body
 
 
 @pytest.mark.parametrize(

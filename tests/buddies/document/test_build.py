@@ -9,7 +9,17 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from buddies.document import build as document
+from buddies.document import build, parse, shape
+from buddies.document.entries import catalogue_entries
+from buddies.document.shape import (
+    EMPTY,
+    INFO,
+    OURS,
+    PICTURES,
+    Document,
+    DocumentError,
+    Item,
+)
 from buddies.models import MOST_LEVELS, Buddy
 from buddies.tree import whole_tree
 from tests.buddies.conftest import EDITOR, STORED, built, channel, group
@@ -22,7 +32,7 @@ SEED = [PAYLOADS / f"{n}.json" for n in ("bots", "mobile-ticketing", "single-cha
 
 
 def load(text: str, *, replace: bool = False) -> None:
-    whole_tree.load([("text", document.loads(text))], EDITOR, replace)
+    whole_tree.load([("text", parse.loads(text))], EDITOR, replace)
 
 
 def built_names() -> list[str]:
@@ -50,13 +60,13 @@ def test_a_double_escaped_line_break_is_kept_byte_for_byte():
 
     load(text)
 
-    assert fragment in document.dumps(built())
+    assert fragment in build.dumps(built())
 
 
 def entry(**fields: str) -> Entry:
     item = {"address": "liam", "type": "channel", **fields}
-    item["info"] = dict.fromkeys(document.INFO, "")
-    (one,) = document.entries({"items": [item]})
+    item["info"] = dict.fromkeys(INFO, "")
+    (one,) = catalogue_entries({"items": [item]})
     return one
 
 
@@ -92,14 +102,14 @@ def test_an_entry_says_where_to_write(fields, to, thread):
     ],
 )
 def test_a_thumbnail_that_is_not_ours_or_not_there_is_none(thumb):
-    info = dict.fromkeys(document.INFO, "") | {"thumbUrl": thumb}
+    info = dict.fromkeys(INFO, "") | {"thumbUrl": thumb}
     item = {"address": "liam", "type": "channel", "info": info}
-    (one,) = document.entries({"items": [item]})
+    (one,) = catalogue_entries({"items": [item]})
     assert one.thumb == b""
 
 
 def test_entries_are_the_document_s_each_group_before_what_it_holds():
-    info = dict.fromkeys(document.INFO, "")
+    info = dict.fromkeys(INFO, "")
     inner = [{"address": name, "type": "channel", "info": info} for name in "bc"]
     items = [
         {"address": "a", "type": "group", "info": info, "items": inner},
@@ -107,7 +117,7 @@ def test_entries_are_the_document_s_each_group_before_what_it_holds():
     ]
     found = [
         (one.address, one.parent, one.is_group, one.local)
-        for one in document.entries({"items": items})
+        for one in catalogue_entries({"items": items})
     ]
     assert found == [
         ("a", "", True, ""),
@@ -120,12 +130,12 @@ def test_entries_are_the_document_s_each_group_before_what_it_holds():
 @pytest.mark.django_db
 def test_text_is_written_as_real_text():
     channel("perché 🎭")
-    assert "perché 🎭" in document.dumps(built())
+    assert "perché 🎭" in build.dumps(built())
 
 
 @pytest.mark.django_db
 def test_an_empty_tree_is_the_empty_document():
-    assert document.dumps(built()) == document.EMPTY
+    assert build.dumps(built()) == EMPTY
 
 
 @pytest.mark.django_db
@@ -209,7 +219,7 @@ def test_the_whole_tree_has_drafts_and_empty_groups():
     channel("romeo", verona)
     group("mantua")
 
-    whole = document.build_all(Buddy.objects.all())
+    whole = build.whole(Buddy.objects.all())
 
     assert [item["info"]["name"] for item in whole["items"]] == ["verona", "mantua"]
     assert [len(item["items"]) for item in whole["items"]] == [1, 0]
@@ -223,7 +233,7 @@ def test_items_come_by_position_then_age_in_whatever_order_they_are_given():
     ]
     Random(7).shuffle(buddies)
 
-    items = document.build(buddies, NOW)["items"]
+    items = build.published(buddies, NOW)["items"]
 
     assert [item["info"]["name"] for item in items] == ["3", "1", "2", "5", "4"]
 
@@ -235,7 +245,7 @@ def test_a_tree_of_depth_200_goes_out_and_in():
     ]
     leaf = Buddy(pk=200, parent_id=199, web_is_published=True)
 
-    nodes = document.loads(document.dumps(document.build([*groups, leaf], NOW)))
+    nodes = parse.loads(build.dumps(build.published([*groups, leaf], NOW)))
 
     assert [node.parent for node in nodes] == [None, *range(199)]
     assert nodes[-1].fields["type"] == "channel"
@@ -270,25 +280,25 @@ def test_an_entry_is_shown_between_its_two_moments(begin, end, shown):
         visible_until=None if end is None else NOW + end,
     )
 
-    assert bool(document.build([romeo], NOW)["items"]) == shown
+    assert bool(build.published([romeo], NOW)["items"]) == shown
     late = "hidden by its schedule"
-    assert document.remarks(romeo, False, NOW) == ([] if shown else [late])
+    assert build.remarks(romeo, False, NOW) == ([] if shown else [late])
 
 
 def test_a_group_hides_all_below_it_until_its_moment():
     verona = Buddy(pk=1, type="group", web_is_published=True, visible_from=NOW)
     romeo = Buddy(pk=2, parent_id=1, web_is_published=True)
 
-    assert document.build([verona, romeo], NOW - HOUR) == {"items": []}
-    assert len(document.build([verona, romeo], NOW)["items"][0]["items"]) == 1
+    assert build.published([verona, romeo], NOW - HOUR) == {"items": []}
+    assert len(build.published([verona, romeo], NOW)["items"][0]["items"]) == 1
 
 
 def test_a_group_whose_entries_are_all_hidden_by_their_schedules_stays_out():
     verona = Buddy(pk=1, type="group", web_is_published=True)
     romeo = Buddy(pk=2, parent_id=1, web_is_published=True, visible_from=NOW + HOUR)
 
-    assert document.build([verona, romeo], NOW) == {"items": []}
-    assert document.build_all([verona, romeo])["items"][0]["items"]
+    assert build.published([verona, romeo], NOW) == {"items": []}
+    assert build.whole([verona, romeo])["items"][0]["items"]
 
 
 @pytest.mark.parametrize(
@@ -311,14 +321,14 @@ def test_the_next_change_is_the_first_moment_to_come(moments, expected):
         for begin, end in moments
     ]
 
-    found = document.next_change(buddies, NOW)
+    found = build.next_change(buddies, NOW)
 
     assert found == (None if expected is None else NOW + expected)
 
 
 def test_the_schedule_of_a_draft_changes_nothing():
     draft = Buddy(visible_from=NOW + HOUR)
-    assert document.next_change([draft], NOW) is None
+    assert build.next_change([draft], NOW) is None
 
 
 # --- Own pictures -------------------------------------------------------------
@@ -345,11 +355,11 @@ def test_own_pictures_are_absolute_in_the_document_and_come_back_as_they_are_sto
         for kind in ("channel", "group")
     ]
 
-    whole = document.build_all(buddies)
-    nodes = list(document.read(whole))
+    whole = build.whole(buddies)
+    nodes = list(parse.read(whole))
 
     for item in whole["items"]:
-        assert [item["info"][key] for key in document.PICTURES] == [shown] * 2
+        assert [item["info"][key] for key in PICTURES] == [shown] * 2
     for node in nodes:
         assert {name: node.fields[name] for name in pictures} == pictures
 
@@ -358,10 +368,10 @@ def test_a_picture_of_another_field_is_text(settings):
     text = f"{settings.PUBLIC_URL}/media/a.webp"
     info = {"name": text, "defaultMessage": "/media/a.webp", "status": text}
 
-    (node,) = document.read({"items": [{**CHANNEL, "info": info}]})
+    (node,) = parse.read({"items": [{**CHANNEL, "info": info}]})
 
     assert (node.fields["name"], node.fields["status"]) == (text, text)
-    (item,) = document.build_all([Buddy(pk=1, **node.fields)])["items"]
+    (item,) = build.whole([Buddy(pk=1, **node.fields)])["items"]
     assert item["info"]["defaultMessage"] == "/media/a.webp"
 
 
@@ -377,12 +387,12 @@ def test_all_items_of_a_document_come_each_group_before_what_it_holds():
         ]
     ]
 
-    whole = document.build_all(buddies)
+    whole = build.whole(buddies)
 
-    assert [item["address"] for item in document.items(whole)] == list("12345")
-    assert document.addresses(whole) == set("12345")
-    assert document.levels(whole) == 3
-    assert document.levels({"items": []}) == 0
+    assert [item["address"] for item in shape.items(whole)] == list("12345")
+    assert shape.addresses(whole) == set("12345")
+    assert shape.levels(whole) == 3
+    assert shape.levels({"items": []}) == 0
 
 
 # --- In -----------------------------------------------------------------------
@@ -395,11 +405,11 @@ CHARACTERS = st.characters(
 TEXT = st.text(CHARACTERS, max_size=12)
 SOME = st.text(CHARACTERS, min_size=1, max_size=12)
 # A document has our own pictures as clients need them, below PUBLIC_URL.
-PICTURE = TEXT.filter(lambda text: not text.startswith(document.OURS))
-TEXTS = dict.fromkeys(document.INFO, TEXT) | dict.fromkeys(document.PICTURES, PICTURE)
+PICTURE = TEXT.filter(lambda text: not text.startswith(OURS))
+TEXTS = dict.fromkeys(INFO, TEXT) | dict.fromkeys(PICTURES, PICTURE)
 
 
-def channels() -> st.SearchStrategy[document.Item]:
+def channels() -> st.SearchStrategy[Item]:
     info = TEXTS | {"name": SOME}
     return st.fixed_dictionaries(
         {
@@ -412,7 +422,7 @@ def channels() -> st.SearchStrategy[document.Item]:
     )
 
 
-def groups(items: st.SearchStrategy[document.Item]) -> st.SearchStrategy[document.Item]:
+def groups(items: st.SearchStrategy[Item]) -> st.SearchStrategy[Item]:
     info = {key: text for key, text in TEXTS.items() if key != "defaultMessage"}
     return st.fixed_dictionaries(
         {
@@ -426,7 +436,7 @@ def groups(items: st.SearchStrategy[document.Item]) -> st.SearchStrategy[documen
 
 
 @st.composite
-def trees(draw: st.DrawFn) -> document.Document:
+def trees(draw: st.DrawFn) -> Document:
     items = draw(st.lists(st.recursive(channels(), groups, max_leaves=8), max_size=4))
     waiting, number = list(items), 0
     while waiting:
@@ -443,9 +453,9 @@ def trees(draw: st.DrawFn) -> document.Document:
 def test_the_whole_tree_survives_a_round_trip(whole):
     with transaction.atomic():
         load(json.dumps(whole))
-        first = document.build_all(Buddy.objects.all())
-        load(document.dumps(first), replace=True)
-        second = document.build_all(Buddy.objects.all())
+        first = build.whole(Buddy.objects.all())
+        load(build.dumps(first), replace=True)
+        second = build.whole(Buddy.objects.all())
         transaction.set_rollback(True)
 
     assert first == whole
@@ -461,7 +471,7 @@ def test_nodes_come_parents_first_with_their_paths():
         {"items": [item("verona", item("house", item("romeo"))), item("m")]}
     )
 
-    nodes = document.loads(text)
+    nodes = parse.loads(text)
 
     assert [(node.path, node.parent, node.fields["address"]) for node in nodes] == [
         ("items[0]", None, "verona"),
@@ -534,7 +544,7 @@ def without(item: dict, key: str) -> dict:
                 f"items[0].info.{key}",
                 "must be text",
             )
-            for key in document.INFO
+            for key in INFO
         ),
         *(
             ({"items": [changed]}, f"items[0].{key}", "must be true or false")
@@ -549,8 +559,8 @@ def without(item: dict, key: str) -> dict:
     ],
 )
 def test_a_wrong_shape_is_refused_with_its_place_and_the_reason(wrong, path, reason):
-    with pytest.raises(document.DocumentError) as caught:
-        document.loads(json.dumps(wrong))
+    with pytest.raises(DocumentError) as caught:
+        parse.loads(json.dumps(wrong))
 
     assert (caught.value.path, caught.value.reason) == (path, reason)
     assert str(caught.value) == f"{path}: {reason}"
@@ -561,15 +571,15 @@ def test_a_wrong_shape_is_refused_with_its_place_and_the_reason(wrong, path, rea
     [("", "line 1, column 1"), ('{\n "items": [}', "line 2, column 12")],
 )
 def test_what_is_not_json_is_refused_with_line_and_column(text, place):
-    with pytest.raises(document.DocumentError, match="not JSON: ") as caught:
-        document.loads(text)
+    with pytest.raises(DocumentError, match="not JSON: ") as caught:
+        parse.loads(text)
 
     assert caught.value.path == place
 
 
 def test_a_text_nested_too_deep_for_the_reader_is_refused():
-    with pytest.raises(document.DocumentError) as caught:
-        document.loads("[" * 100_000)
+    with pytest.raises(DocumentError) as caught:
+        parse.loads("[" * 100_000)
 
     assert str(caught.value) == "nested too deep"
 
@@ -579,27 +589,27 @@ def test_groups_below_more_levels_than_there_may_be_are_refused():
     for number in range(MOST_LEVELS):
         items = [{**GROUP, "address": f"level-{number}", "items": items}]
 
-    with pytest.raises(document.DocumentError, match=f"deeper than {MOST_LEVELS} "):
-        document.loads(json.dumps({"items": items}))
+    with pytest.raises(DocumentError, match=f"deeper than {MOST_LEVELS} "):
+        parse.loads(json.dumps({"items": items}))
 
 
 def test_a_group_may_leave_out_its_items():
-    (node,) = document.loads(json.dumps({"items": [without(GROUP, "items")]}))
+    (node,) = parse.loads(json.dumps({"items": [without(GROUP, "items")]}))
     assert node.fields["type"] == "group"
 
 
 def test_a_number_with_too_many_digits_is_refused():
-    with pytest.raises(document.DocumentError, match="a number is too long"):
-        document.loads('{"items": ' + "9" * 5_000 + "}")
+    with pytest.raises(DocumentError, match="a number is too long"):
+        parse.loads('{"items": ' + "9" * 5_000 + "}")
 
 
 def test_remarks_say_why_clients_do_not_see_an_entry_well():
     channel = Buddy(type="channel", web_is_published=True)
-    assert document.remarks(channel, True, NOW) == []
+    assert build.remarks(channel, True, NOW) == []
 
     channel.default_message = "two\\nlines"
-    assert document.remarks(channel, True, NOW) == ["looks double-escaped"]
+    assert build.remarks(channel, True, NOW) == ["looks double-escaped"]
 
     group = Buddy(type="group")
     empty = ["draft: shown nowhere", "empty group: not shown"]
-    assert document.remarks(group, True, NOW) == empty
+    assert build.remarks(group, True, NOW) == empty

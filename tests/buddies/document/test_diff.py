@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from buddies.document import build as document
-from buddies.document import diff
+from buddies.document import diff, shape
+from buddies.document.shape import INFO, Document
 from tests.buddies.document.test_build import trees
 
 
 def channel(address: str, **info: str) -> dict:
-    empty = dict.fromkeys(document.INFO, "")
+    empty = dict.fromkeys(INFO, "")
     return {
         "address": address,
         "type": "channel",
@@ -43,7 +43,7 @@ def items(words: str) -> list[dict]:
     return found[0]
 
 
-def doc(words: str) -> document.Document:
+def doc(words: str) -> Document:
     return {"items": items(words)}
 
 
@@ -210,7 +210,7 @@ ADDRESSES = st.permutations("abcdefgh")
 
 
 @st.composite
-def outlines(draw: st.DrawFn) -> document.Document:
+def outlines(draw: st.DrawFn) -> Document:
     """Documents of few addresses, so that two of them have much in common."""
     top: list[dict] = []
     lists = [top]
@@ -239,7 +239,7 @@ def test_like_documents_are_equal_exactly_when_nothing_is_said(one, other):
     kinds = sorted(turn.get(change.kind, change.kind) for change in there)
     assert kinds == sorted(change.kind for change in back)
     # Each entry that is in one of them only is a change, or counted in one.
-    gone = document.addresses(one) ^ document.addresses(other)
+    gone = shape.addresses(one) ^ shape.addresses(other)
     assert gone >= {c.address for c in found if c.kind in ("added", "removed")}
     counted = [
         int(c.words.split("with ")[1].split()[0]) for c in found if "with" in c.words

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from buddies.document import build as document
+from buddies.document import build
 from buddies.models import Buddy
 from tests.buddies.conftest import built, channel, group
 from tests.buddies.document.test_build import SEED
@@ -49,11 +49,11 @@ def test_with_drafts_the_whole_tree_loads_back(dump, tmp_path):
     channel("perché 🎭", default_message="a\\n\n\r\nb", server_address="bots")
     file = tmp_path / "tree.json"
     file.write_text(dump("--drafts"), encoding="utf-8")
-    before = document.build_all(Buddy.objects.all())
+    before = build.whole(Buddy.objects.all())
 
     call_command("loadbuddies", "--replace", str(file))
 
-    assert document.build_all(Buddy.objects.all()) == before
+    assert build.whole(Buddy.objects.all()) == before
     assert len(before["items"]) == 3
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 
 from buddies.models import Buddy, Tree
-from buddies.publishing import releases
+from buddies.publishing import draft, releases, review
 from buddies.spreadsheet import files as resources
 from buddies.tree import edits
 from tests.buddies.conftest import EDITOR, STORED, channel, group, named, outline, rows
@@ -101,7 +101,7 @@ def test_who_may_look_takes_the_document_out():
 
     response = person("view").get(f"{PAGE}document/")
 
-    assert response.content.decode() == releases.draft().body
+    assert response.content.decode() == draft.current_draft().body
     assert response["Content-Type"] == "application/json"
 
 
@@ -215,7 +215,7 @@ def test_an_import_is_shown_and_then_done(editor):
 
 
 def test_an_import_on_hold_is_said_to_stay_a_draft(editor):
-    releases.hold(EDITOR)
+    review.hold(EDITOR)
     upload(editor, "address,name,type\nromeo,Romeo,channel\n")
 
     assert "Changes are on hold" in shown(editor)
@@ -436,13 +436,13 @@ def test_a_document_is_shown_and_then_what_clients_read(editor):
 
     confirm(editor)
 
-    assert releases.draft().document == json.loads(text)
+    assert draft.current_draft().document == json.loads(text)
     assert not named("Romeo").is_published
 
 
 def test_a_document_is_pasted(editor):
     channel("Romeo")
-    text = releases.draft().body.replace('"name":"Romeo"', '"name":"Roméo"')
+    text = draft.current_draft().body.replace('"name":"Romeo"', '"name":"Roméo"')
 
     editor.post(PAGE, {"what": "document", "document-text": text})
 
@@ -479,7 +479,7 @@ def test_a_document_of_too_many_entries_is_refused_at_once(editor):
 
 def test_what_the_tree_refuses_of_a_document_is_said_with_its_path(editor):
     channel("Romeo")
-    text = releases.draft().body.replace('"name":"Romeo"', '"name":""')
+    text = draft.current_draft().body.replace('"name":"Romeo"', '"name":""')
     before = rows()
 
     upload(editor, text, "document")
@@ -560,7 +560,7 @@ def test_an_import_does_not_open_a_known_server_address(editor, what):
     if what == "table":
         content = "address,server_address\nRomeo,elsewhere\n"
     else:
-        content = releases.draft().body.replace('"bots"', '"elsewhere"')
+        content = draft.current_draft().body.replace('"bots"', '"elsewhere"')
     upload(editor, content, what)
 
     response = confirm(editor)

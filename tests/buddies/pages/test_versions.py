@@ -9,10 +9,11 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import strip_tags
 
-from buddies.document import build as document
+from buddies.document.shape import EMPTY
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.pages import versions
-from buddies.publishing import releases
+from buddies.publishing import draft, releases, review
+from buddies.publishing.live import live_release
 from buddies.tree import edits
 from tests.buddies.conftest import channel, group, named, outline
 from tests.buddies.pages.test_workspace import go_live, looker, person, plan
@@ -119,7 +120,7 @@ def test_of_very_many_changes_the_first_are_shown(publisher: Client):
 
 
 def test_errors_stop_a_publication(publisher: Client, verona, settings):
-    releases.hold("prince")
+    review.hold("prince")
     channel("MONTAGUE")
     channel("montague")
     before = numbers()
@@ -139,25 +140,25 @@ def test_errors_stop_a_publication(publisher: Client, verona, settings):
 
 
 def test_what_was_reviewed_is_published_with_its_note(publisher: Client, verona):
-    releases.hold("prince")
+    review.hold("prince")
     edits.change([named("juliet")], "mercutio", status="fair")
 
     response = publisher.post(
         REVIEW, form(publisher, note=" For the <ball>. "), follow=True
     )
 
-    release = releases.live()
+    release = live_release()
     assert response.redirect_chain == [(CHANNELS, 302)]
     assert messages(response) == [f"Published as version {release.number}."]
     assert (release.author, release.note) == ("prince", "For the <ball>.")
     assert not release.automatic
-    assert release.body == releases.draft().body
+    assert release.body == draft.current_draft().body
     assert Tree.objects.get().held_at is not None
 
 
 def test_what_was_reviewed_is_planned_for_a_moment(publisher: Client, verona):
     edits.change([named("juliet")], "mercutio", status="fair")
-    before, body = numbers(), releases.draft().body
+    before, body = numbers(), draft.current_draft().body
 
     response = publisher.post(
         REVIEW,
@@ -265,7 +266,7 @@ def test_what_somebody_changed_since_the_review_is_shown_first(
     ]
     assert "status text: “” → “fairest”" in words(page)
     assert "My note" in page.content.decode()
-    assert f'value="{releases.review().digest}"' in page.content.decode()
+    assert f'value="{review.review_draft().digest}"' in page.content.decode()
     assert numbers() == before
 
     again = {**posted, "digest": page.context["review"].digest}
@@ -450,7 +451,7 @@ def test_a_version_is_published_again_and_changes_are_held(publisher, verona):
 
     response = publisher.post(of(first, "again"), follow=True)
 
-    new = releases.live()
+    new = live_release()
     assert response.redirect_chain == [(CHANNELS, 302)]
     assert messages(response) == [
         f"Version {first} is live again, as version {new.number}. Changes are on hold "
@@ -463,10 +464,10 @@ def test_a_version_is_published_again_and_changes_are_held(publisher, verona):
 
 
 def test_a_version_is_restored_as_a_draft(publisher: Client, verona):
-    first, last = numbers()[0], releases.live()
+    first, last = numbers()[0], live_release()
     channel("nurse", verona)
     releases.sync()
-    live = releases.live()
+    live = live_release()
 
     response = publisher.post(of(first, "restore"), follow=True)
 
@@ -475,22 +476,22 @@ def test_a_version_is_restored_as_a_draft(publisher: Client, verona):
         "hold. What came later is hidden, not deleted."
     ]
     assert outline() == ["verona", "  romeo", "  juliet", "  nurse"]
-    assert releases.draft().body == Release.objects.get(number=first).body
-    assert releases.live() == live != last
+    assert draft.current_draft().body == Release.objects.get(number=first).body
+    assert live_release() == live != last
     assert Tree.objects.get().held_by == "prince"
     assert response.context["state"]["undo"]["words"].startswith("Undo: Changed ")
 
 
 def test_a_restored_version_is_taken_back(publisher: Client, verona):
-    before = releases.draft().body
+    before = draft.current_draft().body
     publisher.post(of(numbers()[0], "restore"))
-    assert releases.draft().body != before
+    assert draft.current_draft().body != before
 
     url = f"{CHANNELS}undo/"
     seen = json.dumps({"seen": Tree.objects.get().version})
     publisher.post(url, seen, content_type="application/json")
 
-    assert releases.draft().body == before
+    assert draft.current_draft().body == before
 
 
 def test_the_empty_version_is_restored_by_hiding_everything(publisher: Client):
@@ -501,7 +502,7 @@ def test_the_empty_version_is_restored_by_hiding_everything(publisher: Client):
     publisher.post(of(empty, "restore"))
 
     assert outline() == ["romeo"]
-    assert releases.draft().body == document.EMPTY
+    assert draft.current_draft().body == EMPTY
 
 
 # --- Download -----------------------------------------------------------------
@@ -525,7 +526,7 @@ def test_a_version_is_downloaded_byte_for_byte(publisher: Client):
 def test_a_plan_that_is_over_due_is_still_listed(publisher: Client, verona):
     PlannedRelease.objects.create(
         version=1,
-        body=document.EMPTY,
+        body=EMPTY,
         author="prince",
         publish_at=timezone.now() - timedelta(minutes=1),
     )

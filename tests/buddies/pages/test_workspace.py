@@ -16,10 +16,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from buddies.document import build as document
+from buddies.document.shape import EMPTY
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.pages import workspace
-from buddies.publishing import releases
+from buddies.publishing import draft, live, releases, review
 from buddies.tree import edits, history
 from tests.buddies.conftest import (
     EDITOR,
@@ -119,7 +119,7 @@ def change(one: str, by: str = "mercutio", **fields: object) -> None:
 def go_live() -> Release:
     release = releases.sync()
     assert release is not None
-    releases.mark_live(release.number)
+    live.mark_live(release.number)
     return release
 
 
@@ -185,7 +185,7 @@ def test_on_hold_a_publisher_gets_to_the_review(publisher: Client, verona):
         return {which: bool(is_hidden) for which, is_hidden in found}
 
     assert hidden() == {"yes": True, "no": False}
-    releases.hold("prince")
+    review.hold("prince")
     assert hidden() == {"yes": False, "no": True}
 
 
@@ -223,7 +223,7 @@ def test_the_tree_is_nested_in_its_order_and_says_its_version(editor, verona):
 
 def test_before_the_first_entry_everything_is_empty(editor: Client):
     assert ask(editor, "tree") == {"version": 1, "entries": []}
-    assert ask(editor, "document")["document"] == json.loads(document.EMPTY)
+    assert ask(editor, "document")["document"] == json.loads(EMPTY)
     assert ask(editor, "changes") == {"changes": [], "count": 0}
     assert ask(editor, "state")["undo"] is None
 
@@ -354,7 +354,7 @@ def hidden_edit() -> None:
 
 def held() -> None:
     taken()
-    releases.hold("prince")
+    review.hold("prince")
 
 
 def held_and_edited() -> None:
@@ -368,7 +368,7 @@ def held_and_edited_twice() -> None:
 
 
 def held_before_the_first() -> None:
-    releases.hold("prince")
+    review.hold("prince")
 
 
 def not_taken_for_long() -> None:
@@ -484,7 +484,7 @@ def test_what_is_live_is_told_with_when_by_whom_and_since(editor: Client):
     said = ask(editor, "state")["live"]
     assert re.fullmatch(f"Live: version {number}, {at}, by {EDITOR}", said)
 
-    releases.mark_live(number)
+    live.mark_live(number)
     since = ask(editor, "state")["live"]
     assert since.startswith(f"{said} · on the XMPP server since ")
 
@@ -496,7 +496,7 @@ def test_a_hold_is_told_with_who_and_what_waits(editor: Client):
     channel("romeo")
     assert ask(editor, "state")["held"] == ""
 
-    releases.hold("prince")
+    review.hold("prince")
     said = ask(editor, "state")["held"]
     assert said.startswith("Held since ")
     assert said.endswith(" by prince: edits stay a draft until published.")
@@ -507,7 +507,7 @@ def test_a_hold_is_told_with_who_and_what_waits(editor: Client):
 
 def plan(at=None, by: str = "prince", note: str = "") -> PlannedRelease:
     at = at or timezone.now() + timedelta(days=1)
-    made = releases.publish(by, note, releases.review().digest, at)
+    made = review.publish(by, note, review.review_draft().digest, at)
     assert isinstance(made, PlannedRelease)
     return made
 
@@ -531,7 +531,7 @@ def test_the_size_turns_amber_at_four_fifths_of_the_limit(
     settings, editor, verona, more, level
 ):
     size = ask(editor, "state")["size"]["bytes"]
-    assert size == releases.draft().size
+    assert size == draft.current_draft().size
 
     settings.XMPP_STANZA_LIMIT = int(size * (1 + more))
 
@@ -589,12 +589,12 @@ def test_a_hold_and_what_the_server_took_are_no_304(editor: Client, verona):
     newer.known = '"nothing"'
     assert newer() == 200
     for write in (
-        lambda: releases.mark_live(number),
-        lambda: releases.hold("prince"),
+        lambda: live.mark_live(number),
+        lambda: review.hold("prince"),
         lambda: change("juliet", status="fair"),
         lambda: plan(),
         lambda: PlannedRelease.objects.all().delete(),
-        lambda: releases.let_go("juliet"),
+        lambda: review.let_go("juliet"),
     ):
         write()
         assert (newer(), newer()) == (200, 304)
@@ -612,7 +612,7 @@ def questions(client: Client) -> int:
 @pytest.mark.parametrize("is_held", [False, True])
 def test_the_state_asks_no_more_of_many_entries(editor: Client, verona, is_held):
     if is_held:
-        releases.hold("prince")
+        review.hold("prince")
     send(editor, "switch", ids=[key("romeo")], mobile=True, seen=version())
     few = questions(editor)
 
@@ -1147,10 +1147,10 @@ def test_the_end_of_a_hold_is_asked_about_before(publisher, verona, names, said)
 
 
 def test_somebody_else_s_hold_is_not_ended_by_a_stale_page(publisher, verona):
-    releases.hold("mercutio")
+    review.hold("mercutio")
     stale = end(publisher)
-    releases.let_go("mercutio")
-    releases.hold("tybalt")
+    review.let_go("mercutio")
+    review.hold("tybalt")
 
     for posted in (stale, {"sure": "1"}, {"sure": "1", "held": "\x00"}):
         page = publisher.post(f"{CHANNELS}hold/", posted, follow=True)
@@ -1178,7 +1178,7 @@ def test_a_retry_makes_the_release_and_rings_for_it(
         response = editor.post(f"{CHANNELS}retry/")
 
     assert (response.status_code, response.url) == (302, CHANNELS)
-    assert releases.live().body == releases.draft().body
+    assert live.live_release().body == draft.current_draft().body
     assert len(rung) == 2  # of the release, and of the retry
 
     with django_capture_on_commit_callbacks() as rung:

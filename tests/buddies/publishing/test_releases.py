@@ -6,9 +6,27 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from buddies.document import build as document
+from buddies.document import build, shape
+from buddies.document.shape import EMPTY
 from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
-from buddies.publishing import releases
+from buddies.publishing import draft, releases, review
+from buddies.publishing.draft import ReleaseError
+from buddies.publishing.live import (
+    document_of,
+    live_release,
+    mark_live,
+    newer_than,
+    size_of,
+)
+from buddies.publishing.review import (
+    cancel,
+    hold,
+    let_go,
+    publish_again,
+    publish_planned,
+    restore,
+    review_draft,
+)
 from buddies.tree import edits, history
 from buddies.tree.undo import undo
 from tests.buddies.conftest import built, channel, group, named, outline, rows
@@ -22,7 +40,7 @@ HOUR = timedelta(hours=1)
 
 def text() -> str:
     """The document of the tree as it stands, as text."""
-    return document.dumps(built())
+    return build.dumps(built())
 
 
 def add(name: str, editor: str, **fields: object) -> Buddy:
@@ -30,8 +48,8 @@ def add(name: str, editor: str, **fields: object) -> Buddy:
 
 
 def test_nothing_is_live_before_the_first_release():
-    assert releases.live() is None
-    assert releases.newer_than(None) is None
+    assert live_release() is None
+    assert newer_than(None) is None
     assert releases.due_in(60) == 0
     assert releases.behind()
 
@@ -40,7 +58,7 @@ def test_the_first_release_of_an_empty_tree_is_the_empty_document():
     release = releases.sync()
 
     assert release is not None
-    assert (release.body, release.author, release.note) == (document.EMPTY, "", "")
+    assert (release.body, release.author, release.note) == (EMPTY, "", "")
 
 
 def test_a_release_holds_the_document_with_its_size_and_digest():
@@ -48,7 +66,7 @@ def test_a_release_holds_the_document_with_its_size_and_digest():
 
     release = releases.sync()
 
-    assert release == releases.live() == Release.objects.get()
+    assert release == live_release() == Release.objects.get()
     assert release.body == text()
     assert Tree.objects.get().size == release.size
     assert release.digest == hashlib.sha256(release.body.encode()).hexdigest()
@@ -84,7 +102,7 @@ def test_a_state_that_was_live_before_gets_a_release_of_its_own():
         bodies.append(releases.sync().body)
 
     assert bodies[0] == bodies[2] != bodies[1]
-    assert releases.live().body == bodies[2]
+    assert live_release().body == bodies[2]
 
 
 def test_an_old_release_keeps_its_body():
@@ -137,15 +155,15 @@ def test_a_document_above_the_limit_is_refused_in_words_and_the_old_one_stays(se
     romeo = channel("romeo")
     old = releases.sync()
     edits.change([romeo], "juliet", default_message="x" * 2_000)
-    size = releases.size_of(text())
+    size = size_of(text())
 
     assert releases.sync() is None
 
-    assert releases.live() == old
+    assert live_release() == old
     assert not releases.behind()
     state = Tree.objects.get()
     assert (state.refused, state.size) == (Tree.Refused.TOO_LARGE, size)
-    assert releases.in_words(state.refused, state.size) == (
+    assert draft.refusal_in_words(state.refused, state.size) == (
         f"The document needs {size:,} bytes as a stanza, and 2,000 are allowed: "
         "hide or remove entries. The version before it stays live."
     )
@@ -173,7 +191,7 @@ def test_the_error_goes_with_the_next_state_that_fits(settings, back):
     release = releases.sync()
 
     assert Tree.objects.get().refused == ""
-    assert Tree.objects.get().size == releases.live().size
+    assert Tree.objects.get().size == live_release().size
     # The way back to what is live needs no release.
     assert (release is None) == (back == "romeo")
     if release:
@@ -196,7 +214,7 @@ def test_a_tree_too_deep_is_refused_in_words():
     state = Tree.objects.get()
     assert state.refused == Tree.Refused.TOO_DEEP
     error = f"The tree has more than {MOST_LEVELS} levels: move entries up."
-    assert releases.in_words(state.refused, state.size) == error
+    assert draft.refusal_in_words(state.refused, state.size) == error
 
 
 def test_newer_than_is_the_live_release_unless_it_is_known():
@@ -205,21 +223,21 @@ def test_newer_than_is_the_live_release_unless_it_is_known():
     channel("juliet")
     second = releases.sync()
 
-    assert releases.newer_than(None) == second
-    assert releases.newer_than(first.number) == second
-    assert releases.newer_than(second.number) is None
+    assert newer_than(None) == second
+    assert newer_than(first.number) == second
+    assert newer_than(second.number) is None
 
 
 def test_a_release_is_marked_live_once():
     channel("romeo")
     number = releases.sync().number
 
-    releases.mark_live(number)
-    since = releases.live().live_at
-    releases.mark_live(number)
+    mark_live(number)
+    since = live_release().live_at
+    mark_live(number)
 
     assert since is not None
-    assert releases.live().live_at == since
+    assert live_release().live_at == since
 
 
 def test_what_should_be_live_lags_since_it_should():
@@ -234,19 +252,19 @@ def test_what_should_be_live_lags_since_it_should():
     assert 0 < releases.lag() < 60
     Release.objects.update(created_at=ago)
     assert 3600 <= releases.lag() < 3700
-    releases.mark_live(release.number)
+    mark_live(release.number)
     assert releases.lag() == 0
 
 
 def test_what_is_held_does_not_lag():
-    releases.mark_live(releases.sync().number)
-    releases.hold("anna")
+    mark_live(releases.sync().number)
+    hold("anna")
     channel("romeo")
     assert releases.lag() == 0
 
 
 def test_a_schedule_and_a_plan_lag_since_their_moment():
-    releases.mark_live(releases.sync().number)
+    mark_live(releases.sync().number)
     ago = timezone.now() - HOUR
     Tree.objects.update(next_at=ago)
     assert 3600 <= releases.lag() < 3700
@@ -274,13 +292,13 @@ def test_the_next_release_is_due_so_long_after_the_newest():
 
 def live_names() -> list[str]:
     """The names in the live document, groups before what they hold."""
-    found = document.items(releases.document_of(releases.live()))
+    found = shape.items(document_of(live_release()))
     return [item["info"]["name"] for item in found]
 
 
 def publish(editor: str = "juliet", **more: object) -> Release | PlannedRelease:
     """Publish the tree as it stands."""
-    return releases.publish(editor, "", releases.review().digest, **more)
+    return review.publish(editor, "", review_draft().digest, **more)
 
 
 # --- Schedules ------------------------------------------------------------------
@@ -332,7 +350,7 @@ def test_schedules_wait_while_the_tree_is_held():
     channel("romeo", visible_from=timezone.now() + HOUR)
     channel("mario")
     releases.sync()
-    releases.hold("juliet")
+    hold("juliet")
     over = timezone.now() - timedelta(seconds=1)
     Buddy.objects.filter(name="romeo").update(visible_from=over)
     Tree.objects.update(next_at=over)
@@ -341,7 +359,7 @@ def test_schedules_wait_while_the_tree_is_held():
     assert releases.sync() is None
     assert live_names() == ["mario"]
 
-    releases.let_go("juliet")
+    let_go("juliet")
     releases.sync()
     assert live_names() == ["romeo", "mario"]
 
@@ -352,16 +370,16 @@ def test_schedules_wait_while_the_tree_is_held():
 def test_held_edits_stay_a_draft_until_the_tree_is_let_go():
     channel("romeo")
     old = releases.sync()
-    releases.hold("juliet")
+    hold("juliet")
     add("mario", "nurse")
 
     assert not releases.behind()
     assert releases.sync() is None
-    assert releases.live() == old
+    assert live_release() == old
     state = Tree.objects.get()
     assert (state.held_at is None, state.held_by) == (False, "juliet")
 
-    releases.let_go("juliet")
+    let_go("juliet")
     assert releases.behind()
     new = releases.sync()
 
@@ -373,10 +391,10 @@ def test_held_edits_stay_a_draft_until_the_tree_is_let_go():
 
 
 def test_whoever_holds_first_holds():
-    releases.hold("juliet")
+    hold("juliet")
     since = Tree.objects.get().held_at
 
-    releases.hold("mario")
+    hold("mario")
 
     state = Tree.objects.get()
     assert (state.held_at, state.held_by) == (since, "juliet")
@@ -387,10 +405,10 @@ def test_letting_go_brings_back_the_tree_over_what_was_published_again():
     old = releases.sync()
     edits.change([romeo], "juliet", name="Romeo")
     releases.sync()
-    releases.publish_again(old, "juliet")
+    publish_again(old, "juliet")
     assert live_names() == ["romeo"]
 
-    releases.let_go("juliet")
+    let_go("juliet")
     assert releases.behind()
     releases.sync()
 
@@ -401,12 +419,12 @@ def test_letting_go_waits_for_what_is_planned():
     channel("romeo")
     plan = publish(at=timezone.now() + HOUR)
 
-    with pytest.raises(releases.ReleaseError, match="A version is planned"):
-        releases.let_go("juliet")
+    with pytest.raises(ReleaseError, match="A version is planned"):
+        let_go("juliet")
     assert Tree.objects.get().held_at is not None
 
-    releases.cancel(plan.pk)
-    releases.let_go("juliet")
+    cancel(plan.pk)
+    let_go("juliet")
     assert Tree.objects.get().held_at is None
 
 
@@ -416,32 +434,32 @@ def test_letting_go_waits_for_what_is_planned():
 def test_a_review_says_what_differs_from_what_is_live():
     romeo = channel("romeo", image_url="i")
     releases.sync()
-    releases.hold("juliet")
+    hold("juliet")
     edits.change([romeo], "juliet", name="Romeo")
     channel("mario", image_url="i")
 
-    review = releases.review()
+    found = review_draft()
 
-    words = [f"{one.kind} {one.name}: {one.words}" for one in review.changes]
+    words = [f"{one.kind} {one.name}: {one.words}" for one in found.changes]
     assert words == ["added mario: at the top", "edited Romeo: name: “romeo” → “Romeo”"]
-    assert (review.errors, review.warnings) == ([], [])
-    assert review.draft.body == text()
-    assert review.draft.size == releases.size_of(text())
+    assert (found.errors, found.warnings) == ([], [])
+    assert found.draft.body == text()
+    assert found.draft.size == size_of(text())
 
 
 def test_before_the_first_release_a_review_adds_everything():
     channel("romeo")
-    assert [change.kind for change in releases.review().changes] == ["added"]
+    assert [change.kind for change in review_draft().changes] == ["added"]
 
 
 def test_a_review_is_no_edit_and_no_release():
     channel("romeo")
     before = Tree.objects.values().get(), rows()
 
-    releases.review()
+    review_draft()
 
     assert (Tree.objects.values().get(), rows()) == before
-    assert releases.live() is None
+    assert live_release() is None
 
 
 def rename(buddy: Buddy, **fields: str) -> None:
@@ -457,9 +475,9 @@ def test_what_cannot_be_published_is_said_in_words(settings):
     channel("hidden", address="rOmeo", web_is_published=False)
     settings.XMPP_STANZA_LIMIT = 100
 
-    errors = releases.review().errors
+    errors = review_draft().errors
 
-    size = releases.size_of(text())
+    size = size_of(text())
     assert errors == [
         f"The document needs {size:,} bytes as a stanza, and 100 are allowed: hide or "
         "remove entries. The version before it stays live.",
@@ -480,7 +498,7 @@ def test_what_should_be_looked_at_is_said_in_words():
     later = group("later", visible_from=timezone.now() + HOUR)
     channel("inside later", group("below later", later))
 
-    assert releases.review().warnings == [
+    assert review_draft().warnings == [
         "Without an avatar: “0”, “1”, “2”, “3”, “4” and 2 more.",
         "Looks double-escaped: “twice”.",
         "Empty and so not shown: “emptier”, “empty”.",
@@ -492,11 +510,11 @@ def test_what_should_be_looked_at_is_said_in_words():
 
 def test_a_reviewed_document_is_published_with_its_author_and_note():
     channel("romeo")
-    releases.hold("mario")
+    hold("mario")
 
-    release = releases.publish("juliet", "Act 2", releases.review().digest)
+    release = review.publish("juliet", "Act 2", review_draft().digest)
 
-    assert release == releases.live()
+    assert release == live_release()
     assert (release.author, release.note) == ("juliet", "Act 2")
     assert not release.automatic
     assert release.body == text()
@@ -504,7 +522,7 @@ def test_a_reviewed_document_is_published_with_its_author_and_note():
     assert release.size == len(vcard.of_document(release.body).encode())
     # The next automatic one names nobody for what is live already.
     assert Tree.objects.get().editors == {}
-    releases.let_go("juliet")
+    let_go("juliet")
     assert releases.sync() is None
 
 
@@ -522,7 +540,7 @@ def test_publishing_ends_what_was_refused_before(settings):
     romeo = channel("romeo", default_message="x" * 2_000)
     releases.sync()
     assert Tree.objects.get().refused
-    releases.hold("juliet")
+    hold("juliet")
     edits.change([romeo], "juliet", default_message="")
 
     release = publish()
@@ -534,26 +552,26 @@ def test_publishing_ends_what_was_refused_before(settings):
 def test_what_was_edited_after_the_review_is_not_published():
     romeo = channel("romeo")
     old = releases.sync()
-    releases.hold("juliet")
+    hold("juliet")
     edits.change([romeo], "juliet", name="Romeo")
-    digest = releases.review().digest
+    digest = review_draft().digest
     edits.change([romeo], "mario", name="Montague")
 
     for at in (None, timezone.now() + HOUR):
-        with pytest.raises(releases.ReleaseError, match="look at the changes again"):
-            releases.publish("juliet", "", digest, at)
+        with pytest.raises(ReleaseError, match="look at the changes again"):
+            review.publish("juliet", "", digest, at)
 
-    assert releases.live() == old
+    assert live_release() == old
     assert not PlannedRelease.objects.exists()
 
 
 def test_an_edit_that_no_client_sees_does_not_stop_what_was_reviewed():
     channel("romeo")
-    releases.hold("juliet")
-    digest = releases.review().digest
+    hold("juliet")
+    digest = review_draft().digest
     channel("draft", web_is_published=False)
 
-    assert releases.publish("juliet", "", digest) == releases.live()
+    assert review.publish("juliet", "", digest) == live_release()
 
 
 @pytest.mark.parametrize("later", [False, True])
@@ -570,10 +588,10 @@ def test_what_has_errors_is_not_published(settings, fields, limit, reason, later
     rename(channel("romeo"), **fields)
     settings.XMPP_STANZA_LIMIT = limit
 
-    with pytest.raises(releases.ReleaseError, match=reason):
+    with pytest.raises(ReleaseError, match=reason):
         publish(at=timezone.now() + HOUR if later else None)
 
-    assert releases.live() is None
+    assert live_release() is None
     assert not PlannedRelease.objects.exists()
 
 
@@ -586,22 +604,22 @@ def test_a_planned_document_goes_live_as_reviewed_when_it_is_due():
     edits.change([romeo], "mario", name="Romeo")
     reviewed = text()
 
-    plan = releases.publish(
-        "juliet", "Act 2", releases.review().digest, timezone.now() + HOUR
+    plan = review.publish(
+        "juliet", "Act 2", review_draft().digest, timezone.now() + HOUR
     )
     assert isinstance(plan, PlannedRelease)
     assert Tree.objects.get().held_by == "juliet"
     assert live_names() == ["romeo"]
     edits.change([romeo], "mario", name="later")
-    releases.publish_planned()
+    publish_planned()
     assert not releases.behind()
     assert live_names() == ["romeo"]
 
     PlannedRelease.objects.update(publish_at=timezone.now())
     assert releases.behind()
-    releases.publish_planned()
+    publish_planned()
 
-    release = releases.live()
+    release = live_release()
     assert release.body == reviewed
     assert (release.author, release.note) == ("juliet", "Act 2")
     assert not release.automatic
@@ -618,7 +636,7 @@ def test_of_two_plans_that_are_due_the_later_one_is_live():
         moment = timezone.now() - ago * HOUR
         PlannedRelease.objects.filter(pk=plan.pk).update(publish_at=moment)
 
-    releases.publish_planned()
+    publish_planned()
 
     assert live_names() == ["romeo"]
     assert Release.objects.count() == 2
@@ -627,7 +645,7 @@ def test_of_two_plans_that_are_due_the_later_one_is_live():
 def test_a_plan_for_a_moment_that_is_over_is_refused():
     channel("romeo")
 
-    with pytest.raises(releases.ReleaseError, match="This moment is over"):
+    with pytest.raises(ReleaseError, match="This moment is over"):
         publish(at=timezone.now())
 
     assert not PlannedRelease.objects.exists()
@@ -638,20 +656,20 @@ def test_a_plan_that_is_given_up_never_goes_live():
     channel("romeo")
     plan = publish(at=timezone.now() + HOUR)
 
-    releases.cancel(plan.pk)
-    with pytest.raises(releases.ReleaseError, match="It is not planned any more"):
-        releases.cancel(plan.pk)
+    cancel(plan.pk)
+    with pytest.raises(ReleaseError, match="It is not planned any more"):
+        cancel(plan.pk)
 
     PlannedRelease.objects.update(publish_at=timezone.now())
-    releases.publish_planned()
-    assert releases.live() is None
+    publish_planned()
+    assert live_release() is None
 
 
 def test_the_same_is_planned_once():
     channel("romeo")
     publish(at=timezone.now() + HOUR)
 
-    with pytest.raises(releases.ReleaseError, match="planned already"):
+    with pytest.raises(ReleaseError, match="planned already"):
         publish(at=timezone.now() + 2 * HOUR)
 
 
@@ -660,13 +678,13 @@ def test_nothing_is_published_before_a_plan_that_would_replace_it():
     old = releases.sync()
     channel("mario")
     releases.sync()
-    releases.hold("juliet")
+    hold("juliet")
     channel("nurse")
     publish(at=timezone.now() + HOUR)
     channel("tybalt")
 
-    for go in (publish, lambda: releases.publish_again(old, "juliet")):
-        with pytest.raises(releases.ReleaseError, match="would replace this"):
+    for go in (publish, lambda: publish_again(old, "juliet")):
+        with pytest.raises(ReleaseError, match="would replace this"):
             go()
 
     assert live_names() == ["romeo", "mario"]
@@ -678,7 +696,7 @@ def test_an_address_is_known_after_its_plan_went_live():
     assert not releases.knows(romeo)
 
     PlannedRelease.objects.update(publish_at=timezone.now())
-    releases.publish_planned()
+    publish_planned()
 
     assert releases.knows(romeo)
     assert Tree.objects.get().editors == {}
@@ -693,9 +711,9 @@ def test_an_old_release_published_again_is_live_and_holds_the_tree():
     edits.change([romeo], "mario", name="Romeo")
     releases.sync()
 
-    again = releases.publish_again(old, "juliet")
+    again = publish_again(old, "juliet")
 
-    assert again == releases.live() != old
+    assert again == live_release() != old
     assert (again.body, again.digest, again.size) == (old.body, old.digest, old.size)
     assert (again.author, again.note) == ("juliet", f"version {old.number} again")
     assert not again.automatic
@@ -703,7 +721,7 @@ def test_an_old_release_published_again_is_live_and_holds_the_tree():
     # The tree is what it was, and what it holds does not go live.
     assert outline() == ["Romeo"]
     assert releases.sync() is None
-    assert releases.live() == again
+    assert live_release() == again
 
 
 def test_a_restored_release_is_the_tree_again_as_a_draft():
@@ -714,10 +732,10 @@ def test_a_restored_release_is_the_tree_again_as_a_draft():
     channel("mario", verona)
     new = releases.sync()
 
-    releases.restore(old, "juliet")
+    restore(old, "juliet")
 
     assert text() == old.body
-    assert releases.live() == new
+    assert live_release() == new
     assert Tree.objects.get().held_by == "juliet"
     assert not named("mario").is_published
     assert releases.sync() is None
@@ -731,7 +749,7 @@ def test_a_restoring_of_what_the_tree_is_already_only_holds():
     release = releases.sync()
     before = Tree.objects.get().version
 
-    releases.restore(release, "juliet")
+    restore(release, "juliet")
 
     assert Tree.objects.get().version == before
     assert Tree.objects.get().held_by == "juliet"
@@ -744,7 +762,7 @@ def test_a_restoring_is_taken_back_like_any_edit():
     channel("mario")
     before = rows()
 
-    releases.restore(old, "juliet")
+    restore(old, "juliet")
     undo(Tree.objects.get().version, "juliet")
 
     assert rows() == before
@@ -784,13 +802,13 @@ def test_the_live_release_is_kept_however_old_it_is():
     live = made(200.1)
 
     assert releases.thin() == 1
-    assert releases.live().number == live
+    assert live_release().number == live
 
 
 def test_what_is_live_is_not_published_again():
     channel("romeo")
-    with pytest.raises(releases.ReleaseError, match="This is what is live"):
-        releases.publish_again(releases.sync(), "juliet")
+    with pytest.raises(ReleaseError, match="This is what is live"):
+        publish_again(releases.sync(), "juliet")
 
 
 def test_what_is_too_large_by_now_is_not_published_again(settings):
@@ -800,5 +818,5 @@ def test_what_is_too_large_by_now_is_not_published_again(settings):
     releases.sync()
     settings.XMPP_STANZA_LIMIT = 100
 
-    with pytest.raises(releases.ReleaseError, match="100 are allowed"):
-        releases.publish_again(old, "juliet")
+    with pytest.raises(ReleaseError, match="100 are allowed"):
+        publish_again(old, "juliet")

@@ -15,7 +15,8 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from buddies.document import build as document
+from buddies.document import build, parse, shape
+from buddies.document.shape import DocumentError, Node
 from buddies.models import MOST_LEVELS, Buddy, Tree
 from buddies.tree import edits, whole_tree
 from buddies.tree.editing import Stale, TreeError, editing
@@ -554,8 +555,8 @@ def item(address: str, *below: dict, **more: object) -> dict:
     }
 
 
-def nodes(*items: dict) -> list[document.Node]:
-    return list(document.read({"items": list(items)}))
+def nodes(*items: dict) -> list[Node]:
+    return list(parse.read({"items": list(items)}))
 
 
 @pytest.mark.django_db
@@ -593,7 +594,7 @@ def test_one_bad_entry_changes_nothing(verona, bad, place, reason, replace):
     documents = [("good", nodes(item("g"))), ("bad", nodes(item("h"), bad))]
     before = Tree.objects.values().get()
 
-    with pytest.raises(document.DocumentError) as caught:
+    with pytest.raises(DocumentError) as caught:
         whole_tree.load(documents, EDITOR, replace)
 
     assert caught.value.path == f"bad: {place}"
@@ -610,7 +611,7 @@ def rebuild(*items: dict) -> None:
 
 
 def text() -> str:
-    return document.dumps(built())
+    return build.dumps(built())
 
 
 @pytest.mark.django_db
@@ -619,7 +620,7 @@ def test_a_rebuilt_document_has_its_order_and_what_it_does_not_name_is_hidden(ve
 
     rebuild(item("mario"), item("verona", item("juliet"), item("house", item("nurse"))))
 
-    seen = [entry["address"] for entry in document.items(built())]
+    seen = [entry["address"] for entry in shape.items(built())]
     assert seen == ["mario", "verona", "juliet", "house", "nurse"]
     assert {row["id"] for row in rows()} == before
     assert not named("romeo").is_published
@@ -630,7 +631,7 @@ def test_a_rebuilt_document_has_its_order_and_what_it_does_not_name_is_hidden(ve
 def test_a_rebuilt_document_has_the_fields_that_it_had(verona):
     edits.change([named("tybalt")], EDITOR, server_address="", status="fierce")
     old = text()
-    nodes = document.loads(old)
+    nodes = parse.loads(old)
     edits.change([named("tybalt")], EDITOR, server_address="s", name="t", status="")
     edits.change([named("house")], EDITOR, image_url="/media/a.webp")
     edits.change([verona, named("romeo")], EDITOR, web_is_published=False)
@@ -645,7 +646,7 @@ def test_a_rebuilt_document_has_the_fields_that_it_had(verona):
 def test_a_rebuilding_can_swap_a_group_with_what_it_holds(verona):
     rebuild(item("house", item("verona", item("mario"), item("nurse"))))
 
-    seen = [entry["address"] for entry in document.items(built())]
+    seen = [entry["address"] for entry in shape.items(built())]
     assert seen == ["house", "verona", "mario", "nurse"]
     assert named("verona").parent == named("house")
     assert not named("tybalt").is_published
@@ -669,7 +670,7 @@ def test_a_group_rebuilt_as_a_channel_leaves_what_it_holds_hidden_at_the_top(ver
 def test_a_group_is_rebuilt_as_a_channel_beside_what_it_held(verona, order):
     rebuild(*(item(name) for name in order.split()))
 
-    assert [one["address"] for one in document.items(built())] == order.split()
+    assert [one["address"] for one in shape.items(built())] == order.split()
     assert named("nurse").parent is None
 
 
@@ -733,7 +734,7 @@ def test_a_document_that_the_tree_cannot_take_rebuilds_nothing(
 ):
     before = rows(), Tree.objects.values().get()
 
-    with pytest.raises(document.DocumentError) as caught:
+    with pytest.raises(DocumentError) as caught:
         rebuild(item("mario"), bad)
 
     assert caught.value.path == f"text: {place}"
@@ -794,12 +795,12 @@ def rebuilding(count: int) -> Callable[..., None]:
     @settings(STORED, max_examples=count)
     @given(old=forests(), new=forests())
     def check(old, new):
-        wanted = document.dumps(document.build(old, timezone.now()))
+        wanted = build.dumps(build.published(old, timezone.now()))
         with transaction.atomic():
             plant(new)
             before = rows()
 
-            whole_tree.rebuild("text", document.loads(wanted), EDITOR)
+            whole_tree.rebuild("text", parse.loads(wanted), EDITOR)
             after = rows()
             assert text() == wanted
             assert {row["id"] for row in before} <= {row["id"] for row in after}
@@ -811,7 +812,7 @@ def rebuilding(count: int) -> Callable[..., None]:
                 assert {name: getattr(newest, name) for name in stored} == stored
 
             version = Tree.locked().version
-            whole_tree.rebuild("text", document.loads(wanted), EDITOR)
+            whole_tree.rebuild("text", parse.loads(wanted), EDITOR)
             assert Tree.locked().version == version
             if after != before:
                 undo(version, EDITOR)

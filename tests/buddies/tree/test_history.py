@@ -3,7 +3,8 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from buddies.document import build as document
+from buddies.document import build, parse
+from buddies.document.shape import Node
 from buddies.models import Buddy, Tree
 from buddies.tree import edits, history, whole_tree
 from buddies.tree.editing import Stale, TreeError
@@ -54,8 +55,8 @@ def item(address: str, *below: dict, **more: object) -> dict:
     }
 
 
-def nodes(*items: dict) -> list[document.Node]:
-    return list(document.read({"items": list(items)}))
+def nodes(*items: dict) -> list[Node]:
+    return list(parse.read({"items": list(items)}))
 
 
 def new_in(parent: str, name: str = "benvolio") -> Buddy:
@@ -173,7 +174,7 @@ def test_the_newest_record_of_an_entry_is_what_is_stored(edit, logged):
         lambda: edits.shift(entries("juliet house"), "mario", down=True),
         lambda: edits.remove([], "mario"),
         lambda: whole_tree.load([], "mario", False),
-        lambda: rebuild(*document.build_all(Buddy.objects.all())["items"]),
+        lambda: rebuild(*build.whole(Buddy.objects.all())["items"]),
     ],
     ids=[
         "no field",

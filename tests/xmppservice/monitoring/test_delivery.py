@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from buddies.models import Buddy, Release
 from buddies.publishing import releases
+from buddies.publishing.live import mark_live
 from buddies.tree import edits
 from roster import ledger
 from roster.models import Command
@@ -41,7 +42,7 @@ def live() -> Release:
     edits.add(Buddy(name="Liam", address="", mobile_is_published=True), "anna")
     release = releases.sync()
     assert release is not None
-    releases.mark_live(release.number)
+    mark_live(release.number)
     return release
 
 

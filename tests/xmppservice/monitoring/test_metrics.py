@@ -8,7 +8,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from buddies.models import Buddy, Release
-from buddies.publishing import releases
+from buddies.publishing import live, releases
 from buddies.tree import edits
 from roster import ledger
 from roster.models import Account, Command, Flag, LateJoin, Subscriber
@@ -114,7 +114,7 @@ def test_a_release_that_is_not_live_lags(client):
     assert found["release_number"] == release.number
     assert found["document_bytes"] == release.size
 
-    releases.mark_live(release.number)
+    live.mark_live(release.number)
     assert scrape(client)["release_lag_seconds"] == 0
 
 

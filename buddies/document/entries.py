@@ -1,0 +1,57 @@
+"""What clients that read no document see of it."""
+
+import re
+from collections.abc import Iterator
+
+from buddies import avatars
+from buddies.document.shape import OURS, Document, Item, relative
+from buddies.models import Buddy
+from xmppservice.connection.events import Entry
+from xmppservice.protocol.jids import escape_localpart, parse_jid
+
+MOST_THUMB = 8 * 1024  # bytes (XEP-0153, 5.1)
+
+
+def catalogue_entries(document: Document) -> Iterator[Entry]:
+    """What clients see of it that read no document, each group before its items."""
+    stack = [("", item) for item in reversed(document["items"])]
+    while stack:
+        parent, item = stack.pop()
+        yield _entry(parent, item)
+        below = reversed(item.get("items", ()))
+        stack.extend((item["address"], child) for child in below)
+
+
+def _entry(parent: str, item: Item) -> Entry:
+    is_group, info = item["type"] == Buddy.Type.GROUP, item["info"]
+    return Entry(
+        address=item["address"],
+        parent=parent,
+        is_group=is_group,
+        local="" if is_group else escape_localpart(item["address"]),
+        to="" if is_group else _routed(item),
+        thread=item["address"] if item.get("serverAddress") else "",
+        name=info["name"],
+        status=info["status"],
+        image=info["imageUrl"],
+        thumb=b"" if is_group else _thumb(info["thumbUrl"]),
+    )
+
+
+def _thumb(address: str) -> bytes:
+    """The file of an own thumbnail, if a vCard may carry it."""
+    folder, _, name = relative(address).rpartition("/")
+    if f"{folder}/" != f"{OURS}avatars/" or not re.fullmatch(avatars.NAME, name):
+        return b""
+    try:
+        data = avatars.read(name) or b""
+    except OSError:
+        # Not worth a release: the vCard has the address.
+        return b""
+    return data if len(data) <= MOST_THUMB else b""
+
+
+def _routed(item: Item) -> str:
+    """Where a message goes (contract, 1, Routing): a JID, or a localpart."""
+    to = item.get("serverAddress") or item["address"]
+    return (parse_jid(to) or "") if "@" in to else escape_localpart(to)

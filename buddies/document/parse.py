@@ -1,0 +1,134 @@
+"""Reading a document: its text, checked, becomes nodes."""
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from buddies.document.shape import (
+    FLAGS,
+    INFO,
+    ITEM_KEYS,
+    PICTURES,
+    DocumentError,
+    Node,
+    has_surrogate,
+    relative,
+)
+from buddies.models import MOST_LEVELS, Buddy
+
+
+def loads(text: str) -> list[Node]:
+    """Nodes of a document's text, parents before children.
+
+    Raises DocumentError.
+    """
+    return list(read(_parse(text)))
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        said = {"line": error.lineno, "column": error.colno}
+        place = _("line %(line)s, column %(column)s") % said
+        reason = _("not JSON: %(reason)s") % {"reason": _(error.msg)}
+        raise DocumentError(place, reason) from None
+    except RecursionError:
+        raise DocumentError("", _("nested too deep")) from None
+    except ValueError:
+        # Python refuses to read a number of thousands of digits.
+        raise DocumentError("", _("not JSON: a number is too long")) from None
+
+
+def read(document: Any) -> Iterator[Node]:
+    """Check the shape of a parsed document; yield its nodes, parents first.
+
+    Raises DocumentError. Length, characters and uniqueness are the model's.
+    """
+    _expect(document, dict, "document")
+    _no_other_keys(document, {"items"}, "document")
+    waiting: deque[tuple[int, str, int | None, Any]] = deque()
+    waiting.append((1, "items", None, document.get("items")))
+    index = -1
+    while waiting:
+        level, path, parent, items = waiting.popleft()
+        if level > MOST_LEVELS and items:
+            reason = _("deeper than %(most)s levels") % {"most": MOST_LEVELS}
+            raise DocumentError(path, reason)
+        _expect(items, list, path)
+        for place, item in enumerate(items):
+            here = f"{path}[{place}]"
+            index += 1
+            yield Node(here, parent, _fields(item, here))
+            if item["type"] == Buddy.Type.GROUP:
+                waiting.append(
+                    (level + 1, f"{here}.items", index, item.get("items", []))
+                )
+
+
+def _fields(item: Any, path: str) -> dict[str, Any]:
+    _expect(item, dict, path)
+    _no_other_keys(item, ITEM_KEYS, path)
+    kind = item.get("type")
+    if kind not in Buddy.Type.values:
+        raise DocumentError(f"{path}.type", _("must be group or channel"))
+    if kind == Buddy.Type.GROUP:
+        _refuse_text(item, "serverAddress", path)
+    if kind == Buddy.Type.CHANNEL and "items" in item:
+        raise DocumentError(f"{path}.items", _("a channel has no items"))
+    info = _expect(item.get("info"), dict, f"{path}.info")
+    _no_other_keys(info, set(INFO), f"{path}.info")
+    if kind == Buddy.Type.GROUP:
+        _refuse_text(info, "defaultMessage", f"{path}.info")
+    return {
+        "type": kind,
+        "address": _text(item, "address", path),
+        "server_address": _text(item, "serverAddress", path),
+        **{field: _flag(item, key, path) for key, field in FLAGS.items()},
+        **{field: _info(info, key, f"{path}.info") for key, field in INFO.items()},
+    }
+
+
+def _expect(value: Any, kind: type, path: str) -> Any:
+    if not isinstance(value, kind):
+        is_list = kind is list
+        reason = _("must be a list") if is_list else _("must be an object")
+        raise DocumentError(path, reason)
+    return value
+
+
+def _no_other_keys(value: dict[str, Any], known: set[str], path: str) -> None:
+    for key in value:
+        if has_surrogate(key):
+            raise DocumentError(path, _("the name of a field has half a character"))
+        if key not in known:
+            raise DocumentError(f"{path}.{key}", _("is not a field of the document"))
+
+
+def _text(value: dict[str, Any], key: str, path: str) -> str:
+    text = value.get(key, "")
+    if not isinstance(text, str):
+        raise DocumentError(f"{path}.{key}", _("must be text"))
+    if has_surrogate(text):
+        raise DocumentError(f"{path}.{key}", _("has half a character"))
+    return text
+
+
+def _info(value: dict[str, Any], key: str, path: str) -> str:
+    text = _text(value, key, path)
+    return relative(text) if key in PICTURES else text
+
+
+def _refuse_text(value: dict[str, Any], key: str, path: str) -> None:
+    if _text(value, key, path):
+        raise DocumentError(f"{path}.{key}", _("a group has none"))
+
+
+def _flag(value: dict[str, Any], key: str, path: str) -> bool:
+    flag = value.get(key)
+    if not isinstance(flag, bool):
+        raise DocumentError(f"{path}.{key}", _("must be true or false"))
+    return flag

@@ -1,0 +1,90 @@
+"""The shape of the document: the JSON text in DESC.
+
+    document = {"items": [item, ...]}
+
+Source: contract, 1.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from django.conf import settings
+
+EMPTY = '{"items":[]}'
+
+Item = dict[str, Any]
+Document = dict[str, list[Item]]
+
+FLAGS = {
+    "mobileIsPublished": "mobile_is_published",
+    "webIsPublished": "web_is_published",
+}
+INFO = {
+    "name": "name",
+    "status": "status",
+    "imageUrl": "image_url",
+    "thumbUrl": "thumb_url",
+    "defaultMessage": "default_message",
+}
+PICTURES = ("imageUrl", "thumbUrl")
+OURS = "/media/"  # what a rooted address of an own picture begins with
+ITEM_KEYS = {"address", "serverAddress", "type", "info", "items", *FLAGS}
+
+
+class DocumentError(ValueError):
+    """What is wrong with a document: ``path`` inside it, and the reason."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
+        self.path, self.reason = path, reason
+
+
+class Node(NamedTuple):
+    """An item as model fields: ``parent`` is the index of its parent's node."""
+
+    path: str
+    parent: int | None
+    fields: dict[str, Any]
+
+
+def absolute(address: str) -> str:
+    """The address of a picture as clients need it: our own are below PUBLIC_URL."""
+    ours = address.startswith(OURS)
+    return settings.PUBLIC_URL + address if ours else address
+
+
+def relative(address: str) -> str:
+    below = address.removeprefix(settings.PUBLIC_URL)
+    return below if below.startswith(OURS) else address
+
+
+def addresses(document: Document) -> set[str]:
+    """The addresses of all items."""
+    return {item["address"] for item in items(document)}
+
+
+def items(document: Document) -> Iterator[Item]:
+    """All items, each group before what it holds."""
+    stack = document["items"][::-1]
+    while stack:
+        item = stack.pop()
+        yield item
+        stack.extend(reversed(item.get("items", ())))
+
+
+def levels(document: Document) -> int:
+    """How deep the document is: 1 for entries at the top alone."""
+    depth, below = 0, document["items"]
+    while below:
+        depth += 1
+        below = [child for item in below for child in item.get("items", ())]
+    return depth
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def has_surrogate(text: str) -> bool:
+    """Whether a text has half a character, as JSON can write and UTF-8 cannot."""
+    return _SURROGATE.search(text) is not None

@@ -1,0 +1,72 @@
+"""The draft: what the tree would publish now."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from buddies.document import build, diff, shape
+from buddies.document.diff import Change
+from buddies.document.shape import Document
+from buddies.models import MOST_LEVELS, Buddy, Tree
+from buddies.publishing.live import document_of, live_release, size_of
+
+
+class ReleaseError(ValueError):
+    """Why this cannot be published, in plain words."""
+
+
+class Draft(NamedTuple):
+    """The document that the tree makes at this moment, and of which version."""
+
+    version: int
+    document: Document
+    body: str
+    size: int
+    next_at: datetime | None
+
+    @property
+    def refused(self) -> str:
+        """Why no XMPP server or client would take it; empty when they would."""
+        if shape.levels(self.document) > MOST_LEVELS:
+            return Tree.Refused.TOO_DEEP
+        too_large = self.size > settings.XMPP_STANZA_LIMIT
+        return Tree.Refused.TOO_LARGE if too_large else ""
+
+
+def current_draft() -> Draft:
+    """What clients would read, were the tree published now."""
+    now = timezone.now()
+    # Under the lock they are one state; without it, entries may be newer.
+    version = (Tree.objects.first() or Tree()).version
+    buddies = list(Buddy.objects.all())
+    built = build.published(buddies, now)
+    is_deep = shape.levels(built) > MOST_LEVELS
+    # Python's encoder goes no deeper than Python's stack.
+    body = "" if is_deep else build.dumps(built)
+    next_at = build.next_change(buddies, now)
+    return Draft(version, built, body, size_of(body), next_at)
+
+
+def differences(draft: Draft) -> list[Change]:
+    """What differs between what is live and a draft."""
+    return diff.between(document_of(live_release()), draft.document)
+
+
+def refusal_in_words(refused: str, size: int) -> str:
+    """Why a document is refused, and what to do about it."""
+    if refused == Tree.Refused.TOO_DEEP:
+        text = _("The tree has more than %(most)s levels: move entries up.")
+        return text % {"most": MOST_LEVELS}
+    text = _(
+        "The document needs %(size)s bytes as a stanza, and %(limit)s are allowed: "
+        "hide or remove entries. The version before it stays live."
+    )
+    bytes_of = {"size": size, "limit": settings.XMPP_STANZA_LIMIT}
+    return text % {
+        name: number_format(count, force_grouping=True)
+        for name, count in bytes_of.items()
+    }

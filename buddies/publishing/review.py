@@ -1,0 +1,232 @@
+"""What staff decide on: publishing, planning, holding, going back."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from buddies.document import build, parse, shape
+from buddies.document.diff import Change
+from buddies.document.shape import Item
+from buddies.models import Buddy, PlannedRelease, Release, Tree
+from buddies.publishing.draft import (
+    Draft,
+    ReleaseError,
+    current_draft,
+    differences,
+    refusal_in_words,
+)
+from buddies.publishing.live import live_release
+from buddies.publishing.releases import create, digest_of, mark_built, take_editors
+from buddies.tree import whole_tree
+from xmppservice.runtime import wakeups
+
+MOST_NAMES = 5  # in a warning
+
+
+def hold(editor: str) -> None:
+    """Keep edits a draft from now on."""
+    with transaction.atomic():
+        _hold(Tree.locked(), editor)
+
+
+def _hold(tree: Tree, editor: str) -> None:
+    if tree.held_at is None:
+        tree.held_at, tree.held_by = timezone.now(), editor
+        tree.save(update_fields=["held_at", "held_by"])
+
+
+def let_go(editor: str) -> None:
+    """Let edits go live by themselves again, those made in the meantime first.
+
+    What that makes live is the ``editor``'s doing.
+    """
+    with transaction.atomic():
+        tree = Tree.locked()
+        if PlannedRelease.objects.exists():
+            text = _("A version is planned, and would be undone: cancel it first.")
+            raise ReleaseError(text)
+        # What was published last may be older than the tree.
+        tree.held_at, tree.held_by, tree.next_at = None, "", timezone.now()
+        tree.editors.pop(editor, None)
+        tree.editors[editor] = tree.version
+        tree.save(update_fields=["held_at", "held_by", "next_at", "editors"])
+        wakeups.worker(wakeups.SYNC_VCARD)
+
+
+class Review(NamedTuple):
+    """What publishing the tree as it stands would mean.
+
+    ``digest`` names the document that was reviewed. With ``errors`` it cannot
+    be published; ``warnings`` are for the eyes.
+    """
+
+    draft: Draft
+    digest: str
+    changes: list[Change]
+    errors: list[str]
+    warnings: list[str]
+
+
+def review_draft() -> Review:
+    """The draft, and what differs from the live release."""
+    built = current_draft()
+    errors, warnings = list(_errors(built)), list(_warnings(built))
+    return Review(built, digest_of(built.body), differences(built), errors, warnings)
+
+
+def _errors(draft: Draft) -> Iterator[str]:
+    if draft.refused:
+        yield refusal_in_words(draft.refused, draft.size)
+    taken: dict[str, Item] = {}
+    for item in shape.items(draft.document):
+        name = item["info"]["name"]
+        if not name.strip():
+            yield _("%(address)s has no name.") % {"address": item["address"]}
+        if item["type"] == Buddy.Type.CHANNEL and not item.get("serverAddress"):
+            # It is a JID's localpart, and these compare so (RFC 7622, 3.3).
+            other = taken.setdefault(item["address"].casefold(), item)
+            if other is not item:
+                text = _("“%(name)s” and “%(other)s” have the same address.")
+                yield text % {"name": name, "other": other["info"]["name"]}
+
+
+def _warnings(draft: Draft) -> Iterator[str]:
+    items = list(shape.items(draft.document))
+    bare = [i for i in items if not (i["info"]["imageUrl"] or i["info"]["thumbUrl"])]
+    found = {
+        _("Without an avatar: %(names)s."): [item["info"]["name"] for item in bare],
+        _("Looks double-escaped: %(names)s."): [
+            item["info"]["name"] for item in items if build.looks_escaped(item)
+        ],
+        _("Empty and so not shown: %(names)s."): [
+            str(group) for group in _empty_groups(shape.addresses(draft.document))
+        ],
+    }
+    for text, names in found.items():
+        if names:
+            yield text % {"names": _listed(names)}
+
+
+def _empty_groups(shown: set[str]) -> Iterator[Buddy]:
+    """Groups that would be shown with something in them."""
+    # They are in the tree only: clients never see an empty group.
+    stored = Buddy.objects.filter(type=Buddy.Type.GROUP)
+    groups: dict[int | None, Buddy] = {group.pk: group for group in stored}
+    now = timezone.now()
+    for group in groups.values():
+        above: Buddy | None = group
+        while above and above.is_published and above.is_due(now):
+            above = groups.get(above.parent_id)
+        if above is None and group.address not in shown:
+            yield group
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_NAMES
+    listed = ", ".join(f"“{name}”" for name in names[:MOST_NAMES])
+    if more <= 0:
+        return listed
+    text = ngettext(
+        "%(listed)s and %(more)s more", "%(listed)s and %(more)s more", more
+    )
+    return text % {"listed": listed, "more": more}
+
+
+def publish(
+    editor: str, note: str, digest: str, at: datetime | None = None
+) -> Release | PlannedRelease:
+    """Publish the reviewed document, now or at a moment to come.
+
+    ``digest`` is the review's: raises ReleaseError when the tree has changed
+    since, or when there are errors.
+    """
+    with transaction.atomic():
+        tree, built = Tree.locked(), current_draft()
+        if digest_of(built.body) != digest:
+            text = _("Somebody changed the tree since: look at the changes again.")
+            raise ReleaseError(text)
+        for error in _errors(built):
+            raise ReleaseError(error)
+        if (newest := live_release()) and newest.body == built.body:
+            raise ReleaseError(_("Nothing differs from what is live."))
+        if at is not None:
+            return _plan(tree, built, editor, note, at)
+        _refuse_before_a_plan()
+        take_editors(tree, built.version)
+        mark_built(tree, built)
+        return create(built.body, editor, note, automatic=False)
+
+
+def _refuse_before_a_plan() -> None:
+    if PlannedRelease.objects.exists():
+        text = _("A version is planned, and would replace this: cancel it first.")
+        raise ReleaseError(text)
+
+
+def _plan(
+    tree: Tree, built: Draft, editor: str, note: str, at: datetime
+) -> PlannedRelease:
+    if at <= timezone.now():
+        raise ReleaseError(_("This moment is over: choose one to come."))
+    if PlannedRelease.objects.filter(body=built.body).exists():
+        raise ReleaseError(_("Just this is planned already."))
+    # The next edit would go live by itself, and the plan would undo it.
+    _hold(tree, editor)
+    return PlannedRelease.objects.create(
+        body=built.body,
+        author=editor,
+        note=note,
+        publish_at=at,
+        version=built.version,
+    )
+
+
+def publish_planned() -> None:
+    """Make a release of each plan that is due."""
+    due = PlannedRelease.objects.filter(publish_at__lte=timezone.now())
+    if not due.exists():
+        return  # who writes may have to wait
+    with transaction.atomic():
+        tree = Tree.locked()
+        for plan in due:
+            create(plan.body, plan.author, plan.note, automatic=False)
+            take_editors(tree, plan.version)
+            tree.built = max(tree.built, plan.version)
+            plan.delete()
+        tree.save(update_fields=["built", "editors"])
+
+
+def cancel(key: int) -> None:
+    """Give up a planned release; raises ReleaseError when it is not there."""
+    with transaction.atomic():
+        # What is going live at this moment cannot be given up.
+        Tree.locked()
+        if not PlannedRelease.objects.filter(pk=key).delete()[0]:
+            raise ReleaseError(_("It is not planned any more."))
+
+
+def publish_again(release: Release, editor: str) -> Release:
+    """Make an older release live again, and hold the tree: an edit would undo it."""
+    with transaction.atomic():
+        tree = Tree.locked()
+        _refuse_before_a_plan()
+        if (newest := live_release()) and newest.body == release.body:
+            raise ReleaseError(_("This is what is live."))
+        if release.size > settings.XMPP_STANZA_LIMIT:
+            raise ReleaseError(refusal_in_words(Tree.Refused.TOO_LARGE, release.size))
+        _hold(tree, editor)
+        note = _("version %(number)s again") % {"number": release.number}
+        return create(release.body, editor, note, automatic=False)
+
+
+def restore(release: Release, editor: str) -> None:
+    """Make the tree what it was for a release, as a draft: the tree is held."""
+    with transaction.atomic():
+        _hold(Tree.locked(), editor)
+        whole_tree.rebuild(str(release), parse.loads(release.body), editor)
