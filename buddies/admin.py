@@ -23,7 +23,7 @@ from tree_queries.admin import TreeChangeList
 
 from buddies.document import build
 from buddies.models import Buddy, PlannedRelease, Release, Tree
-from buddies.pages import transfer, versions, workspace
+from buddies.pages import status, transfer, versions, workspace
 from buddies.pages.forms import BuddyForm, SwitchesForm
 from buddies.pages.workspace import whole_number
 from buddies.publishing import releases
@@ -171,7 +171,7 @@ class BuddyAdmin(admin.ModelAdmin):
                 self._refuse_gone(request)
             if {"_cut", "_paste", "_drop"} & request.POST.keys():
                 return self._cut_or_paste(request)
-            shown = {"state": workspace.state(request.user), **self._cut(request)}
+            shown = {"state": status.state(request.user), **self._cut(request)}
             return super().changelist_view(request, {**(extra_context or {}), **shown})
         except (TreeError, ValidationError) as error:
             self._say(request, error)

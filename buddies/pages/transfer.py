@@ -29,11 +29,14 @@ from buddies.document import diff, parse
 from buddies.document.diff import Change
 from buddies.document.shape import DocumentError
 from buddies.models import Buddy, Tree
-from buddies.pages.workspace import MOST_CHANGES, allowed
+from buddies.pages.permissions import allowed
+from buddies.pages.workspace import MOST_CHANGES
 from buddies.publishing.draft import current_draft, refusal_in_words
-from buddies.spreadsheet import files as resources
-from buddies.spreadsheet.files import FORMATS, MOST_BYTES, FileError
+from buddies.spreadsheet import files
+from buddies.spreadsheet.cells import COLUMNS
+from buddies.spreadsheet.files import FORMATS
 from buddies.spreadsheet.plan import Outcome, Plan, plan_import, run_import
+from buddies.spreadsheet.xlsx import MOST_BYTES, FileError
 from buddies.tree import history, whole_tree
 from buddies.tree.editing import Stale, TreeError
 from xmppservice.backoffice import site
@@ -88,7 +91,7 @@ def download_table(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _table(kind: str, buddies: QuerySet[Buddy] | None = None) -> HttpResponse:
-    content = resources.export(kind, buddies)
+    content = files.export(kind, buddies)
     return _file(f"channels.{kind}", content, FORMATS[kind].get_content_type())
 
 
@@ -166,7 +169,7 @@ class TableUpload(Upload):
 
     @staticmethod
     def read(content: bytes) -> str:
-        return resources.dumps(resources.read(content))
+        return files.dumps(files.read(content))
 
 
 class DocumentUpload(Upload):
@@ -216,7 +219,7 @@ def page(request: HttpRequest) -> HttpResponse:
     context = {
         **uploads,
         "kinds": list(FORMATS),
-        "columns": resources.COLUMNS,
+        "columns": COLUMNS,
         "may_import": _may_import(request),
         "most": filesizeformat(MOST_BYTES),
         "zone": timezone.get_current_timezone_name(),
@@ -319,7 +322,7 @@ def _over(request: HttpRequest) -> HttpResponse:
 
 
 def _of_table(content: str, editor: str) -> Preview:
-    plan = plan_import(resources.loads(content))
+    plan = plan_import(files.loads(content))
     return Preview(
         "table",
         plan.version,
@@ -424,7 +427,7 @@ def _refuse_known_addresses(request: HttpRequest) -> None:
 
 
 def _import_table(content: str, editor: str, seen: int, digest: str) -> None:
-    run_import(resources.loads(content), editor, seen, digest)
+    run_import(files.loads(content), editor, seen, digest)
 
 
 def _import_document(content: str, editor: str, seen: int, digest: str) -> None:

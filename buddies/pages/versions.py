@@ -17,7 +17,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from buddies.document import diff
 from buddies.models import Release
-from buddies.pages.workspace import MOST_CHANGES, allowed, preview_words, whole_number
+from buddies.pages.permissions import allowed
+from buddies.pages.words import preview_words
+from buddies.pages.workspace import MOST_CHANGES, whole_number
 from buddies.publishing import review
 from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import document_of, live_release

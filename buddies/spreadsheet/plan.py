@@ -22,15 +22,9 @@ from django.utils.translation import gettext as _
 
 from buddies.document.diff import longest_ascending
 from buddies.models import MOST_LEVELS, Buddy, Tree, new_address
-from buddies.spreadsheet.files import (
-    COLUMN_OF,
-    FIELDS,
-    VALUES,
-    Entry,
-    FileError,
-    Row,
-    entries,
-)
+from buddies.spreadsheet.cells import COLUMN_OF, FIELDS, VALUES, Entry, entries
+from buddies.spreadsheet.files import Row
+from buddies.spreadsheet.xlsx import FileError
 from buddies.tree import history, whole_tree
 from buddies.tree.editing import Edit, Stale, editing
 

@@ -17,7 +17,8 @@ from hypothesis import settings as examples
 
 from buddies.models import Buddy, Tree
 from buddies.publishing import draft, releases, review
-from buddies.spreadsheet import files as resources
+from buddies.spreadsheet import files
+from buddies.spreadsheet.files import FORMATS
 from buddies.tree import edits
 from tests.buddies.conftest import EDITOR, STORED, channel, group, named, outline, rows
 from tests.buddies.spreadsheet.test_files import forests, plant
@@ -84,13 +85,13 @@ def words(response) -> list[str]:
 # --- Export ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", list(resources.FORMATS))
+@pytest.mark.parametrize("kind", list(FORMATS))
 def test_who_may_look_takes_the_tree_out(kind):
     channel("Romeo")
 
     response = person("view").get(f"{PAGE}export/{kind}/")
 
-    assert [row.cells["name"] for row in resources.read(response.content)] == ["Romeo"]
+    assert [row.cells["name"] for row in files.read(response.content)] == ["Romeo"]
     disposition = response["Content-Disposition"]
     assert disposition.startswith('attachment; filename="channels-')
     assert disposition.endswith(f'.{kind}"')
@@ -142,7 +143,7 @@ def test_chosen_entries_are_taken_out_of_the_list(editor):
 
     response = editor.post("/admin/buddies/buddy/", chosen)
 
-    assert [row.cells["name"] for row in resources.read(response.content)] == ["Juliet"]
+    assert [row.cells["name"] for row in files.read(response.content)] == ["Juliet"]
 
 
 def test_chosen_entries_that_no_spreadsheet_can_hold_stay_in_the_list(editor):
@@ -221,7 +222,7 @@ def test_an_import_on_hold_is_said_to_stay_a_draft(editor):
     assert "Changes are on hold" in shown(editor)
 
 
-@pytest.mark.parametrize("kind", list(resources.FORMATS))
+@pytest.mark.parametrize("kind", list(FORMATS))
 def test_an_export_brought_back_has_nothing_to_import(editor, kind):
     channel("Romeo", group("Verona"))
     upload(editor, editor.get(f"{PAGE}export/{kind}/").content)

@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from buddies.document.shape import EMPTY
 from buddies.models import Buddy, PlannedRelease, Release, Tree
-from buddies.pages import workspace
+from buddies.pages.status import SLOW_SECONDS
+from buddies.pages.workspace import EDITING, MOST_CHANGES, READING
 from buddies.publishing import draft, live, releases, review
 from buddies.tree import edits, history
 from tests.buddies.conftest import (
@@ -133,8 +134,8 @@ def test_the_page_brings_the_state_and_all_addresses(editor: Client, verona):
     assert context["state"] == ask(editor, "state")
     urls = context["workspace"]["urls"]
     assert {*urls} == {
-        *workspace.READING,
-        *workspace.EDITING,
+        *READING,
+        *EDITING,
         "add",
         "edit",
         "history",
@@ -258,13 +259,13 @@ def test_changes_are_told_in_words(editor: Client, verona):
 def test_of_very_many_changes_the_first_are_listed(editor: Client):
     Buddy.objects.bulk_create(
         Buddy(name=f"{number}", address=f"{number}", web_is_published=True)
-        for number in range(workspace.MOST_CHANGES + 5)
+        for number in range(MOST_CHANGES + 5)
     )
 
     answer = ask(editor, "changes")
 
-    assert len(answer["changes"]) == workspace.MOST_CHANGES
-    assert answer["count"] == workspace.MOST_CHANGES + 5
+    assert len(answer["changes"]) == MOST_CHANGES
+    assert answer["count"] == MOST_CHANGES + 5
 
 
 @pytest.mark.parametrize(
@@ -373,13 +374,13 @@ def held_before_the_first() -> None:
 
 def not_taken_for_long() -> None:
     not_taken()
-    long_ago = timezone.now() - timedelta(seconds=workspace.SLOW_SECONDS + 1)
+    long_ago = timezone.now() - timedelta(seconds=SLOW_SECONDS + 1)
     Release.objects.update(created_at=long_ago)
 
 
 def edited_long_ago() -> None:
     edited()
-    long_ago = timezone.now() - timedelta(seconds=workspace.SLOW_SECONDS + 1)
+    long_ago = timezone.now() - timedelta(seconds=SLOW_SECONDS + 1)
     history.Record.objects.update(history_date=long_ago)
 
 
@@ -925,7 +926,7 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("view", workspace.EDITING)
+@pytest.mark.parametrize("view", EDITING)
 def test_what_is_no_object_is_refused(editor: Client, verona, view):
     before, seen = rows(), version()
 
@@ -1040,7 +1041,7 @@ def test_a_target_that_is_gone_is_said_to_be(editor, verona):
 # --- Who, and by which method ---------------------------------------------------
 
 
-@pytest.mark.parametrize("view", workspace.READING)
+@pytest.mark.parametrize("view", READING)
 def test_who_asks_only_reads(editor, verona, view):
     assert send(editor, view).status_code == 405
 
@@ -1048,13 +1049,13 @@ def test_who_asks_only_reads(editor, verona, view):
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD"])
 def test_who_writes_posts(publisher, verona, method):
     before = (rows(), version())
-    for view in (*workspace.EDITING, "hold", "retry"):
+    for view in (*EDITING, "hold", "retry"):
         response = publisher.generic(method, f"{CHANNELS}{view}/")
         assert response.status_code == 405, view
     assert (rows(), version()) == before
 
 
-@pytest.mark.parametrize("view", [*workspace.EDITING, "hold", "retry"])
+@pytest.mark.parametrize("view", [*EDITING, "hold", "retry"])
 def test_a_write_from_another_site_is_refused(verona, view):
     user = User.objects.create_superuser("prince")
     client = Client(enforce_csrf_checks=True)
@@ -1070,7 +1071,7 @@ def test_a_write_from_another_site_is_refused(verona, view):
     assert answer.status_code in (302, 400)
 
 
-@pytest.mark.parametrize("view", workspace.EDITING)
+@pytest.mark.parametrize("view", EDITING)
 def test_who_may_only_look_is_told_so(verona, view):
     before = (rows(), version())
 
@@ -1092,7 +1093,7 @@ def test_who_may_only_look_is_told_so(verona, view):
 def test_each_edit_takes_its_permission(verona, permission, allowed):
     client = person("nurse", "", "view_buddy", permission)
 
-    answers = {view: send(client, view, raw="{}") for view in workspace.EDITING}
+    answers = {view: send(client, view, raw="{}") for view in EDITING}
 
     status = {view: answer.status_code for view, answer in answers.items()}
     assert {view for view, code in status.items() if code == 400} == allowed
@@ -1188,7 +1189,7 @@ def test_a_retry_makes_the_release_and_rings_for_it(
 
 
 def test_who_is_not_logged_in_is_sent_to_the_login(client: Client, verona):
-    names = ("", *(f"_{view}" for view in (*workspace.READING, *workspace.EDITING)))
+    names = ("", *(f"_{view}" for view in (*READING, *EDITING)))
     before = rows()
     for name in (*names, "_hold", "_retry"):
         url = reverse(f"admin:buddies_workspace{name}")

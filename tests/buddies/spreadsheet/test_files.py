@@ -15,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from buddies.models import MOST_LEVELS, Buddy, Tree
-from buddies.spreadsheet import files as resources
-from buddies.spreadsheet.files import FileError
+from buddies.spreadsheet import files, xlsx
+from buddies.spreadsheet.cells import COLUMNS
+from buddies.spreadsheet.files import FORMATS
 from buddies.spreadsheet.plan import Plan, plan_import, run_import
+from buddies.spreadsheet.xlsx import FileError
 from buddies.tree import edits, history
 from buddies.tree.editing import Stale, editing
 from buddies.tree.undo import undo
@@ -26,14 +28,14 @@ from xmppservice.protocol.xml import illegal_character
 
 pytestmark = pytest.mark.django_db
 
-KINDS = list(resources.FORMATS)
+KINDS = list(FORMATS)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def cells(*, of: str = "json", content: bytes | None = None) -> list[dict[str, Any]]:
     """The rows of an export, by their columns."""
-    content = resources.export(of) if content is None else content
-    return [dict(row.cells) for row in resources.read(content)]
+    content = files.export(of) if content is None else content
+    return [dict(row.cells) for row in files.read(content)]
 
 
 def content(*table: dict[str, Any]) -> bytes:
@@ -41,12 +43,12 @@ def content(*table: dict[str, Any]) -> bytes:
 
 
 def planned(*table: dict[str, Any]) -> Plan:
-    return plan_import(resources.read(content(*table)))
+    return plan_import(files.read(content(*table)))
 
 
 def bring(*table: dict[str, Any], editor: str = EDITOR) -> Plan:
     """Import rows as somebody does who looked at the preview just now."""
-    read = resources.read(content(*table))
+    read = files.read(content(*table))
     plan = plan_import(read)
     return run_import(read, editor, plan.version, plan.digest)
 
@@ -154,7 +156,7 @@ def imported_again(count: int) -> Callable[..., None]:
             plant(forest)
             before, seen = rows(), version()
 
-            read = resources.read(resources.export(kind))
+            read = files.read(files.export(kind))
             plan = plan_import(read)
             run_import(read, EDITOR, plan.version, plan.digest)
 
@@ -177,7 +179,7 @@ def imported_anew(count: int) -> Callable[..., None]:
         with transaction.atomic():
             plant(forest)
             exported = cells(of=kind)
-            read = resources.read(resources.export(kind))
+            read = files.read(files.export(kind))
             random.shuffle(read)
             Buddy.objects.all().delete()
 
@@ -214,7 +216,7 @@ def test_rows_are_entries_depth_first_with_their_group_and_place():
         ("Juliet", "Verona", 2, "channel", True, True),
         ("Mantua", "", 2, "group", False, True),
     ]
-    assert tuple(read[0]) == resources.COLUMNS
+    assert tuple(read[0]) == COLUMNS
 
 
 def test_an_export_of_some_entries_says_where_these_stand():
@@ -222,7 +224,7 @@ def test_an_export_of_some_entries_says_where_these_stand():
     channel("Romeo", verona)
     juliet = channel("Juliet", verona)
 
-    content = resources.export("json", Buddy.objects.filter(pk=juliet.pk))
+    content = files.export("json", Buddy.objects.filter(pk=juliet.pk))
 
     (row,) = cells(content=content)
     assert (row["address"], row["parent"], row["place"]) == ("Juliet", "Verona", 2)
@@ -233,7 +235,7 @@ def test_an_export_asks_the_database_once(django_assert_num_queries):
         channel(f"c{number}", named("g") if number else group("g"))
 
     with django_assert_num_queries(2):
-        resources.export("csv")
+        files.export("csv")
 
 
 ALARMING = ["=1+1", "+1", "-1", "@A", "\t=1", "\r=1", " =1", "＝1", "'=1", "''+1"]
@@ -243,7 +245,7 @@ ALARMING = ["=1+1", "+1", "-1", "@A", "\t=1", "\r=1", " =1", "＝1", "'=1", "''+
 def test_no_text_becomes_a_formula_in_csv(name):
     channel("Romeo", status=name, default_message="'Ndrangheta")
 
-    text = resources.export("csv").decode("utf-8-sig")
+    text = files.export("csv").decode("utf-8-sig")
 
     assert f"'{name}" in text
     assert ",'Ndrangheta," in text
@@ -254,21 +256,21 @@ def test_no_text_becomes_a_formula_in_csv(name):
 def test_each_text_is_a_text_cell_in_xlsx(name):
     channel("Romeo", status=name)
 
-    book = openpyxl.load_workbook(io.BytesIO(resources.export("xlsx")))
+    book = openpyxl.load_workbook(io.BytesIO(files.export("xlsx")))
 
     header, row = book.worksheets[0].iter_rows()
-    assert [cell.value for cell in header] == list(resources.COLUMNS)
-    cell = row[resources.COLUMNS.index("status")]
+    assert [cell.value for cell in header] == list(COLUMNS)
+    cell = row[COLUMNS.index("status")]
     assert (cell.data_type, cell.number_format) == ("s", "@")
     assert {one.data_type for one in row if one.value is not None} <= {"s", "n", "b"}
 
 
 def test_a_new_row_below_in_excel_keeps_its_zeros():
-    sheet = openpyxl.load_workbook(io.BytesIO(resources.export("xlsx"))).worksheets[0]
+    sheet = openpyxl.load_workbook(io.BytesIO(files.export("xlsx"))).worksheets[0]
 
     formats = {
         name: sheet.column_dimensions[letter].number_format
-        for name, letter in zip(resources.COLUMNS, "ABCDEFGHIJKLMN", strict=True)
+        for name, letter in zip(COLUMNS, "ABCDEFGHIJKLMN", strict=True)
     }
 
     assert {formats["address"], formats["parent"], formats["name"]} == {"@"}
@@ -279,14 +281,14 @@ def test_a_text_too_long_for_a_cell_is_refused_for_xlsx_alone():
     channel("Romeo", default_message="😀" * 16_384)
 
     with pytest.raises(FileError, match="choose CSV or JSON"):
-        resources.export("xlsx")
+        files.export("xlsx")
     assert cells(of="csv")[0]["default_message"] == "😀" * 16_384
 
 
 @pytest.mark.parametrize(("language", "delimiter"), [("en", ","), ("it", ";")])
 def test_a_csv_file_opens_in_columns_in_the_excel_of_a_language(language, delimiter):
     with translation.override(language):
-        content = resources.export("csv")
+        content = files.export("csv")
 
     assert content.startswith(b"\xef\xbb\xbfaddress" + delimiter.encode() + b"parent")
 
@@ -319,7 +321,7 @@ ITALIAN = (
     ids=["utf-8 with its mark", "utf-8", "utf-16 with tabs", "commas"],
 )
 def test_a_csv_file_of_an_italian_excel_is_read(content):
-    read = resources.read(content)
+    read = files.read(content)
 
     plan = plan_import(read)
     run_import(read, EDITOR, plan.version, plan.digest)
@@ -350,7 +352,7 @@ def test_what_a_person_types_in_a_spreadsheet_is_understood():
         ["juliet", 1.5, None, "2026-05-01", 0, None],
     )
 
-    plan = plan_import(resources.read(content))
+    plan = plan_import(files.read(content))
 
     assert plan.problems == []
     assert [(o.row, o.name) for o in plan.outcomes] == [(2, "2026"), (4, "1.5")]
@@ -392,7 +394,7 @@ def test_a_small_file_with_much_in_it_is_refused_unopened(
     monkeypatch.delattr(openpyxl, "load_workbook")
 
     with pytest.raises(FileError, match=TOO_LARGE):
-        resources.read(content)
+        files.read(content)
 
 
 def test_an_entity_in_a_file_is_refused():
@@ -400,7 +402,7 @@ def test_an_entity_in_a_file_is_refused():
     entity = b'<!DOCTYPE worksheet [<!ENTITY many "<c/><c/><c/><c/>">]><worksheet '
 
     with pytest.raises(FileError, match="cannot be read"):
-        resources.read(repacked(book, SHEET, b"<worksheet ", entity))
+        files.read(repacked(book, SHEET, b"<worksheet ", entity))
 
 
 def with_a_row_at(number: int) -> bytes:
@@ -411,13 +413,13 @@ def with_a_row_at(number: int) -> bytes:
 
 @pytest.mark.parametrize("number", [50, 103])
 def test_a_sheet_is_read_no_further_than_its_rows_may_go(number, monkeypatch):
-    monkeypatch.setattr(resources, "MOST_LINES", 100)
+    monkeypatch.setattr(xlsx, "MOST_LINES", 100)
 
-    if number > resources.MOST_LINES:
+    if number > xlsx.MOST_LINES:
         with pytest.raises(FileError, match="more than 20000 rows"):
-            resources.read(with_a_row_at(number))
+            files.read(with_a_row_at(number))
     else:
-        found = resources.read(with_a_row_at(number))
+        found = files.read(with_a_row_at(number))
         assert [row.number for row in found] == [2, number]
 
 
@@ -426,7 +428,7 @@ def test_a_file_is_read_whatever_it_says_of_its_size():
         sheet(["address", "name"], ["a", "A"], ["b", "B"]), SHEET, b"A1:B3", b"A1:A2"
     )
 
-    assert [row.cells["name"] for row in resources.read(book)] == ["A", "B"]
+    assert [row.cells["name"] for row in files.read(book)] == ["A", "B"]
 
 
 @pytest.mark.parametrize(
@@ -461,13 +463,13 @@ def test_a_file_is_read_whatever_it_says_of_its_size():
 )
 def test_half_a_character_is_refused_with_its_place(content, words):
     with pytest.raises(FileError) as refusal:
-        resources.read(content)
+        files.read(content)
 
     assert str(refusal.value) == words
 
 
 def test_a_whole_character_in_two_halves_of_json_is_one():
-    (row,) = resources.read(b'[{"address": "\\ud83d\\ude00"}]')
+    (row,) = files.read(b'[{"address": "\\ud83d\\ude00"}]')
 
     assert row.cells == {"address": "😀"}
 
@@ -484,13 +486,13 @@ def test_rows_that_waited_as_text_mean_the_same():
         {"address": "juliet", "web": None},
     )
 
-    for read in (resources.read(book), resources.read(table)):
-        waited = resources.loads(resources.dumps(read))
+    for read in (files.read(book), files.read(table)):
+        waited = files.loads(files.dumps(read))
         plan, other = plan_import(read), plan_import(waited)
         assert [row.number for row in waited] == [row.number for row in read]
         assert other.problems == plan.problems
         assert other.outcomes == plan.outcomes
-    assert resources.loads(resources.dumps(resources.read(book)))[0].cells == {
+    assert files.loads(files.dumps(files.read(book)))[0].cells == {
         "address": "romeo",
         "name": 2026,
         "place": 1.5,
@@ -500,10 +502,10 @@ def test_rows_that_waited_as_text_mean_the_same():
     }
 
 
-def packed(**files: bytes) -> bytes:
+def packed(**parts: bytes) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
+        for name, data in parts.items():
             archive.writestr(name, data)
     return file.getvalue()
 
@@ -540,7 +542,7 @@ def packed(**files: bytes) -> bytes:
 )
 def test_a_file_that_cannot_be_read_is_refused_in_words(content, words):
     with pytest.raises(FileError, match=words):
-        resources.read(content)
+        files.read(content)
 
 
 # --- Edits in a spreadsheet ------------------------------------------------------
@@ -939,7 +941,7 @@ def test_an_import_is_one_edit_and_undo_takes_all_of_it_back():
 
 @in_verona
 def test_an_entry_that_somebody_changed_since_is_not_overwritten():
-    read = resources.read(content(*CHANGES))
+    read = files.read(content(*CHANGES))
     plan = plan_import(read)
     edits.change([named("Romeo")], "nurse", status="hunted")
     before = rows()
@@ -952,7 +954,7 @@ def test_an_entry_that_somebody_changed_since_is_not_overwritten():
 
 @in_verona
 def test_what_became_of_the_tree_since_is_to_be_looked_at_first():
-    read = resources.read(content({"address": "Romeo", "name": "Roméo"}))
+    read = files.read(content({"address": "Romeo", "name": "Roméo"}))
     plan = plan_import(read)
     edits.remove([named("Romeo")], "nurse")
 
@@ -964,7 +966,7 @@ def test_what_became_of_the_tree_since_is_to_be_looked_at_first():
 
 @in_verona
 def test_an_edit_elsewhere_is_in_nobodys_way():
-    read = resources.read(content({"address": "Romeo", "name": "Roméo"}))
+    read = files.read(content({"address": "Romeo", "name": "Roméo"}))
     plan = plan_import(read)
     edits.change([named("Mantua")], "nurse", status="quiet")
 

@@ -5,9 +5,9 @@ import io
 import openpyxl
 import pytest
 
-from buddies.spreadsheet import files as resources
-from buddies.spreadsheet import plan
-from buddies.spreadsheet.files import FileError
+from buddies.spreadsheet import files, plan
+from buddies.spreadsheet.cells import COLUMNS
+from buddies.spreadsheet.xlsx import MOST_ROWS, FileError
 from tests.buddies.spreadsheet.test_files import (
     bring,
     imported_again,
@@ -20,15 +20,15 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_sheet_of_as_many_entries_as_are_allowed_is_read():
-    name = ["name"] * (len(resources.COLUMNS) - 1)
+    name = ["name"] * (len(COLUMNS) - 1)
     book = openpyxl.Workbook(write_only=True)
-    book.create_sheet().append(list(resources.COLUMNS))
-    for number in range(resources.MOST_ROWS):
+    book.create_sheet().append(list(COLUMNS))
+    for number in range(MOST_ROWS):
         book.worksheets[0].append([f"{number:014}", *name])
     file = io.BytesIO()
     book.save(file)
 
-    assert len(resources.read(file.getvalue())) == resources.MOST_ROWS
+    assert len(files.read(file.getvalue())) == MOST_ROWS
 
 
 def test_ten_thousand_rows_come_in():
@@ -38,8 +38,8 @@ def test_ten_thousand_rows_come_in():
     ]
 
     bring(*table)
-    content = resources.export("xlsx")
-    kinds = {outcome.kind for outcome in plan.plan(resources.read(content)).outcomes}
+    content = files.export("xlsx")
+    kinds = {outcome.kind for outcome in plan.plan(files.read(content)).outcomes}
 
     assert kinds == {"same"}
 
@@ -47,7 +47,7 @@ def test_ten_thousand_rows_come_in():
 @pytest.mark.parametrize("number", [200_003, 1_048_576])
 def test_a_sheet_is_read_no_further_than_its_rows_may_go(number):
     with pytest.raises(FileError, match="more than 20000 rows"):
-        resources.read(with_a_row_at(number))
+        files.read(with_a_row_at(number))
 
 
 # --- More examples of what holds for any tree ---------------------------------------

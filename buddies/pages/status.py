@@ -1,0 +1,194 @@
+"""How the tree stands, in words: what is live, what is not yet, what is wrong."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import Q
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from buddies.models import Buddy, PlannedRelease, Release, Tree
+from buddies.publishing.draft import current_draft, differences, refusal_in_words
+from buddies.publishing.live import live_release
+from buddies.tree import history
+from xmppservice.connection import gateway
+
+AMBER = 0.8  # of the limit
+SLOW_SECONDS = 10  # until what is on its way is said to be late
+
+
+def state(user: Any) -> dict[str, Any]:
+    """How things stand, in words: what is live, what is not yet, what is wrong."""
+    row = Tree.objects.first() or Tree()
+    release = live_release()
+    figures = _figures(row, release)
+    problem = _problem(row, release, figures)
+    is_held = row.held_at is not None
+    return {
+        "version": row.version,
+        "tone": _tone(is_held, problem, release, figures),
+        "headline": _headline(is_held, problem, release, figures),
+        "live": _live(release),
+        "problem": problem,
+        "held": _held(row),
+        "held_at": row.held_at.isoformat() if row.held_at else "",
+        "going": _going(figures.changes),
+        "planned": [_planned(plan) for plan in PlannedRelease.objects.all()],
+        "size": _size(figures.size),
+        "changes": figures.changes,
+        "undo": _undoable(user.get_username()),
+    }
+
+
+class Figures(NamedTuple):
+    """Of the draft: the bytes of its stanza, changes not live yet, Tree.Refused."""
+
+    size: int
+    changes: int
+    refused: str
+
+
+def _figures(row: Tree, release: Release | None) -> Figures:
+    # A page asks every two seconds; the answer changes with the tree.
+    number = release.number if release else 0
+    key = f"figures-{row.version}-{number}-{settings.XMPP_STANZA_LIMIT}"
+    found: Figures | None = cache.get(key)
+    if found is None:
+        draft = current_draft()
+        seconds = 3600.0
+        if draft.next_at:
+            seconds = (draft.next_at - timezone.now()).total_seconds()
+        count = len(differences(draft))
+        found = Figures(draft.size, count, draft.refused)
+        cache.set(key, found, timeout=max(1, min(seconds, 3600)))
+    return found
+
+
+def _problem(row: Tree, release: Release | None, figures: Figures) -> str:
+    """What is wrong, in plain words; empty when nothing is."""
+    if figures.refused:
+        return refusal_in_words(figures.refused, figures.size)
+    if not gateway.is_up():
+        return _(
+            "The service is not connected to the XMPP server, so clients cannot read "
+            "the channels. It goes on by itself as soon as the server is back."
+        )
+    if release and release.live_at is None and _age(release) > SLOW_SECONDS:
+        return _("The XMPP server has not taken this version yet.")
+    if row.held_at is None and figures.changes and _is_late(row):
+        return _("The last edits are not live yet.")
+    return ""
+
+
+def _age(release: Release) -> float:
+    return (timezone.now() - release.created_at).total_seconds()
+
+
+def _is_late(row: Tree) -> bool:
+    at = history.made_at(row.version)
+    return at is not None and (timezone.now() - at).total_seconds() > SLOW_SECONDS
+
+
+def _tone(
+    is_held: bool, problem: str, release: Release | None, figures: Figures
+) -> str:
+    if problem:
+        return "error"
+    if is_held:
+        return "held"
+    is_done = release is not None and release.live_at and not figures.changes
+    return "ok" if is_done else "busy"
+
+
+def _headline(
+    is_held: bool, problem: str, release: Release | None, figures: Figures
+) -> str:
+    count = figures.changes
+    if is_held:
+        if not count:
+            return _("On hold: no unpublished changes")
+        text = ngettext(
+            "On hold: %(count)s unpublished change",
+            "On hold: %(count)s unpublished changes",
+            count,
+        )
+        return text % {"count": count}
+    if problem:
+        return _("Something needs your attention")
+    if release is None:
+        return _("Nothing is live yet")
+    if release.live_at is None or count:
+        return _("On its way to the XMPP server")
+    return _("Everything is live")
+
+
+def _live(release: Release | None) -> str:
+    if release is None:
+        return ""
+    said = {
+        "number": release.number,
+        "at": _moment(release.created_at),
+        "author": release.author or _("the service"),
+    }
+    text = _("Live: version %(number)s, %(at)s, by %(author)s") % said
+    if release.live_at is None:
+        return text
+    since = _("on the XMPP server since %(at)s") % {"at": _moment(release.live_at)}
+    return f"{text} · {since}"
+
+
+def _moment(at: datetime) -> str:
+    # Translators: a moment, see Django's "date" filter.
+    return date_format(timezone.localtime(at), _("j M Y, H:i"))
+
+
+def _held(row: Tree) -> str:
+    if row.held_at is None:
+        return ""
+    said = {"at": _moment(row.held_at), "name": row.held_by}
+    text = _("Held since %(at)s by %(name)s: edits stay a draft until published.")
+    scheduled = Q(visible_from__isnull=False) | Q(visible_until__isnull=False)
+    if Buddy.objects.filter(scheduled).exists():
+        text += " " + _("Schedules of entries wait, too.")
+    return text % said
+
+
+def _going(count: int) -> str:
+    """What the end of a hold makes live."""
+    if not count:
+        return _("Nothing changes for clients now.")
+    text = ngettext(
+        "%(count)s change goes live now.", "%(count)s changes go live now.", count
+    )
+    return text % {"count": count}
+
+
+def _planned(plan: PlannedRelease) -> str:
+    said = {"at": _moment(plan.publish_at), "author": plan.author}
+    return _("Goes live on %(at)s, planned by %(author)s") % said
+
+
+def _size(size: int) -> dict[str, Any]:
+    limit = settings.XMPP_STANZA_LIMIT
+    share = size / limit
+    level = "over" if share > 1 else "amber" if share >= AMBER else "fine"
+    said = {
+        "size": filesizeformat(size),
+        "limit": filesizeformat(limit),
+        "percent": round(share * 100),
+    }
+    text = _("%(size)s of %(limit)s (%(percent)s %%)") % said
+    return {"bytes": size, "limit": limit, "level": level, "words": text}
+
+
+def _undoable(editor: str) -> dict[str, Any] | None:
+    last = history.newest(editor)
+    if last is None:
+        return None
+    text = _("Redo: %(what)s") if last.is_undo else _("Undo: %(what)s")
+    return {"version": last.version, "words": text % {"what": last.words}}

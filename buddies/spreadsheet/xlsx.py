@@ -1,0 +1,144 @@
+"""XLSX files: written as text cells, read within limits."""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import openpyxl
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from import_export.formats import base_formats
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Font
+from openpyxl.utils import get_column_letter
+
+from buddies.spreadsheet.cells import FIELDS, Text
+
+MOST_BYTES = 10 * 1024 * 1024
+MOST_UNPACKED = 32 * 1024 * 1024  # of an XLSX file
+MOST_ELEMENTS = 1_250_000  # of its XML, those of rows and texts,
+MOST_IN_A_ROW = 150_000  # of these and of their ends,
+MOST_OTHERS = 100_000  # and all others, with which openpyxl is slower
+MOST_ROWS = 20_000
+MOST_LINES = 10 * MOST_ROWS  # of a file, empty rows included
+MOST_COLUMNS = 100
+MOST_IN_A_CELL = 32_767  # UTF-16 units, says Excel
+
+
+class FileError(ValueError):
+    """Why a file cannot be read or written, in plain words."""
+
+
+class XLSX(base_formats.XLSX):
+    """XLSX whose texts are text cells, whatever they look like."""
+
+    def export_data(self, dataset: Any, **kwargs: Any) -> bytes:
+        rows = [[_escaped(value) for value in row] for row in dataset]
+        book = openpyxl.Workbook(write_only=True)
+        sheet = book.create_sheet(_("Channels"))
+        sheet.freeze_panes = "C2"
+        for place, name in enumerate(dataset.headers, 1):
+            column = sheet.column_dimensions[get_column_letter(place)]
+            column.width = 32 if name in ("name", "status", "default_message") else 18
+            if isinstance(FIELDS[name].widget, Text):
+                # What somebody types below stays as it is typed, zeros included.
+                column.number_format = "@"
+        sheet.append([_cell(sheet, name, bold=True) for name in dataset.headers])
+        for row in rows:
+            sheet.append([_cell(sheet, value) for value in row])
+        file = io.BytesIO()
+        book.save(file)
+        return file.getvalue()
+
+    def rows(self, content: bytes) -> Iterator[list[Any]]:
+        """The rows of a file's first sheet. Raises FileError."""
+        try:
+            _check_size(content)
+            book = openpyxl.load_workbook(
+                io.BytesIO(content), read_only=True, data_only=True
+            )
+            # One more row than allowed, for the reader to see that it is too many.
+            for row in book.worksheets[0].iter_rows(
+                max_col=MOST_COLUMNS, max_row=MOST_LINES + 2, values_only=True
+            ):
+                yield [_unescaped(value) for value in row]
+        except FileError:
+            raise
+        except Exception:
+            # A damaged file fails in a way of its own in each part of openpyxl.
+            text = _("This file cannot be read: save it as XLSX or “CSV UTF-8” anew.")
+            raise FileError(text) from None
+
+
+def _check_size(content: bytes) -> None:
+    """Refuse a file that takes long to read.
+
+    openpyxl has all of a row in memory before it leaves a cell out, so what a
+    file holds is counted before, by its tags: that takes a fraction of a second.
+    """
+    refusal = FileError(_("This file is too large when it is unpacked."))
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        parts = packed.infolist()
+        if sum(part.file_size for part in parts) > MOST_UNPACKED:
+            raise refusal
+        elements = others = 0
+        for part in parts:
+            text = packed.read(part).replace(b"\0", b"")  # of UTF-16
+            if b"<!DOCTYPE" in text:
+                raise ValueError("an entity may stand for many tags")
+            tags = text.count(b"<") - text.count(b"</")
+            if elements + others + tags > MOST_ELEMENTS + MOST_OTHERS:
+                raise refusal
+            ends = [*(row.start() for row in _ROW.finditer(text)), len(text)]
+            if any(text.count(b"<", *row) > MOST_IN_A_ROW for row in pairwise(ends)):
+                raise refusal
+            frequent = sum(1 for _tag in _FREQUENT.finditer(text))
+            elements, others = elements + frequent, others + tags - frequent
+    if elements > MOST_ELEMENTS or others > MOST_OTHERS:
+        raise refusal
+
+
+# A row, a cell and what it holds, a text and what its formatted parts hold.
+_PREFIX = rb"<(?:[^\s<>/:]+:)?"
+_ROW = re.compile(_PREFIX + rb"row[\s/>]")
+_FREQUENT = re.compile(
+    _PREFIX + rb"(?:row|c|v|f|is|si|t|r|rPr|rFont|sz|color|family|scheme|b|i|u)[\s/>]"
+)
+
+
+def _cell(sheet: Any, value: Any, bold: bool = False) -> Any:
+    if not isinstance(value, str):
+        return value
+    cell = WriteOnlyCell(sheet, value)
+    # By itself openpyxl makes a formula of "=1+1", and an error of "#N/A".
+    cell.data_type, cell.number_format = "s", "@"
+    if bold:
+        cell.font = Font(bold=True)
+    return cell
+
+
+# A reader of XML makes a line break of a carriage return, and "_x000D_" is one
+# in the words of ECMA-376 (part 1, 22.9.2.19).
+
+
+def _escaped(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = re.sub(r"_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", value).replace("\r", "_x000D_")
+    if len(text.encode("utf-16-le")) // 2 > MOST_IN_A_CELL:
+        reason = _(
+            "“%(text)s” is too long for a cell of a spreadsheet, which holds %(most)s "
+            "characters: choose CSV or JSON."
+        )
+        said = {"text": Truncator(value).chars(40), "most": MOST_IN_A_CELL}
+        raise FileError(reason % said)
+    return text
+
+
+def _unescaped(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), value)
