@@ -20,9 +20,12 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from roster import addressbook, command_admin, dry_run, farming, figures, msisdn
-from roster.command_admin import Choice, FewPages, begins_with
+from roster import msisdn, statistics
+from roster.discovery import address_book as addressbook
+from roster.discovery import detector
 from roster.models import Account, Flag
+from roster.pages import commands, dry_run
+from roster.pages.commands import Choice, FewPages, begins_with
 
 MOST_NAMES = 100  # found by a part of it
 MANY = 50_000
@@ -52,7 +55,7 @@ class FewRows(ChangeList):
         rows = super().get_queryset(request, exclude_parameters)
         if not rows.query.where:
             return rows
-        keys = rows.order_by().values("pk")[: command_admin.MOST_ROWS]
+        keys = rows.order_by().values("pk")[: commands.MOST_ROWS]
         wanted = self.root_queryset.filter(pk__in=keys)
         return wanted.order_by(*rows.query.order_by)
 
@@ -112,7 +115,7 @@ def _found(term: str) -> Q:
     number = msisdn.beginning(term)
     if number and Account.objects.filter(begins_with("msisdn", number)).exists():
         return _begins_with("msisdn", number)
-    newest = Account.objects.filter(figures.newest(Account))
+    newest = Account.objects.filter(statistics.newest(Account))
     named = newest.filter(name__icontains=term).order_by().values_list("pk", flat=True)
     by_jid = _begins_with("jid", term.lower())
     return by_jid | Q(pk__in=list(named[:MOST_NAMES]))
@@ -282,7 +285,7 @@ class AccountAdmin(LargeAdmin):
         self, request: HttpRequest, queryset: QuerySet[Account], **value: bool
     ) -> None:
         ((field, on),) = value.items()
-        others = queryset.filter(**{field: not on})[: command_admin.MOST_ROWS]
+        others = queryset.filter(**{field: not on})[: commands.MOST_ROWS]
         rows = list(others.only("pk", "jid"))
         for part in addressbook.in_parts((row.pk for row in rows), addressbook.AT_ONCE):
             _set(part, value)
@@ -351,7 +354,7 @@ class FlagAdmin(LargeAdmin):
         if not (term := search_term.strip()):
             return queryset, False
         keys = Account.objects.filter(_found(term)).order_by().values("pk")
-        owners = keys[: command_admin.MOST_ROWS]
+        owners = keys[: commands.MOST_ROWS]
         return queryset.filter(owner__in=owners), False
 
     @admin.display(description=_("account"))
@@ -361,7 +364,7 @@ class FlagAdmin(LargeAdmin):
 
     @admin.display(description=_("why"))
     def why(self, flag: Flag) -> str:
-        said = ((farming.explain(reason),) for reason in flag.reasons)
+        said = ((detector.explain(reason),) for reason in flag.reasons)
         return format_html(
             '<ul class="why">{}</ul>', format_html_join("", "<li>{}</li>", said)
         )
@@ -410,7 +413,7 @@ class FlagAdmin(LargeAdmin):
     @admin.action(description=_("Release"), permissions=["release"])
     def release(self, request: HttpRequest, queryset: QuerySet[Flag]) -> None:
         keys = queryset.order_by().values_list("pk", flat=True)
-        self._release(request, list(keys[: command_admin.MOST_ROWS]))
+        self._release(request, list(keys[: commands.MOST_ROWS]))
 
     def _release(self, request: HttpRequest, keys: list[int]) -> None:
         released = {

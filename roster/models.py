@@ -153,7 +153,7 @@ class AddressBookEntry(models.Model):
 class Flag(models.Model):
     """An owner who seems to try numbers out: nothing new is answered until release.
 
-    ``reasons``: a list of objects as roster.farming gives them.
+    ``reasons``: a list of objects as roster.discovery.detector gives them.
     """
 
     owner = models.ForeignKey(Account, models.CASCADE, verbose_name=_("owner"))

@@ -9,8 +9,13 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
-from roster import addressbook, commands, directory, joins, ledger, payloads
-from roster.ledger import Work
+from roster.accounts import directory
+from roster.commands import batch as commands
+from roster.commands import claims as ledger
+from roster.commands import late_joins as joins
+from roster.commands import payloads
+from roster.commands.claims import Work
+from roster.discovery import address_book as addressbook
 from xmppservice.api import idempotency
 from xmppservice.connection.gateway import Broke, Down, Late
 from xmppservice.rosters.configured import driver

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from buddies.document import parse
-from roster import payloads
+from roster.commands import payloads
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))

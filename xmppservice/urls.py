@@ -51,5 +51,5 @@ urlpatterns = [
         name="redoc",
     ),
     path("api/", include("buddies.api.urls")),
-    path("api/", include("roster.urls")),
+    path("api/", include("roster.api.urls")),
 ]

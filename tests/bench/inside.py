@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from buddies.document import build
 from buddies.models import Buddy
-from roster import directory
-from roster.addressbook import AddressBook, keys
+from roster.accounts import directory
+from roster.discovery.address_book import AddressBook, keys
 from roster.models import Account, AddressBookEntry, Command, Flag, Listing
 from tests.bench import numbers
 from tests.bench.times import shown

@@ -7,7 +7,7 @@ from django.template.base import Lexer
 from django.utils.translation import gettext, override
 from playwright.async_api import expect
 
-from buddies.pages.words import _words
+from buddies.pages.words import workspace_words
 from tests.browser.backstage import WORKSPACE, menu, ready, row, screens, switch, toast
 from tests.service import ROOT
 
@@ -55,7 +55,7 @@ def literals() -> set[str]:
         for word in LITERAL.findall(token.contents)
     }
     with override(None):
-        return found | set(_words().values())
+        return found | set(workspace_words().values())
 
 
 def translated(text: str) -> str:

@@ -59,7 +59,7 @@ def kept(service: Service) -> list[str]:
 
 def untold(service: Service, number: int) -> int:
     """How many of them are still to be told of a release."""
-    count = "from roster import subscribers; print(subscribers.count({})[1])"
+    count = "from roster.announcements import subscribers as s; print(s.count({})[1])"
     return int(service.shell(count.format(number)))
 
 

@@ -299,9 +299,9 @@ async def test_a_disabled_owner_is_no_user(romeo: Client, service: Service):
 
 
 GHOST = """
-from roster import ledger
+from roster.commands import intake
 from xmppservice import events
-ledger.receive([events.message(dict(
+intake.receive([events.message(dict(
     sender="ghost@localhost/x", owner="ghost@localhost", id="ghost", thread="",
     message_type="chat", namespace="jabber:x:oob", envelope_type="cmd_add_to_roster",
     envelope_action="cmd_add_to_roster", command="cmd_add_to_roster",

@@ -11,7 +11,9 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from roster import commands, ledger, payloads
+from roster.commands import batch as commands
+from roster.commands import claims as ledger
+from roster.commands import payloads
 from roster.models import Claim, Command
 from xmppservice.connection import events
 from xmppservice.connection.gateway import Late

@@ -7,8 +7,9 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
-from roster import admin, command_admin, figures
+from roster import admin, statistics
 from roster.models import Account, Flag
+from roster.pages import commands
 from tests.roster.conftest import JULIET, MARIO, ROMEO, staff
 
 pytestmark = pytest.mark.django_db
@@ -143,7 +144,7 @@ def test_a_word_that_very_many_begin_with_finds_the_same(
 
 
 def test_a_name_is_looked_for_among_the_newest(admin_client: Client, monkeypatch):
-    monkeypatch.setattr(figures, "NEWEST", 1)
+    monkeypatch.setattr(statistics, "NEWEST", 1)
     account(MARIO, name="Mario Rossi")
     account(JULIET, name="Giulia Rossi")
 
@@ -152,7 +153,7 @@ def test_a_name_is_looked_for_among_the_newest(admin_client: Client, monkeypatch
 
 @pytest.mark.usefixtures("several")
 def test_a_list_counts_no_further_than_it_shows(admin_client: Client, monkeypatch):
-    monkeypatch.setattr(command_admin, "MOST_ROWS", 2)
+    monkeypatch.setattr(commands, "MOST_ROWS", 2)
 
     everybody = admin_client.get(ACCOUNTS).context["cl"]
     some = admin_client.get(ACCOUNTS, {"q": "0"}).context["cl"]
@@ -277,7 +278,7 @@ def test_who_becomes_visible_is_still_to_be_announced(admin_client: Client):
 
 
 def test_no_more_are_switched_than_the_list_counts(admin_client: Client, monkeypatch):
-    monkeypatch.setattr(command_admin, "MOST_ROWS", 2)
+    monkeypatch.setattr(commands, "MOST_ROWS", 2)
     rows = [account(f"user{number}@localhost") for number in range(4)]
     fields = {"action": "disable", "_selected_action": [rows[0].pk]}
 

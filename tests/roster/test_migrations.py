@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 from django.utils import timezone
 
-from roster import addressbook
+from roster.discovery import address_book as addressbook
 from roster.models import Account, AddressBookEntry
 from tests.roster.conftest import ROMEO
 

@@ -10,7 +10,8 @@ from celery.signals import before_task_publish
 from django.db import DatabaseError
 from django.utils import timezone
 
-from roster import ledger, tasks
+from roster import tasks
+from roster.commands import claims as ledger
 from roster.models import Account, AddressBookEntry, Command
 from tests.roster.conftest import (
     ADD,

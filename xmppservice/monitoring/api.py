@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from buddies.publishing import releases
 from buddies.publishing.live import live_release_without_body
-from roster import figures
+from roster import statistics
 from xmppservice.connection import gateway
 from xmppservice.connection.models import Stream
 
@@ -121,5 +121,5 @@ def _release() -> dict[str, Any]:
 
 
 def _commands() -> dict[str, Any]:
-    counts = {str(state): count for state, count in figures.by_state().items()}
-    return {**counts, "longestWaitSeconds": figures.longest_wait()}
+    counts = {str(state): count for state, count in statistics.by_state().items()}
+    return {**counts, "longestWaitSeconds": statistics.longest_wait()}

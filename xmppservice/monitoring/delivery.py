@@ -28,7 +28,7 @@ from django.views.decorators.http import conditional_page, require_GET, require_
 from buddies.models import Release
 from buddies.publishing import releases
 from buddies.publishing.live import live_release, live_release_without_body
-from roster import figures
+from roster import statistics
 from xmppservice.backoffice import site
 from xmppservice.connection import gateway
 from xmppservice.connection.models import Stream
@@ -60,7 +60,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
 def page(request: HttpRequest) -> HttpResponse:
     context = {
         "state": state(),
-        "rows": [(state, _listed(state)) for state in figures.COUNTED],
+        "rows": [(state, _listed(state)) for state in statistics.COUNTED],
         "script": {"state": reverse("delivery_state"), "words": _words()},
     }
     template = "admin/xmppservice/delivery.html"
@@ -93,12 +93,12 @@ def state() -> dict[str, Any]:
     """How delivery stands: each text of the page by its name, and three tones."""
     stream = Stream.objects.filter(pk=settings.XMPP_JID).first()
     release = live_release_without_body()
-    counts = figures.by_state()
+    counts = statistics.by_state()
     texts = {
         **_stream(stream),
         **_release(release),
         **{name: str(count) for name, count in counts.items()},
-        "wait": _duration(figures.longest_wait()),
+        "wait": _duration(statistics.longest_wait()),
     }
     tones = {
         "stream": "ok" if gateway.is_up() and not texts["missing"] else "error",
@@ -170,9 +170,9 @@ def _release_tone(release: Release | None) -> str:
 
 
 def _commands_tone(counts: dict[str, int]) -> str:
-    if figures.longest_wait() > health.LONGEST_WAIT:
+    if statistics.longest_wait() > health.LONGEST_WAIT:
         return "error"
-    return "warning" if counts[figures.State.DEAD] else "ok"
+    return "warning" if counts[statistics.State.DEAD] else "ok"
 
 
 def _moment(at: datetime) -> str:

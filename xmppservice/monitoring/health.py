@@ -18,7 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
-from roster import figures
+from roster import statistics
 from xmppservice.connection import gateway
 from xmppservice.connection.models import Stream
 
@@ -157,7 +157,7 @@ def _rosters(row: Stream | None) -> Check:
 
 
 def _commands() -> Check:
-    seconds = figures.longest_wait()
+    seconds = statistics.longest_wait()
     says = f"The oldest open command has waited for {seconds:.0f} seconds."
     return Check("commands", seconds <= LONGEST_WAIT, says)
 

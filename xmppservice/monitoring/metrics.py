@@ -25,7 +25,8 @@ from prometheus_client.registry import Collector
 
 from buddies.publishing import releases
 from buddies.publishing.live import live_release_without_body
-from roster import figures, subscribers
+from roster import statistics
+from roster.announcements import subscribers
 from xmppservice import __version__
 from xmppservice.connection import gateway
 from xmppservice.connection.models import Stream
@@ -55,8 +56,8 @@ def _gauge(name: str, says: str, value: float) -> Metric:
 
 
 def _commands() -> Iterator[Metric]:
-    counts = figures.by_state()
-    dead = counts.pop(figures.State.DEAD)
+    counts = statistics.by_state()
+    dead = counts.pop(statistics.State.DEAD)
     states = GaugeMetricFamily(
         PREFIX + "commands_open", "Commands without a sent answer.", labels=["state"]
     )
@@ -67,9 +68,9 @@ def _commands() -> Iterator[Metric]:
     yield _gauge(
         "commands_oldest_seconds",
         "How long the oldest open command that has not failed has waited.",
-        figures.longest_wait(),
+        statistics.longest_wait(),
     )
-    yield from _answers(figures.latencies())
+    yield from _answers(statistics.latencies())
 
 
 def _answers(seconds: list[float]) -> Iterator[Metric]:
@@ -84,7 +85,7 @@ def _answers(seconds: list[float]) -> Iterator[Metric]:
     yield latency
     yield _gauge(
         "answers_recent",
-        f"Answers sent in the last five minutes, {figures.MOST_ANSWERS} at most.",
+        f"Answers sent in the last five minutes, {statistics.MOST_ANSWERS} at most.",
         len(seconds),
     )
 
@@ -140,12 +141,14 @@ def _releases() -> Iterator[Metric]:
 
 def _discovery() -> Iterator[Metric]:
     yield _gauge(
-        "owners_flagged", "Owners whom the farming detector holds.", figures.flagged()
+        "owners_flagged",
+        "Owners whom the farming detector holds.",
+        statistics.flagged(),
     )
     yield _gauge(
         "late_joins",
         "Rosters to look at because a number has become a user.",
-        figures.late_joins(),
+        statistics.late_joins(),
     )
 
 

@@ -15,8 +15,10 @@ from channels.layers import get_channel_layer
 
 from buddies.document.entries import catalogue_entries
 from buddies.publishing import live, releases
-from roster import joins, ledger, payloads
-from xmppservice.announcements import Announcer
+from roster.announcements.announcer import Announcer
+from roster.commands import claims as ledger
+from roster.commands import late_joins as joins
+from roster.commands import payloads
 from xmppservice.connection import events
 from xmppservice.connection.gateway import Down, Late
 from xmppservice.connection.status import StreamState

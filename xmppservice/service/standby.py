@@ -15,7 +15,7 @@ from typing import Protocol, TextIO
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, connections
 
-from xmppservice import adhoc
+from roster.commands import adhoc
 from xmppservice.connection.account import ClientStream
 from xmppservice.connection.component import ComponentStream
 from xmppservice.connection.server import Application, Inbox, XmppServer

@@ -7,7 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from roster import ledger
+from roster.commands import claims as ledger
 from roster.models import Account, Flag, Subscriber
 from xmppservice.protocol.jids import bare_jid
 

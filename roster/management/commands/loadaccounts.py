@@ -27,8 +27,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import ProhibitNullCharactersValidator
 from django.db import DatabaseError, connection, transaction
 
-from roster import bulk
-from roster.bulk import OPTIONAL, Row
+from roster.accounts import bulk
+from roster.accounts.bulk import OPTIONAL, Row
 from roster.models import Account, Load
 from xmppservice.runtime import wakeups
 

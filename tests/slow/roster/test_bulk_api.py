@@ -4,8 +4,8 @@ import pytest
 
 from roster.models import Account
 from tests.api import reasons
+from tests.roster.api.test_bulk import send
 from tests.roster.conftest import ROMEO
-from tests.roster.test_bulk_api import send
 
 pytestmark = pytest.mark.django_db
 

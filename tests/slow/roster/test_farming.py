@@ -1,7 +1,7 @@
 """Thousands of address books are let through."""
 
 from tests.roster import books
-from tests.roster.test_farming import alarms
+from tests.roster.discovery.test_detector import alarms
 
 
 def test_fewer_than_one_address_book_in_a_thousand_is_taken_for_farming():

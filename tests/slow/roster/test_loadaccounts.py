@@ -6,7 +6,7 @@ import pytest
 
 from roster.management.commands import loadaccounts
 from roster.models import Account
-from tests.roster.test_loadaccounts import FIELDS
+from tests.roster.management.test_loadaccounts import FIELDS
 
 pytestmark = pytest.mark.django_db
 

@@ -8,9 +8,9 @@ import pytest
 
 from demo.client import Client
 from demo.prosody import Prosody
+from roster.commands import adhoc
 from tests.ports import free_port
 from tests.service import ACCOUNT, PASSWORD, until
-from xmppservice import adhoc
 from xmppservice.connection.account import ClientStream
 
 DOCUMENT = '{"items":[{"address":"liam & <co>","info":{"name":"Liam 🧘\\n"}}]}'

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from roster.commands import adhoc
 from tests.ports import free_port
-from xmppservice import adhoc
 from xmppservice.connection import events, gateway
 from xmppservice.connection.component import ComponentStream
 from xmppservice.connection.server import Inbox, XmppServer

@@ -12,10 +12,10 @@ import pytest
 
 from demo.client import CLIENT, Client
 from demo.prosody import Prosody
+from roster.commands import adhoc
 from tests.conversations.presences import digest, newest
 from tests.ports import free_port
 from tests.service import PASSWORD, SERVICE, until
-from xmppservice import adhoc
 from xmppservice.connection import responder, stream
 from xmppservice.connection.component import ComponentStream
 from xmppservice.connection.gateway import Broke, Down, Iq, Late

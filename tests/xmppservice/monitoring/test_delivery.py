@@ -14,7 +14,7 @@ from buddies.models import Buddy, Release
 from buddies.publishing import releases
 from buddies.publishing.live import mark_live
 from buddies.tree import edits
-from roster import ledger
+from roster.commands import claims as ledger
 from roster.models import Command
 from tests.roster.conftest import message
 from xmppservice.connection import gateway

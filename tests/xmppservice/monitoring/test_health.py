@@ -13,7 +13,7 @@ from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
-from roster import ledger
+from roster.commands import claims as ledger
 from roster.models import Command
 from tests.ports import free_port
 from tests.roster.conftest import message

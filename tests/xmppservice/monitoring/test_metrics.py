@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from buddies.models import Buddy, Release
 from buddies.publishing import live, releases
 from buddies.tree import edits
-from roster import ledger
+from roster.commands import claims as ledger
 from roster.models import Account, Command, Flag, LateJoin, Subscriber
 from tests.roster.conftest import message
 from xmppservice import __version__

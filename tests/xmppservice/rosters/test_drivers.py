@@ -9,9 +9,9 @@ import pytest
 
 from demo.ejabberd import Ejabberd
 from demo.prosody import Prosody
+from roster.commands import adhoc
 from tests.ports import free_port
 from tests.service import COMPONENT, PASSWORD, until
-from xmppservice import adhoc
 from xmppservice.connection import gateway
 from xmppservice.connection.component import ComponentStream
 from xmppservice.protocol.roster import RosterItem

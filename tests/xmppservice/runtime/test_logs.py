@@ -106,12 +106,13 @@ HOSTILE = """
 import logging
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
-from roster import ledger, tasks, commands
+from roster import tasks
+from roster.commands import batch, intake, outbox
 from roster.models import Command
 from tests.roster.conftest import PaperRosters, message
 number = "+393471111111"
 evil = "0039347" + "1111111" + chr(10) + "FORGED {0} ERROR"
-ledger.receive([
+intake.receive([
     message(evil, payload=number + '{"userList": ["%s"]}' % number, id=number,
         owner=f"00{number[1:]}@localhost", resource=number),
     message(payload='{"channelUsers": [{"name": "x", "address": "p@q.example"}]}',
@@ -151,7 +152,7 @@ def test_nothing_hostile_is_in_the_log(tmp_path, form):
     )
 
     assert done.returncode == 0, done.stderr
-    ours = [one for one in done.stderr.splitlines() if "roster.ledger" in one]
+    ours = [one for one in done.stderr.splitlines() if "roster.commands.claims" in one]
     assert len([one for one in ours if "an attempt failed" in one]) >= 7
     assert len([one for one in ours if "dead after its attempts" in one]) == 1
     assert "answered" in done.stderr

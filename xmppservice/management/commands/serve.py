@@ -18,7 +18,7 @@ from celery.worker import WorkController
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from roster import ledger
+from roster.commands import claims as ledger
 from xmppservice.asgi import application
 from xmppservice.monitoring import health
 from xmppservice.service import standby

@@ -1,0 +1,163 @@
+"""The change signal: subscribers are told of a new release, some of them a second.
+
+The table has who was told of which release, so that an announcement goes on after a
+restart or a broken stream with those who are left, and a newer release takes its place.
+Then all are told once more: who came online meanwhile had no answer, and nobody knows
+who that was.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+from django.conf import settings
+
+from roster.announcements import subscribers
+from roster.models import Subscriber
+from xmppservice.connection import events
+from xmppservice.runtime.threads import DATABASE_ERRORS, Thread
+
+MOST_WAITING = 50_000  # subscriptions in memory that are still to be stored
+BATCH = 500  # of them, or of announcements, in one go
+PARTS = 4  # in which a second's announcements are sent, at least
+AGAIN = 1.0  # seconds after a failure
+
+Rows = Callable[[int, int], list[Subscriber]]
+
+
+class Begun(NamedTuple):
+    """The session of the stream, and the release that clients read in it; 0: none."""
+
+    session: int
+    number: int
+
+
+class Announcer:
+    """Keeps the subscribers, and tells them of the release that clients read.
+
+    ``send`` gives an event to the server and raises OSError while there is no stream;
+    ``failed`` hears why the database did not answer. Neither ends :meth:`run`.
+    """
+
+    def __init__(
+        self,
+        thread: Thread,
+        send: Callable[[Any], Awaitable[None]],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._thread, self._send, self._failed = thread, send, failed
+        self._waiting: dict[str, int | None] = {}
+        self._begun = Begun(session=0, number=0)
+        self._greets = True  # there was no stream a moment ago
+        self._noted, self._due = asyncio.Event(), asyncio.Event()
+
+    def note(self, jid: str, told: int | None) -> None:
+        """Remember who was told of which release; None is who wants to hear no more.
+
+        What does not fit is dropped: the next login asks again.
+        """
+        has_room = jid in self._waiting or len(self._waiting) < MOST_WAITING
+        if has_room and subscribers.is_kept(jid):
+            self._waiting[jid] = told
+            self._noted.set()
+
+    def begin(self, number: int) -> None:
+        """Clients read release ``number``: tell whoever has not been told of it."""
+        # A newer one is told to all anyway.
+        self._greets = self._greets and self._begun.number in (0, number)
+        self._begun = self._begun._replace(number=number)
+        self._due.set()
+
+    def rest(self) -> None:
+        """There is no stream."""
+        self._begun = Begun(self._begun.session + 1, number=0)
+        self._greets = True
+
+    async def run(self) -> None:
+        """Do all this until cancelled."""
+        async with asyncio.TaskGroup() as pumps:
+            pumps.create_task(self._pump_subscribers())
+            pumps.create_task(self._pump_announcements())
+
+    # --- Who ------------------------------------------------------------------
+
+    async def _pump_subscribers(self) -> None:
+        while True:
+            await self._noted.wait()
+            self._noted.clear()
+            while self._waiting:
+                await self._store()
+
+    async def _store(self) -> None:
+        jids = list(islice(self._waiting, BATCH))
+        batch = {jid: self._waiting.pop(jid) for jid in jids}
+        try:
+            await self._thread.run(subscribers.note, batch)
+        except DATABASE_ERRORS as error:
+            self._failed(error)
+            # What was noted meanwhile is newer.
+            self._waiting = {**batch, **self._waiting}
+            await asyncio.sleep(AGAIN)
+        # Told of an older one a moment ago: the announcement may have gone by.
+        number = self._begun.number
+        if any(told is not None and told < number for told in batch.values()):
+            self._due.set()
+
+    # --- What -----------------------------------------------------------------
+
+    async def _pump_announcements(self) -> None:
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            try:
+                await self._announce(self._begun)
+            except (*DATABASE_ERRORS, OSError) as error:
+                if not isinstance(error, OSError):
+                    self._failed(error)
+                await asyncio.sleep(AGAIN)
+                self._due.set()
+
+    async def _announce(self, begun: Begun) -> None:
+        await self._tell_all(begun)
+        if self._greets and self._begun == begun:
+            await self._greet(begun)
+
+    async def _tell_all(self, begun: Begun) -> None:
+        """Tell whoever is not told, until there is a newer release.
+
+        From a random place on and then all over, so that not always the same are
+        first, and who came meanwhile is told too.
+        """
+        for place in (await self._thread.run(subscribers.somewhere), 0):
+            rows = partial(subscribers.untold, begun.number)
+            await self._round(begun, rows, place, message=settings.CHANGE_MESSAGE)
+
+    async def _greet(self, begun: Begun) -> None:
+        """Tell all once more; for who knows it already, that is no news."""
+        await self._round(begun, subscribers.everybody, 0, message=False)
+        # Broken off, it begins anew; without a stream there was none.
+        if begun.number and self._begun == begun:
+            self._greets = False
+
+    async def _round(
+        self, begun: Begun, rows_after: Rows, place: int, *, message: bool
+    ) -> None:
+        most = min(BATCH, max(1, settings.ANNOUNCEMENTS_PER_SECOND // PARTS))
+        while begun.number and self._begun == begun:
+            rows = await self._thread.run(rows_after, place, most)
+            if not rows:
+                return
+            await self._tell(rows, begun.number, message)
+            place = rows[-1].pk
+
+    async def _tell(self, rows: list[Subscriber], number: int, message: bool) -> None:
+        loop = asyncio.get_running_loop()
+        seconds = len(rows) / max(1, settings.ANNOUNCEMENTS_PER_SECOND)
+        next_at = loop.time() + seconds
+        # Returns when the XMPP server has them: one that is slow, or busy with those
+        # who read the document now, is not given more.
+        await self._send(events.announce([row.jid for row in rows], message))
+        await self._thread.run(subscribers.mark, rows, number)
+        await asyncio.sleep(next_at - loop.time())

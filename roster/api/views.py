@@ -1,0 +1,221 @@
+"""The API of accounts, and of the ledger of commands."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import ValidationError as ModelError
+from django.db import IntegrityError, transaction
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import ModelViewSet, ReadOnlyModelViewSet
+
+from roster import statistics
+from roster.accounts import bulk, directory
+from roster.api.serializers import (
+    AccountSerializer,
+    BulkSerializer,
+    CommandSerializer,
+    RowSerializer,
+    StoredSerializer,
+    WholeCommandSerializer,
+)
+from roster.commands import claims as ledger
+from roster.models import Account, Command
+from xmppservice.api import problems, representation
+from xmppservice.api.idempotency import Idempotent
+from xmppservice.api.lists import BooleanFilter, FilterSet, Pages
+from xmppservice.runtime import wakeups
+
+VIEW, ADD = "roster.view_account", "roster.add_account"
+CHANGE, DELETE = "roster.change_account", "roster.delete_account"
+VIEW_COMMAND, CHANGE_COMMAND = "roster.view_command", "roster.change_command"
+
+
+# --- Accounts -------------------------------------------------------------------
+
+
+class AccountFilter(FilterSet):
+    jid = filters.CharFilter()
+    msisdn = filters.CharFilter()
+    enabled = BooleanFilter()
+    discoverable = BooleanFilter()
+    gone = BooleanFilter(
+        field_name="gone_at",
+        lookup_expr="isnull",
+        exclude=True,
+        label="Whether the XMPP server has it no more.",
+    )
+
+
+class AccountViewSet(Idempotent, ModelViewSet):
+    """Users of the XMPP server, as far as we know."""
+
+    queryset = Account.objects.order_by("pk")
+    serializer_class = AccountSerializer
+    filterset_class = AccountFilter
+    search_fields = ("jid", "msisdn", "name")
+    scope = "accounts"
+    needs = {
+        "list": VIEW,
+        "retrieve": VIEW,
+        "create": ADD,
+        "update": CHANGE,
+        "partial_update": CHANGE,
+        "destroy": DELETE,
+        "bulk": (ADD, CHANGE),
+        "refresh": ADD,
+    }
+    conditional = ("update", "partial_update", "destroy")
+
+    def perform_create(self, serializer: BaseSerializer) -> None:
+        _save(serializer, Account())
+
+    def perform_update(self, serializer: BaseSerializer) -> None:
+        with transaction.atomic():
+            _save(serializer, self._expected(serializer.instance))
+
+    def perform_destroy(self, instance: Account) -> None:
+        with transaction.atomic():
+            self._expected(instance).delete()
+
+    def _expected(self, seen: Any) -> Account:
+        """The account, locked, when it is still what the client has seen."""
+        account = Account.objects.select_for_update().filter(pk=seen.pk).first()
+        if account is None:
+            raise problems.Conflict("The account is not there any more.")
+        representation.refuse_stale(self.request, AccountSerializer(account).data)
+        return account
+
+    @extend_schema(request=BulkSerializer, responses=StoredSerializer)
+    @action(detail=False, methods=["post"], serializer_class=BulkSerializer)
+    def bulk(self, request: Request) -> Response:
+        """Add or change up to 10,000 accounts; bad rows are told, the others stored."""
+        sent = BulkSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        accounts = sent.validated_data["accounts"]
+        good, errors = _judge(accounts)
+        created, changed = _store(good)
+        unchanged = len({row[0] for row, _ in good}) - created - changed
+        found = {"created": created, "changed": changed, "unchanged": unchanged}
+        return Response(StoredSerializer({**found, "errors": errors}).data)
+
+    @extend_schema(request=None, responses={HTTPStatus.ACCEPTED: None})
+    @action(detail=False, methods=["post"])
+    def refresh(self, request: Request) -> Response:
+        """Have the XMPP server asked about all accounts, now."""
+        directory.renew()
+        return Response(status=HTTPStatus.ACCEPTED)
+
+
+def _save(serializer: BaseSerializer, account: Account) -> None:
+    """Save what was sent under the model's own rules."""
+    for field, value in serializer.validated_data.items():
+        setattr(account, field, value)
+    try:
+        account.full_clean()
+        with transaction.atomic():
+            account.save(update_fields=Account.EDITED if account.pk else None)
+    except ModelError as error:
+        raise ValidationError(error.message_dict) from None
+    except IntegrityError:
+        # Somebody has added it in this moment.
+        text = "Account with this JID already exists."
+        raise ValidationError({"jid": text}) from None
+    serializer.instance = account
+
+
+# --- Many accounts --------------------------------------------------------------
+
+
+def _judge(accounts: Iterable[Any]) -> tuple[list[bulk.Given], list[dict[str, str]]]:
+    """Rows to store, each with its columns; and what is wrong with the others."""
+    good: list[bulk.Given] = []
+    errors: list[dict[str, str]] = []
+    for place, account in enumerate(accounts):
+        try:
+            good.append(_row(account))
+        except (ValidationError, ModelError) as error:
+            errors += problems.pointed(_reasons(error), f"/accounts/{place}")
+    return good, errors
+
+
+def _row(account: Any) -> bulk.Given:
+    read = RowSerializer(data=account)
+    read.is_valid(raise_exception=True)
+    values = dict(read.validated_data)
+    names = bulk.account(values.pop("account"))
+    return [*names, *values.values()], tuple(values)
+
+
+def _reasons(error: ValidationError | ModelError) -> Any:
+    if isinstance(error, ValidationError):
+        return error.detail
+    return {"account": error.messages}
+
+
+def _store(rows: Iterable[bulk.Given]) -> tuple[int, int]:
+    with transaction.atomic():
+        stored = bulk.store(rows)
+        wakeups.worker(wakeups.JOIN_LATE)
+    return stored
+
+
+# --- Commands -------------------------------------------------------------------
+
+
+class NewestFirst(Pages):
+    ordering = "-pk"
+
+
+class CommandFilter(FilterSet):
+    state = filters.ChoiceFilter(choices=Command.State.choices, method="in_state")
+    command = filters.CharFilter(
+        method="with_word", label="Looked for among the newest 100,000."
+    )
+    owner = filters.CharFilter()
+
+    def in_state(self, rows: Any, name: str, state: str) -> Any:
+        return statistics.in_state(rows, state)
+
+    def with_word(self, rows: Any, name: str, word: str) -> Any:
+        return rows.filter(statistics.newest(Command), command=word)
+
+
+class CommandViewSet(ReadOnlyModelViewSet):
+    """What clients asked, and how it stands."""
+
+    queryset = Command.objects.all()
+    filterset_class = CommandFilter
+    filter_backends = (filters.DjangoFilterBackend,)
+    pagination_class = NewestFirst
+    scope = "commands"
+    needs = {"list": VIEW_COMMAND, "retrieve": VIEW_COMMAND, "retry": CHANGE_COMMAND}
+    conditional = ("retry",)
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        return rows.defer("payload", "answer") if self.action == "list" else rows
+
+    def get_serializer_class(self) -> Any:
+        return CommandSerializer if self.action == "list" else WholeCommandSerializer
+
+    @extend_schema(request=None, responses=WholeCommandSerializer)
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str) -> Response:
+        """Try a dead command again; one that is open already stays as it is."""
+        command = self.get_object()
+        representation.refuse_stale(request, self.get_serializer(command).data)
+        ledger.retry([command])
+        # It may have gone in between: after its days it does.
+        command = self.get_object()
+        if command.state == Command.State.DEAD:
+            raise problems.Conflict("What it asked is not stored any more.")
+        if command.state == Command.State.SENT:
+            raise problems.Conflict("It was answered: only a dead one is tried again.")
+        return Response(self.get_serializer(command).data)

@@ -1,0 +1,127 @@
+"""Signed notices of a provisioning system: who has registered, who has left.
+
+Source: Standard Webhooks 1.0.0, "Webhook Headers" and "Signature scheme".
+"""
+
+import base64
+import hmac
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from roster.accounts import directory
+from roster.models import BARE_JID
+from xmppservice.api import problems
+from xmppservice.protocol.jids import bare_jid, domain_of, local_of
+
+REGISTERED, UNREGISTERED = "account.registered", "account.unregistered"
+PREFIX = "whsec_"
+TOLERANCE = 300  # seconds between their clock and ours
+MOST = 10_000  # accounts in one notice
+
+
+class JidsSerializer(serializers.Serializer):
+    jids = serializers.ListField(
+        child=serializers.CharField(max_length=BARE_JID), min_length=1, max_length=MOST
+    )
+
+
+class NoticeSerializer(serializers.Serializer):
+    """What a provisioning system tells."""
+
+    type = serializers.ChoiceField(choices=(REGISTERED, UNREGISTERED))
+    timestamp = serializers.DateTimeField()
+    data: serializers.Serializer = JidsSerializer()  # type: ignore[assignment]  # DRF has "data", too
+
+
+class AccountEvents(APIView):
+    """``POST``: accounts have registered or unregistered on the XMPP server.
+
+    The body: ``type``, ``timestamp`` (when it happened, ISO 8601), and ``data`` with
+    ``jids``, a list of bare JIDs of served domains. What is known from later on is
+    not undone, so that notices may come twice and in any order. Answers 204; 403
+    for a wrong or old signature, 404 when ACCOUNT_WEBHOOK_SECRET is not set.
+    """
+
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(request=NoticeSerializer, responses={HTTPStatus.NO_CONTENT: None})
+    def post(self, request: Request) -> Response:
+        _check_signature(request)
+        type, at, jids = _read(request.data)
+        directory.told(dict.fromkeys(jids, type == REGISTERED), at)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _check_signature(request: Request) -> None:
+    if not settings.ACCOUNT_WEBHOOK_SECRET:
+        raise NotFound("The webhook is not in use: ACCOUNT_WEBHOOK_SECRET is not set.")
+    headers = request.headers
+    id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        raise problems.TooLarge from None
+    right = signature(settings.ACCOUNT_WEBHOOK_SECRET, id, sent, body)
+    given = headers.get("webhook-signature", "").split()
+    if not any(hmac.compare_digest(one.encode(), right.encode()) for one in given):
+        raise PermissionDenied("The signature is not one of ours.")
+    if not sent.isdecimal() or abs(time.time() - int(sent)) > TOLERANCE:
+        raise PermissionDenied("The notice is too old, or a clock is wrong.")
+
+
+def signature(secret: str, id: str, sent: str, body: bytes) -> str:
+    """What ``webhook-signature`` must have for a notice."""
+    key = base64.b64decode(secret.removeprefix(PREFIX))
+    mac = hmac.digest(key, f"{id}.{sent}.".encode() + body, "sha256")
+    return "v1," + base64.b64encode(mac).decode()
+
+
+def _read(notice: Any) -> tuple[str, datetime, list[str]]:
+    if not isinstance(notice, Mapping):
+        raise ValidationError("Must be an object.")
+    if notice.get("type") not in (REGISTERED, UNREGISTERED):
+        raise ValidationError({"type": f"Must be {REGISTERED} or {UNREGISTERED}."})
+    data = notice.get("data")
+    jids = data.get("jids") if isinstance(data, Mapping) else None
+    if not isinstance(jids, list) or not 0 < len(jids) <= MOST:
+        raise ValidationError({"data.jids": f"Must be a list of 1 to {MOST} JIDs."})
+    for place, jid in enumerate(jids):
+        _check(jid, f"data.jids[{place}]")
+    return notice["type"], _moment(notice.get("timestamp")), jids
+
+
+def _check(jid: object, place: str) -> None:
+    if not isinstance(jid, str) or len(jid) > BARE_JID:
+        raise ValidationError({place: "Must be a bare JID."})
+    if bare_jid(jid) != jid or not local_of(jid):
+        raise ValidationError({place: "Must be a bare JID."})
+    if domain_of(jid) not in settings.XMPP_DOMAINS:
+        raise ValidationError({place: "Must be in a served domain (XMPP_DOMAINS)."})
+
+
+def _moment(text: object) -> datetime:
+    try:
+        at = parse_datetime(text) if isinstance(text, str) else None
+        if at is not None and timezone.is_aware(at):
+            # A clock that is ahead must not outdo what we learn meanwhile.
+            return min(at.astimezone(UTC), timezone.now())
+    except (ValueError, OverflowError):
+        pass
+    raise ValidationError({"timestamp": "Must be a moment, with its time zone."})

@@ -1,0 +1,127 @@
+"""Ad-hoc commands (XEP-0050): both commands of the contract as forms.
+
+A form that was filled in becomes the same event as a command that came by message,
+with the owner and the id of its IQ; when the answer comes out of the ledger it is
+written as the IQ's result. Nothing is kept between the two, or between the steps.
+"""
+
+import secrets
+from collections.abc import Iterator
+
+from roster.commands.forms import FORMS, Form, payload, words
+from xmppservice.connection import browsing
+from xmppservice.connection.events import ADHOC, Answer
+from xmppservice.connection.responder import Take
+from xmppservice.protocol import adhoc, disco
+from xmppservice.protocol.adhoc import COMPLETE, CommandRequest
+from xmppservice.protocol.disco import Field, Item
+from xmppservice.protocol.iq import Refused, Request
+from xmppservice.protocol.namespaces import LONGEST_FIELD, NS_COMMANDS, NS_FORM
+
+COMMAND = f"{{{NS_COMMANDS}}}command"
+FEATURES = (NS_COMMANDS, NS_FORM)
+EXECUTE = ("", "execute", "next", "complete")
+
+
+def is_meant(asked: Request) -> bool:
+    """Whether a request is about commands, rather than about channels."""
+    is_disco = asked.tag in (browsing.INFO, browsing.ITEMS)
+    return asked.tag == COMMAND or (is_disco and asked.node in (NS_COMMANDS, *FORMS))
+
+
+def answer(asked: Request, owner: str | None, take: Take) -> str | None:
+    """Payload of the result; None when the answer comes out of the ledger.
+
+    ``owner`` is None for who may not command. ``take`` gets a command, as
+    ``ServiceStream.on_message``. Raises stanzas.Refused.
+    """
+    match asked.type, asked.tag:
+        case "get", str(tag) if tag == browsing.INFO:
+            return _info(asked.node)
+        case "get", str(tag) if tag == browsing.ITEMS:
+            return disco.items(asked.node, _items(asked, owner))
+        case "set", str(tag) if tag == COMMAND:
+            return _run(asked, owner, take)
+        case _:
+            raise Refused("service-unavailable")
+
+
+def result(done: Answer) -> str:
+    """Payload of the IQ that ends a command."""
+    command = done["envelope_action"]
+    said = words(command, done["payload"])
+    found = Field("found", "text-multi", "Users", tuple(said.found))
+    form = disco.form("result", found) if said.found else ""
+    notes = "".join(adhoc.note(type, text) for type, text in said.notes)
+    return adhoc.step(command, done["thread"], "completed", form + notes)
+
+
+# --- Service discovery ----------------------------------------------------------
+
+
+def _info(node: str) -> str:
+    if node == NS_COMMANDS:
+        kind, name = "command-list", "Commands"
+    else:
+        kind, name = "command-node", FORMS[node].name
+    return disco.info(node, "automation", kind, name, FEATURES, "")
+
+
+def _items(asked: Request, owner: str | None) -> Iterator[Item]:
+    if asked.node == NS_COMMANDS and owner:
+        for command, form in FORMS.items():
+            yield Item(asked.at, form.name, command)
+
+
+# --- Steps ----------------------------------------------------------------------
+
+
+def _run(asked: Request, owner: str | None, take: Take) -> str | None:
+    if asked.node not in FORMS:
+        raise Refused("item-not-found")
+    if owner is None:
+        raise Refused("forbidden", "auth")
+    step = adhoc.request_of(asked.child)
+    if len(step.session) > LONGEST_FIELD:
+        raise _bad("bad-sessionid")
+    if step.action == "cancel":
+        return adhoc.step(asked.node, step.session, "canceled")
+    if step.action not in EXECUTE:
+        raise _bad("bad-action")
+    if step.fields is None:
+        return _first(asked.node, step.session or secrets.token_hex(8))
+    if not take(_message(asked, owner, step)):
+        raise Refused("resource-constraint", "wait")
+    return None
+
+
+def _first(command: str, session: str) -> str:
+    return adhoc.step(command, session, "executing", _blank(FORMS[command]))
+
+
+def _blank(form: Form) -> str:
+    lines = Field(form.field, "text-multi", form.label, required=True)
+    blank = disco.form("form", lines, title=form.name, instructions=form.instructions)
+    return COMPLETE + blank
+
+
+def _message(asked: Request, owner: str, step: CommandRequest) -> dict[str, str]:
+    lines = (step.fields or {}).get(FORMS[asked.node].field, [])
+    if not any(line.strip() for line in lines):
+        raise _bad("bad-payload")
+    return {
+        "sender": asked.sender,
+        "owner": owner,
+        "id": asked.id,
+        "thread": step.session,
+        "message_type": ADHOC,
+        "namespace": NS_COMMANDS,
+        "envelope_type": asked.node,
+        "envelope_action": asked.node,
+        "command": asked.node,
+        "payload": payload(asked.node, lines, step.session),
+    }
+
+
+def _bad(condition: str) -> Refused:
+    return Refused("bad-request", "modify", f"<{condition} xmlns='{NS_COMMANDS}'/>")

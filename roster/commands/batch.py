@@ -1,0 +1,378 @@
+"""The two commands: payload and roster in, changes and answer out.
+
+A turn runs the claimed commands of a few owners together: one look-up of
+users, one reading of rosters, the rules in order on that copy, each changed
+item written once. Nothing here is stored: what to store is returned.
+
+Source: contract, 3 and 4.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from roster import msisdn
+from roster.accounts import directory
+from roster.commands import rules
+from roster.commands.claims import Settled, Work
+from roster.commands.payloads import (
+    ADD_TO_ROSTER,
+    NO_CHANNEL_FOUND,
+    NO_USER_FOUND,
+    OK,
+    RATE_LIMITED,
+    Entry,
+    Reply,
+    Request,
+    parse,
+)
+from roster.commands.rules import Contact, Groups
+from roster.discovery import address_book as addressbook
+from roster.models import Account
+from xmppservice.connection.gateway import Late
+from xmppservice.protocol import redaction
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.roster import RosterItem
+from xmppservice.rosters.interface import MISSING, PERMANENT, Change, Refused, Rosters
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 100  # roster writes in one crossing
+
+
+@dataclass(slots=True)
+class Turn:
+    """One owner's claimed commands on their way through a turn."""
+
+    work: Work
+    account: Account | None
+    requests: list[Request]
+    book: addressbook.AddressBook | None = None
+    users: Mapping[str, str] = field(default_factory=dict)
+    before: dict[str, RosterItem] = field(default_factory=dict)
+    after: dict[str, RosterItem] = field(default_factory=dict)
+    missing: bool = False
+    unfinished: bool = False
+    failed: str = ""
+
+    @property
+    def domain(self) -> str:
+        return domain_of(self.work.owner)
+
+    @property
+    def served(self) -> bool:
+        return self.account is not None and self.account.enabled
+
+    @property
+    def open(self) -> list[Request]:
+        """Requests without a reply yet."""
+        return [request for request in self.requests if request.reply is None]
+
+    @property
+    def keys(self) -> set[str]:
+        """All contacts of the commands, as the address book knows them."""
+        return {key for request in self.requests for key in request.keys}
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """Contacts that the budget covers: key → JID."""
+        return {
+            entry.key: entry.jid
+            for request in self.open
+            for entry in request.entries
+            if entry.key in request.asked
+        }
+
+    @property
+    def changes(self) -> list[RosterItem]:
+        return [
+            item for key, item in self.after.items() if self.before.get(key) != item
+        ]
+
+    def reply_to_all(self, reply: Reply) -> None:
+        for request in self.requests:
+            request.reply = reply
+            request.problems = []
+
+    def miss(self) -> None:
+        """The XMPP server has no such owner."""
+        self.missing = True
+        self.reply_to_all(NOT_A_USER)
+
+
+def run(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Settled]:
+    """Run claimed commands; return what to store.
+
+    ``deadline`` (as of ``time.time()``) is for everything asked of the XMPP
+    server. Roster writes that do not fit in are left for the next turn.
+
+    Raises gateway.Down and gateway.Late.
+    """
+    turns = decide(work, rosters, deadline)
+    _write(turns, rosters, deadline)
+    return [_end(turn) for turn in turns]
+
+
+def decide(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Turn]:
+    """What the commands will answer and write; no roster is written yet.
+
+    Raises gateway.Down and gateway.Late.
+    """
+    turns = _begin(work)
+    _look_up(turns, lambda jids: rosters.exist(jids, deadline))
+    _read([turn for turn in turns if not turn.failed], rosters, deadline)
+    for turn in turns:
+        for request in turn.open:
+            _apply(turn, request)
+    return turns
+
+
+def _begin(work: Sequence[Work]) -> list[Turn]:
+    accounts = directory.owners_of([one.owner for one in work])
+    turns = [_parse(one, accounts.get(one.owner)) for one in work]
+    served = {turn.account: turn for turn in turns if turn.account and turn.served}
+    keys = {account: turn.keys for account, turn in served.items()}
+    books = addressbook.open_books(keys, timezone.now())
+    for account, turn in served.items():
+        turn.book = books[account]
+        for request in turn.open:
+            _charge(turn.book, request)
+    return turns
+
+
+def _parse(work: Work, account: Account | None) -> Turn:
+    domain = domain_of(work.owner)
+    turn = Turn(work, account, [parse(command, domain) for command in work.commands])
+    _log_unusable(turn)
+    if not turn.served:
+        turn.reply_to_all(NOT_A_USER)
+    return turn
+
+
+def _charge(book: addressbook.AddressBook, request: Request) -> None:
+    """Charge the owner's budget before anybody is looked up."""
+    if request.command.command == ADD_TO_ROSTER:
+        # Only somebody of the owner's own domain can be verified.
+        domain = domain_of(book.owner.jid)
+        mine = [e.key for e in request.entries if domain_of(e.jid) == domain]
+        own = msisdn.contact_key(book.owner.jid, domain)
+        request.asked = book.covered(key for key in mine if key != own)
+    elif book.covers(request.keys):
+        request.asked = set(request.keys)
+    else:
+        request.limited, request.asked = True, book.free(request.keys)
+
+
+def _log_unusable(turn: Turn) -> None:
+    for request in turn.requests:
+        if request.reply is not None:
+            logger.info(
+                "a command of %s is unusable (%s, %d characters)",
+                redaction.alias(turn.work.owner),
+                request.reply.code[1],
+                len(request.command.payload),
+            )
+
+
+NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
+
+
+def _look_up(turns: Sequence[Turn], exist: directory.Exist) -> None:
+    """Who of the contacts are users: read and asked for all owners together."""
+    for domain in {turn.domain for turn in turns}:
+        mine = [(turn, turn.asked) for turn in turns if turn.domain == domain]
+        together = {key: jid for _, contacts in mine for key, jid in contacts.items()}
+        look = directory.Look(together, domain)
+        try:
+            look.ask([contacts for _, contacts in mine], exist)
+        except Refused:
+            # Because of one of them, perhaps.
+            _ask_each(mine, look, exist)
+        for turn, contacts in mine:
+            _learn(turn, look.users(contacts))
+
+
+def _ask_each(
+    books: Iterable[tuple[Turn, Mapping[str, str]]],
+    look: directory.Look,
+    exist: directory.Exist,
+) -> None:
+    for turn, contacts in books:
+        try:
+            look.ask([contacts], exist)
+        except Refused as refusal:
+            turn.failed = f"users not told: {refusal}"
+
+
+def _learn(turn: Turn, users: dict[str, str]) -> None:
+    if not turn.failed:
+        turn.users = users
+        if turn.book is not None:
+            turn.book.hits.update(users)
+
+
+def _read(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
+    wanted = [turn for turn in turns if any(map(_touches_roster(turn), turn.open))]
+    read = rosters.read([turn.work.owner for turn in wanted], deadline)
+    for turn, items in zip(wanted, read, strict=True):
+        if isinstance(items, Refused):
+            turn.failed = f"roster not read: {items}"
+        else:
+            turn.before = {
+                msisdn.contact_key(item.jid, turn.domain): item for item in items
+            }
+            turn.after = dict(turn.before)
+    # A user who does not exist has an empty roster, too.
+    empty = [turn for turn in wanted if not turn.before and not turn.failed]
+    for turn in empty:
+        _check_owner(turn, rosters, deadline)
+
+
+def _check_owner(turn: Turn, rosters: Rosters, deadline: float) -> None:
+    try:
+        (there,) = rosters.exist([turn.work.owner], deadline)
+    except Refused as refusal:
+        turn.failed = f"owner not told: {refusal}"
+    else:
+        if not there:
+            turn.miss()
+
+
+def _touches_roster(turn: Turn) -> Callable[[Request], bool]:
+    def touches(request: Request) -> bool:
+        if request.command.command == ADD_TO_ROSTER:
+            return True
+        return any(key in turn.users for key in request.asked)
+
+    return touches
+
+
+def _apply(turn: Turn, request: Request) -> None:
+    if request.command.command == ADD_TO_ROSTER:
+        _add_to_roster(turn, request)
+    else:
+        _search_users(turn, request)
+
+
+def _add_to_roster(turn: Turn, request: Request) -> None:
+    for entry in request.entries:
+        verified = entry.key in request.asked and entry.key in turn.users
+        _decide(turn, entry, verified=verified)
+    request.reply = Reply(OK)
+
+
+def _search_users(turn: Turn, request: Request) -> None:
+    users = request.asked & turn.users.keys()
+    hits = [entry for entry in request.entries if entry.key in users]
+    for entry in hits:
+        _decide(turn, entry, verified=True)
+    more: dict[str, Any] = {"userList": [entry.address for entry in hits]}
+    if request.limited and turn.book is not None:
+        more["retryAfter"] = turn.book.retry_after(request.keys)
+        text = "Too many new numbers: repeat after retryAfter seconds."
+        request.reply = Reply(RATE_LIMITED, (text,), more)
+    else:
+        request.reply = Reply(OK, (), more)
+
+
+def _decide(turn: Turn, entry: Entry, *, verified: bool) -> None:
+    if entry.key == msisdn.contact_key(turn.work.owner, turn.domain):
+        return
+    jid = turn.users.get(entry.key, entry.jid)
+    contact = Contact(jid, entry.address, entry.name, verified)
+    groups = Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
+    item = rules.decide(turn.after.get(entry.key), contact, groups)
+    if item is not None:
+        turn.after[entry.key] = item
+
+
+def _write(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
+    changes = waiting = _interleaved(turns)
+    while waiting:
+        chunk, waiting = waiting[:CHUNK], waiting[CHUNK:]
+        try:
+            asked = [Change(turn.work.owner, item) for turn, item in chunk]
+            conditions = rosters.write(asked, deadline)
+        except Late as late:
+            if len(chunk) + len(waiting) < len(changes):
+                _leave([*chunk, *waiting])
+                return
+            # It must not go on for ever: an attempt is counted, and what was asked
+            # is charged, because some of it may have been written.
+            for turn, _ in changes:
+                turn.failed = f"roster not written: {late}"
+            return
+        for (turn, item), condition in zip(chunk, conditions, strict=True):
+            _note(turn, item, condition)
+        if time.time() > deadline:
+            _leave(waiting)
+            return
+
+
+def _interleaved(turns: Sequence[Turn]) -> list[tuple[Turn, RosterItem]]:
+    """Changes of all owners in turn: a large roster makes nobody wait."""
+    ranked = [
+        (rank, (turn, item))
+        for turn in turns
+        if not turn.failed
+        for rank, item in enumerate(turn.changes)
+    ]
+    return [change for _, change in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def _leave(changes: Iterable[tuple[Turn, RosterItem]]) -> None:
+    for turn, _ in changes:
+        turn.unfinished = True
+
+
+def _note(turn: Turn, item: RosterItem, condition: str) -> None:
+    if condition == MISSING:
+        turn.miss()
+    elif condition in PERMANENT:
+        key = msisdn.contact_key(item.jid, turn.domain)
+        for request in turn.requests:
+            for entry in request.entries:
+                if entry.key == key:
+                    request.refused.add(key)
+                    text = f"{entry.place}: the XMPP server refuses it ({condition})"
+                    request.problems.append(text)
+    elif condition:
+        turn.failed = f"roster not written: {condition}"
+
+
+def _end(turn: Turn) -> Settled:
+    settled = Settled(turn.work)
+    if turn.unfinished:
+        return settled
+    for request in turn.requests:
+        reply, pk = request.reply, request.command.pk
+        if turn.failed and request.entries:
+            settled.failed[pk] = turn.failed
+        elif reply is not None:
+            whole = _with_problems(reply, request)
+            settled.answers[pk] = (whole.dumps(), whole.final)
+    settled.effects += _effects(turn)
+    return settled
+
+
+def _with_problems(reply: Reply, request: Request) -> Reply:
+    """The reply with what is wrong with entries; no longer OK when all are."""
+    is_add = request.command.command == ADD_TO_ROSTER
+    none_usable = request.refused and len(request.refused) == len(request.entries)
+    code = NO_CHANNEL_FOUND if is_add and none_usable else reply.code
+    return replace(reply, code=code, messages=(*reply.messages, *request.problems))
+
+
+def _effects(turn: Turn) -> list[Callable[[], None]]:
+    if turn.account is None or turn.book is None:
+        return []
+    if turn.missing:
+        return [partial(directory.gone, [turn.account])]
+    # Also when it has failed: what was asked of the XMPP server is charged, once.
+    return [turn.book.save]

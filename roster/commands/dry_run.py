@@ -1,0 +1,112 @@
+"""What a command would do for an owner, entry by entry, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from roster import msisdn
+from roster.accounts import directory
+from roster.commands import batch as commands
+from roster.commands import rules
+from roster.commands.batch import Turn
+from roster.commands.claims import Work
+from roster.commands.payloads import Entry, Reply, Request
+from roster.commands.rules import Rule
+from roster.discovery import detector
+from roster.models import Account, Claim, Command
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.roster import RosterItem
+from xmppservice.rosters.interface import Rosters
+
+
+class Asked(StrEnum):
+    """What the owner's discovery budget says to an entry."""
+
+    FREE = "free"
+    CHARGED = "charged"
+    NOT_COVERED = "not covered"
+    # Nobody of another domain can be verified, and the owner is skipped.
+    NOT_ASKED = "not asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry: who it is for us, and what becomes of the roster, by which rule."""
+
+    entry: Entry
+    asked: Asked
+    account: Account | None
+    verified: bool
+    before: RosterItem | None
+    after: RosterItem | None
+
+    @property
+    def rule(self) -> Rule:
+        return rules.applied(self.before, self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """``failed`` says why the command could not be run now; else there is a reply.
+
+    ``left`` is the owner's discovery budget afterwards, ``flagged`` whether the
+    farming detector holds the owner, ``reasons`` why this command makes it do so.
+    """
+
+    reply: Reply | None
+    problems: list[str]
+    lines: list[Line]
+    left: float | None
+    flagged: bool
+    reasons: list[detector.Reason]
+    failed: str
+
+
+def rehearse(
+    owner: Account, word: str, payload: str, rosters: Rosters, deadline: float
+) -> Rehearsal:
+    """Run a command on paper. Neither the roster nor the budget is touched.
+
+    What the XMPP server tells about accounts is remembered, as ever.
+
+    Raises gateway.Down and gateway.Late.
+    """
+    command = Command(pk=0, owner=owner.jid, command=word, payload=payload)
+    work = Work(Claim(owner=owner.jid), [command])
+    (turn,) = commands.decide([work], rosters, deadline)
+    (request,) = turn.requests
+    contacts = {entry.key: entry.jid for entry in request.entries}
+    known = directory.accounts(contacts, turn.domain)
+    return Rehearsal(
+        reply=request.reply,
+        problems=request.problems,
+        lines=[_line(turn, request, entry, known) for entry in request.entries],
+        left=turn.book.left if turn.book else None,
+        flagged=turn.book.flagged if turn.book else False,
+        reasons=turn.book.reasons if turn.book else [],
+        failed=turn.failed,
+    )
+
+
+def _line(
+    turn: Turn, request: Request, entry: Entry, known: Mapping[str, Account]
+) -> Line:
+    return Line(
+        entry=entry,
+        asked=_asked(turn, request, entry),
+        account=known.get(entry.key),
+        verified=entry.key in request.asked and entry.key in turn.users,
+        before=turn.before.get(entry.key),
+        after=turn.after.get(entry.key),
+    )
+
+
+def _asked(turn: Turn, request: Request, entry: Entry) -> Asked:
+    if turn.book is not None and entry.key in turn.book.charged:
+        return Asked.CHARGED
+    if entry.key in request.asked:
+        return Asked.FREE
+    own = msisdn.contact_key(turn.work.owner, turn.domain)
+    if domain_of(entry.jid) != turn.domain or entry.key == own:
+        return Asked.NOT_ASKED
+    return Asked.NOT_COVERED

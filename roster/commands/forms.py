@@ -1,0 +1,128 @@
+"""Both commands as forms that a person fills in, and their answers in plain words.
+
+What is filled in becomes the payload that a client of the contract sends, and goes
+the same way; the answer's payload becomes sentences.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from roster.commands import payloads
+from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS
+
+
+class Form(NamedTuple):
+    """What a command asks for: one field of several lines."""
+
+    name: str
+    instructions: str
+    field: str
+    label: str
+
+
+class Words(NamedTuple):
+    """An answer: notes, each ``info``, ``warn`` or ``error``, and the users found."""
+
+    notes: list[tuple[str, str]]
+    found: list[str]
+
+
+FORMS = {
+    SEARCH_USERS: Form(
+        "Find contacts",
+        "Who of these phone numbers is a user? Those who are come onto your roster.",
+        "numbers",
+        "Phone numbers in international form, one in each line",
+    ),
+    ADD_TO_ROSTER: Form(
+        "Add to roster",
+        "These contacts come onto your roster.",
+        "contacts",
+        "A phone number and a name in each line: 00393471111111 Mario Rossi",
+    ),
+}
+
+# A number may be spelled with spaces: where its name begins is something else.
+_NAME = re.compile(r"[^\d\s().\-/+]")
+_ENTRY = re.compile(r"channelUsers\[(\d+)\](?:\.\w+)?")
+
+NAMED = 20  # users in a sentence
+MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
+
+
+# --- In -----------------------------------------------------------------------
+
+
+def payload(command: str, lines: Iterable[str], session: str) -> str:
+    """Payload of a command whose form was filled in with ``lines``.
+
+    Ids of IQs may begin anew with each stream, so that one alone does not tell a
+    repeat from a new question; with the ``session`` of the form it does.
+    """
+    filled = [line.strip() for line in lines if line.strip()]
+    asked: dict[str, Any] = {"session": session}
+    if command == SEARCH_USERS:
+        asked["userList"] = filled
+    else:
+        asked["channelUsers"] = [_contact(line) for line in filled]
+    return json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
+
+
+def _contact(line: str) -> dict[str, str]:
+    begins = _NAME.search(line)
+    number = line[: begins.start()] if begins else line
+    is_number = line[0] in "+0123456789"
+    if is_number and (number == line or number[-1].isspace()):
+        return {"address": number.strip(), "name": line.removeprefix(number)}
+    address, *name = line.split(maxsplit=1)
+    return {"address": address, "name": "".join(name)}
+
+
+# --- Out ----------------------------------------------------------------------
+
+
+def words(command: str, answer: str) -> Words:
+    """What the answer's payload says to a person."""
+    said = json.loads(answer)
+    code = said["status"], said["errorCode"]
+    found: list[str] = said.get("userList", [])
+    messages = [_plain(one["message"]) for one in said["errorMessage"]]
+    if code == payloads.RATE_LIMITED:
+        return Words([("error", _too_many(said["retryAfter"], found))], found)
+    if code != payloads.OK:
+        return Words([("error", message) for message in messages], found)
+    done = _done(command, found)
+    return Words([("info", done), *(("warn", message) for message in messages)], found)
+
+
+def _done(command: str, found: Sequence[str]) -> str:
+    if command == ADD_TO_ROSTER:
+        return "The contacts are on your roster."
+    if not found:
+        return "None of these numbers is a user."
+    return f"Users found, who are on your roster now: {_named(found)}."
+
+
+def _too_many(seconds: int, found: Sequence[str]) -> str:
+    known = f" Of those asked about before, users are: {_named(found)}."
+    again = f"Too many new numbers: try again in {_duration(seconds)}."
+    return again + (known if found else "")
+
+
+def _named(found: Sequence[str]) -> str:
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return ", ".join(found[:NAMED]) + more
+
+
+def _duration(seconds: int) -> str:
+    for unit, name in ((DAY, "days"), (HOUR, "hours")):
+        if seconds > 2 * unit:
+            return f"{-(-seconds // unit)} {name}"
+    return f"{max(2, -(-seconds // MINUTE))} minutes"
+
+
+def _plain(message: str) -> str:
+    """A message without the names of the payload, which nobody has seen."""
+    return _ENTRY.sub(lambda entry: f"Contact {int(entry[1]) + 1}", message)

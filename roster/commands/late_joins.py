@@ -1,0 +1,249 @@
+"""Late joiners: who has a new user's number gets the roster item verified.
+
+An account that becomes visible is announced: a row for each owner who asked about it
+in vain. The rows are worked off some owners a second, so that the XMPP server and
+everybody else go on as ever; a row is gone when that roster is right. Only what
+exists on a roster is touched, and only for whom the owner's discovery budget was
+charged: the group tells as much as a search.
+
+Source: contract, 3 (AddressBook, for late joiners).
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from roster import msisdn
+from roster.commands import claims as ledger
+from roster.commands import rules
+from roster.commands.rules import Contact, Groups
+from roster.discovery.address_book import AT_ONCE, digests
+from roster.models import Account, AddressBookEntry, LateJoin
+from xmppservice.connection.gateway import Down
+from xmppservice.protocol import redaction
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.roster import RosterItem
+from xmppservice.rosters.interface import MISSING, PERMANENT, Change, Refused, Rosters
+
+logger = logging.getLogger(__name__)
+
+# Claimed while somebody works rows off: two of them would be twice as fast as allowed.
+# No owner has that name.
+WORKER = "late joins"
+# Rosters in one crossing: few, because what is read is written a moment later.
+CHUNK = 25
+DEADLINE = 20  # seconds that questions of a chunk share
+ATTEMPTS = 8
+BUSY = timedelta(seconds=1)
+
+_VISIBLE = Q(gone_at=None, enabled=True, discoverable=True)
+
+
+def waiting() -> bool:
+    """Whether somebody is to be announced, or a roster to be looked at."""
+    due = LateJoin.objects.filter(not_before__lte=timezone.now())
+    return due.exists() or _unannounced().exists()
+
+
+def _unannounced() -> QuerySet[Account]:
+    return Account.objects.filter(_VISIBLE, announced=False).order_by("pk")
+
+
+# --- Who holds the number -------------------------------------------------------------
+
+
+def announce(until: float, renew: Callable[[], None]) -> int:
+    """Queue the holders of new users until a moment; return how many users.
+
+    ``renew`` is called now and then.
+    """
+    count = 0
+    for account in _unannounced()[:AT_ONCE]:
+        _queue_holders(account, renew)
+        # Killed before this, all are queued again: a right roster stays as it is.
+        # Who is gone meanwhile is announced when he comes back.
+        here = Account.objects.filter(_VISIBLE, pk=account.pk)
+        here.update(announced=True)
+        count += 1
+        if time.monotonic() > until:
+            break
+    return count
+
+
+def _queue_holders(account: Account, renew: Callable[[], None]) -> None:
+    asked = AddressBookEntry.objects.filter(
+        digest__in=digests(_contact(account)), asked_at__isnull=False, hit=False
+    ).exclude(owner=account)
+    last = place = 0
+    # Page by page: an open cursor would keep SQLite from writing.
+    while page := list(
+        asked.filter(pk__gt=last).order_by("pk").values_list("pk", "owner")[:AT_ONCE]
+    ):
+        last = page[-1][0]
+        rows = [
+            LateJoin(joined=account, owner_id=owner, place=place + n)
+            for n, (_, owner) in enumerate(page)
+        ]
+        place += len(page)
+        # A row from before counts anew: who looks at it just now leaves it then.
+        LateJoin.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["owner", "joined"],
+            update_fields=["not_before", "place"],
+        )
+        renew()
+
+
+def _contact(account: Account) -> str:
+    return msisdn.contact_key(account.jid, domain_of(account.jid))
+
+
+# --- Their rosters ----------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Visit:
+    """An owner's roster, and who of it has joined: contact key → row."""
+
+    owner: Account
+    joins: dict[str, LateJoin]
+    changes: list[RosterItem] = field(default_factory=list)
+    failed: str = ""
+
+    @property
+    def told(self) -> set[str]:
+        """Contacts whom this owner is told about."""
+        if not self.owner.enabled or self.owner.gone_at is not None:
+            return set()
+        domain = domain_of(self.owner.jid)
+        return {
+            contact
+            for contact, row in self.joins.items()
+            if row.joined.visible and domain_of(row.joined.jid) == domain
+        }
+
+
+def run(rosters: Rosters, until: float) -> bool:
+    """Announce, and work rows off, until ``until`` as of ``time.monotonic()``.
+
+    At most LATE_JOINS_PER_SECOND owners a second. Returns whether some are left.
+    Raises gateway.Down.
+    """
+    mine = ledger.hold([WORKER])
+    renew = partial(ledger.renew, mine)
+    try:
+        while mine and time.monotonic() < until:
+            began = time.monotonic()
+            announced, looked_at = announce(until, renew), _work_off(rosters)
+            if not announced and not looked_at:
+                return False
+            renew()
+            pause = looked_at / max(1, settings.LATE_JOINS_PER_SECOND)
+            time.sleep(max(0.0, began + pause - time.monotonic()))
+        return bool(mine)
+    finally:
+        ledger.let_go(mine, {})
+
+
+def _work_off(rosters: Rosters) -> int:
+    """Look at the next few rosters; return how many."""
+    rows = _next(min(CHUNK, max(1, settings.LATE_JOINS_PER_SECOND)))
+    claims = ledger.hold({row.owner.jid for row in rows})
+    free = {claim.owner for claim in claims}
+    _postpone([row for row in rows if row.owner.jid not in free])
+    visits = _visits([row for row in rows if row.owner.jid in free])
+    effects = {}
+    try:
+        _look_or_fail(visits, rosters)
+        effects = {visit.owner.jid: partial(_settle, visit) for visit in visits}
+    finally:
+        ledger.let_go(claims, effects)
+    return len(claims)
+
+
+def _next(most: int) -> list[LateJoin]:
+    """What is due; what has failed before comes alone, so that it fails alone."""
+    due = LateJoin.objects.filter(not_before__lte=timezone.now())
+    rows = due.select_related("owner", "joined").order_by("place", "id")[:most]
+    fresh = [row for row in rows if not row.attempts]
+    return fresh or list(rows[:1])
+
+
+def _postpone(rows: Sequence[LateJoin]) -> None:
+    """Their owners' commands run just now."""
+    busy = LateJoin.objects.filter(pk__in=[row.pk for row in rows])
+    busy.update(not_before=timezone.now() + BUSY)
+
+
+def _visits(rows: Sequence[LateJoin]) -> list[Visit]:
+    joins: dict[Account, dict[str, LateJoin]] = {}
+    for row in rows:
+        joins.setdefault(row.owner, {})[_contact(row.joined)] = row
+    return [Visit(owner, rows) for owner, rows in joins.items()]
+
+
+def _look_or_fail(visits: Sequence[Visit], rosters: Rosters) -> None:
+    try:
+        _look(visits, rosters, time.time() + DEADLINE)
+    except Down:
+        raise
+    except Exception as error:
+        # Late, or whatever it is: nobody may hold up the others for ever.
+        for visit in visits:
+            visit.failed = f"not looked at: {type(error).__name__}"
+
+
+def _look(visits: Sequence[Visit], rosters: Rosters, deadline: float) -> None:
+    wanted = [visit for visit in visits if visit.told]
+    read = rosters.read([visit.owner.jid for visit in wanted], deadline)
+    for visit, items in zip(wanted, read, strict=True):
+        if isinstance(items, Refused):
+            visit.failed = f"roster not read: {items}"
+        else:
+            visit.changes = _changes(visit, items)
+    changes = [(visit, item) for visit in wanted for item in visit.changes]
+    asked = [Change(visit.owner.jid, item) for visit, item in changes]
+    written = rosters.write(asked, deadline)
+    for (visit, _), condition in zip(changes, written, strict=True):
+        if condition and condition not in (MISSING, *PERMANENT):
+            visit.failed = f"roster not written: {condition}"
+
+
+def _changes(visit: Visit, items: Iterable[RosterItem]) -> list[RosterItem]:
+    groups = Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
+    domain, told = domain_of(visit.owner.jid), visit.told
+    changes = []
+    for item in items:
+        if msisdn.contact_key(item.jid, domain) in told:
+            # No name was received: the one that is there stays.
+            wanted = Contact(item.jid, item.jid, "", verified=True)
+            changes.append(rules.decide(item, wanted, groups))
+    return [item for item in changes if item is not None]
+
+
+def _settle(visit: Visit) -> None:
+    rows = visit.joins.values()
+    if not visit.failed:
+        told = [digest for contact in visit.told for digest in digests(contact)]
+        entries = AddressBookEntry.objects.filter(owner=visit.owner, digest__in=told)
+        entries.update(hit=True)
+    else:
+        who = redaction.alias(visit.owner.jid)
+        logger.warning("a late join of %s: %s", who, visit.failed)
+    for row in rows:
+        # Announced again meanwhile, it is another one, and stays.
+        same = LateJoin.objects.filter(pk=row.pk, not_before=row.not_before)
+        attempts = row.attempts + 1
+        if not visit.failed or attempts >= ATTEMPTS:
+            same.delete()
+        else:
+            again = timezone.now() + timedelta(seconds=2**attempts)
+            same.update(attempts=attempts, not_before=again)

@@ -1,0 +1,494 @@
+"""Who asked about whom, under keyed digests, and how much asking is left.
+
+A number at rest is an HMAC-SHA-256 under a key that is not in the database. Rows
+name their key; looking up tries all that are listed, and moves what it finds to the
+newest. Source: contract, 3 ("Every received contact is remembered …").
+"""
+
+import hashlib
+import hmac
+import statistics
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache, reduce
+from itertools import islice
+from math import ceil
+from operator import or_
+from typing import NamedTuple, TypeVar
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import Count, Max, Q, QuerySet
+from django.utils import timezone
+
+from roster.discovery import detector
+from roster.models import Account, AddressBookEntry, Flag, LateJoin
+
+T = TypeVar("T")
+
+AT_ONCE = 1_000  # parameters of one query
+# What is noted anew only after so long: a contact as still there, an owner as seen.
+SEEN_AGAIN, SEEN_EVERY = timedelta(days=30), timedelta(hours=1)
+YEAR = timedelta(days=365).total_seconds()
+# A flagged owner is told to come back after a day; staff has looked by then.
+HELD = int(timedelta(days=1).total_seconds())
+# A number without these is its prefix: 10,000 numbers have the same one.
+LINE_DIGITS = 4
+
+# Contacts of an owner that nothing was charged for: more are not remembered.
+MOST_UNASKED = 20_000
+MOVED_AT_ONCE = 500
+EXPIRED_AT_ONCE, EXPIRE_PAUSE = 1_000, 0.05  # rows, seconds
+
+# What ordinary owners' hits are judged by: the newest rows, of so many owners.
+SAMPLE, ASKED_ENOUGH, OWNERS_ENOUGH = 100_000, 20, 30
+USUAL, USUAL_SECONDS = "usual-hits", 3600
+UNKNOWN, UNKNOWN_SECONDS = "usual-hits-unknown", 60
+
+
+# --- Digests --------------------------------------------------------------------
+
+
+class Key(NamedTuple):
+    """``name`` is stored beside each digest, ``secret`` nowhere."""
+
+    name: str
+    secret: bytes
+
+    def digest(self, text: str) -> bytes:
+        return hmac.digest(self.secret, text.encode(), "sha256")
+
+
+def keys() -> tuple[Key, ...]:
+    """The keys of ADDRESS_BOOK_KEY and ADDRESS_BOOK_OLD_KEYS, the newest first."""
+    return _keys(tuple(settings.ADDRESS_BOOK_KEYS))
+
+
+@lru_cache(maxsize=8)
+def _keys(secrets: tuple[str, ...]) -> tuple[Key, ...]:
+    encoded = [secret.encode() for secret in secrets]
+    return tuple(Key(hashlib.sha256(one).hexdigest()[:8], one) for one in encoded)
+
+
+def digests(contact: str) -> list[bytes]:
+    """The digest of a contact key under each key, the newest first."""
+    return [key.digest(contact) for key in keys()]
+
+
+def _prefix(owner: Account, contact: str) -> int | None:
+    """15 bits that the owner's numbers of one block share; None without a number."""
+    if not contact.startswith("+"):
+        return None
+    block = keys()[0].digest(f"{owner.pk} {contact[:-LINE_DIGITS]}")
+    return int.from_bytes(block[:2]) & 0x7FFF
+
+
+def in_parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of up to ``size`` items: what one query takes as parameters."""
+    waiting = iter(items)
+    while part := list(islice(waiting, size)):
+        yield part
+
+
+class Stored(NamedTuple):
+    """What is known of a contact; no model: a turn reads a thousand of them."""
+
+    pk: int
+    key: str
+    prefix: int | None
+    asked_at: datetime | None
+    hit: bool
+    added_at: datetime
+    seen_at: datetime
+
+
+# --- An owner's book and budget -----------------------------------------------------
+
+
+class AddressBook:
+    """An owner's contacts, and the right to ask about them, during one turn.
+
+    Nothing is stored before :meth:`save`. An owner has one turn at a time, so
+    the budget is exact.
+    """
+
+    def __init__(
+        self,
+        owner: Account,
+        contacts: Collection[str],
+        now: datetime,
+        stored: dict[str, Stored] | None = None,
+    ) -> None:
+        self.owner, self.now = owner, now
+        self.contacts = contacts
+        self.stored = _stored({owner: contacts})[owner.pk] if stored is None else stored
+        self.left = self._budget()
+        self.charged: set[str] = set()
+        self.hits: set[str] = set()
+        self.reasons: list[detector.Reason] = []
+        self._watch: _Watch | None = None
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the farming detector holds the owner, who has asked of somebody."""
+        return self._watch is not None and self._watch.flagged
+
+    # --- Asking ---
+
+    def covers(self, contacts: Iterable[str]) -> bool:
+        """Charge for all of ``contacts``, or for none; asked before is free."""
+        new = self._new(contacts)
+        if self._held(new) or len(new) > self.left:
+            return False
+        self._charge(new)
+        return True
+
+    def covered(self, contacts: Iterable[str]) -> set[str]:
+        """Charge for ``contacts`` as far as the budget goes; return those covered."""
+        contacts = list(contacts)
+        new = self._new(contacts)
+        affordable = new[: int(self.left)]
+        if self._held(affordable):
+            affordable = []
+        self._charge(affordable)
+        return set(contacts) - set(new[len(affordable) :])
+
+    def free(self, contacts: Iterable[str]) -> set[str]:
+        """Those of ``contacts`` that were asked about before."""
+        contacts = set(contacts)
+        return contacts - set(self._new(contacts))
+
+    def retry_after(self, contacts: Iterable[str]) -> int:
+        """Seconds until the budget covers ``contacts``."""
+        if self.flagged:
+            return HELD
+        missing = len(self._new(contacts)) - self.left
+        return max(1, ceil(missing * YEAR / max(1, settings.DISCOVERY_PER_YEAR)))
+
+    def _new(self, contacts: Iterable[str]) -> list[str]:
+        return [
+            contact
+            for contact in dict.fromkeys(contacts)
+            if contact not in self.charged and not self._was_asked(contact)
+        ]
+
+    def _was_asked(self, contact: str) -> bool:
+        return contact in self.stored and self.stored[contact].asked_at is not None
+
+    def _charge(self, contacts: Sequence[str]) -> None:
+        self.charged.update(contacts)
+        self.left -= len(contacts)
+        if self._watch is not None:
+            self._watch.crowds.update(self._suspect(contacts).values())
+
+    def _held(self, new: Sequence[str]) -> bool:
+        """Whether the owner may ask about nobody new; this may be what flags him."""
+        if not new:
+            return False
+        self._watch = self._watch or _Watch(self.owner)
+        if not self._watch.flagged:
+            numbers = self._suspect(new)
+            self.reasons = detector.suspicions(self._watch.asked, numbers, usual())
+            self._watch.flagged = bool(self.reasons)
+        return self._watch.flagged
+
+    def _suspect(self, new: Iterable[str]) -> dict[str, int]:
+        """Numbers with their prefixes, but for those that staff has released."""
+        assert self._watch is not None, "asked of somebody"
+        prefixes = {
+            one: _prefix(self.owner, one)
+            for one in new
+            if one not in self.stored
+            or not self._watch.is_released(self.stored[one].added_at)
+        }
+        return {one: prefix for one, prefix in prefixes.items() if prefix is not None}
+
+    # --- Storing ---
+
+    def save(self) -> None:
+        """Store the contacts, what was charged, and who is flagged."""
+        if not self._has_news() or self._is_erased():
+            return
+        self._add()
+        self._see()
+        self._mark()
+        self._join_late()
+        self._move_to_newest_key()
+        if self.reasons:
+            flag = Flag(owner=self.owner, reasons=self.reasons, raised_at=self.now)
+            Flag.objects.bulk_create([flag], ignore_conflicts=True)
+        self._save_owner()
+
+    def _has_news(self) -> bool:
+        """Whether there is anything to store: most owners repeat what they asked."""
+        return bool(
+            self.charged
+            or self.reasons
+            or not self.stored.keys() >= set(self.contacts)
+            or self._unseen()
+            or self._new_hits()
+            or self._owner_values()
+            or any(map(self._is_old, self.stored.items()))
+        )
+
+    def _is_erased(self) -> bool:
+        return not Account.objects.filter(pk=self.owner.pk).exists()
+
+    def _add(self) -> None:
+        key = keys()[0]
+        AddressBookEntry.objects.bulk_create(
+            (
+                AddressBookEntry(
+                    owner=self.owner,
+                    digest=key.digest(contact),
+                    key=key.name,
+                    prefix=_prefix(self.owner, contact),
+                    asked_at=self.now if contact in self.charged else None,
+                    hit=contact in self.hits,
+                    added_at=self.now,
+                    seen_at=self.now,
+                )
+                for contact in self._added()
+            ),
+            ignore_conflicts=True,
+        )
+
+    def _added(self) -> list[str]:
+        """New contacts; of those that nothing was charged for, a bounded number."""
+        new = [contact for contact in self.contacts if contact not in self.stored]
+        unasked = [contact for contact in new if contact not in self.charged]
+        if not unasked:
+            return new
+        rows = AddressBookEntry.objects.filter(owner=self.owner, asked_at=None)
+        room = max(0, MOST_UNASKED - rows.count())
+        left_out = set(unasked[room:])
+        return [contact for contact in new if contact not in left_out]
+
+    def _mark(self) -> None:
+        known = self.charged & self.stored.keys()
+        self._update(known, asked_at=self.now)
+        self._update(self._new_hits(), hit=True)
+
+    def _see(self) -> None:
+        self._update(self._unseen(), seen_at=self.now)
+
+    def _unseen(self) -> set[str]:
+        before = self.now - SEEN_AGAIN
+        return {one for one, row in self.stored.items() if row.seen_at < before}
+
+    def _new_hits(self) -> set[str]:
+        return set(filter(self._is_new_hit, self.hits))
+
+    def _is_new_hit(self, contact: str) -> bool:
+        row = self.stored.get(contact)
+        asked = contact in self.charged or self._was_asked(contact)
+        return row is not None and not row.hit and asked
+
+    def _update(self, contacts: Iterable[str], **values: object) -> None:
+        for part in in_parts((self.stored[one].pk for one in contacts), AT_ONCE):
+            AddressBookEntry.objects.filter(pk__in=part).update(**values)
+
+    def _join_late(self) -> None:
+        """Queue who has become a user since we looked: announced without this entry."""
+        missed = self.charged - self.hits
+        for part in in_parts(missed, AT_ONCE):
+            named = Q(msisdn__in=[one for one in part if one.startswith("+")])
+            named |= Q(jid__in=[one for one in part if not one.startswith("+")])
+            joined = Account.objects.filter(named, announced=True)
+            LateJoin.objects.bulk_create(
+                (LateJoin(owner=self.owner, joined=one, place=0) for one in joined),
+                ignore_conflicts=True,
+            )
+
+    def _move_to_newest_key(self) -> None:
+        key = keys()[0]
+        # Some at a time: the ledger waits for it.
+        old = dict(islice(filter(self._is_old, self.stored.items()), MOVED_AT_ONCE))
+        moved = [
+            AddressBookEntry(
+                pk=row.pk,
+                digest=key.digest(contact),
+                key=key.name,
+                prefix=_prefix(self.owner, contact),
+            )
+            for contact, row in old.items()
+        ]
+        fields = ["digest", "key", "prefix"]
+        AddressBookEntry.objects.bulk_update(moved, fields, batch_size=AT_ONCE)
+
+    def _is_old(self, stored: tuple[str, Stored]) -> bool:
+        contact, row = stored
+        lacks_prefix = row.prefix is None and contact.startswith("+")
+        return row.key != keys()[0].name or lacks_prefix
+
+    def _save_owner(self) -> None:
+        if values := self._owner_values():
+            Account.objects.filter(pk=self.owner.pk).update(**values)
+
+    def _owner_values(self) -> dict[str, object]:
+        values: dict[str, object] = {}
+        if self.charged:
+            values |= {"budget": self.left, "budget_at": self.now}
+        seen = self.owner.last_seen
+        if seen is None or seen < self.now - SEEN_EVERY:
+            # The XMPP server has just stamped the owner's JID on a stanza.
+            values |= {"last_seen": self.now, "checked_at": self.now}
+        return values
+
+    def _budget(self) -> float:
+        return budget_of(self.owner, self.now)
+
+
+def budget_of(owner: Account, now: datetime) -> float:
+    """How many new contacts an owner may ask about at this moment."""
+    burst = float(settings.DISCOVERY_BURST)
+    if owner.budget is None or owner.budget_at is None:
+        return burst
+    seconds = (now - owner.budget_at).total_seconds()
+    return min(burst, owner.budget + seconds * settings.DISCOVERY_PER_YEAR / YEAR)
+
+
+def open_books(
+    contacts: Mapping[Account, Collection[str]], now: datetime
+) -> dict[Account, AddressBook]:
+    """The books of some owners, for the contacts of each; read together."""
+    stored = _stored(contacts)
+    return {
+        owner: AddressBook(owner, mine, now, stored[owner.pk])
+        for owner, mine in contacts.items()
+    }
+
+
+def _stored(
+    books: Mapping[Account, Collection[str]],
+) -> dict[int, dict[str, Stored]]:
+    """Rows of contacts that the owners' books have, whichever key they are under.
+
+    By the owner's primary key, and the contact.
+    """
+    found: dict[int, dict[str, Stored]] = {owner.pk: {} for owner in books}
+    for key in keys():
+        missing = [
+            (owner.pk, contact)
+            for owner, contacts in books.items()
+            for contact in contacts
+            if contact not in found[owner.pk]
+        ]
+        for part in in_parts(missing, AT_ONCE):
+            names = {(pk, key.digest(contact)): contact for pk, contact in part}
+            rows = _rows(names).values_list("owner_id", "digest", *Stored._fields)
+            for owner, digest, *row in rows:
+                found[owner][names[owner, bytes(digest)]] = Stored(*row)
+    return found
+
+
+def _rows(wanted: Iterable[tuple[int, bytes]]) -> QuerySet[AddressBookEntry]:
+    """Rows of so many owners and digests, in one query."""
+    digests: dict[int, list[bytes]] = {}
+    for pk, digest in wanted:
+        digests.setdefault(pk, []).append(digest)
+    which = (Q(owner=pk, digest__in=mine) for pk, mine in digests.items())
+    return AddressBookEntry.objects.filter(reduce(or_, which))
+
+
+# --- Whether somebody tries numbers out ---------------------------------------------
+
+
+class _Watch:
+    """What the farming detector knows of an owner: read when somebody new is asked."""
+
+    def __init__(self, owner: Account) -> None:
+        flag = Flag.objects.filter(owner=owner).order_by("-raised_at").first()
+        self.flagged = flag is not None and flag.released_at is None
+        rows = AddressBookEntry.objects.filter(owner=owner, prefix__isnull=False)
+        self._released_at = flag.released_at if flag is not None else None
+        asked = rows.exclude(asked_at=None)
+        if self._released_at:
+            asked = asked.filter(added_at__gt=self._released_at)
+        counted = _counted(asked, "prefix")
+        self.crowds: Counter[int] = Counter()
+        self._hits = 0
+        for prefix, count, hits in counted:
+            self.crowds[prefix] += count
+            self._hits += hits
+
+    def is_released(self, added_at: datetime) -> bool:
+        """Whether staff has released the owner since a contact came."""
+        return self._released_at is not None and added_at <= self._released_at
+
+    @property
+    def asked(self) -> detector.Asked:
+        return detector.Asked(self.crowds, self._hits)
+
+
+def _counted(
+    rows: QuerySet[AddressBookEntry], by: str
+) -> Iterable[tuple[int, int, int]]:
+    """Each value of a field, the rows that have it, and the hits among them."""
+    hits = Count("pk", filter=Q(hit=True))
+    return rows.order_by().values_list(by).annotate(asked=Count("pk"), hits=hits)
+
+
+def usual() -> float | None:
+    """The share of hits of an ordinary owner; None while too few have asked."""
+    share: float | None = cache.get(USUAL)
+    if share is None and not cache.get(UNKNOWN):
+        share = _usual()
+        if share is None:
+            cache.set(UNKNOWN, True, UNKNOWN_SECONDS)
+        else:
+            cache.set(USUAL, share, USUAL_SECONDS)
+    return share
+
+
+def _usual() -> float | None:
+    newest = AddressBookEntry.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    sample = AddressBookEntry.objects.filter(
+        pk__gt=newest - SAMPLE, asked_at__isnull=False, prefix__isnull=False
+    )
+    owners = _counted(sample, "owner")
+    shares = [hits / asked for _, asked, hits in owners if asked >= ASKED_ENOUGH]
+    return statistics.median(shares) if len(shares) >= OWNERS_ENOUGH else None
+
+
+# --- Upkeep -------------------------------------------------------------------------
+
+
+def expire(seconds: float) -> Mapping[str, int]:
+    """Delete what no owner has sent for long, and what is under a dropped key.
+
+    In batches, until ``seconds`` have passed; returns how many of each.
+    """
+    end = time.monotonic() + seconds
+    before = timezone.now() - timedelta(days=settings.ADDRESS_BOOK_DAYS)
+    listed = {key.name for key in keys()}
+    expired = [Q(key=name, seen_at__lt=before) for name in listed]
+    dropped = [Q(key=name) for name in _names() if name not in listed]
+    return {
+        "expired": sum(_delete(which, end) for which in expired),
+        "dropped": sum(_delete(which, end) for which in dropped),
+    }
+
+
+def _names() -> list[str]:
+    """Names of all keys that rows are under: one look at the index for each."""
+    names = [""]
+    rows = AddressBookEntry.objects.order_by("key").values_list("key", flat=True)
+    while (name := rows.filter(key__gt=names[-1]).first()) is not None:
+        names.append(name)
+    return names[1:]
+
+
+def _delete(which: Q, end: float) -> int:
+    count = 0
+    rows = (
+        AddressBookEntry.objects.filter(which).order_by().values_list("pk", flat=True)
+    )
+    while pks := list(rows[:EXPIRED_AT_ONCE]):
+        count += AddressBookEntry.objects.filter(pk__in=pks).delete()[0]
+        if time.monotonic() > end:
+            break
+        time.sleep(EXPIRE_PAUSE)
+    return count

@@ -1,0 +1,293 @@
+"""Commands to watch and try again, also a million of them."""
+
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import connection
+from django.db.models import Max, Min, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from roster import statistics
+from roster.commands import claims as ledger
+from roster.commands import payloads
+from roster.models import Command
+
+State = Command.State
+
+VIEW_PAYLOAD = "roster.view_payload"
+WORDS = (payloads.ADD_TO_ROSTER, payloads.SEARCH_USERS)
+# A list says how many there are, up to here, and shows no others.
+MOST_ROWS = 10_000
+MOST_SAME = 100  # with the same id
+LAST_CHARACTER = "\U0010ffff"
+
+
+class FewPages(Paginator):
+    """Pages of the first MOST_ROWS rows: nobody waits for a count of all."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return len(rows.order_by().values_list("pk")[:MOST_ROWS])
+
+
+class Choice(admin.SimpleListFilter):
+    """A filter with fixed ``choices`` and a query that an index answers."""
+
+    words: tuple[tuple[str, Any], ...] = ()
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[Any]:
+        return self.words
+
+
+class ByState(Choice):
+    title = _("state")
+    parameter_name = "state"
+    words = tuple(State.choices)
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Command]
+    ) -> QuerySet[Command]:
+        state = self.value()
+        return statistics.in_state(queryset, state) if state else queryset
+
+
+class ByWord(Choice):
+    """Only known words: another one is whatever a client wrote."""
+
+    title = _("command")
+    parameter_name = "command"
+    words = (*((word, word) for word in WORDS), ("other", _("other")))
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Command]
+    ) -> QuerySet[Command]:
+        if self.value() in WORDS:
+            return queryset.filter(statistics.newest(Command), command=self.value())
+        if self.value() == "other":
+            return queryset.filter(statistics.newest(Command)).exclude(
+                command__in=WORDS
+            )
+        return queryset
+
+
+class ByAge(Choice):
+    title = _("received at")
+    parameter_name = "age"
+    words = (
+        ("hour", _("in the last hour")),
+        ("day", _("in the last day")),
+        ("older", _("more than a day ago")),
+    )
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Command]
+    ) -> QuerySet[Command]:
+        age = {"hour": timedelta(hours=1)}.get(self.value() or "", timedelta(days=1))
+        match self.value():
+            case "hour" | "day":
+                return queryset.filter(pk__gte=_first_after(age))
+            case "older":
+                return queryset.filter(pk__lt=_first_after(age))
+        return queryset
+
+
+def _first_after(age: timedelta) -> int:
+    """The key from which on commands are younger than ``age``.
+
+    Keys grow with time, and have an index: twenty looks find it.
+    """
+    ends = Command.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    low, high = ends["first"] or 0, (ends["last"] or 0) + 1
+    moment = timezone.now() - age
+    while low < high:
+        middle = (low + high) // 2
+        row = Command.objects.filter(pk__gte=middle).order_by("pk")
+        received_at = row.values_list("received_at", flat=True).first()
+        if received_at is None or received_at >= moment:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def begins_with(field: str, word: str) -> Q:
+    """Rows whose ``field`` begins with a word, by an index."""
+    if connection.vendor == "sqlite":
+        # LIKE ignores case there, and finds nothing by an index.
+        after = word + LAST_CHARACTER
+        return Q(**{f"{field}__gte": word, f"{field}__lt": after})
+    return Q(**{f"{field}__startswith": word})
+
+
+@admin.register(Command)
+class CommandAdmin(admin.ModelAdmin):
+    """What clients asked and how it stands: to read, and to retry what died."""
+
+    list_display = (
+        "id",
+        "state",
+        "word",
+        "owner",
+        "attempts",
+        "received_at",
+        "answered_in",
+        "error",
+    )
+    list_filter = (ByState, ByWord, ByAge)
+    search_fields = ("owner", "stanza_id")
+    search_help_text = _("The beginning of an owner's JID, or a whole stanza id")
+    actions = ("retry",)
+    paginator = FewPages
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by = ()
+    fieldsets = (
+        (None, {"fields": ("state", "command", "owner", "stanza_id", "attempts")}),
+        (
+            _("Timing"),
+            {"fields": ("received_at", "done_at", "sent_at", "answered_in")},
+        ),
+        (_("Answer"), {"fields": ("status", "error_code", "final", "error")}),
+        (
+            _("Envelope"),
+            {
+                "fields": (
+                    "sender",
+                    "thread",
+                    "message_type",
+                    "namespace",
+                    "envelope_type",
+                    "envelope_action",
+                )
+            },
+        ),
+    )
+
+    # --- Reading ------------------------------------------------------------------
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Command], search_term: str
+    ) -> tuple[QuerySet[Command], bool]:
+        word = search_term.strip()
+        if not word:
+            return queryset, False
+        keys = Command.objects.order_by().values_list("pk", flat=True)
+        by_owner = keys.filter(begins_with("owner", word.lower()))[:MOST_ROWS]
+        # Apart: together they would be looked for in all rows.
+        by_id = list(
+            keys.filter(statistics.newest(Command), stanza_id=word)[:MOST_SAME]
+        )
+        return queryset.filter(Q(pk__in=by_owner) | Q(pk__in=by_id)), False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Command]:
+        rows = super().get_queryset(request)
+        is_list = request.resolver_match and request.resolver_match.kwargs == {}
+        return rows.defer("payload", "answer") if is_list else rows
+
+    @admin.display(description=_("command"))
+    def word(self, command: Command) -> str:
+        return command.command if command.command in WORDS else gettext("other")
+
+    @admin.display(description=_("answered in"))
+    def answered_in(self, command: Command) -> str:
+        if command.sent_at is None:
+            return "–"
+        return _in_words(command.sent_at - command.received_at)
+
+    @admin.display(description=_("status"))
+    def status(self, command: Command) -> str:
+        return str(_part(command.answer, "status", "–"))
+
+    @admin.display(description="errorCode")
+    def error_code(self, command: Command) -> str:
+        return str(_part(command.answer, "errorCode", "") or "–")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        may_read = request.user.has_perm(VIEW_PAYLOAD)
+        # It holds other people's numbers: not even staff needs to read it.
+        content = ("payload", "answer") if may_read else ("hidden",)
+        return [*self.fieldsets, (_("Content"), {"fields": content})]
+
+    @admin.display(description=_("payload and answer"))
+    def hidden(self, command: Command) -> str:
+        text = gettext("hidden: needs the permission “%(permission)s”")
+        return text % {"permission": gettext("Can read payloads and answers")}
+
+    # --- Trying again -------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        again = self.admin_site.admin_view(require_POST(self.retry_view))
+        ours = path("<int:pk>/retry/", again, name="roster_command_retry")
+        return [ours, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        more = {"may_retry": self.has_retry_permission(request)}
+        kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **more}
+        return super().change_view(request, *args, **kwargs)
+
+    def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.has_retry_permission(request):
+            raise PermissionDenied
+        row = get_object_or_404(Command, pk=pk)
+        self._retry(request, [row])
+        here = reverse("admin:roster_command_change", args=[row.pk])
+        return HttpResponseRedirect(here)
+
+    @admin.action(description=_("Try dead commands again"), permissions=["retry"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Command]) -> None:
+        dead = queryset.filter(state=State.DEAD)
+        self._retry(request, list(dead[:MOST_ROWS]))
+
+    def _retry(self, request: HttpRequest, rows: list[Command]) -> None:
+        count = ledger.retry(rows)
+        text = ngettext(
+            "%(count)s command is tried again.",
+            "%(count)s commands are tried again.",
+            count,
+        )
+        level = messages.SUCCESS if count else messages.WARNING
+        self.message_user(request, text % {"count": count}, level)
+
+    # --- Permissions --------------------------------------------------------------
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("roster.change_command")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def _part(answer: str, name: str, missing: Any) -> Any:
+    """A field of an answer; ours are JSON objects."""
+    return json.loads(answer).get(name, missing) if answer else missing
+
+
+def _in_words(time: timedelta) -> str:
+    seconds = max(0.0, time.total_seconds())
+    if seconds < 1:
+        return gettext("%(count)s ms") % {"count": round(seconds * 1000)}
+    if seconds < 60:
+        return gettext("%(count)s s") % {"count": f"{seconds:.1f}"}
+    said = {"minutes": int(seconds // 60), "seconds": int(seconds % 60)}
+    return gettext("%(minutes)s min %(seconds)s s") % said

@@ -1,0 +1,313 @@
+"""The page that says what a command would do for an owner, and why.
+
+What is typed there holds other people's numbers: it is posted, answered, and kept
+nowhere.
+"""
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.timesince import timesince
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import (
+    sensitive_post_parameters,
+    sensitive_variables,
+)
+
+from roster import msisdn
+from roster.commands import dry_run, payloads
+from roster.commands.dry_run import Asked, Line, Rehearsal
+from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS, Reply
+from roster.commands.rules import Rule
+from roster.discovery import address_book as addressbook
+from roster.discovery import detector
+from roster.models import Account, Flag
+from xmppservice.backoffice import site
+from xmppservice.connection.gateway import Down, Late
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.roster import RosterItem
+from xmppservice.rosters import configured
+
+PERMISSIONS = ("roster.view_account", "roster.view_payload")
+PATIENCE = 20  # seconds, with the XMPP server
+LONGEST = 100_000  # characters
+SHOWN = 200  # entries
+
+Text = str | Promise
+
+# A name before its address: with a comma, or as two cells of a table are pasted.
+_LINE = re.compile(r"(?:(?P<name>.*)[,;\t])?(?P<address>[^,;\t]*)")
+
+ANSWERS: Mapping[payloads.Code, Text] = {
+    payloads.OK: _("It would succeed."),
+    payloads.NO_USER_FOUND: _(
+        "It would be refused: the owner is disabled, or unknown to the XMPP server."
+    ),
+    payloads.NO_CHANNEL_FOUND: _("It would be refused: no entry of it can be used."),
+    payloads.BAD_REQUEST: _("It would be refused: the payload cannot be used."),
+    payloads.RATE_LIMITED: _(
+        "It would be answered in part: only about those asked about before."
+    ),
+}
+# With one of these the entries have been looked at.
+RUN = (payloads.OK, payloads.RATE_LIMITED)
+
+RULES: Mapping[Rule, Text] = {
+    Rule.ADDED: _("Not on the roster: it is added among the others."),
+    Rule.GROUPED: _("On the roster without a group: it gets one."),
+    Rule.GROUPED_AND_NAMED: _(
+        "On the roster without a group, under another name: it gets the group and the "
+        "name received."
+    ),
+    Rule.NAMED: _("On the roster under another name: it gets the name received."),
+    Rule.NAMED_AND_PROMOTED: _(
+        "Found to be a user, and under another name: it moves to the verified ones and "
+        "gets the name received."
+    ),
+    Rule.PROMOTED: _("Found to be a user: it moves to the verified ones."),
+    Rule.NOTHING: _("It stands on the roster as it should."),
+}
+
+
+class Words(forms.Form):
+    """A command to try: its word, and its payload or what one is made of."""
+
+    command = forms.ChoiceField(
+        label=_("Command"),
+        choices=(
+            (ADD_TO_ROSTER, _("Add to roster")),
+            (SEARCH_USERS, _("Search users")),
+        ),
+        widget=forms.RadioSelect,
+        initial=ADD_TO_ROSTER,
+    )
+    contacts = forms.CharField(
+        label=_("Contacts"),
+        max_length=LONGEST,
+        strip=False,
+        widget=forms.Textarea(
+            attrs={"rows": 6, "spellcheck": "false", "autocomplete": "off"}
+        ),
+        help_text=_(
+            "One a line: a number or a JID; to add to the roster, with a name before "
+            "it: “Mario Rossi, +39 347 111 1111”. A text that begins with { is the "
+            "payload itself."
+        ),
+    )
+
+    @property
+    def payload(self) -> str:
+        return payload_of(self.cleaned_data["command"], self.cleaned_data["contacts"])
+
+
+def payload_of(word: str, text: str) -> str:
+    """The payload that was typed, or one made of a contact a line."""
+    if text.lstrip().startswith(("{", "[")):
+        return text
+    contacts = [_contact(line) for line in text.splitlines() if line.strip()]
+    if word == SEARCH_USERS:
+        return json.dumps({"userList": [one["address"] for one in contacts]})
+    return json.dumps({"channelUsers": contacts})
+
+
+def _contact(line: str) -> dict[str, str]:
+    found = _LINE.fullmatch(line)
+    assert found is not None
+    return {key: (text or "").strip() for key, text in found.groupdict().items()}
+
+
+# --- The page -----------------------------------------------------------------------
+
+
+def may(request: HttpRequest) -> bool:
+    return request.user.has_perms(PERMISSIONS)
+
+
+@sensitive_post_parameters("contacts")
+def page(request: HttpRequest, pk: int) -> HttpResponse:
+    """A form; once it is posted, the answer, what it costs, and a row per entry."""
+    if not may(request):
+        raise PermissionDenied
+    owner = get_object_or_404(Account, pk=pk)
+    form = Words(request.POST if request.method == "POST" else None)
+    context: dict[str, Any] = {
+        "owner": owner,
+        "form": form,
+        "flagged": Flag.objects.filter(owner=owner, released_at=None).exists(),
+    }
+    # Who sends a command is registered: rehearsing it would note just that.
+    if request.method == "POST" and owner.gone_at is None and form.is_valid():
+        context |= _result(owner, form.cleaned_data["command"], form.payload)
+    template = "admin/roster/account/rehearse.html"
+    return site.page(request, template, gettext("Dry run"), context)
+
+
+@sensitive_variables()
+def _result(owner: Account, word: str, payload: str) -> dict[str, Any]:
+    now = timezone.now()
+    try:
+        said = dry_run.rehearse(
+            owner, word, payload, configured.driver(), time.time() + PATIENCE
+        )
+    except Down:
+        return {"problem": _("The service is not connected to the XMPP server.")}
+    except Late:
+        return {"problem": _("The XMPP server did not answer in time.")}
+    if said.failed:
+        text = _("The XMPP server refuses what the command needs (%(why)s).")
+        return {"problem": text % {"why": said.failed}}
+    return {
+        "answer": _answer(said),
+        "cost": _cost(owner, said, addressbook.budget_of(owner, now)),
+        "reasons": [detector.explain(reason) for reason in said.reasons],
+        **_rows(owner, word, said),
+    }
+
+
+class Answer(NamedTuple):
+    """What the client would get: in words, in parts, and as it is sent."""
+
+    is_good: bool
+    says: Text
+    status: int
+    code: str
+    messages: tuple[str, ...]
+    found: list[str] | None
+    retry_after: str
+    payload: str
+
+
+def _answer(said: Rehearsal) -> Answer:
+    assert said.reply is not None
+    reply: Reply = said.reply
+    whole = replace(reply, messages=(*reply.messages, *said.problems))
+    status, code = reply.code
+    return Answer(
+        is_good=reply.code == payloads.OK,
+        says=ANSWERS[reply.code],
+        status=status,
+        code=code,
+        messages=whole.messages[: payloads.MESSAGES],
+        found=reply.more.get("userList"),
+        retry_after=_duration(reply.more.get("retryAfter", 0)),
+        payload=whole.dumps(),
+    )
+
+
+def _duration(seconds: int) -> str:
+    """Seconds, and what they are in larger units; empty without any."""
+    if not seconds:
+        return ""
+    text = ngettext("%(count)s second", "%(count)s seconds", seconds)
+    said = text % {"count": number_format(seconds, force_grouping=True)}
+    now = timezone.now()
+    rounded = timesince(now - timedelta(seconds=seconds), now, depth=1)
+    return said if seconds < 60 else f"{said} ({rounded})"
+
+
+def _cost(owner: Account, said: Rehearsal, before: float) -> dict[str, str] | None:
+    """The owner's budget before and after; None when nothing was asked."""
+    if said.left is None:
+        return None
+    charged = Counter(line.asked for line in said.lines)[Asked.CHARGED]
+    cost = {"before": int(before), "charged": charged, "after": int(said.left)}
+    return {name: number_format(n, force_grouping=True) for name, n in cost.items()}
+
+
+# --- An entry -----------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """An entry in words; ``account`` is the address of its page."""
+
+    entry: payloads.Entry
+    who: Text
+    account: str
+    asked: Text
+    before: RosterItem | None
+    after: RosterItem | None
+    rule: Text
+
+
+def _rows(owner: Account, word: str, said: Rehearsal) -> dict[str, Any]:
+    if said.reply is None or said.reply.code not in RUN:
+        return {}
+    # A search that finds nobody does not look at the roster.
+    is_read = word == ADD_TO_ROSTER or any(line.verified for line in said.lines)
+    rows = [_row(owner, word, said, line) for line in said.lines[:SHOWN]]
+    return {"rows": rows, "is_read": is_read, "more": len(said.lines) - len(rows)}
+
+
+def _row(owner: Account, word: str, said: Rehearsal, line: Line) -> Row:
+    account = line.account
+    link = reverse("admin:roster_account_change", args=[account.pk]) if account else ""
+    return Row(
+        entry=line.entry,
+        who=_who(owner, line),
+        account=link,
+        asked=_asked(said, line),
+        before=line.before,
+        after=None if line.rule == Rule.NOTHING else line.after,
+        rule=_rule(owner, word, line),
+    )
+
+
+def _is_owner(owner: Account, line: Line) -> bool:
+    return line.entry.key == msisdn.contact_key(owner.jid, domain_of(owner.jid))
+
+
+def _who(owner: Account, line: Line) -> Text:
+    match line.account:
+        case _ if _is_owner(owner, line):
+            return _("the owner")
+        case _ if line.asked == Asked.NOT_ASKED:
+            return _("of another domain")
+        case None if line.asked == Asked.NOT_COVERED:
+            return _("not asked about")
+        case None:
+            return _("nobody known")
+        case Account(gone_at=None, enabled=False):
+            return _("a disabled user")
+        case Account(gone_at=None, discoverable=False):
+            return _("an undiscoverable user")
+        case Account(gone_at=None):
+            return _("a user")
+    return _("gone from the XMPP server")
+
+
+def _asked(said: Rehearsal, line: Line) -> Text:
+    match line.asked:
+        case Asked.FREE:
+            return _("free: asked before")
+        case Asked.CHARGED:
+            return _("charged: new")
+        case Asked.NOT_ASKED:
+            return _("nothing: nobody is asked")
+    if said.flagged:
+        return _("not covered: the owner is flagged")
+    return _("not covered: used up")
+
+
+def _rule(owner: Account, word: str, line: Line) -> Text:
+    if _is_owner(owner, line):
+        return _("The owner's own address is skipped.")
+    if word == SEARCH_USERS and not line.verified:
+        return _("A search writes whom it finds, and nobody else.")
+    if line.rule == Rule.ADDED and line.verified:
+        return _("Not on the roster, and found to be a user: it is added as verified.")
+    return RULES[line.rule]

@@ -1,0 +1,450 @@
+"""Who is a user, and what is remembered of it."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.utils import timezone
+
+from roster import msisdn
+from roster.accounts import directory
+from roster.discovery.address_book import AT_ONCE
+from roster.models import Account, Flag, Subscriber
+from tests.roster.conftest import JULIET, MARIO, ROMEO
+from xmppservice.connection.gateway import Late
+
+pytestmark = pytest.mark.django_db
+
+NUMBER = "+393471111111"
+
+
+@pytest.fixture
+def exist(rosters) -> directory.Exist:
+    return partial(rosters.exist, deadline=time.time() + 60)
+
+
+def long_ago(days: int = 30) -> datetime:
+    return timezone.now() - timedelta(days=days)
+
+
+def jids() -> set[str]:
+    return set(Account.objects.values_list("jid", flat=True))
+
+
+def visible() -> set[str]:
+    return {account.jid for account in Account.objects.all() if account.visible}
+
+
+# --- Contacts and owners --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("jid", "key"),
+    [
+        ("00393471111111@localhost", NUMBER),
+        ("+393471111111@localhost", NUMBER),
+        ("romeo@localhost", "romeo@localhost"),
+        ("00393471111111@elsewhere.example", "00393471111111@elsewhere.example"),
+    ],
+)
+def test_a_contact_is_its_number_on_the_owners_domain_or_else_its_jid(jid, key):
+    assert msisdn.contact_key(jid, "localhost") == key
+
+
+def test_an_owner_gets_an_account_once():
+    made = directory.owner_of(MARIO)
+
+    assert made == directory.owner_of(MARIO) == Account.objects.get()
+    assert (made.jid, made.msisdn, made.enabled) == (MARIO, NUMBER, True)
+
+
+def test_an_account_that_was_given_is_the_owners_as_it_is():
+    given = Account.objects.create(jid=ROMEO, enabled=False)
+    assert directory.owner_of(ROMEO) == given
+    assert directory.owner_of(ROMEO).enabled is False
+
+
+@pytest.mark.parametrize("jid", ["romeo@elsewhere.example", "localhost"])
+def test_who_is_no_user_of_a_served_domain_owns_nothing(jid):
+    assert directory.owner_of(jid) is None
+    assert not Account.objects.exists()
+
+
+# --- Users ----------------------------------------------------------------------
+
+
+def test_who_is_not_known_is_asked_about_and_users_are_remembered(rosters, exist):
+    contacts = {NUMBER: MARIO, "nobody@localhost": "nobody@localhost"}
+
+    found = directory.users(contacts, "localhost", exist)
+
+    assert found == {NUMBER: MARIO}
+    assert sorted(rosters.asked) == sorted(contacts.values())
+    mario = Account.objects.get()
+    assert (mario.jid, mario.msisdn) == (MARIO, NUMBER)
+    assert mario.checked_at is not None
+
+    rosters.asked.clear()
+    assert directory.users(contacts, "localhost", exist) == found
+    assert rosters.asked == []
+
+
+def test_who_registers_later_is_found_once_the_memory_is_old(rosters, exist, settings):
+    settings.ACCOUNT_ABSENT_SECONDS = 0
+    contacts = {"nurse@localhost": "nurse@localhost"}
+    assert directory.users(contacts, "localhost", exist) == {}
+
+    rosters.register("nurse@localhost")
+
+    assert directory.users(contacts, "localhost", exist) == contacts
+
+
+def test_a_given_account_is_a_user_without_asking(rosters, exist):
+    Account.objects.create(jid="nurse@localhost")
+    contacts = {"nurse@localhost": "nurse@localhost"}
+
+    assert directory.users(contacts, "localhost", exist) == contacts
+    assert rosters.asked == []
+
+
+@pytest.mark.parametrize("switch", ["enabled", "discoverable"])
+def test_who_is_disabled_or_undiscoverable_is_no_user(exist, switch):
+    Account.objects.create(jid=ROMEO, **{switch: False})
+    assert directory.users({ROMEO: ROMEO}, "localhost", exist) == {}
+
+
+@pytest.mark.parametrize("switch", ["enabled", "discoverable"])
+def test_who_may_not_be_found_is_asked_about_as_one_who_is_absent(switch):
+    """Or the time of an answer would tell the two apart."""
+    Account.objects.create(jid=MARIO, msisdn=NUMBER, **{switch: False})
+    asked: list[str] = []
+
+    def exist(jids: Sequence[str]) -> Sequence[bool]:
+        asked.extend(jids)
+        return [jid == MARIO for jid in jids]
+
+    contacts = {NUMBER: MARIO, "+393472222222": "00393472222222@localhost"}
+    for _ in range(2):
+        assert directory.users(contacts, "localhost", exist) == {}
+
+    assert sorted(asked) == sorted(contacts.values())
+    assert not Account.objects.get().visible
+
+
+def test_a_thousand_numbers_are_one_query_by_an_index(exist, django_assert_num_queries):
+    numbers = [f"+3934700{n:05d}" for n in range(AT_ONCE)]
+    contacts = {number: msisdn.jid_of(number, "localhost") for number in numbers}
+    Account.objects.bulk_create(
+        Account(jid=jid, msisdn=number) for number, jid in contacts.items()
+    )
+    with django_assert_num_queries(1) as asked:
+        assert directory.users(contacts, "localhost", exist) == contacts
+
+    (query,) = asked.captured_queries
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # A table this small would be read as a whole.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {query['sql']}")
+            plan = str(cursor.fetchall())
+            assert "Seq Scan" not in plan
+        else:
+            cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
+            plan = str(cursor.fetchall())
+            assert "SEARCH roster_account USING INDEX" in plan
+    assert "msisdn" in plan
+
+
+def test_an_account_under_another_spelling_is_the_same_user(rosters, exist):
+    Account.objects.create(jid="+393471111111@localhost", msisdn=NUMBER)
+    found = directory.users({NUMBER: MARIO}, "localhost", exist)
+    assert found == {NUMBER: "+393471111111@localhost"}
+
+
+def test_who_lives_elsewhere_is_no_user_and_is_not_asked_about(
+    rosters, exist, settings
+):
+    settings.XMPP_DOMAINS = ["localhost", "mantua.example"]
+    apothecary = "apothecary@mantua.example"
+    rosters.register(apothecary)
+    Account.objects.create(jid=apothecary)
+    Account.objects.create(jid="0039347@mantua.example", msisdn=NUMBER)
+    contacts = {apothecary: apothecary, "x@y.example": "x@y.example", NUMBER: JULIET}
+
+    assert directory.users(contacts, "localhost", exist) == {NUMBER: JULIET}
+    assert rosters.asked == [JULIET]
+
+
+def test_a_user_we_were_told_of_long_ago_is_asked_about_again(rosters, exist):
+    del rosters.rosters[JULIET]
+    for jid in (ROMEO, JULIET):
+        Account.objects.create(jid=jid, checked_at=long_ago(), enabled=True)
+    Account.objects.create(jid=MARIO, msisdn=NUMBER, checked_at=long_ago(days=1))
+
+    contacts = {ROMEO: ROMEO, JULIET: JULIET, NUMBER: MARIO}
+    found = directory.users(contacts, "localhost", exist)
+
+    assert found == {ROMEO: ROMEO, NUMBER: MARIO}
+    assert sorted(rosters.asked) == sorted([ROMEO, JULIET])
+    assert visible() == {ROMEO, MARIO}
+    assert Account.objects.get(jid=ROMEO).checked_at > long_ago(days=1)
+
+
+def test_a_switched_off_account_stays_switched_off_when_it_is_asked_about(exist):
+    Account.objects.create(jid=ROMEO, checked_at=long_ago(), enabled=False)
+    assert directory.users({ROMEO: ROMEO}, "localhost", exist) == {}
+    assert Account.objects.get().enabled is False
+
+
+def test_what_a_part_has_told_is_kept_when_the_next_is_late(rosters):
+    many = [f"c{number}@localhost" for number in range(AT_ONCE + 1)]
+    for jid in many:
+        rosters.register(jid)
+    parts: list[int] = []
+
+    def exist(asked: Sequence[str]) -> Sequence[bool]:
+        parts.append(len(asked))
+        if len(parts) > 1:
+            raise Late("no answer by the deadline")
+        return rosters.exist(asked, 0)
+
+    with pytest.raises(Late):
+        directory.users({jid: jid for jid in many}, "localhost", exist)
+
+    assert parts == [AT_ONCE, 1]
+    assert Account.objects.count() == AT_ONCE
+
+
+def test_refresh_asks_about_the_oldest_and_notes_who_is_gone(rosters, exist):
+    del rosters.rosters[JULIET]
+    for jid, days in ((ROMEO, 20), (JULIET, 30), (MARIO, 10)):
+        Account.objects.create(jid=jid, checked_at=long_ago(days))
+    Account.objects.create(jid="given@localhost")
+    Account.objects.create(jid="fresh@localhost", checked_at=timezone.now())
+
+    assert directory.refresh(exist, most=2) == 2
+    assert rosters.asked == ["given@localhost", JULIET]
+    assert directory.refresh(exist) == 2
+    assert directory.refresh(exist) == 0
+
+    assert visible() == {ROMEO, MARIO, "fresh@localhost"}
+
+
+def test_who_is_gone_is_no_user_and_comes_back_with_what_was_left(rosters, exist):
+    romeo = Account.objects.create(jid=ROMEO, budget=7, budget_at=timezone.now())
+    directory.gone([romeo])
+    contacts = {ROMEO: ROMEO}
+    assert directory.users(contacts, "localhost", lambda jids: [False]) == {}
+    cache.clear()
+
+    assert directory.users(contacts, "localhost", exist) == contacts
+    assert Account.objects.get().budget == 7
+
+
+def test_an_owner_who_was_gone_is_back_with_his_command():
+    directory.gone([Account.objects.create(jid=ROMEO)])
+    assert directory.owner_of(ROMEO).visible
+
+
+def test_who_is_gone_for_long_is_deleted_but_not_what_staff_switched_off():
+    then = timezone.now() - directory.GONE_FOR - timedelta(days=1)
+    Account.objects.create(jid=ROMEO, gone_at=then)
+    Account.objects.create(jid=JULIET, gone_at=then, enabled=False)
+    Account.objects.create(jid=MARIO, gone_at=timezone.now())
+
+    Flag.objects.create(
+        owner=Account.objects.create(jid="held@localhost", gone_at=then)
+    )
+
+    for jid in (ROMEO, MARIO):
+        Subscriber.objects.create(jid=jid, told=1)
+
+    assert directory.forget_gone() == 1
+    assert jids() == {JULIET, MARIO, "held@localhost"}
+    assert [row.jid for row in Subscriber.objects.all()] == [MARIO]
+
+
+def test_who_is_gone_is_kept_until_the_budget_is_full_again(settings):
+    settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 10_000, 10_000
+    for jid, days in ((ROMEO, 360), (JULIET, 370)):
+        Account.objects.create(jid=jid, gone_at=long_ago(days))
+    assert directory.forget_gone() == 1
+    assert jids() == {ROMEO}
+
+
+# --- A server that lists ------------------------------------------------------------
+
+
+def test_a_listing_brings_who_is_new_and_notes_who_is_gone():
+    for jid in (ROMEO, JULIET):
+        Account.objects.create(jid=jid, checked_at=long_ago())
+    Account.objects.create(jid="given@localhost")
+    Account.objects.create(jid="nurse@mantua.example", checked_at=long_ago())
+
+    came = directory.listed("localhost", {ROMEO, MARIO}, timezone.now())
+
+    assert came == (1, 2)
+    assert visible() == {ROMEO, MARIO, "nurse@mantua.example"}
+    assert Account.objects.get(jid=MARIO).msisdn == NUMBER
+
+
+def test_who_came_while_the_server_listed_stays():
+    asked_at = timezone.now()
+    directory.owner_of(ROMEO)
+    assert directory.listed("localhost", set(), asked_at) == (0, 1)
+    assert visible() == {ROMEO}
+
+
+def test_a_server_that_has_listed_is_asked_about_few_only(rosters, exist):
+    directory.listed("localhost", {ROMEO}, timezone.now())
+    few = {jid: jid for jid in (ROMEO, JULIET)}
+    many = {f"c{n}@localhost": f"c{n}@localhost" for n in range(directory.FEW + 1)}
+
+    assert directory.users(many | few, "localhost", exist) == {ROMEO: ROMEO}
+    assert rosters.asked == []
+    assert directory.users(few, "localhost", exist) == few
+    assert rosters.asked == [JULIET]
+
+
+def test_a_listing_of_long_ago_is_believed_no_more(rosters, exist):
+    directory.listed("localhost", set(), timezone.now() - directory.LISTING_HOLDS)
+    many = {f"c{n}@localhost": f"c{n}@localhost" for n in range(directory.FEW + 1)}
+    directory.users(many, "localhost", exist)
+    assert len(rosters.asked) == len(many)
+
+
+def test_what_is_to_be_learnt_anew_is_asked_about_once(rosters, exist):
+    for jid in (ROMEO, "left@localhost"):
+        Account.objects.create(jid=jid, checked_at=timezone.now())
+    assert directory.refresh(exist) == 0
+
+    directory.renew()
+
+    assert directory.refresh(exist) == 2
+    assert directory.refresh(exist) == 0
+    assert visible() == {ROMEO}
+
+
+def test_a_listing_is_due_at_first_after_an_hour_and_when_it_is_renewed():
+    assert directory.is_due("localhost")
+    directory.listed("localhost", set(), timezone.now())
+    assert not directory.is_due("localhost")
+    directory.renew()
+    assert directory.is_due("localhost")
+    directory.listed("localhost", set(), timezone.now())
+    assert not directory.is_due("localhost")
+    directory.listed("localhost", set(), timezone.now() - directory.LISTED_EVERY)
+    assert directory.is_due("localhost")
+
+
+def test_a_listing_from_which_most_are_missing_is_not_believed(monkeypatch):
+    monkeypatch.setattr(directory, "BROKEN", 2)
+    there = {f"o{n}@localhost" for n in range(5)}
+    directory.listed("localhost", there, timezone.now())
+
+    with pytest.raises(directory.Broken, match="lists 1 accounts, of 5"):
+        directory.listed("localhost", {"o0@localhost"}, timezone.now())
+
+    assert visible() == there
+    directory.listed(
+        "localhost", {"o0@localhost", "o1@localhost", "o2@localhost"}, timezone.now()
+    )
+    assert len(visible()) == 3
+
+
+def test_what_comes_while_the_server_is_asked_is_not_undone(rosters):
+    """A notice is newer than the answer to a question asked before it."""
+    Account.objects.create(jid=JULIET, checked_at=long_ago())
+
+    def registers_meanwhile(jids: Sequence[str]) -> Sequence[bool]:
+        directory.told({JULIET: True}, timezone.now())
+        return [False] * len(jids)
+
+    directory.refresh(registers_meanwhile)
+    assert visible() == {JULIET}
+
+
+def test_a_listing_undoes_no_notice_that_came_meanwhile():
+    asked_at = timezone.now()
+    directory.told({ROMEO: True, JULIET: True}, asked_at - timedelta(seconds=9))
+    directory.told({ROMEO: False}, timezone.now())
+    directory.told({MARIO: True}, timezone.now())
+
+    directory.listed("localhost", {ROMEO, JULIET}, asked_at)
+
+    assert visible() == {JULIET, MARIO}
+
+
+def test_accounts_of_a_domain_that_is_served_no_more_are_left_alone(rosters, exist):
+    Account.objects.create(jid="old@gone.example")
+    assert directory.refresh(exist) == 0
+
+
+def test_of_two_spellings_the_one_that_is_here_counts(exist):
+    plus = "+393471111111@localhost"
+    Account.objects.create(jid=plus, msisdn=NUMBER)
+    Account.objects.create(jid=MARIO, msisdn=NUMBER, gone_at=timezone.now())
+    assert directory.users({NUMBER: MARIO}, "localhost", exist) == {NUMBER: plus}
+
+
+# --- What we are told -----------------------------------------------------------------
+
+
+def test_what_we_are_told_counts_from_its_moment_on():
+    now = timezone.now()
+    directory.told({ROMEO: True, MARIO: True}, now)
+    directory.told({MARIO: False}, now + timedelta(seconds=1))
+    # A notice that was overtaken.
+    directory.told({MARIO: True, ROMEO: False}, now - timedelta(seconds=1))
+
+    assert visible() == {ROMEO}
+
+
+def test_notices_may_come_in_any_order_and_twice():
+    now = timezone.now()
+    directory.told({ROMEO: False}, now)
+    directory.told({ROMEO: True}, now - timedelta(seconds=1))
+    directory.told({ROMEO: True}, now)
+    assert visible() == set()
+    directory.told({ROMEO: True}, now + timedelta(seconds=1))
+    assert visible() == {ROMEO}
+
+
+def test_who_is_told_as_new_is_found_although_he_was_absent(rosters, exist):
+    contacts = {"nurse@localhost": "nurse@localhost"}
+    assert directory.users(contacts, "localhost", exist) == {}
+    directory.told({"nurse@localhost": True}, timezone.now())
+    assert directory.users(contacts, "localhost", exist) == contacts
+
+
+# --- Other spellings ------------------------------------------------------------------
+
+
+def test_a_stale_account_is_asked_about_under_its_own_jid(rosters):
+    plus = "+393479999999@localhost"
+    rosters.register(plus)
+    days_ago = timezone.now() - timedelta(days=30)
+    Account.objects.create(jid=plus, msisdn="+393479999999", checked_at=days_ago)
+
+    found = directory.users(
+        {"+393479999999": "00393479999999@localhost"},
+        "localhost",
+        lambda jids: rosters.exist(jids, 0),
+    )
+
+    assert found == {"+393479999999": plus}
+
+
+def test_an_account_that_staff_switched_off_is_kept_when_it_is_gone(rosters):
+    days_ago = timezone.now() - timedelta(days=30)
+    gone = "00393479999999@localhost"
+    number = {"msisdn": "+393479999999", "checked_at": days_ago}
+    Account.objects.create(jid=gone, enabled=False, **number)
+
+    directory.users({"+393479999999": gone}, "localhost", lambda jids: [False])
+
+    assert Account.objects.get(jid=gone).enabled is False

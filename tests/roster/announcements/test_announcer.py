@@ -1,0 +1,272 @@
+"""The announcer alone: who is told how often, and what it does when something fails."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from roster.announcements import announcer as announcer_module
+from roster.announcements.announcer import PARTS, Announcer
+from roster.models import Subscriber
+from tests.service import until
+from tests.xmppservice.service.test_consumer import without
+from xmppservice.runtime.threads import Thread
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+JIDS = [f"user-{number}@localhost" for number in range(6)]
+
+
+class Server:
+    """Takes what is announced; ``broken`` times there is no stream."""
+
+    def __init__(self) -> None:
+        self.parts: list[list[str]] = []
+        self.messages: set[bool] = set()
+        self.broken = 0
+
+    async def send(self, event: dict) -> None:
+        assert event["type"] == "xmpp.announce"
+        self.parts.append(event["to"])
+        self.messages.add(event["message"])
+        if self.broken:
+            self.broken -= 1
+            raise OSError
+
+    @property
+    def told(self) -> Counter[str]:
+        return Counter(jid for part in self.parts for jid in part)
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+class Failures(list[Exception]):
+    """Why the database did not answer; ``then`` is called at each time."""
+
+    then: Callable[[], None] = staticmethod(lambda: None)
+
+    def append(self, error: Exception) -> None:
+        super().append(error)
+        self.then()
+
+
+@pytest.fixture
+def failures() -> Failures:
+    return Failures()
+
+
+@pytest.fixture
+async def announcer(
+    server, failures, settings, monkeypatch
+) -> AsyncIterator[Announcer]:
+    settings.ANNOUNCEMENTS_PER_SECOND = 40
+    monkeypatch.setattr(announcer_module, "AGAIN", 0.02)
+    async with Thread("announcer") as thread:
+        one = Announcer(thread, server.send, failures.append)
+        running = asyncio.create_task(one.run())
+        yield one
+        running.cancel()
+        await asyncio.wait([running])
+
+
+@sync_to_async
+def told() -> dict[str, int]:
+    return dict(Subscriber.objects.values_list("jid", "told"))
+
+
+async def is_told(rows: dict[str, int]) -> bool:
+    return await told() == rows
+
+
+async def all_told(number: int, jids: list[str] = JIDS) -> None:
+    await until(lambda: is_told(dict.fromkeys(jids, number)))
+
+
+async def keep(announcer: Announcer, server: Server, number: int) -> None:
+    """All are kept, and were greeted in this session."""
+    for jid in JIDS:
+        announcer.note(jid, number)
+    await all_told(number)
+    announcer.begin(number)
+    await until(lambda: set(server.told) == set(JIDS))
+    server.parts.clear()
+    server.messages.clear()
+
+
+async def test_each_is_told_once_and_a_few_at_a_time(announcer, server, settings):
+    await keep(announcer, server, 1)
+    settings.ANNOUNCEMENTS_PER_SECOND = 8
+
+    announcer.begin(2)
+    await all_told(2)
+
+    assert server.told == dict.fromkeys(JIDS, 1)
+    assert max(map(len, server.parts)) == 8 // PARTS
+    assert server.messages == {False}
+
+
+async def test_a_part_is_bounded(announcer, server, settings, monkeypatch):
+    settings.ANNOUNCEMENTS_PER_SECOND = 1_000_000
+    await keep(announcer, server, 1)
+    monkeypatch.setattr(announcer_module, "BATCH", 2)
+
+    announcer.begin(2)
+    await all_told(2)
+
+    assert max(map(len, server.parts)) == 2
+
+
+async def test_less_than_a_part_a_second_is_still_one(announcer, server, settings):
+    settings.ANNOUNCEMENTS_PER_SECOND = 0
+    announcer.note(JIDS[0], 1)
+    await all_told(1, JIDS[:1])
+    announcer.begin(2)
+    await until(lambda: JIDS[:1] in server.parts)
+
+
+async def test_the_same_release_again_tells_nobody(announcer, server):
+    await keep(announcer, server, 1)
+    for number in (2, 2, 3):
+        announcer.begin(number)
+        await all_told(number)
+    assert server.told == dict.fromkeys(JIDS, 2)
+
+
+async def test_a_newer_release_takes_the_place(announcer, server, settings):
+    await keep(announcer, server, 1)
+    settings.ANNOUNCEMENTS_PER_SECOND = 4
+    announcer.begin(2)
+    await until(lambda: len(server.parts) == 2)
+
+    settings.ANNOUNCEMENTS_PER_SECOND = 400
+    announcer.begin(3)
+    await all_told(3)
+
+    assert set(server.told) == set(JIDS)
+    assert server.told.total() < 2 * len(JIDS)
+    early = {jid for part in server.parts[:2] for jid in part}
+    assert all(server.told[jid] == 2 for jid in early)
+
+
+async def test_who_comes_online_during_it_is_not_told_again(announcer, server):
+    await keep(announcer, server, 1)
+    announcer.note(JIDS[0], 2)  # a moment before it is said that clients read it
+    await until(lambda: is_told({**dict.fromkeys(JIDS, 1), JIDS[0]: 2}))
+    announcer.begin(2)
+    await all_told(2)
+    assert server.told == dict.fromkeys(JIDS[1:], 1)
+
+
+async def test_who_was_told_of_the_one_before_is_told(announcer, server, settings):
+    settings.ANNOUNCEMENTS_PER_SECOND = 4_000
+    await keep(announcer, server, 2)
+    late = [f"late-{number}@localhost" for number in range(4)]
+    # One after the other: the first may be caught by what goes on just now.
+    for count, jid in enumerate(late, start=1):
+        announcer.note(jid, 1)
+        await all_told(2, [*JIDS, *late[:count]])
+    assert server.told == dict.fromkeys(late, 1)
+
+
+async def test_a_broken_stream_is_waited_for(announcer, server):
+    await keep(announcer, server, 1)
+    server.broken = 2
+    announcer.begin(2)
+    await all_told(2)
+    assert set(server.told) == set(JIDS)
+    assert max(server.told.values()) > 1
+
+
+async def test_a_new_session_greets_all_once_after_those_who_are_left(
+    announcer, server, settings
+):
+    settings.CHANGE_MESSAGE = True
+    await keep(announcer, server, 1)
+    announcer.rest()
+    announcer.note(JIDS[3], 0)
+    await until(lambda: is_told({**dict.fromkeys(JIDS, 1), JIDS[3]: 0}))
+
+    announcer.begin(1)
+    await until(lambda: set(server.told) == set(JIDS))
+    announcer.begin(1)
+    announcer.begin(2)
+    await all_told(2)
+
+    assert server.parts[0] == [JIDS[3]]
+    assert server.told == {**dict.fromkeys(JIDS, 2), JIDS[3]: 3}
+
+
+async def test_who_is_told_of_a_newer_release_is_not_greeted(
+    announcer, server, settings
+):
+    await keep(announcer, server, 1)
+    settings.ANNOUNCEMENTS_PER_SECOND = 1
+    announcer.rest()
+    announcer.begin(1)
+    await until(lambda: server.parts)
+    early = set(server.parts[0])
+
+    settings.ANNOUNCEMENTS_PER_SECOND = 400
+    for number in (2, 3):
+        announcer.begin(number)
+        await all_told(number)
+
+    assert server.told == {jid: 3 if jid in early else 2 for jid in JIDS}
+
+
+async def test_without_a_stream_nobody_is_told(announcer, server):
+    await keep(announcer, server, 1)
+    announcer.begin(2)
+    announcer.rest()
+    announcer.note(JIDS[0], None)
+    await all_told(1, JIDS[1:])
+    assert server.parts == []
+
+
+async def test_a_table_out_of_reach_is_waited_for(announcer, server, failures):
+    await keep(announcer, server, 1)
+    gone = without("roster_subscriber")
+    await sync_to_async(gone.__enter__)()
+    try:
+        announcer.begin(2)
+        await until(lambda: failures)
+    finally:
+        await sync_to_async(gone.__exit__)(None, None, None)
+    await all_told(2)
+    assert server.told == dict.fromkeys(JIDS, 1)
+
+
+async def test_who_could_not_be_stored_is_stored_later(announcer, failures):
+    # Newer than what is being stored.
+    failures.then = lambda: announcer.note(JIDS[0], None)
+    gone = without("roster_subscriber")
+    await sync_to_async(gone.__enter__)()
+    try:
+        announcer.note(JIDS[0], 1)
+        announcer.note(JIDS[1], 1)
+        await until(lambda: failures)
+    finally:
+        await sync_to_async(gone.__exit__)(None, None, None)
+    await all_told(1, JIDS[1:2])
+
+
+async def test_what_waits_is_bounded(announcer, monkeypatch):
+    monkeypatch.setattr(announcer_module, "MOST_WAITING", 2)
+    for jid in JIDS:
+        announcer.note(jid, 1)
+    announcer.note(JIDS[1], 2)
+
+    await until(lambda: is_told({JIDS[0]: 1, JIDS[1]: 2}))
+
+
+async def test_a_message_is_asked_for_by_the_setting(announcer, server, settings):
+    settings.CHANGE_MESSAGE = True
+    await keep(announcer, server, 1)
+    announcer.begin(2)
+    await all_told(2)
+    assert server.messages == {True}

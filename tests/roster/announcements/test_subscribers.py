@@ -1,0 +1,90 @@
+"""Who is told of a new release, and of which one each was told."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from roster.announcements import subscribers
+from roster.models import Subscriber
+from tests.roster.conftest import JULIET, MARIO, ROMEO
+
+pytestmark = pytest.mark.django_db
+
+
+def told() -> dict[str, int]:
+    return dict(Subscriber.objects.values_list("jid", "told"))
+
+
+def test_who_subscribes_is_kept_and_who_unsubscribes_is_not():
+    subscribers.note({ROMEO: 3, JULIET: 4})
+    assert told() == {ROMEO: 3, JULIET: 4}
+
+    subscribers.note({ROMEO: None, MARIO: 4})
+    assert told() == {JULIET: 4, MARIO: 4}
+
+
+def test_what_was_told_last_counts():
+    subscribers.note({ROMEO: 3, JULIET: 5, MARIO: 5})
+    subscribers.note({ROMEO: 4, JULIET: 0})
+    assert told() == {ROMEO: 4, JULIET: 0, MARIO: 5}
+
+
+def test_who_is_known_costs_no_write():
+    subscribers.note({ROMEO: 3, JULIET: 3})
+
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        subscribers.note({ROMEO: 3, JULIET: 3})
+
+    (query,) = queries.captured_queries
+    assert query["sql"].startswith("SELECT")
+
+
+def test_the_table_is_bounded(monkeypatch):
+    monkeypatch.setattr(subscribers, "MOST", 2)
+    subscribers.note({ROMEO: 1})
+    subscribers.note({JULIET: 1, MARIO: 1})
+    assert len(told()) == 2
+    subscribers.note({"late@localhost": 1})
+    assert len(told()) == 2
+
+
+@pytest.mark.parametrize(
+    ("jid", "kept"),
+    [
+        (ROMEO, True),
+        ("romeo@elsewhere.localhost", False),
+        ("localhost", False),
+        (f"{'r' * 2047}@localhost", False),
+    ],
+)
+def test_users_of_served_domains_are_kept(jid, kept):
+    assert subscribers.is_kept(jid) == kept
+
+
+def test_the_untold_come_in_order_from_a_place_on():
+    subscribers.note({f"{n}@localhost": n for n in range(5)})
+    rows = list(Subscriber.objects.order_by("pk"))
+
+    assert subscribers.untold(4, 0, 3) == rows[:3]
+    assert subscribers.untold(4, rows[1].pk, 3) == rows[2:4]
+    assert subscribers.untold(9, rows[4].pk, 3) == []
+    assert subscribers.everybody(rows[0].pk, 3) == rows[1:4]
+
+
+def test_who_is_marked_is_told():
+    subscribers.note({ROMEO: 1, JULIET: 1, MARIO: 6})
+    subscribers.mark(subscribers.untold(2, 0, 1), 2)
+    assert told() == {ROMEO: 2, JULIET: 1, MARIO: 6}
+    assert subscribers.count(2) == (3, 1)
+
+
+def test_a_place_is_somewhere_in_the_table():
+    assert subscribers.somewhere() == 0
+    subscribers.note({f"{n}@localhost": 1 for n in range(9)})
+    last = Subscriber.objects.order_by("pk").last().pk
+    places = {subscribers.somewhere() for _ in range(200)}
+    assert min(places) >= 0
+    assert max(places) <= last
+    assert len(places) > 1

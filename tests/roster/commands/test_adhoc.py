@@ -1,0 +1,83 @@
+"""Ad-hoc commands without a stream: what becomes of a form, and of an answer."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from roster.commands import adhoc
+from roster.commands.payloads import OK, Reply
+from xmppservice.connection import events
+from xmppservice.protocol.iq import Refused, Request, request
+from xmppservice.protocol.namespaces import LONGEST_LIST, NS_COMMANDS, NS_FORM
+
+OWNER = "romeo@localhost"
+COMPONENT, FIND = "jabber:component:accept", "cmd_search_users"
+FORM = (
+    f"<x xmlns='{NS_FORM}' type='submit'>"
+    "<field var='numbers'><value>00393200555</value></field></x>"
+)
+
+
+def asked(inside: str, session: str) -> Request:
+    command = (
+        f"<command xmlns='{NS_COMMANDS}' node='{FIND}'"
+        f" sessionid='{session}'>{inside}</command>"
+    )
+    iq = (
+        f"<iq xmlns='{COMPONENT}' from='{OWNER}/orchard' to='s.localhost' id='1'"
+        f" type='set'>{command}</iq>"
+    )
+    return request(ET.fromstring(iq), "s.localhost")
+
+
+def test_a_form_becomes_the_event_of_a_command():
+    taken: list[dict[str, str]] = []
+
+    assert (
+        adhoc.answer(asked(FORM, "s1"), OWNER, lambda one: not taken.append(one))
+        is None
+    )
+
+    assert taken == [
+        {
+            "sender": f"{OWNER}/orchard",
+            "owner": OWNER,
+            "id": "1",
+            "thread": "s1",
+            "message_type": "adhoc",
+            "namespace": NS_COMMANDS,
+            "envelope_type": FIND,
+            "envelope_action": FIND,
+            "command": FIND,
+            "payload": '{"session":"s1","userList":["00393200555"]}',
+        }
+    ]
+    assert {"type", *taken[0]} == set(events.Message.__annotations__)
+
+
+def test_without_room_it_is_to_be_sent_again():
+    with pytest.raises(Refused) as refusal:
+        adhoc.answer(asked(FORM, "s1"), OWNER, lambda one: False)
+    assert (refusal.value.condition, refusal.value.type) == (
+        "resource-constraint",
+        "wait",
+    )
+
+
+def result(reply: Reply) -> str:
+    taken: list[dict[str, str]] = []
+    adhoc.answer(asked(FORM, "s1"), OWNER, lambda one: not taken.append(one))
+    return adhoc.result(events.answer(events.message(taken[0]), reply.dumps()))
+
+
+def test_an_answer_ends_the_command_in_its_session():
+    command = ET.fromstring(result(Reply(OK, more={"userList": []})))
+    assert command.attrib == {"node": FIND, "sessionid": "s1", "status": "completed"}
+    assert [child.tag for child in command] == [f"{{{NS_COMMANDS}}}note"]
+
+
+def test_the_longest_answer_fits_into_a_stanza():
+    numbers = [f"0039{number:010}" for number in range(20_000)]
+    done = result(Reply(OK, more={"userList": numbers}))
+    assert len(done.encode()) < LONGEST_LIST + 2_000
+    ET.fromstring(done)

@@ -1,0 +1,101 @@
+"""What a command would do, entry by entry, with nothing written."""
+
+import json
+import time
+
+import pytest
+from django.utils import timezone
+
+from roster.commands import dry_run
+from roster.commands.dry_run import Asked, Rehearsal
+from roster.commands.rules import Rule
+from roster.models import Account, AddressBookEntry, Command, Flag
+from tests.roster.conftest import (
+    ADD,
+    JULIET,
+    MARIO,
+    ROMEO,
+    SEARCH,
+    ask,
+    message,
+    numbers,
+    users,
+)
+from xmppservice.protocol.roster import RosterItem
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def romeo() -> Account:
+    return Account.objects.create(jid=ROMEO, checked_at=timezone.now())
+
+
+def rehearse(romeo: Account, rosters, word: str, payload: dict) -> Rehearsal:
+    deadline = time.time() + 60
+    return dry_run.rehearse(romeo, word, json.dumps(payload), rosters, deadline)
+
+
+def test_each_entry_says_what_becomes_of_it_and_why(romeo, rosters, settings):
+    settings.DISCOVERY_BURST = 3
+    off = "0039347222222@localhost"
+    Account.objects.create(jid="hidden@localhost", discoverable=False)
+    rosters.register(ROMEO, RosterItem(JULIET, "Juliet", ("others",)))
+    ask(rosters, message(payload=users(("Juliet", JULIET))))
+    contacts = users(
+        ("Juliet", JULIET),
+        ("Mario", MARIO),
+        ("Hidden", "hidden"),
+        ("Off", off),
+        ("Far", "far@elsewhere.example"),
+    )
+    rosters.rosters[ROMEO][JULIET] = RosterItem(JULIET, "Juliet", ("others",))
+
+    said = rehearse(romeo, rosters, ADD, contacts)
+
+    assert [(line.entry.name, line.asked, line.rule) for line in said.lines] == [
+        ("Juliet", Asked.FREE, Rule.PROMOTED),
+        ("Mario", Asked.CHARGED, Rule.ADDED),
+        ("Hidden", Asked.CHARGED, Rule.ADDED),
+        ("Off", Asked.NOT_COVERED, Rule.ADDED),
+        ("Far", Asked.NOT_ASKED, Rule.ADDED),
+    ]
+    assert [line.verified for line in said.lines] == [True, True, False, False, False]
+    hidden = said.lines[2].account
+    assert hidden is not None
+    assert not hidden.visible
+    assert said.left == pytest.approx(0, abs=0.1)
+    assert said.reply.code == (0, "")
+
+
+def test_nothing_is_written_and_nothing_charged(romeo, rosters):
+    sent = [f"+39347{n * n:07d}" for n in range(1_000, 1_500)]
+    scan = [f"+3934711{n:05d}" for n in range(2_000)]
+    before = dict(Account.objects.values().get())
+
+    assert not rehearse(romeo, rosters, SEARCH, numbers(*sent)).flagged
+    assert rehearse(romeo, rosters, SEARCH, numbers(*scan)).flagged
+
+    assert dict(Account.objects.values().get()) == before
+    for model in (AddressBookEntry, Command, Flag):
+        assert not model.objects.exists()
+    assert rosters.written == []
+
+
+def test_a_search_shows_who_is_found(romeo, rosters):
+    said = rehearse(romeo, rosters, SEARCH, numbers(MARIO.partition("@")[0], "x"))
+    (line,) = said.lines
+    assert line.after == RosterItem(MARIO, "00393471111111", ("verified",))
+    assert said.reply.more == {"userList": ["00393471111111"]}
+
+
+def test_what_cannot_be_used_is_said(romeo, rosters):
+    said = rehearse(romeo, rosters, ADD, {"channelUsers": [{"name": "x"}]})
+    assert said.lines == []
+    assert said.reply.messages == ("channelUsers[0].address: missing or not text",)
+
+
+def test_a_roster_that_cannot_be_read_is_said(romeo, rosters):
+    rosters.unreadable[ROMEO] = "forbidden"
+    said = rehearse(romeo, rosters, ADD, users(("Mario", MARIO)))
+    assert said.failed == "roster not read: forbidden"

@@ -1,0 +1,86 @@
+"""Forms that a person fills in, as payloads, and answers as sentences."""
+
+import json
+
+import pytest
+
+from roster.commands import payloads
+from roster.commands.forms import payload, words
+from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS, Reply
+
+
+@pytest.mark.parametrize(
+    ("line", "address", "name"),
+    [
+        ("00393471111111 Mario Rossi", "00393471111111", "Mario Rossi"),
+        (
+            "  +39 347 (111) 11-11   Mario  Rossi ",
+            "+39 347 (111) 11-11",
+            "Mario  Rossi",
+        ),
+        ("00393471111111", "00393471111111", ""),
+        ("+39 347 1111111", "+39 347 1111111", ""),
+        ("00393471111111 2nd phone", "00393471111111", "2nd phone"),
+        ("liam@elsewhere.example Liam", "liam@elsewhere.example", "Liam"),
+        ("00393471111111 (Mario)", "00393471111111", "(Mario)"),
+        ("liam", "liam", ""),
+        ("00393471111111\tÀgnes", "00393471111111", "Àgnes"),
+    ],
+)
+def test_a_line_is_a_number_and_a_name(line, address, name):
+    asked = json.loads(payload(ADD_TO_ROSTER, [line, "", "  "], "s"))
+    assert asked == {
+        "session": "s",
+        "channelUsers": [{"address": address, "name": name}],
+    }
+
+
+def test_a_line_of_spaces_holds_nobody_up():
+    asked = payload(ADD_TO_ROSTER, ["1" + " " * 200_000 + "(x"], "s")
+    assert json.loads(asked)["channelUsers"] == [{"address": "1", "name": "(x"}]
+
+
+def test_each_line_is_a_number_to_look_for():
+    asked = json.loads(payload(SEARCH_USERS, [" 0039 347 ", "", "x"], "s"))
+    assert asked == {"session": "s", "userList": ["0039 347", "x"]}
+
+
+def said(command: str, code: payloads.Code, *messages: str, **more: object):
+    return words(command, Reply(code, messages, more).dumps())
+
+
+def test_what_went_wrong_is_said_without_the_payload_s_words():
+    answer = said(
+        ADD_TO_ROSTER, payloads.NO_CHANNEL_FOUND, "channelUsers[2].address: not text"
+    )
+    assert answer == ([("error", "Contact 3: not text")], [])
+
+
+def test_a_failure_of_our_storage_is_an_error():
+    ((kind, text),), found = words(SEARCH_USERS, payloads.storage_failed())
+    assert (kind, found) == ("error", [])
+    assert "Please repeat later" in text
+
+
+def test_a_sentence_names_no_more_than_twenty():
+    numbers = [f"00393{number:03}" for number in range(23)]
+    ((_, text),), found = said(SEARCH_USERS, payloads.OK, userList=numbers)
+    assert text.endswith("00393019 and 3 more.")
+    assert found == numbers
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wanted"),
+    [
+        (1, "2 minutes"),
+        (1262, "22 minutes"),
+        (7200, "120 minutes"),
+        (7201, "3 hours"),
+        (86400, "24 hours"),
+        (200_000, "3 days"),
+    ],
+)
+def test_how_long_to_wait_is_said_in_one_unit(seconds, wanted):
+    more = {"userList": [], "retryAfter": seconds}
+    ((_, text),), _ = said(SEARCH_USERS, payloads.RATE_LIMITED, **more)
+    assert text == f"Too many new numbers: try again in {wanted}."

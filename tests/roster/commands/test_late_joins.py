@@ -1,0 +1,368 @@
+"""Who registers later is verified on the rosters of those who know the number."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from roster.accounts import directory
+from roster.commands import batch as commands
+from roster.commands import claims as ledger
+from roster.commands import late_joins as joins
+from roster.commands import payloads
+from roster.discovery import address_book as addressbook
+from roster.models import Account, AddressBookEntry, Claim, LateJoin
+from tests.roster.conftest import (
+    JULIET,
+    MARIO,
+    ROMEO,
+    SEARCH,
+    ask,
+    groups_of,
+    message,
+    numbers,
+    users,
+)
+from xmppservice.connection.gateway import Down, Late
+from xmppservice.protocol.roster import RosterItem
+
+pytestmark = pytest.mark.django_db
+
+NUMBER = "+393479999999"
+LATE = "00393479999999@localhost"
+
+
+@pytest.fixture(autouse=True)
+def fast(settings) -> None:
+    settings.LATE_JOINS_PER_SECOND = 10_000
+
+
+def run(rosters) -> bool:
+    return joins.run(rosters, time.monotonic() + 30)
+
+
+def announce() -> None:
+    joins.announce(time.monotonic() + 60, lambda: None)
+
+
+def register(rosters, jid: str = LATE) -> Account:
+    """``jid`` registers, and we are told."""
+    rosters.register(jid)
+    directory.told({jid: True}, timezone.now())
+    return Account.objects.get(jid=jid)
+
+
+def know(rosters, owner: str, name: str = "Late") -> None:
+    """``owner`` has the number, which is nobody's yet."""
+    ask(rosters, message(payload=users((name, LATE)), owner=owner))
+    assert groups_of(rosters, owner)[LATE] == ("others",)
+
+
+def test_everyone_who_has_the_number_gets_it_verified(rosters):
+    know(rosters, ROMEO)
+    know(rosters, JULIET, "Nurse")
+    register(rosters)
+
+    assert joins.waiting()
+    assert not run(rosters)
+
+    for owner, name in ((ROMEO, "Late"), (JULIET, "Nurse")):
+        assert rosters.rosters[owner][LATE] == RosterItem(LATE, name, ("verified",))
+    assert not joins.waiting()
+    assert not LateJoin.objects.exists()
+    assert not Claim.objects.exists()
+
+
+def test_the_owners_groups_stay_and_what_is_right_is_not_written(rosters):
+    for owner, groups in ((ROMEO, ("Family", "others")), (JULIET, ("verified",))):
+        know(rosters, owner)
+        rosters.rosters[owner][LATE] = RosterItem(LATE, "X", groups, "both")
+    rosters.written.clear()
+    register(rosters)
+
+    run(rosters)
+
+    written = RosterItem(LATE, "X", ("Family", "verified"), "both")
+    assert [(one.owner, one.item) for one in rosters.written] == [(ROMEO, written)]
+
+
+def test_who_took_the_contact_off_the_roster_does_not_get_it_back(rosters):
+    know(rosters, ROMEO)
+    del rosters.rosters[ROMEO][LATE]
+    register(rosters)
+
+    run(rosters)
+
+    assert LATE not in rosters.rosters[ROMEO]
+
+
+def test_who_searched_in_vain_has_no_item_and_gets_none(rosters):
+    ask(rosters, message(SEARCH, numbers(NUMBER)))
+    register(rosters)
+    run(rosters)
+    assert rosters.rosters[ROMEO] == {}
+
+
+def test_another_spelling_on_the_roster_is_the_same_contact(rosters):
+    know(rosters, ROMEO)
+    plus = f"{NUMBER}@localhost"
+    rosters.rosters[ROMEO] = {plus: RosterItem(plus, "Late", ("others",))}
+    register(rosters)
+
+    run(rosters)
+
+    assert groups_of(rosters) == {plus: ("verified",)}
+
+
+@pytest.mark.parametrize("switch", ["enabled", "discoverable"])
+def test_who_may_not_be_found_is_told_to_nobody_until_he_may(rosters, switch):
+    know(rosters, ROMEO)
+    account = Account(jid=LATE, **{switch: False})
+    account.full_clean()
+    account.save()
+    run(rosters)
+    assert groups_of(rosters)[LATE] == ("others",)
+    assert not joins.waiting()
+
+    setattr(account, switch, True)
+    account.full_clean()
+    account.save()
+    run(rosters)
+
+    assert groups_of(rosters)[LATE] == ("verified",)
+
+
+def test_who_leaves_and_comes_back_is_announced_again(rosters):
+    account = register(rosters)
+    run(rosters)
+    know_later = users(("Late", LATE))
+    directory.gone([account])
+    del rosters.rosters[LATE]
+    directory.told({LATE: False}, timezone.now())
+    ask(rosters, message(payload=know_later))
+
+    register(rosters)
+    run(rosters)
+
+    assert groups_of(rosters)[LATE] == ("verified",)
+
+
+# --- The budget ---------------------------------------------------------------------
+
+
+def test_a_contact_that_was_never_charged_tells_nothing(rosters, settings):
+    """Else who stores many numbers would be told of each that registers."""
+    settings.DISCOVERY_BURST = 0
+    know(rosters, ROMEO)
+    settings.DISCOVERY_BURST = 1
+    know(rosters, JULIET)
+    register(rosters)
+
+    run(rosters)
+
+    assert groups_of(rosters, ROMEO)[LATE] == ("others",)
+    assert groups_of(rosters, JULIET)[LATE] == ("verified",)
+    asked = AddressBookEntry.objects.filter(hit=True)
+    assert [entry.owner.jid for entry in asked] == [JULIET]
+
+
+def test_who_was_told_once_is_not_looked_at_again(rosters):
+    know(rosters, ROMEO)
+    account = register(rosters)
+    run(rosters)
+    directory.gone([account])
+    register(rosters)
+    rosters.reads.clear()
+    run(rosters)
+    assert not any(rosters.reads)
+
+
+def test_an_owner_is_not_seen_because_somebody_joined(rosters):
+    know(rosters, ROMEO)
+    Account.objects.update(last_seen=None)
+    register(rosters)
+    run(rosters)
+    assert Account.objects.get(jid=ROMEO).last_seen is None
+
+
+# --- Whatever may happen --------------------------------------------------------------
+
+
+def test_killed_in_the_middle_it_goes_on_where_it_stood(rosters, monkeypatch):
+    owners = [f"o{n}@localhost" for n in range(7)]
+    for owner in owners:
+        rosters.register(owner)
+        know(rosters, owner)
+    register(rosters)
+    monkeypatch.setattr(joins, "CHUNK", 3)
+    rosters.raises[LATE] = Down("gone")
+
+    with pytest.raises(Down):
+        run(rosters)
+    assert LateJoin.objects.count() == 7
+    rosters.raises.clear()
+    # As after a kill: the queue is only half made, the claims are nobody's.
+    LateJoin.objects.all()[0].delete()
+    Account.objects.filter(jid=LATE).update(announced=False)
+    ledger.clear_claims()
+
+    assert not run(rosters)
+
+    assert {groups_of(rosters, owner)[LATE] for owner in owners} == {("verified",)}
+
+
+def test_an_owner_whose_commands_run_is_looked_at_later(rosters):
+    know(rosters, ROMEO)
+    know(rosters, JULIET)
+    register(rosters)
+    held = ledger.hold([ROMEO])
+
+    assert not run(rosters)
+    assert groups_of(rosters, JULIET)[LATE] == ("verified",)
+    assert groups_of(rosters, ROMEO)[LATE] == ("others",)
+
+    ledger.let_go(held, {})
+    LateJoin.objects.update(not_before=timezone.now())
+    run(rosters)
+    assert groups_of(rosters, ROMEO)[LATE] == ("verified",)
+
+
+def test_two_workers_are_not_twice_as_fast(rosters):
+    know(rosters, ROMEO)
+    register(rosters)
+    ledger.hold([joins.WORKER])
+    assert not run(rosters)
+    assert groups_of(rosters)[LATE] == ("others",)
+
+
+def test_who_registers_while_a_command_with_him_runs_is_told(rosters):
+    """He is announced before the turn has stored the contact."""
+    ledger.receive([message(payload=users(("Late", LATE)))])
+    work = ledger.claim()
+    settled = commands.run(work, rosters, time.time() + 60)
+    register(rosters)
+    run(rosters)
+    ledger.finish(settled, payloads.storage_failed())
+
+    assert groups_of(rosters)[LATE] == ("others",)
+    run(rosters)
+    assert groups_of(rosters)[LATE] == ("verified",)
+
+
+def test_one_roster_that_never_answers_holds_nobody_up(rosters, caplog):
+    for owner in (ROMEO, JULIET, MARIO):
+        know(rosters, owner)
+    rosters.raises[ROMEO] = Late("no answer by the deadline")
+    register(rosters)
+
+    for _ in range(5):
+        run(rosters)
+        LateJoin.objects.update(not_before=timezone.now())
+
+    assert groups_of(rosters, JULIET)[LATE] == ("verified",)
+    assert groups_of(rosters, MARIO)[LATE] == ("verified",)
+    assert [row.owner.jid for row in LateJoin.objects.all()] == [ROMEO]
+    assert "not looked at: Late" in caplog.text
+
+
+def test_who_leaves_while_he_is_announced_is_announced_when_he_is_back(
+    rosters, monkeypatch
+):
+    know(rosters, ROMEO)
+    account = register(rosters)
+    monkeypatch.setattr(
+        joins, "digests", lambda contact: directory.gone([account]) or []
+    )
+
+    announce()
+
+    account.refresh_from_db()
+    assert not account.announced
+
+
+def test_who_is_announced_again_during_a_visit_is_visited_again(rosters):
+    know(rosters, ROMEO)
+    account = register(rosters)
+    announce()
+    (visit,) = joins._visits(joins._next(9))
+    Account.objects.filter(pk=account.pk).update(announced=False)
+    announce()
+
+    joins._settle(visit)
+
+    assert LateJoin.objects.count() == 1
+
+
+def test_a_number_that_everybody_has_makes_no_other_one_wait(rosters, monkeypatch):
+    owners = [f"o{n}@localhost" for n in range(6)]
+    for owner in owners:
+        rosters.register(owner)
+        know(rosters, owner)
+    ask(rosters, message(payload=users(("Mario", "00393478888888")), owner=ROMEO))
+    register(rosters)
+    register(rosters, "00393478888888@localhost")
+    announce()
+
+    first = [row.joined.msisdn for row in joins._next(3)]
+
+    assert "+393478888888" in first
+
+
+def test_a_roster_that_cannot_be_read_is_tried_again_and_given_up(rosters, caplog):
+    know(rosters, ROMEO)
+    rosters.unreadable[ROMEO] = "forbidden"
+    register(rosters)
+
+    for attempt in range(1, joins.ATTEMPTS):
+        run(rosters)
+        assert LateJoin.objects.get().attempts == attempt
+        LateJoin.objects.update(not_before=timezone.now())
+    run(rosters)
+
+    assert not LateJoin.objects.exists()
+    assert "roster not read: forbidden" in caplog.text
+    assert NUMBER[3:] not in caplog.text
+
+
+def test_who_lives_on_another_domain_is_told_nothing(rosters, settings):
+    settings.XMPP_DOMAINS = ["localhost", "mantua.example"]
+    know(rosters, ROMEO)
+    register(rosters, "00393479999999@mantua.example")
+    run(rosters)
+    assert groups_of(rosters)[LATE] == ("others",)
+
+
+def test_who_is_gone_is_left_alone(rosters):
+    know(rosters, ROMEO)
+    directory.gone(Account.objects.filter(jid=ROMEO))
+    register(rosters)
+    rosters.reads.clear()
+    run(rosters)
+    assert not any(rosters.reads)
+    assert not LateJoin.objects.exists()
+
+
+def test_numbers_under_an_old_key_are_found(rosters, settings):
+    know(rosters, ROMEO)
+    settings.ADDRESS_BOOK_KEYS = ["new", *settings.ADDRESS_BOOK_KEYS]
+    register(rosters)
+    run(rosters)
+    assert groups_of(rosters)[LATE] == ("verified",)
+
+
+def test_mario_is_no_holder_of_his_own_number(rosters):
+    owner = directory.owner_of(MARIO)
+    book = addressbook.AddressBook(owner, ["+393471111111"], timezone.now())
+    book.covers(book.contacts)
+    book.save()
+    announce()
+    assert not LateJoin.objects.exists()
+
+
+def test_what_rests_is_not_due(rosters):
+    know(rosters, ROMEO)
+    register(rosters)
+    announce()
+    LateJoin.objects.update(not_before=timezone.now() + timedelta(minutes=1))
+    assert not joins.waiting()

@@ -1,0 +1,436 @@
+"""What an owner's address book holds, and how much asking is left."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+
+from roster.discovery import address_book as addressbook
+from roster.models import Account, AddressBookEntry, Flag, LateJoin
+from tests.roster.conftest import JULIET, ROMEO
+
+pytestmark = pytest.mark.django_db
+
+NUMBER = "+393471111111"
+# Of yesterday: what was sent on a day that is written here would expire one day.
+NOON = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0)
+NOON -= timedelta(days=1)
+
+
+def test_a_digest_is_keyed_and_shows_no_number(settings):
+    (first,) = addressbook.digests(NUMBER)
+    settings.ADDRESS_BOOK_KEYS = ["another"]
+
+    assert [first] != addressbook.digests(NUMBER)
+    assert len(first) == 32
+    assert NUMBER.removeprefix("+").encode() not in first
+
+
+def digest(contact: str) -> bytes:
+    return addressbook.digests(contact)[0]
+
+
+@pytest.fixture
+def romeo(settings) -> Account:
+    """Three numbers at once, and one more each second."""
+    settings.DISCOVERY_BURST = 3
+    settings.DISCOVERY_PER_YEAR = 365 * 24 * 60 * 60
+    return Account.objects.create(jid=ROMEO)
+
+
+def book(
+    owner: Account, keys: str = "abcdef", now: datetime = NOON
+) -> addressbook.AddressBook:
+    owner.refresh_from_db()
+    return addressbook.AddressBook(owner, keys, now)
+
+
+def test_a_search_is_charged_for_all_or_for_none(romeo):
+    today = book(romeo)
+
+    assert today.covers("ab")
+    assert not today.covers("cd")
+    assert today.left == 1
+    assert today.covers("c")
+    assert not today.covers("d")
+
+
+def test_asking_again_is_free_in_the_same_turn_and_in_later_ones(romeo):
+    today = book(romeo)
+    assert today.covers("abc")
+    assert today.covers("aab")
+    today.save()
+
+    later = book(romeo)
+    assert later.left == 0
+    assert later.covers("cab")
+    assert later.free("abcd") == set("abc")
+
+
+def test_contacts_are_covered_in_order_as_far_as_the_budget_goes(romeo):
+    today = book(romeo)
+    assert today.covered("aba") == set("ab")
+    assert today.covered("bcde") == set("bc")
+    assert today.left == 0
+
+
+def test_half_a_number_covers_nobody(romeo):
+    romeo.budget, romeo.budget_at = 0.9, NOON
+    romeo.save()
+    assert book(romeo).covered("a") == set()
+
+
+def test_the_budget_is_refilled_up_to_the_burst(romeo):
+    book(romeo).save()
+    spent = book(romeo)
+    spent.covers("abc")
+    spent.save()
+
+    def left(seconds: float) -> float:
+        return book(romeo, now=NOON + timedelta(seconds=seconds)).left
+
+    assert [left(0), left(2), left(3), left(3_600)] == [0, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("per_year", "asked", "seconds"),
+    [(365 * 24 * 60 * 60, "abcde", 2), (365 * 24 * 60, "abcde", 120), (0, "abc", 1)],
+)
+def test_retry_after_says_when_the_budget_covers(
+    romeo, settings, per_year, asked, seconds
+):
+    settings.DISCOVERY_PER_YEAR = per_year
+    assert book(romeo).retry_after(asked) == seconds
+
+
+def test_the_promised_wait_is_long_enough(romeo):
+    today = book(romeo)
+    assert today.covers("ab")
+    wait = today.retry_after("cdf")
+    assert not today.covers("cdf")
+    today.save()
+
+    assert book(romeo, now=NOON + timedelta(seconds=wait)).covers("cdf")
+    assert not book(romeo, now=NOON + timedelta(seconds=wait - 1)).covers("cdf")
+
+
+def test_every_contact_is_remembered_as_a_digest_and_who_was_asked_about(romeo):
+    today = book(romeo, "abc")
+    today.covers("a")
+    today.save()
+
+    entries = AddressBookEntry.objects.filter(owner=romeo)
+    assert {(bytes(entry.digest), entry.asked_at) for entry in entries} == {
+        (digest("a"), NOON),
+        (digest("b"), None),
+        (digest("c"), None),
+    }
+
+
+def test_an_owner_cannot_fill_the_database_with_whom_nobody_was_asked_about(
+    romeo, monkeypatch
+):
+    monkeypatch.setattr(addressbook, "MOST_UNASKED", 3)
+    for part in ("abcd", "efgh", "ij"):
+        book(romeo, part).save()
+    assert AddressBookEntry.objects.filter(owner=romeo).count() == 3
+    later = book(romeo, "xyz")
+    assert later.covers("xy")
+    later.save()
+    assert AddressBookEntry.objects.filter(owner=romeo).count() == 5
+
+
+def test_who_is_asked_about_later_is_marked_then(romeo):
+    book(romeo, "ab").save()
+    later = book(romeo, "ab")
+    later.covers("b")
+    later.save()
+
+    asked = AddressBookEntry.objects.exclude(asked_at=None)
+    assert [bytes(entry.digest) for entry in asked] == [digest("b")]
+    assert AddressBookEntry.objects.count() == 2
+
+
+def test_nothing_is_stored_before_it_is_saved(romeo):
+    book(romeo).covers("abc")
+    assert not AddressBookEntry.objects.exists()
+    assert book(romeo).left == 3
+
+
+def test_an_address_book_is_the_owners_alone(romeo):
+    juliet = Account.objects.create(jid=JULIET)
+    today = book(romeo)
+    today.covers("abc")
+    today.save()
+
+    assert book(juliet).free("abc") == set()
+    assert book(juliet).left == 3
+
+
+def test_an_owner_is_seen_at_most_once_an_hour_for_free(romeo):
+    def seen(minutes: int) -> datetime:
+        book(romeo, "", NOON + timedelta(minutes=minutes)).save()
+        romeo.refresh_from_db()
+        return romeo.last_seen
+
+    assert seen(0) == NOON
+    assert seen(59) == NOON
+    assert seen(61) == NOON + timedelta(minutes=61)
+
+
+def test_an_address_book_takes_more_contacts_than_a_query_has_parameters(romeo):
+    keys = [f"+3934{number:08d}" for number in range(250_001)]
+
+    book = addressbook.AddressBook(romeo, keys, timezone.now())
+
+    assert book.stored == {}
+    assert book.free(keys[:2]) == set()
+
+
+def test_who_is_erased_meanwhile_leaves_nothing(romeo):
+    today = book(romeo, "a")
+    today.covers("a")
+    Account.objects.all().delete()
+    today.save()
+    assert not AddressBookEntry.objects.exists()
+
+
+def test_who_joined_since_we_looked_is_queued(romeo):
+    """Announced before this entry was there."""
+    today = book(romeo, ["juliet@localhost", "+393471111111", "x@localhost"])
+    today.covers(today.contacts)
+    for jid, number in ((JULIET, ""), ("0039@localhost", "+393471111111")):
+        Account.objects.create(jid=jid, msisdn=number, announced=True)
+    today.hits.add("+393471111111")
+    today.save()
+    assert [row.joined.jid for row in LateJoin.objects.all()] == [JULIET]
+
+
+# --- Keys ---------------------------------------------------------------------------
+
+
+def test_what_is_under_an_old_key_is_found_and_moves_to_the_newest(romeo, settings):
+    today = book(romeo, "abc")
+    today.covers("ab")
+    today.save()
+    old = settings.ADDRESS_BOOK_KEYS[0]
+    settings.ADDRESS_BOOK_KEYS = ["new", old]
+
+    later = book(romeo, "ad")
+    assert later.free("ad") == {"a"}
+    later.save()
+
+    (new, before) = addressbook.keys()
+    keys = dict(AddressBookEntry.objects.values_list("digest", "key"))
+    assert {bytes(digest): key for digest, key in keys.items()} == {
+        new.digest("a"): new.name,
+        before.digest("b"): before.name,
+        before.digest("c"): before.name,
+        new.digest("d"): new.name,
+    }
+    assert book(romeo).free("abcd") == {"a", "b"}
+
+
+def test_dropping_a_key_deletes_its_rows_and_no_others(romeo, settings):
+    book(romeo, "abc").save()
+    old = settings.ADDRESS_BOOK_KEYS[0]
+    settings.ADDRESS_BOOK_KEYS = ["new", old]
+    book(romeo, "cd").save()
+    assert addressbook.expire(60) == {"expired": 0, "dropped": 0}
+
+    settings.ADDRESS_BOOK_KEYS = ["new"]
+
+    assert addressbook.expire(60) == {"expired": 0, "dropped": 2}
+    assert book(romeo).stored.keys() == set("cd")
+
+
+def test_old_keys_are_left_a_few_rows_at_a_time(romeo, settings, monkeypatch):
+    book(romeo, "abcde").save()
+    monkeypatch.setattr(addressbook, "MOVED_AT_ONCE", 2)
+    settings.ADDRESS_BOOK_KEYS = ["new", *settings.ADDRESS_BOOK_KEYS]
+    newest = addressbook.keys()[0].name
+
+    def moved() -> int:
+        book(romeo, "abcde").save()
+        return AddressBookEntry.objects.filter(key=newest).count()
+
+    assert [moved(), moved(), moved()] == [2, 4, 5]
+
+
+def test_a_number_from_before_the_detector_gets_its_prefix(romeo):
+    book(romeo, [NUMBER, "x@localhost"]).save()
+    AddressBookEntry.objects.update(prefix=None)
+    book(romeo, [NUMBER, "x@localhost"]).save()
+    assert AddressBookEntry.objects.exclude(prefix=None).count() == 1
+
+
+def test_a_key_is_named_by_what_does_not_tell_it():
+    (key,) = addressbook.keys()
+    assert len(key.name) == 8
+    assert key.name.encode() not in key.secret
+
+
+# --- Expiry -------------------------------------------------------------------------
+
+
+def test_what_was_not_sent_for_long_expires(romeo, settings):
+    settings.ADDRESS_BOOK_DAYS = 400
+    now = timezone.now()
+    book(romeo, "ab", now - timedelta(days=401)).save()
+    # Sent again: it is still there.
+    book(romeo, "b", now - timedelta(days=300)).save()
+    book(romeo, "c", now - timedelta(days=399)).save()
+
+    assert addressbook.expire(60) == {"expired": 1, "dropped": 0}
+    assert book(romeo).stored.keys() == set("bc")
+
+
+def test_a_contact_is_noted_as_seen_now_and_then(romeo):
+    def seen(days: int) -> datetime:
+        book(romeo, "a", NOON + timedelta(days=days)).save()
+        return AddressBookEntry.objects.get().seen_at
+
+    assert [seen(0), seen(30), seen(31)] == [NOON, NOON, NOON + timedelta(days=31)]
+
+
+def test_expiry_goes_in_batches_and_stops_in_time(romeo, monkeypatch):
+    book(romeo, "abcde", timezone.now() - timedelta(days=500)).save()
+    monkeypatch.setattr(addressbook, "EXPIRED_AT_ONCE", 2)
+
+    assert addressbook.expire(0) == {"expired": 2, "dropped": 0}
+    assert addressbook.expire(60) == {"expired": 3, "dropped": 0}
+
+
+# --- The detector -------------------------------------------------------------------
+
+
+@pytest.fixture
+def rich(settings) -> Account:
+    settings.DISCOVERY_BURST = 10_000
+    return Account.objects.create(jid=ROMEO)
+
+
+def scan(begin: int, count: int) -> list[str]:
+    return [f"+3934711{number:05d}" for number in range(begin, begin + count)]
+
+
+def test_who_scans_is_flagged_and_gets_nothing_more(rich):
+    numbers = scan(0, 2_000)
+    today = book(rich, numbers)
+    assert not today.covers(numbers)
+    assert today.left == 10_000
+    assert today.retry_after(numbers) == addressbook.HELD
+    today.save()
+
+    flag = Flag.objects.get()
+    assert flag.owner == rich
+    assert flag.released_at is None
+    assert flag.reasons[0]["rule"] == "run"
+    later = book(rich, ["+393470000001"])
+    assert not later.covers(["+393470000001"])
+    later.save()
+    assert Flag.objects.count() == 1
+
+
+def test_who_scans_a_number_at_a_time_is_flagged_all_the_same(rich):
+    first, second = scan(0, 1_500)[::2], scan(0, 1_500)[1::2]
+    for part in (first[n : n + 50] for n in range(0, 750, 50)):
+        turn = book(rich, part)
+        turn.covers(part)
+        turn.save()
+    for number in second:
+        turn = book(rich, [number])
+        turn.covers([number])
+        turn.save()
+        if turn.flagged:
+            break
+
+    assert Flag.objects.get().reasons[0]["rule"] == "crowd"
+    assert AddressBookEntry.objects.exclude(asked_at=None).count() < 1_500
+
+
+def test_a_flagged_owner_still_gets_what_was_asked_before(rich):
+    turn = book(rich, ["+393470000001"])
+    turn.covers(["+393470000001"])
+    turn.save()
+    Flag.objects.create(owner=rich)
+
+    later = book(rich, ["+393470000001", "+393470000002"])
+    assert later.covers(["+393470000001"])
+    assert later.covered(["+393470000001", "+393470000002"]) == {"+393470000001"}
+
+
+def test_after_the_release_only_what_follows_counts(rich):
+    for part in (scan(0, 200), scan(500, 200)):
+        turn = book(rich, part)
+        turn.covers(part)
+        turn.save()
+    Flag.objects.create(owner=rich, raised_at=NOON, released_at=timezone.now())
+
+    later = book(rich, ["+393471199999"], timezone.now())
+    assert later.covers(["+393471199999"])
+    assert later._watch.asked.total == 1
+
+
+def test_what_was_refused_is_answered_after_the_release(rich):
+    """By the same numbers nobody is flagged twice."""
+    numbers = scan(0, 2_000)
+    refused = book(rich, numbers, NOON)
+    assert not refused.covers(numbers)
+    refused.save()
+    Flag.objects.update(released_at=NOON + timedelta(hours=1))
+
+    again = book(rich, numbers, NOON + timedelta(hours=2))
+    assert again.covers(numbers)
+    again.save()
+
+    assert Flag.objects.count() == 1
+    more = scan(5_000, 2_000)
+    assert not book(rich, more, NOON + timedelta(hours=3)).covers(more)
+
+
+def test_contacts_without_a_number_are_no_crowd(rich):
+    names = [f"user{n}@localhost" for n in range(2_000)]
+    turn = book(rich, names)
+    assert turn.covers(names)
+    assert turn._watch.asked.total == 0
+
+
+def test_neighbours_share_a_prefix_that_is_nobody_elses(rich):
+    juliet = Account.objects.create(jid=JULIET)
+    a, b, c = "+393471110001", "+393471119999", "+393471120000"
+
+    prefixes = [addressbook._prefix(rich, one) for one in (a, b, c)]
+
+    assert prefixes[0] == prefixes[1] != prefixes[2]
+    assert addressbook._prefix(juliet, a) != prefixes[0]
+    assert addressbook._prefix(rich, "romeo@localhost") is None
+
+
+def test_the_usual_share_of_hits_is_the_median_of_many_owners():
+    cache.delete(addressbook.USUAL)
+    for n in range(addressbook.OWNERS_ENOUGH):
+        owner = Account.objects.create(jid=f"o{n}@localhost")
+        numbers = [f"+39347{n:03d}{line:04d}" for line in range(20)]
+        turn = addressbook.AddressBook(owner, numbers, NOON)
+        turn.covers(numbers)
+        turn.hits = set(numbers[: n % 2 * 8 + 2])
+        turn.save()
+        if n == 0:
+            assert addressbook._usual() is None
+
+    assert addressbook._usual() == pytest.approx(0.3)
+
+
+def test_the_usual_share_is_looked_up_now_and_then(monkeypatch):
+    cache.delete_many([addressbook.USUAL, addressbook.UNKNOWN])
+    looks: list[float | None] = [0.5, None]
+    monkeypatch.setattr(addressbook, "_usual", looks.pop)
+
+    assert [addressbook.usual(), addressbook.usual()] == [None, None]
+    assert looks == [0.5]
+    # What is not known yet is looked for again soon.
+    cache.delete(addressbook.UNKNOWN)
+    assert [addressbook.usual(), addressbook.usual()] == [0.5, 0.5]
+    cache.delete(addressbook.USUAL)

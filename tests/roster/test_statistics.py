@@ -1,0 +1,78 @@
+"""Figures for who watches the service, cheap however many commands there are."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from roster import statistics
+from roster.commands import claims as ledger
+from roster.models import Command
+from tests.roster.conftest import message
+
+pytestmark = pytest.mark.django_db
+
+
+def commands(*states: str, seconds: float = 0) -> None:
+    """Commands that came some seconds ago and are in these states now."""
+    came = timezone.now() - timedelta(seconds=seconds)
+    for state in states:
+        known = set(Command.objects.values_list("pk", flat=True))
+        ledger.receive([message()])
+        sent_at = timezone.now() if state == "sent" else None
+        Command.objects.exclude(pk__in=known).update(
+            state=state, received_at=came, sent_at=sent_at
+        )
+
+
+def test_open_and_dead_ones_are_counted_and_sent_ones_are_not():
+    assert statistics.by_state() == {"received": 0, "running": 0, "done": 0, "dead": 0}
+    commands("received", "received", "done", "dead", "sent", "sent")
+    assert statistics.by_state() == {"received": 2, "running": 0, "done": 1, "dead": 1}
+
+
+def test_the_longest_wait_is_of_the_oldest_open_one():
+    assert statistics.longest_wait() == 0
+    commands("sent", seconds=900)
+    assert statistics.longest_wait() == 0
+    for state, seconds in (("received", 20), ("running", 40), ("done", 60)):
+        commands(state, seconds=seconds)
+        assert seconds <= statistics.longest_wait() < seconds + 5
+
+
+def test_who_waits_after_a_failure_is_not_counted():
+    commands("received", seconds=100)
+    Command.objects.update(attempts=1)
+    assert statistics.longest_wait() == 0
+
+
+def test_latencies_are_of_what_was_sent_lately(monkeypatch):
+    commands("sent", seconds=9)
+    commands("sent", seconds=3)
+    commands("sent", seconds=600)
+    Command.objects.filter(pk=Command.objects.latest("pk").pk).update(
+        sent_at=timezone.now() - timedelta(minutes=6)
+    )
+    commands("done", seconds=60)
+
+    assert [round(seconds) for seconds in statistics.latencies()] == [3, 9]
+
+    monkeypatch.setattr(statistics, "MOST_ANSWERS", 1)
+    assert len(statistics.latencies()) == 1
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's words")
+@pytest.mark.parametrize(
+    "read", [statistics.by_state, statistics.longest_wait, statistics.latencies]
+)
+def test_no_figure_reads_the_whole_table(read):
+    with CaptureQueriesContext(connection) as captured:
+        read()
+
+    for query in captured.captured_queries:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
+            steps = [step[-1] for step in cursor.fetchall()]
+        assert all("INDEX command_" in step or "TEMP" in step for step in steps), steps
