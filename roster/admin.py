@@ -21,11 +21,12 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from roster import msisdn, statistics
-from roster.discovery import address_book as addressbook
-from roster.discovery import detector
+from roster.discovery import address_book, detector
 from roster.models import Account, Flag
 from roster.pages import commands, dry_run
 from roster.pages.commands import Choice, FewPages, begins_with
+from xmppservice.runtime import queries
+from xmppservice.runtime.queries import AT_ONCE
 
 MOST_NAMES = 100  # found by a part of it
 MANY = 50_000
@@ -208,7 +209,7 @@ class AccountAdmin(LargeAdmin):
 
     @admin.display(description=_("budget used"))
     def budget_used(self, account: Account) -> str:
-        left = addressbook.budget_of(account, timezone.now())
+        left = address_book.budget_of(account, timezone.now())
         used = max(0, settings.DISCOVERY_BURST - int(left))
         said = {"used": used, "all": settings.DISCOVERY_BURST}
         grouped = {
@@ -287,7 +288,7 @@ class AccountAdmin(LargeAdmin):
         ((field, on),) = value.items()
         others = queryset.filter(**{field: not on})[: commands.MOST_ROWS]
         rows = list(others.only("pk", "jid"))
-        for part in addressbook.in_parts((row.pk for row in rows), addressbook.AT_ONCE):
+        for part in queries.in_parts((row.pk for row in rows), AT_ONCE):
             _set(part, value)
         _log(request, rows, field)
         text = ngettext(
@@ -421,7 +422,7 @@ class FlagAdmin(LargeAdmin):
             "released_by": request.user.get_username(),
         }
         count = 0
-        for part in addressbook.in_parts(keys, addressbook.AT_ONCE):
+        for part in queries.in_parts(keys, AT_ONCE):
             count += _open_flags().filter(pk__in=part).update(**released)
         text = ngettext(
             "%(count)s owner is released.", "%(count)s owners are released.", count

@@ -10,12 +10,9 @@ from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from roster.accounts import directory
-from roster.commands import batch as commands
-from roster.commands import claims as ledger
-from roster.commands import late_joins as joins
-from roster.commands import payloads
+from roster.commands import batch, claims, late_joins, payloads, results, retention
 from roster.commands.claims import Work
-from roster.discovery import address_book as addressbook
+from roster.discovery import expiry
 from xmppservice.api import idempotency
 from xmppservice.connection.gateway import Broke, Down, Late
 from xmppservice.rosters.configured import driver
@@ -59,29 +56,29 @@ def run_commands() -> None:
 
 def _run_all(rosters: Rosters) -> None:
     until = time.monotonic() + SLICE
-    work = ledger.claim()
+    work = claims.claim()
     while work:
         if not rosters.ready():
             # The service stops, or its stream has gone: whoever is next goes on.
-            ledger.rest(work)
+            results.rest(work)
             return
         try:
-            settled = commands.run(work, rosters, time.time() + TURN)
+            settled = batch.run(work, rosters, time.time() + TURN)
         except Exception as error:
             _give_back(work, error)
             return
         more = time.monotonic() < until
-        work = ledger.finish(settled, payloads.storage_failed(), more=more)
+        work = results.finish(settled, payloads.storage_failed(), more=more)
 
 
 def _give_back(work: list[Work], error: Exception) -> None:
     """Nothing is known of this work: it rests, or an attempt is counted."""
     if isinstance(error, Down) and not isinstance(error, Broke):
         logger.warning("commands rest: %s", error)
-        ledger.rest(work)
+        results.rest(work)
     else:
         logger.error("a turn failed, its commands are tried alone: %s", _where(error))
-        ledger.fail(work, type(error).__name__, payloads.storage_failed())
+        results.fail(work, type(error).__name__, payloads.storage_failed())
 
 
 def _where(error: Exception) -> str:
@@ -102,7 +99,7 @@ def sweep() -> None:
 
 
 def _sweep() -> None:
-    swept = ledger.sweep()
+    swept = retention.sweep()
     if any(swept):
         logger.info("deleted %d commands, and %d payloads of dead ones", *swept)
 
@@ -172,14 +169,14 @@ def _probe(rosters: Rosters) -> None:
 def join_late() -> None:
     """Have new users verified on the rosters of those who know their numbers."""
     rosters = driver()
-    if rosters.ready() and joins.waiting():
+    if rosters.ready() and late_joins.waiting():
         # The tick rings again.
         _alone(partial(_join, rosters))
 
 
 def _join(rosters: Rosters) -> None:
     try:
-        if joins.run(rosters, time.monotonic() + SLICE):
+        if late_joins.run(rosters, time.monotonic() + SLICE):
             wakeups.worker(wakeups.JOIN_LATE)
     except Down as error:
         logger.warning("late joins rest: %s", error)
@@ -197,7 +194,7 @@ def expire_contacts() -> None:
 
 def _expire() -> None:
     end = time.monotonic() + SLICE
-    deleted = addressbook.expire(SLICE)
+    deleted = expiry.expire(SLICE)
     if time.monotonic() >= end:
         wakeups.worker(wakeups.EXPIRE_CONTACTS)
     if any(deleted.values()):

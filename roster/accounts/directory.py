@@ -19,10 +19,10 @@ from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from roster import msisdn
-from roster.discovery.address_book import AT_ONCE, in_parts
 from roster.models import Account, Flag, Listing, Subscriber
 from xmppservice.protocol.jids import domain_of, local_of
 from xmppservice.runtime import wakeups
+from xmppservice.runtime.queries import AT_ONCE, in_parts
 
 # Of those whom a listing does not have, so few are asked about all the same: they
 # may have registered since.

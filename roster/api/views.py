@@ -25,7 +25,7 @@ from roster.api.serializers import (
     StoredSerializer,
     WholeCommandSerializer,
 )
-from roster.commands import claims as ledger
+from roster.commands import intake
 from roster.models import Account, Command
 from xmppservice.api import problems, representation
 from xmppservice.api.idempotency import Idempotent
@@ -211,7 +211,7 @@ class CommandViewSet(ReadOnlyModelViewSet):
         """Try a dead command again; one that is open already stays as it is."""
         command = self.get_object()
         representation.refuse_stale(request, self.get_serializer(command).data)
-        ledger.retry([command])
+        intake.retry([command])
         # It may have gone in between: after its days it does.
         command = self.get_object()
         if command.state == Command.State.DEAD:

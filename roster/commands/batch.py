@@ -20,7 +20,7 @@ from django.utils import timezone
 from roster import msisdn
 from roster.accounts import directory
 from roster.commands import rules
-from roster.commands.claims import Settled, Work
+from roster.commands.claims import Work
 from roster.commands.payloads import (
     ADD_TO_ROSTER,
     NO_CHANNEL_FOUND,
@@ -32,8 +32,10 @@ from roster.commands.payloads import (
     Request,
     parse,
 )
+from roster.commands.results import Settled
 from roster.commands.rules import Contact, Groups
-from roster.discovery import address_book as addressbook
+from roster.discovery import address_book
+from roster.discovery.address_book import AddressBook
 from roster.models import Account
 from xmppservice.connection.gateway import Late
 from xmppservice.protocol import redaction
@@ -53,7 +55,7 @@ class Turn:
     work: Work
     account: Account | None
     requests: list[Request]
-    book: addressbook.AddressBook | None = None
+    book: AddressBook | None = None
     users: Mapping[str, str] = field(default_factory=dict)
     before: dict[str, RosterItem] = field(default_factory=dict)
     after: dict[str, RosterItem] = field(default_factory=dict)
@@ -138,7 +140,7 @@ def _begin(work: Sequence[Work]) -> list[Turn]:
     turns = [_parse(one, accounts.get(one.owner)) for one in work]
     served = {turn.account: turn for turn in turns if turn.account and turn.served}
     keys = {account: turn.keys for account, turn in served.items()}
-    books = addressbook.open_books(keys, timezone.now())
+    books = address_book.open_books(keys, timezone.now())
     for account, turn in served.items():
         turn.book = books[account]
         for request in turn.open:
@@ -155,7 +157,7 @@ def _parse(work: Work, account: Account | None) -> Turn:
     return turn
 
 
-def _charge(book: addressbook.AddressBook, request: Request) -> None:
+def _charge(book: AddressBook, request: Request) -> None:
     """Charge the owner's budget before anybody is looked up."""
     if request.command.command == ADD_TO_ROSTER:
         # Only somebody of the owner's own domain can be verified.

@@ -6,8 +6,7 @@ from enum import StrEnum
 
 from roster import msisdn
 from roster.accounts import directory
-from roster.commands import batch as commands
-from roster.commands import rules
+from roster.commands import batch, rules
 from roster.commands.batch import Turn
 from roster.commands.claims import Work
 from roster.commands.payloads import Entry, Reply, Request
@@ -73,7 +72,7 @@ def rehearse(
     """
     command = Command(pk=0, owner=owner.jid, command=word, payload=payload)
     work = Work(Claim(owner=owner.jid), [command])
-    (turn,) = commands.decide([work], rosters, deadline)
+    (turn,) = batch.decide([work], rosters, deadline)
     (request,) = turn.requests
     contacts = {entry.key: entry.jid for entry in request.entries}
     known = directory.accounts(contacts, turn.domain)

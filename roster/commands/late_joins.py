@@ -21,16 +21,16 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from roster import msisdn
-from roster.commands import claims as ledger
-from roster.commands import rules
+from roster.commands import claims, rules
 from roster.commands.rules import Contact, Groups
-from roster.discovery.address_book import AT_ONCE, digests
+from roster.discovery.digests import digests
 from roster.models import Account, AddressBookEntry, LateJoin
 from xmppservice.connection.gateway import Down
 from xmppservice.protocol import redaction
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters.interface import MISSING, PERMANENT, Change, Refused, Rosters
+from xmppservice.runtime.queries import AT_ONCE
 
 logger = logging.getLogger(__name__)
 
@@ -137,8 +137,8 @@ def run(rosters: Rosters, until: float) -> bool:
     At most LATE_JOINS_PER_SECOND owners a second. Returns whether some are left.
     Raises gateway.Down.
     """
-    mine = ledger.hold([WORKER])
-    renew = partial(ledger.renew, mine)
+    mine = claims.hold([WORKER])
+    renew = partial(claims.renew, mine)
     try:
         while mine and time.monotonic() < until:
             began = time.monotonic()
@@ -150,14 +150,14 @@ def run(rosters: Rosters, until: float) -> bool:
             time.sleep(max(0.0, began + pause - time.monotonic()))
         return bool(mine)
     finally:
-        ledger.let_go(mine, {})
+        claims.let_go(mine, {})
 
 
 def _work_off(rosters: Rosters) -> int:
     """Look at the next few rosters; return how many."""
     rows = _next(min(CHUNK, max(1, settings.LATE_JOINS_PER_SECOND)))
-    claims = ledger.hold({row.owner.jid for row in rows})
-    free = {claim.owner for claim in claims}
+    held = claims.hold({row.owner.jid for row in rows})
+    free = {claim.owner for claim in held}
     _postpone([row for row in rows if row.owner.jid not in free])
     visits = _visits([row for row in rows if row.owner.jid in free])
     effects = {}
@@ -165,8 +165,8 @@ def _work_off(rosters: Rosters) -> int:
         _look_or_fail(visits, rosters)
         effects = {visit.owner.jid: partial(_settle, visit) for visit in visits}
     finally:
-        ledger.let_go(claims, effects)
-    return len(claims)
+        claims.let_go(held, effects)
+    return len(held)
 
 
 def _next(most: int) -> list[LateJoin]:

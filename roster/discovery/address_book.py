@@ -5,91 +5,33 @@ name their key; looking up tries all that are listed, and moves what it finds to
 newest. Source: contract, 3 ("Every received contact is remembered …").
 """
 
-import hashlib
-import hmac
-import statistics
-import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache, reduce
+from functools import reduce
 from itertools import islice
 from math import ceil
 from operator import or_
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from django.conf import settings
-from django.core.cache import cache
-from django.db.models import Count, Max, Q, QuerySet
-from django.utils import timezone
+from django.db.models import Q, QuerySet
 
 from roster.discovery import detector
+from roster.discovery.digests import keys, prefix_of
+from roster.discovery.usual import count_by, usual
 from roster.models import Account, AddressBookEntry, Flag, LateJoin
+from xmppservice.runtime.queries import AT_ONCE, in_parts
 
-T = TypeVar("T")
-
-AT_ONCE = 1_000  # parameters of one query
 # What is noted anew only after so long: a contact as still there, an owner as seen.
 SEEN_AGAIN, SEEN_EVERY = timedelta(days=30), timedelta(hours=1)
 YEAR = timedelta(days=365).total_seconds()
 # A flagged owner is told to come back after a day; staff has looked by then.
 HELD = int(timedelta(days=1).total_seconds())
-# A number without these is its prefix: 10,000 numbers have the same one.
-LINE_DIGITS = 4
 
 # Contacts of an owner that nothing was charged for: more are not remembered.
 MOST_UNASKED = 20_000
 MOVED_AT_ONCE = 500
-EXPIRED_AT_ONCE, EXPIRE_PAUSE = 1_000, 0.05  # rows, seconds
-
-# What ordinary owners' hits are judged by: the newest rows, of so many owners.
-SAMPLE, ASKED_ENOUGH, OWNERS_ENOUGH = 100_000, 20, 30
-USUAL, USUAL_SECONDS = "usual-hits", 3600
-UNKNOWN, UNKNOWN_SECONDS = "usual-hits-unknown", 60
-
-
-# --- Digests --------------------------------------------------------------------
-
-
-class Key(NamedTuple):
-    """``name`` is stored beside each digest, ``secret`` nowhere."""
-
-    name: str
-    secret: bytes
-
-    def digest(self, text: str) -> bytes:
-        return hmac.digest(self.secret, text.encode(), "sha256")
-
-
-def keys() -> tuple[Key, ...]:
-    """The keys of ADDRESS_BOOK_KEY and ADDRESS_BOOK_OLD_KEYS, the newest first."""
-    return _keys(tuple(settings.ADDRESS_BOOK_KEYS))
-
-
-@lru_cache(maxsize=8)
-def _keys(secrets: tuple[str, ...]) -> tuple[Key, ...]:
-    encoded = [secret.encode() for secret in secrets]
-    return tuple(Key(hashlib.sha256(one).hexdigest()[:8], one) for one in encoded)
-
-
-def digests(contact: str) -> list[bytes]:
-    """The digest of a contact key under each key, the newest first."""
-    return [key.digest(contact) for key in keys()]
-
-
-def _prefix(owner: Account, contact: str) -> int | None:
-    """15 bits that the owner's numbers of one block share; None without a number."""
-    if not contact.startswith("+"):
-        return None
-    block = keys()[0].digest(f"{owner.pk} {contact[:-LINE_DIGITS]}")
-    return int.from_bytes(block[:2]) & 0x7FFF
-
-
-def in_parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of up to ``size`` items: what one query takes as parameters."""
-    waiting = iter(items)
-    while part := list(islice(waiting, size)):
-        yield part
 
 
 class Stored(NamedTuple):
@@ -102,9 +44,6 @@ class Stored(NamedTuple):
     hit: bool
     added_at: datetime
     seen_at: datetime
-
-
-# --- An owner's book and budget -----------------------------------------------------
 
 
 class AddressBook:
@@ -198,7 +137,7 @@ class AddressBook:
         """Numbers with their prefixes, but for those that staff has released."""
         assert self._watch is not None, "asked of somebody"
         prefixes = {
-            one: _prefix(self.owner, one)
+            one: prefix_of(self.owner, one)
             for one in new
             if one not in self.stored
             or not self._watch.is_released(self.stored[one].added_at)
@@ -244,7 +183,7 @@ class AddressBook:
                     owner=self.owner,
                     digest=key.digest(contact),
                     key=key.name,
-                    prefix=_prefix(self.owner, contact),
+                    prefix=prefix_of(self.owner, contact),
                     asked_at=self.now if contact in self.charged else None,
                     hit=contact in self.hits,
                     added_at=self.now,
@@ -311,7 +250,7 @@ class AddressBook:
                 pk=row.pk,
                 digest=key.digest(contact),
                 key=key.name,
-                prefix=_prefix(self.owner, contact),
+                prefix=prefix_of(self.owner, contact),
             )
             for contact, row in old.items()
         ]
@@ -393,9 +332,6 @@ def _rows(wanted: Iterable[tuple[int, bytes]]) -> QuerySet[AddressBookEntry]:
     return AddressBookEntry.objects.filter(reduce(or_, which))
 
 
-# --- Whether somebody tries numbers out ---------------------------------------------
-
-
 class _Watch:
     """What the farming detector knows of an owner: read when somebody new is asked."""
 
@@ -407,7 +343,7 @@ class _Watch:
         asked = rows.exclude(asked_at=None)
         if self._released_at:
             asked = asked.filter(added_at__gt=self._released_at)
-        counted = _counted(asked, "prefix")
+        counted = count_by(asked, "prefix")
         self.crowds: Counter[int] = Counter()
         self._hits = 0
         for prefix, count, hits in counted:
@@ -421,74 +357,3 @@ class _Watch:
     @property
     def asked(self) -> detector.Asked:
         return detector.Asked(self.crowds, self._hits)
-
-
-def _counted(
-    rows: QuerySet[AddressBookEntry], by: str
-) -> Iterable[tuple[int, int, int]]:
-    """Each value of a field, the rows that have it, and the hits among them."""
-    hits = Count("pk", filter=Q(hit=True))
-    return rows.order_by().values_list(by).annotate(asked=Count("pk"), hits=hits)
-
-
-def usual() -> float | None:
-    """The share of hits of an ordinary owner; None while too few have asked."""
-    share: float | None = cache.get(USUAL)
-    if share is None and not cache.get(UNKNOWN):
-        share = _usual()
-        if share is None:
-            cache.set(UNKNOWN, True, UNKNOWN_SECONDS)
-        else:
-            cache.set(USUAL, share, USUAL_SECONDS)
-    return share
-
-
-def _usual() -> float | None:
-    newest = AddressBookEntry.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    sample = AddressBookEntry.objects.filter(
-        pk__gt=newest - SAMPLE, asked_at__isnull=False, prefix__isnull=False
-    )
-    owners = _counted(sample, "owner")
-    shares = [hits / asked for _, asked, hits in owners if asked >= ASKED_ENOUGH]
-    return statistics.median(shares) if len(shares) >= OWNERS_ENOUGH else None
-
-
-# --- Upkeep -------------------------------------------------------------------------
-
-
-def expire(seconds: float) -> Mapping[str, int]:
-    """Delete what no owner has sent for long, and what is under a dropped key.
-
-    In batches, until ``seconds`` have passed; returns how many of each.
-    """
-    end = time.monotonic() + seconds
-    before = timezone.now() - timedelta(days=settings.ADDRESS_BOOK_DAYS)
-    listed = {key.name for key in keys()}
-    expired = [Q(key=name, seen_at__lt=before) for name in listed]
-    dropped = [Q(key=name) for name in _names() if name not in listed]
-    return {
-        "expired": sum(_delete(which, end) for which in expired),
-        "dropped": sum(_delete(which, end) for which in dropped),
-    }
-
-
-def _names() -> list[str]:
-    """Names of all keys that rows are under: one look at the index for each."""
-    names = [""]
-    rows = AddressBookEntry.objects.order_by("key").values_list("key", flat=True)
-    while (name := rows.filter(key__gt=names[-1]).first()) is not None:
-        names.append(name)
-    return names[1:]
-
-
-def _delete(which: Q, end: float) -> int:
-    count = 0
-    rows = (
-        AddressBookEntry.objects.filter(which).order_by().values_list("pk", flat=True)
-    )
-    while pks := list(rows[:EXPIRED_AT_ONCE]):
-        count += AddressBookEntry.objects.filter(pk__in=pks).delete()[0]
-        if time.monotonic() > end:
-            break
-        time.sleep(EXPIRE_PAUSE)
-    return count

@@ -20,8 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from roster import statistics
-from roster.commands import claims as ledger
-from roster.commands import payloads
+from roster.commands import intake, payloads
 from roster.models import Command
 
 State = Command.State
@@ -254,7 +253,7 @@ class CommandAdmin(admin.ModelAdmin):
         self._retry(request, list(dead[:MOST_ROWS]))
 
     def _retry(self, request: HttpRequest, rows: list[Command]) -> None:
-        count = ledger.retry(rows)
+        count = intake.retry(rows)
         text = ngettext(
             "%(count)s command is tried again.",
             "%(count)s commands are tried again.",

@@ -18,7 +18,8 @@ from django.utils import timezone
 from buddies.document import build
 from buddies.models import Buddy
 from roster.accounts import directory
-from roster.discovery.address_book import AddressBook, keys
+from roster.discovery.address_book import AddressBook
+from roster.discovery.digests import keys
 from roster.models import Account, AddressBookEntry, Command, Flag, Listing
 from tests.bench import numbers
 from tests.bench.times import shown

@@ -11,9 +11,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from roster.commands import batch as commands
-from roster.commands import claims as ledger
-from roster.commands import payloads
+from roster.commands import batch, claims, intake, payloads, results
 from roster.models import Claim, Command
 from xmppservice.connection import events
 from xmppservice.connection.gateway import Late
@@ -156,10 +154,10 @@ def numbers(*spellings: object) -> dict[str, list[object]]:
 
 def settle(rosters: PaperRosters) -> None:
     """Run what waits until nothing does, as the task does."""
-    work = ledger.claim()
+    work = claims.claim()
     while work:
-        settled = commands.run(work, rosters, time.time() + 60)
-        work = ledger.finish(settled, payloads.storage_failed())
+        settled = batch.run(work, rosters, time.time() + 60)
+        work = results.finish(settled, payloads.storage_failed())
 
 
 def make_due() -> None:
@@ -171,7 +169,7 @@ def make_due() -> None:
 def ask(rosters: PaperRosters, *messages: events.Message) -> list[dict[str, Any]]:
     """The answers to commands that came together, in their order."""
     before = set(Command.objects.values_list("pk", flat=True))
-    ledger.receive(messages)
+    intake.receive(messages)
     settle(rosters)
     rows = Command.objects.exclude(pk__in=before).order_by("pk")
     return [json.loads(row.answer) for row in rows]

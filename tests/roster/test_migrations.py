@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 from django.utils import timezone
 
-from roster.discovery import address_book as addressbook
+from roster.discovery.address_book import AddressBook
 from roster.models import Account, AddressBookEntry
 from tests.roster.conftest import ROMEO
 
@@ -46,7 +46,7 @@ def test_contacts_keep_their_owner_and_what_was_charged():
     assert romeo.budget == 7
     assert romeo.visible
     assert AddressBookEntry.objects.count() == 2
-    book = addressbook.AddressBook(romeo, ["a", "b", "c"], timezone.now())
+    book = AddressBook(romeo, ["a", "b", "c"], timezone.now())
     assert book.free("abc") == {"a"}
     assert book.stored.keys() == {"a", "b"}
     # Of a number from before nobody knows the neighbours.

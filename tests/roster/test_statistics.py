@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from roster import statistics
-from roster.commands import claims as ledger
+from roster.commands import intake
 from roster.models import Command
 from tests.roster.conftest import message
 
@@ -20,7 +20,7 @@ def commands(*states: str, seconds: float = 0) -> None:
     came = timezone.now() - timedelta(seconds=seconds)
     for state in states:
         known = set(Command.objects.values_list("pk", flat=True))
-        ledger.receive([message()])
+        intake.receive([message()])
         sent_at = timezone.now() if state == "sent" else None
         Command.objects.exclude(pk__in=known).update(
             state=state, received_at=came, sent_at=sent_at

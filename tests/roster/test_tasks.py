@@ -11,7 +11,8 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from roster import tasks
-from roster.commands import claims as ledger
+from roster.commands import claims, intake, outbox, results
+from roster.commands.results import ATTEMPTS, Settled
 from roster.models import Account, AddressBookEntry, Command
 from tests.roster.conftest import (
     ADD,
@@ -49,7 +50,7 @@ def test_the_bell_rings_this_task():
 
 def test_a_poison_command_fails_only_itself(rosters):
     rosters.raises[POISON] = RuntimeError("+393471111111 broke it")
-    ledger.receive(
+    intake.receive(
         [
             message(id="before", payload=users(("Liam", "liam"))),
             message(id="poison", payload=users(("P", POISON))),
@@ -72,19 +73,19 @@ def test_a_poison_command_fails_only_itself(rosters):
 
 def test_a_poison_command_dies_after_its_attempts(rosters):
     rosters.raises[POISON] = RuntimeError()
-    ledger.receive([message(id="poison", payload=users(("P", POISON)))])
+    intake.receive([message(id="poison", payload=users(("P", POISON)))])
 
-    for attempts in range(ledger.ATTEMPTS):
+    for attempts in range(ATTEMPTS):
         work_off(rosters, attempts)
 
     assert by_id("poison").state == "dead"
-    assert len(ledger.unsent(9, ())) == 1
+    assert len(outbox.unsent(9, ())) == 1
 
 
 def test_an_owner_whose_roster_is_poison_stops_nobody_else(rosters):
     rosters.raises[ROMEO] = RuntimeError()
     liam = users(("Liam", "liam"))
-    ledger.receive([message(id=o, owner=o, payload=liam) for o in (ROMEO, JULIET)])
+    intake.receive([message(id=o, owner=o, payload=liam) for o in (ROMEO, JULIET)])
 
     for _ in range(3):
         work_off(rosters)
@@ -95,7 +96,7 @@ def test_an_owner_whose_roster_is_poison_stops_nobody_else(rosters):
 
 def test_the_log_says_where_it_failed_but_not_with_what(rosters, caplog):
     rosters.raises[POISON] = RuntimeError("+393471111111 broke it")
-    ledger.receive([message(payload=users(("P", POISON)))])
+    intake.receive([message(payload=users(("P", POISON)))])
 
     with caplog.at_level(logging.ERROR):
         tasks._run_all(rosters)
@@ -116,22 +117,22 @@ def test_the_log_says_where_it_failed_but_not_with_what(rosters, caplog):
 )
 def test_an_attempt_is_counted_unless_there_was_no_stream(rosters, error, attempts):
     rosters.raises[ROMEO] = error
-    ledger.receive([message(id="it", payload=users(("Liam", "liam")), owner=ROMEO)])
+    intake.receive([message(id="it", payload=users(("Liam", "liam")), owner=ROMEO)])
 
     tasks._run_all(rosters)
 
     row = by_id("it")
     assert (row.state, row.attempts, row.claim) == ("received", attempts, None)
-    assert not ledger.claim()
+    assert not claims.claim()
 
 
 def test_a_command_that_failed_before_is_claimed_alone():
-    ledger.receive([message(id=id) for id in ("first", "second")])
-    ledger.receive([message(id="juliet", owner=JULIET)])
+    intake.receive([message(id=id) for id in ("first", "second")])
+    intake.receive([message(id="juliet", owner=JULIET)])
     Command.objects.filter(stanza_id="first").update(attempts=1)
 
     def claimed() -> list[str]:
-        return [row.stanza_id for work in ledger.claim() for row in work.commands]
+        return [row.stanza_id for work in claims.claim() for row in work.commands]
 
     assert claimed() == ["juliet"]
     assert claimed() == ["first"]
@@ -143,7 +144,7 @@ def test_an_error_without_a_traceback_has_a_name_at_least():
 
 
 def test_without_a_stream_nothing_is_claimed_and_nobody_is_asked_about():
-    ledger.receive([message(ADD)])
+    intake.receive([message(ADD)])
     Account.objects.create(jid=ROMEO, checked_at=timezone.now() - timedelta(days=99))
     before = Command.objects.values().get()
 
@@ -156,11 +157,11 @@ def test_without_a_stream_nothing_is_claimed_and_nobody_is_asked_about():
 
 def test_the_sweep_deletes_what_was_answered_long_ago(caplog):
     caplog.set_level(logging.INFO)
-    ledger.receive([message(id="old"), message(id="new")])
-    (work,) = ledger.claim()
+    intake.receive([message(id="old"), message(id="new")])
+    (work,) = claims.claim()
     answers = {row.pk: ("{}", True) for row in work.commands}
-    ledger.finish([ledger.Settled(work, answers)], "{}")
-    ledger.confirm(ledger.unsent(9, ()))
+    results.finish([Settled(work, answers)], "{}")
+    outbox.confirm(outbox.unsent(9, ()))
     past = timezone.now() - timedelta(days=99)
     Command.objects.filter(stanza_id="old").update(sent_at=past)
 
@@ -272,7 +273,7 @@ def test_expiry_rings_for_another_task_when_some_are_left(
 
 def test_late_joins_rest_while_the_server_is_away(rosters, caplog):
     late = "00393479999999@localhost"
-    ledger.receive([message(payload=users(("Late", late)))])
+    intake.receive([message(payload=users(("Late", late)))])
     work_off(rosters, attempts=0)
     rosters.register(late)
     Account.objects.create(jid=late, msisdn="+393479999999")
@@ -288,7 +289,7 @@ def test_late_joins_rest_while_the_server_is_away(rosters, caplog):
 
 def test_contacts_that_nobody_sends_any_more_expire(rosters, caplog):
     caplog.set_level(logging.INFO)
-    ledger.receive([message(payload=users(("Liam", "liam")))])
+    intake.receive([message(payload=users(("Liam", "liam")))])
     work_off(rosters, attempts=0)
     AddressBookEntry.objects.update(seen_at=timezone.now() - timedelta(days=999))
 

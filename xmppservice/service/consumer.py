@@ -16,9 +16,8 @@ from channels.layers import get_channel_layer
 from buddies.document.entries import catalogue_entries
 from buddies.publishing import live, releases
 from roster.announcements.announcer import Announcer
-from roster.commands import claims as ledger
-from roster.commands import late_joins as joins
-from roster.commands import payloads
+from roster.commands import intake, late_joins, payloads
+from roster.commands.outbox import confirm, has_work, unsent
 from xmppservice.connection import events
 from xmppservice.connection.gateway import Down, Late
 from xmppservice.connection.status import StreamState
@@ -162,7 +161,7 @@ class ServiceConsumer(AsyncConsumer):
             while len(batch) < BATCH and not self.incoming.empty():
                 batch.append(self.incoming.get_nowait())
             try:
-                await self.inbox_thread.run(ledger.receive, batch)
+                await self.inbox_thread.run(intake.receive, batch)
             except DATABASE_ERRORS as error:
                 self._away(error)
                 self._refuse(batch)
@@ -198,9 +197,7 @@ class ServiceConsumer(AsyncConsumer):
 
     async def _unsent(self) -> list[events.Answer]:
         try:
-            return await self.outbox_thread.run(
-                ledger.unsent, BATCH, set(self.unconfirmed)
-            )
+            return await self.outbox_thread.run(unsent, BATCH, set(self.unconfirmed))
         except DATABASE_ERRORS as error:
             self._away(error)
             return []
@@ -208,7 +205,7 @@ class ServiceConsumer(AsyncConsumer):
     async def _deliver(self, answers: list[events.Answer]) -> None:
         try:
             await self.base_send(events.send(answers))
-            await self.outbox_thread.run(ledger.confirm, answers)
+            await self.outbox_thread.run(confirm, answers)
         except OSError:
             # Not confirmed: sent again, but no faster than a stream breaks.
             await asyncio.sleep(TICK)
@@ -274,9 +271,9 @@ def _newer_than(number: int | None) -> events.Publish | None:
 
 
 def _ring_again() -> None:
-    if ledger.has_work():
+    if has_work():
         wakeups.worker(wakeups.RUN_COMMANDS)
-    if joins.waiting():
+    if late_joins.waiting():
         wakeups.worker(wakeups.JOIN_LATE)
     if releases.behind():
         wakeups.worker(wakeups.SYNC_VCARD)

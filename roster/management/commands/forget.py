@@ -7,7 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from roster.commands import claims as ledger
+from roster.commands import retention
 from roster.models import Account, Flag, Subscriber
 from xmppservice.protocol.jids import bare_jid
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         jid = bare_jid(options["jid"]) or options["jid"]
         with transaction.atomic():
             commands, deleted = _erase(jid)
-            transaction.on_commit(ledger.empty_log)
+            transaction.on_commit(retention.empty_log)
         if not commands and not deleted:
             raise CommandError(f"Nothing is stored of {jid}. Is it the bare JID?")
         contacts = deleted.get("roster.AddressBookEntry", 0)
@@ -42,4 +42,4 @@ def _erase(jid: str) -> tuple[int, dict[str, int]]:
     LogEntry.objects.filter(content_type__in=ours, object_repr=jid[:200]).delete()
     deleted = Counter(Account.objects.filter(jid=jid).delete()[1])
     deleted.update(Subscriber.objects.filter(jid=jid).delete()[1])
-    return ledger.forget(jid), deleted
+    return retention.forget(jid), deleted

@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from roster import msisdn
 from roster.accounts import directory
-from roster.discovery.address_book import AT_ONCE
 from roster.models import Account, Flag, Subscriber
 from tests.roster.conftest import JULIET, MARIO, ROMEO
 from xmppservice.connection.gateway import Late
+from xmppservice.runtime.queries import AT_ONCE
 
 pytestmark = pytest.mark.django_db
 

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from roster.commands import batch as commands
-from roster.commands import claims as ledger
-from roster.commands import payloads
-from roster.discovery import address_book as addressbook
+from roster.commands import batch, claims, intake, outbox, payloads
+from roster.commands.results import ATTEMPTS, Settled
+from roster.discovery import digests
 from roster.models import Account, AddressBookEntry, Command
 from tests.roster.conftest import (
     ADD,
@@ -46,10 +45,10 @@ def said(answer: dict) -> list[str]:
     return [one["message"] for one in answer["errorMessage"]]
 
 
-def run(rosters: PaperRosters, deadline: float | None = None) -> list[ledger.Settled]:
+def run(rosters: PaperRosters, deadline: float | None = None) -> list[Settled]:
     """One turn, without storing what became of it."""
     end = time.time() + 60 if deadline is None else deadline
-    return commands.run(ledger.claim(), rosters, end)
+    return batch.run(claims.claim(), rosters, end)
 
 
 def row(owner: str = ROMEO) -> Command:
@@ -321,7 +320,7 @@ def test_the_owner_is_skipped_in_every_spelling(rosters):
 
 def test_a_roster_that_cannot_be_read_fails_for_a_later_attempt(rosters):
     rosters.unreadable[ROMEO] = "forbidden"
-    ledger.receive([message(payload=LIAM), message(payload=LIAM, owner=JULIET)])
+    intake.receive([message(payload=LIAM), message(payload=LIAM, owner=JULIET)])
 
     settle(rosters)
 
@@ -336,7 +335,7 @@ def test_a_roster_that_cannot_be_read_fails_for_a_later_attempt(rosters):
 
 def test_a_failure_of_the_moment_fails_for_a_later_attempt_and_then_succeeds(rosters):
     rosters.unwritable["liam@localhost"] = "internal-server-error"
-    ledger.receive([message(payload=users(("Liam", "liam"), ("Mario", MARIO)))])
+    intake.receive([message(payload=users(("Liam", "liam"), ("Mario", MARIO)))])
 
     settle(rosters)
 
@@ -354,19 +353,19 @@ def test_a_failure_of_the_moment_fails_for_a_later_attempt_and_then_succeeds(ros
 
 def test_after_the_last_attempt_the_client_is_told_of_sql_error(rosters):
     rosters.unreadable[ROMEO] = "internal-server-error"
-    ledger.receive([message(payload=LIAM)])
-    for _ in range(ledger.ATTEMPTS):
+    intake.receive([message(payload=LIAM)])
+    for _ in range(ATTEMPTS):
         make_due()
         settle(rosters)
 
-    (answer,) = ledger.unsent(9, ())
+    (answer,) = outbox.unsent(9, ())
 
     assert code(json.loads(answer["payload"])) == (1, "SQL_ERROR")
     assert "internal-server-error" not in answer["payload"]
     assert row().state == "dead"
 
 
-@pytest.mark.parametrize("condition", sorted(commands.PERMANENT))
+@pytest.mark.parametrize("condition", sorted(batch.PERMANENT))
 def test_an_entry_that_is_refused_for_good_is_named_and_the_others_count(
     rosters, condition
 ):
@@ -391,21 +390,21 @@ def test_an_entry_that_is_refused_for_good_is_named_and_the_others_count(
 @pytest.mark.parametrize("jid", [ROMEO, MARIO], ids=["reading", "asking"])
 def test_a_server_that_is_away_ends_the_turn(rosters, error, jid):
     rosters.raises[jid] = error
-    ledger.receive([message(payload=users(("Mario", MARIO)))])
+    intake.receive([message(payload=users(("Mario", MARIO)))])
     with pytest.raises(type(error)):
         run(rosters)
 
 
 def test_a_server_that_goes_away_while_writing_ends_the_turn(rosters):
     rosters.raises["liam@elsewhere.example"] = Down("it broke")
-    ledger.receive([message(payload=users(("Liam", "liam@elsewhere.example")))])
+    intake.receive([message(payload=users(("Liam", "liam@elsewhere.example")))])
     with pytest.raises(Down):
         run(rosters)
 
 
 def test_what_is_late_is_left_and_a_following_run_completes(rosters):
     many = users(*((f"C {n}", f"c{n}") for n in range(250)))
-    ledger.receive([message(payload=many), message(payload=LIAM, owner=JULIET)])
+    intake.receive([message(payload=many), message(payload=LIAM, owner=JULIET)])
     rosters.writes_left = 130
 
     settle(rosters)
@@ -434,9 +433,9 @@ def test_what_is_late_is_charged_before_what_comes_after_it(rosters, settings):
         *(("Friend", number) for number in friends[:60]),
         *(("x" * 300, f"{n}@elsewhere.example") for n in range(60)),
     )
-    ledger.receive([message(payload=long)])
-    ledger.receive([message(SEARCH, numbers(*friends[60:]))])
-    rosters.writes_left = commands.CHUNK
+    intake.receive([message(payload=long)])
+    intake.receive([message(SEARCH, numbers(*friends[60:]))])
+    rosters.writes_left = batch.CHUNK
     settle(rosters)
     settle(rosters)
 
@@ -453,7 +452,7 @@ def test_what_is_late_is_charged_before_what_comes_after_it(rosters, settings):
 
 
 def test_a_late_first_write_gets_nowhere_and_what_was_written_stays(rosters):
-    ledger.receive([message(payload=users(*((f"C {n}", f"c{n}") for n in range(3))))])
+    intake.receive([message(payload=users(*((f"C {n}", f"c{n}") for n in range(3))))])
     rosters.writes_left = 2
     settle(rosters)
     assert row().error == "roster not written: no answer by the deadline"
@@ -470,12 +469,12 @@ def test_a_late_first_write_gets_nowhere_and_what_was_written_stays(rosters):
 
 
 def test_what_does_not_fit_before_the_deadline_is_left(rosters):
-    many = users(*((f"C {n}", f"c{n}") for n in range(commands.CHUNK + 1)))
-    ledger.receive([message(payload=many), message(payload=LIAM, owner=JULIET)])
+    many = users(*((f"C {n}", f"c{n}") for n in range(batch.CHUNK + 1)))
+    intake.receive([message(payload=many), message(payload=LIAM, owner=JULIET)])
 
     settled = run(rosters, deadline=0)
 
-    assert len(rosters.written) == commands.CHUNK
+    assert len(rosters.written) == batch.CHUNK
     answers = {one.work.owner: one.answers for one in settled}
     assert answers[ROMEO] == {}
     assert len(answers[JULIET]) == 1
@@ -483,7 +482,7 @@ def test_what_does_not_fit_before_the_deadline_is_left(rosters):
 
 def test_changes_of_owners_are_written_in_turn(rosters):
     many = users(*((f"C {n}", f"c{n}") for n in range(3)))
-    ledger.receive([message(payload=many, owner=owner) for owner in (ROMEO, JULIET)])
+    intake.receive([message(payload=many, owner=owner) for owner in (ROMEO, JULIET)])
 
     run(rosters)
 
@@ -631,7 +630,7 @@ def test_the_budget_is_exact_across_the_commands_of_a_turn(
 def test_the_owners_own_address_costs_nothing(rosters):
     ask(rosters, message(payload=users(("Me", ROMEO), ("Liam", "liam"))))
     asked = AddressBookEntry.objects.exclude(asked_at=None)
-    assert [bytes(row.digest) for row in asked] == addressbook.digests("liam@localhost")
+    assert [bytes(row.digest) for row in asked] == digests.digests("liam@localhost")
 
 
 def test_nobody_is_looked_up_beyond_the_budget(rosters, settings):
@@ -650,7 +649,7 @@ def test_nobody_is_looked_up_beyond_the_budget(rosters, settings):
 def test_a_limited_search_says_when_to_repeat_and_is_not_final(rosters, settings):
     settings.DISCOVERY_BURST = 1
     settings.DISCOVERY_PER_YEAR = 365 * 24 * 60
-    ledger.receive([message(SEARCH, numbers("+393471111111", "+393472222222"))])
+    intake.receive([message(SEARCH, numbers("+393471111111", "+393472222222"))])
 
     settle(rosters)
 
@@ -671,13 +670,13 @@ def test_every_received_contact_is_remembered_as_a_digest(rosters):
     stored = AddressBookEntry.objects.filter(owner__jid=ROMEO)
     keys = [NUMBER, "liam@localhost", "+393470000000"]
     assert {(bytes(entry.digest), entry.hit) for entry in stored} == {
-        (addressbook.digests(key)[0], key == NUMBER) for key in keys
+        (digests.digests(key)[0], key == NUMBER) for key in keys
     }
 
 
 def test_nothing_is_stored_before_the_turn_is_finished(rosters):
     Account.objects.create(jid=ROMEO)
-    ledger.receive([message(payload=LIAM)])
+    intake.receive([message(payload=LIAM)])
 
     run(rosters)
 
@@ -686,7 +685,7 @@ def test_nothing_is_stored_before_the_turn_is_finished(rosters):
 
 
 def test_an_answer_is_strict_compact_json(rosters):
-    ledger.receive([message(SEARCH, numbers("+39\u00a0347\u00a01111111"))])
+    intake.receive([message(SEARCH, numbers("+39\u00a0347\u00a01111111"))])
     settle(rosters)
     assert row().answer == (
         '{"status":0,"errorCode":"","errorMessage":[],'

@@ -13,8 +13,9 @@ from django.db import connections
 from django.utils import timezone
 
 from roster import statistics
-from roster.commands import claims as ledger
-from roster.commands.claims import ATTEMPTS, OWNERS, ROWS, Settled, State
+from roster.commands import claims, intake, outbox, results, retention
+from roster.commands.claims import OWNERS, ROWS, State
+from roster.commands.results import ATTEMPTS, Settled
 from roster.models import Account, AddressBookEntry, Claim, Command
 from tests.roster.conftest import JULIET, MARIO, ROMEO, make_due, message
 from xmppservice.runtime import wakeups
@@ -33,39 +34,39 @@ def states() -> Counter:
     return Counter(Command.objects.values_list("state", flat=True))
 
 
-def owners(work: list[ledger.Work]) -> list[str]:
+def owners(work: list[claims.Work]) -> list[str]:
     return sorted(one.owner for one in work)
 
 
-def answered(work: ledger.Work, answer: str = OK, *, final: bool = True) -> Settled:
+def answered(work: claims.Work, answer: str = OK, *, final: bool = True) -> Settled:
     return Settled(work, {row.pk: (answer, final) for row in work.commands})
 
 
-def failed(work: ledger.Work, why: str = "roster not read") -> Settled:
+def failed(work: claims.Work, why: str = "roster not read") -> Settled:
     return Settled(work, failed={row.pk: why for row in work.commands})
 
 
-def finish(*settled: Settled) -> list[ledger.Work]:
-    return ledger.finish(settled, SQL_ERROR)
+def finish(*settled: Settled) -> list[claims.Work]:
+    return results.finish(settled, SQL_ERROR)
 
 
 def run_to(state: str, *, final: bool = True) -> None:
     """Bring the only command to a state of its life."""
     if state == "received":
         return
-    (work,) = ledger.claim()
+    (work,) = claims.claim()
     if state == "running":
         return
     finish(answered(work, final=final))
     if state == "sent":
-        ledger.confirm(ledger.unsent(9, ()))
+        outbox.confirm(outbox.unsent(9, ()))
 
 
 def kill() -> None:
     """Let the only command fail for the last time."""
     for _ in range(ATTEMPTS):
         make_due()
-        (work,) = ledger.claim()
+        (work,) = claims.claim()
         finish(failed(work))
 
 
@@ -75,7 +76,7 @@ def kill() -> None:
 def test_a_command_is_written_down_with_all_that_an_answer_needs():
     sent = message(payload="{}", id="one")
 
-    ledger.receive([sent])
+    intake.receive([sent])
 
     (command,) = Command.objects.all()
     kept = {"owner", "sender", "thread", "message_type", "namespace", "envelope_type"}
@@ -88,18 +89,18 @@ def test_a_command_is_written_down_with_all_that_an_answer_needs():
 
 
 def test_a_batch_is_kept_in_its_order():
-    ledger.receive([message(id=f"{number}") for number in range(20)])
+    intake.receive([message(id=f"{number}") for number in range(20)])
     ids = Command.objects.order_by("pk").values_list("stanza_id", flat=True)
     assert list(ids) == [f"{number}" for number in range(20)]
 
 
 def test_nothing_received_writes_nothing():
-    ledger.receive([])
+    intake.receive([])
     assert not Command.objects.exists()
 
 
 def test_a_repeat_in_the_same_batch_is_one_row_for_the_latest_resource():
-    ledger.receive([message(id="one", resource=r) for r in ("phone", "tablet")])
+    intake.receive([message(id="one", resource=r) for r in ("phone", "tablet")])
     assert row().sender == f"{ROMEO}/tablet"
 
 
@@ -114,67 +115,67 @@ def test_a_repeat_in_the_same_batch_is_one_row_for_the_latest_resource():
     ids=["id", "payload", "owner", "command"],
 )
 def test_owner_command_id_and_payload_together_make_a_repeat(other):
-    ledger.receive([message(id="one", payload="{}")])
-    ledger.receive([other])
+    intake.receive([message(id="one", payload="{}")])
+    intake.receive([other])
     assert Command.objects.count() == 2
 
 
 def test_without_an_id_each_command_is_new():
-    ledger.receive([message(id=""), message(id="")])
-    ledger.receive([message(id="")])
+    intake.receive([message(id=""), message(id="")])
+    intake.receive([message(id="")])
     assert Command.objects.count() == 3
 
 
 @pytest.mark.parametrize("state", ["received", "running"])
 def test_a_repeat_before_there_is_an_answer_changes_the_addressee_alone(state):
-    ledger.receive([message(id="one")])
+    intake.receive([message(id="one")])
     run_to(state)
     before = Command.objects.values().get()
 
-    ledger.receive([message(id="one", resource="tablet")])
+    intake.receive([message(id="one", resource="tablet")])
 
     assert Command.objects.values().get() == {**before, "sender": f"{ROMEO}/tablet"}
 
 
 def test_a_repeat_of_a_sent_command_is_answered_again_with_the_first_answer():
-    ledger.receive([message(id="one")])
+    intake.receive([message(id="one")])
     run_to("sent")
-    assert ledger.unsent(9, ()) == []
+    assert outbox.unsent(9, ()) == []
 
-    ledger.receive([message(id="one", resource="tablet")])
+    intake.receive([message(id="one", resource="tablet")])
 
-    (answer,) = ledger.unsent(9, ())
+    (answer,) = outbox.unsent(9, ())
     assert (answer["to"], answer["payload"]) == (f"{ROMEO}/tablet", OK)
-    assert not ledger.has_work()
+    assert not outbox.has_work()
 
 
 def test_a_repeat_of_an_answer_that_is_not_final_runs_again():
-    ledger.receive([message(id="one", payload="{}")])
+    intake.receive([message(id="one", payload="{}")])
     run_to("sent", final=False)
     Command.objects.update(payload="")  # as the sweep does
 
-    ledger.receive([message(id="one", payload="{}")])
+    intake.receive([message(id="one", payload="{}")])
 
-    (work,) = ledger.claim()
+    (work,) = claims.claim()
     assert work.commands == [row()]
     assert work.commands[0].payload == "{}"
-    assert ledger.unsent(9, ()) == []
+    assert outbox.unsent(9, ()) == []
     finish(answered(work))
-    ledger.receive([message(id="one", payload="{}")])
-    assert not ledger.has_work()
+    intake.receive([message(id="one", payload="{}")])
+    assert not outbox.has_work()
 
 
 @pytest.mark.parametrize("confirmed", [False, True], ids=["unsent", "sent"])
 def test_a_repeat_of_a_dead_command_gets_another_set_of_attempts(confirmed):
-    ledger.receive([message(id="one")])
+    intake.receive([message(id="one")])
     kill()
     if confirmed:
-        ledger.confirm(ledger.unsent(9, ()))
+        outbox.confirm(outbox.unsent(9, ()))
 
-    ledger.receive([message(id="one")])
+    intake.receive([message(id="one")])
 
     assert (row().state, row().attempts) == (State.RECEIVED, 0)
-    assert ledger.unsent(9, ()) == []
+    assert outbox.unsent(9, ()) == []
     kill()
     assert row().state == State.DEAD
 
@@ -184,11 +185,11 @@ def test_a_repeat_of_a_dead_command_gets_another_set_of_attempts(confirmed):
 
 def test_a_turn_takes_who_has_waited_longest_with_what_he_asks():
     jids = [f"owner-{number:02}@localhost" for number in range(OWNERS - 1)]
-    ledger.receive([message(owner=jid) for _ in range(3) for jid in jids])
+    intake.receive([message(owner=jid) for _ in range(3) for jid in jids])
 
-    work = ledger.claim()
+    work = claims.claim()
 
-    whole, rest = divmod(ledger.TURN, 3)
+    whole, rest = divmod(claims.TURN, 3)
     assert [one.owner for one in work] == jids[: whole + 1]
     assert [len(one.commands) for one in work] == [3] * whole + [rest]
     for one in work:
@@ -197,8 +198,8 @@ def test_a_turn_takes_who_has_waited_longest_with_what_he_asks():
         running = Command.objects.filter(claim=one.claim, state=State.RUNNING)
         assert list(running.order_by("pk")) == one.commands
     assert states() == {
-        State.RUNNING: ledger.TURN,
-        State.RECEIVED: 3 * len(jids) - ledger.TURN,
+        State.RUNNING: claims.TURN,
+        State.RECEIVED: 3 * len(jids) - claims.TURN,
     }
     # Who is left with some is behind those who had nothing.
     assert next(iter(finish(*map(answered, work)))).owner == jids[whole + 1]
@@ -206,60 +207,60 @@ def test_a_turn_takes_who_has_waited_longest_with_what_he_asks():
 
 def test_a_turn_is_of_so_many_owners():
     jids = [f"owner-{number:03}@localhost" for number in range(OWNERS + 1)]
-    ledger.receive([message(owner=jid) for jid in jids])
+    intake.receive([message(owner=jid) for jid in jids])
 
-    assert [one.owner for one in ledger.claim()] == jids[:OWNERS]
+    assert [one.owner for one in claims.claim()] == jids[:OWNERS]
 
 
 def test_an_owner_has_so_much_of_a_turn_at_most():
-    ledger.receive([message() for _ in range(ROWS + 1)])
+    intake.receive([message() for _ in range(ROWS + 1)])
 
-    (work,) = ledger.claim()
+    (work,) = claims.claim()
 
     assert len(work.commands) == ROWS
 
 
 def test_a_flood_of_one_owner_hides_nobody(monkeypatch):
-    monkeypatch.setattr(ledger, "WINDOW", 10)
-    ledger.receive([message(owner=ROMEO) for _ in range(30)])
-    ledger.receive([message(owner=JULIET)])
+    monkeypatch.setattr(claims, "WINDOW", 10)
+    intake.receive([message(owner=ROMEO) for _ in range(30)])
+    intake.receive([message(owner=JULIET)])
 
-    assert owners(ledger.claim()) == [JULIET, ROMEO]
+    assert owners(claims.claim()) == [JULIET, ROMEO]
 
 
 def test_what_a_turn_has_no_room_for_keeps_its_order():
-    large = " " * ledger.TURN_SIZE
+    large = " " * claims.TURN_SIZE
     payloads = ("{}", "{}" + large, "{}")
-    ledger.receive([message(owner=ROMEO, payload=one) for one in payloads])
-    ledger.receive([message(owner=JULIET)])
+    intake.receive([message(owner=ROMEO, payload=one) for one in payloads])
+    intake.receive([message(owner=JULIET)])
 
-    work = {one.owner: len(one.commands) for one in ledger.claim()}
+    work = {one.owner: len(one.commands) for one in claims.claim()}
 
     # Not Romeo's third, small as it is: his second comes first.
     assert work == {ROMEO: 1, JULIET: 1}
 
 
 def test_a_command_that_failed_has_a_turn_of_its_own_and_none_behind_it_theirs():
-    ledger.receive([message(owner=ROMEO), message(owner=ROMEO), message(owner=JULIET)])
+    intake.receive([message(owner=ROMEO), message(owner=ROMEO), message(owner=JULIET)])
     first = Command.objects.filter(owner=ROMEO).order_by("pk").first()
     Command.objects.filter(pk=first.pk).update(attempts=1)
 
-    assert owners(ledger.claim()) == [JULIET]
-    (work,) = ledger.claim()
+    assert owners(claims.claim()) == [JULIET]
+    (work,) = claims.claim()
     assert work.commands == [first]
 
 
 def failed_before(*jids: str) -> None:
-    ledger.receive([message(owner=jid) for jid in jids])
+    intake.receive([message(owner=jid) for jid in jids])
     Command.objects.filter(owner__in=jids).update(attempts=1)
 
 
 def test_who_failed_before_is_tried_again_however_many_come():
     failed_before(ROMEO, MARIO)
-    ledger.receive([message(owner="0@localhost")])
-    claimed, work = [], ledger.claim()
+    intake.receive([message(owner="0@localhost")])
+    claimed, work = [], claims.claim()
     for number in range(1, 6):
-        ledger.receive([message(owner=f"{number}@localhost")])
+        intake.receive([message(owner=f"{number}@localhost")])
         claimed += owners(work)
         work = finish(*map(answered, work))
 
@@ -270,33 +271,33 @@ def test_who_failed_before_is_tried_again_however_many_come():
 
 def test_one_at_a_time_of_those_who_failed_is_tried_while_others_wait():
     failed_before(ROMEO, MARIO)
-    ledger.receive([message(owner="0@localhost")])
-    one = ledger.claim()
-    ledger.receive([message(owner="1@localhost")])
-    other = ledger.claim()
-    ledger.receive([message(owner="2@localhost")])
+    intake.receive([message(owner="0@localhost")])
+    one = claims.claim()
+    intake.receive([message(owner="1@localhost")])
+    other = claims.claim()
+    intake.receive([message(owner="2@localhost")])
 
     assert owners(finish(*map(answered, one))) == [ROMEO]
     assert owners(finish(*map(answered, other))) == ["2@localhost"]
-    assert owners(ledger.claim()) == [MARIO]  # nobody else waits
+    assert owners(claims.claim()) == [MARIO]  # nobody else waits
 
 
 def test_those_who_failed_hide_nobody(monkeypatch):
-    monkeypatch.setattr(ledger, "WINDOW", 2 * OWNERS)
+    monkeypatch.setattr(claims, "WINDOW", 2 * OWNERS)
     failed_before(*(f"{number}@localhost" for number in range(3 * OWNERS)))
-    ledger.receive([message(owner=JULIET)])
-    assert owners(ledger.claim()) == [JULIET]
+    intake.receive([message(owner=JULIET)])
+    assert owners(claims.claim()) == [JULIET]
 
 
-LONG = "{}" + " " * ledger.TURN_SIZE
+LONG = "{}" + " " * claims.TURN_SIZE
 
 
 @pytest.mark.parametrize("length", [1, 25])
 def test_long_commands_of_one_owner_leave_a_turn_to_others(length):
     payload = LONG[: len(LONG) // length]
-    ledger.receive([message(owner=ROMEO, payload=payload) for _ in range(60)])
-    ledger.receive([message(owner=JULIET)])
-    turns = [ledger.claim()]
+    intake.receive([message(owner=ROMEO, payload=payload) for _ in range(60)])
+    intake.receive([message(owner=JULIET)])
+    turns = [claims.claim()]
     while JULIET not in owners(turns[-1]):
         turns.append(finish(*map(answered, turns[-1])))
     assert len(turns) <= 2
@@ -304,9 +305,9 @@ def test_long_commands_of_one_owner_leave_a_turn_to_others(length):
 
 def test_long_commands_of_some_owners_leave_a_turn_to_others():
     floods = [f"{number}@localhost" for number in range(4)]
-    ledger.receive([message(owner=jid, payload=LONG) for jid in floods * 10])
-    ledger.receive([message(owner=JULIET)])
-    workers = [ledger.claim() for _ in range(3)]
+    intake.receive([message(owner=jid, payload=LONG) for jid in floods * 10])
+    intake.receive([message(owner=JULIET)])
+    workers = [claims.claim() for _ in range(3)]
     turns = 3
     while not any(JULIET in owners(work) for work in workers):
         workers.append(finish(*map(answered, workers.pop(0))))
@@ -316,42 +317,42 @@ def test_long_commands_of_some_owners_leave_a_turn_to_others():
 
 
 def test_what_a_turn_has_no_room_for_rings_for_another_worker(monkeypatch):
-    ledger.receive([message(owner=ROMEO, payload=LONG), message(owner=JULIET)])
+    intake.receive([message(owner=ROMEO, payload=LONG), message(owner=JULIET)])
     rung: list[str] = []
     monkeypatch.setattr(wakeups, "worker", rung.append)
-    ledger.claim()
+    claims.claim()
     assert rung == [wakeups.RUN_COMMANDS]
 
 
 def test_an_owner_has_one_claim_at_a_time():
-    ledger.receive([message(owner=owner) for owner in (ROMEO, ROMEO, JULIET)])
-    first = ledger.claim()
-    ledger.receive([message(owner=owner) for owner in (ROMEO, MARIO)])
+    intake.receive([message(owner=owner) for owner in (ROMEO, ROMEO, JULIET)])
+    first = claims.claim()
+    intake.receive([message(owner=owner) for owner in (ROMEO, MARIO)])
 
-    second = ledger.claim()
+    second = claims.claim()
 
     assert owners(first) == [JULIET, ROMEO]
     assert owners(second) == [MARIO]
-    assert ledger.claim() == []
+    assert claims.claim() == []
 
 
 def test_owners_whose_claim_runs_take_nobodys_turn():
     busy = [f"owner-{number}@localhost" for number in range(OWNERS)]
-    ledger.receive([message(owner=jid) for jid in busy])
-    ledger.claim()
-    ledger.receive([message(owner=jid) for jid in (*busy, MARIO)])
+    intake.receive([message(owner=jid) for jid in busy])
+    claims.claim()
+    intake.receive([message(owner=jid) for jid in (*busy, MARIO)])
 
-    assert owners(ledger.claim()) == [MARIO]
+    assert owners(claims.claim()) == [MARIO]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_claims_of_two_workers_at_once_share_no_command():
     jids = [f"owner-{number}@localhost" for number in range(20)]
-    ledger.receive([message(owner=jid) for jid in jids for _ in range(2)])
+    intake.receive([message(owner=jid) for jid in jids for _ in range(2)])
 
     def claim(_: int) -> list[int]:
         try:
-            return [row.pk for work in ledger.claim() for row in work.commands]
+            return [row.pk for work in claims.claim() for row in work.commands]
         finally:
             connections.close_all()
 
@@ -362,24 +363,24 @@ def test_claims_of_two_workers_at_once_share_no_command():
 
 
 def test_a_command_that_rests_is_not_claimed_before_its_time():
-    ledger.receive([message()])
+    intake.receive([message()])
     Command.objects.update(not_before=timezone.now() + timedelta(minutes=1))
 
-    assert ledger.claim() == []
-    assert not ledger.has_work()
+    assert claims.claim() == []
+    assert not outbox.has_work()
     make_due()
-    assert ledger.has_work()
-    assert len(ledger.claim()) == 1
+    assert outbox.has_work()
+    assert len(claims.claim()) == 1
 
 
 def test_an_expired_claim_goes_back_and_its_old_holder_cannot_finish():
-    ledger.receive([message(), message(owner=JULIET)])
-    slow = ledger.claim()
-    assert not ledger.has_work()
+    intake.receive([message(), message(owner=JULIET)])
+    slow = claims.claim()
+    assert not outbox.has_work()
     Claim.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert ledger.has_work()
+    assert outbox.has_work()
 
-    quick = ledger.claim()
+    quick = claims.claim()
     finish(*(answered(work, "late") for work in slow))
 
     assert owners(quick) == [JULIET, ROMEO]
@@ -389,9 +390,9 @@ def test_an_expired_claim_goes_back_and_its_old_holder_cannot_finish():
 
 
 def test_the_effects_of_a_lost_claim_are_not_stored():
-    ledger.receive([message()])
-    (slow,) = ledger.claim()
-    ledger.clear_claims()
+    intake.receive([message()])
+    (slow,) = claims.claim()
+    claims.clear_claims()
 
     finish(Settled(slow, effects=[remember("lost")]))
 
@@ -408,9 +409,9 @@ def remember(digest: str):
 
 
 def test_effects_and_answers_are_stored_and_the_next_is_claimed():
-    ledger.receive([message(), message(owner=JULIET)])
-    second, first = sorted(ledger.claim(), key=lambda work: work.owner)
-    ledger.receive([message(owner=MARIO)])
+    intake.receive([message(), message(owner=JULIET)])
+    second, first = sorted(claims.claim(), key=lambda work: work.owner)
+    intake.receive([message(owner=MARIO)])
 
     settled = answered(first)
     settled.effects += [remember("a"), remember("b")]
@@ -427,8 +428,8 @@ def test_effects_and_answers_are_stored_and_the_next_is_claimed():
 
 
 def test_an_effect_that_fails_rolls_everything_back():
-    ledger.receive([message(), message(owner=JULIET), message(owner=JULIET)])
-    first, second = ledger.claim()
+    intake.receive([message(), message(owner=JULIET), message(owner=JULIET)])
+    first, second = claims.claim()
     before = list(Command.objects.order_by("pk").values())
     good, bad = answered(first), answered(second)
     good.effects.append(remember("a"))
@@ -443,8 +444,8 @@ def test_an_effect_that_fails_rolls_everything_back():
 
 
 def test_one_turn_may_answer_fail_and_leave():
-    ledger.receive([message(id=id) for id in ("done", "failed", "left")])
-    (work,) = ledger.claim()
+    intake.receive([message(id=id) for id in ("done", "failed", "left")])
+    (work,) = claims.claim()
     done, failed, left = work.commands
 
     finish(Settled(work, {done.pk: (OK, True)}, {failed.pk: "roster not written"}))
@@ -458,91 +459,91 @@ def test_one_turn_may_answer_fail_and_leave():
     ]
     assert [one.attempts for one in (done, failed, left)] == [0, 1, 0]
     assert [one.error for one in (done, failed, left)] == ["", "roster not written", ""]
-    assert not ledger.claim()  # not even what has not been tried yet
+    assert not claims.claim()  # not even what has not been tried yet
     make_due()
-    assert [work.pks for work in ledger.claim()] == [[failed.pk]]
+    assert [work.pks for work in claims.claim()] == [[failed.pk]]
 
 
 def test_work_that_rests_is_given_back_without_an_attempt():
-    ledger.receive([message(), message(owner=JULIET)])
-    ledger.rest(ledger.claim())
+    intake.receive([message(), message(owner=JULIET)])
+    results.rest(claims.claim())
 
     assert states() == {State.RECEIVED: 2}
-    assert not ledger.claim()
+    assert not claims.claim()
     make_due()
-    assert len(ledger.claim()) == 2
+    assert len(claims.claim()) == 2
     assert set(Command.objects.values_list("attempts", flat=True)) == {0}
     assert set(Command.objects.values_list("attempts", flat=True)) == {0}
 
 
 def test_nothing_to_rest_is_no_error():
-    ledger.rest([])
+    results.rest([])
 
 
 def test_a_failure_is_tried_again_later_and_later_and_dies_in_the_end():
-    ledger.receive([message(id="one")])
+    intake.receive([message(id="one")])
     waits = []
     for _ in range(ATTEMPTS - 1):
         make_due()
-        (work,) = ledger.claim()
+        (work,) = claims.claim()
         before = timezone.now()
         finish(failed(work, "x" * 300))
         waits.append((row().not_before - before).total_seconds())
         assert row().state == State.RECEIVED
-        assert ledger.unsent(9, ()) == []
+        assert outbox.unsent(9, ()) == []
 
     for attempt, wait in enumerate(waits, start=1):
         expected = min(60, 2**attempt)
         assert 0.75 * expected <= wait <= 1.25 * expected + 5
 
     make_due()
-    (work,) = ledger.claim()
+    (work,) = claims.claim()
     finish(failed(work, "x" * 300))
     assert (row().state, row().attempts, row().error) == ("dead", 8, "x" * 200)
-    (answer,) = ledger.unsent(9, ())
+    (answer,) = outbox.unsent(9, ())
     assert (answer["payload"], answer["id"]) == (SQL_ERROR, "one")
 
 
 def test_an_answer_takes_the_error_of_an_earlier_attempt_away():
-    ledger.receive([message()])
-    (work,) = ledger.claim()
+    intake.receive([message()])
+    (work,) = claims.claim()
     finish(failed(work))
     make_due()
-    (work,) = ledger.claim()
+    (work,) = claims.claim()
     finish(answered(work))
     assert (row().state, row().error) == (State.DONE, "")
 
 
 def test_clearing_claims_gives_everything_back():
-    ledger.receive([message(), message(owner=JULIET)])
-    ledger.claim()
+    intake.receive([message(), message(owner=JULIET)])
+    claims.claim()
 
-    ledger.clear_claims()
+    claims.clear_claims()
 
     assert states() == {State.RECEIVED: 2}
     assert not Claim.objects.exists()
-    assert len(ledger.claim()) == 2
+    assert len(claims.claim()) == 2
 
 
 def test_a_retry_is_for_dead_commands_with_a_payload():
-    ledger.receive([message(id="one")])
+    intake.receive([message(id="one")])
     kill()
-    ledger.confirm(ledger.unsent(9, ()))
-    ledger.receive([message(owner=JULIET)])
+    outbox.confirm(outbox.unsent(9, ()))
+    intake.receive([message(owner=JULIET)])
 
-    assert ledger.retry(list(Command.objects.all())) == 1
+    assert intake.retry(list(Command.objects.all())) == 1
 
     romeos = Command.objects.get(owner=ROMEO)
     assert (romeos.state, romeos.attempts, romeos.answer) == (State.RECEIVED, 0, "")
     assert romeos.sent_at is None
-    assert owners(ledger.claim()) == [JULIET, ROMEO]
+    assert owners(claims.claim()) == [JULIET, ROMEO]
 
 
 def test_a_dead_command_without_its_payload_cannot_be_retried():
-    ledger.receive([message()])
+    intake.receive([message()])
     kill()
     Command.objects.update(payload="")
-    assert ledger.retry([row()]) == 0
+    assert intake.retry([row()]) == 0
     assert row().state == State.DEAD
 
 
@@ -551,10 +552,10 @@ def test_a_dead_command_without_its_payload_cannot_be_retried():
 
 def test_an_answer_goes_back_the_way_the_command_came():
     sent = message(id="one")
-    ledger.receive([sent])
+    intake.receive([sent])
     run_to("done")
 
-    (answer,) = ledger.unsent(9, ())
+    (answer,) = outbox.unsent(9, ())
 
     same = ("thread", "message_type", "namespace", "envelope_type", "envelope_action")
     assert answer == {
@@ -568,77 +569,77 @@ def test_an_answer_goes_back_the_way_the_command_came():
 
 
 def test_answers_come_the_oldest_first_except_those_in_flight():
-    ledger.receive([message(id=f"{number}") for number in range(5)])
+    intake.receive([message(id=f"{number}") for number in range(5)])
     run_to("done")
-    keys = [answer["key"] for answer in ledger.unsent(9, ())]
+    keys = [answer["key"] for answer in outbox.unsent(9, ())]
 
     assert keys == sorted(keys)
-    assert [answer["id"] for answer in ledger.unsent(2, keys[:1])] == ["1", "2"]
+    assert [answer["id"] for answer in outbox.unsent(2, keys[:1])] == ["1", "2"]
 
 
 def test_a_confirmed_answer_is_sent_once():
-    ledger.receive([message()])
+    intake.receive([message()])
     run_to("done")
 
-    ledger.confirm(ledger.unsent(9, ()))
+    outbox.confirm(outbox.unsent(9, ()))
 
     assert row().state == State.SENT
     assert row().sent_at is not None
-    assert ledger.unsent(9, ()) == []
+    assert outbox.unsent(9, ()) == []
 
 
 def test_a_dead_command_stays_dead_when_its_answer_is_sent():
-    ledger.receive([message()])
+    intake.receive([message()])
     kill()
 
-    ledger.confirm(ledger.unsent(9, ()))
+    outbox.confirm(outbox.unsent(9, ()))
 
     assert row().state == State.DEAD
-    assert ledger.unsent(9, ()) == []
+    assert outbox.unsent(9, ()) == []
 
 
 def test_who_repeats_from_another_resource_meanwhile_is_still_owed_the_answer():
-    ledger.receive([message(id="one"), message(id="two")])
+    intake.receive([message(id="one"), message(id="two")])
     run_to("done")
-    in_flight = ledger.unsent(9, ())
-    ledger.receive([message(id="one", resource="tablet")])
+    in_flight = outbox.unsent(9, ())
+    intake.receive([message(id="one", resource="tablet")])
 
-    ledger.confirm(in_flight)
+    outbox.confirm(in_flight)
 
-    (owed,) = ledger.unsent(9, ())
+    (owed,) = outbox.unsent(9, ())
     assert (owed["id"], owed["to"]) == ("one", f"{ROMEO}/tablet")
-    ledger.confirm([owed])
+    outbox.confirm([owed])
     assert states() == {State.SENT: 2}
 
 
 def test_who_repeats_while_the_answer_is_on_its_way_is_answered_again():
-    ledger.receive([message(id="one"), message(id="two")])
+    intake.receive([message(id="one"), message(id="two")])
     run_to("done")
-    in_flight = ledger.unsent(9, ())
-    ledger.receive([message(id="one")])
+    in_flight = outbox.unsent(9, ())
+    intake.receive([message(id="one")])
 
-    ledger.confirm(in_flight)
+    outbox.confirm(in_flight)
 
-    (again,) = ledger.unsent(9, ())
+    (again,) = outbox.unsent(9, ())
     assert (again["id"], again["payload"]) == ("one", in_flight[0]["payload"])
-    ledger.confirm([again])
+    outbox.confirm([again])
     assert states() == {State.SENT: 2}
 
 
 def test_a_late_confirmation_is_not_that_of_another_answer():
-    ledger.receive([message(id="one")])
+    intake.receive([message(id="one")])
     run_to("done", final=False)
-    in_flight = ledger.unsent(9, ())
-    ledger.confirm(in_flight)
-    ledger.receive([message(id="one")])
+    in_flight = outbox.unsent(9, ())
+    outbox.confirm(in_flight)
+    intake.receive([message(id="one")])
 
-    ledger.confirm(in_flight)
+    outbox.confirm(in_flight)
 
     assert row().state == State.RECEIVED
     assert row().sent_at is None
 
     run_to("done")
-    ledger.confirm(in_flight)
+    outbox.confirm(in_flight)
 
     assert row().state == State.DONE
 
@@ -652,70 +653,70 @@ def test_a_late_confirmation_is_not_that_of_another_answer():
 )
 def test_an_answered_command_is_deleted_after_some_days(settings, state, days, deleted):
     settings.PAYLOAD_DAYS = 7
-    ledger.receive([message(id="one", payload='{"userList": []}')])
+    intake.receive([message(id="one", payload='{"userList": []}')])
     run_to(state)
     past = timezone.now() - timedelta(days=days)
     Command.objects.update(received_at=past, done_at=past)
     Command.objects.exclude(sent_at=None).update(sent_at=past)
 
-    assert ledger.sweep() == (deleted, 0)
+    assert retention.sweep() == (deleted, 0)
     assert Command.objects.count() == 1 - deleted
-    assert ledger.sweep() == (0, 0)
+    assert retention.sweep() == (0, 0)
 
 
 def test_a_dead_command_stays_without_its_payload():
-    ledger.receive([message()])
+    intake.receive([message()])
     kill()
-    ledger.confirm(ledger.unsent(9, ()))
+    outbox.confirm(outbox.unsent(9, ()))
     past = timezone.now() - timedelta(days=400)
     Command.objects.update(done_at=past, sent_at=past)
 
-    assert ledger.sweep() == (0, 1)
+    assert retention.sweep() == (0, 1)
 
     assert (row().state, row().payload, row().answer) == ("dead", "", SQL_ERROR)
-    assert ledger.sweep() == (0, 0)
+    assert retention.sweep() == (0, 0)
 
 
 def test_a_repeat_of_a_command_that_is_gone_runs_anew():
-    ledger.receive([message(id="one")])
+    intake.receive([message(id="one")])
     run_to("sent")
     Command.objects.update(sent_at=timezone.now() - timedelta(days=400))
-    ledger.sweep()
+    retention.sweep()
 
-    ledger.receive([message(id="one")])
+    intake.receive([message(id="one")])
 
-    assert ledger.has_work()
+    assert outbox.has_work()
     assert row().state == State.RECEIVED
 
 
 def test_many_go_in_several_transactions(monkeypatch):
-    monkeypatch.setattr(ledger, "SWEPT", 3)
-    monkeypatch.setattr(ledger, "SWEEP_PAUSE", 0)
-    ledger.receive([message() for _ in range(8)])
+    monkeypatch.setattr(retention, "SWEPT", 3)
+    monkeypatch.setattr(retention, "SWEEP_PAUSE", 0)
+    intake.receive([message() for _ in range(8)])
     past = timezone.now() - timedelta(days=400)
     Command.objects.update(state="sent", sent_at=past)
 
-    assert ledger.sweep(seconds=0).deleted == 3
-    assert ledger.sweep().deleted == 5
+    assert retention.sweep(seconds=0).deleted == 3
+    assert retention.sweep().deleted == 5
 
 
 @pytest.mark.parametrize("final", [True, False])
 def test_a_repeat_after_the_answer_waits_since_the_repeat(final):
-    ledger.receive([message(id="one")])
+    intake.receive([message(id="one")])
     run_to("sent", final=final)
     Command.objects.update(received_at=timezone.now() - timedelta(days=2))
 
-    ledger.receive([message(id="one")])
+    intake.receive([message(id="one")])
 
     assert statistics.longest_wait() < 5
 
 
 def test_a_retry_waits_since_the_retry():
-    ledger.receive([message(id="one")])
+    intake.receive([message(id="one")])
     kill()
     Command.objects.update(received_at=timezone.now() - timedelta(days=2))
 
-    ledger.retry([row()])
+    intake.retry([row()])
 
     assert statistics.longest_wait() < 5
 
@@ -724,12 +725,12 @@ def test_a_retry_waits_since_the_retry():
 
 
 def test_each_step_of_a_command_is_logged_with_its_ids(caplog):
-    caplog.set_level(logging.DEBUG, "roster.commands.claims")
-    ledger.receive([message(id="one")])
+    caplog.set_level(logging.DEBUG, "roster.commands.results")
+    intake.receive([message(id="one")])
     kill()
-    ledger.retry([row()])
+    intake.retry([row()])
     make_due()
-    (work,) = ledger.claim()
+    (work,) = claims.claim()
     finish(answered(work, '{"status":4,"errorCode":"BAD_REQUEST"}'))
 
     said = [(one.levelname, one.getMessage()) for one in caplog.records]
@@ -746,41 +747,41 @@ def test_each_step_of_a_command_is_logged_with_its_ids(caplog):
 
 
 def test_there_is_work_while_a_command_waits():
-    assert not ledger.has_work()
-    ledger.receive([message()])
-    assert ledger.has_work()
+    assert not outbox.has_work()
+    intake.receive([message()])
+    assert outbox.has_work()
     run_to("done")
-    assert not ledger.has_work()
+    assert not outbox.has_work()
 
 
 def test_the_claim_of_a_turn_is_a_token_of_its_own():
-    ledger.receive([message(owner=ROMEO), message(owner=JULIET)])
-    tokens = {work.claim.pk for work in ledger.claim()}
+    intake.receive([message(owner=ROMEO), message(owner=JULIET)])
+    tokens = {work.claim.pk for work in claims.claim()}
     assert len(tokens) == 2
     assert all(isinstance(token, uuid.UUID) for token in tokens)
 
 
 def test_one_owners_flood_does_not_fill_a_claim():
-    ledger.receive([message(owner=ROMEO) for _ in range(200)])
-    ledger.receive([message(owner=JULIET), message(owner=MARIO)])
+    intake.receive([message(owner=ROMEO) for _ in range(200)])
+    intake.receive([message(owner=JULIET), message(owner=MARIO)])
 
-    assert {work.owner for work in ledger.claim()} == {ROMEO, JULIET, MARIO}
+    assert {work.owner for work in claims.claim()} == {ROMEO, JULIET, MARIO}
 
 
 def test_large_payloads_share_no_claim():
-    half = " " * (ledger.TURN_SIZE // 2)
-    ledger.receive([message(payload="{}" + half) for _ in range(3)])
+    half = " " * (claims.TURN_SIZE // 2)
+    intake.receive([message(payload="{}" + half) for _ in range(3)])
 
-    (work,) = ledger.claim()
+    (work,) = claims.claim()
 
     assert len(work.commands) == 1
 
 
 def test_owners_of_many_transactions_are_let_go_each_with_its_effect():
-    held = ledger.hold([f"owner-{n}@localhost" for n in range(ledger.LET_GO + 1)])
+    held = claims.hold([f"owner-{n}@localhost" for n in range(claims.LET_GO + 1)])
     stored: list[str] = []
 
-    ledger.let_go(held, {one.owner: partial(stored.append, one.owner) for one in held})
+    claims.let_go(held, {one.owner: partial(stored.append, one.owner) for one in held})
 
     assert sorted(stored) == sorted(one.owner for one in held)
     assert not Claim.objects.exists()

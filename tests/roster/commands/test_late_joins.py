@@ -7,11 +7,8 @@ import pytest
 from django.utils import timezone
 
 from roster.accounts import directory
-from roster.commands import batch as commands
-from roster.commands import claims as ledger
-from roster.commands import late_joins as joins
-from roster.commands import payloads
-from roster.discovery import address_book as addressbook
+from roster.commands import batch, claims, intake, late_joins, payloads, results
+from roster.discovery.address_book import AddressBook
 from roster.models import Account, AddressBookEntry, Claim, LateJoin
 from tests.roster.conftest import (
     JULIET,
@@ -39,11 +36,11 @@ def fast(settings) -> None:
 
 
 def run(rosters) -> bool:
-    return joins.run(rosters, time.monotonic() + 30)
+    return late_joins.run(rosters, time.monotonic() + 30)
 
 
 def announce() -> None:
-    joins.announce(time.monotonic() + 60, lambda: None)
+    late_joins.announce(time.monotonic() + 60, lambda: None)
 
 
 def register(rosters, jid: str = LATE) -> Account:
@@ -64,12 +61,12 @@ def test_everyone_who_has_the_number_gets_it_verified(rosters):
     know(rosters, JULIET, "Nurse")
     register(rosters)
 
-    assert joins.waiting()
+    assert late_joins.waiting()
     assert not run(rosters)
 
     for owner, name in ((ROMEO, "Late"), (JULIET, "Nurse")):
         assert rosters.rosters[owner][LATE] == RosterItem(LATE, name, ("verified",))
-    assert not joins.waiting()
+    assert not late_joins.waiting()
     assert not LateJoin.objects.exists()
     assert not Claim.objects.exists()
 
@@ -123,7 +120,7 @@ def test_who_may_not_be_found_is_told_to_nobody_until_he_may(rosters, switch):
     account.save()
     run(rosters)
     assert groups_of(rosters)[LATE] == ("others",)
-    assert not joins.waiting()
+    assert not late_joins.waiting()
 
     setattr(account, switch, True)
     account.full_clean()
@@ -195,7 +192,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_stood(rosters, monkeypatch):
         rosters.register(owner)
         know(rosters, owner)
     register(rosters)
-    monkeypatch.setattr(joins, "CHUNK", 3)
+    monkeypatch.setattr(late_joins, "CHUNK", 3)
     rosters.raises[LATE] = Down("gone")
 
     with pytest.raises(Down):
@@ -205,7 +202,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_stood(rosters, monkeypatch):
     # As after a kill: the queue is only half made, the claims are nobody's.
     LateJoin.objects.all()[0].delete()
     Account.objects.filter(jid=LATE).update(announced=False)
-    ledger.clear_claims()
+    claims.clear_claims()
 
     assert not run(rosters)
 
@@ -216,13 +213,13 @@ def test_an_owner_whose_commands_run_is_looked_at_later(rosters):
     know(rosters, ROMEO)
     know(rosters, JULIET)
     register(rosters)
-    held = ledger.hold([ROMEO])
+    held = claims.hold([ROMEO])
 
     assert not run(rosters)
     assert groups_of(rosters, JULIET)[LATE] == ("verified",)
     assert groups_of(rosters, ROMEO)[LATE] == ("others",)
 
-    ledger.let_go(held, {})
+    claims.let_go(held, {})
     LateJoin.objects.update(not_before=timezone.now())
     run(rosters)
     assert groups_of(rosters, ROMEO)[LATE] == ("verified",)
@@ -231,19 +228,19 @@ def test_an_owner_whose_commands_run_is_looked_at_later(rosters):
 def test_two_workers_are_not_twice_as_fast(rosters):
     know(rosters, ROMEO)
     register(rosters)
-    ledger.hold([joins.WORKER])
+    claims.hold([late_joins.WORKER])
     assert not run(rosters)
     assert groups_of(rosters)[LATE] == ("others",)
 
 
 def test_who_registers_while_a_command_with_him_runs_is_told(rosters):
     """He is announced before the turn has stored the contact."""
-    ledger.receive([message(payload=users(("Late", LATE)))])
-    work = ledger.claim()
-    settled = commands.run(work, rosters, time.time() + 60)
+    intake.receive([message(payload=users(("Late", LATE)))])
+    work = claims.claim()
+    settled = batch.run(work, rosters, time.time() + 60)
     register(rosters)
     run(rosters)
-    ledger.finish(settled, payloads.storage_failed())
+    results.finish(settled, payloads.storage_failed())
 
     assert groups_of(rosters)[LATE] == ("others",)
     run(rosters)
@@ -272,7 +269,7 @@ def test_who_leaves_while_he_is_announced_is_announced_when_he_is_back(
     know(rosters, ROMEO)
     account = register(rosters)
     monkeypatch.setattr(
-        joins, "digests", lambda contact: directory.gone([account]) or []
+        late_joins, "digests", lambda contact: directory.gone([account]) or []
     )
 
     announce()
@@ -285,11 +282,11 @@ def test_who_is_announced_again_during_a_visit_is_visited_again(rosters):
     know(rosters, ROMEO)
     account = register(rosters)
     announce()
-    (visit,) = joins._visits(joins._next(9))
+    (visit,) = late_joins._visits(late_joins._next(9))
     Account.objects.filter(pk=account.pk).update(announced=False)
     announce()
 
-    joins._settle(visit)
+    late_joins._settle(visit)
 
     assert LateJoin.objects.count() == 1
 
@@ -304,7 +301,7 @@ def test_a_number_that_everybody_has_makes_no_other_one_wait(rosters, monkeypatc
     register(rosters, "00393478888888@localhost")
     announce()
 
-    first = [row.joined.msisdn for row in joins._next(3)]
+    first = [row.joined.msisdn for row in late_joins._next(3)]
 
     assert "+393478888888" in first
 
@@ -314,7 +311,7 @@ def test_a_roster_that_cannot_be_read_is_tried_again_and_given_up(rosters, caplo
     rosters.unreadable[ROMEO] = "forbidden"
     register(rosters)
 
-    for attempt in range(1, joins.ATTEMPTS):
+    for attempt in range(1, late_joins.ATTEMPTS):
         run(rosters)
         assert LateJoin.objects.get().attempts == attempt
         LateJoin.objects.update(not_before=timezone.now())
@@ -353,7 +350,7 @@ def test_numbers_under_an_old_key_are_found(rosters, settings):
 
 def test_mario_is_no_holder_of_his_own_number(rosters):
     owner = directory.owner_of(MARIO)
-    book = addressbook.AddressBook(owner, ["+393471111111"], timezone.now())
+    book = AddressBook(owner, ["+393471111111"], timezone.now())
     book.covers(book.contacts)
     book.save()
     announce()
@@ -365,4 +362,4 @@ def test_what_rests_is_not_due(rosters):
     register(rosters)
     announce()
     LateJoin.objects.update(not_before=timezone.now() + timedelta(minutes=1))
-    assert not joins.waiting()
+    assert not late_joins.waiting()

@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from roster.discovery import address_book as addressbook
+from roster.discovery import address_book, digests, expiry, usual
 from roster.models import Account, AddressBookEntry, Flag, LateJoin
 from tests.roster.conftest import JULIET, ROMEO
 
@@ -19,16 +19,16 @@ NOON -= timedelta(days=1)
 
 
 def test_a_digest_is_keyed_and_shows_no_number(settings):
-    (first,) = addressbook.digests(NUMBER)
+    (first,) = digests.digests(NUMBER)
     settings.ADDRESS_BOOK_KEYS = ["another"]
 
-    assert [first] != addressbook.digests(NUMBER)
+    assert [first] != digests.digests(NUMBER)
     assert len(first) == 32
     assert NUMBER.removeprefix("+").encode() not in first
 
 
 def digest(contact: str) -> bytes:
-    return addressbook.digests(contact)[0]
+    return digests.digests(contact)[0]
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def romeo(settings) -> Account:
 
 def book(
     owner: Account, keys: str = "abcdef", now: datetime = NOON
-) -> addressbook.AddressBook:
+) -> address_book.AddressBook:
     owner.refresh_from_db()
-    return addressbook.AddressBook(owner, keys, now)
+    return address_book.AddressBook(owner, keys, now)
 
 
 def test_a_search_is_charged_for_all_or_for_none(romeo):
@@ -131,7 +131,7 @@ def test_every_contact_is_remembered_as_a_digest_and_who_was_asked_about(romeo):
 def test_an_owner_cannot_fill_the_database_with_whom_nobody_was_asked_about(
     romeo, monkeypatch
 ):
-    monkeypatch.setattr(addressbook, "MOST_UNASKED", 3)
+    monkeypatch.setattr(address_book, "MOST_UNASKED", 3)
     for part in ("abcd", "efgh", "ij"):
         book(romeo, part).save()
     assert AddressBookEntry.objects.filter(owner=romeo).count() == 3
@@ -182,7 +182,7 @@ def test_an_owner_is_seen_at_most_once_an_hour_for_free(romeo):
 def test_an_address_book_takes_more_contacts_than_a_query_has_parameters(romeo):
     keys = [f"+3934{number:08d}" for number in range(250_001)]
 
-    book = addressbook.AddressBook(romeo, keys, timezone.now())
+    book = address_book.AddressBook(romeo, keys, timezone.now())
 
     assert book.stored == {}
     assert book.free(keys[:2]) == set()
@@ -221,7 +221,7 @@ def test_what_is_under_an_old_key_is_found_and_moves_to_the_newest(romeo, settin
     assert later.free("ad") == {"a"}
     later.save()
 
-    (new, before) = addressbook.keys()
+    (new, before) = digests.keys()
     keys = dict(AddressBookEntry.objects.values_list("digest", "key"))
     assert {bytes(digest): key for digest, key in keys.items()} == {
         new.digest("a"): new.name,
@@ -237,19 +237,19 @@ def test_dropping_a_key_deletes_its_rows_and_no_others(romeo, settings):
     old = settings.ADDRESS_BOOK_KEYS[0]
     settings.ADDRESS_BOOK_KEYS = ["new", old]
     book(romeo, "cd").save()
-    assert addressbook.expire(60) == {"expired": 0, "dropped": 0}
+    assert expiry.expire(60) == {"expired": 0, "dropped": 0}
 
     settings.ADDRESS_BOOK_KEYS = ["new"]
 
-    assert addressbook.expire(60) == {"expired": 0, "dropped": 2}
+    assert expiry.expire(60) == {"expired": 0, "dropped": 2}
     assert book(romeo).stored.keys() == set("cd")
 
 
 def test_old_keys_are_left_a_few_rows_at_a_time(romeo, settings, monkeypatch):
     book(romeo, "abcde").save()
-    monkeypatch.setattr(addressbook, "MOVED_AT_ONCE", 2)
+    monkeypatch.setattr(address_book, "MOVED_AT_ONCE", 2)
     settings.ADDRESS_BOOK_KEYS = ["new", *settings.ADDRESS_BOOK_KEYS]
-    newest = addressbook.keys()[0].name
+    newest = digests.keys()[0].name
 
     def moved() -> int:
         book(romeo, "abcde").save()
@@ -266,7 +266,7 @@ def test_a_number_from_before_the_detector_gets_its_prefix(romeo):
 
 
 def test_a_key_is_named_by_what_does_not_tell_it():
-    (key,) = addressbook.keys()
+    (key,) = digests.keys()
     assert len(key.name) == 8
     assert key.name.encode() not in key.secret
 
@@ -282,7 +282,7 @@ def test_what_was_not_sent_for_long_expires(romeo, settings):
     book(romeo, "b", now - timedelta(days=300)).save()
     book(romeo, "c", now - timedelta(days=399)).save()
 
-    assert addressbook.expire(60) == {"expired": 1, "dropped": 0}
+    assert expiry.expire(60) == {"expired": 1, "dropped": 0}
     assert book(romeo).stored.keys() == set("bc")
 
 
@@ -296,10 +296,10 @@ def test_a_contact_is_noted_as_seen_now_and_then(romeo):
 
 def test_expiry_goes_in_batches_and_stops_in_time(romeo, monkeypatch):
     book(romeo, "abcde", timezone.now() - timedelta(days=500)).save()
-    monkeypatch.setattr(addressbook, "EXPIRED_AT_ONCE", 2)
+    monkeypatch.setattr(expiry, "EXPIRED_AT_ONCE", 2)
 
-    assert addressbook.expire(0) == {"expired": 2, "dropped": 0}
-    assert addressbook.expire(60) == {"expired": 3, "dropped": 0}
+    assert expiry.expire(0) == {"expired": 2, "dropped": 0}
+    assert expiry.expire(60) == {"expired": 3, "dropped": 0}
 
 
 # --- The detector -------------------------------------------------------------------
@@ -320,7 +320,7 @@ def test_who_scans_is_flagged_and_gets_nothing_more(rich):
     today = book(rich, numbers)
     assert not today.covers(numbers)
     assert today.left == 10_000
-    assert today.retry_after(numbers) == addressbook.HELD
+    assert today.retry_after(numbers) == address_book.HELD
     today.save()
 
     flag = Flag.objects.get()
@@ -401,36 +401,36 @@ def test_neighbours_share_a_prefix_that_is_nobody_elses(rich):
     juliet = Account.objects.create(jid=JULIET)
     a, b, c = "+393471110001", "+393471119999", "+393471120000"
 
-    prefixes = [addressbook._prefix(rich, one) for one in (a, b, c)]
+    prefixes = [digests.prefix_of(rich, one) for one in (a, b, c)]
 
     assert prefixes[0] == prefixes[1] != prefixes[2]
-    assert addressbook._prefix(juliet, a) != prefixes[0]
-    assert addressbook._prefix(rich, "romeo@localhost") is None
+    assert digests.prefix_of(juliet, a) != prefixes[0]
+    assert digests.prefix_of(rich, "romeo@localhost") is None
 
 
 def test_the_usual_share_of_hits_is_the_median_of_many_owners():
-    cache.delete(addressbook.USUAL)
-    for n in range(addressbook.OWNERS_ENOUGH):
+    cache.delete(usual.USUAL)
+    for n in range(usual.OWNERS_ENOUGH):
         owner = Account.objects.create(jid=f"o{n}@localhost")
         numbers = [f"+39347{n:03d}{line:04d}" for line in range(20)]
-        turn = addressbook.AddressBook(owner, numbers, NOON)
+        turn = address_book.AddressBook(owner, numbers, NOON)
         turn.covers(numbers)
         turn.hits = set(numbers[: n % 2 * 8 + 2])
         turn.save()
         if n == 0:
-            assert addressbook._usual() is None
+            assert usual._usual() is None
 
-    assert addressbook._usual() == pytest.approx(0.3)
+    assert usual._usual() == pytest.approx(0.3)
 
 
 def test_the_usual_share_is_looked_up_now_and_then(monkeypatch):
-    cache.delete_many([addressbook.USUAL, addressbook.UNKNOWN])
+    cache.delete_many([usual.USUAL, usual.UNKNOWN])
     looks: list[float | None] = [0.5, None]
-    monkeypatch.setattr(addressbook, "_usual", looks.pop)
+    monkeypatch.setattr(usual, "_usual", looks.pop)
 
-    assert [addressbook.usual(), addressbook.usual()] == [None, None]
+    assert [usual.usual(), usual.usual()] == [None, None]
     assert looks == [0.5]
     # What is not known yet is looked for again soon.
-    cache.delete(addressbook.UNKNOWN)
-    assert [addressbook.usual(), addressbook.usual()] == [0.5, 0.5]
-    cache.delete(addressbook.USUAL)
+    cache.delete(usual.UNKNOWN)
+    assert [usual.usual(), usual.usual()] == [0.5, 0.5]
+    cache.delete(usual.USUAL)

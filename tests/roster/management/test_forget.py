@@ -8,7 +8,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from roster.discovery import address_book as addressbook
+from roster.discovery import digests
 from roster.models import Account, AddressBookEntry, Command, Flag, LateJoin, Subscriber
 from tests.roster.conftest import JULIET, MARIO, ROMEO, ask, message, users
 
@@ -69,8 +69,8 @@ def test_export_writes_all_that_is_stored_and_no_number_of_others(stored):
 
     assert said["account"][0]["jid"] == ROMEO
     (contact,) = said["contacts"]
-    assert contact["digest"] == addressbook.digests(NUMBER)[0].hex()
-    assert contact["key"] == addressbook.keys()[0].name
+    assert contact["digest"] == digests.digests(NUMBER)[0].hex()
+    assert contact["key"] == digests.keys()[0].name
     assert said["flags"][0]["reasons"] == [{"rule": "run"}]
     assert len(said["lateJoins"]) == 1
     assert [row["told"] for row in said["subscription"]] == [7]

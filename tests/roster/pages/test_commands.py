@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from roster.commands import claims as ledger
+from roster.commands import intake
 from roster.models import Command
 from roster.pages import commands
 from tests.roster.conftest import MARIO, ROMEO, message, staff, users
@@ -21,7 +21,7 @@ SECRET = "+39 347 999 9999"
 @pytest.fixture
 def command() -> Command:
     """A dead command whose payload and answer nobody needs to read."""
-    ledger.receive([message(id="one", payload=users(("Secret", SECRET)))])
+    intake.receive([message(id="one", payload=users(("Secret", SECRET)))])
     answer = f'{{"status":1,"errorCode":"SQL_ERROR","userList":["{SECRET}"]}}'
     Command.objects.update(state="dead", attempts=8, answer=answer, error="Refused")
     return Command.objects.get()
@@ -91,7 +91,7 @@ def ids(client: Client, **query: str) -> list[str]:
 def several(command) -> None:
     """Commands of each kind: the dead one, and others by their id."""
     words = {"add": "cmd_add_to_roster", "search": "cmd_search_users", "hack": "cmd_x"}
-    ledger.receive([message(word, id=id, owner=MARIO) for id, word in words.items()])
+    intake.receive([message(word, id=id, owner=MARIO) for id, word in words.items()])
     Command.objects.filter(stanza_id="add").update(state="sent")
     old = timezone.now() - timedelta(hours=5)
     Command.objects.filter(stanza_id="one").update(received_at=old - timedelta(days=1))
@@ -134,7 +134,7 @@ def test_a_list_counts_no_further_than_it_shows(
     admin_client: Client, command, monkeypatch
 ):
     monkeypatch.setattr(commands, "MOST_ROWS", 3)
-    ledger.receive([message(id=str(number)) for number in range(9)])
+    intake.receive([message(id=str(number)) for number in range(9)])
 
     shown = admin_client.get(COMMANDS).context["cl"]
 
@@ -187,7 +187,7 @@ def test_commands_are_to_read_only(admin_client: Client, command):
 
 
 def test_dead_commands_are_tried_again(admin_client: Client, command):
-    ledger.receive([message(id="two")])
+    intake.receive([message(id="two")])
     other = Command.objects.get(stanza_id="two")
 
     response = retry(admin_client, command, other)

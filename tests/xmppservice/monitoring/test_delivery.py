@@ -14,7 +14,7 @@ from buddies.models import Buddy, Release
 from buddies.publishing import releases
 from buddies.publishing.live import mark_live
 from buddies.tree import edits
-from roster.commands import claims as ledger
+from roster.commands import intake
 from roster.models import Command
 from tests.roster.conftest import message
 from xmppservice.connection import gateway
@@ -138,7 +138,7 @@ def test_what_is_not_live_yet_is_late_after_a_while(staff, stream, live):
 
 
 def test_commands_that_wait_and_died_are_counted_with_links(staff, stream, live):
-    ledger.receive([message(), message()])
+    intake.receive([message(), message()])
     Command.objects.filter(pk=Command.objects.latest("pk").pk).update(
         state="dead", attempts=8
     )

@@ -13,7 +13,7 @@ from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
-from roster.commands import claims as ledger
+from roster.commands import intake
 from roster.models import Command
 from tests.ports import free_port
 from tests.roster.conftest import message
@@ -88,7 +88,7 @@ def test_what_is_wrong_with_the_stream_is_said(client, stream, row, name, says):
 
 @pytest.mark.parametrize(("seconds", "status"), [(29, 200), (31, 503)])
 def test_commands_that_wait_too_long_are_said(client, stream, seconds, status):
-    ledger.receive([message()])
+    intake.receive([message()])
     Command.objects.update(received_at=timezone.now() - timedelta(seconds=seconds))
 
     found, wrong = ask(client)
@@ -114,7 +114,7 @@ def test_missing_migrations_are_asked_for_again_until_they_are_there(
 
 
 def test_nothing_secret_is_said(client, stream, settings):
-    ledger.receive([message(payload="+393471111111", id="+393472222222")])
+    intake.receive([message(payload="+393471111111", id="+393472222222")])
     Command.objects.update(received_at=timezone.now() - timedelta(seconds=99))
 
     text = client.get("/readyz").content.decode()

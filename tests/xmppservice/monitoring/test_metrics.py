@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from buddies.models import Buddy, Release
 from buddies.publishing import live, releases
 from buddies.tree import edits
-from roster.commands import claims as ledger
+from roster.commands import intake
 from roster.models import Account, Command, Flag, LateJoin, Subscriber
 from tests.roster.conftest import message
 from xmppservice import __version__
@@ -56,7 +56,7 @@ def test_who_is_held_and_who_is_to_be_told(client):
 
 
 def test_commands_and_latencies(client):
-    ledger.receive([message() for _ in range(104)])
+    intake.receive([message() for _ in range(104)])
     keys = list(Command.objects.order_by("pk").values_list("pk", flat=True))
     now = timezone.now()
     for seconds, key in enumerate(keys[:100], start=1):

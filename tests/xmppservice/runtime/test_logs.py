@@ -107,7 +107,7 @@ import logging
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from roster import tasks
-from roster.commands import batch, intake, outbox
+from roster.commands import intake
 from roster.models import Command
 from tests.roster.conftest import PaperRosters, message
 number = "+393471111111"
@@ -152,7 +152,7 @@ def test_nothing_hostile_is_in_the_log(tmp_path, form):
     )
 
     assert done.returncode == 0, done.stderr
-    ours = [one for one in done.stderr.splitlines() if "roster.commands.claims" in one]
+    ours = [one for one in done.stderr.splitlines() if "roster.commands.results" in one]
     assert len([one for one in ours if "an attempt failed" in one]) >= 7
     assert len([one for one in ours if "dead after its attempts" in one]) == 1
     assert "answered" in done.stderr

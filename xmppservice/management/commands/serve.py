@@ -18,7 +18,7 @@ from celery.worker import WorkController
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from roster.commands import claims as ledger
+from roster.commands import claims
 from xmppservice.asgi import application
 from xmppservice.monitoring import health
 from xmppservice.service import standby
@@ -111,7 +111,7 @@ def _web() -> Web:
 def _begin() -> None:
     # In memory nobody else runs commands: what a killed process held is free.
     if settings.CELERY_BROKER_URL == settings.IN_MEMORY:
-        ledger.clear_claims()
+        claims.clear_claims()
 
 
 class Worker:

@@ -1,0 +1,101 @@
+"""Commands come in: each is a row before anything else happens."""
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from django.utils.crypto import salted_hmac
+
+from roster.commands.lock import exclusive
+from roster.models import Command
+from xmppservice.connection.events import Message
+from xmppservice.runtime import wakeups
+
+State = Command.State
+
+
+def receive(messages: Sequence[Message]) -> None:
+    """Write a batch of commands down. A repeat becomes no second row.
+
+    A repeat of an answered command is answered again with the first answer; one
+    whose answer was sent, and not final, runs again. Either way the answer goes
+    to the full JID of the latest repeat.
+    """
+    arrived = {_key(message): message for message in messages}
+    with exclusive() as now:
+        known = {
+            row.key: row
+            for row in Command.objects.select_for_update().filter(key__in=arrived)
+        }
+        _repeat([(row, arrived[key]) for key, row in known.items()], now)
+        Command.objects.bulk_create(
+            _row(key, message) for key, message in arrived.items() if key not in known
+        )
+        wakeups.worker(wakeups.RUN_COMMANDS)
+        if known:
+            wakeups.stream(wakeups.ANSWERS)
+
+
+def _key(message: Message) -> str:
+    if not message["id"]:
+        return uuid.uuid4().hex
+    parts = (message["owner"], message["command"], message["id"], message["payload"])
+    # Keyed: a payload of one number could be found by trying all numbers.
+    mac = salted_hmac("roster.ledger", "\0".join(parts), algorithm="sha256")
+    return mac.hexdigest()
+
+
+def _row(key: str, message: Message) -> Command:
+    return Command(
+        key=key,
+        owner=message["owner"],
+        sender=message["sender"],
+        stanza_id=message["id"],
+        thread=message["thread"],
+        message_type=message["message_type"],
+        namespace=message["namespace"],
+        envelope_type=message["envelope_type"],
+        envelope_action=message["envelope_action"],
+        command=message["command"],
+        payload=message["payload"],
+    )
+
+
+def _repeat(repeats: Iterable[tuple[Command, Message]], now: datetime) -> None:
+    again, known = [], []
+    for row, message in repeats:
+        row.sender = message["sender"]
+        if row.state in (State.SENT, State.DEAD) and not row.final:
+            # The key has the payload in it, so this is the same one: a row
+            # whose payload has been cleared gets it back.
+            row.payload = message["payload"]
+            row.state, row.attempts, row.not_before = State.RECEIVED, 0, now
+            row.answer, row.sent_at, row.received_at = "", None, now
+            again.append(row)
+        else:
+            if row.state in (State.DONE, State.SENT):
+                # Its answer may be on its way to a client that has lost the stream.
+                row.state, row.sent_at, row.received_at = State.DONE, None, now
+            known.append(row)
+    answered = ["sender", "state", "sent_at", "received_at"]
+    Command.objects.bulk_update(known, answered)
+    Command.objects.bulk_update(
+        again, [*answered, "payload", "attempts", "not_before", "answer"]
+    )
+
+
+def retry(commands: Collection[Command]) -> int:
+    """Give dead commands another set of attempts; return how many there were."""
+    with exclusive() as now:
+        dead = Command.objects.filter(
+            pk__in=[row.pk for row in commands], state=State.DEAD
+        ).exclude(payload="")
+        wakeups.worker(wakeups.RUN_COMMANDS)
+        return dead.update(
+            state=State.RECEIVED,
+            attempts=0,
+            received_at=now,
+            not_before=now,
+            answer="",
+            sent_at=None,
+        )

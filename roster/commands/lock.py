@@ -1,0 +1,21 @@
+"""The one lock of the writers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+# Of PostgreSQL, for the writers of all processes. Without it, those who lock the
+# same rows in different orders end each other (a repeat that meets its answer).
+_WRITING = 0x6C6564676572
+
+
+@contextmanager
+def exclusive() -> Iterator[datetime]:
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_WRITING])
+        yield timezone.now()

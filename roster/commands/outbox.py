@@ -1,0 +1,61 @@
+"""Answers go out, until the XMPP server has taken them."""
+
+from collections.abc import Collection, Sequence
+
+from django.utils import timezone
+
+from roster.commands.claims import is_due
+from roster.commands.lock import exclusive
+from roster.models import Claim, Command
+from xmppservice.connection.events import Answer
+
+State = Command.State
+
+
+def unsent(most: int, but: Collection[int]) -> list[Answer]:
+    """Up to ``most`` answers that no client has yet, except those rows."""
+    rows = Command.objects.filter(
+        state__in=(State.DONE, State.DEAD), sent_at=None
+    ).exclude(pk__in=but)
+    return [
+        Answer(
+            key=row.pk,
+            to=row.sender,
+            id=row.stanza_id,
+            thread=row.thread,
+            message_type=row.message_type,
+            namespace=row.namespace,
+            envelope_type=row.envelope_type,
+            envelope_action=row.envelope_action,
+            payload=row.answer,
+            received_at=row.received_at,
+        )
+        for row in rows.order_by("pk").defer("payload")[:most]
+    ]
+
+
+def confirm(answers: Sequence[Answer]) -> None:
+    """Note that the XMPP server took these answers.
+
+    A row whose client has repeated since they were read stays unsent: it is owed
+    another.
+    """
+    taken = {answer["key"]: answer["received_at"] for answer in answers}
+    with exclusive() as now:
+        rows = Command.objects.select_for_update().filter(
+            pk__in=taken, state__in=(State.DONE, State.DEAD)
+        )
+        opened = rows.values_list("pk", "received_at")
+        sent = [pk for pk, received_at in opened if received_at == taken[pk]]
+        confirmed = Command.objects.filter(pk__in=sent)
+        confirmed.filter(state=State.DONE).update(state=State.SENT)
+        confirmed.update(sent_at=now)
+
+
+def has_work() -> bool:
+    """Whether some command waits to be run, or its claim has expired."""
+    now = timezone.now()
+    return (
+        Command.objects.filter(is_due(now)).exists()
+        or Claim.objects.filter(expires_at__lt=now).exists()
+    )

@@ -1,0 +1,177 @@
+"""What became of claimed commands: answered, failed, or to rest."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import uniform
+
+from django.db import connection
+
+from roster.commands.claims import Work, rows_of, take_next
+from roster.commands.lock import exclusive
+from roster.models import Claim, Command
+from xmppservice.protocol import redaction
+from xmppservice.runtime import wakeups
+
+logger = logging.getLogger(__name__)
+
+State = Command.State
+ATTEMPTS = 8
+LONGEST_BACKOFF = 60  # seconds
+REST = timedelta(seconds=1)
+
+
+_ANSWERED = f"""
+    UPDATE {Command._meta.db_table} SET state = %s, answer = %s, final = %s,
+    done_at = %s, claim_id = NULL, error = '' WHERE id = %s
+"""  # noqa: S608  (nothing in it is from outside)
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of claimed work, to be stored in one transaction.
+
+    ``answers``: pk → (payload, final). ``failed``: pk → why, without any
+    number or payload; it is tried again later. What is in neither rests for a
+    second, before anything else of its owner, and no attempt is counted.
+    ``effects`` store what belongs to it.
+    """
+
+    work: Work
+    answers: dict[int, tuple[str, bool]] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+    effects: list[Callable[[], None]] = field(default_factory=list)
+
+
+def finish(
+    settled: Sequence[Settled], sql_error: str, *, more: bool = True
+) -> list[Work]:
+    """Store what became of work and claim the next, in one transaction.
+
+    Without ``more`` nothing is claimed: the bell rings for another task.
+
+    Work whose claim was lost in the meantime is left to who has it now.
+    ``sql_error`` is the answer for a command that fails for the last time.
+    """
+    with exclusive() as now:
+        _store(settled, sql_error, now)
+        wakeups.stream(wakeups.ANSWERS)
+        if not more:
+            wakeups.worker(wakeups.RUN_COMMANDS)
+            return []
+        # Who has tried one again goes on with those who have not failed.
+        tried = any(row.attempts for one in settled for row in one.work.commands)
+        return take_next(now, again=not tried)
+
+
+def fail(work: Sequence[Work], why: str, sql_error: str) -> None:
+    """Count an attempt for each command of ``work``, and claim nothing.
+
+    ``why`` holds no number and no payload. Whoever failed is claimed alone the
+    next time, so that a poison command fails nobody but itself.
+    """
+    with exclusive() as now:
+        _store(
+            [Settled(w, {}, dict.fromkeys(w.pks, why)) for w in work], sql_error, now
+        )
+        wakeups.stream(wakeups.ANSWERS)
+        wakeups.worker(wakeups.RUN_COMMANDS)
+
+
+def rest(work: Sequence[Work]) -> None:
+    """Give work back untouched: the XMPP server cannot be asked just now."""
+    with exclusive() as now:
+        _store([Settled(one) for one in work], "", now)
+
+
+def _store(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
+    ours = Claim.objects.filter(pk__in=[one.work.claim.pk for one in settled])
+    # Only who still has the claim may finish.
+    held = set(ours.select_for_update().values_list("pk", flat=True))
+    mine = [one for one in settled if one.work.claim.pk in held]
+    resting = _settle(mine, sql_error, now)
+    # Still held: what came after these would take their part of the owner's budget.
+    rest = ours.filter(owner__in={row.owner for row in resting})
+    rest.update(expires_at=now + REST)
+    ours.exclude(pk__in=rest.values("pk")).delete()
+
+
+def _settle(
+    settled: Sequence[Settled], sql_error: str, now: datetime
+) -> Sequence[Command]:
+    """Store what became of commands; return those that are to rest."""
+    # Accounts are locked by their JIDs everywhere: no two wait for each other.
+    by_owner = sorted(settled, key=lambda one: one.work.owner)
+    for effect in (effect for one in by_owner for effect in one.effects):
+        effect()
+    answers = {pk: answer for one in settled for pk, answer in one.answers.items()}
+    failed = {pk: why for one in settled for pk, why in one.failed.items()}
+    rows = [row for one in settled for row in one.work.commands]
+    _answer([row for row in rows if row.pk in answers], answers, now)
+    for row in rows:
+        if row.pk in failed:
+            _fail(row, failed[row.pk], sql_error, now)
+    resting = [row for row in rows if not (row.pk in answers or row.pk in failed)]
+    rows_of(resting).update(state=State.RECEIVED, claim=None)
+    return resting
+
+
+def _answer(
+    rows: Sequence[Command], answers: Mapping[int, tuple[str, bool]], now: datetime
+) -> None:
+    for row in rows:
+        row.answer, row.final = answers[row.pk]
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("answered", extra={**_known(row), **_outcome(row, now)})
+    at = connection.ops.adapt_datetimefield_value(now)
+    values = [(State.DONE, row.answer, row.final, at, row.pk) for row in rows]
+    # Not bulk_update: to build its CASE costs more than everything else in a turn.
+    with connection.cursor() as cursor:
+        cursor.executemany(_ANSWERED, values)
+
+
+def _fail(row: Command, why: str, sql_error: str, now: datetime) -> None:
+    row.claim, row.error = None, why[:200]
+    row.attempts += 1
+    if row.attempts < ATTEMPTS:
+        seconds = min(LONGEST_BACKOFF, 2**row.attempts) * uniform(0.75, 1.25)  # noqa: S311  (jitter, no secret)
+        row.state, row.not_before = State.RECEIVED, now + timedelta(seconds=seconds)
+        logger.warning("an attempt failed: %s", row.error, extra=_known(row))
+    else:
+        row.state, row.done_at = State.DEAD, now
+        row.answer, row.final = sql_error, False
+        logger.error("dead after its attempts: %s", row.error, extra=_known(row))
+    row.save(
+        update_fields=[
+            "claim",
+            "error",
+            "attempts",
+            "state",
+            "not_before",
+            "done_at",
+            "answer",
+            "final",
+        ]
+    )
+
+
+def _known(row: Command) -> dict[str, object]:
+    """What the log says of a command."""
+    return {
+        "command_id": row.pk,
+        "stanza_id": redaction.shown(row.stanza_id),
+        "owner": redaction.alias(row.owner),
+        "command": redaction.shown(row.command),
+        "attempts": row.attempts,
+    }
+
+
+def _outcome(row: Command, now: datetime) -> dict[str, object]:
+    answer = json.loads(row.answer)
+    return {
+        "status": answer.get("status"),
+        "error_code": answer.get("errorCode"),
+        "milliseconds": round((now - row.received_at).total_seconds() * 1000),
+    }

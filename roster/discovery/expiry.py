@@ -1,0 +1,52 @@
+"""What no owner has sent for long goes."""
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from roster.discovery.digests import keys
+from roster.models import AddressBookEntry
+
+EXPIRED_AT_ONCE, EXPIRE_PAUSE = 1_000, 0.05  # rows, seconds
+
+
+def expire(seconds: float) -> Mapping[str, int]:
+    """Delete what no owner has sent for long, and what is under a dropped key.
+
+    In batches, until ``seconds`` have passed; returns how many of each.
+    """
+    end = time.monotonic() + seconds
+    before = timezone.now() - timedelta(days=settings.ADDRESS_BOOK_DAYS)
+    listed = {key.name for key in keys()}
+    expired = [Q(key=name, seen_at__lt=before) for name in listed]
+    dropped = [Q(key=name) for name in _names() if name not in listed]
+    return {
+        "expired": sum(_delete(which, end) for which in expired),
+        "dropped": sum(_delete(which, end) for which in dropped),
+    }
+
+
+def _names() -> list[str]:
+    """Names of all keys that rows are under: one look at the index for each."""
+    names = [""]
+    rows = AddressBookEntry.objects.order_by("key").values_list("key", flat=True)
+    while (name := rows.filter(key__gt=names[-1]).first()) is not None:
+        names.append(name)
+    return names[1:]
+
+
+def _delete(which: Q, end: float) -> int:
+    count = 0
+    rows = (
+        AddressBookEntry.objects.filter(which).order_by().values_list("pk", flat=True)
+    )
+    while pks := list(rows[:EXPIRED_AT_ONCE]):
+        count += AddressBookEntry.objects.filter(pk__in=pks).delete()[0]
+        if time.monotonic() > end:
+            break
+        time.sleep(EXPIRE_PAUSE)
+    return count

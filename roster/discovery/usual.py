@@ -1,0 +1,44 @@
+"""How many hits ordinary owners have."""
+
+import statistics
+from collections.abc import Iterable
+
+from django.core.cache import cache
+from django.db.models import Count, Max, Q, QuerySet
+
+from roster.models import AddressBookEntry
+
+# What ordinary owners' hits are judged by: the newest rows, of so many owners.
+SAMPLE, ASKED_ENOUGH, OWNERS_ENOUGH = 100_000, 20, 30
+USUAL, USUAL_SECONDS = "usual-hits", 3600
+UNKNOWN, UNKNOWN_SECONDS = "usual-hits-unknown", 60
+
+
+def count_by(
+    rows: QuerySet[AddressBookEntry], by: str
+) -> Iterable[tuple[int, int, int]]:
+    """Each value of a field, the rows that have it, and the hits among them."""
+    hits = Count("pk", filter=Q(hit=True))
+    return rows.order_by().values_list(by).annotate(asked=Count("pk"), hits=hits)
+
+
+def usual() -> float | None:
+    """The share of hits of an ordinary owner; None while too few have asked."""
+    share: float | None = cache.get(USUAL)
+    if share is None and not cache.get(UNKNOWN):
+        share = _usual()
+        if share is None:
+            cache.set(UNKNOWN, True, UNKNOWN_SECONDS)
+        else:
+            cache.set(USUAL, share, USUAL_SECONDS)
+    return share
+
+
+def _usual() -> float | None:
+    newest = AddressBookEntry.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    sample = AddressBookEntry.objects.filter(
+        pk__gt=newest - SAMPLE, asked_at__isnull=False, prefix__isnull=False
+    )
+    owners = count_by(sample, "owner")
+    shares = [hits / asked for _, asked, hits in owners if asked >= ASKED_ENOUGH]
+    return statistics.median(shares) if len(shares) >= OWNERS_ENOUGH else None
