@@ -23,13 +23,13 @@ class ClientError(Exception):
     """What went wrong, in one sentence."""
 
 
-async def log_in(jid: str, password: str, port: int) -> "Stream":
+async def log_in(jid: str, password: str, port: int) -> "RawStream":
     """Return a stream of ``jid``, with its resource or one that the server chooses."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
         raise ClientError(f"Nothing answers on 127.0.0.1:{port}.") from None
-    stream = Stream(reader, writer, jid)
+    stream = RawStream(reader, writer, jid)
     try:
         await asyncio.wait_for(stream.log_in(password), LOGIN_SECONDS)
     except TimeoutError:
@@ -41,7 +41,7 @@ async def log_in(jid: str, password: str, port: int) -> "Stream":
     return stream
 
 
-class Stream:
+class RawStream:
     """What goes to the server is text; what comes are the stanzas, as elements."""
 
     def __init__(

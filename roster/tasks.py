@@ -16,7 +16,7 @@ from roster.discovery import expiry
 from xmppservice.api import idempotency
 from xmppservice.connection.gateway import Broke, Down, Late
 from xmppservice.rosters.configured import driver
-from xmppservice.rosters.interface import Refused, Rosters
+from xmppservice.rosters.interface import RosterError, Rosters
 from xmppservice.runtime import wakeups
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def _run_all(rosters: Rosters) -> None:
     while work:
         if not rosters.ready():
             # The service stops, or its stream has gone: whoever is next goes on.
-            results.rest(work)
+            results.defer(work)
             return
         try:
             settled = batch.run(work, rosters, time.time() + TURN)
@@ -75,7 +75,7 @@ def _give_back(work: list[Work], error: Exception) -> None:
     """Nothing is known of this work: it rests, or an attempt is counted."""
     if isinstance(error, Down) and not isinstance(error, Broke):
         logger.warning("commands rest: %s", error)
-        results.rest(work)
+        results.defer(work)
     else:
         logger.error("a turn failed, its commands are tried alone: %s", _where(error))
         results.fail(work, type(error).__name__, payloads.storage_failed())
@@ -99,7 +99,7 @@ def sweep() -> None:
 
 
 def _sweep() -> None:
-    swept = retention.sweep()
+    swept = retention.clean_up()
     if any(swept):
         logger.info("deleted %d commands, and %d payloads of dead ones", *swept)
 
@@ -129,7 +129,7 @@ def _refresh(rosters: Rosters) -> None:
         lists = [_list(rosters, domain) for domain in settings.XMPP_DOMAINS]
         if not all(lists):
             _probe(rosters)
-    except (Down, Late, Refused) as error:
+    except (Down, Late, RosterError) as error:
         logger.warning("accounts are not refreshed: %s", error)
 
 
@@ -139,7 +139,7 @@ def _list(rosters: Rosters, domain: str) -> bool:
         return True
     try:
         return _listed(rosters, domain)
-    except (Refused, directory.Broken) as error:
+    except (RosterError, directory.Broken) as error:
         # The other domains can do without this one.
         logger.warning("accounts are not refreshed: %s", error)
         return True
@@ -159,7 +159,7 @@ def _probe(rosters: Rosters) -> None:
     end = time.monotonic() + SLICE
     while directory.refresh(lambda jids: rosters.exist(jids, time.time() + TURN)):
         if time.monotonic() > end:
-            wakeups.worker(wakeups.REFRESH_ACCOUNTS)
+            wakeups.wake_worker(wakeups.REFRESH_ACCOUNTS)
             return
         # The XMPP server has others to answer.
         time.sleep(PROBE_PAUSE)
@@ -177,7 +177,7 @@ def join_late() -> None:
 def _join(rosters: Rosters) -> None:
     try:
         if late_joins.run(rosters, time.monotonic() + SLICE):
-            wakeups.worker(wakeups.JOIN_LATE)
+            wakeups.wake_worker(wakeups.JOIN_LATE)
     except Down as error:
         logger.warning("late joins rest: %s", error)
     except (DatabaseError, InterfaceError) as error:
@@ -196,7 +196,7 @@ def _expire() -> None:
     end = time.monotonic() + SLICE
     deleted = expiry.expire(SLICE)
     if time.monotonic() >= end:
-        wakeups.worker(wakeups.EXPIRE_CONTACTS)
+        wakeups.wake_worker(wakeups.EXPIRE_CONTACTS)
     if any(deleted.values()):
         logger.info(
             "deleted %(expired)d expired contacts, %(dropped)d of dropped keys", deleted

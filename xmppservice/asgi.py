@@ -11,7 +11,7 @@ django_application = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402  (the apps first)
 
-from buddies.api.fast_document import HotDocument  # noqa: E402  (the apps first)
+from buddies.api.fast_document import FastDocument  # noqa: E402  (the apps first)
 from xmppservice.service.consumer import ServiceConsumer  # noqa: E402  (the apps first)
 
 
@@ -23,5 +23,5 @@ def close_connections(**_: object) -> None:
 request_finished.connect(close_connections)
 
 application = ProtocolTypeRouter(
-    {"http": HotDocument(django_application), "xmpp": ServiceConsumer.as_asgi()}
+    {"http": FastDocument(django_application), "xmpp": ServiceConsumer.as_asgi()}
 )

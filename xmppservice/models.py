@@ -1,6 +1,5 @@
 """The models of this app, by the room that each lives in."""
 
 from xmppservice.api.models import IdempotentRequest, Token
-from xmppservice.connection.models import Stream
 
-__all__ = ["IdempotentRequest", "Stream", "Token"]
+__all__ = ["IdempotentRequest", "StreamStatus", "Token"]

@@ -328,7 +328,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["xmppservice.api.permissions.Allowed"],
     "EXCEPTION_HANDLER": "xmppservice.api.exception_handler.answer_to",
-    "DEFAULT_PARSER_CLASSES": ["xmppservice.api.representation.Parser"],
+    "DEFAULT_PARSER_CLASSES": ["xmppservice.api.representation.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "xmppservice.api.representation.Json",
         "xmppservice.api.representation.Browsable",
@@ -376,7 +376,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "xmppservice.runtime.logs.Line",
+            "()": "xmppservice.runtime.logs.LineFormatter",
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
         },

@@ -50,5 +50,5 @@ def _headers(request: Request) -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-def _response(answer: http_cache.Answer) -> HttpResponse:
+def _response(answer: http_cache.HttpAnswer) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers)

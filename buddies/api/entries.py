@@ -35,7 +35,7 @@ from buddies.models import Buddy, Tree
 from buddies.publishing import releases
 from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import live_release_without_body
-from buddies.publishing.review import hold, let_go, review_draft
+from buddies.publishing.review import end_hold, hold, review_draft
 from buddies.tree import edits
 from buddies.tree.editing import TreeError
 from xmppservice.api import problems, representation
@@ -213,7 +213,7 @@ class HoldView(Idempotent):
     def delete(self, request: Request) -> Response:
         """Let edits go live by themselves again, those made meanwhile first."""
         with _tree_as_expected(request):
-            let_go(request.user.get_username())
+            end_hold(request.user.get_username())
         return Response(_state())
 
 

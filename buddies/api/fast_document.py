@@ -53,7 +53,7 @@ class Trust:
         return True
 
 
-class HotDocument:
+class FastDocument:
     """An ASGI application that answers for the document, and hands on all else."""
 
     def __init__(self, application: Any) -> None:
@@ -71,7 +71,7 @@ class HotDocument:
                 return
         await self._application(scope, receive, send)
 
-    async def _answer(self, scope: Any) -> http_cache.Answer | None:
+    async def _answer(self, scope: Any) -> http_cache.HttpAnswer | None:
         headers = {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in scope["headers"]
@@ -84,7 +84,7 @@ class HotDocument:
         live = await self._live()
         return None if live is None else http_cache.answer(live, platform, headers)
 
-    async def _live(self) -> http_cache.Published | None:
+    async def _live(self) -> http_cache.PublishedDocument | None:
         """The newest release, or the last one when that takes too long."""
         shelf = http_cache.shelf
         if shelf.published is None or not shelf.is_fresh:
@@ -135,7 +135,7 @@ class WsgiDocument:
         start(f"{answer.status} {HTTPStatus(answer.status).phrase}", _said(answer))
         return [] if method == "HEAD" else [answer.body]
 
-    def _answer(self, environ: Mapping[str, Any]) -> http_cache.Answer | None:
+    def _answer(self, environ: Mapping[str, Any]) -> http_cache.HttpAnswer | None:
         platform = _platform(environ.get("QUERY_STRING", "").encode("latin-1"))
         headers = {
             name[5:].replace("_", "-").lower(): value
@@ -180,7 +180,7 @@ def _is_secure(headers: Mapping[str, str]) -> bool:
     return not settings.HTTPS or headers.get("x-forwarded-proto") == "https"
 
 
-def _said(answer: http_cache.Answer) -> list[tuple[str, str]]:
+def _said(answer: http_cache.HttpAnswer) -> list[tuple[str, str]]:
     """The headers of an answer, also of one to HEAD."""
     said = dict(answer.headers)
     if answer.status == HTTPStatus.OK:
@@ -188,7 +188,7 @@ def _said(answer: http_cache.Answer) -> list[tuple[str, str]]:
     return list(said.items())
 
 
-async def _send(send: Send, answer: http_cache.Answer, is_head: bool) -> None:
+async def _send(send: Send, answer: http_cache.HttpAnswer, is_head: bool) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in _said(answer)]
     start = {"status": answer.status, "headers": headers}
     await send({"type": "http.response.start", **start})

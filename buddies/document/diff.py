@@ -20,7 +20,7 @@ PATHS: dict[tuple[str, ...], str] = {
 }
 
 
-class Change(NamedTuple):
+class DocumentChange(NamedTuple):
     """One difference of an entry, called ``name``.
 
     ``kind`` is added, removed, moved, reordered, shown, hidden or edited;
@@ -46,7 +46,7 @@ class Change(NamedTuple):
         }[self.kind]
 
 
-class Placed(NamedTuple):
+class PlacedItem(NamedTuple):
     """An item, and the group that holds it; None at the top."""
 
     item: Item
@@ -57,10 +57,10 @@ class Placed(NamedTuple):
         return None if self.group is None else str(self.group["address"])
 
 
-Index = dict[str, Placed]
+Index = dict[str, PlacedItem]
 
 
-def between(old: Document, new: Document) -> list[Change]:
+def between(old: Document, new: Document) -> list[DocumentChange]:
     """What to do to come from ``old`` to ``new``: what goes, what comes, the rest.
 
     An added or removed group stands for all that comes or goes with it.
@@ -76,23 +76,25 @@ def between(old: Document, new: Document) -> list[Change]:
 
 def _index(document: Document) -> Index:
     index: Index = {}
-    stack: list[Placed] = [Placed(item, None) for item in document["items"][::-1]]
+    stack: list[PlacedItem] = [
+        PlacedItem(item, None) for item in document["items"][::-1]
+    ]
     while stack:
         placed = stack.pop()
         index[placed.item["address"]] = placed
         below = reversed(placed.item.get("items", ()))
-        stack.extend(Placed(item, placed.item) for item in below)
+        stack.extend(PlacedItem(item, placed.item) for item in below)
     return index
 
 
-def _tops(these: Index, others: Index) -> Iterator[Placed]:
+def _tops(these: Index, others: Index) -> Iterator[PlacedItem]:
     """What only ``these`` have, without what only came or went with its group."""
     for address, placed in these.items():
         if address not in others and (placed.where is None or placed.where in others):
             yield placed
 
 
-def _whole(kind: str, placed: Placed, others: Index) -> Change:
+def _whole(kind: str, placed: PlacedItem, others: Index) -> DocumentChange:
     below = _count_below(placed.item, others)
     words = _place(placed)
     if below:
@@ -112,7 +114,7 @@ def _count_below(item: Item, others: Index) -> int:
     return count
 
 
-def _differences(old: Placed, new: Placed) -> Iterator[Change]:
+def _differences(old: PlacedItem, new: PlacedItem) -> Iterator[DocumentChange]:
     if old.where != new.where:
         yield _change("moved", new.item, f"{_group(old)} → {_group(new)}")
     for key, field in FLAGS.items():
@@ -141,7 +143,7 @@ def _from_to(before: str, after: str) -> str:
     return f"{_quoted(dots + before[start:])} → {_quoted(dots + after[start:])}"
 
 
-def _reordered(was: Index, now: Index) -> Iterator[Change]:
+def _reordered(was: Index, now: Index) -> Iterator[DocumentChange]:
     """The fewest entries whose moving among their neighbours explains the order."""
     groups: dict[str | None, list[str]] = {}
     for address, placed in now.items():
@@ -173,17 +175,17 @@ def longest_ascending(ranks: list[int]) -> set[int]:
     return kept
 
 
-def _change(kind: str, item: Item, words: str) -> Change:
-    return Change(kind, item["address"], item["info"]["name"], words)
+def _change(kind: str, item: Item, words: str) -> DocumentChange:
+    return DocumentChange(kind, item["address"], item["info"]["name"], words)
 
 
-def _place(placed: Placed) -> str:
+def _place(placed: PlacedItem) -> str:
     if placed.group is None:
         return _("at the top")
     return _("inside “%(group)s”") % {"group": placed.group["info"]["name"]}
 
 
-def _group(placed: Placed) -> str:
+def _group(placed: PlacedItem) -> str:
     if placed.group is None:
         return _("top level")
     return _quoted(placed.group["info"]["name"])

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from buddies import avatars
 from buddies.document.shape import OURS, Document, Item, relative
 from buddies.models import Buddy
-from xmppservice.connection.events import Entry
+from xmppservice.connection.events import CatalogueEntry
 from xmppservice.protocol.jids import escape_localpart, parse_jid
 
 MOST_THUMB = 8 * 1024  # bytes (XEP-0153, 5.1)
 
 
-def catalogue_entries(document: Document) -> Iterator[Entry]:
+def catalogue_entries(document: Document) -> Iterator[CatalogueEntry]:
     """What clients see of it that read no document, each group before its items."""
     stack = [("", item) for item in reversed(document["items"])]
     while stack:
@@ -22,9 +22,9 @@ def catalogue_entries(document: Document) -> Iterator[Entry]:
         stack.extend((item["address"], child) for child in below)
 
 
-def _entry(parent: str, item: Item) -> Entry:
+def _entry(parent: str, item: Item) -> CatalogueEntry:
     is_group, info = item["type"] == Buddy.Type.GROUP, item["info"]
-    return Entry(
+    return CatalogueEntry(
         address=item["address"],
         parent=parent,
         is_group=is_group,

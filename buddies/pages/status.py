@@ -45,7 +45,7 @@ def state(user: Any) -> dict[str, Any]:
     }
 
 
-class Figures(NamedTuple):
+class DraftStatistics(NamedTuple):
     """Of the draft: the bytes of its stanza, changes not live yet, Tree.Refused."""
 
     size: int
@@ -53,23 +53,23 @@ class Figures(NamedTuple):
     refused: str
 
 
-def _figures(row: Tree, release: Release | None) -> Figures:
+def _figures(row: Tree, release: Release | None) -> DraftStatistics:
     # A page asks every two seconds; the answer changes with the tree.
     number = release.number if release else 0
     key = f"figures-{row.version}-{number}-{settings.XMPP_STANZA_LIMIT}"
-    found: Figures | None = cache.get(key)
+    found: DraftStatistics | None = cache.get(key)
     if found is None:
         draft = current_draft()
         seconds = 3600.0
         if draft.next_at:
             seconds = (draft.next_at - timezone.now()).total_seconds()
         count = len(differences(draft))
-        found = Figures(draft.size, count, draft.refused)
+        found = DraftStatistics(draft.size, count, draft.refused)
         cache.set(key, found, timeout=max(1, min(seconds, 3600)))
     return found
 
 
-def _problem(row: Tree, release: Release | None, figures: Figures) -> str:
+def _problem(row: Tree, release: Release | None, figures: DraftStatistics) -> str:
     """What is wrong, in plain words; empty when nothing is."""
     if figures.refused:
         return refusal_in_words(figures.refused, figures.size)
@@ -95,7 +95,7 @@ def _is_late(row: Tree) -> bool:
 
 
 def _tone(
-    is_held: bool, problem: str, release: Release | None, figures: Figures
+    is_held: bool, problem: str, release: Release | None, figures: DraftStatistics
 ) -> str:
     if problem:
         return "error"
@@ -106,7 +106,7 @@ def _tone(
 
 
 def _headline(
-    is_held: bool, problem: str, release: Release | None, figures: Figures
+    is_held: bool, problem: str, release: Release | None, figures: DraftStatistics
 ) -> str:
     count = figures.changes
     if is_held:

@@ -26,7 +26,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from buddies.document import diff, parse
-from buddies.document.diff import Change
+from buddies.document.diff import DocumentChange
 from buddies.document.shape import DocumentError
 from buddies.models import Buddy, Tree
 from buddies.pages.permissions import allowed
@@ -287,7 +287,7 @@ class Preview(NamedTuple):
     has_changes: bool
     problems: list[str]
     outcomes: list[Outcome]
-    changes: list[Change]
+    changes: list[DocumentChange]
 
 
 @allowed("view_buddy")

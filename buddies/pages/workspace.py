@@ -400,7 +400,7 @@ def _end_hold(editor: str, seen: str) -> None:
                 "%(name)s holds the changes since: look at them before you end it."
             )
             raise ReleaseError(text % {"name": row.held_by})
-        review.let_go(editor)
+        review.end_hold(editor)
 
 
 def _ask_to_end(request: HttpRequest) -> HttpResponse:
@@ -417,5 +417,5 @@ def _ask_to_end(request: HttpRequest) -> HttpResponse:
 def retry(request: HttpRequest) -> HttpResponse:
     """Try again to make the tree live, and to hand it to the XMPP server."""
     releases.sync()
-    wakeups.stream(wakeups.RELEASE)
+    wakeups.wake_stream(wakeups.RELEASE)
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))

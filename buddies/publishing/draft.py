@@ -9,7 +9,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from buddies.document import build, diff, shape
-from buddies.document.diff import Change
+from buddies.document.diff import DocumentChange
 from buddies.document.shape import Document
 from buddies.models import MOST_LEVELS, Buddy, Tree
 from buddies.publishing.live import document_of, live_release, size_of
@@ -51,7 +51,7 @@ def current_draft() -> Draft:
     return Draft(version, built, body, size_of(body), next_at)
 
 
-def differences(draft: Draft) -> list[Change]:
+def differences(draft: Draft) -> list[DocumentChange]:
     """What differs between what is live and a draft."""
     return diff.between(document_of(live_release()), draft.document)
 

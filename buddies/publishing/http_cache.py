@@ -26,7 +26,7 @@ PLATFORMS = {"mobile": "mobileIsPublished", "web": "webIsPublished"}
 MEDIA_TYPE = "application/json"
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """An HTTP response: an integer, names and values, and the body."""
 
     status: int
@@ -72,7 +72,7 @@ def _is_zero(parameter: str) -> bool:
     return name == "q" and value.strip("0.") == ""
 
 
-class Published:
+class PublishedDocument:
     """One release, ready to be sent."""
 
     def __init__(self, number: int, body: str, digest: str) -> None:
@@ -90,13 +90,13 @@ class Shelf:
     def __init__(self) -> None:
         self._looking = threading.Lock()
         self._looked = float("-inf")
-        self.published: Published | None = None
+        self.published: PublishedDocument | None = None
 
     @property
     def is_fresh(self) -> bool:
         return time.monotonic() - self._looked < FRESH
 
-    def look(self) -> Published:
+    def look(self) -> PublishedDocument:
         """The newest release; never on a loop.
 
         While the database is away, or somebody looks already, the last one.
@@ -115,11 +115,11 @@ class Shelf:
             self._looked = time.monotonic()
             self._looking.release()
 
-    def _take(self) -> Published:
-        found = self.published or Published(0, EMPTY, "empty")
+    def _take(self) -> PublishedDocument:
+        found = self.published or PublishedDocument(0, EMPTY, "empty")
         newer = live.newer_than(found.number)
         if newer is not None:
-            found = Published(newer.number, newer.body, newer.digest)
+            found = PublishedDocument(newer.number, newer.body, newer.digest)
         self.published = found
         return found
 
@@ -127,7 +127,9 @@ class Shelf:
 shelf = Shelf()
 
 
-def answer(published: Published, platform: str, headers: Mapping[str, str]) -> Answer:
+def answer(
+    published: PublishedDocument, platform: str, headers: Mapping[str, str]
+) -> HttpAnswer:
     """The document for a GET or HEAD; ``headers`` of the request in small letters."""
     variant = published.variants[platform]
     encoding = variant.choose(headers.get("accept-encoding", ""))
@@ -135,11 +137,11 @@ def answer(published: Published, platform: str, headers: Mapping[str, str]) -> A
     sent = {"ETag": etag, "Cache-Control": _cache(), "Vary": "Accept-Encoding, Origin"}
     sent |= _guards() | origin(headers)
     if _knows(headers.get("if-none-match", ""), etag):
-        return Answer(HTTPStatus.NOT_MODIFIED, sent, b"")
+        return HttpAnswer(HTTPStatus.NOT_MODIFIED, sent, b"")
     sent["Content-Type"] = MEDIA_TYPE
     if encoding:
         sent["Content-Encoding"] = encoding
-    return Answer(HTTPStatus.OK, sent, variant.bodies[encoding])
+    return HttpAnswer(HTTPStatus.OK, sent, variant.bodies[encoding])
 
 
 def _guards() -> dict[str, str]:
@@ -176,7 +178,7 @@ def origin(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def preflight(headers: Mapping[str, str]) -> Answer:
+def preflight(headers: Mapping[str, str]) -> HttpAnswer:
     """The answer to what a browser asks before it sends a token along."""
     allowed = origin(headers)
     if allowed:
@@ -185,4 +187,4 @@ def preflight(headers: Mapping[str, str]) -> Answer:
             "Access-Control-Allow-Headers": "Authorization, If-None-Match",
             "Access-Control-Max-Age": "86400",
         }
-    return Answer(HTTPStatus.NO_CONTENT, {**allowed, "Vary": "Origin"}, b"")
+    return HttpAnswer(HTTPStatus.NO_CONTENT, {**allowed, "Vary": "Origin"}, b"")

@@ -112,7 +112,7 @@ def create(body: str, author: str, note: str, automatic: bool = True) -> Release
         note=note[:1000],
         automatic=automatic,
     )
-    wakeups.stream(wakeups.RELEASE)
+    wakeups.wake_stream(wakeups.RELEASE)
     return release
 
 

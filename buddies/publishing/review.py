@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from buddies.document import build, parse, shape
-from buddies.document.diff import Change
+from buddies.document.diff import DocumentChange
 from buddies.document.shape import Item
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.publishing.draft import (
@@ -41,7 +41,7 @@ def _hold(tree: Tree, editor: str) -> None:
         tree.save(update_fields=["held_at", "held_by"])
 
 
-def let_go(editor: str) -> None:
+def end_hold(editor: str) -> None:
     """Let edits go live by themselves again, those made in the meantime first.
 
     What that makes live is the ``editor``'s doing.
@@ -56,7 +56,7 @@ def let_go(editor: str) -> None:
         tree.editors.pop(editor, None)
         tree.editors[editor] = tree.version
         tree.save(update_fields=["held_at", "held_by", "next_at", "editors"])
-        wakeups.worker(wakeups.SYNC_VCARD)
+        wakeups.wake_worker(wakeups.SYNC_VCARD)
 
 
 class Review(NamedTuple):
@@ -68,7 +68,7 @@ class Review(NamedTuple):
 
     draft: Draft
     digest: str
-    changes: list[Change]
+    changes: list[DocumentChange]
     errors: list[str]
     warnings: list[str]
 

@@ -77,7 +77,7 @@ def editing(editor: str, reason: str = "") -> Iterator[Edit]:
             return
         tree.version = tree.editors[editor] = edit.version
         tree.save(update_fields=["version", "editors"])
-        wakeups.worker(wakeups.SYNC_VCARD)
+        wakeups.wake_worker(wakeups.SYNC_VCARD)
 
 
 def check(buddy: Buddy) -> None:

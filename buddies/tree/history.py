@@ -194,7 +194,7 @@ def _names(changed: set[str]) -> str:
     return get_text_list([*words, *(str(f.verbose_name) for f in fields)], _("and"))
 
 
-class Told(NamedTuple):
+class HistoryEntry(NamedTuple):
     """A record in words: of when, by whom, what, and each difference."""
 
     at: datetime
@@ -204,7 +204,7 @@ class Told(NamedTuple):
     differences: list[tuple[str, str, str]]
 
 
-def of_entry(key: int) -> list[Told]:
+def of_entry(key: int) -> list[HistoryEntry]:
     """Everything that was done to an entry, the newest first."""
     records = Record.objects.filter(id=min(key, 2**63 - 1))
     ordered = list(records.order_by("version", "history_id"))
@@ -214,11 +214,11 @@ def of_entry(key: int) -> list[Told]:
     return told[::-1]
 
 
-def _told(old: Any, new: Any) -> Told:
+def _told(old: Any, new: Any) -> HistoryEntry:
     words = _one(new)
     if new.history_change_reason == UNDO:
         words = _("Took back: %(what)s") % {"what": words}
-    return Told(
+    return HistoryEntry(
         new.history_date,
         new.history_user_id,
         new.name,

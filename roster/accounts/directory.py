@@ -106,7 +106,7 @@ def told(jids: Mapping[str, bool], at: datetime) -> None:
 # --- Users --------------------------------------------------------------------
 
 
-class Look:
+class AccountLookup:
     """What we know of contacts of a domain: read once, for many who ask about them."""
 
     def __init__(self, contacts: Mapping[str, str], domain: str) -> None:
@@ -156,7 +156,7 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
     ``contacts`` maps contact keys to the JID each would have. ``exist`` asks
     the XMPP server about bare JIDs; what it raises passes through.
     """
-    look = Look(contacts, domain)
+    look = AccountLookup(contacts, domain)
     look.ask([contacts], exist)
     return look.users(contacts)
 
@@ -288,7 +288,7 @@ def renew() -> None:
     for domain in settings.XMPP_DOMAINS:
         now = {"renew_at": timezone.now()}
         Listing.objects.update_or_create(domain=domain, defaults=now)
-    wakeups.worker(wakeups.REFRESH_ACCOUNTS)
+    wakeups.wake_worker(wakeups.REFRESH_ACCOUNTS)
 
 
 def listed(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, int]:

@@ -162,7 +162,7 @@ def _reasons(error: ValidationError | ModelError) -> Any:
 def _store(rows: Iterable[bulk.Given]) -> tuple[int, int]:
     with transaction.atomic():
         stored = bulk.store(rows)
-        wakeups.worker(wakeups.JOIN_LATE)
+        wakeups.wake_worker(wakeups.JOIN_LATE)
     return stored
 
 

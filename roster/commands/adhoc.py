@@ -8,14 +8,14 @@ written as the IQ's result. Nothing is kept between the two, or between the step
 import secrets
 from collections.abc import Iterator
 
-from roster.commands.forms import FORMS, Form, payload, words
+from roster.commands.forms import FORMS, CommandForm, payload, words
 from xmppservice.connection import browsing
 from xmppservice.connection.events import ADHOC, Answer
 from xmppservice.connection.responder import Take
 from xmppservice.protocol import adhoc, disco
 from xmppservice.protocol.adhoc import COMPLETE, CommandRequest
 from xmppservice.protocol.disco import Field, Item
-from xmppservice.protocol.iq import Refused, Request
+from xmppservice.protocol.iq import Request, StanzaError
 from xmppservice.protocol.namespaces import LONGEST_FIELD, NS_COMMANDS, NS_FORM
 
 COMMAND = f"{{{NS_COMMANDS}}}command"
@@ -33,7 +33,7 @@ def answer(asked: Request, owner: str | None, take: Take) -> str | None:
     """Payload of the result; None when the answer comes out of the ledger.
 
     ``owner`` is None for who may not command. ``take`` gets a command, as
-    ``ServiceStream.on_message``. Raises stanzas.Refused.
+    ``ServiceStream.on_message``. Raises StanzaError.
     """
     match asked.type, asked.tag:
         case "get", str(tag) if tag == browsing.INFO:
@@ -43,7 +43,7 @@ def answer(asked: Request, owner: str | None, take: Take) -> str | None:
         case "set", str(tag) if tag == COMMAND:
             return _run(asked, owner, take)
         case _:
-            raise Refused("service-unavailable")
+            raise StanzaError("service-unavailable")
 
 
 def result(done: Answer) -> str:
@@ -78,9 +78,9 @@ def _items(asked: Request, owner: str | None) -> Iterator[Item]:
 
 def _run(asked: Request, owner: str | None, take: Take) -> str | None:
     if asked.node not in FORMS:
-        raise Refused("item-not-found")
+        raise StanzaError("item-not-found")
     if owner is None:
-        raise Refused("forbidden", "auth")
+        raise StanzaError("forbidden", "auth")
     step = adhoc.request_of(asked.child)
     if len(step.session) > LONGEST_FIELD:
         raise _bad("bad-sessionid")
@@ -91,7 +91,7 @@ def _run(asked: Request, owner: str | None, take: Take) -> str | None:
     if step.fields is None:
         return _first(asked.node, step.session or secrets.token_hex(8))
     if not take(_message(asked, owner, step)):
-        raise Refused("resource-constraint", "wait")
+        raise StanzaError("resource-constraint", "wait")
     return None
 
 
@@ -99,7 +99,7 @@ def _first(command: str, session: str) -> str:
     return adhoc.step(command, session, "executing", _blank(FORMS[command]))
 
 
-def _blank(form: Form) -> str:
+def _blank(form: CommandForm) -> str:
     lines = Field(form.field, "text-multi", form.label, required=True)
     blank = disco.form("form", lines, title=form.name, instructions=form.instructions)
     return COMPLETE + blank
@@ -123,5 +123,5 @@ def _message(asked: Request, owner: str, step: CommandRequest) -> dict[str, str]
     }
 
 
-def _bad(condition: str) -> Refused:
-    return Refused("bad-request", "modify", f"<{condition} xmlns='{NS_COMMANDS}'/>")
+def _bad(condition: str) -> StanzaError:
+    return StanzaError("bad-request", "modify", f"<{condition} xmlns='{NS_COMMANDS}'/>")

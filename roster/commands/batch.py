@@ -27,9 +27,9 @@ from roster.commands.payloads import (
     NO_USER_FOUND,
     OK,
     RATE_LIMITED,
-    Entry,
+    ParsedCommand,
     Reply,
-    Request,
+    RequestedContact,
     parse,
 )
 from roster.commands.results import Settled
@@ -41,7 +41,13 @@ from xmppservice.connection.gateway import Late
 from xmppservice.protocol import redaction
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem
-from xmppservice.rosters.interface import MISSING, PERMANENT, Change, Refused, Rosters
+from xmppservice.rosters.interface import (
+    MISSING,
+    PERMANENT,
+    RosterChange,
+    RosterError,
+    Rosters,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -49,12 +55,12 @@ CHUNK = 100  # roster writes in one crossing
 
 
 @dataclass(slots=True)
-class Turn:
+class OwnerBatch:
     """One owner's claimed commands on their way through a turn."""
 
     work: Work
     account: Account | None
-    requests: list[Request]
+    requests: list[ParsedCommand]
     book: AddressBook | None = None
     users: Mapping[str, str] = field(default_factory=dict)
     before: dict[str, RosterItem] = field(default_factory=dict)
@@ -72,7 +78,7 @@ class Turn:
         return self.account is not None and self.account.enabled
 
     @property
-    def open(self) -> list[Request]:
+    def open(self) -> list[ParsedCommand]:
         """Requests without a reply yet."""
         return [request for request in self.requests if request.reply is None]
 
@@ -121,7 +127,7 @@ def run(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Settled
     return [_end(turn) for turn in turns]
 
 
-def decide(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Turn]:
+def decide(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[OwnerBatch]:
     """What the commands will answer and write; no roster is written yet.
 
     Raises gateway.Down and gateway.Late.
@@ -135,7 +141,7 @@ def decide(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Turn
     return turns
 
 
-def _begin(work: Sequence[Work]) -> list[Turn]:
+def _begin(work: Sequence[Work]) -> list[OwnerBatch]:
     accounts = directory.owners_of([one.owner for one in work])
     turns = [_parse(one, accounts.get(one.owner)) for one in work]
     served = {turn.account: turn for turn in turns if turn.account and turn.served}
@@ -148,16 +154,18 @@ def _begin(work: Sequence[Work]) -> list[Turn]:
     return turns
 
 
-def _parse(work: Work, account: Account | None) -> Turn:
+def _parse(work: Work, account: Account | None) -> OwnerBatch:
     domain = domain_of(work.owner)
-    turn = Turn(work, account, [parse(command, domain) for command in work.commands])
+    turn = OwnerBatch(
+        work, account, [parse(command, domain) for command in work.commands]
+    )
     _log_unusable(turn)
     if not turn.served:
         turn.reply_to_all(NOT_A_USER)
     return turn
 
 
-def _charge(book: AddressBook, request: Request) -> None:
+def _charge(book: AddressBook, request: ParsedCommand) -> None:
     """Charge the owner's budget before anybody is looked up."""
     if request.command.command == ADD_TO_ROSTER:
         # Only somebody of the owner's own domain can be verified.
@@ -171,7 +179,7 @@ def _charge(book: AddressBook, request: Request) -> None:
         request.limited, request.asked = True, book.free(request.keys)
 
 
-def _log_unusable(turn: Turn) -> None:
+def _log_unusable(turn: OwnerBatch) -> None:
     for request in turn.requests:
         if request.reply is not None:
             logger.info(
@@ -185,15 +193,15 @@ def _log_unusable(turn: Turn) -> None:
 NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
 
 
-def _look_up(turns: Sequence[Turn], exist: directory.Exist) -> None:
+def _look_up(turns: Sequence[OwnerBatch], exist: directory.Exist) -> None:
     """Who of the contacts are users: read and asked for all owners together."""
     for domain in {turn.domain for turn in turns}:
         mine = [(turn, turn.asked) for turn in turns if turn.domain == domain]
         together = {key: jid for _, contacts in mine for key, jid in contacts.items()}
-        look = directory.Look(together, domain)
+        look = directory.AccountLookup(together, domain)
         try:
             look.ask([contacts for _, contacts in mine], exist)
-        except Refused:
+        except RosterError:
             # Because of one of them, perhaps.
             _ask_each(mine, look, exist)
         for turn, contacts in mine:
@@ -201,29 +209,29 @@ def _look_up(turns: Sequence[Turn], exist: directory.Exist) -> None:
 
 
 def _ask_each(
-    books: Iterable[tuple[Turn, Mapping[str, str]]],
-    look: directory.Look,
+    books: Iterable[tuple[OwnerBatch, Mapping[str, str]]],
+    look: directory.AccountLookup,
     exist: directory.Exist,
 ) -> None:
     for turn, contacts in books:
         try:
             look.ask([contacts], exist)
-        except Refused as refusal:
+        except RosterError as refusal:
             turn.failed = f"users not told: {refusal}"
 
 
-def _learn(turn: Turn, users: dict[str, str]) -> None:
+def _learn(turn: OwnerBatch, users: dict[str, str]) -> None:
     if not turn.failed:
         turn.users = users
         if turn.book is not None:
             turn.book.hits.update(users)
 
 
-def _read(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
+def _read(turns: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
     wanted = [turn for turn in turns if any(map(_touches_roster(turn), turn.open))]
     read = rosters.read([turn.work.owner for turn in wanted], deadline)
     for turn, items in zip(wanted, read, strict=True):
-        if isinstance(items, Refused):
+        if isinstance(items, RosterError):
             turn.failed = f"roster not read: {items}"
         else:
             turn.before = {
@@ -236,18 +244,18 @@ def _read(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
         _check_owner(turn, rosters, deadline)
 
 
-def _check_owner(turn: Turn, rosters: Rosters, deadline: float) -> None:
+def _check_owner(turn: OwnerBatch, rosters: Rosters, deadline: float) -> None:
     try:
         (there,) = rosters.exist([turn.work.owner], deadline)
-    except Refused as refusal:
+    except RosterError as refusal:
         turn.failed = f"owner not told: {refusal}"
     else:
         if not there:
             turn.miss()
 
 
-def _touches_roster(turn: Turn) -> Callable[[Request], bool]:
-    def touches(request: Request) -> bool:
+def _touches_roster(turn: OwnerBatch) -> Callable[[ParsedCommand], bool]:
+    def touches(request: ParsedCommand) -> bool:
         if request.command.command == ADD_TO_ROSTER:
             return True
         return any(key in turn.users for key in request.asked)
@@ -255,21 +263,21 @@ def _touches_roster(turn: Turn) -> Callable[[Request], bool]:
     return touches
 
 
-def _apply(turn: Turn, request: Request) -> None:
+def _apply(turn: OwnerBatch, request: ParsedCommand) -> None:
     if request.command.command == ADD_TO_ROSTER:
         _add_to_roster(turn, request)
     else:
         _search_users(turn, request)
 
 
-def _add_to_roster(turn: Turn, request: Request) -> None:
+def _add_to_roster(turn: OwnerBatch, request: ParsedCommand) -> None:
     for entry in request.entries:
         verified = entry.key in request.asked and entry.key in turn.users
         _decide(turn, entry, verified=verified)
     request.reply = Reply(OK)
 
 
-def _search_users(turn: Turn, request: Request) -> None:
+def _search_users(turn: OwnerBatch, request: ParsedCommand) -> None:
     users = request.asked & turn.users.keys()
     hits = [entry for entry in request.entries if entry.key in users]
     for entry in hits:
@@ -283,7 +291,7 @@ def _search_users(turn: Turn, request: Request) -> None:
         request.reply = Reply(OK, (), more)
 
 
-def _decide(turn: Turn, entry: Entry, *, verified: bool) -> None:
+def _decide(turn: OwnerBatch, entry: RequestedContact, *, verified: bool) -> None:
     if entry.key == msisdn.contact_key(turn.work.owner, turn.domain):
         return
     jid = turn.users.get(entry.key, entry.jid)
@@ -294,12 +302,12 @@ def _decide(turn: Turn, entry: Entry, *, verified: bool) -> None:
         turn.after[entry.key] = item
 
 
-def _write(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
+def _write(turns: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
     changes = waiting = _interleaved(turns)
     while waiting:
         chunk, waiting = waiting[:CHUNK], waiting[CHUNK:]
         try:
-            asked = [Change(turn.work.owner, item) for turn, item in chunk]
+            asked = [RosterChange(turn.work.owner, item) for turn, item in chunk]
             conditions = rosters.write(asked, deadline)
         except Late as late:
             if len(chunk) + len(waiting) < len(changes):
@@ -317,7 +325,7 @@ def _write(turns: Sequence[Turn], rosters: Rosters, deadline: float) -> None:
             return
 
 
-def _interleaved(turns: Sequence[Turn]) -> list[tuple[Turn, RosterItem]]:
+def _interleaved(turns: Sequence[OwnerBatch]) -> list[tuple[OwnerBatch, RosterItem]]:
     """Changes of all owners in turn: a large roster makes nobody wait."""
     ranked = [
         (rank, (turn, item))
@@ -328,12 +336,12 @@ def _interleaved(turns: Sequence[Turn]) -> list[tuple[Turn, RosterItem]]:
     return [change for _, change in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def _leave(changes: Iterable[tuple[Turn, RosterItem]]) -> None:
+def _leave(changes: Iterable[tuple[OwnerBatch, RosterItem]]) -> None:
     for turn, _ in changes:
         turn.unfinished = True
 
 
-def _note(turn: Turn, item: RosterItem, condition: str) -> None:
+def _note(turn: OwnerBatch, item: RosterItem, condition: str) -> None:
     if condition == MISSING:
         turn.miss()
     elif condition in PERMANENT:
@@ -348,7 +356,7 @@ def _note(turn: Turn, item: RosterItem, condition: str) -> None:
         turn.failed = f"roster not written: {condition}"
 
 
-def _end(turn: Turn) -> Settled:
+def _end(turn: OwnerBatch) -> Settled:
     settled = Settled(turn.work)
     if turn.unfinished:
         return settled
@@ -363,7 +371,7 @@ def _end(turn: Turn) -> Settled:
     return settled
 
 
-def _with_problems(reply: Reply, request: Request) -> Reply:
+def _with_problems(reply: Reply, request: ParsedCommand) -> Reply:
     """The reply with what is wrong with entries; no longer OK when all are."""
     is_add = request.command.command == ADD_TO_ROSTER
     none_usable = request.refused and len(request.refused) == len(request.entries)
@@ -371,7 +379,7 @@ def _with_problems(reply: Reply, request: Request) -> Reply:
     return replace(reply, code=code, messages=(*reply.messages, *request.problems))
 
 
-def _effects(turn: Turn) -> list[Callable[[], None]]:
+def _effects(turn: OwnerBatch) -> list[Callable[[], None]]:
     if turn.account is None or turn.book is None:
         return []
     if turn.missing:

@@ -61,7 +61,7 @@ def take_next(now: datetime, *, again: bool = False) -> list[Work]:
     rows_of(rows).update(state=State.RUNNING, claim=Subquery(mine))
     if len(rows) >= ROWS:
         # A full claim: there is probably more, for another worker too.
-        wakeups.worker(wakeups.RUN_COMMANDS)
+        wakeups.wake_worker(wakeups.RUN_COMMANDS)
     return work
 
 
@@ -99,7 +99,7 @@ def _chosen(busy: set[str], now: datetime, *, again: bool) -> dict[str, list[Com
     # With what is left they are behind everybody who waits now.
     served = Command.objects.filter(pk__in=[queue[0] for queue in more if queue])
     if served.update(not_before=now) or len(taken) < len(queues):
-        wakeups.worker(wakeups.RUN_COMMANDS)
+        wakeups.wake_worker(wakeups.RUN_COMMANDS)
     return taken
 
 
@@ -169,7 +169,7 @@ def rows_of(rows: Iterable[Command]) -> QuerySet[Command]:
     return Command.objects.filter(pk__in=[row.pk for row in rows])
 
 
-def hold(owners: Collection[str]) -> list[Claim]:
+def claim_owners(owners: Collection[str]) -> list[Claim]:
     """Claim owners for something else than their commands; who is busy is left out."""
     with exclusive() as now:
         return _claims(sorted(set(owners) - _busy(now)), now)
@@ -181,7 +181,7 @@ def renew(claims: Collection[Claim]) -> None:
     rows.update(expires_at=timezone.now() + CLAIM)
 
 
-def let_go(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -> None:
+def release(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -> None:
     """Store the effect of each owner whose claim was not lost, and end the claims.
 
     A few owners at a time: meanwhile everybody's commands wait.
@@ -189,7 +189,7 @@ def let_go(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -
     for at in range(0, len(claims), LET_GO):
         time.sleep(LET_GO_PAUSE if at else 0)
         _let_go(claims[at : at + LET_GO], effects)
-    wakeups.worker(wakeups.RUN_COMMANDS)
+    wakeups.wake_worker(wakeups.RUN_COMMANDS)
 
 
 def _let_go(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -> None:

@@ -7,9 +7,9 @@ from enum import StrEnum
 from roster import msisdn
 from roster.accounts import directory
 from roster.commands import batch, rules
-from roster.commands.batch import Turn
+from roster.commands.batch import OwnerBatch
 from roster.commands.claims import Work
-from roster.commands.payloads import Entry, Reply, Request
+from roster.commands.payloads import ParsedCommand, Reply, RequestedContact
 from roster.commands.rules import Rule
 from roster.discovery import detector
 from roster.models import Account, Claim, Command
@@ -29,10 +29,10 @@ class Asked(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DryRunRow:
     """One entry: who it is for us, and what becomes of the roster, by which rule."""
 
-    entry: Entry
+    entry: RequestedContact
     asked: Asked
     account: Account | None
     verified: bool
@@ -45,7 +45,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class DryRun:
     """``failed`` says why the command could not be run now; else there is a reply.
 
     ``left`` is the owner's discovery budget afterwards, ``flagged`` whether the
@@ -54,7 +54,7 @@ class Rehearsal:
 
     reply: Reply | None
     problems: list[str]
-    lines: list[Line]
+    lines: list[DryRunRow]
     left: float | None
     flagged: bool
     reasons: list[detector.Reason]
@@ -63,7 +63,7 @@ class Rehearsal:
 
 def rehearse(
     owner: Account, word: str, payload: str, rosters: Rosters, deadline: float
-) -> Rehearsal:
+) -> DryRun:
     """Run a command on paper. Neither the roster nor the budget is touched.
 
     What the XMPP server tells about accounts is remembered, as ever.
@@ -76,7 +76,7 @@ def rehearse(
     (request,) = turn.requests
     contacts = {entry.key: entry.jid for entry in request.entries}
     known = directory.accounts(contacts, turn.domain)
-    return Rehearsal(
+    return DryRun(
         reply=request.reply,
         problems=request.problems,
         lines=[_line(turn, request, entry, known) for entry in request.entries],
@@ -88,9 +88,12 @@ def rehearse(
 
 
 def _line(
-    turn: Turn, request: Request, entry: Entry, known: Mapping[str, Account]
-) -> Line:
-    return Line(
+    turn: OwnerBatch,
+    request: ParsedCommand,
+    entry: RequestedContact,
+    known: Mapping[str, Account],
+) -> DryRunRow:
+    return DryRunRow(
         entry=entry,
         asked=_asked(turn, request, entry),
         account=known.get(entry.key),
@@ -100,7 +103,7 @@ def _line(
     )
 
 
-def _asked(turn: Turn, request: Request, entry: Entry) -> Asked:
+def _asked(turn: OwnerBatch, request: ParsedCommand, entry: RequestedContact) -> Asked:
     if turn.book is not None and entry.key in turn.book.charged:
         return Asked.CHARGED
     if entry.key in request.asked:

@@ -13,7 +13,7 @@ from roster.commands import payloads
 from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS
 
 
-class Form(NamedTuple):
+class CommandForm(NamedTuple):
     """What a command asks for: one field of several lines."""
 
     name: str
@@ -30,13 +30,13 @@ class Words(NamedTuple):
 
 
 FORMS = {
-    SEARCH_USERS: Form(
+    SEARCH_USERS: CommandForm(
         "Find contacts",
         "Who of these phone numbers is a user? Those who are come onto your roster.",
         "numbers",
         "Phone numbers in international form, one in each line",
     ),
-    ADD_TO_ROSTER: Form(
+    ADD_TO_ROSTER: CommandForm(
         "Add to roster",
         "These contacts come onto your roster.",
         "contacts",

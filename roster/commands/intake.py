@@ -31,9 +31,9 @@ def receive(messages: Sequence[Message]) -> None:
         Command.objects.bulk_create(
             _row(key, message) for key, message in arrived.items() if key not in known
         )
-        wakeups.worker(wakeups.RUN_COMMANDS)
+        wakeups.wake_worker(wakeups.RUN_COMMANDS)
         if known:
-            wakeups.stream(wakeups.ANSWERS)
+            wakeups.wake_stream(wakeups.ANSWERS)
 
 
 def _key(message: Message) -> str:
@@ -90,7 +90,7 @@ def retry(commands: Collection[Command]) -> int:
         dead = Command.objects.filter(
             pk__in=[row.pk for row in commands], state=State.DEAD
         ).exclude(payload="")
-        wakeups.worker(wakeups.RUN_COMMANDS)
+        wakeups.wake_worker(wakeups.RUN_COMMANDS)
         return dead.update(
             state=State.RECEIVED,
             attempts=0,

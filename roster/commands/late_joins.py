@@ -29,7 +29,13 @@ from xmppservice.connection.gateway import Down
 from xmppservice.protocol import redaction
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem
-from xmppservice.rosters.interface import MISSING, PERMANENT, Change, Refused, Rosters
+from xmppservice.rosters.interface import (
+    MISSING,
+    PERMANENT,
+    RosterChange,
+    RosterError,
+    Rosters,
+)
 from xmppservice.runtime.queries import AT_ONCE
 
 logger = logging.getLogger(__name__)
@@ -110,7 +116,7 @@ def _contact(account: Account) -> str:
 
 
 @dataclass(slots=True)
-class Visit:
+class RosterVisit:
     """An owner's roster, and who of it has joined: contact key → row."""
 
     owner: Account
@@ -137,7 +143,7 @@ def run(rosters: Rosters, until: float) -> bool:
     At most LATE_JOINS_PER_SECOND owners a second. Returns whether some are left.
     Raises gateway.Down.
     """
-    mine = claims.hold([WORKER])
+    mine = claims.claim_owners([WORKER])
     renew = partial(claims.renew, mine)
     try:
         while mine and time.monotonic() < until:
@@ -150,13 +156,13 @@ def run(rosters: Rosters, until: float) -> bool:
             time.sleep(max(0.0, began + pause - time.monotonic()))
         return bool(mine)
     finally:
-        claims.let_go(mine, {})
+        claims.release(mine, {})
 
 
 def _work_off(rosters: Rosters) -> int:
     """Look at the next few rosters; return how many."""
     rows = _next(min(CHUNK, max(1, settings.LATE_JOINS_PER_SECOND)))
-    held = claims.hold({row.owner.jid for row in rows})
+    held = claims.claim_owners({row.owner.jid for row in rows})
     free = {claim.owner for claim in held}
     _postpone([row for row in rows if row.owner.jid not in free])
     visits = _visits([row for row in rows if row.owner.jid in free])
@@ -165,7 +171,7 @@ def _work_off(rosters: Rosters) -> int:
         _look_or_fail(visits, rosters)
         effects = {visit.owner.jid: partial(_settle, visit) for visit in visits}
     finally:
-        claims.let_go(held, effects)
+        claims.release(held, effects)
     return len(held)
 
 
@@ -183,14 +189,14 @@ def _postpone(rows: Sequence[LateJoin]) -> None:
     busy.update(not_before=timezone.now() + BUSY)
 
 
-def _visits(rows: Sequence[LateJoin]) -> list[Visit]:
+def _visits(rows: Sequence[LateJoin]) -> list[RosterVisit]:
     joins: dict[Account, dict[str, LateJoin]] = {}
     for row in rows:
         joins.setdefault(row.owner, {})[_contact(row.joined)] = row
-    return [Visit(owner, rows) for owner, rows in joins.items()]
+    return [RosterVisit(owner, rows) for owner, rows in joins.items()]
 
 
-def _look_or_fail(visits: Sequence[Visit], rosters: Rosters) -> None:
+def _look_or_fail(visits: Sequence[RosterVisit], rosters: Rosters) -> None:
     try:
         _look(visits, rosters, time.time() + DEADLINE)
     except Down:
@@ -201,23 +207,23 @@ def _look_or_fail(visits: Sequence[Visit], rosters: Rosters) -> None:
             visit.failed = f"not looked at: {type(error).__name__}"
 
 
-def _look(visits: Sequence[Visit], rosters: Rosters, deadline: float) -> None:
+def _look(visits: Sequence[RosterVisit], rosters: Rosters, deadline: float) -> None:
     wanted = [visit for visit in visits if visit.told]
     read = rosters.read([visit.owner.jid for visit in wanted], deadline)
     for visit, items in zip(wanted, read, strict=True):
-        if isinstance(items, Refused):
+        if isinstance(items, RosterError):
             visit.failed = f"roster not read: {items}"
         else:
             visit.changes = _changes(visit, items)
     changes = [(visit, item) for visit in wanted for item in visit.changes]
-    asked = [Change(visit.owner.jid, item) for visit, item in changes]
+    asked = [RosterChange(visit.owner.jid, item) for visit, item in changes]
     written = rosters.write(asked, deadline)
     for (visit, _), condition in zip(changes, written, strict=True):
         if condition and condition not in (MISSING, *PERMANENT):
             visit.failed = f"roster not written: {condition}"
 
 
-def _changes(visit: Visit, items: Iterable[RosterItem]) -> list[RosterItem]:
+def _changes(visit: RosterVisit, items: Iterable[RosterItem]) -> list[RosterItem]:
     groups = Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
     domain, told = domain_of(visit.owner.jid), visit.told
     changes = []
@@ -229,7 +235,7 @@ def _changes(visit: Visit, items: Iterable[RosterItem]) -> list[RosterItem]:
     return [item for item in changes if item is not None]
 
 
-def _settle(visit: Visit) -> None:
+def _settle(visit: RosterVisit) -> None:
     rows = visit.joins.values()
     if not visit.failed:
         told = [digest for contact in visit.told for digest in digests(contact)]

@@ -82,7 +82,7 @@ def storage_failed() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RequestedContact:
     """A contact as asked for: its key, and how the client spelled it where."""
 
     key: str
@@ -93,11 +93,11 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Request:
+class ParsedCommand:
     """A parsed command; with a ``reply`` already, when it cannot be run."""
 
     command: Command
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[RequestedContact] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     reply: Reply | None = None
     # Keys that the owner's budget lets us look up; a search may be limited.
@@ -110,29 +110,29 @@ class Request:
         return [entry.key for entry in self.entries]
 
 
-def parse(command: Command, domain: str) -> Request:
+def parse(command: Command, domain: str) -> ParsedCommand:
     """Read a command of an owner in ``domain``; never raises for bad input."""
     match command.command:
         case "":
-            return Request(command, reply=Reply(BAD_REQUEST, (TWO_WORDS,)))
+            return ParsedCommand(command, reply=Reply(BAD_REQUEST, (TWO_WORDS,)))
         case str(word) if word == ADD_TO_ROSTER:
             return _parse_contacts(command, domain)
         case str(word) if word == SEARCH_USERS:
             return _parse_numbers(command, domain)
         case _:
             text = f"This service knows {ADD_TO_ROSTER} and {SEARCH_USERS}."
-            return Request(command, reply=Reply(UNKNOWN_COMMAND, (text,)))
+            return ParsedCommand(command, reply=Reply(UNKNOWN_COMMAND, (text,)))
 
 
 TWO_WORDS = "type and action name two different commands."
 
 
-def _parse_contacts(command: Command, domain: str) -> Request:
+def _parse_contacts(command: Command, domain: str) -> ParsedCommand:
     try:
         received = _list(command.payload, "channelUsers")
     except Unusable as error:
-        return Request(command, reply=Reply(NO_CHANNEL_FOUND, (str(error),)))
-    entries: dict[str, Entry] = {}
+        return ParsedCommand(command, reply=Reply(NO_CHANNEL_FOUND, (str(error),)))
+    entries: dict[str, RequestedContact] = {}
     problems = []
     for place, value in enumerate(received):
         try:
@@ -145,25 +145,27 @@ def _parse_contacts(command: Command, domain: str) -> Request:
             entries[entry.key] = entry
     if not entries:
         problems = problems or ["channelUsers: empty"]
-        return Request(command, reply=Reply(NO_CHANNEL_FOUND, tuple(problems)))
-    return Request(command, list(entries.values()), problems)
+        return ParsedCommand(command, reply=Reply(NO_CHANNEL_FOUND, tuple(problems)))
+    return ParsedCommand(command, list(entries.values()), problems)
 
 
-def _parse_numbers(command: Command, domain: str) -> Request:
+def _parse_numbers(command: Command, domain: str) -> ParsedCommand:
     try:
         received = _list(command.payload, "userList")
         if len(received) > settings.SEARCH_LIMIT:
             most = f"{settings.SEARCH_LIMIT} numbers are allowed in one command"
             raise Unusable(f"userList: {len(received)} numbers; {most}.")
     except Unusable as error:
-        return Request(command, reply=Reply(BAD_REQUEST, (str(error),)))
-    entries: dict[str, Entry] = {}
+        return ParsedCommand(command, reply=Reply(BAD_REQUEST, (str(error),)))
+    entries: dict[str, RequestedContact] = {}
     for place, spelling in enumerate(received):
         number = msisdn.parse(spelling) if isinstance(spelling, str) else None
         if number is not None and number not in entries:
             jid = msisdn.jid_of(number, domain)
-            entries[number] = Entry(number, jid, spelling, f"userList[{place}]")
-    return Request(command, list(entries.values()))
+            entries[number] = RequestedContact(
+                number, jid, spelling, f"userList[{place}]"
+            )
+    return ParsedCommand(command, list(entries.values()))
 
 
 def _list(payload: str, name: str) -> list[Any]:
@@ -190,7 +192,7 @@ def _json(payload: str) -> Any:
         raise Unusable("payload: not JSON, or nested too deep") from None
 
 
-def _contact(value: Any, domain: str, place: str) -> Entry:
+def _contact(value: Any, domain: str, place: str) -> RequestedContact:
     if not isinstance(value, dict):
         raise Unusable(f"{place}: must be an object")
     name = value.get("name")
@@ -206,7 +208,7 @@ def _contact(value: Any, domain: str, place: str) -> Entry:
     if jid is None:
         raise Unusable(f"{place}.address: neither a number nor a JID")
     key = msisdn.contact_key(jid, domain)
-    return Entry(key, jid, address.strip(), place, name)
+    return RequestedContact(key, jid, address.strip(), place, name)
 
 
 def _check_text(text: str, place: str) -> None:

@@ -57,9 +57,9 @@ def finish(
     """
     with exclusive() as now:
         _store(settled, sql_error, now)
-        wakeups.stream(wakeups.ANSWERS)
+        wakeups.wake_stream(wakeups.ANSWERS)
         if not more:
-            wakeups.worker(wakeups.RUN_COMMANDS)
+            wakeups.wake_worker(wakeups.RUN_COMMANDS)
             return []
         # Who has tried one again goes on with those who have not failed.
         tried = any(row.attempts for one in settled for row in one.work.commands)
@@ -76,11 +76,11 @@ def fail(work: Sequence[Work], why: str, sql_error: str) -> None:
         _store(
             [Settled(w, {}, dict.fromkeys(w.pks, why)) for w in work], sql_error, now
         )
-        wakeups.stream(wakeups.ANSWERS)
-        wakeups.worker(wakeups.RUN_COMMANDS)
+        wakeups.wake_stream(wakeups.ANSWERS)
+        wakeups.wake_worker(wakeups.RUN_COMMANDS)
 
 
-def rest(work: Sequence[Work]) -> None:
+def defer(work: Sequence[Work]) -> None:
     """Give work back untouched: the XMPP server cannot be asked just now."""
     with exclusive() as now:
         _store([Settled(one) for one in work], "", now)

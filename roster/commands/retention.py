@@ -24,14 +24,14 @@ def forget(owner: str) -> int:
         return Command.objects.filter(owner=owner).delete()[0]
 
 
-class Swept(NamedTuple):
+class Cleaned(NamedTuple):
     """How many answered commands have gone, and how many dead ones' payloads."""
 
     deleted: int
     cleared: int
 
 
-def sweep(seconds: float = SWEEP) -> Swept:
+def clean_up(seconds: float = SWEEP) -> Cleaned:
     """Delete what was answered long ago; of a dead command, its payload.
 
     In batches, so that nobody waits; what is left after ``seconds`` is left to the
@@ -39,7 +39,7 @@ def sweep(seconds: float = SWEEP) -> Swept:
     readable at rest after seven days.
     """
     end = time.monotonic() + seconds
-    swept = Swept(_batches(_delete_sent, end), _batches(_clear_dead, end))
+    swept = Cleaned(_batches(_delete_sent, end), _batches(_clear_dead, end))
     if any(swept):
         transaction.on_commit(empty_log)
     return swept

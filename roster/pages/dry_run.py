@@ -31,7 +31,7 @@ from django.views.decorators.debug import (
 
 from roster import msisdn
 from roster.commands import dry_run, payloads
-from roster.commands.dry_run import Asked, Line, Rehearsal
+from roster.commands.dry_run import Asked, DryRun, DryRunRow
 from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS, Reply
 from roster.commands.rules import Rule
 from roster.discovery import address_book, detector
@@ -178,7 +178,7 @@ def _result(owner: Account, word: str, payload: str) -> dict[str, Any]:
     }
 
 
-class Answer(NamedTuple):
+class ShownAnswer(NamedTuple):
     """What the client would get: in words, in parts, and as it is sent."""
 
     is_good: bool
@@ -191,12 +191,12 @@ class Answer(NamedTuple):
     payload: str
 
 
-def _answer(said: Rehearsal) -> Answer:
+def _answer(said: DryRun) -> ShownAnswer:
     assert said.reply is not None
     reply: Reply = said.reply
     whole = replace(reply, messages=(*reply.messages, *said.problems))
     status, code = reply.code
-    return Answer(
+    return ShownAnswer(
         is_good=reply.code == payloads.OK,
         says=ANSWERS[reply.code],
         status=status,
@@ -219,7 +219,7 @@ def _duration(seconds: int) -> str:
     return said if seconds < 60 else f"{said} ({rounded})"
 
 
-def _cost(owner: Account, said: Rehearsal, before: float) -> dict[str, str] | None:
+def _cost(owner: Account, said: DryRun, before: float) -> dict[str, str] | None:
     """The owner's budget before and after; None when nothing was asked."""
     if said.left is None:
         return None
@@ -234,7 +234,7 @@ def _cost(owner: Account, said: Rehearsal, before: float) -> dict[str, str] | No
 class Row(NamedTuple):
     """An entry in words; ``account`` is the address of its page."""
 
-    entry: payloads.Entry
+    entry: payloads.RequestedContact
     who: Text
     account: str
     asked: Text
@@ -243,7 +243,7 @@ class Row(NamedTuple):
     rule: Text
 
 
-def _rows(owner: Account, word: str, said: Rehearsal) -> dict[str, Any]:
+def _rows(owner: Account, word: str, said: DryRun) -> dict[str, Any]:
     if said.reply is None or said.reply.code not in RUN:
         return {}
     # A search that finds nobody does not look at the roster.
@@ -252,7 +252,7 @@ def _rows(owner: Account, word: str, said: Rehearsal) -> dict[str, Any]:
     return {"rows": rows, "is_read": is_read, "more": len(said.lines) - len(rows)}
 
 
-def _row(owner: Account, word: str, said: Rehearsal, line: Line) -> Row:
+def _row(owner: Account, word: str, said: DryRun, line: DryRunRow) -> Row:
     account = line.account
     link = reverse("admin:roster_account_change", args=[account.pk]) if account else ""
     return Row(
@@ -266,11 +266,11 @@ def _row(owner: Account, word: str, said: Rehearsal, line: Line) -> Row:
     )
 
 
-def _is_owner(owner: Account, line: Line) -> bool:
+def _is_owner(owner: Account, line: DryRunRow) -> bool:
     return line.entry.key == msisdn.contact_key(owner.jid, domain_of(owner.jid))
 
 
-def _who(owner: Account, line: Line) -> Text:
+def _who(owner: Account, line: DryRunRow) -> Text:
     match line.account:
         case _ if _is_owner(owner, line):
             return _("the owner")
@@ -289,7 +289,7 @@ def _who(owner: Account, line: Line) -> Text:
     return _("gone from the XMPP server")
 
 
-def _asked(said: Rehearsal, line: Line) -> Text:
+def _asked(said: DryRun, line: DryRunRow) -> Text:
     match line.asked:
         case Asked.FREE:
             return _("free: asked before")
@@ -302,7 +302,7 @@ def _asked(said: Rehearsal, line: Line) -> Text:
     return _("not covered: used up")
 
 
-def _rule(owner: Account, word: str, line: Line) -> Text:
+def _rule(owner: Account, word: str, line: DryRunRow) -> Text:
     if _is_owner(owner, line):
         return _("The owner's own address is skipped.")
     if word == SEARCH_USERS and not line.verified:

@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from demo.stream import Stream, log_in
+from demo.stream import RawStream, log_in
 from tests.bench.times import bar
 from tests.service import PASSWORD, until
 
@@ -100,7 +100,7 @@ class Pipe(asyncio.Protocol):
 @asynccontextmanager
 async def pipes(locals: Sequence[str], port: int) -> AsyncIterator[list[Pipe]]:
     """Clients of localhost, logged in and online."""
-    streams: list[Stream] = []
+    streams: list[RawStream] = []
     try:
         for at in range(0, len(locals), AT_ONCE):
             if len(locals) > AT_ONCE:
@@ -113,7 +113,7 @@ async def pipes(locals: Sequence[str], port: int) -> AsyncIterator[list[Pipe]]:
             stream.transport.close()
 
 
-async def _log_in(local: str, port: int) -> Stream:
+async def _log_in(local: str, port: int) -> RawStream:
     stream = await log_in(f"{local}@localhost/load", PASSWORD, port)
     stream.write("<presence/>")
     # Its own presence comes back: after that nothing is under way.

@@ -16,7 +16,7 @@ from roster.models import Claim, Command
 from xmppservice.connection import events
 from xmppservice.connection.gateway import Late
 from xmppservice.protocol.roster import RosterItem
-from xmppservice.rosters.interface import MISSING, Change, Refused
+from xmppservice.rosters.interface import MISSING, RosterChange, RosterError
 
 ROMEO, JULIET, MARIO = "romeo@localhost", "juliet@localhost", "00393471111111@localhost"
 ADD, SEARCH = payloads.ADD_TO_ROSTER, payloads.SEARCH_USERS
@@ -43,7 +43,7 @@ class PaperRosters:
         self.lists = False
         self.asked: list[str] = []
         self.reads: list[list[str]] = []
-        self.written: list[Change] = []
+        self.written: list[RosterChange] = []
 
     def register(self, jid: str, *items: RosterItem) -> None:
         self.rosters[jid] = {item.jid: item for item in items}
@@ -53,11 +53,11 @@ class PaperRosters:
 
     def read(
         self, owners: Sequence[str], deadline: float
-    ) -> list[list[RosterItem] | Refused]:
+    ) -> list[list[RosterItem] | RosterError]:
         self.reads.append(list(owners))
         return [self._read(owner) for owner in owners]
 
-    def write(self, changes: Sequence[Change], deadline: float) -> list[str]:
+    def write(self, changes: Sequence[RosterChange], deadline: float) -> list[str]:
         return [self._write(change) for change in changes]
 
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
@@ -70,13 +70,13 @@ class PaperRosters:
         self._break_at(domain)
         return set(self.rosters) if self.lists else None
 
-    def _read(self, owner: str) -> list[RosterItem] | Refused:
+    def _read(self, owner: str) -> list[RosterItem] | RosterError:
         self._break_at(owner)
         if owner in self.unreadable:
-            return Refused(self.unreadable[owner])
+            return RosterError(self.unreadable[owner])
         return list(self.rosters.get(owner, {}).values())
 
-    def _write(self, change: Change) -> str:
+    def _write(self, change: RosterChange) -> str:
         owner, item = change
         self._break_at(item.jid)
         if self.writes_left is not None:

@@ -26,7 +26,7 @@ from tests.roster.conftest import (
     users,
 )
 from xmppservice.connection.gateway import Broke, Down, Late
-from xmppservice.rosters.interface import Refused
+from xmppservice.rosters.interface import RosterError
 from xmppservice.runtime import wakeups
 
 pytestmark = pytest.mark.django_db
@@ -220,7 +220,7 @@ def test_asking_about_many_rings_for_another_task(
 
 
 @pytest.mark.parametrize(
-    "error", [Down("gone"), Late("older than its deadline"), Refused("forbidden")]
+    "error", [Down("gone"), Late("older than its deadline"), RosterError("forbidden")]
 )
 def test_a_server_that_does_not_tell_is_asked_the_next_time(rosters, caplog, error):
     rosters.lists = True
@@ -236,7 +236,7 @@ def test_a_server_that_does_not_tell_is_asked_the_next_time(rosters, caplog, err
 def test_a_domain_that_does_not_list_stops_no_other_one(rosters, settings, caplog):
     settings.XMPP_DOMAINS = ["mantua.example", "localhost"]
     rosters.lists = True
-    rosters.raises["mantua.example"] = Refused("400")
+    rosters.raises["mantua.example"] = RosterError("400")
     tasks._refresh(rosters)
     assert visible() == {ROMEO, JULIET, MARIO}
     assert "accounts are not refreshed: 400" in caplog.text

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from buddies.publishing import releases
 from tests.test_docs import CHECKS, DOCS, MANAGEMENT, ROOT, anchors, name_of
-from xmppservice.connection.models import Stream
+from xmppservice.connection.models import StreamStatus
 from xmppservice.monitoring import metrics
 
 # What of a page a browser loads by itself.
@@ -70,9 +70,9 @@ def test_each_system_check_is_on_the_site(site: Path):
 
 @pytest.mark.django_db
 def test_each_metric_is_on_the_site_with_its_help(site: Path):
-    Stream.objects.create(jid=settings.XMPP_JID, seen_at=timezone.now())
+    StreamStatus.objects.create(jid=settings.XMPP_JID, seen_at=timezone.now())
     releases.sync()
-    families = list(metrics.Figures().collect())
+    families = list(metrics.Statistics().collect())
 
     text = Page(site / "reference" / "metrics.html").text
 

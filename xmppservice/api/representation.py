@@ -21,7 +21,7 @@ from xmppservice.api import problems
 MOST_BYTES = 8 * 1024 * 1024  # of a request
 
 
-class Parser(JSONParser):
+class BoundedJSONParser(JSONParser):
     """JSON of a bounded size, that can be stored and that an answer can speak of."""
 
     def parse(

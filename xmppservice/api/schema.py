@@ -96,7 +96,7 @@ class Schema(AutoSchema):
         return [self.path.removeprefix(problems.API).partition("/")[0] or "api"]
 
 
-class Token(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped there
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped there
     target_class = "xmppservice.api.tokens.TokenAuthentication"
     name = "token"
 

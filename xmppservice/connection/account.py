@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from slixmpp import ClientXMPP
 
-from xmppservice.connection.gateway import Answer, Down, Iq, Late
+from xmppservice.connection.gateway import Down, IqRequest, IqResult, Late
 from xmppservice.connection.requests import write
 from xmppservice.connection.responder import AdHocCommands
 from xmppservice.connection.stream import OPENING, ServiceStream
 from xmppservice.protocol import presence, vcard
-from xmppservice.protocol.parser import Parser
+from xmppservice.protocol.parser import StanzaParser
 
 logger = logging.getLogger(__name__)
 
@@ -97,11 +97,13 @@ class ClientStream(ServiceStream):
         )
         return False
 
-    def _reads(self, wanted: str, read: Answer) -> bool:
+    def _reads(self, wanted: str, read: IqResult) -> bool:
         return vcard.description(read.payload) == vcard.description(wanted)
 
-    async def _own(self, type: str, payload: str) -> Answer:
-        (answer,) = await self._ask([Iq(type, "", payload)], time.time() + OPENING)
+    async def _own(self, type: str, payload: str) -> IqResult:
+        (answer,) = await self._ask(
+            [IqRequest(type, "", payload)], time.time() + OPENING
+        )
         return answer
 
 
@@ -118,4 +120,4 @@ class _Client(ClientXMPP):
 
     def init_parser(self) -> None:
         super().init_parser()
-        self.parser = Parser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls
+        self.parser = StanzaParser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls

@@ -7,10 +7,10 @@ published, and never asks the database.
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from xmppservice.connection.events import Entry
+from xmppservice.connection.events import CatalogueEntry
 from xmppservice.protocol import disco, vcard
 from xmppservice.protocol.disco import Field, Item
-from xmppservice.protocol.iq import Refused, Request
+from xmppservice.protocol.iq import Request, StanzaError
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.namespaces import (
     LONGEST_FIELD,
@@ -64,18 +64,20 @@ class Catalogue:
         jid: str,
         domains: Sequence[str],
         about: str = "",
-        entries: Iterable[Entry] = (),
+        entries: Iterable[CatalogueEntry] = (),
     ) -> None:
         self._jid, self._domains, self._about = jid, domains, about
-        self._groups: dict[str, Entry] = {}
-        self._channels: list[tuple[str, Entry]] = []  # each with what it is found by
-        self._cards: dict[str, Entry] = {}  # channels by their own JID
-        self._below: dict[str, list[Entry]] = {}  # by the address of a group
+        self._groups: dict[str, CatalogueEntry] = {}
+        self._channels: list[
+            tuple[str, CatalogueEntry]
+        ] = []  # each with what it is found by
+        self._cards: dict[str, CatalogueEntry] = {}  # channels by their own JID
+        self._below: dict[str, list[CatalogueEntry]] = {}  # by the address of a group
         self._lists: dict[tuple[str, str, str], str] = {}  # see _items
         for entry in entries:
             self._add(entry)
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: CatalogueEntry) -> None:
         self._below.setdefault(entry.parent, []).append(entry)
         if entry.is_group:
             self._groups[entry.address] = entry
@@ -85,7 +87,7 @@ class Catalogue:
                 self._cards.setdefault(f"{entry.local}@{self._jid}", entry)
 
     def answer(self, asked: Request) -> str:
-        """Payload of the result; raises stanzas.Refused."""
+        """Payload of the result; raises StanzaError."""
         match asked.type, asked.tag:
             case "get", str(tag) if tag == INFO:
                 return self._info(asked)
@@ -94,17 +96,17 @@ class Catalogue:
             case _, str(tag) if tag == SEARCH and asked.to == self._jid:
                 return self._search(asked)
             case _:
-                raise Refused("service-unavailable")
+                raise StanzaError("service-unavailable")
 
     def card(self, jid: str) -> str:
-        """The vCard of the channel whose own JID is ``jid``; raises Refused."""
+        """The vCard of the channel whose own JID is ``jid``; raises StanzaError."""
         entry = self._card(jid)
         photo = vcard.photo(entry.image, entry.thumb)
         return vcard.of_channel(entry.name, entry.status, photo)
 
-    def _card(self, jid: str) -> Entry:
+    def _card(self, jid: str) -> CatalogueEntry:
         if jid not in self._cards:
-            raise Refused("item-not-found")
+            raise StanzaError("item-not-found")
         return self._cards[jid]
 
     # --- Service discovery ----------------------------------------------------
@@ -122,7 +124,7 @@ class Catalogue:
 
     def _info_of_group(self, node: str) -> str:
         if node not in self._groups:
-            raise Refused("item-not-found")
+            raise StanzaError("item-not-found")
         name = self._groups[node].name
         return disco.info(node, "hierarchy", "branch", name, BROWSED, "")
 
@@ -131,7 +133,7 @@ class Catalogue:
             self._card("" if asked.node else asked.to)
             return disco.items("", ())
         if asked.node and asked.node not in self._groups:
-            raise Refused("item-not-found")
+            raise StanzaError("item-not-found")
         # An account is asked at its full JID only; of these there are few.
         at = asked.at if "@" in self._jid else self._jid
         key = asked.node, at, self._domain(asked)
@@ -165,9 +167,9 @@ class Catalogue:
         rows = ((_at(one.to, domain), one.name, one.status) for one in found)
         return disco.search_table(COLUMNS, rows)
 
-    def _found(self, text: str) -> list[Entry]:
+    def _found(self, text: str) -> list[CatalogueEntry]:
         if len(text) > LONGEST_FIELD:
-            raise Refused("not-acceptable", "modify")
+            raise StanzaError("not-acceptable", "modify")
         wanted = _folded(text.strip())
         found = (one for folded, one in self._channels if wanted in folded and one.to)
         return [one for one, _ in zip(found, range(MOST_FOUND), strict=False)]

@@ -9,7 +9,7 @@ from xmppservice.connection.responder import AdHocCommands
 from xmppservice.connection.stream import ServiceStream
 from xmppservice.protocol import iq, presence
 from xmppservice.protocol.jids import bare_jid
-from xmppservice.protocol.parser import Parser
+from xmppservice.protocol.parser import StanzaParser
 from xmppservice.protocol.xml import Element
 
 # Errors of a presence that say that there is nobody any more.
@@ -74,4 +74,4 @@ class _Component(ComponentXMPP):
 
     def init_parser(self) -> None:
         super().init_parser()
-        self.parser = Parser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls
+        self.parser = StanzaParser()  # type: ignore[assignment]  # ours has the methods that slixmpp calls

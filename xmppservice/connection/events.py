@@ -69,7 +69,7 @@ class Answer(TypedDict):
     received_at: NotRequired[datetime]  # since when that row was open
 
 
-class Entry(NamedTuple):
+class CatalogueEntry(NamedTuple):
     """A published group or channel, as clients see it that know no document.
 
     ``parent`` is the address of the group it stands in, empty at the top. ``to``
@@ -94,7 +94,7 @@ class Publish(TypedDict):
     type: Literal["xmpp.publish"]
     number: int
     document: str
-    entries: Sequence[Entry]  # of the document, in its order
+    entries: Sequence[CatalogueEntry]  # of the document, in its order
 
 
 class Published(TypedDict):
@@ -154,7 +154,7 @@ def send(answers: Iterable[Answer]) -> Send:
     return {"type": "xmpp.send", "answers": list(answers)}
 
 
-def publish(number: int, document: str, entries: Sequence[Entry]) -> Publish:
+def publish(number: int, document: str, entries: Sequence[CatalogueEntry]) -> Publish:
     return {
         "type": "xmpp.publish",
         "number": number,

@@ -20,7 +20,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import connection
 
-from xmppservice.connection.models import Stream
+from xmppservice.connection.models import StreamStatus
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ FAILURES: dict[str, type[Exception]] = {
 }
 
 
-class Iq(NamedTuple):
+class IqRequest(NamedTuple):
     """A request: ``type`` is get or set, ``payload`` its one child as XML.
 
     An empty ``to`` is the account that the stream belongs to.
@@ -56,7 +56,7 @@ class Iq(NamedTuple):
     payload: str
 
 
-class Answer(NamedTuple):
+class IqResult(NamedTuple):
     """``condition`` of a stanza error, or empty and the result's ``payload``."""
 
     condition: str
@@ -70,7 +70,7 @@ class State(NamedTuple):
     privileged: bool
 
 
-Ask = Callable[[Sequence[Iq], float], Coroutine[Any, Any, list[Answer]]]
+Ask = Callable[[Sequence[IqRequest], float], Coroutine[Any, Any, list[IqResult]]]
 
 
 class Owner(NamedTuple):
@@ -109,13 +109,13 @@ def is_up() -> bool:
 
 def _told() -> State:
     """What the stream's owner last wrote; a dead one has written nothing lately."""
-    row = Stream.objects.filter(pk=settings.XMPP_JID).first()
+    row = StreamStatus.objects.filter(pk=settings.XMPP_JID).first()
     if row is None or not row.alive:
         return State(False, False)
     return State(row.ready, row.privileged)
 
 
-def ask(requests: Sequence[Iq], deadline: float) -> list[Answer]:
+def ask(requests: Sequence[IqRequest], deadline: float) -> list[IqResult]:
     """Answers to ``requests``, in their order.
 
     ``deadline`` is a time as of ``time.time()``. Raises Down or Late.
@@ -132,7 +132,7 @@ def ask(requests: Sequence[Iq], deadline: float) -> list[Answer]:
         raise Late("no answer by the deadline") from None
 
 
-def _ask(requests: Sequence[Iq], deadline: float) -> Future[list[Answer]]:
+def _ask(requests: Sequence[IqRequest], deadline: float) -> Future[list[IqResult]]:
     if _owner is None:
         if not settings.CHANNEL_LAYER_URL:
             raise Down("no stream in this process")
@@ -161,20 +161,24 @@ class Asker:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self._channel = f"{REQUESTS}.{uuid.uuid4().hex}"
-        self._waiting: dict[str, asyncio.Future[list[Answer]]] = {}
+        self._waiting: dict[str, asyncio.Future[list[IqResult]]] = {}
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._run, name="gateway", daemon=True).start()
 
-    def ask(self, requests: Sequence[Iq], deadline: float) -> Future[list[Answer]]:
+    def ask(
+        self, requests: Sequence[IqRequest], deadline: float
+    ) -> Future[list[IqResult]]:
         asking = self._question(requests, deadline)
         return asyncio.run_coroutine_threadsafe(asking, self._loop)
 
     def _run(self) -> None:
         self._loop.run_until_complete(self._listen())
 
-    async def _question(self, requests: Sequence[Iq], deadline: float) -> list[Answer]:
+    async def _question(
+        self, requests: Sequence[IqRequest], deadline: float
+    ) -> list[IqResult]:
         id = uuid.uuid4().hex
-        answer: asyncio.Future[list[Answer]] = self._loop.create_future()
+        answer: asyncio.Future[list[IqResult]] = self._loop.create_future()
         self._waiting[id] = answer
         try:
             async with asyncio.timeout(deadline - time.time()):
@@ -211,7 +215,7 @@ class Asker:
         if failure := message["failure"]:
             future.set_exception(FAILURES[failure](message["text"]))
         else:
-            future.set_result([Answer(*answer) for answer in message["answers"]])
+            future.set_result([IqResult(*answer) for answer in message["answers"]])
 
     def _fail_all(self, why: str) -> None:
         for future in self._waiting.values():
@@ -261,7 +265,7 @@ async def answer_others(ask: Ask) -> None:
 
 
 async def _answer(ask: Ask, message: dict[str, Any]) -> None:
-    requests = [Iq(*request) for request in message["requests"]]
+    requests = [IqRequest(*request) for request in message["requests"]]
     answers, failure, text = await _asked(ask(requests, message["deadline"]))
     try:
         await _send(
@@ -278,7 +282,7 @@ async def _answer(ask: Ask, message: dict[str, Any]) -> None:
         pass  # Who asked hears of it from the layer, or is late.
 
 
-async def _asked(asking: Awaitable[list[Answer]]) -> tuple[list[Answer], str, str]:
+async def _asked(asking: Awaitable[list[IqResult]]) -> tuple[list[IqResult], str, str]:
     try:
         return await asking, "", ""
     except (Down, Late) as error:

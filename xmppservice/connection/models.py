@@ -10,7 +10,7 @@ HEARTBEAT = timedelta(seconds=5)
 SILENCE = 3 * HEARTBEAT
 
 
-class Stream(models.Model):
+class StreamStatus(models.Model):
     """The stream of a JID, as the process that owns it last wrote: one row a JID.
 
     ``ready``: stanzas can be sent. ``privileged``: rosters can be read and

@@ -11,9 +11,7 @@ from slixmpp.stanza import Iq
 from slixmpp.xmlstream.matcher.base import MatcherBase
 from slixmpp.xmlstream.xmlstream import NotConnectedError
 
-from xmppservice.connection.gateway import Answer as IqAnswer
-from xmppservice.connection.gateway import Broke, Down, Late
-from xmppservice.connection.gateway import Iq as IqRequest
+from xmppservice.connection.gateway import Broke, Down, IqRequest, IqResult, Late
 from xmppservice.protocol import iq
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.xml import illegal_character
@@ -40,11 +38,11 @@ class Requests:
 
     def __init__(self, xmpp: BaseXMPP, jid: str) -> None:
         self.xmpp, self.jid = xmpp, jid
-        self._asked: dict[str, tuple[str, asyncio.Future[IqAnswer]]] = {}
+        self._asked: dict[str, tuple[str, asyncio.Future[IqResult]]] = {}
 
     async def ask(
         self, requests: Sequence[IqRequest], deadline: float
-    ) -> list[IqAnswer]:
+    ) -> list[IqResult]:
         """Answers of the XMPP server, in order. Raises Down, Broke or Late."""
         seconds = deadline - time.time()
         if seconds <= 0:
@@ -67,8 +65,8 @@ class Requests:
             for id in ids:
                 self._asked.pop(id, None)
 
-    def _expect(self, id: str, to: str) -> asyncio.Future[IqAnswer]:
-        future: asyncio.Future[IqAnswer] = asyncio.get_running_loop().create_future()
+    def _expect(self, id: str, to: str) -> asyncio.Future[IqResult]:
+        future: asyncio.Future[IqResult] = asyncio.get_running_loop().create_future()
         self._asked[id] = (domain_of(to or self.jid), future)
         return future
 
@@ -91,10 +89,10 @@ class Requests:
         if future is None or future.done() or sender != asked:
             return
         if xml.get("type") == "result":
-            future.set_result(IqAnswer("", iq.payload(xml)))
+            future.set_result(IqResult("", iq.payload(xml)))
         else:
             condition = iq.condition(xml) or "undefined-condition"
-            future.set_result(IqAnswer(condition, ""))
+            future.set_result(IqResult(condition, ""))
 
     def fail(self) -> None:
         """End all waiting: the stream broke."""

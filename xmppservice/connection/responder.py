@@ -21,10 +21,10 @@ from slixmpp.xmlstream.stanzabase import StanzaBase
 from xmppservice import __version__
 from xmppservice.connection import browsing
 from xmppservice.connection.browsing import Catalogue
-from xmppservice.connection.events import ADHOC, Answer, Entry
+from xmppservice.connection.events import ADHOC, Answer, CatalogueEntry
 from xmppservice.protocol import envelope, iq, redaction
 from xmppservice.protocol.envelope import Oversized
-from xmppservice.protocol.iq import Refused, Request
+from xmppservice.protocol.iq import Request, StanzaError
 from xmppservice.protocol.jids import bare_jid, domain_of, local_of, parse_jid
 from xmppservice.protocol.namespaces import LONGEST_FIELD, NS_PING, NS_VCARD
 from xmppservice.protocol.xml import Element, escape_attribute
@@ -93,7 +93,7 @@ class Responder:
         self._catalogue = Catalogue(jid, domains, self._about)
         self._register()
 
-    def publish(self, vcard: str, entries: Sequence[Entry]) -> None:
+    def publish(self, vcard: str, entries: Sequence[CatalogueEntry]) -> None:
         """Answer with this vCard, and browsing clients with ``entries``."""
         self._tail = f"{vcard}</iq>".encode()
         self._catalogue = Catalogue(self.jid, self.domains, self._about, entries)
@@ -149,7 +149,7 @@ class Responder:
 
     def _answer_to(self, asked: Request) -> str | None:
         if self.overloaded:
-            raise Refused("resource-constraint", "wait")
+            raise StanzaError("resource-constraint", "wait")
         # Only there: the answer of a command comes from no other JID.
         is_ours = parse_jid(asked.at) == self.xmpp.boundjid.full
         if is_ours and self._commands.is_meant(asked):
@@ -165,7 +165,7 @@ class Responder:
     def _reply(self, stanza: Iq, payload: Callable[[], str | None]) -> None:
         try:
             said = payload()
-        except Refused as refusal:
+        except StanzaError as refusal:
             self._refuse(stanza, refusal.condition, refusal.type, refusal.more)
         else:
             if said is not None:

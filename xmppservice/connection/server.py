@@ -31,7 +31,7 @@ Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class Stream(Protocol):
+class HostedStream(Protocol):
     """What the server needs of a stream: see ``stream.ServiceStream``."""
 
     jid: str
@@ -45,11 +45,11 @@ class Stream(Protocol):
     @property
     def privileged(self) -> bool: ...
     def publish(
-        self, number: int, document: str, entries: Sequence[events.Entry]
+        self, number: int, document: str, entries: Sequence[events.CatalogueEntry]
     ) -> None: ...
     async def ask(
-        self, requests: Sequence[gateway.Iq], deadline: float
-    ) -> list[gateway.Answer]: ...
+        self, requests: Sequence[gateway.IqRequest], deadline: float
+    ) -> list[gateway.IqResult]: ...
     async def session(self) -> None: ...
     async def deliver(self, answers: Iterable[events.Answer]) -> None: ...
     async def announce(self, to: Iterable[str], *, message: bool) -> None: ...
@@ -95,7 +95,9 @@ class Inbox:
 class XmppServer:
     """Run ``application`` on ``stream``, for as long as :meth:`run` runs."""
 
-    def __init__(self, application: Application, stream: Stream, inbox: Inbox) -> None:
+    def __init__(
+        self, application: Application, stream: HostedStream, inbox: Inbox
+    ) -> None:
         self.application, self.stream, self.inbox = application, stream, inbox
         self.refused = 0
         self._published = asyncio.Event()

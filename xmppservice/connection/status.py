@@ -7,10 +7,10 @@ from datetime import datetime
 from django.db.models import F
 from django.utils import timezone
 
-from xmppservice.connection.models import HEARTBEAT, Stream
+from xmppservice.connection.models import HEARTBEAT, StreamStatus
 
 
-class StreamState:
+class StatusWriter:
     """How the stream of ``jid`` stands; :meth:`save` writes it down for all others.
 
     The loop notes what happens, a thread saves.
@@ -49,8 +49,8 @@ class StreamState:
         # Taken before the row: what is noted meanwhile is saved the next time.
         self._saved_at, sessions, self._sessions = now, self._sessions, 0
         row = {**self._row, "since": self._since, "seen_at": now}
-        Stream.objects.get_or_create(jid=self.jid)
-        Stream.objects.filter(jid=self.jid).update(
+        StreamStatus.objects.get_or_create(jid=self.jid)
+        StreamStatus.objects.filter(jid=self.jid).update(
             sessions=F("sessions") + sessions, **row
         )
 

@@ -18,10 +18,8 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 from slixmpp.xmlstream.matcher.base import MatcherBase
 
-from xmppservice.connection.events import Answer, Entry
-from xmppservice.connection.gateway import Answer as IqAnswer
-from xmppservice.connection.gateway import Down, Late
-from xmppservice.connection.gateway import Iq as IqRequest
+from xmppservice.connection.events import Answer, CatalogueEntry
+from xmppservice.connection.gateway import Down, IqRequest, IqResult, Late
 from xmppservice.connection.requests import Requests, Results, write
 from xmppservice.connection.responder import AdHocCommands, Responder
 from xmppservice.protocol import envelope, iq, presence, roster, vcard
@@ -82,7 +80,9 @@ class ServiceStream(ABC):
             xmpp, jid, domains, commands, lambda fields: self.on_message(fields)
         )
 
-    def publish(self, number: int, document: str, entries: Sequence[Entry]) -> None:
+    def publish(
+        self, number: int, document: str, entries: Sequence[CatalogueEntry]
+    ) -> None:
         """Have clients read ``document``; ``on_published`` says when they do.
 
         ``entries`` are what it has in it, for clients that browse.
@@ -191,7 +191,7 @@ class ServiceStream(ABC):
 
     async def ask(
         self, requests: Sequence[IqRequest], deadline: float
-    ) -> list[IqAnswer]:
+    ) -> list[IqResult]:
         """Answers of the XMPP server, in order: see :func:`gateway.ask`."""
         if not self.ready:
             raise Down("no stream yet")
@@ -199,7 +199,7 @@ class ServiceStream(ABC):
 
     async def _ask(
         self, requests: Sequence[IqRequest], deadline: float
-    ) -> list[IqAnswer]:
+    ) -> list[IqResult]:
         if not self.open:
             raise Down("no stream")
         return await self._requests.ask(requests, deadline)

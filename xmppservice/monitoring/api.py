@@ -13,7 +13,7 @@ from buddies.publishing import releases
 from buddies.publishing.live import live_release_without_body
 from roster import statistics
 from xmppservice.connection import gateway
-from xmppservice.connection.models import Stream
+from xmppservice.connection.models import StreamStatus
 
 ADDRESSES = {
     "document": "document",
@@ -71,7 +71,7 @@ class LiveSerializer(serializers.Serializer):
     lagSeconds = serializers.FloatField()
 
 
-class LedgerSerializer(serializers.Serializer):
+class CommandQueueSerializer(serializers.Serializer):
     """Commands by their state, and how long the oldest one has waited."""
 
     received = serializers.IntegerField()
@@ -86,7 +86,7 @@ class DeliverySerializer(serializers.Serializer):
 
     stream = StreamSerializer()
     release = LiveSerializer()
-    commands = LedgerSerializer()
+    commands = CommandQueueSerializer()
 
 
 class DeliveryView(APIView):
@@ -103,7 +103,7 @@ class DeliveryView(APIView):
 
 
 def _stream() -> dict[str, Any]:
-    row = Stream.objects.filter(pk=settings.XMPP_JID).first() or Stream()
+    row = StreamStatus.objects.filter(pk=settings.XMPP_JID).first() or StreamStatus()
     told = ("since", "process", "sessions", "driver", "missing")
     known = {name: getattr(row, name) for name in told}
     return {"jid": settings.XMPP_JID, "connected": gateway.is_up(), **known}

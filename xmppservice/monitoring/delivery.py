@@ -31,7 +31,7 @@ from buddies.publishing.live import live_release, live_release_without_body
 from roster import statistics
 from xmppservice.backoffice import site
 from xmppservice.connection import gateway
-from xmppservice.connection.models import Stream
+from xmppservice.connection.models import StreamStatus
 from xmppservice.monitoring import health
 from xmppservice.protocol import vcard
 
@@ -91,7 +91,7 @@ def state_view(request: HttpRequest) -> HttpResponse:
 
 def state() -> dict[str, Any]:
     """How delivery stands: each text of the page by its name, and three tones."""
-    stream = Stream.objects.filter(pk=settings.XMPP_JID).first()
+    stream = StreamStatus.objects.filter(pk=settings.XMPP_JID).first()
     release = live_release_without_body()
     counts = statistics.by_state()
     texts = {
@@ -117,8 +117,8 @@ def state() -> dict[str, Any]:
     return {"texts": {**texts, "headline": headline}, "tones": tones, "size": size}
 
 
-def _stream(row: Stream | None) -> dict[str, str]:
-    row = row or Stream()
+def _stream(row: StreamStatus | None) -> dict[str, str]:
+    row = row or StreamStatus()
     is_up = gateway.is_up()
     connection = _("Not connected")
     if is_up:
@@ -139,7 +139,7 @@ def _times(count: int) -> str:
     return ngettext("%(count)s time", "%(count)s times", count) % {"count": count}
 
 
-def _away(row: Stream) -> str:
+def _away(row: StreamStatus) -> str:
     if not row.process:
         return _("No process has connected to the XMPP server yet.")
     if not row.alive:
@@ -216,7 +216,7 @@ def check_view(request: HttpRequest) -> HttpResponseBase:
 def check() -> Verdict:
     """Ask the XMPP server for the vCard that clients read."""
     began = time.monotonic()
-    asked = gateway.Iq("get", settings.XMPP_JID, vcard.get())
+    asked = gateway.IqRequest("get", settings.XMPP_JID, vcard.get())
     try:
         (answer,) = gateway.ask([asked], time.time() + PATIENCE)
     except gateway.Down:

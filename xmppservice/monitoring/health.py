@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from roster import statistics
 from xmppservice.connection import gateway
-from xmppservice.connection.models import Stream
+from xmppservice.connection.models import StreamStatus
 
 logger = logging.getLogger(__name__)
 
@@ -129,13 +129,13 @@ def _checks() -> Iterator[Check]:
         yield from map(_unknown, NAMES[2:])
         return
     yield Check("migrations", True, "All migrations are applied.")
-    row = Stream.objects.filter(pk=settings.XMPP_JID).first()
+    row = StreamStatus.objects.filter(pk=settings.XMPP_JID).first()
     yield _stream(row)
     yield _rosters(row)
     yield _commands()
 
 
-def _stream(row: Stream | None) -> Check:
+def _stream(row: StreamStatus | None) -> Check:
     if gateway.is_up():
         return Check("stream", True, "The stream to the XMPP server is ready.")
     says = "The stream to the XMPP server is not connected."
@@ -147,7 +147,7 @@ def _stream(row: Stream | None) -> Check:
     return Check("stream", False, says)
 
 
-def _rosters(row: Stream | None) -> Check:
+def _rosters(row: StreamStatus | None) -> Check:
     if row is None or not row.driver:
         return Check("rosters", False, "It is not known yet how rosters are kept.")
     if row.missing:

@@ -29,7 +29,7 @@ from roster import statistics
 from roster.announcements import subscribers
 from xmppservice import __version__
 from xmppservice.connection import gateway
-from xmppservice.connection.models import Stream
+from xmppservice.connection.models import StreamStatus
 from xmppservice.monitoring import health
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ PREFIX = "xmppservice_"
 QUANTILES = (0.5, 0.95, 0.99)
 
 
-class Figures(Collector):
+class Statistics(Collector):
     """The service's own metrics, as they are at this moment."""
 
     def collect(self) -> Iterator[Metric]:
@@ -46,7 +46,7 @@ class Figures(Collector):
             PREFIX + "build", "The running version.", {"version": __version__}
         )
         yield from _commands()
-        yield from _stream(Stream.objects.filter(pk=settings.XMPP_JID).first())
+        yield from _stream(StreamStatus.objects.filter(pk=settings.XMPP_JID).first())
         yield from _releases()
         yield from _discovery()
 
@@ -90,7 +90,7 @@ def _answers(seconds: list[float]) -> Iterator[Metric]:
     )
 
 
-def _stream(row: Stream | None) -> Iterator[Metric]:
+def _stream(row: StreamStatus | None) -> Iterator[Metric]:
     yield _gauge(
         "stream_ready", "Whether clients are answered.", float(gateway.is_up())
     )
@@ -153,7 +153,7 @@ def _discovery() -> Iterator[Metric]:
 
 
 REGISTRY = CollectorRegistry()
-REGISTRY.register(Figures())
+REGISTRY.register(Statistics())
 ProcessCollector(registry=REGISTRY)
 
 

@@ -8,7 +8,7 @@ from xmppservice.protocol.namespaces import NS_ERRORS, NS_PING, NS_STREAM_DEFAUL
 from xmppservice.protocol.xml import escape_attribute, split
 
 
-class Refused(Exception):
+class StanzaError(Exception):
     """Why a request is not answered: a defined condition and its type.
 
     ``more`` is a condition of the protocol that was spoken, as XML.
@@ -49,11 +49,11 @@ def build(type: str, *, sender: str, to: str, id: str, payload: str) -> str:
 def request(iq: ET.Element, service: str) -> Request:
     """What an IQ get or set asks; ``service`` is asked when it has no address.
 
-    Raises Refused.
+    Raises StanzaError.
     """
     tag = payload_tag(iq)
     if tag is None:
-        raise Refused("bad-request", "modify")
+        raise StanzaError("bad-request", "modify")
     return Request(
         type=iq.get("type", ""),
         tag=tag,

@@ -13,7 +13,7 @@ _START_TAG = re.compile(rb"""<(?:[^<>"']|"[^"]*"|'[^']*')*>""")
 _NAMES, _LONG = 1_000, 10_000
 
 
-class Parser:
+class StanzaParser:
     """An XML pull parser that no namespace can stop.
 
     Python's own ends the stream at a ``}`` in a namespace, because expat is

@@ -2,11 +2,11 @@
 
 from django.conf import settings
 
-from xmppservice.rosters.ejabberd import Ejabberd
+from xmppservice.rosters.ejabberd import EjabberdRosters
 from xmppservice.rosters.interface import Rosters
-from xmppservice.rosters.privileged import Privileges
+from xmppservice.rosters.privileged import PrivilegedRosters
 
 
 def driver() -> Rosters:
     """The driver for the XMPP server that the settings name."""
-    return Ejabberd() if settings.EJABBERD_API_URL else Privileges()
+    return EjabberdRosters() if settings.EJABBERD_API_URL else PrivilegedRosters()

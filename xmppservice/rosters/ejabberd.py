@@ -12,14 +12,20 @@ from xmppservice.connection import gateway
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters import ejabberd_api
-from xmppservice.rosters.interface import MISSING, NOBODY, PROBE, Change, Refused
-from xmppservice.rosters.privileged import Privileges
+from xmppservice.rosters.interface import (
+    MISSING,
+    NOBODY,
+    PROBE,
+    RosterChange,
+    RosterError,
+)
+from xmppservice.rosters.privileged import PrivilegedRosters
 
 # Asking for all accounts of a domain costs ejabberd less than asking for so many.
 MANY = 200
 
 
-class Ejabberd:
+class EjabberdRosters:
     """ejabberd: its HTTP API, and stanzas for what a component may read.
 
     Of the privileges (XEP-0356) ejabberd 23.01 breaks writing, and an account has
@@ -40,12 +46,12 @@ class Ejabberd:
 
     def read(
         self, owners: Sequence[str], deadline: float
-    ) -> list[list[RosterItem] | Refused]:
+    ) -> list[list[RosterItem] | RosterError]:
         if gateway.state().privileged:
-            return Privileges().read(owners, deadline)
+            return PrivilegedRosters().read(owners, deadline)
         return ejabberd_api.api().each(lambda owner: _roster(owner, deadline), owners)
 
-    def write(self, changes: Sequence[Change], deadline: float) -> list[str]:
+    def write(self, changes: Sequence[RosterChange], deadline: float) -> list[str]:
         owners = list({change.owner for change in changes})
         there = dict(zip(owners, self.exist(owners, deadline), strict=True))
         return ejabberd_api.api().each(
@@ -59,14 +65,14 @@ class Ejabberd:
             if len(jids) > MANY:
                 return _among_all(jids, deadline)
             return api.each(lambda jid: api.has_account(jid, deadline), jids)
-        except ejabberd_api.Refused as refusal:
-            raise Refused(str(refusal)) from None
+        except ejabberd_api.ApiError as refusal:
+            raise RosterError(str(refusal)) from None
 
     def accounts(self, domain: str, deadline: float) -> set[str] | None:
         try:
             return ejabberd_api.api().accounts(domain, deadline)
-        except ejabberd_api.Refused as refusal:
-            raise Refused(str(refusal)) from None
+        except ejabberd_api.ApiError as refusal:
+            raise RosterError(str(refusal)) from None
 
 
 def _among_all(jids: Sequence[str], deadline: float) -> list[bool]:
@@ -77,12 +83,12 @@ def _among_all(jids: Sequence[str], deadline: float) -> list[bool]:
     return [jid in there for jid in jids]
 
 
-def _roster(owner: str, deadline: float) -> list[RosterItem] | Refused:
+def _roster(owner: str, deadline: float) -> list[RosterItem] | RosterError:
     items: dict[str, RosterItem] = {}
     try:
         rows = ejabberd_api.api().roster(owner, deadline)
-    except ejabberd_api.Refused as refusal:
-        return Refused(str(refusal))
+    except ejabberd_api.ApiError as refusal:
+        return RosterError(str(refusal))
     for row in rows:
         new = RosterItem(row["jid"], row["nick"], (), row["subscription"])
         item = items.get(new.jid, new)
@@ -93,13 +99,13 @@ def _roster(owner: str, deadline: float) -> list[RosterItem] | Refused:
     return list(items.values())
 
 
-def _write(change: Change, deadline: float) -> str:
+def _write(change: RosterChange, deadline: float) -> str:
     owner, item = change
     try:
         ejabberd_api.api().add_item(
             owner, item.jid, item.name, item.groups, item.subscription, deadline
         )
-    except ejabberd_api.Refused as refusal:
+    except ejabberd_api.ApiError as refusal:
         at_fault = refusal.status == HTTPStatus.BAD_REQUEST
         return "bad-request" if at_fault else f"ejabberd says {refusal.status}"
     return ""
@@ -107,7 +113,7 @@ def _write(change: Change, deadline: float) -> str:
 
 # What the driver calls, tried in ways that change nothing: ejabberd looks at the
 # arguments before it looks who calls.
-CALLS: dict[str, Callable[[ejabberd_api.Api, str, float], object]] = {
+CALLS: dict[str, Callable[[ejabberd_api.EjabberdApi, str, float], object]] = {
     "check_account": lambda api, host, end: api.has_account(f"{NOBODY}@{host}", end),
     "registered_users": lambda api, host, end: api.accounts(host, end),
     "get_roster": lambda api, host, end: api.roster(f"{NOBODY}@{host}", end),
@@ -117,11 +123,13 @@ CALLS: dict[str, Callable[[ejabberd_api.Api, str, float], object]] = {
 }
 
 
-def _lacks(command: str, call: Callable[[ejabberd_api.Api, str, float], object]) -> str:
+def _lacks(
+    command: str, call: Callable[[ejabberd_api.EjabberdApi, str, float], object]
+) -> str:
     """Why ``command`` may not be called; empty when it may."""
     try:
         call(ejabberd_api.api(), settings.XMPP_DOMAINS[0], time.time() + PROBE)
-    except ejabberd_api.Refused as refusal:
+    except ejabberd_api.ApiError as refusal:
         if refusal.status == HTTPStatus.UNAUTHORIZED:
             return "ejabberd refuses EJABBERD_API_USER or its password"
         if refusal.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):

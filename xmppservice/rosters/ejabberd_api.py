@@ -24,7 +24,7 @@ U = TypeVar("U")
 AT_ONCE = 4
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """ejabberd refuses the call; the message is its status and reason."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -33,17 +33,17 @@ class Refused(Exception):
 
 
 @cache
-def api() -> "Api":
+def api() -> "EjabberdApi":
     """The API that the settings name, with the connections of this process."""
-    return Api(
+    return EjabberdApi(
         settings.EJABBERD_API_URL,
         settings.EJABBERD_API_USER,
         settings.EJABBERD_API_PASSWORD,
     )
 
 
-class Api:
-    """Commands of ejabberd. Each raises Refused, gateway.Broke or gateway.Late."""
+class EjabberdApi:
+    """Commands of ejabberd. Each raises ApiError, gateway.Broke or gateway.Late."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self._url = url.rstrip("/")
@@ -98,7 +98,7 @@ class Api:
             try:
                 self.call("add_rosteritem", deadline, **fields, groups=groups)
                 return
-            except Refused as refusal:
+            except ApiError as refusal:
                 # Before 24 there is one argument for all groups.
                 if "missing argument: group" not in refusal.reason:
                     raise
@@ -125,9 +125,9 @@ class Api:
         try:
             said = answer.json()
         except ValueError:
-            raise Refused(answer.status, "and no JSON") from None
+            raise ApiError(answer.status, "and no JSON") from None
         if answer.status != HTTPStatus.OK:
-            raise Refused(answer.status, _reason(said))
+            raise ApiError(answer.status, _reason(said))
         return said
 
 

@@ -16,14 +16,14 @@ PROBE = 10  # seconds
 NOBODY = "xmppservice-asks-for-nobody"
 
 
-class Change(NamedTuple):
+class RosterChange(NamedTuple):
     """Write ``item`` on the roster of ``owner`` (bare JID)."""
 
     owner: str
     item: RosterItem
 
 
-class Refused(Exception):
+class RosterError(Exception):
     """The XMPP server refused; the message is the condition of its error."""
 
 
@@ -40,10 +40,10 @@ class Rosters(Protocol):
 
     def read(
         self, owners: Sequence[str], deadline: float
-    ) -> list[list[RosterItem] | Refused]:
+    ) -> list[list[RosterItem] | RosterError]:
         """The roster of each owner, or why it cannot be read."""
 
-    def write(self, changes: Sequence[Change], deadline: float) -> list[str]:
+    def write(self, changes: Sequence[RosterChange], deadline: float) -> list[str]:
         """For each change the error's condition, or empty when it is written.
 
         MISSING says that the owner has no account.
@@ -52,11 +52,11 @@ class Rosters(Protocol):
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
         """For each bare JID of a served domain, whether it has an account.
 
-        Raises Refused when the server does not tell.
+        Raises RosterError when the server does not tell.
         """
 
     def accounts(self, domain: str, deadline: float) -> set[str] | None:
         """Bare JIDs of all accounts of a domain; None when the server does not list.
 
-        Raises Refused.
+        Raises RosterError.
         """

@@ -13,14 +13,14 @@ from xmppservice.rosters.interface import (
     NOBODY,
     PERMANENT,
     PROBE,
-    Change,
-    Refused,
+    RosterChange,
+    RosterError,
 )
 
 SELF = "not-allowed"
 
 
-class Privileges:
+class PrivilegedRosters:
     """Privileged roster IQs (XEP-0356), one item each, as Prosody wants them."""
 
     name = "privileged stanzas (XEP-0356)"
@@ -38,7 +38,7 @@ class Privileges:
         nobody = [f"{NOBODY}@{domain}" for domain in settings.XMPP_DOMAINS]
         try:
             self.exist(nobody, time.time() + PROBE)
-        except Refused as refusal:
+        except RosterError as refusal:
             return (
                 f"this XMPP server answers {refusal} to a roster set: give every "
                 "VirtualHost of XMPP_DOMAINS the privileged_entities; for ejabberd "
@@ -48,18 +48,20 @@ class Privileges:
 
     def read(
         self, owners: Sequence[str], deadline: float
-    ) -> list[list[RosterItem] | Refused]:
-        asked = [gateway.Iq("get", owner, roster.get()) for owner in owners]
+    ) -> list[list[RosterItem] | RosterError]:
+        asked = [gateway.IqRequest("get", owner, roster.get()) for owner in owners]
         return [
-            Refused(answer.condition)
+            RosterError(answer.condition)
             if answer.condition
             else roster.items_of(answer.payload)
             for answer in gateway.ask(asked, deadline)
         ]
 
-    def write(self, changes: Sequence[Change], deadline: float) -> list[str]:
+    def write(self, changes: Sequence[RosterChange], deadline: float) -> list[str]:
         asked = [
-            gateway.Iq("set", owner, roster.set_item(item.jid, item.name, item.groups))
+            gateway.IqRequest(
+                "set", owner, roster.set_item(item.jid, item.name, item.groups)
+            )
             for owner, item in changes
         ]
         return [answer.condition for answer in gateway.ask(asked, deadline)]
@@ -67,7 +69,7 @@ class Privileges:
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
         # Nobody can be on their own roster: Prosody says not-allowed to a user
         # and service-unavailable for nobody, and writes nothing either way.
-        asked = [gateway.Iq("set", jid, roster.set_item(jid)) for jid in jids]
+        asked = [gateway.IqRequest("set", jid, roster.set_item(jid)) for jid in jids]
         return [_exists(answer.condition) for answer in gateway.ask(asked, deadline)]
 
     def accounts(self, domain: str, deadline: float) -> set[str] | None:
@@ -79,6 +81,6 @@ def _exists(condition: str) -> bool:
         return True
     if condition != MISSING and condition not in PERMANENT:
         # For example forbidden: it says nothing of the user.
-        raise Refused(condition or "a roster holds its owner")
+        raise RosterError(condition or "a roster holds its owner")
     # A JID that the server takes for none is nobody's.
     return False

@@ -31,7 +31,7 @@ ExcInfo = (
 )
 
 
-class Line(logging.Formatter):
+class LineFormatter(logging.Formatter):
     """A line of text, with what is known of the command at its end."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:

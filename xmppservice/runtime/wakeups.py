@@ -28,12 +28,12 @@ EXPIRE_CONTACTS = "roster.tasks.expire_contacts"
 REFRESH_ACCOUNTS = "roster.tasks.refresh_accounts"
 
 
-def worker(task: str) -> None:
+def wake_worker(task: str) -> None:
     """Ring the workers: there is something to do for ``task`` (its full name)."""
     transaction.on_commit(partial(_workers.ring, task))
 
 
-def stream(topic: str) -> None:
+def wake_stream(topic: str) -> None:
     """Ring the XMPP process: there are new ``ANSWERS``, or a new ``RELEASE``."""
     transaction.on_commit(partial(_stream.ring, topic))
 
@@ -47,7 +47,7 @@ def _send_topic(loop: asyncio.Runner, topic: str) -> None:
     loop.run(get_channel_layer().send(CHANNEL, {"type": "xmpp.bell", "topic": topic}))
 
 
-class Bell:
+class WakeUp:
     """Rings in a thread of its own, started by the first ring of a process.
 
     A fork has no thread of its parent's: a worker's child starts its own.
@@ -95,5 +95,5 @@ class Bell:
             self._broken = False
 
 
-_workers = Bell("worker", _send_task)
-_stream = Bell("stream", _send_topic)
+_workers = WakeUp("worker", _send_task)
+_stream = WakeUp("stream", _send_topic)

@@ -20,7 +20,7 @@ from roster.commands import intake, late_joins, payloads
 from roster.commands.outbox import confirm, has_work, unsent
 from xmppservice.connection import events
 from xmppservice.connection.gateway import Down, Late
-from xmppservice.connection.status import StreamState
+from xmppservice.connection.status import StatusWriter
 from xmppservice.rosters import configured
 from xmppservice.runtime import wakeups
 from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
@@ -45,7 +45,7 @@ class ServiceConsumer(AsyncConsumer):
         self.release.set()
         self.unconfirmed: set[int] = set()
         self.slots = asyncio.Semaphore(UNCONFIRMED)
-        self.state = StreamState(scope["jid"])
+        self.state = StatusWriter(scope["jid"])
         self.live: int | None = None  # a number that is still to be marked
         self.database_is_away = False
         async with (
@@ -103,8 +103,8 @@ class ServiceConsumer(AsyncConsumer):
     async def _begin(self) -> None:
         await self._store(self.state.save)
         # Commands rested while there was no stream.
-        await self._store(wakeups.worker, wakeups.RUN_COMMANDS)
-        await self._store(wakeups.worker, wakeups.REFRESH_ACCOUNTS)
+        await self._store(wakeups.wake_worker, wakeups.RUN_COMMANDS)
+        await self._store(wakeups.wake_worker, wakeups.REFRESH_ACCOUNTS)
         driver = configured.driver()
         try:
             # Not on a pump's thread: the answers to the probe come through both.
@@ -226,7 +226,9 @@ class ServiceConsumer(AsyncConsumer):
                 newest = await self.outbox_thread.run(_newer_than, published)
                 if newest is None:
                     if published is None:
-                        await self.outbox_thread.run(wakeups.worker, wakeups.SYNC_VCARD)
+                        await self.outbox_thread.run(
+                            wakeups.wake_worker, wakeups.SYNC_VCARD
+                        )
                     continue
                 await self.base_send(newest)
                 published = newest["number"]
@@ -272,8 +274,8 @@ def _newer_than(number: int | None) -> events.Publish | None:
 
 def _ring_again() -> None:
     if has_work():
-        wakeups.worker(wakeups.RUN_COMMANDS)
+        wakeups.wake_worker(wakeups.RUN_COMMANDS)
     if late_joins.waiting():
-        wakeups.worker(wakeups.JOIN_LATE)
+        wakeups.wake_worker(wakeups.JOIN_LATE)
     if releases.behind():
-        wakeups.worker(wakeups.SYNC_VCARD)
+        wakeups.wake_worker(wakeups.SYNC_VCARD)

@@ -301,6 +301,6 @@ def _keep_place(batch: Batch) -> None:
         # The other ones', too: should what was interrupted before be loaded after
         # all, its first half must not be left out.
         Load.objects.all().delete()
-        wakeups.worker(wakeups.JOIN_LATE)
+        wakeups.wake_worker(wakeups.JOIN_LATE)
     elif batch.rows:
         Load(file=batch.file, offset=batch.end).save()

@@ -14,7 +14,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from buddies.api import fast_document
-from buddies.api.fast_document import HotDocument, WsgiDocument
+from buddies.api.fast_document import FastDocument, WsgiDocument
 from buddies.document.shape import EMPTY
 from buddies.models import Release
 from buddies.publishing import http_cache, live, releases
@@ -35,7 +35,7 @@ class Hot:
     """Asks the ASGI route; what that hands on is answered HANDED_ON."""
 
     def __init__(self) -> None:
-        self.route = HotDocument(self._handed_on)
+        self.route = FastDocument(self._handed_on)
 
     async def _handed_on(self, scope: Any, receive: Any, send: Any) -> None:
         start = {"status": HANDED_ON, "headers": []}

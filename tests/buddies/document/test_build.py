@@ -24,7 +24,7 @@ from buddies.models import MOST_LEVELS, Buddy
 from buddies.tree import whole_tree
 from tests.buddies.conftest import EDITOR, STORED, built, channel, group
 from tests.processes import ROOT
-from xmppservice.connection.events import Entry
+from xmppservice.connection.events import CatalogueEntry
 
 PAYLOADS = ROOT / "tests" / "payloads"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_a_double_escaped_line_break_is_kept_byte_for_byte():
     assert fragment in build.dumps(built())
 
 
-def entry(**fields: str) -> Entry:
+def entry(**fields: str) -> CatalogueEntry:
     item = {"address": "liam", "type": "channel", **fields}
     item["info"] = dict.fromkeys(INFO, "")
     (one,) = catalogue_entries({"items": [item]})

@@ -32,7 +32,7 @@ from tests.buddies.conftest import (
     rows,
 )
 from xmppservice.connection import gateway
-from xmppservice.connection.models import Stream
+from xmppservice.connection.models import StreamStatus
 
 pytestmark = pytest.mark.django_db
 
@@ -471,7 +471,7 @@ def test_the_stream_of_another_process_is_known_by_its_row(
     editor: Client, settings, row, is_up
 ):
     taken()
-    Stream.objects.create(**{"jid": settings.XMPP_JID, **row})
+    StreamStatus.objects.create(**{"jid": settings.XMPP_JID, **row})
 
     assert ("not connected" in ask(editor, "state")["problem"]) == (not is_up)
 
@@ -595,7 +595,7 @@ def test_a_hold_and_what_the_server_took_are_no_304(editor: Client, verona):
         lambda: change("juliet", status="fair"),
         lambda: plan(),
         lambda: PlannedRelease.objects.all().delete(),
-        lambda: review.let_go("juliet"),
+        lambda: review.end_hold("juliet"),
     ):
         write()
         assert (newer(), newer()) == (200, 304)
@@ -1150,7 +1150,7 @@ def test_the_end_of_a_hold_is_asked_about_before(publisher, verona, names, said)
 def test_somebody_else_s_hold_is_not_ended_by_a_stale_page(publisher, verona):
     review.hold("mercutio")
     stale = end(publisher)
-    review.let_go("mercutio")
+    review.end_hold("mercutio")
     review.hold("tybalt")
 
     for posted in (stale, {"sure": "1"}, {"sure": "1", "held": "\x00"}):

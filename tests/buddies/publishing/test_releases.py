@@ -20,8 +20,8 @@ from buddies.publishing.live import (
 )
 from buddies.publishing.review import (
     cancel,
+    end_hold,
     hold,
-    let_go,
     publish_again,
     publish_planned,
     restore,
@@ -359,7 +359,7 @@ def test_schedules_wait_while_the_tree_is_held():
     assert releases.sync() is None
     assert live_names() == ["mario"]
 
-    let_go("juliet")
+    end_hold("juliet")
     releases.sync()
     assert live_names() == ["romeo", "mario"]
 
@@ -379,7 +379,7 @@ def test_held_edits_stay_a_draft_until_the_tree_is_let_go():
     state = Tree.objects.get()
     assert (state.held_at is None, state.held_by) == (False, "juliet")
 
-    let_go("juliet")
+    end_hold("juliet")
     assert releases.behind()
     new = releases.sync()
 
@@ -408,7 +408,7 @@ def test_letting_go_brings_back_the_tree_over_what_was_published_again():
     publish_again(old, "juliet")
     assert live_names() == ["romeo"]
 
-    let_go("juliet")
+    end_hold("juliet")
     assert releases.behind()
     releases.sync()
 
@@ -420,11 +420,11 @@ def test_letting_go_waits_for_what_is_planned():
     plan = publish(at=timezone.now() + HOUR)
 
     with pytest.raises(ReleaseError, match="A version is planned"):
-        let_go("juliet")
+        end_hold("juliet")
     assert Tree.objects.get().held_at is not None
 
     cancel(plan.pk)
-    let_go("juliet")
+    end_hold("juliet")
     assert Tree.objects.get().held_at is None
 
 
@@ -522,7 +522,7 @@ def test_a_reviewed_document_is_published_with_its_author_and_note():
     assert release.size == len(vcard.of_document(release.body).encode())
     # The next automatic one names nobody for what is live already.
     assert Tree.objects.get().editors == {}
-    let_go("juliet")
+    end_hold("juliet")
     assert releases.sync() is None
 
 

@@ -7,7 +7,7 @@ import pytest
 from roster.commands import adhoc
 from roster.commands.payloads import OK, Reply
 from xmppservice.connection import events
-from xmppservice.protocol.iq import Refused, Request, request
+from xmppservice.protocol.iq import Request, StanzaError, request
 from xmppservice.protocol.namespaces import LONGEST_LIST, NS_COMMANDS, NS_FORM
 
 OWNER = "romeo@localhost"
@@ -56,7 +56,7 @@ def test_a_form_becomes_the_event_of_a_command():
 
 
 def test_without_room_it_is_to_be_sent_again():
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(StanzaError) as refusal:
         adhoc.answer(asked(FORM, "s1"), OWNER, lambda one: False)
     assert (refusal.value.condition, refusal.value.type) == (
         "resource-constraint",

@@ -319,7 +319,7 @@ def test_long_commands_of_some_owners_leave_a_turn_to_others():
 def test_what_a_turn_has_no_room_for_rings_for_another_worker(monkeypatch):
     intake.receive([message(owner=ROMEO, payload=LONG), message(owner=JULIET)])
     rung: list[str] = []
-    monkeypatch.setattr(wakeups, "worker", rung.append)
+    monkeypatch.setattr(wakeups, "wake_worker", rung.append)
     claims.claim()
     assert rung == [wakeups.RUN_COMMANDS]
 
@@ -466,7 +466,7 @@ def test_one_turn_may_answer_fail_and_leave():
 
 def test_work_that_rests_is_given_back_without_an_attempt():
     intake.receive([message(), message(owner=JULIET)])
-    results.rest(claims.claim())
+    results.defer(claims.claim())
 
     assert states() == {State.RECEIVED: 2}
     assert not claims.claim()
@@ -477,7 +477,7 @@ def test_work_that_rests_is_given_back_without_an_attempt():
 
 
 def test_nothing_to_rest_is_no_error():
-    results.rest([])
+    results.defer([])
 
 
 def test_a_failure_is_tried_again_later_and_later_and_dies_in_the_end():
@@ -659,9 +659,9 @@ def test_an_answered_command_is_deleted_after_some_days(settings, state, days, d
     Command.objects.update(received_at=past, done_at=past)
     Command.objects.exclude(sent_at=None).update(sent_at=past)
 
-    assert retention.sweep() == (deleted, 0)
+    assert retention.clean_up() == (deleted, 0)
     assert Command.objects.count() == 1 - deleted
-    assert retention.sweep() == (0, 0)
+    assert retention.clean_up() == (0, 0)
 
 
 def test_a_dead_command_stays_without_its_payload():
@@ -671,17 +671,17 @@ def test_a_dead_command_stays_without_its_payload():
     past = timezone.now() - timedelta(days=400)
     Command.objects.update(done_at=past, sent_at=past)
 
-    assert retention.sweep() == (0, 1)
+    assert retention.clean_up() == (0, 1)
 
     assert (row().state, row().payload, row().answer) == ("dead", "", SQL_ERROR)
-    assert retention.sweep() == (0, 0)
+    assert retention.clean_up() == (0, 0)
 
 
 def test_a_repeat_of_a_command_that_is_gone_runs_anew():
     intake.receive([message(id="one")])
     run_to("sent")
     Command.objects.update(sent_at=timezone.now() - timedelta(days=400))
-    retention.sweep()
+    retention.clean_up()
 
     intake.receive([message(id="one")])
 
@@ -696,8 +696,8 @@ def test_many_go_in_several_transactions(monkeypatch):
     past = timezone.now() - timedelta(days=400)
     Command.objects.update(state="sent", sent_at=past)
 
-    assert retention.sweep(seconds=0).deleted == 3
-    assert retention.sweep().deleted == 5
+    assert retention.clean_up(seconds=0).deleted == 3
+    assert retention.clean_up().deleted == 5
 
 
 @pytest.mark.parametrize("final", [True, False])
@@ -778,10 +778,12 @@ def test_large_payloads_share_no_claim():
 
 
 def test_owners_of_many_transactions_are_let_go_each_with_its_effect():
-    held = claims.hold([f"owner-{n}@localhost" for n in range(claims.LET_GO + 1)])
+    held = claims.claim_owners(
+        [f"owner-{n}@localhost" for n in range(claims.LET_GO + 1)]
+    )
     stored: list[str] = []
 
-    claims.let_go(held, {one.owner: partial(stored.append, one.owner) for one in held})
+    claims.release(held, {one.owner: partial(stored.append, one.owner) for one in held})
 
     assert sorted(stored) == sorted(one.owner for one in held)
     assert not Claim.objects.exists()

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from roster.commands import dry_run
-from roster.commands.dry_run import Asked, Rehearsal
+from roster.commands.dry_run import Asked, DryRun
 from roster.commands.rules import Rule
 from roster.models import Account, AddressBookEntry, Command, Flag
 from tests.roster.conftest import (
@@ -31,7 +31,7 @@ def romeo() -> Account:
     return Account.objects.create(jid=ROMEO, checked_at=timezone.now())
 
 
-def rehearse(romeo: Account, rosters, word: str, payload: dict) -> Rehearsal:
+def rehearse(romeo: Account, rosters, word: str, payload: dict) -> DryRun:
     deadline = time.time() + 60
     return dry_run.rehearse(romeo, word, json.dumps(payload), rosters, deadline)
 

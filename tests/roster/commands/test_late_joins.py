@@ -213,13 +213,13 @@ def test_an_owner_whose_commands_run_is_looked_at_later(rosters):
     know(rosters, ROMEO)
     know(rosters, JULIET)
     register(rosters)
-    held = claims.hold([ROMEO])
+    held = claims.claim_owners([ROMEO])
 
     assert not run(rosters)
     assert groups_of(rosters, JULIET)[LATE] == ("verified",)
     assert groups_of(rosters, ROMEO)[LATE] == ("others",)
 
-    claims.let_go(held, {})
+    claims.release(held, {})
     LateJoin.objects.update(not_before=timezone.now())
     run(rosters)
     assert groups_of(rosters, ROMEO)[LATE] == ("verified",)
@@ -228,7 +228,7 @@ def test_an_owner_whose_commands_run_is_looked_at_later(rosters):
 def test_two_workers_are_not_twice_as_fast(rosters):
     know(rosters, ROMEO)
     register(rosters)
-    claims.hold([late_joins.WORKER])
+    claims.claim_owners([late_joins.WORKER])
     assert not run(rosters)
     assert groups_of(rosters)[LATE] == ("others",)
 

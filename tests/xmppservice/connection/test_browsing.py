@@ -6,7 +6,7 @@ import pytest
 
 from xmppservice.connection import browsing
 from xmppservice.connection.browsing import Catalogue
-from xmppservice.connection.events import Entry
+from xmppservice.connection.events import CatalogueEntry
 from xmppservice.protocol.iq import request
 from xmppservice.protocol.namespaces import NS_ITEMS, NS_SEARCH
 
@@ -14,12 +14,14 @@ SERVICE, DOMAINS = "service.localhost", ["localhost", "verona.example"]
 COMPONENT = "jabber:component:accept"
 
 
-def channel(name: str, to: str = "bots", parent: str = "", thread: str = "") -> Entry:
-    return Entry(name, parent, False, name, to, thread, name, "", "", b"")
+def channel(
+    name: str, to: str = "bots", parent: str = "", thread: str = ""
+) -> CatalogueEntry:
+    return CatalogueEntry(name, parent, False, name, to, thread, name, "", "", b"")
 
 
-def group(name: str, parent: str = "") -> Entry:
-    return Entry(name, parent, True, "", "", "", name, "", "", b"")
+def group(name: str, parent: str = "") -> CatalogueEntry:
+    return CatalogueEntry(name, parent, True, "", "", "", name, "", "", b"")
 
 
 def ask(

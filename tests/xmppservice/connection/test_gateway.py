@@ -13,10 +13,10 @@ from django.utils import timezone
 from tests.servers import Redis
 from tests.service import until
 from xmppservice.connection import gateway
-from xmppservice.connection.gateway import Answer, Broke, Down, Iq, Late, State
-from xmppservice.connection.models import SILENCE, Stream
+from xmppservice.connection.gateway import Broke, Down, IqRequest, IqResult, Late, State
+from xmppservice.connection.models import SILENCE, StreamStatus
 
-PING = Iq("get", "localhost", "<ping xmlns='urn:xmpp:ping'/>")
+PING = IqRequest("get", "localhost", "<ping xmlns='urn:xmpp:ping'/>")
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ async def attached():
     async def ask(requests, deadline):
         if requests[0].to == "nowhere":
             await asyncio.Event().wait()
-        return [Answer("", request.payload) for request in requests]
+        return [IqResult("", request.payload) for request in requests]
 
     gateway.attach(ask, lambda: State(ready=True, privileged=True))
     yield
@@ -80,9 +80,11 @@ class TestWhatOtherProcessesKnow:
     """The row that the stream's owner writes, read where there is no stream."""
 
     @pytest.fixture
-    def row(self, settings) -> Stream:
+    def row(self, settings) -> StreamStatus:
         settings.CHANNEL_LAYER_URL = "redis://somewhere"
-        return Stream.objects.create(jid=settings.XMPP_JID, ready=True, privileged=True)
+        return StreamStatus.objects.create(
+            jid=settings.XMPP_JID, ready=True, privileged=True
+        )
 
     def test_the_owners_word_is_believed(self, row):
         assert gateway.state() == State(ready=True, privileged=True)
@@ -123,14 +125,14 @@ if shutil.which("redis-server"):
         yield
         channel_layers.backends.clear()
 
-    async def answers(requests, deadline) -> list[Answer]:
+    async def answers(requests, deadline) -> list[IqResult]:
         """What a stream's owner says: it fails as it is asked to, or echoes."""
         first = requests[0].payload
         if first in FAILING:
             raise FAILING[first](f"it is {first}")
         if first == "silence":
             await asyncio.Event().wait()
-        return [Answer("", request.payload) for request in requests]
+        return [IqResult("", request.payload) for request in requests]
 
     @asynccontextmanager
     async def owner() -> AsyncIterator[None]:

@@ -18,11 +18,11 @@ from tests.ports import free_port
 from tests.service import PASSWORD, SERVICE, until
 from xmppservice.connection import responder, stream
 from xmppservice.connection.component import ComponentStream
-from xmppservice.connection.gateway import Broke, Down, Iq, Late
+from xmppservice.connection.gateway import Broke, Down, IqRequest, Late
 from xmppservice.protocol import iq, roster
 
 ROMEO = "romeo@localhost"
-ROSTER = Iq("get", ROMEO, roster.get())
+ROSTER = IqRequest("get", ROMEO, roster.get())
 
 
 @pytest.fixture
@@ -71,7 +71,11 @@ def in_seconds(seconds: float) -> float:
 async def test_answers_come_in_the_order_of_the_questions(prosody):
     async with privileged(prosody) as one:
         item = roster.set_item("liam@localhost", "Liam", ["others"])
-        asked = [Iq("set", ROMEO, item), ROSTER, Iq("set", "nobody@localhost", item)]
+        asked = [
+            IqRequest("set", ROMEO, item),
+            ROSTER,
+            IqRequest("set", "nobody@localhost", item),
+        ]
 
         written, read, refused = await one.ask(asked, in_seconds(10))
 
@@ -83,7 +87,7 @@ async def test_answers_come_in_the_order_of_the_questions(prosody):
 
 async def test_what_xml_cannot_carry_is_not_sent(prosody):
     async with privileged(prosody) as one:
-        bell = Iq("set", ROMEO, roster.set_item("liam@localhost", "bell\x07"))
+        bell = IqRequest("set", ROMEO, roster.set_item("liam@localhost", "bell\x07"))
         with pytest.raises(ValueError, match="XML cannot carry"):
             await one.ask([bell], in_seconds(10))
 
@@ -91,7 +95,7 @@ async def test_what_xml_cannot_carry_is_not_sent(prosody):
 
 
 async def test_a_question_past_its_deadline_is_not_asked(prosody):
-    item = Iq("set", ROMEO, roster.set_item("liam@localhost", "Liam"))
+    item = IqRequest("set", ROMEO, roster.set_item("liam@localhost", "Liam"))
     async with privileged(prosody) as one:
         with pytest.raises(Late):
             await one.ask([item], in_seconds(-1))
@@ -125,7 +129,7 @@ async def test_an_answer_from_elsewhere_is_none(prosody):
         Silent(f"{ROMEO}/phone", PASSWORD, port) as romeo,
         Client(f"mercutio@{domain}/phone", PASSWORD, port) as mercutio,
     ):
-        ping = Iq("get", romeo.jid, iq.ping())
+        ping = IqRequest("get", romeo.jid, iq.ping())
         asked = asyncio.create_task(one.ask([ping], in_seconds(30)))
         id = await romeo.asked()
 

@@ -18,7 +18,7 @@ from roster.commands import intake
 from roster.models import Command
 from tests.roster.conftest import message
 from xmppservice.connection import gateway
-from xmppservice.connection.models import Stream
+from xmppservice.connection.models import StreamStatus
 from xmppservice.monitoring import delivery
 from xmppservice.protocol import vcard
 
@@ -47,9 +47,9 @@ def live() -> Release:
 
 
 @pytest.fixture
-def stream(settings) -> Stream:
+def stream(settings) -> StreamStatus:
     """The row of a stream that another process keeps."""
-    return Stream.objects.create(
+    return StreamStatus.objects.create(
         jid=settings.XMPP_JID,
         process="elsewhere:1",
         ready=True,
@@ -109,7 +109,7 @@ def test_nothing_has_happened_yet(staff):
 def test_a_stream_that_is_away_is_said(staff, stream, live, row, says):
     if "seen_at" in row:
         row = {"seen_at": timezone.now() - row["seen_at"]}
-    Stream.objects.update(**row)
+    StreamStatus.objects.update(**row)
 
     assert says in texts(staff)["away"]
     assert tones(staff) == {
@@ -121,7 +121,7 @@ def test_a_stream_that_is_away_is_said(staff, stream, live, row, says):
 
 
 def test_what_the_driver_lacks_is_shown_to_be_copied(staff, stream, live):
-    Stream.objects.update(missing='privileged_entities = { "<x>" }')
+    StreamStatus.objects.update(missing='privileged_entities = { "<x>" }')
 
     html = staff.get(PAGE).content.decode()
 
@@ -168,13 +168,13 @@ def answers() -> Iterator[Callable[[object], None]]:
     outcomes: list[object] = []
 
     async def ask(
-        requests: Sequence[gateway.Iq], deadline: float
-    ) -> list[gateway.Answer]:
+        requests: Sequence[gateway.IqRequest], deadline: float
+    ) -> list[gateway.IqResult]:
         (outcome,) = outcomes
         if isinstance(outcome, Exception):
             raise outcome
         assert [request.type for request in requests] == ["get"]
-        assert isinstance(outcome, gateway.Answer)
+        assert isinstance(outcome, gateway.IqResult)
         return [outcome]
 
     async def begin() -> None:
@@ -200,7 +200,7 @@ def test_a_check_without_a_stream_says_so(staff, live):
 
 
 def test_a_check_reads_what_clients_read(staff, live, answers):
-    answers(gateway.Answer("", vcard.of_document(live.body)))
+    answers(gateway.IqResult("", vcard.of_document(live.body)))
     verdict = delivery.check()
     assert verdict.ok
     words = f"The document clients read is version {live.number}, "
@@ -211,9 +211,9 @@ def test_a_check_reads_what_clients_read(staff, live, answers):
     ("outcome", "says"),
     [
         (gateway.Late(), "No answer in 5 seconds."),
-        (gateway.Answer("forbidden", ""), "with the error “forbidden”."),
-        (gateway.Answer("", ""), "none of our versions"),
-        (gateway.Answer("", vcard.of_document("{}")), "none of our versions"),
+        (gateway.IqResult("forbidden", ""), "with the error “forbidden”."),
+        (gateway.IqResult("", ""), "none of our versions"),
+        (gateway.IqResult("", vcard.of_document("{}")), "none of our versions"),
     ],
 )
 def test_a_check_says_what_is_wrong(live, answers, outcome, says):
@@ -226,7 +226,7 @@ def test_a_check_says_what_is_wrong(live, answers, outcome, says):
 def test_a_check_knows_an_older_version(live, answers):
     edits.add(Buddy(name="Noel", address="", mobile_is_published=True), "anna")
     newer = releases.sync()
-    answers(gateway.Answer("", vcard.of_document(live.body)))
+    answers(gateway.IqResult("", vcard.of_document(live.body)))
 
     verdict = delivery.check()
 
@@ -236,7 +236,7 @@ def test_a_check_knows_an_older_version(live, answers):
 
 
 def test_a_check_works_without_a_script(staff, live, answers):
-    answers(gateway.Answer("", vcard.of_document(live.body)))
+    answers(gateway.IqResult("", vcard.of_document(live.body)))
 
     page = staff.post(CHECK, headers={"accept": "text/html"}, follow=True)
 

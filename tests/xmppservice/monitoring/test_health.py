@@ -18,7 +18,7 @@ from roster.models import Command
 from tests.ports import free_port
 from tests.roster.conftest import message
 from tests.service import ROOT
-from xmppservice.connection.models import Stream
+from xmppservice.connection.models import StreamStatus
 from xmppservice.monitoring import health
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,9 +30,9 @@ def _not_known_yet(monkeypatch):
 
 
 @pytest.fixture
-def stream(settings) -> Stream:
+def stream(settings) -> StreamStatus:
     """The row of a stream that another process keeps, and all is well."""
-    return Stream.objects.create(
+    return StreamStatus.objects.create(
         jid=settings.XMPP_JID,
         process="elsewhere:1",
         ready=True,
@@ -77,7 +77,7 @@ def test_without_a_process_that_has_the_stream_it_is_not_ready(client):
 def test_what_is_wrong_with_the_stream_is_said(client, stream, row, name, says):
     if "seen_at" in row:
         row = {"seen_at": timezone.now() - row["seen_at"]}
-    Stream.objects.update(**row)
+    StreamStatus.objects.update(**row)
 
     status, wrong = ask(client)
 
@@ -127,7 +127,7 @@ def test_nothing_secret_is_said(client, stream, settings):
 def test_a_change_is_logged_once(client, stream, caplog):
     caplog.set_level("INFO", "xmppservice.monitoring.health")
     for ready in (False, False, True, True):
-        Stream.objects.update(ready=ready)
+        StreamStatus.objects.update(ready=ready)
         client.get("/readyz")
 
     said = [one.getMessage() for one in caplog.records]

@@ -14,7 +14,7 @@ from roster.commands import intake
 from roster.models import Account, Command, Flag, LateJoin, Subscriber
 from tests.roster.conftest import message
 from xmppservice import __version__
-from xmppservice.connection.models import Stream
+from xmppservice.connection.models import StreamStatus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,7 +82,7 @@ def test_commands_and_latencies(client):
 
 def test_the_stream_of_another_process(client, settings):
     seen_at = timezone.now() - timedelta(seconds=7)
-    Stream.objects.create(
+    StreamStatus.objects.create(
         jid=settings.XMPP_JID,
         ready=True,
         sessions=3,

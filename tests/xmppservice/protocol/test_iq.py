@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from xmppservice.protocol import iq
-from xmppservice.protocol.iq import Refused
+from xmppservice.protocol.iq import StanzaError
 
 
 def test_condition_of_an_error():
@@ -21,6 +21,6 @@ def test_a_request_has_one_child():
 
 
 def test_a_request_that_asks_nothing_is_a_bad_one():
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(StanzaError) as caught:
         iq.request(ET.fromstring("<iq type='get'/>"), "service.localhost")
     assert (caught.value.condition, caught.value.type) == ("bad-request", "modify")

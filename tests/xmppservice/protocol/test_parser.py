@@ -5,19 +5,19 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from xmppservice.protocol.parser import Parser
+from xmppservice.protocol.parser import StanzaParser
 
 STREAM = b"<stream xmlns='jabber:component:accept'>"
 STANZA = "<message id='&gt;'><x xmlns='a}b'>ciào &amp; > &lt;</x></message>".encode()
 
 
-def ended(parser: Parser) -> list[ET.Element]:
+def ended(parser: StanzaParser) -> list[ET.Element]:
     return [element for kind, element in parser.read_events() if kind == "end"]
 
 
 @pytest.mark.parametrize("place", range(len(STANZA) + 1))
 def test_a_stanza_in_two_pieces_is_whole_with_its_last_byte(place: int):
-    parser = Parser()
+    parser = StanzaParser()
     parser.feed(STREAM + STANZA[:place])
     parser.feed(STANZA[place:])
 
@@ -37,7 +37,7 @@ HEADERS = [
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_names_that_clients_choose_are_not_kept(header: bytes):
-    parser = Parser()
+    parser = StanzaParser()
     parser.feed(header[:30])
     parser.feed(header[30:])
     (root,) = [element for _, element in parser.read_events()]
@@ -59,7 +59,7 @@ def test_names_that_clients_choose_are_not_kept(header: bytes):
 
 
 def test_what_is_no_xml_is_a_parse_error():
-    parser = Parser()
+    parser = StanzaParser()
     parser.feed(STREAM + b"<a></b>")
     with pytest.raises(ET.ParseError, match="mismatched tag"):
         list(parser.read_events())

@@ -16,8 +16,8 @@ from xmppservice.connection import gateway
 from xmppservice.connection.component import ComponentStream
 from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters import ejabberd, ejabberd_api
-from xmppservice.rosters.interface import MISSING, Change, Refused
-from xmppservice.rosters.privileged import Privileges
+from xmppservice.rosters.interface import MISSING, RosterChange, RosterError
+from xmppservice.rosters.privileged import PrivilegedRosters
 
 ROMEO, NOBODY = "romeo@localhost", "nobody@localhost"
 
@@ -49,7 +49,7 @@ async def probe(prosody: Prosody, settings, *domains: str) -> str:
     gateway.attach(stream.ask, lambda: gateway.State(stream.ready, stream.privileged))
     try:
         await until(lambda: stream.ready)
-        return await asyncio.to_thread(Privileges().probe)
+        return await asyncio.to_thread(PrivilegedRosters().probe)
     finally:
         gateway.detach()
         session.cancel()
@@ -90,16 +90,16 @@ def nowhere(settings) -> None:
 
 def test_an_api_that_is_not_there_is_broke(nowhere):
     with pytest.raises(gateway.Broke, match="HTTP API is not there"):
-        ejabberd.Ejabberd().exist([ROMEO], in_seconds(5))
+        ejabberd.EjabberdRosters().exist([ROMEO], in_seconds(5))
 
 
 def test_an_api_that_is_not_there_is_said(nowhere):
-    assert "look at EJABBERD_API_URL" in ejabberd.Ejabberd().probe()
+    assert "look at EJABBERD_API_URL" in ejabberd.EjabberdRosters().probe()
 
 
 def test_a_question_past_its_deadline_is_late(nowhere):
     with pytest.raises(gateway.Late):
-        ejabberd.Ejabberd().exist([ROMEO], in_seconds(-1))
+        ejabberd.EjabberdRosters().exist([ROMEO], in_seconds(-1))
 
 
 if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
@@ -112,12 +112,12 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
             yield running
 
     @pytest.fixture
-    def driver(server, settings) -> ejabberd.Ejabberd:
+    def driver(server, settings) -> ejabberd.EjabberdRosters:
         settings.EJABBERD_API_URL = server.api_url
         settings.EJABBERD_API_USER = server.admin
         settings.EJABBERD_API_PASSWORD = server.admin_password
         settings.CHANNEL_LAYER_URL = ""  # nobody to ask by stanzas
-        return ejabberd.Ejabberd()
+        return ejabberd.EjabberdRosters()
 
     def test_who_has_an_account(driver):
         assert driver.exist([ROMEO, NOBODY], in_seconds(10)) == [True, False]
@@ -126,7 +126,7 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
         many = [f"{number}@localhost" for number in range(500)]
         asked = [*many, ROMEO, "romeo@no.such.domain"]
         assert driver.exist(asked[:-1], in_seconds(10)) == [False] * 500 + [True]
-        with pytest.raises(Refused, match="400"):
+        with pytest.raises(RosterError, match="400"):
             driver.exist(asked, in_seconds(10))
 
     def test_all_accounts_of_a_domain_are_listed(driver, server):
@@ -135,7 +135,7 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
         assert there <= driver.accounts("localhost", in_seconds(10))
         server.unregister("tybalt")
         assert "tybalt@localhost" not in driver.accounts("localhost", in_seconds(10))
-        with pytest.raises(Refused, match="400"):
+        with pytest.raises(RosterError, match="400"):
             driver.accounts("no.such.domain", in_seconds(10))
 
     def test_what_is_written_is_read_back(driver):
@@ -143,7 +143,7 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
             RosterItem("liam@localhost", "Liam <&> é", ("verified",), "both"),
             RosterItem("tybalt@localhost", "", ("others", "family"), "none"),
         ]
-        changes = [Change(ROMEO, item) for item in items]
+        changes = [RosterChange(ROMEO, item) for item in items]
 
         assert driver.write(changes, in_seconds(10)) == ["", ""]
 
@@ -153,12 +153,12 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
         assert sorted(found["tybalt@localhost"].groups) == ["family", "others"]
 
     def test_nobody_gets_no_roster(driver):
-        change = Change(NOBODY, RosterItem("liam@localhost", "Liam", ("others",)))
+        change = RosterChange(NOBODY, RosterItem("liam@localhost", "Liam", ("others",)))
         assert driver.write([change], in_seconds(10)) == [MISSING]
         assert driver.read([NOBODY], in_seconds(10)) == [[]]
 
     def test_an_address_that_ejabberd_refuses_is_the_entrys_fault(driver):
-        change = Change(ROMEO, RosterItem("a b@localhost", "", ("others",)))
+        change = RosterChange(ROMEO, RosterItem("a b@localhost", "", ("others",)))
         assert driver.write([change], in_seconds(10)) == ["bad-request"]
 
     def test_nothing_is_missing(driver):
@@ -167,7 +167,7 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
     def test_a_wrong_password_is_said(driver, settings):
         settings.EJABBERD_API_PASSWORD = "wrong"
         assert "refuses EJABBERD_API_USER" in driver.probe()
-        with pytest.raises(Refused, match="401"):
+        with pytest.raises(RosterError, match="401"):
             driver.exist([ROMEO], in_seconds(10))
 
     def test_a_missing_right_is_said_with_the_line_that_grants_it(driver, settings):

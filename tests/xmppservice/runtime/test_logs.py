@@ -34,7 +34,7 @@ def broken() -> logging.LogRecord:
 
 
 def line(found: logging.LogRecord) -> str:
-    return logs.Line("{levelname} {name}: {message}", style="{").format(found)
+    return logs.LineFormatter("{levelname} {name}: {message}", style="{").format(found)
 
 
 def as_json(found: logging.LogRecord) -> dict[str, object]:

@@ -21,7 +21,7 @@ def lines(caplog) -> list[str]:
 
 
 async def test_a_broken_bell_is_logged_once(settings, caplog):
-    bell = wakeups.Bell("stream", wakeups._send_topic)
+    bell = wakeups.WakeUp("stream", wakeups._send_topic)
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "no.such.Layer"}}
     channel_layers.backends.clear()
     with caplog.at_level(logging.INFO, wakeups.__name__):
@@ -48,7 +48,7 @@ async def test_who_rings_never_waits_and_many_rings_are_one():
         may_ring.wait(10)
         heard.append(what)
 
-    bell = wakeups.Bell("test", send)
+    bell = wakeups.WakeUp("test", send)
     bell.ring("first")
     await until(lambda: not bell._waiting)
     for _ in range(100):
@@ -72,7 +72,7 @@ def queue() -> Iterator[SimpleQueue]:
 
 def test_a_bell_rings_after_the_commit_only(queue):
     with transaction.atomic():
-        wakeups.worker(wakeups.SYNC_VCARD)
+        wakeups.wake_worker(wakeups.SYNC_VCARD)
         with pytest.raises(queue.Empty):
             queue.get(timeout=0.2)
 
@@ -81,9 +81,9 @@ def test_a_bell_rings_after_the_commit_only(queue):
 
 def test_a_bell_in_a_transaction_that_fails_does_not_ring(queue):
     with transaction.atomic():
-        wakeups.worker("buddies.tasks.thin_releases")
+        wakeups.wake_worker("buddies.tasks.thin_releases")
         transaction.set_rollback(True)
     with transaction.atomic():
-        wakeups.worker(wakeups.SYNC_VCARD)
+        wakeups.wake_worker(wakeups.SYNC_VCARD)
 
     assert queue.get(timeout=10).headers["task"] == wakeups.SYNC_VCARD

@@ -67,7 +67,7 @@ def release(name: str) -> Release:
 
 def publish(name: str) -> events.Publish:
     number = Release.objects.get(body=body(name)).number
-    entry = events.Entry("a", "", False, "a", "a", "", name, "", "", b"")
+    entry = events.CatalogueEntry("a", "", False, "a", "a", "", name, "", "", b"")
     return events.publish(number, body(name), [entry])
 
 
