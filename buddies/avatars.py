@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
-MOST_MEGABYTES = 5
-MOST_MEGAPIXELS = 25
+MAX_MEGABYTES = 5
+MAX_MEGAPIXELS = 25
 # Pixels of a side.
 IMAGE, THUMB = 512, 96
 NAME = r"[0-9a-f]{32}-(?:512|96)\.webp"
@@ -88,7 +88,7 @@ def _plain_errors() -> Iterator[None]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         text = _("The picture has more than %(most)s megapixels: make it smaller.")
-        raise ValidationError(text % {"most": MOST_MEGAPIXELS}) from None
+        raise ValidationError(text % {"most": MAX_MEGAPIXELS}) from None
     except Exception:
         # Pillow raises a dozen types at what is broken, and documents none.
         text = _("This is not a picture we can read: use JPEG, PNG, WEBP or GIF.")
@@ -96,22 +96,22 @@ def _plain_errors() -> Iterator[None]:
 
 
 def _refuse_bytes(size: int) -> None:
-    if size > MOST_MEGABYTES * 1024 * 1024:
+    if size > MAX_MEGABYTES * 1024 * 1024:
         text = _(
             "The picture has %(size).1f MB, and %(most)s are allowed: make it smaller."
         )
-        params = {"size": size / 1024 / 1024, "most": MOST_MEGABYTES}
+        params = {"size": size / 1024 / 1024, "most": MAX_MEGABYTES}
         raise ValidationError(text, params=params)
 
 
 def _refuse_pixels(pixels: int) -> None:
-    if pixels > MOST_MEGAPIXELS * 1_000_000:
+    if pixels > MAX_MEGAPIXELS * 1_000_000:
         text = _(
             "The picture has %(count)s megapixels, and %(most)s are allowed: "
             "make it smaller."
         )
         # Upwards: 25.1 are more than 25.
-        params = {"count": -(-pixels // 1_000_000), "most": MOST_MEGAPIXELS}
+        params = {"count": -(-pixels // 1_000_000), "most": MAX_MEGAPIXELS}
         raise ValidationError(text, params=params)
 
 

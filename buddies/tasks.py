@@ -8,7 +8,7 @@ from buddies.publishing import releases, review
 logger = logging.getLogger(__name__)
 
 # Seconds between two releases: a burst of edits makes a handful of them.
-APART = 1.0
+APART_SECONDS = 1.0
 
 
 @shared_task
@@ -23,7 +23,7 @@ def sync_vcard() -> None:
     review.publish_planned()
     if not releases.behind():
         return
-    wait = releases.due_in(APART)
+    wait = releases.due_in(APART_SECONDS)
     if not wait:
         releases.sync()
     elif cache.add("sync_vcard.waits", True, timeout=wait):

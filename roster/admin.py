@@ -26,10 +26,10 @@ from roster.models import Account, Flag
 from roster.pages import commands, dry_run
 from roster.pages.commands import Choice, FewPages, begins_with
 from xmppservice.runtime import queries
-from xmppservice.runtime.queries import AT_ONCE
+from xmppservice.runtime.queries import MAX_PARAMETERS
 
-MOST_NAMES = 100  # found by a part of it
-MANY = 50_000
+MAX_NAMES = 100  # found by a part of it
+MAX_COUNTED = 50_000
 
 YES_NO = (("1", _("Yes")), ("0", _("No")))
 SEARCH_HELP = _(
@@ -56,7 +56,7 @@ class FewRows(ChangeList):
         rows = super().get_queryset(request, exclude_parameters)
         if not rows.query.where:
             return rows
-        keys = rows.order_by().values("pk")[: commands.MOST_ROWS]
+        keys = rows.order_by().values("pk")[: commands.MAX_ROWS]
         wanted = self.root_queryset.filter(pk__in=keys)
         return wanted.order_by(*rows.query.order_by)
 
@@ -119,12 +119,16 @@ def _found(term: str) -> Q:
     newest = Account.objects.filter(statistics.newest(Account))
     named = newest.filter(name__icontains=term).order_by().values_list("pk", flat=True)
     by_jid = _begins_with("jid", term.lower())
-    return by_jid | Q(pk__in=list(named[:MOST_NAMES]))
+    return by_jid | Q(pk__in=list(named[:MAX_NAMES]))
 
 
 def _begins_with(field: str, word: str) -> Q:
     by_index = begins_with(field, word)
-    if not Account.objects.filter(by_index).order_by()[MANY : MANY + 1].exists():
+    if (
+        not Account.objects.filter(by_index)
+        .order_by()[MAX_COUNTED : MAX_COUNTED + 1]
+        .exists()
+    ):
         return by_index
     # Reading all rows as they lie is faster than looking so many of them up.
     return Q(**{f"{field}__startswith": word})
@@ -286,9 +290,9 @@ class AccountAdmin(LargeAdmin):
         self, request: HttpRequest, queryset: QuerySet[Account], **value: bool
     ) -> None:
         ((field, on),) = value.items()
-        others = queryset.filter(**{field: not on})[: commands.MOST_ROWS]
+        others = queryset.filter(**{field: not on})[: commands.MAX_ROWS]
         rows = list(others.only("pk", "jid"))
-        for part in queries.in_parts((row.pk for row in rows), AT_ONCE):
+        for part in queries.batches((row.pk for row in rows), MAX_PARAMETERS):
             _set(part, value)
         _log(request, rows, field)
         text = ngettext(
@@ -355,7 +359,7 @@ class FlagAdmin(LargeAdmin):
         if not (term := search_term.strip()):
             return queryset, False
         keys = Account.objects.filter(_found(term)).order_by().values("pk")
-        owners = keys[: commands.MOST_ROWS]
+        owners = keys[: commands.MAX_ROWS]
         return queryset.filter(owner__in=owners), False
 
     @admin.display(description=_("account"))
@@ -414,7 +418,7 @@ class FlagAdmin(LargeAdmin):
     @admin.action(description=_("Release"), permissions=["release"])
     def release(self, request: HttpRequest, queryset: QuerySet[Flag]) -> None:
         keys = queryset.order_by().values_list("pk", flat=True)
-        self._release(request, list(keys[: commands.MOST_ROWS]))
+        self._release(request, list(keys[: commands.MAX_ROWS]))
 
     def _release(self, request: HttpRequest, keys: list[int]) -> None:
         released = {
@@ -422,7 +426,7 @@ class FlagAdmin(LargeAdmin):
             "released_by": request.user.get_username(),
         }
         count = 0
-        for part in queries.in_parts(keys, AT_ONCE):
+        for part in queries.batches(keys, MAX_PARAMETERS):
             count += _open_flags().filter(pk__in=part).update(**released)
         text = ngettext(
             "%(count)s owner is released.", "%(count)s owners are released.", count

@@ -15,7 +15,7 @@ _INTERNATIONAL = re.compile(r"(?:\+|00)([1-9][0-9]{4,16})")
 _BEGINNING = re.compile(r"(?:\+|00)([1-9][0-9]{0,14})")
 
 
-LONGEST = 64  # characters of a spelling
+MAX_LENGTH = 64  # characters of a spelling
 
 
 def parse(text: str) -> str | None:
@@ -24,7 +24,7 @@ def parse(text: str) -> str | None:
     Spaces and punctuation are tolerated. A number without its country is None:
     there is no default region to guess it from.
     """
-    return _parse(text) if len(text) <= LONGEST else None
+    return _parse(text) if len(text) <= MAX_LENGTH else None
 
 
 @lru_cache(maxsize=100_000)
@@ -43,7 +43,7 @@ def _parse(text: str) -> str | None:
 
 def beginning(text: str) -> str | None:
     """The beginning of an E.164 number, of any international spelling, or None."""
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         return None
     found = _BEGINNING.fullmatch(_PUNCTUATION.sub("", text))
     return f"+{found[1]}" if found else None

@@ -13,7 +13,7 @@ OPEN = (State.RECEIVED, State.RUNNING, State.DONE)
 # Sent ones are all others: counting them would read a whole index.
 COUNTED = (*OPEN, State.DEAD)
 LATELY = timedelta(minutes=5)
-MOST_ANSWERS = 10_000
+MAX_ANSWERS = 10_000
 # What no index knows is looked for among the newest ones.
 NEWEST = 100_000
 
@@ -61,7 +61,7 @@ def latencies() -> list[float]:
     moments = sent.order_by("-sent_at").values_list("received_at", "sent_at")
     return sorted(
         (sent_at - received_at).total_seconds()
-        for received_at, sent_at in moments[:MOST_ANSWERS]
+        for received_at, sent_at in moments[:MAX_ANSWERS]
         if sent_at is not None
     )
 

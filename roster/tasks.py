@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from roster.accounts import directory
 from roster.commands import batch, claims, late_joins, payloads, results, retention
-from roster.commands.claims import Work
+from roster.commands.claims import ClaimedWork
 from roster.discovery import expiry
 from xmppservice.api import idempotency
 from xmppservice.connection.gateway import Broke, Down, Late
@@ -21,13 +21,13 @@ from xmppservice.runtime import wakeups
 
 logger = logging.getLogger(__name__)
 
-# Seconds that all questions of one turn share; a claim outlives them.
-TURN = 20
+# Seconds that all questions of one batch share; a claim outlives them.
+DEADLINE_SECONDS = 20
 # Seconds after which a task ends and rings for the next: a worker that is to stop
 # must not wait until nobody asks any more.
-SLICE = 5
-LISTING = 120  # seconds that the XMPP server has to list its accounts
-PROBE_PAUSE = 1.0  # seconds after a thousand of them
+SLICE_SECONDS = 5
+LISTING_SECONDS = 120  # seconds that the XMPP server has to list its accounts
+PROBE_PAUSE_SECONDS = 1.0  # seconds after a thousand of them
 
 # A worker with several threads keeps one for what takes a moment: under a flood of
 # commands, and while accounts are listed, an edit is released as fast as ever.
@@ -55,7 +55,7 @@ def run_commands() -> None:
 
 
 def _run_all(rosters: Rosters) -> None:
-    until = time.monotonic() + SLICE
+    until = time.monotonic() + SLICE_SECONDS
     work = claims.claim()
     while work:
         if not rosters.ready():
@@ -63,7 +63,7 @@ def _run_all(rosters: Rosters) -> None:
             results.defer(work)
             return
         try:
-            settled = batch.run(work, rosters, time.time() + TURN)
+            settled = batch.run(work, rosters, time.time() + DEADLINE_SECONDS)
         except Exception as error:
             _give_back(work, error)
             return
@@ -71,7 +71,7 @@ def _run_all(rosters: Rosters) -> None:
         work = results.finish(settled, payloads.storage_failed(), more=more)
 
 
-def _give_back(work: list[Work], error: Exception) -> None:
+def _give_back(work: list[ClaimedWork], error: Exception) -> None:
     """Nothing is known of this work: it rests, or an attempt is counted."""
     if isinstance(error, Down) and not isinstance(error, Broke):
         logger.warning("commands rest: %s", error)
@@ -109,7 +109,7 @@ def refresh_accounts() -> None:
     """Follow the XMPP server: list its accounts, or ask about them one by one."""
     rosters = driver()
     if rosters.ready() and not _alone(partial(_refresh, rosters)):
-        refresh_accounts.apply_async(countdown=SLICE)
+        refresh_accounts.apply_async(countdown=SLICE_SECONDS)
 
 
 def _alone(work: Callable[[], None]) -> bool:
@@ -147,7 +147,7 @@ def _list(rosters: Rosters, domain: str) -> bool:
 
 def _listed(rosters: Rosters, domain: str) -> bool:
     at = timezone.now()
-    jids = rosters.accounts(domain, time.time() + LISTING)
+    jids = rosters.accounts(domain, time.time() + LISTING_SECONDS)
     if jids is None:
         return False
     came, left = directory.listed(domain, jids, at)
@@ -156,13 +156,15 @@ def _listed(rosters: Rosters, domain: str) -> bool:
 
 
 def _probe(rosters: Rosters) -> None:
-    end = time.monotonic() + SLICE
-    while directory.refresh(lambda jids: rosters.exist(jids, time.time() + TURN)):
+    end = time.monotonic() + SLICE_SECONDS
+    while directory.refresh(
+        lambda jids: rosters.exist(jids, time.time() + DEADLINE_SECONDS)
+    ):
         if time.monotonic() > end:
             wakeups.wake_worker(wakeups.REFRESH_ACCOUNTS)
             return
         # The XMPP server has others to answer.
-        time.sleep(PROBE_PAUSE)
+        time.sleep(PROBE_PAUSE_SECONDS)
 
 
 @shared_task
@@ -176,7 +178,7 @@ def join_late() -> None:
 
 def _join(rosters: Rosters) -> None:
     try:
-        if late_joins.run(rosters, time.monotonic() + SLICE):
+        if late_joins.run(rosters, time.monotonic() + SLICE_SECONDS):
             wakeups.wake_worker(wakeups.JOIN_LATE)
     except Down as error:
         logger.warning("late joins rest: %s", error)
@@ -189,12 +191,12 @@ def _join(rosters: Rosters) -> None:
 def expire_contacts() -> None:
     """Delete contacts that were not sent for long, and those of dropped keys."""
     if not _alone(_expire):
-        expire_contacts.apply_async(countdown=SLICE)
+        expire_contacts.apply_async(countdown=SLICE_SECONDS)
 
 
 def _expire() -> None:
-    end = time.monotonic() + SLICE
-    deleted = expiry.expire(SLICE)
+    end = time.monotonic() + SLICE_SECONDS
+    deleted = expiry.expire(SLICE_SECONDS)
     if time.monotonic() >= end:
         wakeups.wake_worker(wakeups.EXPIRE_CONTACTS)
     if any(deleted.values()):

@@ -21,9 +21,9 @@ from xmppservice.api.models import Token
 from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
 
 SCOPE = "document:read"
-PATIENCE = 1.0  # seconds, with the database
-TRUSTED = 5.0  # seconds for which a token is not looked at again
-MOST_TOKENS = 1_000
+TIMEOUT_SECONDS = 1.0  # with the database
+TRUST_SECONDS = 5.0  # seconds for which a token is not looked at again
+MAX_TOKENS = 1_000
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -46,9 +46,9 @@ class Trust:
         if token is None or SCOPE not in token.scopes:
             return False
         with self._writing:
-            self._until[token.digest] = time.monotonic() + TRUSTED
+            self._until[token.digest] = time.monotonic() + TRUST_SECONDS
             self._until.move_to_end(token.digest)
-            if len(self._until) > MOST_TOKENS:
+            if len(self._until) > MAX_TOKENS:
                 self._until.popitem(last=False)
         return True
 
@@ -91,7 +91,7 @@ class FastDocument:
             # All who wait at this moment wait for the same look.
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look())
-            await asyncio.wait({self._looking}, timeout=PATIENCE)
+            await asyncio.wait({self._looking}, timeout=TIMEOUT_SECONDS)
         return shelf.published
 
     async def _look(self) -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from buddies.document.shape import FLAGS, INFO, Document, Item
 from buddies.models import Buddy
 
-MOST_CHARACTERS = 60
+MAX_CHARACTERS = 60
 PATHS: dict[tuple[str, ...], str] = {
     ("type",): "type",
     ("serverAddress",): "server_address",
@@ -134,11 +134,11 @@ def _at(item: Item, path: tuple[str, ...]) -> str:
 
 
 def _from_to(before: str, after: str) -> str:
-    if max(len(before), len(after)) <= MOST_CHARACTERS:
+    if max(len(before), len(after)) <= MAX_CHARACTERS:
         return f"{_quoted(before)} → {_quoted(after)}"
     # What differs is in the part that is shown.
     same = takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
-    start = max(0, len(list(same)) - MOST_CHARACTERS // 3)
+    start = max(0, len(list(same)) - MAX_CHARACTERS // 3)
     dots = "…" if start else ""
     return f"{_quoted(dots + before[start:])} → {_quoted(dots + after[start:])}"
 
@@ -192,7 +192,7 @@ def _group(placed: PlacedItem) -> str:
 
 
 def _quoted(text: str) -> str:
-    return f"“{Truncator(text).chars(MOST_CHARACTERS)}”"
+    return f"“{Truncator(text).chars(MAX_CHARACTERS)}”"
 
 
 def _label(field: str) -> str:

@@ -9,7 +9,7 @@ from buddies.models import Buddy
 from xmppservice.connection.events import CatalogueEntry
 from xmppservice.protocol.jids import escape_localpart, parse_jid
 
-MOST_THUMB = 8 * 1024  # bytes (XEP-0153, 5.1)
+MAX_THUMB_BYTES = 8 * 1024  # bytes (XEP-0153, 5.1)
 
 
 def catalogue_entries(document: Document) -> Iterator[CatalogueEntry]:
@@ -48,7 +48,7 @@ def _thumb(address: str) -> bytes:
     except OSError:
         # Not worth a release: the vCard has the address.
         return b""
-    return data if len(data) <= MOST_THUMB else b""
+    return data if len(data) <= MAX_THUMB_BYTES else b""
 
 
 def _routed(item: Item) -> str:

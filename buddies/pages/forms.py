@@ -48,7 +48,7 @@ class AvatarInput(forms.ClearableFileInput):
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
-        context["most"] = avatars.MOST_MEGABYTES
+        context["most"] = avatars.MAX_MEGABYTES
         return context
 
 
@@ -74,7 +74,7 @@ class BuddyForm(forms.ModelForm):
         widget=AvatarInput(attrs={"accept": "image/*"}),
         help_text=format_lazy(
             _("JPEG, PNG, WEBP or GIF, {most} MB at most; cropped to a square."),
-            most=avatars.MOST_MEGABYTES,
+            most=avatars.MAX_MEGABYTES,
         ),
     )
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)

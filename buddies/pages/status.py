@@ -18,7 +18,7 @@ from buddies.publishing.live import live_release
 from buddies.tree import history
 from xmppservice.connection import gateway
 
-AMBER = 0.8  # of the limit
+AMBER_SHARE = 0.8  # of the limit
 SLOW_SECONDS = 10  # until what is on its way is said to be late
 
 
@@ -176,7 +176,7 @@ def _planned(plan: PlannedRelease) -> str:
 def _size(size: int) -> dict[str, Any]:
     limit = settings.XMPP_STANZA_LIMIT
     share = size / limit
-    level = "over" if share > 1 else "amber" if share >= AMBER else "fine"
+    level = "over" if share > 1 else "amber" if share >= AMBER_SHARE else "fine"
     said = {
         "size": filesizeformat(size),
         "limit": filesizeformat(limit),

@@ -30,7 +30,7 @@ from buddies.document.diff import DocumentChange
 from buddies.document.shape import DocumentError
 from buddies.models import Buddy, Tree
 from buddies.pages.permissions import allowed
-from buddies.pages.workspace import MOST_CHANGES
+from buddies.pages.workspace import MAX_CHANGES
 from buddies.publishing.draft import current_draft, refusal_in_words
 from buddies.spreadsheet import files
 from buddies.spreadsheet.cells import COLUMNS
@@ -309,8 +309,8 @@ def preview(request: HttpRequest) -> HttpResponse:
             "preview": shown,
             "content": _name(what, content),
             "problems": shown.problems[:MOST_PROBLEMS],
-            "outcomes": shown.outcomes[:MOST_CHANGES],
-            "shown": shown.changes[:MOST_CHANGES],
+            "outcomes": shown.outcomes[:MAX_CHANGES],
+            "shown": shown.changes[:MAX_CHANGES],
             "is_held": row.held_at is not None,
         },
     )

@@ -19,15 +19,15 @@ from buddies.document import diff
 from buddies.models import Release
 from buddies.pages.permissions import allowed
 from buddies.pages.words import preview_words
-from buddies.pages.workspace import MOST_CHANGES, whole_number
+from buddies.pages.workspace import MAX_CHANGES, whole_number
 from buddies.publishing import review
 from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import document_of, live_release
 from xmppservice.backoffice import site
 
 NOW, LATER = "now", "later"
-MOST_OFFERED = 100  # versions to compare with
-MOST_AHEAD = timedelta(days=5 * 366)  # of a publication
+MAX_OFFERED = 100  # versions to compare with
+MAX_AHEAD = timedelta(days=5 * 366)  # of a publication
 
 
 def urls(office: AdminSite) -> list[URLPattern]:
@@ -86,7 +86,7 @@ class ReviewForm(forms.Form):
             # It came with an offset of its own, which leads out of the calendar.
             text = self.fields["at"].error_messages["invalid"]
             raise ValidationError(text) from None
-        if at and at > timezone.now() + MOST_AHEAD:
+        if at and at > timezone.now() + MAX_AHEAD:
             raise ValidationError(_("Choose a moment within five years."))
         return at
 
@@ -121,7 +121,7 @@ def review_view(request: HttpRequest) -> HttpResponse:
         {
             "form": form,
             "review": reviewed,
-            "shown": reviewed.changes[:MOST_CHANGES],
+            "shown": reviewed.changes[:MAX_CHANGES],
             "zone": timezone.get_current_timezone_name(),
         },
     )
@@ -175,7 +175,7 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
             "live": live,
             "version": {"document": read, "words": preview_words()},
             "text": json.dumps(read, ensure_ascii=False, indent=2),
-            "others": others[:MOST_OFFERED],
+            "others": others[:MAX_OFFERED],
             "before": older.number if older else 0,
             "may_publish": request.user.has_perm("buddies.publish_release"),
         },
@@ -197,7 +197,7 @@ def compare(request: HttpRequest, number: int) -> HttpResponse:
             "old": old,
             "new": new,
             "count": len(found),
-            "shown": found[:MOST_CHANGES],
+            "shown": found[:MAX_CHANGES],
         },
     )
 

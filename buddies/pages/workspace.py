@@ -42,8 +42,8 @@ from buddies.tree.undo import undo
 from xmppservice.backoffice import site
 from xmppservice.runtime import wakeups
 
-MOST_CHANGES = 300  # on one screen
-MOST_IDS = 1000  # in one edit
+MAX_CHANGES = 300  # on one screen
+MAX_IDS = 1000  # in one edit
 
 
 def urls(office: AdminSite) -> list[URLPattern]:
@@ -188,7 +188,7 @@ def document_view(request: HttpRequest) -> HttpResponse:
 def changes_view(request: HttpRequest) -> HttpResponse:
     """What differs from what is live, in words."""
     found = differences(current_draft())
-    listed = [{**c._asdict(), "label": c.label} for c in found[:MOST_CHANGES]]
+    listed = [{**c._asdict(), "label": c.label} for c in found[:MAX_CHANGES]]
     return JsonResponse({"changes": listed, "count": len(found)})
 
 
@@ -275,11 +275,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 
 def _keys(body: dict[str, Any], name: str = "ids") -> list[int]:
     keys = body.get(name)
-    if (
-        not isinstance(keys, list)
-        or len(keys) > MOST_IDS
-        or not all(map(_is_key, keys))
-    ):
+    if not isinstance(keys, list) or len(keys) > MAX_IDS or not all(map(_is_key, keys)):
         raise ValidationError(_("This is not what the workspace sends."))
     return keys
 

@@ -21,7 +21,7 @@ from buddies.document.shape import EMPTY
 from buddies.publishing import live
 
 PATH = "/api/document/"
-FRESH = 0.25  # seconds
+FRESH_SECONDS = 0.25
 PLATFORMS = {"mobile": "mobileIsPublished", "web": "webIsPublished"}
 MEDIA_TYPE = "application/json"
 
@@ -94,7 +94,7 @@ class Shelf:
 
     @property
     def is_fresh(self) -> bool:
-        return time.monotonic() - self._looked < FRESH
+        return time.monotonic() - self._looked < FRESH_SECONDS
 
     def look(self) -> PublishedDocument:
         """The newest release; never on a loop.

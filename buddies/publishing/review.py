@@ -26,7 +26,7 @@ from buddies.publishing.releases import create, digest_of, mark_built, take_edit
 from buddies.tree import whole_tree
 from xmppservice.runtime import wakeups
 
-MOST_NAMES = 5  # in a warning
+MAX_NAMES = 5  # in a warning
 
 
 def hold(editor: str) -> None:
@@ -128,8 +128,8 @@ def _empty_groups(shown: set[str]) -> Iterator[Buddy]:
 
 
 def _listed(names: list[str]) -> str:
-    more = len(names) - MOST_NAMES
-    listed = ", ".join(f"“{name}”" for name in names[:MOST_NAMES])
+    more = len(names) - MAX_NAMES
+    listed = ", ".join(f"“{name}”" for name in names[:MAX_NAMES])
     if more <= 0:
         return listed
     text = ngettext(

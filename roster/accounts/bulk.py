@@ -12,7 +12,7 @@ from django.db import connection
 from roster import msisdn
 from roster.models import Account
 
-AT_ONCE = 100  # rows of a statement
+BATCH_SIZE = 100  # rows of a statement
 OPTIONAL = ("name", "enabled", "discoverable")
 INSERTED = ("jid", "msisdn", *OPTIONAL, "announced")
 # What is not inserted is NULL: the XMPP server is asked about these first.
@@ -60,8 +60,8 @@ def store(rows: Iterable[Given]) -> tuple[int, int]:
             wanted.append((account, columns))
     for same, part in groupby(wanted, key=itemgetter(1)):
         accounts = [account for account, _ in part]
-        for start in range(0, len(accounts), AT_ONCE):
-            _upsert(accounts[start : start + AT_ONCE], same)
+        for start in range(0, len(accounts), BATCH_SIZE):
+            _upsert(accounts[start : start + BATCH_SIZE], same)
     new = len(latest) - len(known)
     return new, len(wanted) - new
 

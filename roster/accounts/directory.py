@@ -22,11 +22,11 @@ from roster import msisdn
 from roster.models import Account, Flag, Listing, Subscriber
 from xmppservice.protocol.jids import domain_of, local_of
 from xmppservice.runtime import wakeups
-from xmppservice.runtime.queries import AT_ONCE, in_parts
+from xmppservice.runtime.queries import MAX_PARAMETERS, batches
 
 # Of those whom a listing does not have, so few are asked about all the same: they
 # may have registered since.
-FEW = 200
+MAX_SINGLE_LOOKUPS = 200
 LISTED_EVERY = timedelta(hours=1)
 # A listing that has failed for so long is believed no more.
 LISTING_HOLDS = timedelta(hours=6)
@@ -77,7 +77,7 @@ def gone(accounts: Iterable[Account], at: datetime | None = None) -> None:
     What we know from later on is not undone.
     """
     at = at or timezone.now()
-    for part in in_parts((account.pk for account in accounts), AT_ONCE):
+    for part in batches((account.pk for account in accounts), MAX_PARAMETERS):
         with transaction.atomic():
             # In one order everywhere: two who note the same ones do not deadlock.
             rows = Account.objects.filter(pk__in=part).exclude(checked_at__gt=at)
@@ -97,7 +97,7 @@ def told(jids: Mapping[str, bool], at: datetime) -> None:
     # Also of whom we did not know: a notice from before may still be on its way.
     Account.objects.bulk_create(
         (_account(jid, at, gone_at=at) for jid in sorted(left)),
-        AT_ONCE,
+        MAX_PARAMETERS,
         ignore_conflicts=True,
     )
     gone(Account.objects.filter(jid__in=left), at)
@@ -123,7 +123,7 @@ class AccountLookup:
         for contacts in books:
             unknown |= self._unknown(contacts)
         # What one part has told is kept, should the next be Late.
-        for part in in_parts(unknown.items(), AT_ONCE):
+        for part in batches(unknown.items(), MAX_PARAMETERS):
             at = timezone.now()
             told = _ask(dict(part), exist)
             _hide(told, known)
@@ -147,7 +147,7 @@ class AccountLookup:
         old = {key: one.jid for key, one in here.items() if _is_old(one, before)}
         if not (absent or old) or not self.is_listed:
             return absent | old
-        return absent if len(absent) <= FEW else {}
+        return absent if len(absent) <= MAX_SINGLE_LOOKUPS else {}
 
 
 def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, str]:
@@ -164,7 +164,7 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
 def accounts(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
     """The accounts that we know of contacts, users or not: key → account."""
     known: dict[str, Account] = {}
-    for part in in_parts(contacts.items(), AT_ONCE):
+    for part in batches(contacts.items(), MAX_PARAMETERS):
         # Unordered: SQLite would read all accounts in the order of their JIDs instead.
         for row in Account.objects.filter(_among(dict(part))).order_by():
             key = msisdn.contact_key(row.jid, domain)
@@ -244,7 +244,7 @@ def _keep(jids: Collection[str], at: datetime | None = None) -> None:
     Account.objects.bulk_create(
         # In one order everywhere: two who keep the same ones do not deadlock.
         (_account(jid, at) for jid in sorted(jids) if jid not in known),
-        AT_ONCE,
+        MAX_PARAMETERS,
         update_conflicts=True,
         unique_fields=["jid"],
         update_fields=["checked_at", "gone_at"],
@@ -302,18 +302,18 @@ def listed(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, int]:
     ours = Account.objects.filter(jid__endswith=f"@{domain}")
     here = set(ours.filter(gone_at=None).values_list("jid", flat=True).iterator())
     new = there - here
-    for part in in_parts(sorted(new), AT_ONCE):
+    for part in batches(sorted(new), MAX_PARAMETERS):
         _keep(part, at)
     left = here - there
     if len(left) > max(BROKEN, len(here) // 2):
         raise Broken(f"the XMPP server lists {len(there)} accounts, of {len(here)}")
-    for part in in_parts(sorted(left), AT_ONCE):
+    for part in batches(sorted(left), MAX_PARAMETERS):
         gone(Account.objects.filter(jid__in=part), at)
     Listing.objects.update_or_create(domain=domain, defaults={"listed_at": at})
     return len(new), len(left)
 
 
-def refresh(exist: Exist, most: int = AT_ONCE) -> int:
+def refresh(exist: Exist, most: int = MAX_PARAMETERS) -> int:
     """Ask about the accounts that were checked longest ago, or never.
 
     Returns how many were asked about: none, when all were checked lately.
@@ -345,7 +345,9 @@ def forget_gone() -> int:
     untouched = untouched.exclude(flag__in=Flag.objects.filter(released_at=None))
     count = 0
     while pks := list(
-        untouched.filter(gone_at__lt=before).values_list("pk", flat=True)[:AT_ONCE]
+        untouched.filter(gone_at__lt=before).values_list("pk", flat=True)[
+            :MAX_PARAMETERS
+        ]
     ):
         count += len(pks)
         left = Account.objects.filter(pk__in=pks)

@@ -19,10 +19,10 @@ from roster.models import Subscriber
 from xmppservice.connection import events
 from xmppservice.runtime.threads import DATABASE_ERRORS, Thread
 
-MOST_WAITING = 50_000  # subscriptions in memory that are still to be stored
-BATCH = 500  # of them, or of announcements, in one go
-PARTS = 4  # in which a second's announcements are sent, at least
-AGAIN = 1.0  # seconds after a failure
+MAX_WAITING = 50_000  # subscriptions in memory that are still to be stored
+BATCH_SIZE = 500  # of them, or of announcements, in one go
+PARTS_PER_SECOND = 4  # in which a second's announcements are sent, at least
+RETRY_SECONDS = 1.0  # seconds after a failure
 
 Rows = Callable[[int, int], list[Subscriber]]
 
@@ -58,7 +58,7 @@ class Announcer:
 
         What does not fit is dropped: the next login asks again.
         """
-        has_room = jid in self._waiting or len(self._waiting) < MOST_WAITING
+        has_room = jid in self._waiting or len(self._waiting) < MAX_WAITING
         if has_room and subscribers.is_kept(jid):
             self._waiting[jid] = told
             self._noted.set()
@@ -91,7 +91,7 @@ class Announcer:
                 await self._store()
 
     async def _store(self) -> None:
-        jids = list(islice(self._waiting, BATCH))
+        jids = list(islice(self._waiting, BATCH_SIZE))
         batch = {jid: self._waiting.pop(jid) for jid in jids}
         try:
             await self._thread.run(subscribers.note, batch)
@@ -99,7 +99,7 @@ class Announcer:
             self._failed(error)
             # What was noted meanwhile is newer.
             self._waiting = {**batch, **self._waiting}
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(RETRY_SECONDS)
         # Told of an older one a moment ago: the announcement may have gone by.
         number = self._begun.number
         if any(told is not None and told < number for told in batch.values()):
@@ -116,7 +116,7 @@ class Announcer:
             except (*DATABASE_ERRORS, OSError) as error:
                 if not isinstance(error, OSError):
                     self._failed(error)
-                await asyncio.sleep(AGAIN)
+                await asyncio.sleep(RETRY_SECONDS)
                 self._due.set()
 
     async def _announce(self, begun: Begun) -> None:
@@ -144,7 +144,9 @@ class Announcer:
     async def _round(
         self, begun: Begun, rows_after: Rows, place: int, *, message: bool
     ) -> None:
-        most = min(BATCH, max(1, settings.ANNOUNCEMENTS_PER_SECOND // PARTS))
+        most = min(
+            BATCH_SIZE, max(1, settings.ANNOUNCEMENTS_PER_SECOND // PARTS_PER_SECOND)
+        )
         while begun.number and self._begun == begun:
             rows = await self._thread.run(rows_after, place, most)
             if not rows:

@@ -14,7 +14,7 @@ from roster.models import BARE_JID, Subscriber
 from xmppservice.protocol.jids import domain_of, local_of
 
 # Rows. Nobody can add anybody but himself; this bounds who makes accounts for it.
-MOST = 1_000_000
+MAX_SUBSCRIBERS = 1_000_000
 
 
 def is_kept(jid: str) -> bool:
@@ -43,7 +43,7 @@ def note(told: Mapping[str, int | None]) -> None:
 
 
 def _add(new: Mapping[str, int]) -> None:
-    room = MOST - Subscriber.objects.count() if new else 0
+    room = MAX_SUBSCRIBERS - Subscriber.objects.count() if new else 0
     rows = [Subscriber(jid=jid, told=number) for jid, number in new.items()]
     Subscriber.objects.bulk_create(rows[: max(0, room)], ignore_conflicts=True)
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from roster.models import BARE_JID, Account, Command
 
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 
 
 class AccountSerializer(serializers.ModelSerializer):
@@ -42,12 +42,12 @@ class RowSerializer(serializers.Serializer):
     discoverable = serializers.BooleanField(required=False)
 
 
-class Rows(serializers.ListField):
+class BoundedRows(serializers.ListField):
     """A list whose length is looked at before what is in it."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        if isinstance(data, list) and len(data) > MOST_ROWS:
-            raise serializers.ValidationError(f"More than {MOST_ROWS} rows.")
+        if isinstance(data, list) and len(data) > MAX_ROWS:
+            raise serializers.ValidationError(f"More than {MAX_ROWS} rows.")
         rows: list[Any] = super().to_internal_value(data)
         return rows
 
@@ -55,7 +55,9 @@ class Rows(serializers.ListField):
 class BulkSerializer(serializers.Serializer):
     """What to add or change; each row is judged by itself."""
 
-    accounts = Rows(child=serializers.DictField(), min_length=1, max_length=MOST_ROWS)
+    accounts = BoundedRows(
+        child=serializers.DictField(), min_length=1, max_length=MAX_ROWS
+    )
 
 
 class RowError(serializers.Serializer):

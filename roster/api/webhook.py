@@ -31,13 +31,15 @@ from xmppservice.protocol.jids import bare_jid, domain_of, local_of
 
 REGISTERED, UNREGISTERED = "account.registered", "account.unregistered"
 PREFIX = "whsec_"
-TOLERANCE = 300  # seconds between their clock and ours
-MOST = 10_000  # accounts in one notice
+TOLERANCE_SECONDS = 300  # seconds between their clock and ours
+MAX_JIDS = 10_000  # accounts in one notice
 
 
 class JidsSerializer(serializers.Serializer):
     jids = serializers.ListField(
-        child=serializers.CharField(max_length=BARE_JID), min_length=1, max_length=MOST
+        child=serializers.CharField(max_length=BARE_JID),
+        min_length=1,
+        max_length=MAX_JIDS,
     )
 
 
@@ -82,7 +84,7 @@ def _check_signature(request: Request) -> None:
     given = headers.get("webhook-signature", "").split()
     if not any(hmac.compare_digest(one.encode(), right.encode()) for one in given):
         raise PermissionDenied("The signature is not one of ours.")
-    if not sent.isdecimal() or abs(time.time() - int(sent)) > TOLERANCE:
+    if not sent.isdecimal() or abs(time.time() - int(sent)) > TOLERANCE_SECONDS:
         raise PermissionDenied("The notice is too old, or a clock is wrong.")
 
 
@@ -100,8 +102,8 @@ def _read(notice: Any) -> tuple[str, datetime, list[str]]:
         raise ValidationError({"type": f"Must be {REGISTERED} or {UNREGISTERED}."})
     data = notice.get("data")
     jids = data.get("jids") if isinstance(data, Mapping) else None
-    if not isinstance(jids, list) or not 0 < len(jids) <= MOST:
-        raise ValidationError({"data.jids": f"Must be a list of 1 to {MOST} JIDs."})
+    if not isinstance(jids, list) or not 0 < len(jids) <= MAX_JIDS:
+        raise ValidationError({"data.jids": f"Must be a list of 1 to {MAX_JIDS} JIDs."})
     for place, jid in enumerate(jids):
         _check(jid, f"data.jids[{place}]")
     return notice["type"], _moment(notice.get("timestamp")), jids

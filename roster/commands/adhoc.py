@@ -8,7 +8,7 @@ written as the IQ's result. Nothing is kept between the two, or between the step
 import secrets
 from collections.abc import Iterator
 
-from roster.commands.forms import FORMS, CommandForm, payload, words
+from roster.commands.forms import FORMS, AdHocForm, payload, words
 from xmppservice.connection import browsing
 from xmppservice.connection.events import ADHOC, Answer
 from xmppservice.connection.responder import Take
@@ -16,7 +16,7 @@ from xmppservice.protocol import adhoc, disco
 from xmppservice.protocol.adhoc import COMPLETE, CommandRequest
 from xmppservice.protocol.disco import Field, Item
 from xmppservice.protocol.iq import Request, StanzaError
-from xmppservice.protocol.namespaces import LONGEST_FIELD, NS_COMMANDS, NS_FORM
+from xmppservice.protocol.namespaces import MAX_FIELD, NS_COMMANDS, NS_FORM
 
 COMMAND = f"{{{NS_COMMANDS}}}command"
 FEATURES = (NS_COMMANDS, NS_FORM)
@@ -82,7 +82,7 @@ def _run(asked: Request, owner: str | None, take: Take) -> str | None:
     if owner is None:
         raise StanzaError("forbidden", "auth")
     step = adhoc.request_of(asked.child)
-    if len(step.session) > LONGEST_FIELD:
+    if len(step.session) > MAX_FIELD:
         raise _bad("bad-sessionid")
     if step.action == "cancel":
         return adhoc.step(asked.node, step.session, "canceled")
@@ -99,7 +99,7 @@ def _first(command: str, session: str) -> str:
     return adhoc.step(command, session, "executing", _blank(FORMS[command]))
 
 
-def _blank(form: CommandForm) -> str:
+def _blank(form: AdHocForm) -> str:
     lines = Field(form.field, "text-multi", form.label, required=True)
     blank = disco.form("form", lines, title=form.name, instructions=form.instructions)
     return COMPLETE + blank

@@ -1,6 +1,6 @@
 """The two commands: payload and roster in, changes and answer out.
 
-A turn runs the claimed commands of a few owners together: one look-up of
+A batch runs the claimed commands of a few owners together: one look-up of
 users, one reading of rosters, the rules in order on that copy, each changed
 item written once. Nothing here is stored: what to store is returned.
 
@@ -20,7 +20,7 @@ from django.utils import timezone
 from roster import msisdn
 from roster.accounts import directory
 from roster.commands import rules
-from roster.commands.claims import Work
+from roster.commands.claims import ClaimedWork
 from roster.commands.payloads import (
     ADD_TO_ROSTER,
     NO_CHANNEL_FOUND,
@@ -51,14 +51,14 @@ from xmppservice.rosters.interface import (
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 100  # roster writes in one crossing
+ROSTER_BATCH_SIZE = 100  # roster writes in one crossing
 
 
 @dataclass(slots=True)
 class OwnerBatch:
-    """One owner's claimed commands on their way through a turn."""
+    """One owner's claimed commands on their way through a batch."""
 
-    work: Work
+    work: ClaimedWork
     account: Account | None
     requests: list[ParsedCommand]
     book: AddressBook | None = None
@@ -114,55 +114,61 @@ class OwnerBatch:
         self.reply_to_all(NOT_A_USER)
 
 
-def run(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[Settled]:
+def run(
+    work: Sequence[ClaimedWork], rosters: Rosters, deadline: float
+) -> list[Settled]:
     """Run claimed commands; return what to store.
 
     ``deadline`` (as of ``time.time()``) is for everything asked of the XMPP
-    server. Roster writes that do not fit in are left for the next turn.
+    server. Roster writes that do not fit in are left for the next batch.
 
     Raises gateway.Down and gateway.Late.
     """
-    turns = decide(work, rosters, deadline)
-    _write(turns, rosters, deadline)
-    return [_end(turn) for turn in turns]
+    batches = decide(work, rosters, deadline)
+    _write(batches, rosters, deadline)
+    return [_end(batch) for batch in batches]
 
 
-def decide(work: Sequence[Work], rosters: Rosters, deadline: float) -> list[OwnerBatch]:
+def decide(
+    work: Sequence[ClaimedWork], rosters: Rosters, deadline: float
+) -> list[OwnerBatch]:
     """What the commands will answer and write; no roster is written yet.
 
     Raises gateway.Down and gateway.Late.
     """
-    turns = _begin(work)
-    _look_up(turns, lambda jids: rosters.exist(jids, deadline))
-    _read([turn for turn in turns if not turn.failed], rosters, deadline)
-    for turn in turns:
-        for request in turn.open:
-            _apply(turn, request)
-    return turns
+    batches = _begin(work)
+    _look_up(batches, lambda jids: rosters.exist(jids, deadline))
+    _read([batch for batch in batches if not batch.failed], rosters, deadline)
+    for batch in batches:
+        for request in batch.open:
+            _apply(batch, request)
+    return batches
 
 
-def _begin(work: Sequence[Work]) -> list[OwnerBatch]:
+def _begin(work: Sequence[ClaimedWork]) -> list[OwnerBatch]:
     accounts = directory.owners_of([one.owner for one in work])
-    turns = [_parse(one, accounts.get(one.owner)) for one in work]
-    served = {turn.account: turn for turn in turns if turn.account and turn.served}
-    keys = {account: turn.keys for account, turn in served.items()}
+    batches = [_parse(one, accounts.get(one.owner)) for one in work]
+    served = {
+        batch.account: batch for batch in batches if batch.account and batch.served
+    }
+    keys = {account: batch.keys for account, batch in served.items()}
     books = address_book.open_books(keys, timezone.now())
-    for account, turn in served.items():
-        turn.book = books[account]
-        for request in turn.open:
-            _charge(turn.book, request)
-    return turns
+    for account, batch in served.items():
+        batch.book = books[account]
+        for request in batch.open:
+            _charge(batch.book, request)
+    return batches
 
 
-def _parse(work: Work, account: Account | None) -> OwnerBatch:
+def _parse(work: ClaimedWork, account: Account | None) -> OwnerBatch:
     domain = domain_of(work.owner)
-    turn = OwnerBatch(
+    batch = OwnerBatch(
         work, account, [parse(command, domain) for command in work.commands]
     )
-    _log_unusable(turn)
-    if not turn.served:
-        turn.reply_to_all(NOT_A_USER)
-    return turn
+    _log_unusable(batch)
+    if not batch.served:
+        batch.reply_to_all(NOT_A_USER)
+    return batch
 
 
 def _charge(book: AddressBook, request: ParsedCommand) -> None:
@@ -179,12 +185,12 @@ def _charge(book: AddressBook, request: ParsedCommand) -> None:
         request.limited, request.asked = True, book.free(request.keys)
 
 
-def _log_unusable(turn: OwnerBatch) -> None:
-    for request in turn.requests:
+def _log_unusable(batch: OwnerBatch) -> None:
+    for request in batch.requests:
         if request.reply is not None:
             logger.info(
                 "a command of %s is unusable (%s, %d characters)",
-                redaction.alias(turn.work.owner),
+                redaction.alias(batch.work.owner),
                 request.reply.code[1],
                 len(request.command.payload),
             )
@@ -193,10 +199,10 @@ def _log_unusable(turn: OwnerBatch) -> None:
 NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
 
 
-def _look_up(turns: Sequence[OwnerBatch], exist: directory.Exist) -> None:
+def _look_up(batches: Sequence[OwnerBatch], exist: directory.Exist) -> None:
     """Who of the contacts are users: read and asked for all owners together."""
-    for domain in {turn.domain for turn in turns}:
-        mine = [(turn, turn.asked) for turn in turns if turn.domain == domain]
+    for domain in {batch.domain for batch in batches}:
+        mine = [(batch, batch.asked) for batch in batches if batch.domain == domain]
         together = {key: jid for _, contacts in mine for key, jid in contacts.items()}
         look = directory.AccountLookup(together, domain)
         try:
@@ -204,8 +210,8 @@ def _look_up(turns: Sequence[OwnerBatch], exist: directory.Exist) -> None:
         except RosterError:
             # Because of one of them, perhaps.
             _ask_each(mine, look, exist)
-        for turn, contacts in mine:
-            _learn(turn, look.users(contacts))
+        for batch, contacts in mine:
+            _learn(batch, look.users(contacts))
 
 
 def _ask_each(
@@ -213,101 +219,103 @@ def _ask_each(
     look: directory.AccountLookup,
     exist: directory.Exist,
 ) -> None:
-    for turn, contacts in books:
+    for batch, contacts in books:
         try:
             look.ask([contacts], exist)
         except RosterError as refusal:
-            turn.failed = f"users not told: {refusal}"
+            batch.failed = f"users not told: {refusal}"
 
 
-def _learn(turn: OwnerBatch, users: dict[str, str]) -> None:
-    if not turn.failed:
-        turn.users = users
-        if turn.book is not None:
-            turn.book.hits.update(users)
+def _learn(batch: OwnerBatch, users: dict[str, str]) -> None:
+    if not batch.failed:
+        batch.users = users
+        if batch.book is not None:
+            batch.book.hits.update(users)
 
 
-def _read(turns: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
-    wanted = [turn for turn in turns if any(map(_touches_roster(turn), turn.open))]
-    read = rosters.read([turn.work.owner for turn in wanted], deadline)
-    for turn, items in zip(wanted, read, strict=True):
+def _read(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
+    wanted = [
+        batch for batch in batches if any(map(_touches_roster(batch), batch.open))
+    ]
+    read = rosters.read([batch.work.owner for batch in wanted], deadline)
+    for batch, items in zip(wanted, read, strict=True):
         if isinstance(items, RosterError):
-            turn.failed = f"roster not read: {items}"
+            batch.failed = f"roster not read: {items}"
         else:
-            turn.before = {
-                msisdn.contact_key(item.jid, turn.domain): item for item in items
+            batch.before = {
+                msisdn.contact_key(item.jid, batch.domain): item for item in items
             }
-            turn.after = dict(turn.before)
+            batch.after = dict(batch.before)
     # A user who does not exist has an empty roster, too.
-    empty = [turn for turn in wanted if not turn.before and not turn.failed]
-    for turn in empty:
-        _check_owner(turn, rosters, deadline)
+    empty = [batch for batch in wanted if not batch.before and not batch.failed]
+    for batch in empty:
+        _check_owner(batch, rosters, deadline)
 
 
-def _check_owner(turn: OwnerBatch, rosters: Rosters, deadline: float) -> None:
+def _check_owner(batch: OwnerBatch, rosters: Rosters, deadline: float) -> None:
     try:
-        (there,) = rosters.exist([turn.work.owner], deadline)
+        (there,) = rosters.exist([batch.work.owner], deadline)
     except RosterError as refusal:
-        turn.failed = f"owner not told: {refusal}"
+        batch.failed = f"owner not told: {refusal}"
     else:
         if not there:
-            turn.miss()
+            batch.miss()
 
 
-def _touches_roster(turn: OwnerBatch) -> Callable[[ParsedCommand], bool]:
+def _touches_roster(batch: OwnerBatch) -> Callable[[ParsedCommand], bool]:
     def touches(request: ParsedCommand) -> bool:
         if request.command.command == ADD_TO_ROSTER:
             return True
-        return any(key in turn.users for key in request.asked)
+        return any(key in batch.users for key in request.asked)
 
     return touches
 
 
-def _apply(turn: OwnerBatch, request: ParsedCommand) -> None:
+def _apply(batch: OwnerBatch, request: ParsedCommand) -> None:
     if request.command.command == ADD_TO_ROSTER:
-        _add_to_roster(turn, request)
+        _add_to_roster(batch, request)
     else:
-        _search_users(turn, request)
+        _search_users(batch, request)
 
 
-def _add_to_roster(turn: OwnerBatch, request: ParsedCommand) -> None:
+def _add_to_roster(batch: OwnerBatch, request: ParsedCommand) -> None:
     for entry in request.entries:
-        verified = entry.key in request.asked and entry.key in turn.users
-        _decide(turn, entry, verified=verified)
+        verified = entry.key in request.asked and entry.key in batch.users
+        _decide(batch, entry, verified=verified)
     request.reply = Reply(OK)
 
 
-def _search_users(turn: OwnerBatch, request: ParsedCommand) -> None:
-    users = request.asked & turn.users.keys()
+def _search_users(batch: OwnerBatch, request: ParsedCommand) -> None:
+    users = request.asked & batch.users.keys()
     hits = [entry for entry in request.entries if entry.key in users]
     for entry in hits:
-        _decide(turn, entry, verified=True)
+        _decide(batch, entry, verified=True)
     more: dict[str, Any] = {"userList": [entry.address for entry in hits]}
-    if request.limited and turn.book is not None:
-        more["retryAfter"] = turn.book.retry_after(request.keys)
+    if request.limited and batch.book is not None:
+        more["retryAfter"] = batch.book.retry_after(request.keys)
         text = "Too many new numbers: repeat after retryAfter seconds."
         request.reply = Reply(RATE_LIMITED, (text,), more)
     else:
         request.reply = Reply(OK, (), more)
 
 
-def _decide(turn: OwnerBatch, entry: RequestedContact, *, verified: bool) -> None:
-    if entry.key == msisdn.contact_key(turn.work.owner, turn.domain):
+def _decide(batch: OwnerBatch, entry: RequestedContact, *, verified: bool) -> None:
+    if entry.key == msisdn.contact_key(batch.work.owner, batch.domain):
         return
-    jid = turn.users.get(entry.key, entry.jid)
+    jid = batch.users.get(entry.key, entry.jid)
     contact = Contact(jid, entry.address, entry.name, verified)
     groups = Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
-    item = rules.decide(turn.after.get(entry.key), contact, groups)
+    item = rules.decide(batch.after.get(entry.key), contact, groups)
     if item is not None:
-        turn.after[entry.key] = item
+        batch.after[entry.key] = item
 
 
-def _write(turns: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
-    changes = waiting = _interleaved(turns)
+def _write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
+    changes = waiting = _interleaved(batches)
     while waiting:
-        chunk, waiting = waiting[:CHUNK], waiting[CHUNK:]
+        chunk, waiting = waiting[:ROSTER_BATCH_SIZE], waiting[ROSTER_BATCH_SIZE:]
         try:
-            asked = [RosterChange(turn.work.owner, item) for turn, item in chunk]
+            asked = [RosterChange(batch.work.owner, item) for batch, item in chunk]
             conditions = rosters.write(asked, deadline)
         except Late as late:
             if len(chunk) + len(waiting) < len(changes):
@@ -315,59 +323,59 @@ def _write(turns: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> No
                 return
             # It must not go on for ever: an attempt is counted, and what was asked
             # is charged, because some of it may have been written.
-            for turn, _ in changes:
-                turn.failed = f"roster not written: {late}"
+            for batch, _ in changes:
+                batch.failed = f"roster not written: {late}"
             return
-        for (turn, item), condition in zip(chunk, conditions, strict=True):
-            _note(turn, item, condition)
+        for (batch, item), condition in zip(chunk, conditions, strict=True):
+            _note(batch, item, condition)
         if time.time() > deadline:
             _leave(waiting)
             return
 
 
-def _interleaved(turns: Sequence[OwnerBatch]) -> list[tuple[OwnerBatch, RosterItem]]:
+def _interleaved(batches: Sequence[OwnerBatch]) -> list[tuple[OwnerBatch, RosterItem]]:
     """Changes of all owners in turn: a large roster makes nobody wait."""
     ranked = [
-        (rank, (turn, item))
-        for turn in turns
-        if not turn.failed
-        for rank, item in enumerate(turn.changes)
+        (rank, (batch, item))
+        for batch in batches
+        if not batch.failed
+        for rank, item in enumerate(batch.changes)
     ]
     return [change for _, change in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def _leave(changes: Iterable[tuple[OwnerBatch, RosterItem]]) -> None:
-    for turn, _ in changes:
-        turn.unfinished = True
+    for batch, _ in changes:
+        batch.unfinished = True
 
 
-def _note(turn: OwnerBatch, item: RosterItem, condition: str) -> None:
+def _note(batch: OwnerBatch, item: RosterItem, condition: str) -> None:
     if condition == MISSING:
-        turn.miss()
+        batch.miss()
     elif condition in PERMANENT:
-        key = msisdn.contact_key(item.jid, turn.domain)
-        for request in turn.requests:
+        key = msisdn.contact_key(item.jid, batch.domain)
+        for request in batch.requests:
             for entry in request.entries:
                 if entry.key == key:
                     request.refused.add(key)
                     text = f"{entry.place}: the XMPP server refuses it ({condition})"
                     request.problems.append(text)
     elif condition:
-        turn.failed = f"roster not written: {condition}"
+        batch.failed = f"roster not written: {condition}"
 
 
-def _end(turn: OwnerBatch) -> Settled:
-    settled = Settled(turn.work)
-    if turn.unfinished:
+def _end(batch: OwnerBatch) -> Settled:
+    settled = Settled(batch.work)
+    if batch.unfinished:
         return settled
-    for request in turn.requests:
+    for request in batch.requests:
         reply, pk = request.reply, request.command.pk
-        if turn.failed and request.entries:
-            settled.failed[pk] = turn.failed
+        if batch.failed and request.entries:
+            settled.failed[pk] = batch.failed
         elif reply is not None:
             whole = _with_problems(reply, request)
             settled.answers[pk] = (whole.dumps(), whole.final)
-    settled.effects += _effects(turn)
+    settled.effects += _effects(batch)
     return settled
 
 
@@ -379,10 +387,10 @@ def _with_problems(reply: Reply, request: ParsedCommand) -> Reply:
     return replace(reply, code=code, messages=(*reply.messages, *request.problems))
 
 
-def _effects(turn: OwnerBatch) -> list[Callable[[], None]]:
-    if turn.account is None or turn.book is None:
+def _effects(batch: OwnerBatch) -> list[Callable[[], None]]:
+    if batch.account is None or batch.book is None:
         return []
-    if turn.missing:
-        return [partial(directory.gone, [turn.account])]
+    if batch.missing:
+        return [partial(directory.gone, [batch.account])]
     # Also when it has failed: what was asked of the XMPP server is charged, once.
-    return [turn.book.save]
+    return [batch.book.save]

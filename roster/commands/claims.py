@@ -17,19 +17,22 @@ from xmppservice.runtime import wakeups
 
 State = Command.State
 
-CLAIM = timedelta(seconds=30)
-# Of one turn: owners, commands of one of them, and of all.
-OWNERS, ROWS, TURN = 50, 25, 100
-# Characters of payloads in one turn, and of one owner's, if he has more than one
-# command in it: a long address book has a turn of its own.
-TURN_SIZE, SHARE = 20_000, 5_000
+CLAIM_DURATION = timedelta(seconds=30)
+# Of one batch: owners, commands of one of them, and of all.
+MAX_OWNERS, MAX_COMMANDS_OF_OWNER, BATCH_SIZE = 50, 25, 100
+# Characters of payloads in one batch, and of one owner's, if he has more than one
+# command in it: a long address book has a batch of its own.
+MAX_CHARACTERS, MAX_CHARACTERS_OF_OWNER = 20_000, 5_000
 # The oldest commands, so many at a time, until they are of enough owners.
-WINDOW, WINDOWS = 400, 4
-LET_GO, LET_GO_PAUSE = 10, 0.01  # owners in one transaction, seconds
+WINDOW_SIZE, MAX_WINDOWS = 400, 4
+RELEASE_BATCH_SIZE, RELEASE_PAUSE_SECONDS = (
+    10,
+    0.01,
+)  # owners in one transaction, seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ClaimedWork:
     """An owner's claimed commands, the oldest first."""
 
     claim: Claim
@@ -44,22 +47,24 @@ class Work:
         return [command.pk for command in self.commands]
 
 
-def claim() -> list[Work]:
+def claim() -> list[ClaimedWork]:
     """Take up to OWNERS owners' oldest commands; nobody else gets them now."""
     with exclusive() as now:
         return take_next(now)
 
 
-def take_next(now: datetime, *, again: bool = False) -> list[Work]:
+def take_next(now: datetime, *, again: bool = False) -> list[ClaimedWork]:
     chosen = _chosen(_busy(now), now, again=again)
     if not chosen:
         return []
     claims = {claim.owner: claim for claim in _claims(list(chosen), now)}
-    work = [Work(claims[one], rows) for one, rows in chosen.items() if one in claims]
+    work = [
+        ClaimedWork(claims[one], rows) for one, rows in chosen.items() if one in claims
+    ]
     mine = Claim.objects.filter(owner=OuterRef("owner")).values("pk")[:1]
     rows = [row for one in work for row in one.commands]
     rows_of(rows).update(state=State.RUNNING, claim=Subquery(mine))
-    if len(rows) >= ROWS:
+    if len(rows) >= MAX_COMMANDS_OF_OWNER:
         # A full claim: there is probably more, for another worker too.
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
     return work
@@ -84,7 +89,7 @@ def is_due(now: datetime) -> Q:
 
 
 def _chosen(busy: set[str], now: datetime, *, again: bool) -> dict[str, list[Command]]:
-    """Commands for a turn, by their owners: who has waited longest, with his oldest.
+    """Commands for a batch, by their owners: who has waited longest, with his oldest.
 
     Or one command alone that has failed before: when nothing else waits, and
     ``again`` unless another one is being tried.
@@ -92,8 +97,8 @@ def _chosen(busy: set[str], now: datetime, *, again: bool) -> dict[str, list[Com
     queues, failed = _waiting(busy, now)
     if failed and (not queues or (again and not _trying())):
         queues = dict(islice(failed.items(), 1))
-    first = (pk for queue in queues.values() for pk in queue[:ROWS])
-    rows = Command.objects.in_bulk(pks := list(islice(first, TURN)))
+    first = (pk for queue in queues.values() for pk in queue[:MAX_COMMANDS_OF_OWNER])
+    rows = Command.objects.in_bulk(pks := list(islice(first, BATCH_SIZE)))
     taken = _together([rows[pk] for pk in pks])
     more = [queues[owner][len(mine) :] for owner, mine in taken.items()]
     # With what is left they are behind everybody who waits now.
@@ -111,7 +116,7 @@ def _trying() -> bool:
 def _waiting(
     busy: set[str], now: datetime
 ) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """Who waits, the longest first: the keys of commands that can share a turn.
+    """Who waits, the longest first: the keys of commands that can share a batch.
 
     Those of each owner, up to the first that has failed before; and the keys of such
     as are their owners' oldest.
@@ -121,9 +126,9 @@ def _waiting(
     queues: dict[str, list[int]] = {}
     since: dict[str, datetime] = {}
     failed: dict[str, list[int]] = {}
-    for _ in range(WINDOWS):
+    for _ in range(MAX_WINDOWS):
         window = due.exclude(owner__in=seen)
-        rows = window.values_list("pk", "owner", "attempts", "not_before")[:WINDOW]
+        rows = window.values_list("pk", "owner", "attempts", "not_before")[:WINDOW_SIZE]
         for pk, owner, attempts, not_before in rows:
             if owner in failed:
                 continue
@@ -134,29 +139,31 @@ def _waiting(
                 since.setdefault(owner, not_before)
                 queues.setdefault(owner, []).append(pk)
         seen |= {row[1] for row in rows}
-        if len(rows) < WINDOW or len(queues) >= OWNERS:
+        if len(rows) < WINDOW_SIZE or len(queues) >= MAX_OWNERS:
             break
-    owners = sorted(queues, key=since.__getitem__)[:OWNERS]
+    owners = sorted(queues, key=since.__getitem__)[:MAX_OWNERS]
     alone = {owner: pks for owner, pks in failed.items() if owner not in queues}
     return {owner: queues[owner] for owner in owners}, alone
 
 
 def _claims(owners: Sequence[str], now: datetime) -> list[Claim]:
-    new = [Claim(uuid.uuid4(), owner, now + CLAIM) for owner in owners]
+    new = [Claim(uuid.uuid4(), owner, now + CLAIM_DURATION) for owner in owners]
     Claim.objects.bulk_create(new, ignore_conflicts=True)
     # On PostgreSQL another worker may have been first for some of them.
     return list(Claim.objects.filter(pk__in=[claim.pk for claim in new]))
 
 
 def _together(rows: Sequence[Command]) -> dict[str, list[Command]]:
-    """What a turn has room for, by owner: a share of the size, or one command."""
+    """What a batch has room for, by owner: a share of the size, or one command."""
     taken: dict[str, list[Command]] = {}
     sizes: Counter[str] = Counter()
     full: set[str] = set()
     for row in rows:
         size = len(row.payload)
-        is_large = row.owner in taken and sizes[row.owner] + size > SHARE
-        if is_large or (taken and sizes.total() + size > TURN_SIZE):
+        is_large = (
+            row.owner in taken and sizes[row.owner] + size > MAX_CHARACTERS_OF_OWNER
+        )
+        if is_large or (taken and sizes.total() + size > MAX_CHARACTERS):
             # Nothing of this owner after it, either: in their order.
             full.add(row.owner)
         if row.owner not in full:
@@ -178,7 +185,7 @@ def claim_owners(owners: Collection[str]) -> list[Claim]:
 def renew(claims: Collection[Claim]) -> None:
     """Hold for longer what is still held."""
     rows = Claim.objects.filter(pk__in=[claim.pk for claim in claims])
-    rows.update(expires_at=timezone.now() + CLAIM)
+    rows.update(expires_at=timezone.now() + CLAIM_DURATION)
 
 
 def release(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -> None:
@@ -186,9 +193,9 @@ def release(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) 
 
     A few owners at a time: meanwhile everybody's commands wait.
     """
-    for at in range(0, len(claims), LET_GO):
-        time.sleep(LET_GO_PAUSE if at else 0)
-        _let_go(claims[at : at + LET_GO], effects)
+    for at in range(0, len(claims), RELEASE_BATCH_SIZE):
+        time.sleep(RELEASE_PAUSE_SECONDS if at else 0)
+        _let_go(claims[at : at + RELEASE_BATCH_SIZE], effects)
     wakeups.wake_worker(wakeups.RUN_COMMANDS)
 
 

@@ -8,7 +8,7 @@ from roster import msisdn
 from roster.accounts import directory
 from roster.commands import batch, rules
 from roster.commands.batch import OwnerBatch
-from roster.commands.claims import Work
+from roster.commands.claims import ClaimedWork
 from roster.commands.payloads import ParsedCommand, Reply, RequestedContact
 from roster.commands.rules import Rule
 from roster.discovery import detector
@@ -18,7 +18,7 @@ from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters.interface import Rosters
 
 
-class Asked(StrEnum):
+class BudgetDecision(StrEnum):
     """What the owner's discovery budget says to an entry."""
 
     FREE = "free"
@@ -33,7 +33,7 @@ class DryRunRow:
     """One entry: who it is for us, and what becomes of the roster, by which rule."""
 
     entry: RequestedContact
-    asked: Asked
+    asked: BudgetDecision
     account: Account | None
     verified: bool
     before: RosterItem | None
@@ -71,44 +71,46 @@ def rehearse(
     Raises gateway.Down and gateway.Late.
     """
     command = Command(pk=0, owner=owner.jid, command=word, payload=payload)
-    work = Work(Claim(owner=owner.jid), [command])
-    (turn,) = batch.decide([work], rosters, deadline)
-    (request,) = turn.requests
+    work = ClaimedWork(Claim(owner=owner.jid), [command])
+    (owner_batch,) = batch.decide([work], rosters, deadline)
+    (request,) = owner_batch.requests
     contacts = {entry.key: entry.jid for entry in request.entries}
-    known = directory.accounts(contacts, turn.domain)
+    known = directory.accounts(contacts, owner_batch.domain)
     return DryRun(
         reply=request.reply,
         problems=request.problems,
-        lines=[_line(turn, request, entry, known) for entry in request.entries],
-        left=turn.book.left if turn.book else None,
-        flagged=turn.book.flagged if turn.book else False,
-        reasons=turn.book.reasons if turn.book else [],
-        failed=turn.failed,
+        lines=[_line(owner_batch, request, entry, known) for entry in request.entries],
+        left=owner_batch.book.left if owner_batch.book else None,
+        flagged=owner_batch.book.flagged if owner_batch.book else False,
+        reasons=owner_batch.book.reasons if owner_batch.book else [],
+        failed=owner_batch.failed,
     )
 
 
 def _line(
-    turn: OwnerBatch,
+    owner_batch: OwnerBatch,
     request: ParsedCommand,
     entry: RequestedContact,
     known: Mapping[str, Account],
 ) -> DryRunRow:
     return DryRunRow(
         entry=entry,
-        asked=_asked(turn, request, entry),
+        asked=_asked(owner_batch, request, entry),
         account=known.get(entry.key),
-        verified=entry.key in request.asked and entry.key in turn.users,
-        before=turn.before.get(entry.key),
-        after=turn.after.get(entry.key),
+        verified=entry.key in request.asked and entry.key in owner_batch.users,
+        before=owner_batch.before.get(entry.key),
+        after=owner_batch.after.get(entry.key),
     )
 
 
-def _asked(turn: OwnerBatch, request: ParsedCommand, entry: RequestedContact) -> Asked:
-    if turn.book is not None and entry.key in turn.book.charged:
-        return Asked.CHARGED
+def _asked(
+    owner_batch: OwnerBatch, request: ParsedCommand, entry: RequestedContact
+) -> BudgetDecision:
+    if owner_batch.book is not None and entry.key in owner_batch.book.charged:
+        return BudgetDecision.CHARGED
     if entry.key in request.asked:
-        return Asked.FREE
-    own = msisdn.contact_key(turn.work.owner, turn.domain)
-    if domain_of(entry.jid) != turn.domain or entry.key == own:
-        return Asked.NOT_ASKED
-    return Asked.NOT_COVERED
+        return BudgetDecision.FREE
+    own = msisdn.contact_key(owner_batch.work.owner, owner_batch.domain)
+    if domain_of(entry.jid) != owner_batch.domain or entry.key == own:
+        return BudgetDecision.NOT_ASKED
+    return BudgetDecision.NOT_COVERED

@@ -13,7 +13,7 @@ from roster.commands import payloads
 from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS
 
 
-class CommandForm(NamedTuple):
+class AdHocForm(NamedTuple):
     """What a command asks for: one field of several lines."""
 
     name: str
@@ -22,7 +22,7 @@ class CommandForm(NamedTuple):
     label: str
 
 
-class Words(NamedTuple):
+class AnswerInWords(NamedTuple):
     """An answer: notes, each ``info``, ``warn`` or ``error``, and the users found."""
 
     notes: list[tuple[str, str]]
@@ -30,13 +30,13 @@ class Words(NamedTuple):
 
 
 FORMS = {
-    SEARCH_USERS: CommandForm(
+    SEARCH_USERS: AdHocForm(
         "Find contacts",
         "Who of these phone numbers is a user? Those who are come onto your roster.",
         "numbers",
         "Phone numbers in international form, one in each line",
     ),
-    ADD_TO_ROSTER: CommandForm(
+    ADD_TO_ROSTER: AdHocForm(
         "Add to roster",
         "These contacts come onto your roster.",
         "contacts",
@@ -83,18 +83,20 @@ def _contact(line: str) -> dict[str, str]:
 # --- Out ----------------------------------------------------------------------
 
 
-def words(command: str, answer: str) -> Words:
+def words(command: str, answer: str) -> AnswerInWords:
     """What the answer's payload says to a person."""
     said = json.loads(answer)
     code = said["status"], said["errorCode"]
     found: list[str] = said.get("userList", [])
     messages = [_plain(one["message"]) for one in said["errorMessage"]]
     if code == payloads.RATE_LIMITED:
-        return Words([("error", _too_many(said["retryAfter"], found))], found)
+        return AnswerInWords([("error", _too_many(said["retryAfter"], found))], found)
     if code != payloads.OK:
-        return Words([("error", message) for message in messages], found)
+        return AnswerInWords([("error", message) for message in messages], found)
     done = _done(command, found)
-    return Words([("info", done), *(("warn", message) for message in messages)], found)
+    return AnswerInWords(
+        [("info", done), *(("warn", message) for message in messages)], found
+    )
 
 
 def _done(command: str, found: Sequence[str]) -> str:

@@ -36,7 +36,7 @@ from xmppservice.rosters.interface import (
     RosterError,
     Rosters,
 )
-from xmppservice.runtime.queries import AT_ONCE
+from xmppservice.runtime.queries import MAX_PARAMETERS
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +44,10 @@ logger = logging.getLogger(__name__)
 # No owner has that name.
 WORKER = "late joins"
 # Rosters in one crossing: few, because what is read is written a moment later.
-CHUNK = 25
-DEADLINE = 20  # seconds that questions of a chunk share
+ROSTER_BATCH_SIZE = 25
+DEADLINE_SECONDS = 20  # seconds that questions of a chunk share
 ATTEMPTS = 8
-BUSY = timedelta(seconds=1)
+BUSY_DELAY = timedelta(seconds=1)
 
 _VISIBLE = Q(gone_at=None, enabled=True, discoverable=True)
 
@@ -71,7 +71,7 @@ def announce(until: float, renew: Callable[[], None]) -> int:
     ``renew`` is called now and then.
     """
     count = 0
-    for account in _unannounced()[:AT_ONCE]:
+    for account in _unannounced()[:MAX_PARAMETERS]:
         _queue_holders(account, renew)
         # Killed before this, all are queued again: a right roster stays as it is.
         # Who is gone meanwhile is announced when he comes back.
@@ -90,7 +90,9 @@ def _queue_holders(account: Account, renew: Callable[[], None]) -> None:
     last = place = 0
     # Page by page: an open cursor would keep SQLite from writing.
     while page := list(
-        asked.filter(pk__gt=last).order_by("pk").values_list("pk", "owner")[:AT_ONCE]
+        asked.filter(pk__gt=last)
+        .order_by("pk")
+        .values_list("pk", "owner")[:MAX_PARAMETERS]
     ):
         last = page[-1][0]
         rows = [
@@ -161,7 +163,7 @@ def run(rosters: Rosters, until: float) -> bool:
 
 def _work_off(rosters: Rosters) -> int:
     """Look at the next few rosters; return how many."""
-    rows = _next(min(CHUNK, max(1, settings.LATE_JOINS_PER_SECOND)))
+    rows = _next(min(ROSTER_BATCH_SIZE, max(1, settings.LATE_JOINS_PER_SECOND)))
     held = claims.claim_owners({row.owner.jid for row in rows})
     free = {claim.owner for claim in held}
     _postpone([row for row in rows if row.owner.jid not in free])
@@ -186,7 +188,7 @@ def _next(most: int) -> list[LateJoin]:
 def _postpone(rows: Sequence[LateJoin]) -> None:
     """Their owners' commands run just now."""
     busy = LateJoin.objects.filter(pk__in=[row.pk for row in rows])
-    busy.update(not_before=timezone.now() + BUSY)
+    busy.update(not_before=timezone.now() + BUSY_DELAY)
 
 
 def _visits(rows: Sequence[LateJoin]) -> list[RosterVisit]:
@@ -198,7 +200,7 @@ def _visits(rows: Sequence[LateJoin]) -> list[RosterVisit]:
 
 def _look_or_fail(visits: Sequence[RosterVisit], rosters: Rosters) -> None:
     try:
-        _look(visits, rosters, time.time() + DEADLINE)
+        _look(visits, rosters, time.time() + DEADLINE_SECONDS)
     except Down:
         raise
     except Exception as error:

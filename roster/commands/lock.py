@@ -9,7 +9,7 @@ from django.utils import timezone
 
 # Of PostgreSQL, for the writers of all processes. Without it, those who lock the
 # same rows in different orders end each other (a repeat that meets its answer).
-_WRITING = 0x6C6564676572
+_LOCK_KEY = 0x6C6564676572
 
 
 @contextmanager
@@ -17,5 +17,5 @@ def exclusive() -> Iterator[datetime]:
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_WRITING])
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_KEY])
         yield timezone.now()

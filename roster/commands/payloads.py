@@ -14,7 +14,7 @@ from django.conf import settings
 from roster import msisdn
 from roster.models import Command
 from xmppservice.protocol.jids import bare_jid, local_of
-from xmppservice.protocol.namespaces import LONGEST_FIELD
+from xmppservice.protocol.namespaces import MAX_FIELD
 from xmppservice.protocol.xml import illegal_character
 
 ADD_TO_ROSTER = "cmd_add_to_roster"
@@ -30,9 +30,9 @@ UNKNOWN_COMMAND = (6, "UNKNOWN_COMMAND")
 OK = (0, "")
 NOT_FINAL = (SQL_ERROR, RATE_LIMITED)
 
-MESSAGES = 100  # at most in one answer
-MOST_BYTES = 400_000  # of an answer
-DEPTH = 64  # of a JSON payload
+MAX_MESSAGES = 100  # at most in one answer
+MAX_BYTES = 400_000  # of an answer
+MAX_DEPTH = 64  # of a JSON payload
 
 Code = tuple[int, str]
 
@@ -51,7 +51,7 @@ class Reply:
 
     def dumps(self) -> str:
         """The answer's payload: strict compact JSON."""
-        messages = self.messages[:MESSAGES]
+        messages = self.messages[:MAX_MESSAGES]
         if left := len(self.messages) - len(messages):
             messages = (*messages, f"… and {left} more.")
         text = json.dumps(
@@ -65,7 +65,7 @@ class Reply:
             separators=(",", ":"),
         )
         # A stanza too large would end the stream, and be sent again for ever.
-        return text if len(text.encode()) <= MOST_BYTES else TOO_LARGE.dumps()
+        return text if len(text.encode()) <= MAX_BYTES else TOO_LARGE.dumps()
 
 
 TOO_LARGE = Reply(BAD_REQUEST, ("The answer is too large: ask for less at a time.",))
@@ -187,7 +187,7 @@ def _json(payload: str) -> Any:
     except (ValueError, RecursionError):
         pass
     try:
-        return pyjson5.decode(payload, maxdepth=DEPTH)
+        return pyjson5.decode(payload, maxdepth=MAX_DEPTH)
     except (pyjson5.Json5Exception, ValueError, RecursionError):
         raise Unusable("payload: not JSON, or nested too deep") from None
 
@@ -214,8 +214,8 @@ def _contact(value: Any, domain: str, place: str) -> RequestedContact:
 def _check_text(text: str, place: str) -> None:
     if illegal_character(text):
         raise Unusable(f"{place}: has a character that XMPP cannot carry")
-    if len(text) > LONGEST_FIELD:
-        raise Unusable(f"{place}: longer than {LONGEST_FIELD} characters")
+    if len(text) > MAX_FIELD:
+        raise Unusable(f"{place}: longer than {MAX_FIELD} characters")
 
 
 def _jid(address: str, domain: str) -> str | None:

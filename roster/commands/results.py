@@ -9,7 +9,7 @@ from random import uniform
 
 from django.db import connection
 
-from roster.commands.claims import Work, rows_of, take_next
+from roster.commands.claims import ClaimedWork, rows_of, take_next
 from roster.commands.lock import exclusive
 from roster.models import Claim, Command
 from xmppservice.protocol import redaction
@@ -18,9 +18,9 @@ from xmppservice.runtime import wakeups
 logger = logging.getLogger(__name__)
 
 State = Command.State
-ATTEMPTS = 8
-LONGEST_BACKOFF = 60  # seconds
-REST = timedelta(seconds=1)
+MAX_ATTEMPTS = 8
+MAX_BACKOFF_SECONDS = 60
+DEFER_DURATION = timedelta(seconds=1)
 
 
 _ANSWERED = f"""
@@ -39,7 +39,7 @@ class Settled:
     ``effects`` store what belongs to it.
     """
 
-    work: Work
+    work: ClaimedWork
     answers: dict[int, tuple[str, bool]] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
     effects: list[Callable[[], None]] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Settled:
 
 def finish(
     settled: Sequence[Settled], sql_error: str, *, more: bool = True
-) -> list[Work]:
+) -> list[ClaimedWork]:
     """Store what became of work and claim the next, in one transaction.
 
     Without ``more`` nothing is claimed: the bell rings for another task.
@@ -66,7 +66,7 @@ def finish(
         return take_next(now, again=not tried)
 
 
-def fail(work: Sequence[Work], why: str, sql_error: str) -> None:
+def fail(work: Sequence[ClaimedWork], why: str, sql_error: str) -> None:
     """Count an attempt for each command of ``work``, and claim nothing.
 
     ``why`` holds no number and no payload. Whoever failed is claimed alone the
@@ -80,7 +80,7 @@ def fail(work: Sequence[Work], why: str, sql_error: str) -> None:
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
 
 
-def defer(work: Sequence[Work]) -> None:
+def defer(work: Sequence[ClaimedWork]) -> None:
     """Give work back untouched: the XMPP server cannot be asked just now."""
     with exclusive() as now:
         _store([Settled(one) for one in work], "", now)
@@ -94,7 +94,7 @@ def _store(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
     resting = _settle(mine, sql_error, now)
     # Still held: what came after these would take their part of the owner's budget.
     rest = ours.filter(owner__in={row.owner for row in resting})
-    rest.update(expires_at=now + REST)
+    rest.update(expires_at=now + DEFER_DURATION)
     ours.exclude(pk__in=rest.values("pk")).delete()
 
 
@@ -127,7 +127,7 @@ def _answer(
             logger.debug("answered", extra={**_known(row), **_outcome(row, now)})
     at = connection.ops.adapt_datetimefield_value(now)
     values = [(State.DONE, row.answer, row.final, at, row.pk) for row in rows]
-    # Not bulk_update: to build its CASE costs more than everything else in a turn.
+    # Not bulk_update: to build its CASE costs more than everything else in a batch.
     with connection.cursor() as cursor:
         cursor.executemany(_ANSWERED, values)
 
@@ -135,8 +135,8 @@ def _answer(
 def _fail(row: Command, why: str, sql_error: str, now: datetime) -> None:
     row.claim, row.error = None, why[:200]
     row.attempts += 1
-    if row.attempts < ATTEMPTS:
-        seconds = min(LONGEST_BACKOFF, 2**row.attempts) * uniform(0.75, 1.25)  # noqa: S311  (jitter, no secret)
+    if row.attempts < MAX_ATTEMPTS:
+        seconds = min(MAX_BACKOFF_SECONDS, 2**row.attempts) * uniform(0.75, 1.25)  # noqa: S311  (jitter, no secret)
         row.state, row.not_before = State.RECEIVED, now + timedelta(seconds=seconds)
         logger.warning("an attempt failed: %s", row.error, extra=_known(row))
     else:

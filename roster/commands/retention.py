@@ -13,8 +13,8 @@ from roster.commands.lock import exclusive
 from roster.models import Claim, Command
 
 State = Command.State
-SWEPT = 1000  # rows in one transaction
-SWEEP, SWEEP_PAUSE = 30, 0.05  # seconds
+BATCH_SIZE = 1000  # rows in one transaction
+CLEANUP_SECONDS, PAUSE_SECONDS = 30, 0.05  # seconds
 
 
 def forget(owner: str) -> int:
@@ -31,7 +31,7 @@ class Cleaned(NamedTuple):
     cleared: int
 
 
-def clean_up(seconds: float = SWEEP) -> Cleaned:
+def clean_up(seconds: float = CLEANUP_SECONDS) -> Cleaned:
     """Delete what was answered long ago; of a dead command, its payload.
 
     In batches, so that nobody waits; what is left after ``seconds`` is left to the
@@ -48,9 +48,9 @@ def clean_up(seconds: float = SWEEP) -> Cleaned:
 def _batches(batch: Callable[[datetime], int], end: float) -> int:
     days = timedelta(days=settings.PAYLOAD_DAYS)
     count = done = batch(timezone.now() - days)
-    while done == SWEPT and time.monotonic() < end:
+    while done == BATCH_SIZE and time.monotonic() < end:
         # A lock is not fair: without a pause the same thread takes it again.
-        time.sleep(SWEEP_PAUSE)
+        time.sleep(PAUSE_SECONDS)
         done = batch(timezone.now() - days)
         count += done
     return count
@@ -60,7 +60,7 @@ def _delete_sent(before: datetime) -> int:
     # Not by the state: nearly all are sent, and sent_at has an index of its own.
     sent = Command.objects.filter(sent_at__lt=before).exclude(state=State.DEAD)
     with exclusive():
-        pks = list(sent.order_by("sent_at").values_list("pk", flat=True)[:SWEPT])
+        pks = list(sent.order_by("sent_at").values_list("pk", flat=True)[:BATCH_SIZE])
         # Asked again: on PostgreSQL a repeat may open one in between.
         deleted, _ = sent.filter(pk__in=pks).delete()
     return deleted
@@ -70,7 +70,7 @@ def _clear_dead(before: datetime) -> int:
     dead = Command.objects.filter(state=State.DEAD, done_at__lt=before)
     with exclusive():
         kept = dead.exclude(payload="").order_by()
-        pks = list(kept.values_list("pk", flat=True)[:SWEPT])
+        pks = list(kept.values_list("pk", flat=True)[:BATCH_SIZE])
         return dead.filter(pk__in=pks).update(payload="")
 
 

@@ -19,23 +19,23 @@ from django.db.models import Q, QuerySet
 
 from roster.discovery import detector
 from roster.discovery.digests import keys, prefix_of
-from roster.discovery.usual import count_by, usual
+from roster.discovery.usual import count_by, usual_hit_rate
 from roster.models import Account, AddressBookEntry, Flag, LateJoin
-from xmppservice.runtime.queries import AT_ONCE, in_parts
+from xmppservice.runtime.queries import MAX_PARAMETERS, batches
 
 # What is noted anew only after so long: a contact as still there, an owner as seen.
-SEEN_AGAIN, SEEN_EVERY = timedelta(days=30), timedelta(hours=1)
+SEEN_CONTACT_EVERY, SEEN_OWNER_EVERY = timedelta(days=30), timedelta(hours=1)
 YEAR = timedelta(days=365).total_seconds()
 # A flagged owner is told to come back after a day; staff has looked by then.
-HELD = int(timedelta(days=1).total_seconds())
+FLAGGED_RETRY_SECONDS = int(timedelta(days=1).total_seconds())
 
 # Contacts of an owner that nothing was charged for: more are not remembered.
-MOST_UNASKED = 20_000
-MOVED_AT_ONCE = 500
+MAX_UNASKED = 20_000
+MOVE_BATCH_SIZE = 500
 
 
 class Stored(NamedTuple):
-    """What is known of a contact; no model: a turn reads a thousand of them."""
+    """What is known of a contact; no model: a batch reads a thousand of them."""
 
     pk: int
     key: str
@@ -47,9 +47,9 @@ class Stored(NamedTuple):
 
 
 class AddressBook:
-    """An owner's contacts, and the right to ask about them, during one turn.
+    """An owner's contacts, and the right to ask about them, during one batch.
 
-    Nothing is stored before :meth:`save`. An owner has one turn at a time, so
+    Nothing is stored before :meth:`save`. An owner has one batch at a time, so
     the budget is exact.
     """
 
@@ -102,7 +102,7 @@ class AddressBook:
     def retry_after(self, contacts: Iterable[str]) -> int:
         """Seconds until the budget covers ``contacts``."""
         if self.flagged:
-            return HELD
+            return FLAGGED_RETRY_SECONDS
         missing = len(self._new(contacts)) - self.left
         return max(1, ceil(missing * YEAR / max(1, settings.DISCOVERY_PER_YEAR)))
 
@@ -129,7 +129,9 @@ class AddressBook:
         self._watch = self._watch or _Watch(self.owner)
         if not self._watch.flagged:
             numbers = self._suspect(new)
-            self.reasons = detector.suspicions(self._watch.asked, numbers, usual())
+            self.reasons = detector.suspicions(
+                self._watch.asked, numbers, usual_hit_rate()
+            )
             self._watch.flagged = bool(self.reasons)
         return self._watch.flagged
 
@@ -201,7 +203,7 @@ class AddressBook:
         if not unasked:
             return new
         rows = AddressBookEntry.objects.filter(owner=self.owner, asked_at=None)
-        room = max(0, MOST_UNASKED - rows.count())
+        room = max(0, MAX_UNASKED - rows.count())
         left_out = set(unasked[room:])
         return [contact for contact in new if contact not in left_out]
 
@@ -214,7 +216,7 @@ class AddressBook:
         self._update(self._unseen(), seen_at=self.now)
 
     def _unseen(self) -> set[str]:
-        before = self.now - SEEN_AGAIN
+        before = self.now - SEEN_CONTACT_EVERY
         return {one for one, row in self.stored.items() if row.seen_at < before}
 
     def _new_hits(self) -> set[str]:
@@ -226,13 +228,13 @@ class AddressBook:
         return row is not None and not row.hit and asked
 
     def _update(self, contacts: Iterable[str], **values: object) -> None:
-        for part in in_parts((self.stored[one].pk for one in contacts), AT_ONCE):
+        for part in batches((self.stored[one].pk for one in contacts), MAX_PARAMETERS):
             AddressBookEntry.objects.filter(pk__in=part).update(**values)
 
     def _join_late(self) -> None:
         """Queue who has become a user since we looked: announced without this entry."""
         missed = self.charged - self.hits
-        for part in in_parts(missed, AT_ONCE):
+        for part in batches(missed, MAX_PARAMETERS):
             named = Q(msisdn__in=[one for one in part if one.startswith("+")])
             named |= Q(jid__in=[one for one in part if not one.startswith("+")])
             joined = Account.objects.filter(named, announced=True)
@@ -244,7 +246,7 @@ class AddressBook:
     def _move_to_newest_key(self) -> None:
         key = keys()[0]
         # Some at a time: the ledger waits for it.
-        old = dict(islice(filter(self._is_old, self.stored.items()), MOVED_AT_ONCE))
+        old = dict(islice(filter(self._is_old, self.stored.items()), MOVE_BATCH_SIZE))
         moved = [
             AddressBookEntry(
                 pk=row.pk,
@@ -255,7 +257,7 @@ class AddressBook:
             for contact, row in old.items()
         ]
         fields = ["digest", "key", "prefix"]
-        AddressBookEntry.objects.bulk_update(moved, fields, batch_size=AT_ONCE)
+        AddressBookEntry.objects.bulk_update(moved, fields, batch_size=MAX_PARAMETERS)
 
     def _is_old(self, stored: tuple[str, Stored]) -> bool:
         contact, row = stored
@@ -271,7 +273,7 @@ class AddressBook:
         if self.charged:
             values |= {"budget": self.left, "budget_at": self.now}
         seen = self.owner.last_seen
-        if seen is None or seen < self.now - SEEN_EVERY:
+        if seen is None or seen < self.now - SEEN_OWNER_EVERY:
             # The XMPP server has just stamped the owner's JID on a stanza.
             values |= {"last_seen": self.now, "checked_at": self.now}
         return values
@@ -315,7 +317,7 @@ def _stored(
             for contact in contacts
             if contact not in found[owner.pk]
         ]
-        for part in in_parts(missing, AT_ONCE):
+        for part in batches(missing, MAX_PARAMETERS):
             names = {(pk, key.digest(contact)): contact for pk, contact in part}
             rows = _rows(names).values_list("owner_id", "digest", *Stored._fields)
             for owner, digest, *row in rows:
@@ -355,5 +357,5 @@ class _Watch:
         return self._released_at is not None and added_at <= self._released_at
 
     @property
-    def asked(self) -> detector.Asked:
-        return detector.Asked(self.crowds, self._hits)
+    def asked(self) -> detector.AskedNumbers:
+        return detector.AskedNumbers(self.crowds, self._hits)

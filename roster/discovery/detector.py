@@ -17,25 +17,25 @@ from django.utils.translation import gettext_lazy as _
 
 # At 90 % of a company's range, one number in 30 stands in a row of 50. Taken to the
 # last number, a range of 300 passes; one of 400 does not.
-ROW = 50
-IN_ROWS = 400
+MIN_IN_ROW = 50
+MAX_IN_ROWS = 400
 
 # A company of 1,000 may fill one block of 10,000, and is all of a book; it stays
 # uncounted up to here, and what else crowds (its second block, a town) up to there.
-COMPANY = 500
-ELSEWHERE = 500
+COMPANY_SIZE = 500
+MAX_ELSEWHERE = 500
 # Numbers for every effective block: up to 65 in the books of a small town's shops, 100
 # where blocks of 100 are scanned.
-PER_BLOCK = 70
+MAX_PER_BLOCK = 70
 
 # Who has contacts only where nobody is a user finds nobody either, but one book in
 # 1,000 is that large.
-MANY = 7_500
+MAX_NUMBERS = 7_500
 # Whose friends are users has more hits than numbers at random, by the share of valid
 # numbers that are in use and by how much friends are alike.
 RARELY = 10
 # Below this many hits expected, a tenth of them says nothing.
-ENOUGH = 50
+MIN_HITS = 50
 
 Reason = dict[str, float | int | str]
 
@@ -56,7 +56,7 @@ _SENTENCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedNumbers:
     """What an owner was charged for since the last release: only numbers.
 
     ``crowds``: by the digest of a prefix, how many of the asked numbers have it.
@@ -72,7 +72,7 @@ class Asked:
 
 
 def suspicions(
-    past: Asked, new: Mapping[str, int], usual: float | None
+    past: AskedNumbers, new: Mapping[str, int], usual: float | None
 ) -> list[Reason]:
     """Why the owner seems to farm, if they were now answered for ``new`` as well.
 
@@ -93,20 +93,20 @@ def _run(new: Iterable[str]) -> Reason | None:
     ordered = sorted(int(number) for number in new)
     steps = (after - before for before, after in pairwise(ordered))
     rows = [(len(list(same)) + 1, step) for step, same in groupby(steps)]
-    long = [(length, step) for length, step in rows if length >= ROW]
+    long = [(length, step) for length, step in rows if length >= MIN_IN_ROW]
     numbers = sum(length for length, step in long)
-    if numbers < IN_ROWS:
+    if numbers < MAX_IN_ROWS:
         return None
     return {"rule": "run", "numbers": numbers, "step": max(long)[1]}
 
 
-def _crowd(past: Asked, new: Mapping[str, int]) -> Reason | None:
+def _crowd(past: AskedNumbers, new: Mapping[str, int]) -> Reason | None:
     crowds = Counter(past.crowds)
     crowds.update(new.values())
     *others, fullest = sorted(crowds.values()) or [0]
-    rest = [*others, max(0, fullest - COMPANY)]
+    rest = [*others, max(0, fullest - COMPANY_SIZE)]
     blocks = _effective(rest)
-    if sum(rest) <= ELSEWHERE + PER_BLOCK * blocks:
+    if sum(rest) <= MAX_ELSEWHERE + MAX_PER_BLOCK * blocks:
         return None
     each = round(sum(rest) / blocks)
     return {"rule": "crowd", "numbers": crowds.total(), "each": each}
@@ -119,9 +119,13 @@ def _effective(sizes: Sequence[int]) -> float:
     return math.exp2(-sum(share * math.log2(share) for share in shares))
 
 
-def _misses(past: Asked, usual: float) -> Reason | None:
+def _misses(past: AskedNumbers, usual: float) -> Reason | None:
     expected = usual * past.total
-    if past.total < MANY or expected < ENOUGH or past.hits * RARELY >= expected:
+    if (
+        past.total < MAX_NUMBERS
+        or expected < MIN_HITS
+        or past.hits * RARELY >= expected
+    ):
         return None
     return {
         "rule": "misses",

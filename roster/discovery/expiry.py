@@ -11,7 +11,7 @@ from django.utils import timezone
 from roster.discovery.digests import keys
 from roster.models import AddressBookEntry
 
-EXPIRED_AT_ONCE, EXPIRE_PAUSE = 1_000, 0.05  # rows, seconds
+BATCH_SIZE, PAUSE_SECONDS = 1_000, 0.05  # rows, seconds
 
 
 def expire(seconds: float) -> Mapping[str, int]:
@@ -44,9 +44,9 @@ def _delete(which: Q, end: float) -> int:
     rows = (
         AddressBookEntry.objects.filter(which).order_by().values_list("pk", flat=True)
     )
-    while pks := list(rows[:EXPIRED_AT_ONCE]):
+    while pks := list(rows[:BATCH_SIZE]):
         count += AddressBookEntry.objects.filter(pk__in=pks).delete()[0]
         if time.monotonic() > end:
             break
-        time.sleep(EXPIRE_PAUSE)
+        time.sleep(PAUSE_SECONDS)
     return count

@@ -9,9 +9,9 @@ from django.db.models import Count, Max, Q, QuerySet
 from roster.models import AddressBookEntry
 
 # What ordinary owners' hits are judged by: the newest rows, of so many owners.
-SAMPLE, ASKED_ENOUGH, OWNERS_ENOUGH = 100_000, 20, 30
-USUAL, USUAL_SECONDS = "usual-hits", 3600
-UNKNOWN, UNKNOWN_SECONDS = "usual-hits-unknown", 60
+SAMPLE_SIZE, MIN_ASKED, MIN_OWNERS = 100_000, 20, 30
+RATE_KEY, RATE_SECONDS = "usual-hits", 3600
+UNKNOWN_KEY, UNKNOWN_SECONDS = "usual-hits-unknown", 60
 
 
 def count_by(
@@ -22,23 +22,23 @@ def count_by(
     return rows.order_by().values_list(by).annotate(asked=Count("pk"), hits=hits)
 
 
-def usual() -> float | None:
+def usual_hit_rate() -> float | None:
     """The share of hits of an ordinary owner; None while too few have asked."""
-    share: float | None = cache.get(USUAL)
-    if share is None and not cache.get(UNKNOWN):
+    share: float | None = cache.get(RATE_KEY)
+    if share is None and not cache.get(UNKNOWN_KEY):
         share = _usual()
         if share is None:
-            cache.set(UNKNOWN, True, UNKNOWN_SECONDS)
+            cache.set(UNKNOWN_KEY, True, UNKNOWN_SECONDS)
         else:
-            cache.set(USUAL, share, USUAL_SECONDS)
+            cache.set(RATE_KEY, share, RATE_SECONDS)
     return share
 
 
 def _usual() -> float | None:
     newest = AddressBookEntry.objects.aggregate(newest=Max("pk"))["newest"] or 0
     sample = AddressBookEntry.objects.filter(
-        pk__gt=newest - SAMPLE, asked_at__isnull=False, prefix__isnull=False
+        pk__gt=newest - SAMPLE_SIZE, asked_at__isnull=False, prefix__isnull=False
     )
     owners = count_by(sample, "owner")
-    shares = [hits / asked for _, asked, hits in owners if asked >= ASKED_ENOUGH]
-    return statistics.median(shares) if len(shares) >= OWNERS_ENOUGH else None
+    shares = [hits / asked for _, asked, hits in owners if asked >= MIN_ASKED]
+    return statistics.median(shares) if len(shares) >= MIN_OWNERS else None

@@ -28,8 +28,8 @@ State = Command.State
 VIEW_PAYLOAD = "roster.view_payload"
 WORDS = (payloads.ADD_TO_ROSTER, payloads.SEARCH_USERS)
 # A list says how many there are, up to here, and shows no others.
-MOST_ROWS = 10_000
-MOST_SAME = 100  # with the same id
+MAX_ROWS = 10_000
+MAX_SAME = 100  # with the same id
 LAST_CHARACTER = "\U0010ffff"
 
 
@@ -39,7 +39,7 @@ class FewPages(Paginator):
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return len(rows.order_by().values_list("pk")[:MOST_ROWS])
+        return len(rows.order_by().values_list("pk")[:MAX_ROWS])
 
 
 class Choice(admin.SimpleListFilter):
@@ -184,11 +184,9 @@ class CommandAdmin(admin.ModelAdmin):
         if not word:
             return queryset, False
         keys = Command.objects.order_by().values_list("pk", flat=True)
-        by_owner = keys.filter(begins_with("owner", word.lower()))[:MOST_ROWS]
+        by_owner = keys.filter(begins_with("owner", word.lower()))[:MAX_ROWS]
         # Apart: together they would be looked for in all rows.
-        by_id = list(
-            keys.filter(statistics.newest(Command), stanza_id=word)[:MOST_SAME]
-        )
+        by_id = list(keys.filter(statistics.newest(Command), stanza_id=word)[:MAX_SAME])
         return queryset.filter(Q(pk__in=by_owner) | Q(pk__in=by_id)), False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Command]:
@@ -250,7 +248,7 @@ class CommandAdmin(admin.ModelAdmin):
     @admin.action(description=_("Try dead commands again"), permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Command]) -> None:
         dead = queryset.filter(state=State.DEAD)
-        self._retry(request, list(dead[:MOST_ROWS]))
+        self._retry(request, list(dead[:MAX_ROWS]))
 
     def _retry(self, request: HttpRequest, rows: list[Command]) -> None:
         count = intake.retry(rows)

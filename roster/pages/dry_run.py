@@ -31,7 +31,7 @@ from django.views.decorators.debug import (
 
 from roster import msisdn
 from roster.commands import dry_run, payloads
-from roster.commands.dry_run import Asked, DryRun, DryRunRow
+from roster.commands.dry_run import BudgetDecision, DryRun, DryRunRow
 from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS, Reply
 from roster.commands.rules import Rule
 from roster.discovery import address_book, detector
@@ -43,9 +43,9 @@ from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters import configured
 
 PERMISSIONS = ("roster.view_account", "roster.view_payload")
-PATIENCE = 20  # seconds, with the XMPP server
-LONGEST = 100_000  # characters
-SHOWN = 200  # entries
+TIMEOUT_SECONDS = 20  # with the XMPP server
+MAX_CHARACTERS = 100_000
+MAX_SHOWN = 200  # entries
 
 Text = str | Promise
 
@@ -83,7 +83,7 @@ RULES: Mapping[Rule, Text] = {
 }
 
 
-class Words(forms.Form):
+class CommandForm(forms.Form):
     """A command to try: its word, and its payload or what one is made of."""
 
     command = forms.ChoiceField(
@@ -97,7 +97,7 @@ class Words(forms.Form):
     )
     contacts = forms.CharField(
         label=_("Contacts"),
-        max_length=LONGEST,
+        max_length=MAX_CHARACTERS,
         strip=False,
         widget=forms.Textarea(
             attrs={"rows": 6, "spellcheck": "false", "autocomplete": "off"}
@@ -143,7 +143,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     if not may(request):
         raise PermissionDenied
     owner = get_object_or_404(Account, pk=pk)
-    form = Words(request.POST if request.method == "POST" else None)
+    form = CommandForm(request.POST if request.method == "POST" else None)
     context: dict[str, Any] = {
         "owner": owner,
         "form": form,
@@ -161,7 +161,7 @@ def _result(owner: Account, word: str, payload: str) -> dict[str, Any]:
     now = timezone.now()
     try:
         said = dry_run.rehearse(
-            owner, word, payload, configured.driver(), time.time() + PATIENCE
+            owner, word, payload, configured.driver(), time.time() + TIMEOUT_SECONDS
         )
     except Down:
         return {"problem": _("The service is not connected to the XMPP server.")}
@@ -201,7 +201,7 @@ def _answer(said: DryRun) -> ShownAnswer:
         says=ANSWERS[reply.code],
         status=status,
         code=code,
-        messages=whole.messages[: payloads.MESSAGES],
+        messages=whole.messages[: payloads.MAX_MESSAGES],
         found=reply.more.get("userList"),
         retry_after=_duration(reply.more.get("retryAfter", 0)),
         payload=whole.dumps(),
@@ -223,7 +223,7 @@ def _cost(owner: Account, said: DryRun, before: float) -> dict[str, str] | None:
     """The owner's budget before and after; None when nothing was asked."""
     if said.left is None:
         return None
-    charged = Counter(line.asked for line in said.lines)[Asked.CHARGED]
+    charged = Counter(line.asked for line in said.lines)[BudgetDecision.CHARGED]
     cost = {"before": int(before), "charged": charged, "after": int(said.left)}
     return {name: number_format(n, force_grouping=True) for name, n in cost.items()}
 
@@ -248,7 +248,7 @@ def _rows(owner: Account, word: str, said: DryRun) -> dict[str, Any]:
         return {}
     # A search that finds nobody does not look at the roster.
     is_read = word == ADD_TO_ROSTER or any(line.verified for line in said.lines)
-    rows = [_row(owner, word, said, line) for line in said.lines[:SHOWN]]
+    rows = [_row(owner, word, said, line) for line in said.lines[:MAX_SHOWN]]
     return {"rows": rows, "is_read": is_read, "more": len(said.lines) - len(rows)}
 
 
@@ -274,9 +274,9 @@ def _who(owner: Account, line: DryRunRow) -> Text:
     match line.account:
         case _ if _is_owner(owner, line):
             return _("the owner")
-        case _ if line.asked == Asked.NOT_ASKED:
+        case _ if line.asked == BudgetDecision.NOT_ASKED:
             return _("of another domain")
-        case None if line.asked == Asked.NOT_COVERED:
+        case None if line.asked == BudgetDecision.NOT_COVERED:
             return _("not asked about")
         case None:
             return _("nobody known")
@@ -291,11 +291,11 @@ def _who(owner: Account, line: DryRunRow) -> Text:
 
 def _asked(said: DryRun, line: DryRunRow) -> Text:
     match line.asked:
-        case Asked.FREE:
+        case BudgetDecision.FREE:
             return _("free: asked before")
-        case Asked.CHARGED:
+        case BudgetDecision.CHARGED:
             return _("charged: new")
-        case Asked.NOT_ASKED:
+        case BudgetDecision.NOT_ASKED:
             return _("nothing: nobody is asked")
     if said.flagged:
         return _("not covered: the owner is flagged")

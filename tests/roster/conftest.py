@@ -1,4 +1,4 @@
-"""An XMPP server on paper, commands as they arrive, and whole turns."""
+"""An XMPP server on paper, commands as they arrive, and whole batches."""
 
 import json
 import time

@@ -138,7 +138,7 @@ def test_a_word_that_very_many_begin_with_finds_the_same(
     words = ("0039", "+39 347", "0", "ju")
     few = [found(admin_client, q=word) for word in words]
 
-    monkeypatch.setattr(admin, "MANY", 0)
+    monkeypatch.setattr(admin, "MAX_COUNTED", 0)
 
     assert [found(admin_client, q=word) for word in words] == few
 
@@ -153,7 +153,7 @@ def test_a_name_is_looked_for_among_the_newest(admin_client: Client, monkeypatch
 
 @pytest.mark.usefixtures("several")
 def test_a_list_counts_no_further_than_it_shows(admin_client: Client, monkeypatch):
-    monkeypatch.setattr(commands, "MOST_ROWS", 2)
+    monkeypatch.setattr(commands, "MAX_ROWS", 2)
 
     everybody = admin_client.get(ACCOUNTS).context["cl"]
     some = admin_client.get(ACCOUNTS, {"q": "0"}).context["cl"]
@@ -278,7 +278,7 @@ def test_who_becomes_visible_is_still_to_be_announced(admin_client: Client):
 
 
 def test_no_more_are_switched_than_the_list_counts(admin_client: Client, monkeypatch):
-    monkeypatch.setattr(commands, "MOST_ROWS", 2)
+    monkeypatch.setattr(commands, "MAX_ROWS", 2)
     rows = [account(f"user{number}@localhost") for number in range(4)]
     fields = {"action": "disable", "_selected_action": [rows[0].pk]}
 

@@ -59,7 +59,7 @@ def test_latencies_are_of_what_was_sent_lately(monkeypatch):
 
     assert [round(seconds) for seconds in statistics.latencies()] == [3, 9]
 
-    monkeypatch.setattr(statistics, "MOST_ANSWERS", 1)
+    monkeypatch.setattr(statistics, "MAX_ANSWERS", 1)
     assert len(statistics.latencies()) == 1
 
 

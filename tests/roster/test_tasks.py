@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from roster import tasks
 from roster.commands import claims, intake, outbox, results
-from roster.commands.results import ATTEMPTS, Settled
+from roster.commands.results import MAX_ATTEMPTS, Settled
 from roster.models import Account, AddressBookEntry, Command
 from tests.roster.conftest import (
     ADD,
@@ -75,7 +75,7 @@ def test_a_poison_command_dies_after_its_attempts(rosters):
     rosters.raises[POISON] = RuntimeError()
     intake.receive([message(id="poison", payload=users(("P", POISON)))])
 
-    for attempts in range(ATTEMPTS):
+    for attempts in range(MAX_ATTEMPTS):
         work_off(rosters, attempts)
 
     assert by_id("poison").state == "dead"
@@ -198,7 +198,7 @@ def test_a_server_that_lists_is_followed_by_its_list(rosters, caplog):
 
 
 def test_a_server_that_does_not_list_is_asked_about_each(rosters, monkeypatch):
-    monkeypatch.setattr(tasks, "PROBE_PAUSE", 0)
+    monkeypatch.setattr(tasks, "PROBE_PAUSE_SECONDS", 0)
     for jid in (ROMEO, "left@localhost"):
         Account.objects.create(jid=jid)
 
@@ -211,8 +211,8 @@ def test_a_server_that_does_not_list_is_asked_about_each(rosters, monkeypatch):
 def test_asking_about_many_rings_for_another_task(
     rosters, monkeypatch, django_capture_on_commit_callbacks
 ):
-    monkeypatch.setattr(tasks, "SLICE", 0)
-    monkeypatch.setattr(tasks, "PROBE_PAUSE", 0)
+    monkeypatch.setattr(tasks, "SLICE_SECONDS", 0)
+    monkeypatch.setattr(tasks, "PROBE_PAUSE_SECONDS", 0)
     Account.objects.create(jid=ROMEO)
     with django_capture_on_commit_callbacks() as rung:
         tasks._refresh(rosters)
@@ -259,13 +259,13 @@ def test_what_takes_long_comes_after_its_like(rosters, monkeypatch, task):
     finally:
         before_task_publish.disconnect(note)
 
-    assert [round(seconds) for seconds in sent] == [tasks.SLICE]
+    assert [round(seconds) for seconds in sent] == [tasks.SLICE_SECONDS]
 
 
 def test_expiry_rings_for_another_task_when_some_are_left(
     rosters, monkeypatch, django_capture_on_commit_callbacks
 ):
-    monkeypatch.setattr(tasks, "SLICE", 0)
+    monkeypatch.setattr(tasks, "SLICE_SECONDS", 0)
     with django_capture_on_commit_callbacks() as rung:
         tasks.expire_contacts()
     assert wakeups.EXPIRE_CONTACTS in str(rung)

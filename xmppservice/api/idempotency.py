@@ -24,8 +24,8 @@ from xmppservice.api import problems
 from xmppservice.api.models import IdempotentRequest, Token
 
 HEADER = "Idempotency-Key"
-LONGEST = 255  # characters
-KEPT = timedelta(days=1)
+MAX_KEY_LENGTH = 255  # characters
+KEPT_FOR = timedelta(days=1)
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -43,15 +43,17 @@ class Idempotent(APIView):
         method = str(request.method).lower()
         if key is None or request.method not in WRITES or not hasattr(self, method):
             return
-        if not 0 < len(key) <= LONGEST:
-            raise ValidationError({HEADER: f"Must have 1 to {LONGEST} characters."})
+        if not 0 < len(key) <= MAX_KEY_LENGTH:
+            raise ValidationError(
+                {HEADER: f"Must have 1 to {MAX_KEY_LENGTH} characters."}
+            )
         asked = IdempotentRequest(key=_whose(request, key), request=_what(request))
         setattr(self, method, partial(_once, asked, getattr(self, method)))
 
 
 def forget_old() -> int:
     """Delete answers that are repeated no more; return how many."""
-    old = timezone.now() - KEPT
+    old = timezone.now() - KEPT_FOR
     return IdempotentRequest.objects.filter(made_at__lt=old).delete()[0]
 
 
@@ -86,7 +88,7 @@ def _once(
     *args: Any,
     **kwargs: Any,
 ) -> Response:
-    old = timezone.now() - KEPT
+    old = timezone.now() - KEPT_FOR
     IdempotentRequest.objects.filter(key=asked.key, made_at__lt=old).delete()
     # Two at the same time: the second one waits here for the end of the first.
     row, is_new = IdempotentRequest.objects.get_or_create(

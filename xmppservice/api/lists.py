@@ -9,17 +9,17 @@ from rest_framework.filters import SearchFilter
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
-MOST_WORDS = 10
-PAGE, LONGEST_PAGE = 100, 1_000  # entries
+MAX_WORDS = 10
+PAGE_SIZE, MAX_PAGE_SIZE = 100, 1_000  # entries
 
 
 class Pages(CursorPagination):
     """Pages that stay right while rows come and go: ``next`` leads to what follows."""
 
     ordering = "pk"
-    page_size = PAGE
+    page_size = PAGE_SIZE
     page_size_query_param = "pageSize"
-    max_page_size = LONGEST_PAGE
+    max_page_size = MAX_PAGE_SIZE
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         cursor: Cursor | None = super().decode_cursor(request)
@@ -33,8 +33,8 @@ class Pages(CursorPagination):
         if sent is None:
             return self.page_size
         is_number = sent.isascii() and sent.isdigit()
-        if not is_number or not 0 < int(sent[:9]) <= LONGEST_PAGE:
-            raise ValidationError({"pageSize": f"Must be 1 to {LONGEST_PAGE}."})
+        if not is_number or not 0 < int(sent[:9]) <= MAX_PAGE_SIZE:
+            raise ValidationError({"pageSize": f"Must be 1 to {MAX_PAGE_SIZE}."})
         return int(sent)
 
 
@@ -80,4 +80,4 @@ class WordSearch(SearchFilter):
     """Searches for the first words of ``search``: each one is a part of the query."""
 
     def get_search_terms(self, request: Request) -> list[str]:
-        return super().get_search_terms(request)[:MOST_WORDS]
+        return super().get_search_terms(request)[:MAX_WORDS]

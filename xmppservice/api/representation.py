@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from xmppservice.api import problems
 
-MOST_BYTES = 8 * 1024 * 1024  # of a request
+MAX_BYTES = 8 * 1024 * 1024  # of a request
 
 
 class BoundedJSONParser(JSONParser):
@@ -30,9 +30,9 @@ class BoundedJSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        body = stream.read(MOST_BYTES + 1)
-        if len(body) > MOST_BYTES:
-            raise problems.TooLarge(f"More than {MOST_BYTES} bytes.")
+        body = stream.read(MAX_BYTES + 1)
+        if len(body) > MAX_BYTES:
+            raise problems.TooLarge(f"More than {MAX_BYTES} bytes.")
         try:
             data = super().parse(BytesIO(body), media_type, parser_context)
             json.dumps(data, ensure_ascii=False).encode()

@@ -7,7 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
 from xmppservice.api import idempotency, problems
-from xmppservice.api.lists import LONGEST_PAGE
+from xmppservice.api.lists import MAX_PAGE_SIZE
 
 OURS = ("xmppservice", "buddies", "roster")
 
@@ -55,7 +55,7 @@ IF_NONE_MATCH = OpenApiParameter(
 )
 KEY = OpenApiParameter(
     idempotency.HEADER,
-    {"type": "string", "minLength": 1, "maxLength": idempotency.LONGEST},
+    {"type": "string", "minLength": 1, "maxLength": idempotency.MAX_KEY_LENGTH},
     location=OpenApiParameter.HEADER,
     description="Said again within a day, the answer is the first one.",
 )
@@ -104,7 +104,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {"type": "http", "scheme": "bearer"}
 
 
-PAGE_SIZE = {"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE}
+PAGE_SIZE = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:

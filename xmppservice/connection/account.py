@@ -10,13 +10,13 @@ from slixmpp import ClientXMPP
 from xmppservice.connection.gateway import Down, IqRequest, IqResult, Late
 from xmppservice.connection.requests import write
 from xmppservice.connection.responder import AdHocCommands
-from xmppservice.connection.stream import OPENING, ServiceStream
+from xmppservice.connection.stream import OPENING_SECONDS, ServiceStream
 from xmppservice.protocol import presence, vcard
 from xmppservice.protocol.parser import StanzaParser
 
 logger = logging.getLogger(__name__)
 
-AGAIN = 10  # seconds
+RETRY_SECONDS = 10
 
 NOTE = (
     "the XMPP server turns DESC of the vCard of %s into NOTE: load Prosody's module "
@@ -77,7 +77,7 @@ class ClientStream(ServiceStream):
                     write(self.xmpp, presence.own(digest))
                     self.on_published(stored := number)
                 else:
-                    await self._first(AGAIN, self._ended)
+                    await self._first(RETRY_SECONDS, self._ended)
             except (Down, Late) as error:
                 logger.warning("the vCard was not stored: %s", error)
 
@@ -102,7 +102,7 @@ class ClientStream(ServiceStream):
 
     async def _own(self, type: str, payload: str) -> IqResult:
         (answer,) = await self._ask(
-            [IqRequest(type, "", payload)], time.time() + OPENING
+            [IqRequest(type, "", payload)], time.time() + OPENING_SECONDS
         )
         return answer
 

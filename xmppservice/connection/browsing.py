@@ -13,7 +13,7 @@ from xmppservice.protocol.disco import Field, Item
 from xmppservice.protocol.iq import Request, StanzaError
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.namespaces import (
-    LONGEST_FIELD,
+    MAX_FIELD,
     NS_COMMANDS,
     NS_DOCUMENT,
     NS_INFO,
@@ -24,7 +24,7 @@ from xmppservice.protocol.namespaces import (
 )
 
 NAME = "XMPP Service"
-MOST_FOUND = 50
+MAX_FOUND = 50
 SCHEMA = "/schemas/document-1.json"  # below PUBLIC_URL
 
 INFO = f"{{{NS_INFO}}}query"
@@ -168,11 +168,11 @@ class Catalogue:
         return disco.search_table(COLUMNS, rows)
 
     def _found(self, text: str) -> list[CatalogueEntry]:
-        if len(text) > LONGEST_FIELD:
+        if len(text) > MAX_FIELD:
             raise StanzaError("not-acceptable", "modify")
         wanted = _folded(text.strip())
         found = (one for folded, one in self._channels if wanted in folded and one.to)
-        return [one for one, _ in zip(found, range(MOST_FOUND), strict=False)]
+        return [one for one, _ in zip(found, range(MAX_FOUND), strict=False)]
 
 
 def _asked_for(asked: Request) -> str:

@@ -25,7 +25,7 @@ from xmppservice.connection.models import StreamStatus
 logger = logging.getLogger(__name__)
 
 REQUESTS = "xmpp.gateway"
-PAUSE = 1.0  # seconds, after the channel layer has failed
+PAUSE_SECONDS = 1.0  # after the channel layer has failed
 
 
 class Down(Exception):
@@ -204,7 +204,7 @@ class Asker:
                 message = await get_channel_layer().receive(self._channel)
             except Exception as error:
                 self._fail_all(type(error).__name__)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(PAUSE_SECONDS)
             else:
                 self._take(message)
 
@@ -258,7 +258,7 @@ async def answer_others(ask: Ask) -> None:
                 if not broken:
                     logger.warning("nobody can ask: %s", type(error).__name__)
                 broken = True
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(PAUSE_SECONDS)
             else:
                 broken = False
                 answering.create_task(_answer(ask, message))

@@ -28,6 +28,10 @@ class StreamStatus(models.Model):
     since = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(default=timezone.now)
 
+    class Meta:
+        db_table = "xmppservice_stream"
+        default_permissions = ()
+
     def __str__(self) -> str:
         return self.jid
 

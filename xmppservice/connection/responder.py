@@ -26,13 +26,13 @@ from xmppservice.protocol import envelope, iq, redaction
 from xmppservice.protocol.envelope import Oversized
 from xmppservice.protocol.iq import Request, StanzaError
 from xmppservice.protocol.jids import bare_jid, domain_of, local_of, parse_jid
-from xmppservice.protocol.namespaces import LONGEST_FIELD, NS_PING, NS_VCARD
+from xmppservice.protocol.namespaces import MAX_FIELD, NS_PING, NS_VCARD
 from xmppservice.protocol.xml import Element, escape_attribute
 
 logger = logging.getLogger(__name__)
 
 # Bytes. A server that reads slower than it asks must not fill our memory.
-UNWRITTEN = 64 * 1024 * 1024
+MAX_UNWRITTEN_BYTES = 64 * 1024 * 1024
 
 VCARD = f"{{{NS_VCARD}}}vCard"
 # What has a handler of its own, ours or a plugin's.
@@ -103,7 +103,7 @@ class Responder:
         """Whether the XMPP server reads slower than it asks."""
         transport = self.xmpp.transport
         unwritten = transport.get_write_buffer_size() if transport else 0
-        return bool(unwritten > UNWRITTEN)
+        return bool(unwritten > MAX_UNWRITTEN_BYTES)
 
     # --- The document -----------------------------------------------------------
 
@@ -116,7 +116,7 @@ class Responder:
         is_get = xml.get("type") == "get" and iq.is_iq(xml)
         if not (is_get and xml.get("to") == self.jid and xml.find(VCARD) is not None):
             return False
-        is_usual = len(xml.get("id", "")) <= LONGEST_FIELD
+        is_usual = len(xml.get("id", "")) <= MAX_FIELD
         if not is_usual or self.overloaded:
             return False
         self._send_document(xml, self.jid)
@@ -214,7 +214,7 @@ class Responder:
             iq.message_error(
                 sender=self.jid,
                 to=xml.get("from", ""),
-                id=xml.get("id", "")[:LONGEST_FIELD],
+                id=xml.get("id", "")[:MAX_FIELD],
                 condition=condition,
                 error_type=type,
             )
@@ -247,7 +247,7 @@ class Responder:
     def _bounded(self, stanza: StanzaBase) -> StanzaBase | None:
         """Drop an IQ whose id, which every answer repeats, is beyond all use."""
         xml = stanza.xml
-        if not iq.is_iq(xml) or len(xml.get("id", "")) <= LONGEST_FIELD:
+        if not iq.is_iq(xml) or len(xml.get("id", "")) <= MAX_FIELD:
             return stanza
         who = redaction.alias(xml.get("from", ""))
         logger.warning(

@@ -23,7 +23,7 @@ from xmppservice.connection import events, gateway
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.5, 10.0  # seconds
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -147,7 +147,7 @@ class XmppServer:
             opened = asyncio.get_running_loop().time()
             await self.stream.session()
             self._put(events.disconnected())
-            if asyncio.get_running_loop().time() - opened > LONGEST_PAUSE:
+            if asyncio.get_running_loop().time() - opened > MAX_PAUSE_SECONDS:
                 pauses = _pauses()
             await asyncio.sleep(next(pauses))
 
@@ -198,7 +198,7 @@ async def _confirmed(sending: Awaitable[None]) -> None:
 
 def _pauses() -> Iterator[float]:
     """Endless seconds to pause: doubling, capped, with jitter."""
-    pause = FIRST_PAUSE
+    pause = MIN_PAUSE_SECONDS
     while True:
         yield pause * random.uniform(0.7, 1.3)  # noqa: S311  (no secret)
-        pause = min(LONGEST_PAUSE, pause * 2)
+        pause = min(MAX_PAUSE_SECONDS, pause * 2)

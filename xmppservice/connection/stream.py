@@ -29,10 +29,10 @@ from xmppservice.protocol.xml import Element
 logger = logging.getLogger(__name__)
 
 # Seconds.
-OPENING = 10
-KEEP_ALIVE = 30
-CONFIRMATION = 60
-ADVERTISEMENT = 5
+OPENING_SECONDS = 10
+PING_SECONDS = 30
+CONFIRMATION_SECONDS = 60
+ADVERTISEMENT_SECONDS = 5
 
 # The word of a message that says that there is another document.
 CHANGED = "vcard_updated"
@@ -110,7 +110,7 @@ class ServiceStream(ABC):
         self.granted = {}
         self.xmpp.connect(*self.address)
         try:
-            await self._first(OPENING, self._opened, self._ended)
+            await self._first(OPENING_SECONDS, self._opened, self._ended)
             if self._opened.is_set():
                 await self._stay()
             else:
@@ -139,7 +139,7 @@ class ServiceStream(ABC):
 
     async def _stay(self) -> None:
         if self.asks_privileges:
-            await self._first(ADVERTISEMENT, self._advertised, self._ended)
+            await self._first(ADVERTISEMENT_SECONDS, self._advertised, self._ended)
         if self._ended.is_set():
             return
         await self.xmpp.plugin["xep_0012"].start_uptime()
@@ -147,13 +147,13 @@ class ServiceStream(ABC):
         self.on_ready()
         self._published()
         while not self._ended.is_set():
-            await self._first(KEEP_ALIVE, self._ended)
+            await self._first(PING_SECONDS, self._ended)
             if not self._ended.is_set():
                 await self._keep_alive()
 
     async def _keep_alive(self) -> None:
         try:
-            await self._ask([self._ping()], time.time() + OPENING)
+            await self._ask([self._ping()], time.time() + OPENING_SECONDS)
         except Late:
             logger.warning("the XMPP server does not answer: reconnecting")
             self._ended.set()
@@ -187,7 +187,7 @@ class ServiceStream(ABC):
         if not self.ready:
             raise Down("no stream")
         write(self.xmpp, "".join(xml))
-        await self._ask([self._ping()], time.time() + CONFIRMATION)
+        await self._ask([self._ping()], time.time() + CONFIRMATION_SECONDS)
 
     async def ask(
         self, requests: Sequence[IqRequest], deadline: float

@@ -11,7 +11,8 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Stream",
+            name="StreamStatus",
+            options={"db_table": "xmppservice_stream", "default_permissions": ()},
             fields=[
                 (
                     "jid",

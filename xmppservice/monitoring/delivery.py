@@ -35,8 +35,8 @@ from xmppservice.connection.models import StreamStatus
 from xmppservice.monitoring import health
 from xmppservice.protocol import vcard
 
-PATIENCE = 5  # seconds, with the XMPP server
-LATE = 10  # seconds after which what is on its way is said to be late
+TIMEOUT_SECONDS = 5  # with the XMPP server
+LATE_SECONDS = 10  # seconds after which what is on its way is said to be late
 
 may_look = permission_required("roster.view_command", raise_exception=True)
 
@@ -165,12 +165,12 @@ def _release(release: Release | None) -> dict[str, str]:
 
 
 def _release_tone(release: Release | None) -> str:
-    is_late = releases.lag() > LATE
+    is_late = releases.lag() > LATE_SECONDS
     return "error" if is_late or release is None else "ok"
 
 
 def _commands_tone(counts: dict[str, int]) -> str:
-    if statistics.longest_wait() > health.LONGEST_WAIT:
+    if statistics.longest_wait() > health.MAX_WAIT_SECONDS:
         return "error"
     return "warning" if counts[statistics.State.DEAD] else "ok"
 
@@ -218,16 +218,16 @@ def check() -> Verdict:
     began = time.monotonic()
     asked = gateway.IqRequest("get", settings.XMPP_JID, vcard.get())
     try:
-        (answer,) = gateway.ask([asked], time.time() + PATIENCE)
+        (answer,) = gateway.ask([asked], time.time() + TIMEOUT_SECONDS)
     except gateway.Down:
         return Verdict(False, _("The service is not connected to the XMPP server."))
     except gateway.Late:
         text = ngettext(
             "No answer in %(count)s second.",
             "No answer in %(count)s seconds.",
-            PATIENCE,
+            TIMEOUT_SECONDS,
         )
-        return Verdict(False, text % {"count": PATIENCE})
+        return Verdict(False, text % {"count": TIMEOUT_SECONDS})
     if answer.condition:
         text = _("The XMPP server answers with the error “%(condition)s”.")
         return Verdict(False, text % {"condition": answer.condition})

@@ -24,8 +24,8 @@ from xmppservice.connection.models import StreamStatus
 
 logger = logging.getLogger(__name__)
 
-LONGEST_WAIT = 30  # seconds; then commands are not worked off as they come
-PATIENCE = 3.0  # seconds, with the database
+MAX_WAIT_SECONDS = 30  # seconds; then commands are not worked off as they come
+TIMEOUT_SECONDS = 3.0  # with the database
 
 T = TypeVar("T")
 
@@ -72,12 +72,12 @@ def look(read: Callable[[], T]) -> T:
 
     It runs on a thread of its own: no driver of a database bounds every wait.
     """
-    if not _looking.acquire(timeout=PATIENCE):
+    if not _looking.acquire(timeout=TIMEOUT_SECONDS):
         raise Away("earlier questions are still waiting")
     found: Future[T] = Future()
     threading.Thread(target=_look, args=(read, found), daemon=True).start()
     try:
-        return found.result(timeout=PATIENCE)
+        return found.result(timeout=TIMEOUT_SECONDS)
     except (DatabaseError, InterfaceError, TimeoutError) as error:
         raise Away(type(error).__name__) from None
 
@@ -159,7 +159,7 @@ def _rosters(row: StreamStatus | None) -> Check:
 def _commands() -> Check:
     seconds = statistics.longest_wait()
     says = f"The oldest open command has waited for {seconds:.0f} seconds."
-    return Check("commands", seconds <= LONGEST_WAIT, says)
+    return Check("commands", seconds <= MAX_WAIT_SECONDS, says)
 
 
 # --- Asked over HTTP ------------------------------------------------------------

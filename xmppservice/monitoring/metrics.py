@@ -85,7 +85,7 @@ def _answers(seconds: list[float]) -> Iterator[Metric]:
     yield latency
     yield _gauge(
         "answers_recent",
-        f"Answers sent in the last five minutes, {statistics.MOST_ANSWERS} at most.",
+        f"Answers sent in the last five minutes, {statistics.MAX_ANSWERS} at most.",
         len(seconds),
     )
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from xmppservice.protocol.namespaces import (
-    LONGEST_LIST,
+    MAX_LIST_BYTES,
     NS_FORM,
     NS_INFO,
     NS_ITEMS,
@@ -44,7 +44,7 @@ def info(
 
 def items(node: str, items: Iterable[Item]) -> str:
     """A list of entities, in their order; its end is missing when it is too long."""
-    written = "".join(up_to(LONGEST_LIST, map(_item, items)))
+    written = "".join(up_to(MAX_LIST_BYTES, map(_item, items)))
     return f"<query xmlns='{NS_ITEMS}'{_node(node)}>{written}</query>"
 
 
@@ -70,7 +70,7 @@ def form(type: str, *fields: Field, title: str = "", instructions: str = "") -> 
 def _field(field: Field) -> str:
     labelled = f" label='{escape_attribute(field.label)}'" if field.label else ""
     lines = (f"<value>{escape(value)}</value>" for value in field.values)
-    values = "".join(up_to(LONGEST_LIST, lines))
+    values = "".join(up_to(MAX_LIST_BYTES, lines))
     required = "<required/>" if field.required else ""
     return (
         f"<field var='{escape_attribute(field.var)}' type='{field.type}'{labelled}>"
@@ -114,7 +114,7 @@ def search_fields(instructions: str, field: Field) -> str:
 def search_table(columns: Sequence[Field], rows: Iterable[Sequence[str]]) -> str:
     """What a search has found, for a client that sent a form."""
     heading = "".join(map(_field, columns))
-    items = "".join(up_to(LONGEST_LIST, (_row(columns, row) for row in rows)))
+    items = "".join(up_to(MAX_LIST_BYTES, (_row(columns, row) for row in rows)))
     told = _field(form_type(NS_SEARCH))
     return (
         f"<query xmlns='{NS_SEARCH}'><x xmlns='{NS_FORM}' type='result'>{told}"
@@ -132,7 +132,7 @@ def _row(columns: Sequence[Field], row: Sequence[str]) -> str:
 
 def search_items(found: Iterable[Item]) -> str:
     """What a search has found, for a client that sent none (XEP-0055, 2.1)."""
-    items = "".join(up_to(LONGEST_LIST, map(_found, found)))
+    items = "".join(up_to(MAX_LIST_BYTES, map(_found, found)))
     return f"<query xmlns='{NS_SEARCH}'>{items}</query>"
 
 

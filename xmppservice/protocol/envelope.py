@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
-from xmppservice.protocol.namespaces import LONGEST_FIELD, NS_STREAM_DEFAULT, NS_UPDATE
+from xmppservice.protocol.namespaces import MAX_FIELD, NS_STREAM_DEFAULT, NS_UPDATE
 from xmppservice.protocol.xml import escape, escape_attribute, sibling, split
 
 # An ``x`` in one of these belongs to another protocol, whatever it contains.
@@ -98,8 +98,8 @@ def _child_text(x: ET.Element, namespace: str, part: str) -> str:
 
 def _bounded(fields: dict[str, str]) -> dict[str, str]:
     for name, value in fields.items():
-        if name != "payload" and len(value) > LONGEST_FIELD:
-            raise Oversized(f"{name}: {len(value)} characters, {LONGEST_FIELD} allowed")
+        if name != "payload" and len(value) > MAX_FIELD:
+            raise Oversized(f"{name}: {len(value)} characters, {MAX_FIELD} allowed")
     return fields
 
 

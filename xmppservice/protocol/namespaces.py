@@ -17,7 +17,7 @@ NS_PRIVILEGE = ("urn:xmpp:privilege:2", "urn:xmpp:privilege:1")
 
 # Longest id, thread, namespace and word that an answer repeats. Even escaped to
 # six times their length they leave room for an answer's payload in one stanza.
-LONGEST_FIELD = 1_000
+MAX_FIELD = 1_000
 
 # Bytes of a list in one stanza: what a client may send, and an account is one.
-LONGEST_LIST = 200_000
+MAX_LIST_BYTES = 200_000

@@ -10,7 +10,7 @@ from xml.parsers import expat
 _SEPARATOR = "\1"
 _START_TAG = re.compile(rb"""<(?:[^<>"']|"[^"]*"|'[^']*')*>""")
 # Beyond so many, or after a read of so many bytes, names are forgotten.
-_NAMES, _LONG = 1_000, 10_000
+_MAX_NAMES, _MAX_READ_BYTES = 1_000, 10_000
 
 
 class StanzaParser:
@@ -62,7 +62,7 @@ class StanzaParser:
         except expat.ExpatError as error:
             self._events.append(ET.ParseError(str(error)))
             return
-        if len(data) > _LONG or len(self._expat.intern) > _NAMES:
+        if len(data) > _MAX_READ_BYTES or len(self._expat.intern) > _MAX_NAMES:
             self._forget_names()
 
     def _forget_names(self) -> None:

@@ -15,14 +15,14 @@ from xmppservice.rosters import ejabberd_api
 from xmppservice.rosters.interface import (
     MISSING,
     NOBODY,
-    PROBE,
+    PROBE_SECONDS,
     RosterChange,
     RosterError,
 )
 from xmppservice.rosters.privileged import PrivilegedRosters
 
 # Asking for all accounts of a domain costs ejabberd less than asking for so many.
-MANY = 200
+MAX_SINGLE_LOOKUPS = 200
 
 
 class EjabberdRosters:
@@ -62,7 +62,7 @@ class EjabberdRosters:
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
         api = ejabberd_api.api()
         try:
-            if len(jids) > MANY:
+            if len(jids) > MAX_SINGLE_LOOKUPS:
                 return _among_all(jids, deadline)
             return api.each(lambda jid: api.has_account(jid, deadline), jids)
         except ejabberd_api.ApiError as refusal:
@@ -128,7 +128,7 @@ def _lacks(
 ) -> str:
     """Why ``command`` may not be called; empty when it may."""
     try:
-        call(ejabberd_api.api(), settings.XMPP_DOMAINS[0], time.time() + PROBE)
+        call(ejabberd_api.api(), settings.XMPP_DOMAINS[0], time.time() + PROBE_SECONDS)
     except ejabberd_api.ApiError as refusal:
         if refusal.status == HTTPStatus.UNAUTHORIZED:
             return "ejabberd refuses EJABBERD_API_USER or its password"

@@ -21,7 +21,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 # ejabberd serves no more of them faster; measured, four are as good as sixteen.
-AT_ONCE = 4
+MAX_CONNECTIONS = 4
 
 
 class ApiError(Exception):
@@ -49,9 +49,11 @@ class EjabberdApi:
         self._url = url.rstrip("/")
         headers = urllib3.make_headers(keep_alive=True, basic_auth=f"{user}:{password}")
         self._pool = urllib3.PoolManager(
-            maxsize=AT_ONCE, retries=False, headers=headers
+            maxsize=MAX_CONNECTIONS, retries=False, headers=headers
         )
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ejabberd")
+        self._threads = ThreadPoolExecutor(
+            MAX_CONNECTIONS, thread_name_prefix="ejabberd"
+        )
         self._one_group = False
 
     def each(self, call: Callable[[T], U], items: Iterable[T]) -> list[U]:

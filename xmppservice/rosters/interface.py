@@ -11,7 +11,7 @@ from xmppservice.protocol.roster import RosterItem
 MISSING = "service-unavailable"
 # Conditions that will be the same next time: what was to be written is at fault.
 PERMANENT = frozenset({"bad-request", "jid-malformed", "not-acceptable", "not-allowed"})
-PROBE = 10  # seconds
+PROBE_SECONDS = 10
 # Nobody's localpart: who has it, has read this line.
 NOBODY = "xmppservice-asks-for-nobody"
 

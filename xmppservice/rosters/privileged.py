@@ -12,7 +12,7 @@ from xmppservice.rosters.interface import (
     MISSING,
     NOBODY,
     PERMANENT,
-    PROBE,
+    PROBE_SECONDS,
     RosterChange,
     RosterError,
 )
@@ -37,7 +37,7 @@ class PrivilegedRosters:
             )
         nobody = [f"{NOBODY}@{domain}" for domain in settings.XMPP_DOMAINS]
         try:
-            self.exist(nobody, time.time() + PROBE)
+            self.exist(nobody, time.time() + PROBE_SECONDS)
         except RosterError as refusal:
             return (
                 f"this XMPP server answers {refusal} to a roster set: give every "

@@ -6,10 +6,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-AT_ONCE = 1_000  # parameters of one query
+MAX_PARAMETERS = 1_000  # parameters of one query
 
 
-def in_parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Lists of up to ``size`` items: what one query takes as parameters."""
     waiting = iter(items)
     while part := list(islice(waiting, size)):

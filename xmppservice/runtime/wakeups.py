@@ -17,7 +17,7 @@ from django.db import transaction
 
 logger = logging.getLogger(__name__)
 
-CHANNEL = "xmpp.bell"
+WAKEUP_CHANNEL = "xmpp.bell"
 ANSWERS = "answers"
 RELEASE = "release"
 
@@ -44,7 +44,9 @@ def _send_task(loop: asyncio.Runner, task: str) -> None:
 
 def _send_topic(loop: asyncio.Runner, topic: str) -> None:
     # One loop for all of them: a layer's connections belong to a loop.
-    loop.run(get_channel_layer().send(CHANNEL, {"type": "xmpp.bell", "topic": topic}))
+    loop.run(
+        get_channel_layer().send(WAKEUP_CHANNEL, {"type": "xmpp.bell", "topic": topic})
+    )
 
 
 class WakeUp:

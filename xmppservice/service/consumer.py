@@ -27,9 +27,9 @@ from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200  # commands or answers in one transaction
+BATCH_SIZE = 200  # commands or answers in one transaction
 UNCONFIRMED = 4  # batches on the wire at once
-TICK = 1.0  # seconds; a lost bell costs no more than two
+TICK_SECONDS = 1.0  # seconds; a lost bell costs no more than two
 
 
 class ServiceConsumer(AsyncConsumer):
@@ -39,7 +39,7 @@ class ServiceConsumer(AsyncConsumer):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.base_send = send
-        self.incoming: asyncio.Queue[events.Message] = asyncio.Queue(BATCH)
+        self.incoming: asyncio.Queue[events.Message] = asyncio.Queue(BATCH_SIZE)
         self.connected = asyncio.Event()
         self.answers, self.release = asyncio.Event(), asyncio.Event()
         self.release.set()
@@ -158,7 +158,7 @@ class ServiceConsumer(AsyncConsumer):
         """Commands into the ledger, a batch in one transaction."""
         while True:
             batch = [await self.incoming.get()]
-            while len(batch) < BATCH and not self.incoming.empty():
+            while len(batch) < BATCH_SIZE and not self.incoming.empty():
                 batch.append(self.incoming.get_nowait())
             try:
                 await self.inbox_thread.run(intake.receive, batch)
@@ -197,7 +197,9 @@ class ServiceConsumer(AsyncConsumer):
 
     async def _unsent(self) -> list[events.Answer]:
         try:
-            return await self.outbox_thread.run(unsent, BATCH, set(self.unconfirmed))
+            return await self.outbox_thread.run(
+                unsent, BATCH_SIZE, set(self.unconfirmed)
+            )
         except DATABASE_ERRORS as error:
             self._away(error)
             return []
@@ -208,7 +210,7 @@ class ServiceConsumer(AsyncConsumer):
             await self.outbox_thread.run(confirm, answers)
         except OSError:
             # Not confirmed: sent again, but no faster than a stream breaks.
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(TICK_SECONDS)
             self.answers.set()
         except DATABASE_ERRORS as error:
             self._away(error)
@@ -240,12 +242,12 @@ class ServiceConsumer(AsyncConsumer):
         layer, broken = get_channel_layer(), False
         while True:
             try:
-                message = await layer.receive(wakeups.CHANNEL)
+                message = await layer.receive(wakeups.WAKEUP_CHANNEL)
             except Exception as error:
                 if not broken:
                     logger.warning("no bells: %s", type(error).__name__)
                 broken = True
-                await asyncio.sleep(TICK)
+                await asyncio.sleep(TICK_SECONDS)
                 continue
             broken = False
             event = (
@@ -256,7 +258,7 @@ class ServiceConsumer(AsyncConsumer):
     async def pump_ticks(self) -> None:
         """Ring again for whatever a lost bell left lying."""
         while True:
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(TICK_SECONDS)
             self.answers.set()
             self.release.set()
             await self._store(_ring_again)

@@ -24,7 +24,7 @@ from xmppservice.protocol.jids import local_of
 
 logger = logging.getLogger(__name__)
 
-LOOK = 1.0  # seconds
+POLL_SECONDS = 1.0
 # A machine that vanishes says no good-bye: PostgreSQL asks, and gives up after 11
 # seconds, so that the standby is there within 15.
 KEEP_ALIVE = (
@@ -117,7 +117,7 @@ async def _turn(thread: ThreadPoolExecutor, lock: Lock) -> None:
         if not waits:
             logger.info("another process has the stream: waiting for it to end")
         waits = True
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(POLL_SECONDS)
     if waits:
         logger.warning("taking over the stream of %s", settings.XMPP_JID)
 
@@ -148,7 +148,7 @@ async def _lost(thread: ThreadPoolExecutor, lock: Lock) -> None:
     """
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(thread, lock.take) is not False:  # noqa: ASYNC110  (a lock has no event)
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def stream_from_settings() -> ServiceStream:

@@ -32,11 +32,11 @@ from roster.accounts.bulk import OPTIONAL, Row
 from roster.models import Account, Load
 from xmppservice.runtime import wakeups
 
-BATCH = 10_000
-LONGEST = 16_384  # bytes of a line
-SAY_EVERY = 10  # seconds
+BATCH_SIZE = 10_000
+MAX_LINE_LENGTH = 16_384  # bytes of a line
+PROGRESS_SECONDS = 10
 CACHE = 65_536  # KiB
-PAUSE = 0.11  # seconds
+PAUSE_SECONDS = 0.11
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -105,7 +105,7 @@ class Command(BaseCommand):
                 self.stderr.write(f"{path}: {what}, it goes on from there.")
             source = Source(path, file)
             rows = source.rows(load.offset if load else 0)
-            while part := list(islice(rows, BATCH)):
+            while part := list(islice(rows, BATCH_SIZE)):
                 yield Batch(digest, source.end, source.columns, part, last=False)
             yield Batch(digest, source.end, source.columns, [], last=True)
 
@@ -141,7 +141,7 @@ class Lines:
 
     def __call__(self, more: int) -> None:
         self._done += more
-        if time.monotonic() - self._said >= SAY_EVERY:
+        if time.monotonic() - self._said >= PROGRESS_SECONDS:
             self._said = time.monotonic()
             self._say(f"{self._what}: {self._done / self._total:.0%}")
 
@@ -183,7 +183,7 @@ class Source:
                 yield row
 
     def _lines(self) -> Iterator[bytes]:
-        while line := self._file.readline(LONGEST + 1):
+        while line := self._file.readline(MAX_LINE_LENGTH + 1):
             self.end += len(line)
             yield line
 
@@ -224,7 +224,7 @@ def _open(path: Path) -> Iterator[BufferedReader]:
 
 
 def _text(line: bytes, number: int) -> str:
-    if len(line) > LONGEST:
+    if len(line) > MAX_LINE_LENGTH:
         raise ValidationError("far too long.")
     try:
         return line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
@@ -284,7 +284,7 @@ def _make_room() -> None:
 def _let_others_write() -> None:
     """SQLite lets one write at a time, and who waits looks every 0.1 seconds."""
     if connection.vendor == "sqlite":
-        time.sleep(PAUSE)
+        time.sleep(PAUSE_SECONDS)
 
 
 @transaction.atomic

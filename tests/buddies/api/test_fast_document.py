@@ -179,7 +179,7 @@ def test_a_newer_release_is_there_a_moment_later(ask, bearer, release, monkeypat
     channel("juliet")
     newer = releases.sync()
 
-    monkeypatch.setattr(http_cache, "FRESH", 0)
+    monkeypatch.setattr(http_cache, "FRESH_SECONDS", 0)
     assert ask(**bearer)[2].decode() == newer.body
 
 
@@ -273,7 +273,7 @@ def test_a_token_for_something_else_does_not_read_it(route, bearer, release):
 def test_a_token_that_is_taken_back_ends(route, bearer, release, monkeypatch):
     assert route(**bearer)[0] == 200
     Token.objects.all().delete()
-    monkeypatch.setattr(fast_document, "TRUSTED", 0.0)
+    monkeypatch.setattr(fast_document, "TRUST_SECONDS", 0.0)
     route.route._trust = fast_document.Trust()
     assert route(**bearer)[0] == HANDED_ON
 
@@ -285,7 +285,7 @@ def test_a_known_token_costs_no_query(route, bearer, release, monkeypatch):
         raise AssertionError("it was looked up again")
 
     monkeypatch.setattr(tokens, "find", never)
-    monkeypatch.setattr(http_cache, "FRESH", 60)
+    monkeypatch.setattr(http_cache, "FRESH_SECONDS", 60)
     monkeypatch.setattr(live, "newer_than", never)
     assert route(**bearer)[0] == 200
 
@@ -296,7 +296,7 @@ def test_the_use_of_a_token_is_noted(route, bearer, release):
 
 
 def test_many_tokens_are_not_all_remembered(route, release, monkeypatch):
-    monkeypatch.setattr(fast_document, "MOST_TOKENS", 2)
+    monkeypatch.setattr(fast_document, "MAX_TOKENS", 2)
     user = User.objects.create_user("juliet")
     for number in range(4):
         _, secret = tokens.make(user, str(number), ["document:read"], None)
@@ -311,7 +311,7 @@ def test_without_a_database_the_last_one_is_served(ask, release, settings, monke
     def away(*_: object) -> None:
         raise OperationalError
 
-    monkeypatch.setattr(http_cache, "FRESH", 0)
+    monkeypatch.setattr(http_cache, "FRESH_SECONDS", 0)
     monkeypatch.setattr(live, "newer_than", away)
     assert ask()[2].decode() == release.body
 
@@ -330,8 +330,8 @@ def test_who_waits_for_a_slow_database_waits_together(
         looks.append(1)
         go_on.wait(30)
 
-    monkeypatch.setattr(http_cache, "FRESH", 0)
-    monkeypatch.setattr(fast_document, "PATIENCE", 0.05)
+    monkeypatch.setattr(http_cache, "FRESH_SECONDS", 0)
+    monkeypatch.setattr(fast_document, "TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr(live, "newer_than", slow)
     answers = asyncio.run(_many(asgi, 20, go_on))
 

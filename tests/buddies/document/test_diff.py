@@ -185,7 +185,7 @@ def test_of_a_long_text_the_part_that_differs_is_shown(at, length):
     before, after = change.words.removeprefix("status text: ").split(" → ")
     assert before != after
     assert "y" in after
-    assert max(len(before), len(after)) <= diff.MOST_CHARACTERS + 4
+    assert max(len(before), len(after)) <= diff.MAX_CHARACTERS + 4
 
 
 def test_a_text_that_ends_earlier_or_later_is_seen_to_do_so():

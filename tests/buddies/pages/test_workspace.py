@@ -19,7 +19,7 @@ from django.utils import timezone
 from buddies.document.shape import EMPTY
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.pages.status import SLOW_SECONDS
-from buddies.pages.workspace import EDITING, MOST_CHANGES, READING
+from buddies.pages.workspace import EDITING, MAX_CHANGES, READING
 from buddies.publishing import draft, live, releases, review
 from buddies.tree import edits, history
 from tests.buddies.conftest import (
@@ -259,13 +259,13 @@ def test_changes_are_told_in_words(editor: Client, verona):
 def test_of_very_many_changes_the_first_are_listed(editor: Client):
     Buddy.objects.bulk_create(
         Buddy(name=f"{number}", address=f"{number}", web_is_published=True)
-        for number in range(MOST_CHANGES + 5)
+        for number in range(MAX_CHANGES + 5)
     )
 
     answer = ask(editor, "changes")
 
-    assert len(answer["changes"]) == MOST_CHANGES
-    assert answer["count"] == MOST_CHANGES + 5
+    assert len(answer["changes"]) == MAX_CHANGES
+    assert answer["count"] == MAX_CHANGES + 5
 
 
 @pytest.mark.parametrize(

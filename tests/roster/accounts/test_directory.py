@@ -15,7 +15,7 @@ from roster.accounts import directory
 from roster.models import Account, Flag, Subscriber
 from tests.roster.conftest import JULIET, MARIO, ROMEO
 from xmppservice.connection.gateway import Late
-from xmppservice.runtime.queries import AT_ONCE
+from xmppservice.runtime.queries import MAX_PARAMETERS
 
 pytestmark = pytest.mark.django_db
 
@@ -136,7 +136,7 @@ def test_who_may_not_be_found_is_asked_about_as_one_who_is_absent(switch):
 
 
 def test_a_thousand_numbers_are_one_query_by_an_index(exist, django_assert_num_queries):
-    numbers = [f"+3934700{n:05d}" for n in range(AT_ONCE)]
+    numbers = [f"+3934700{n:05d}" for n in range(MAX_PARAMETERS)]
     contacts = {number: msisdn.jid_of(number, "localhost") for number in numbers}
     Account.objects.bulk_create(
         Account(jid=jid, msisdn=number) for number, jid in contacts.items()
@@ -201,7 +201,7 @@ def test_a_switched_off_account_stays_switched_off_when_it_is_asked_about(exist)
 
 
 def test_what_a_part_has_told_is_kept_when_the_next_is_late(rosters):
-    many = [f"c{number}@localhost" for number in range(AT_ONCE + 1)]
+    many = [f"c{number}@localhost" for number in range(MAX_PARAMETERS + 1)]
     for jid in many:
         rosters.register(jid)
     parts: list[int] = []
@@ -215,8 +215,8 @@ def test_what_a_part_has_told_is_kept_when_the_next_is_late(rosters):
     with pytest.raises(Late):
         directory.users({jid: jid for jid in many}, "localhost", exist)
 
-    assert parts == [AT_ONCE, 1]
-    assert Account.objects.count() == AT_ONCE
+    assert parts == [MAX_PARAMETERS, 1]
+    assert Account.objects.count() == MAX_PARAMETERS
 
 
 def test_refresh_asks_about_the_oldest_and_notes_who_is_gone(rosters, exist):
@@ -302,7 +302,10 @@ def test_who_came_while_the_server_listed_stays():
 def test_a_server_that_has_listed_is_asked_about_few_only(rosters, exist):
     directory.listed("localhost", {ROMEO}, timezone.now())
     few = {jid: jid for jid in (ROMEO, JULIET)}
-    many = {f"c{n}@localhost": f"c{n}@localhost" for n in range(directory.FEW + 1)}
+    many = {
+        f"c{n}@localhost": f"c{n}@localhost"
+        for n in range(directory.MAX_SINGLE_LOOKUPS + 1)
+    }
 
     assert directory.users(many | few, "localhost", exist) == {ROMEO: ROMEO}
     assert rosters.asked == []
@@ -312,7 +315,10 @@ def test_a_server_that_has_listed_is_asked_about_few_only(rosters, exist):
 
 def test_a_listing_of_long_ago_is_believed_no_more(rosters, exist):
     directory.listed("localhost", set(), timezone.now() - directory.LISTING_HOLDS)
-    many = {f"c{n}@localhost": f"c{n}@localhost" for n in range(directory.FEW + 1)}
+    many = {
+        f"c{n}@localhost": f"c{n}@localhost"
+        for n in range(directory.MAX_SINGLE_LOOKUPS + 1)
+    }
     directory.users(many, "localhost", exist)
     assert len(rosters.asked) == len(many)
 

@@ -8,7 +8,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from roster.announcements import announcer as announcer_module
-from roster.announcements.announcer import PARTS, Announcer
+from roster.announcements.announcer import PARTS_PER_SECOND, Announcer
 from roster.models import Subscriber
 from tests.service import until
 from tests.xmppservice.service.test_consumer import without
@@ -65,7 +65,7 @@ async def announcer(
     server, failures, settings, monkeypatch
 ) -> AsyncIterator[Announcer]:
     settings.ANNOUNCEMENTS_PER_SECOND = 40
-    monkeypatch.setattr(announcer_module, "AGAIN", 0.02)
+    monkeypatch.setattr(announcer_module, "RETRY_SECONDS", 0.02)
     async with Thread("announcer") as thread:
         one = Announcer(thread, server.send, failures.append)
         running = asyncio.create_task(one.run())
@@ -106,14 +106,14 @@ async def test_each_is_told_once_and_a_few_at_a_time(announcer, server, settings
     await all_told(2)
 
     assert server.told == dict.fromkeys(JIDS, 1)
-    assert max(map(len, server.parts)) == 8 // PARTS
+    assert max(map(len, server.parts)) == 8 // PARTS_PER_SECOND
     assert server.messages == {False}
 
 
 async def test_a_part_is_bounded(announcer, server, settings, monkeypatch):
     settings.ANNOUNCEMENTS_PER_SECOND = 1_000_000
     await keep(announcer, server, 1)
-    monkeypatch.setattr(announcer_module, "BATCH", 2)
+    monkeypatch.setattr(announcer_module, "BATCH_SIZE", 2)
 
     announcer.begin(2)
     await all_told(2)
@@ -256,7 +256,7 @@ async def test_who_could_not_be_stored_is_stored_later(announcer, failures):
 
 
 async def test_what_waits_is_bounded(announcer, monkeypatch):
-    monkeypatch.setattr(announcer_module, "MOST_WAITING", 2)
+    monkeypatch.setattr(announcer_module, "MAX_WAITING", 2)
     for jid in JIDS:
         announcer.note(jid, 1)
     announcer.note(JIDS[1], 2)

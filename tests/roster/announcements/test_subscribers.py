@@ -42,7 +42,7 @@ def test_who_is_known_costs_no_write():
 
 
 def test_the_table_is_bounded(monkeypatch):
-    monkeypatch.setattr(subscribers, "MOST", 2)
+    monkeypatch.setattr(subscribers, "MAX_SUBSCRIBERS", 2)
     subscribers.note({ROMEO: 1})
     subscribers.note({JULIET: 1, MARIO: 1})
     assert len(told()) == 2

@@ -8,7 +8,7 @@ from roster.commands import adhoc
 from roster.commands.payloads import OK, Reply
 from xmppservice.connection import events
 from xmppservice.protocol.iq import Request, StanzaError, request
-from xmppservice.protocol.namespaces import LONGEST_LIST, NS_COMMANDS, NS_FORM
+from xmppservice.protocol.namespaces import MAX_LIST_BYTES, NS_COMMANDS, NS_FORM
 
 OWNER = "romeo@localhost"
 COMPONENT, FIND = "jabber:component:accept", "cmd_search_users"
@@ -79,5 +79,5 @@ def test_an_answer_ends_the_command_in_its_session():
 def test_the_longest_answer_fits_into_a_stanza():
     numbers = [f"0039{number:010}" for number in range(20_000)]
     done = result(Reply(OK, more={"userList": numbers}))
-    assert len(done.encode()) < LONGEST_LIST + 2_000
+    assert len(done.encode()) < MAX_LIST_BYTES + 2_000
     ET.fromstring(done)

@@ -9,7 +9,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from roster.commands import batch, claims, intake, outbox, payloads
-from roster.commands.results import ATTEMPTS, Settled
+from roster.commands.results import MAX_ATTEMPTS, Settled
 from roster.discovery import digests
 from roster.models import Account, AddressBookEntry, Command
 from tests.roster.conftest import (
@@ -46,7 +46,7 @@ def said(answer: dict) -> list[str]:
 
 
 def run(rosters: PaperRosters, deadline: float | None = None) -> list[Settled]:
-    """One turn, without storing what became of it."""
+    """One batch, without storing what became of it."""
     end = time.time() + 60 if deadline is None else deadline
     return batch.run(claims.claim(), rosters, end)
 
@@ -354,7 +354,7 @@ def test_a_failure_of_the_moment_fails_for_a_later_attempt_and_then_succeeds(ros
 def test_after_the_last_attempt_the_client_is_told_of_sql_error(rosters):
     rosters.unreadable[ROMEO] = "internal-server-error"
     intake.receive([message(payload=LIAM)])
-    for _ in range(ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         make_due()
         settle(rosters)
 
@@ -435,7 +435,7 @@ def test_what_is_late_is_charged_before_what_comes_after_it(rosters, settings):
     )
     intake.receive([message(payload=long)])
     intake.receive([message(SEARCH, numbers(*friends[60:]))])
-    rosters.writes_left = batch.CHUNK
+    rosters.writes_left = batch.ROSTER_BATCH_SIZE
     settle(rosters)
     settle(rosters)
 
@@ -469,12 +469,12 @@ def test_a_late_first_write_gets_nowhere_and_what_was_written_stays(rosters):
 
 
 def test_what_does_not_fit_before_the_deadline_is_left(rosters):
-    many = users(*((f"C {n}", f"c{n}") for n in range(batch.CHUNK + 1)))
+    many = users(*((f"C {n}", f"c{n}") for n in range(batch.ROSTER_BATCH_SIZE + 1)))
     intake.receive([message(payload=many), message(payload=LIAM, owner=JULIET)])
 
     settled = run(rosters, deadline=0)
 
-    assert len(rosters.written) == batch.CHUNK
+    assert len(rosters.written) == batch.ROSTER_BATCH_SIZE
     answers = {one.work.owner: one.answers for one in settled}
     assert answers[ROMEO] == {}
     assert len(answers[JULIET]) == 1
@@ -490,7 +490,7 @@ def test_changes_of_owners_are_written_in_turn(rosters):
     assert [set(owners[at : at + 2]) for at in (0, 2, 4)] == [{ROMEO, JULIET}] * 3
 
 
-# --- Many commands in one turn -------------------------------------------------------
+# --- Many commands in one batch -------------------------------------------------------
 
 
 def test_commands_run_in_their_order_on_one_copy_and_each_item_is_written_once(rosters):
@@ -721,5 +721,5 @@ def test_a_name_that_is_no_text_is_refused(rosters, name):
 
 
 def test_an_answer_that_fits_no_stanza_is_said_to_be_too_large():
-    reply = payloads.Reply(more={"userList": ["x" * payloads.MOST_BYTES]})
+    reply = payloads.Reply(more={"userList": ["x" * payloads.MAX_BYTES]})
     assert json.loads(reply.dumps())["errorCode"] == "BAD_REQUEST"

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from roster import statistics
 from roster.commands import claims, intake, outbox, results, retention
-from roster.commands.claims import OWNERS, ROWS, State
-from roster.commands.results import ATTEMPTS, Settled
+from roster.commands.claims import MAX_COMMANDS_OF_OWNER, MAX_OWNERS, State
+from roster.commands.results import MAX_ATTEMPTS, Settled
 from roster.models import Account, AddressBookEntry, Claim, Command
 from tests.roster.conftest import JULIET, MARIO, ROMEO, make_due, message
 from xmppservice.runtime import wakeups
@@ -34,19 +34,21 @@ def states() -> Counter:
     return Counter(Command.objects.values_list("state", flat=True))
 
 
-def owners(work: list[claims.Work]) -> list[str]:
+def owners(work: list[claims.ClaimedWork]) -> list[str]:
     return sorted(one.owner for one in work)
 
 
-def answered(work: claims.Work, answer: str = OK, *, final: bool = True) -> Settled:
+def answered(
+    work: claims.ClaimedWork, answer: str = OK, *, final: bool = True
+) -> Settled:
     return Settled(work, {row.pk: (answer, final) for row in work.commands})
 
 
-def failed(work: claims.Work, why: str = "roster not read") -> Settled:
+def failed(work: claims.ClaimedWork, why: str = "roster not read") -> Settled:
     return Settled(work, failed={row.pk: why for row in work.commands})
 
 
-def finish(*settled: Settled) -> list[claims.Work]:
+def finish(*settled: Settled) -> list[claims.ClaimedWork]:
     return results.finish(settled, SQL_ERROR)
 
 
@@ -64,7 +66,7 @@ def run_to(state: str, *, final: bool = True) -> None:
 
 def kill() -> None:
     """Let the only command fail for the last time."""
-    for _ in range(ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         make_due()
         (work,) = claims.claim()
         finish(failed(work))
@@ -184,12 +186,12 @@ def test_a_repeat_of_a_dead_command_gets_another_set_of_attempts(confirmed):
 
 
 def test_a_turn_takes_who_has_waited_longest_with_what_he_asks():
-    jids = [f"owner-{number:02}@localhost" for number in range(OWNERS - 1)]
+    jids = [f"owner-{number:02}@localhost" for number in range(MAX_OWNERS - 1)]
     intake.receive([message(owner=jid) for _ in range(3) for jid in jids])
 
     work = claims.claim()
 
-    whole, rest = divmod(claims.TURN, 3)
+    whole, rest = divmod(claims.BATCH_SIZE, 3)
     assert [one.owner for one in work] == jids[: whole + 1]
     assert [len(one.commands) for one in work] == [3] * whole + [rest]
     for one in work:
@@ -198,30 +200,30 @@ def test_a_turn_takes_who_has_waited_longest_with_what_he_asks():
         running = Command.objects.filter(claim=one.claim, state=State.RUNNING)
         assert list(running.order_by("pk")) == one.commands
     assert states() == {
-        State.RUNNING: claims.TURN,
-        State.RECEIVED: 3 * len(jids) - claims.TURN,
+        State.RUNNING: claims.BATCH_SIZE,
+        State.RECEIVED: 3 * len(jids) - claims.BATCH_SIZE,
     }
     # Who is left with some is behind those who had nothing.
     assert next(iter(finish(*map(answered, work)))).owner == jids[whole + 1]
 
 
 def test_a_turn_is_of_so_many_owners():
-    jids = [f"owner-{number:03}@localhost" for number in range(OWNERS + 1)]
+    jids = [f"owner-{number:03}@localhost" for number in range(MAX_OWNERS + 1)]
     intake.receive([message(owner=jid) for jid in jids])
 
-    assert [one.owner for one in claims.claim()] == jids[:OWNERS]
+    assert [one.owner for one in claims.claim()] == jids[:MAX_OWNERS]
 
 
 def test_an_owner_has_so_much_of_a_turn_at_most():
-    intake.receive([message() for _ in range(ROWS + 1)])
+    intake.receive([message() for _ in range(MAX_COMMANDS_OF_OWNER + 1)])
 
     (work,) = claims.claim()
 
-    assert len(work.commands) == ROWS
+    assert len(work.commands) == MAX_COMMANDS_OF_OWNER
 
 
 def test_a_flood_of_one_owner_hides_nobody(monkeypatch):
-    monkeypatch.setattr(claims, "WINDOW", 10)
+    monkeypatch.setattr(claims, "WINDOW_SIZE", 10)
     intake.receive([message(owner=ROMEO) for _ in range(30)])
     intake.receive([message(owner=JULIET)])
 
@@ -229,7 +231,7 @@ def test_a_flood_of_one_owner_hides_nobody(monkeypatch):
 
 
 def test_what_a_turn_has_no_room_for_keeps_its_order():
-    large = " " * claims.TURN_SIZE
+    large = " " * claims.MAX_CHARACTERS
     payloads = ("{}", "{}" + large, "{}")
     intake.receive([message(owner=ROMEO, payload=one) for one in payloads])
     intake.receive([message(owner=JULIET)])
@@ -283,13 +285,13 @@ def test_one_at_a_time_of_those_who_failed_is_tried_while_others_wait():
 
 
 def test_those_who_failed_hide_nobody(monkeypatch):
-    monkeypatch.setattr(claims, "WINDOW", 2 * OWNERS)
-    failed_before(*(f"{number}@localhost" for number in range(3 * OWNERS)))
+    monkeypatch.setattr(claims, "WINDOW_SIZE", 2 * MAX_OWNERS)
+    failed_before(*(f"{number}@localhost" for number in range(3 * MAX_OWNERS)))
     intake.receive([message(owner=JULIET)])
     assert owners(claims.claim()) == [JULIET]
 
 
-LONG = "{}" + " " * claims.TURN_SIZE
+LONG = "{}" + " " * claims.MAX_CHARACTERS
 
 
 @pytest.mark.parametrize("length", [1, 25])
@@ -297,10 +299,10 @@ def test_long_commands_of_one_owner_leave_a_turn_to_others(length):
     payload = LONG[: len(LONG) // length]
     intake.receive([message(owner=ROMEO, payload=payload) for _ in range(60)])
     intake.receive([message(owner=JULIET)])
-    turns = [claims.claim()]
-    while JULIET not in owners(turns[-1]):
-        turns.append(finish(*map(answered, turns[-1])))
-    assert len(turns) <= 2
+    claimed = [claims.claim()]
+    while JULIET not in owners(claimed[-1]):
+        claimed.append(finish(*map(answered, claimed[-1])))
+    assert len(claimed) <= 2
 
 
 def test_long_commands_of_some_owners_leave_a_turn_to_others():
@@ -308,12 +310,12 @@ def test_long_commands_of_some_owners_leave_a_turn_to_others():
     intake.receive([message(owner=jid, payload=LONG) for jid in floods * 10])
     intake.receive([message(owner=JULIET)])
     workers = [claims.claim() for _ in range(3)]
-    turns = 3
+    claimed = 3
     while not any(JULIET in owners(work) for work in workers):
         workers.append(finish(*map(answered, workers.pop(0))))
-        turns += 1
+        claimed += 1
     # Each of them once, and then she.
-    assert turns <= len(floods) + 1
+    assert claimed <= len(floods) + 1
 
 
 def test_what_a_turn_has_no_room_for_rings_for_another_worker(monkeypatch):
@@ -337,7 +339,7 @@ def test_an_owner_has_one_claim_at_a_time():
 
 
 def test_owners_whose_claim_runs_take_nobodys_turn():
-    busy = [f"owner-{number}@localhost" for number in range(OWNERS)]
+    busy = [f"owner-{number}@localhost" for number in range(MAX_OWNERS)]
     intake.receive([message(owner=jid) for jid in busy])
     claims.claim()
     intake.receive([message(owner=jid) for jid in (*busy, MARIO)])
@@ -483,7 +485,7 @@ def test_nothing_to_rest_is_no_error():
 def test_a_failure_is_tried_again_later_and_later_and_dies_in_the_end():
     intake.receive([message(id="one")])
     waits = []
-    for _ in range(ATTEMPTS - 1):
+    for _ in range(MAX_ATTEMPTS - 1):
         make_due()
         (work,) = claims.claim()
         before = timezone.now()
@@ -690,8 +692,8 @@ def test_a_repeat_of_a_command_that_is_gone_runs_anew():
 
 
 def test_many_go_in_several_transactions(monkeypatch):
-    monkeypatch.setattr(retention, "SWEPT", 3)
-    monkeypatch.setattr(retention, "SWEEP_PAUSE", 0)
+    monkeypatch.setattr(retention, "BATCH_SIZE", 3)
+    monkeypatch.setattr(retention, "PAUSE_SECONDS", 0)
     intake.receive([message() for _ in range(8)])
     past = timezone.now() - timedelta(days=400)
     Command.objects.update(state="sent", sent_at=past)
@@ -769,7 +771,7 @@ def test_one_owners_flood_does_not_fill_a_claim():
 
 
 def test_large_payloads_share_no_claim():
-    half = " " * (claims.TURN_SIZE // 2)
+    half = " " * (claims.MAX_CHARACTERS // 2)
     intake.receive([message(payload="{}" + half) for _ in range(3)])
 
     (work,) = claims.claim()
@@ -779,7 +781,7 @@ def test_large_payloads_share_no_claim():
 
 def test_owners_of_many_transactions_are_let_go_each_with_its_effect():
     held = claims.claim_owners(
-        [f"owner-{n}@localhost" for n in range(claims.LET_GO + 1)]
+        [f"owner-{n}@localhost" for n in range(claims.RELEASE_BATCH_SIZE + 1)]
     )
     stored: list[str] = []
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from roster.commands import dry_run
-from roster.commands.dry_run import Asked, DryRun
+from roster.commands.dry_run import BudgetDecision, DryRun
 from roster.commands.rules import Rule
 from roster.models import Account, AddressBookEntry, Command, Flag
 from tests.roster.conftest import (
@@ -54,11 +54,11 @@ def test_each_entry_says_what_becomes_of_it_and_why(romeo, rosters, settings):
     said = rehearse(romeo, rosters, ADD, contacts)
 
     assert [(line.entry.name, line.asked, line.rule) for line in said.lines] == [
-        ("Juliet", Asked.FREE, Rule.PROMOTED),
-        ("Mario", Asked.CHARGED, Rule.ADDED),
-        ("Hidden", Asked.CHARGED, Rule.ADDED),
-        ("Off", Asked.NOT_COVERED, Rule.ADDED),
-        ("Far", Asked.NOT_ASKED, Rule.ADDED),
+        ("Juliet", BudgetDecision.FREE, Rule.PROMOTED),
+        ("Mario", BudgetDecision.CHARGED, Rule.ADDED),
+        ("Hidden", BudgetDecision.CHARGED, Rule.ADDED),
+        ("Off", BudgetDecision.NOT_COVERED, Rule.ADDED),
+        ("Far", BudgetDecision.NOT_ASKED, Rule.ADDED),
     ]
     assert [line.verified for line in said.lines] == [True, True, False, False, False]
     hidden = said.lines[2].account

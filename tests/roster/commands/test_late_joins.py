@@ -192,7 +192,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_stood(rosters, monkeypatch):
         rosters.register(owner)
         know(rosters, owner)
     register(rosters)
-    monkeypatch.setattr(late_joins, "CHUNK", 3)
+    monkeypatch.setattr(late_joins, "ROSTER_BATCH_SIZE", 3)
     rosters.raises[LATE] = Down("gone")
 
     with pytest.raises(Down):
@@ -234,7 +234,7 @@ def test_two_workers_are_not_twice_as_fast(rosters):
 
 
 def test_who_registers_while_a_command_with_him_runs_is_told(rosters):
-    """He is announced before the turn has stored the contact."""
+    """He is announced before the batch has stored the contact."""
     intake.receive([message(payload=users(("Late", LATE)))])
     work = claims.claim()
     settled = batch.run(work, rosters, time.time() + 60)

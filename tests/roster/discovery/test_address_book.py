@@ -131,7 +131,7 @@ def test_every_contact_is_remembered_as_a_digest_and_who_was_asked_about(romeo):
 def test_an_owner_cannot_fill_the_database_with_whom_nobody_was_asked_about(
     romeo, monkeypatch
 ):
-    monkeypatch.setattr(address_book, "MOST_UNASKED", 3)
+    monkeypatch.setattr(address_book, "MAX_UNASKED", 3)
     for part in ("abcd", "efgh", "ij"):
         book(romeo, part).save()
     assert AddressBookEntry.objects.filter(owner=romeo).count() == 3
@@ -247,7 +247,7 @@ def test_dropping_a_key_deletes_its_rows_and_no_others(romeo, settings):
 
 def test_old_keys_are_left_a_few_rows_at_a_time(romeo, settings, monkeypatch):
     book(romeo, "abcde").save()
-    monkeypatch.setattr(address_book, "MOVED_AT_ONCE", 2)
+    monkeypatch.setattr(address_book, "MOVE_BATCH_SIZE", 2)
     settings.ADDRESS_BOOK_KEYS = ["new", *settings.ADDRESS_BOOK_KEYS]
     newest = digests.keys()[0].name
 
@@ -296,7 +296,7 @@ def test_a_contact_is_noted_as_seen_now_and_then(romeo):
 
 def test_expiry_goes_in_batches_and_stops_in_time(romeo, monkeypatch):
     book(romeo, "abcde", timezone.now() - timedelta(days=500)).save()
-    monkeypatch.setattr(expiry, "EXPIRED_AT_ONCE", 2)
+    monkeypatch.setattr(expiry, "BATCH_SIZE", 2)
 
     assert expiry.expire(0) == {"expired": 2, "dropped": 0}
     assert expiry.expire(60) == {"expired": 3, "dropped": 0}
@@ -320,7 +320,7 @@ def test_who_scans_is_flagged_and_gets_nothing_more(rich):
     today = book(rich, numbers)
     assert not today.covers(numbers)
     assert today.left == 10_000
-    assert today.retry_after(numbers) == address_book.HELD
+    assert today.retry_after(numbers) == address_book.FLAGGED_RETRY_SECONDS
     today.save()
 
     flag = Flag.objects.get()
@@ -336,14 +336,14 @@ def test_who_scans_is_flagged_and_gets_nothing_more(rich):
 def test_who_scans_a_number_at_a_time_is_flagged_all_the_same(rich):
     first, second = scan(0, 1_500)[::2], scan(0, 1_500)[1::2]
     for part in (first[n : n + 50] for n in range(0, 750, 50)):
-        turn = book(rich, part)
-        turn.covers(part)
-        turn.save()
+        opened = book(rich, part)
+        opened.covers(part)
+        opened.save()
     for number in second:
-        turn = book(rich, [number])
-        turn.covers([number])
-        turn.save()
-        if turn.flagged:
+        opened = book(rich, [number])
+        opened.covers([number])
+        opened.save()
+        if opened.flagged:
             break
 
     assert Flag.objects.get().reasons[0]["rule"] == "crowd"
@@ -351,9 +351,9 @@ def test_who_scans_a_number_at_a_time_is_flagged_all_the_same(rich):
 
 
 def test_a_flagged_owner_still_gets_what_was_asked_before(rich):
-    turn = book(rich, ["+393470000001"])
-    turn.covers(["+393470000001"])
-    turn.save()
+    opened = book(rich, ["+393470000001"])
+    opened.covers(["+393470000001"])
+    opened.save()
     Flag.objects.create(owner=rich)
 
     later = book(rich, ["+393470000001", "+393470000002"])
@@ -363,9 +363,9 @@ def test_a_flagged_owner_still_gets_what_was_asked_before(rich):
 
 def test_after_the_release_only_what_follows_counts(rich):
     for part in (scan(0, 200), scan(500, 200)):
-        turn = book(rich, part)
-        turn.covers(part)
-        turn.save()
+        opened = book(rich, part)
+        opened.covers(part)
+        opened.save()
     Flag.objects.create(owner=rich, raised_at=NOON, released_at=timezone.now())
 
     later = book(rich, ["+393471199999"], timezone.now())
@@ -392,9 +392,9 @@ def test_what_was_refused_is_answered_after_the_release(rich):
 
 def test_contacts_without_a_number_are_no_crowd(rich):
     names = [f"user{n}@localhost" for n in range(2_000)]
-    turn = book(rich, names)
-    assert turn.covers(names)
-    assert turn._watch.asked.total == 0
+    opened = book(rich, names)
+    assert opened.covers(names)
+    assert opened._watch.asked.total == 0
 
 
 def test_neighbours_share_a_prefix_that_is_nobody_elses(rich):
@@ -409,14 +409,14 @@ def test_neighbours_share_a_prefix_that_is_nobody_elses(rich):
 
 
 def test_the_usual_share_of_hits_is_the_median_of_many_owners():
-    cache.delete(usual.USUAL)
-    for n in range(usual.OWNERS_ENOUGH):
+    cache.delete(usual.RATE_KEY)
+    for n in range(usual.MIN_OWNERS):
         owner = Account.objects.create(jid=f"o{n}@localhost")
         numbers = [f"+39347{n:03d}{line:04d}" for line in range(20)]
-        turn = address_book.AddressBook(owner, numbers, NOON)
-        turn.covers(numbers)
-        turn.hits = set(numbers[: n % 2 * 8 + 2])
-        turn.save()
+        opened = address_book.AddressBook(owner, numbers, NOON)
+        opened.covers(numbers)
+        opened.hits = set(numbers[: n % 2 * 8 + 2])
+        opened.save()
         if n == 0:
             assert usual._usual() is None
 
@@ -424,13 +424,13 @@ def test_the_usual_share_of_hits_is_the_median_of_many_owners():
 
 
 def test_the_usual_share_is_looked_up_now_and_then(monkeypatch):
-    cache.delete_many([usual.USUAL, usual.UNKNOWN])
+    cache.delete_many([usual.RATE_KEY, usual.UNKNOWN_KEY])
     looks: list[float | None] = [0.5, None]
     monkeypatch.setattr(usual, "_usual", looks.pop)
 
-    assert [usual.usual(), usual.usual()] == [None, None]
+    assert [usual.usual_hit_rate(), usual.usual_hit_rate()] == [None, None]
     assert looks == [0.5]
     # What is not known yet is looked for again soon.
-    cache.delete(usual.UNKNOWN)
-    assert [usual.usual(), usual.usual()] == [0.5, 0.5]
-    cache.delete(usual.USUAL)
+    cache.delete(usual.UNKNOWN_KEY)
+    assert [usual.usual_hit_rate(), usual.usual_hit_rate()] == [0.5, 0.5]
+    cache.delete(usual.RATE_KEY)

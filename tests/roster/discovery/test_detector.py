@@ -8,10 +8,10 @@ from random import Random
 import pytest
 
 from roster.discovery import detector
-from roster.discovery.detector import Asked
+from roster.discovery.detector import AskedNumbers
 from tests.roster import books
 
-NOTHING = Asked({}, 0)
+NOTHING = AskedNumbers({}, 0)
 
 
 def suspected(
@@ -27,7 +27,7 @@ def suspected(
     at = 0
     for new in (*commands, []):
         prefixes = books.prefixes(new)
-        past = Asked(crowds, sum(users[:at]))
+        past = AskedNumbers(crowds, sum(users[:at]))
         at += len(new)
         found = detector.suspicions(past, prefixes, usual)
         yield at, [str(reason["rule"]) for reason in found]
@@ -49,14 +49,16 @@ def alarms(book: books.Book) -> bool:
     )
 
 
-def reasons(past: Asked, new: list[str], usual: float | None = None) -> list[str]:
+def reasons(
+    past: AskedNumbers, new: list[str], usual: float | None = None
+) -> list[str]:
     found = detector.suspicions(past, books.prefixes(new), usual)
     return [str(reason["rule"]) for reason in found]
 
 
 def misses(total: int, hits: int, usual: float | None) -> list[str]:
     """What is suspected of an owner whose numbers are all over a country."""
-    return reasons(Asked(Counter(range(total)), hits), [], usual)
+    return reasons(AskedNumbers(Counter(range(total)), hits), [], usual)
 
 
 # What it is, numbers to a command, by which rule, after how many at most.
@@ -117,12 +119,12 @@ def test_a_company_with_direct_dial_is_let_through(size, share):
 
 
 def test_a_range_taken_to_the_last_number_is_let_through_up_to_a_limit():
-    assert reasons(NOTHING, books.sequential(detector.IN_ROWS - 1)) == []
-    assert reasons(NOTHING, books.sequential(detector.IN_ROWS)) == ["run"]
+    assert reasons(NOTHING, books.sequential(detector.MAX_IN_ROWS - 1)) == []
+    assert reasons(NOTHING, books.sequential(detector.MAX_IN_ROWS)) == ["run"]
 
 
 def test_short_rows_do_not_add_up():
-    row = detector.ROW
+    row = detector.MIN_IN_ROW
     blocks = [
         number
         for n in range(20)
@@ -155,14 +157,14 @@ def test_a_row_does_not_go_on_in_another_country():
     ],
 )
 def test_a_crowd_is_too_many_numbers_in_few_blocks(crowds, found):
-    past = Asked(dict(enumerate(crowds)), 0)
+    past = AskedNumbers(dict(enumerate(crowds)), 0)
 
     assert reasons(past, []) == found
 
 
 def test_a_crowd_is_counted_with_the_new_numbers():
     scan = books.shuffled(books.sequential(10_000))[:1_100]
-    past = Asked(Counter(books.prefixes(scan[:1_000]).values()), 0)
+    past = AskedNumbers(Counter(books.prefixes(scan[:1_000]).values()), 0)
 
     assert past.total == 1_000
     assert reasons(past, []) == []
@@ -193,7 +195,7 @@ def test_nothing_asked_is_nothing_suspected():
 
 
 def test_every_reason_is_explained_without_a_number_of_anybody():
-    past = Asked(Counter(range(10_000)) + Counter({1: 990_000}), 1)
+    past = AskedNumbers(Counter(range(10_000)) + Counter({1: 990_000}), 1)
     new = books.prefixes(books.sequential(412, step=3))
 
     found = detector.suspicions(past, new, 0.01)

@@ -136,7 +136,7 @@ def test_an_account_that_is_named_twice_is_made_once(load):
 
 @pytest.mark.parametrize("batch", [1, 2, 10])
 def test_of_an_account_that_is_named_twice_the_last_one_wins(load, monkeypatch, batch):
-    monkeypatch.setattr(loadaccounts, "BATCH", batch)
+    monkeypatch.setattr(loadaccounts, "BATCH_SIZE", batch)
 
     load(f"account,name\n{ROMEO},first\n{JULIET},Juliet\nROMEO@localhost,last\n")
 
@@ -385,8 +385,8 @@ def test_a_terminal_shows_a_bar(save, loader):
 
 
 def test_a_log_gets_a_line_now_and_then(save, monkeypatch, capsys):
-    monkeypatch.setattr(loadaccounts, "SAY_EVERY", 0)
-    monkeypatch.setattr(loadaccounts, "BATCH", 1)
+    monkeypatch.setattr(loadaccounts, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(loadaccounts, "BATCH_SIZE", 1)
 
     call_command("loadaccounts", save(f"{ROMEO}\n{JULIET}\n"))
 

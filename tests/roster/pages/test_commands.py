@@ -133,7 +133,7 @@ def test_an_empty_list_is_filtered_too(admin_client: Client):
 def test_a_list_counts_no_further_than_it_shows(
     admin_client: Client, command, monkeypatch
 ):
-    monkeypatch.setattr(commands, "MOST_ROWS", 3)
+    monkeypatch.setattr(commands, "MAX_ROWS", 3)
     intake.receive([message(id=str(number)) for number in range(9)])
 
     shown = admin_client.get(COMMANDS).context["cl"]

@@ -265,7 +265,7 @@ def test_a_command_that_would_flag_the_owner_says_why(nurse, romeo, server):
 
 
 def test_a_long_command_shows_its_first_entries(nurse, romeo, server, monkeypatch):
-    monkeypatch.setattr(dry_run, "SHOWN", 2)
+    monkeypatch.setattr(dry_run, "MAX_SHOWN", 2)
 
     response = post(nurse, romeo, "a\nb\nc\nd")
 

@@ -28,7 +28,7 @@ def many(count: int) -> str:
 def test_what_was_killed_goes_on_as_if_nothing_had_been(
     load, save, loader, blow, steps, code, said
 ):
-    count = loadaccounts.BATCH + 100
+    count = loadaccounts.BATCH_SIZE + 100
     content = many(count)
     file = save(content, "many.csv")
     last = content.splitlines()[-1].partition(",")[0]
@@ -38,7 +38,9 @@ def test_what_was_killed_goes_on_as_if_nothing_had_been(
     child.send_signal(blow)
     assert child.communicate(timeout=60)[1].endswith(said)
     assert child.returncode == code
-    assert loader.sql("SELECT count(*) FROM roster_account") == [(loadaccounts.BATCH,)]
+    assert loader.sql("SELECT count(*) FROM roster_account") == [
+        (loadaccounts.BATCH_SIZE,)
+    ]
     loader.sql("DROP TRIGGER hold")
 
     _, out, err = loader.run("loadaccounts", file)

@@ -60,7 +60,7 @@ def test_what_is_no_json(admin):
 
 
 def test_what_is_far_too_large(admin, monkeypatch):
-    monkeypatch.setattr(representation, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(representation, "MAX_BYTES", 1_000)
     answer = admin.post(BUDDIES, {"name": "x" * 2_000}, format="json")
     is_problem(answer, 413, "too_large")
 

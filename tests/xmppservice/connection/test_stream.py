@@ -162,8 +162,8 @@ async def test_a_frozen_server_is_late_and_a_killed_one_broke(prosody):
 async def test_a_server_that_falls_silent_ends_the_session(
     prosody, monkeypatch, caplog
 ):
-    monkeypatch.setattr(stream, "KEEP_ALIVE", 0.05)
-    monkeypatch.setattr(stream, "OPENING", 0.3)
+    monkeypatch.setattr(stream, "PING_SECONDS", 0.05)
+    monkeypatch.setattr(stream, "OPENING_SECONDS", 0.3)
     async with privileged(prosody) as one:
         freeze(prosody)
         await until(lambda: not one.open)
@@ -173,7 +173,7 @@ async def test_a_server_that_falls_silent_ends_the_session(
 async def test_a_stream_without_a_privilege_is_ready_and_not_privileged(
     prosody, monkeypatch
 ):
-    monkeypatch.setattr(stream, "ADVERTISEMENT", 0.2)
+    monkeypatch.setattr(stream, "ADVERTISEMENT_SECONDS", 0.2)
     async with connected(prosody, "elsewhere.localhost") as one:
         with pytest.raises(Down):
             await one.ask([ROSTER], in_seconds(10))
@@ -207,7 +207,7 @@ async def test_who_asks_while_the_server_reads_too_slowly_is_told_later(
     prosody, monkeypatch
 ):
     told: list[tuple[str, int | None]] = []
-    monkeypatch.setattr(responder, "UNWRITTEN", -1)
+    monkeypatch.setattr(responder, "MAX_UNWRITTEN_BYTES", -1)
     async with connected(prosody) as one, romeo(prosody) as client:
         one.on_subscription = lambda jid, number: told.append((jid, number))
         one.publish(7, "{}", [])

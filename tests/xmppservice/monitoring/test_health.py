@@ -139,7 +139,7 @@ def test_a_change_is_logged_once(client, stream, caplog):
 
 @pytest.mark.real_time  # faketime never ends the wait for a thread
 def test_a_database_that_hangs_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(health, "PATIENCE", 0.2)
+    monkeypatch.setattr(health, "TIMEOUT_SECONDS", 0.2)
     hangs = threading.Event()
 
     for _ in range(6):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from xmppservice.protocol import envelope
 from xmppservice.protocol.envelope import Oversized
-from xmppservice.protocol.namespaces import LONGEST_FIELD
+from xmppservice.protocol.namespaces import MAX_FIELD
 from xmppservice.protocol.xml import illegal_character
 
 OOB = "jabber:x:oob"
@@ -63,7 +63,7 @@ def test_the_envelope_may_stand_beside_another_x():
 
 @pytest.mark.parametrize("name", ["id", "thread", "type", "xmlns"])
 def test_a_field_too_long_is_oversized(name: str):
-    long = "x" * (LONGEST_FIELD + 1)
+    long = "x" * (MAX_FIELD + 1)
     values = {"id": "1", "thread": "", "type": "cmd_a", "xmlns": OOB, name: long}
     values["type"] = f"cmd_{values['type']}"
     stanza = message(
