@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from roster import msisdn, statistics
-from roster.discovery import address_book, detector
+from roster.discovery import budget, detector
 from roster.models import Account, Flag
 from roster.pages import commands, dry_run
 from roster.pages.commands import Choice, FewPages, begins_with
@@ -213,7 +213,7 @@ class AccountAdmin(LargeAdmin):
 
     @admin.display(description=_("budget used"))
     def budget_used(self, account: Account) -> str:
-        left = address_book.budget_of(account, timezone.now())
+        left = budget.budget_of(account, timezone.now())
         used = max(0, settings.DISCOVERY_BURST - int(left))
         said = {"used": used, "all": settings.DISCOVERY_BURST}
         grouped = {

@@ -178,11 +178,11 @@ def _charge(book: AddressBook, request: ParsedCommand) -> None:
         domain = domain_of(book.owner.jid)
         mine = [e.key for e in request.entries if domain_of(e.jid) == domain]
         own = msisdn.contact_key(book.owner.jid, domain)
-        request.asked = book.covered(key for key in mine if key != own)
-    elif book.covers(request.keys):
+        request.asked = book.budget.covered(key for key in mine if key != own)
+    elif book.budget.covers(request.keys):
         request.asked = set(request.keys)
     else:
-        request.limited, request.asked = True, book.free(request.keys)
+        request.limited, request.asked = True, book.budget.free(request.keys)
 
 
 def _log_unusable(batch: OwnerBatch) -> None:
@@ -292,7 +292,7 @@ def _search_users(batch: OwnerBatch, request: ParsedCommand) -> None:
         _decide(batch, entry, verified=True)
     more: dict[str, Any] = {"userList": [entry.address for entry in hits]}
     if request.limited and batch.book is not None:
-        more["retryAfter"] = batch.book.retry_after(request.keys)
+        more["retryAfter"] = batch.book.budget.retry_after(request.keys)
         text = "Too many new numbers: repeat after retryAfter seconds."
         request.reply = Reply(RATE_LIMITED, (text,), more)
     else:

@@ -80,9 +80,9 @@ def rehearse(
         reply=request.reply,
         problems=request.problems,
         lines=[_line(owner_batch, request, entry, known) for entry in request.entries],
-        left=owner_batch.book.left if owner_batch.book else None,
-        flagged=owner_batch.book.flagged if owner_batch.book else False,
-        reasons=owner_batch.book.reasons if owner_batch.book else [],
+        left=owner_batch.book.budget.left if owner_batch.book else None,
+        flagged=owner_batch.book.budget.flagged if owner_batch.book else False,
+        reasons=owner_batch.book.budget.reasons if owner_batch.book else [],
         failed=owner_batch.failed,
     )
 
@@ -106,7 +106,7 @@ def _line(
 def _asked(
     owner_batch: OwnerBatch, request: ParsedCommand, entry: RequestedContact
 ) -> BudgetDecision:
-    if owner_batch.book is not None and entry.key in owner_batch.book.charged:
+    if owner_batch.book is not None and entry.key in owner_batch.book.budget.charged:
         return BudgetDecision.CHARGED
     if entry.key in request.asked:
         return BudgetDecision.FREE

@@ -1,56 +1,35 @@
-"""Who asked about whom, under keyed digests, and how much asking is left.
+"""An owner's contacts as they are stored: under keyed digests.
 
 A number at rest is an HMAC-SHA-256 under a key that is not in the database. Rows
 name their key; looking up tries all that are listed, and moves what it finds to the
 newest. Source: contract, 3 ("Every received contact is remembered …").
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import reduce
 from itertools import islice
-from math import ceil
 from operator import or_
-from typing import NamedTuple
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from roster.discovery import detector
+from roster.discovery.budget import Budget, Stored
 from roster.discovery.digests import keys, prefix_of
-from roster.discovery.usual import count_by, usual_hit_rate
 from roster.models import Account, AddressBookEntry, Flag, LateJoin
 from xmppservice.runtime.queries import MAX_PARAMETERS, batches
 
 # What is noted anew only after so long: a contact as still there, an owner as seen.
 SEEN_CONTACT_EVERY, SEEN_OWNER_EVERY = timedelta(days=30), timedelta(hours=1)
-YEAR = timedelta(days=365).total_seconds()
-# A flagged owner is told to come back after a day; staff has looked by then.
-FLAGGED_RETRY_SECONDS = int(timedelta(days=1).total_seconds())
 
 # Contacts of an owner that nothing was charged for: more are not remembered.
 MAX_UNASKED = 20_000
 MOVE_BATCH_SIZE = 500
 
 
-class Stored(NamedTuple):
-    """What is known of a contact; no model: a batch reads a thousand of them."""
-
-    pk: int
-    key: str
-    prefix: int | None
-    asked_at: datetime | None
-    hit: bool
-    added_at: datetime
-    seen_at: datetime
-
-
 class AddressBook:
-    """An owner's contacts, and the right to ask about them, during one batch.
+    """The contacts of ``owner`` that one batch speaks of, and the budget for them.
 
-    Nothing is stored before :meth:`save`. An owner has one batch at a time, so
-    the budget is exact.
+    Nothing is stored before :meth:`save`.
     """
 
     def __init__(
@@ -63,90 +42,8 @@ class AddressBook:
         self.owner, self.now = owner, now
         self.contacts = contacts
         self.stored = _stored({owner: contacts})[owner.pk] if stored is None else stored
-        self.left = self._budget()
-        self.charged: set[str] = set()
+        self.budget = Budget(owner, now, self.stored)
         self.hits: set[str] = set()
-        self.reasons: list[detector.Reason] = []
-        self._watch: _Watch | None = None
-
-    @property
-    def flagged(self) -> bool:
-        """Whether the farming detector holds the owner, who has asked of somebody."""
-        return self._watch is not None and self._watch.flagged
-
-    # --- Asking ---
-
-    def covers(self, contacts: Iterable[str]) -> bool:
-        """Charge for all of ``contacts``, or for none; asked before is free."""
-        new = self._new(contacts)
-        if self._held(new) or len(new) > self.left:
-            return False
-        self._charge(new)
-        return True
-
-    def covered(self, contacts: Iterable[str]) -> set[str]:
-        """Charge for ``contacts`` as far as the budget goes; return those covered."""
-        contacts = list(contacts)
-        new = self._new(contacts)
-        affordable = new[: int(self.left)]
-        if self._held(affordable):
-            affordable = []
-        self._charge(affordable)
-        return set(contacts) - set(new[len(affordable) :])
-
-    def free(self, contacts: Iterable[str]) -> set[str]:
-        """Those of ``contacts`` that were asked about before."""
-        contacts = set(contacts)
-        return contacts - set(self._new(contacts))
-
-    def retry_after(self, contacts: Iterable[str]) -> int:
-        """Seconds until the budget covers ``contacts``."""
-        if self.flagged:
-            return FLAGGED_RETRY_SECONDS
-        missing = len(self._new(contacts)) - self.left
-        return max(1, ceil(missing * YEAR / max(1, settings.DISCOVERY_PER_YEAR)))
-
-    def _new(self, contacts: Iterable[str]) -> list[str]:
-        return [
-            contact
-            for contact in dict.fromkeys(contacts)
-            if contact not in self.charged and not self._was_asked(contact)
-        ]
-
-    def _was_asked(self, contact: str) -> bool:
-        return contact in self.stored and self.stored[contact].asked_at is not None
-
-    def _charge(self, contacts: Sequence[str]) -> None:
-        self.charged.update(contacts)
-        self.left -= len(contacts)
-        if self._watch is not None:
-            self._watch.crowds.update(self._suspect(contacts).values())
-
-    def _held(self, new: Sequence[str]) -> bool:
-        """Whether the owner may ask about nobody new; this may be what flags him."""
-        if not new:
-            return False
-        self._watch = self._watch or _Watch(self.owner)
-        if not self._watch.flagged:
-            numbers = self._suspect(new)
-            self.reasons = detector.suspicions(
-                self._watch.asked, numbers, usual_hit_rate()
-            )
-            self._watch.flagged = bool(self.reasons)
-        return self._watch.flagged
-
-    def _suspect(self, new: Iterable[str]) -> dict[str, int]:
-        """Numbers with their prefixes, but for those that staff has released."""
-        assert self._watch is not None, "asked of somebody"
-        prefixes = {
-            one: prefix_of(self.owner, one)
-            for one in new
-            if one not in self.stored
-            or not self._watch.is_released(self.stored[one].added_at)
-        }
-        return {one: prefix for one, prefix in prefixes.items() if prefix is not None}
-
-    # --- Storing ---
 
     def save(self) -> None:
         """Store the contacts, what was charged, and who is flagged."""
@@ -157,16 +54,18 @@ class AddressBook:
         self._mark()
         self._join_late()
         self._move_to_newest_key()
-        if self.reasons:
-            flag = Flag(owner=self.owner, reasons=self.reasons, raised_at=self.now)
+        if self.budget.reasons:
+            flag = Flag(
+                owner=self.owner, reasons=self.budget.reasons, raised_at=self.now
+            )
             Flag.objects.bulk_create([flag], ignore_conflicts=True)
         self._save_owner()
 
     def _has_news(self) -> bool:
         """Whether there is anything to store: most owners repeat what they asked."""
         return bool(
-            self.charged
-            or self.reasons
+            self.budget.charged
+            or self.budget.reasons
             or not self.stored.keys() >= set(self.contacts)
             or self._unseen()
             or self._new_hits()
@@ -186,7 +85,7 @@ class AddressBook:
                     digest=key.digest(contact),
                     key=key.name,
                     prefix=prefix_of(self.owner, contact),
-                    asked_at=self.now if contact in self.charged else None,
+                    asked_at=self.now if contact in self.budget.charged else None,
                     hit=contact in self.hits,
                     added_at=self.now,
                     seen_at=self.now,
@@ -199,7 +98,7 @@ class AddressBook:
     def _added(self) -> list[str]:
         """New contacts; of those that nothing was charged for, a bounded number."""
         new = [contact for contact in self.contacts if contact not in self.stored]
-        unasked = [contact for contact in new if contact not in self.charged]
+        unasked = [contact for contact in new if contact not in self.budget.charged]
         if not unasked:
             return new
         rows = AddressBookEntry.objects.filter(owner=self.owner, asked_at=None)
@@ -208,7 +107,7 @@ class AddressBook:
         return [contact for contact in new if contact not in left_out]
 
     def _mark(self) -> None:
-        known = self.charged & self.stored.keys()
+        known = self.budget.charged & self.stored.keys()
         self._update(known, asked_at=self.now)
         self._update(self._new_hits(), hit=True)
 
@@ -224,7 +123,7 @@ class AddressBook:
 
     def _is_new_hit(self, contact: str) -> bool:
         row = self.stored.get(contact)
-        asked = contact in self.charged or self._was_asked(contact)
+        asked = contact in self.budget.charged or self.budget.was_asked(contact)
         return row is not None and not row.hit and asked
 
     def _update(self, contacts: Iterable[str], **values: object) -> None:
@@ -233,7 +132,7 @@ class AddressBook:
 
     def _join_late(self) -> None:
         """Queue who has become a user since we looked: announced without this entry."""
-        missed = self.charged - self.hits
+        missed = self.budget.charged - self.hits
         for part in batches(missed, MAX_PARAMETERS):
             named = Q(msisdn__in=[one for one in part if one.startswith("+")])
             named |= Q(jid__in=[one for one in part if not one.startswith("+")])
@@ -270,25 +169,13 @@ class AddressBook:
 
     def _owner_values(self) -> dict[str, object]:
         values: dict[str, object] = {}
-        if self.charged:
-            values |= {"budget": self.left, "budget_at": self.now}
+        if self.budget.charged:
+            values |= {"budget": self.budget.left, "budget_at": self.now}
         seen = self.owner.last_seen
         if seen is None or seen < self.now - SEEN_OWNER_EVERY:
             # The XMPP server has just stamped the owner's JID on a stanza.
             values |= {"last_seen": self.now, "checked_at": self.now}
         return values
-
-    def _budget(self) -> float:
-        return budget_of(self.owner, self.now)
-
-
-def budget_of(owner: Account, now: datetime) -> float:
-    """How many new contacts an owner may ask about at this moment."""
-    burst = float(settings.DISCOVERY_BURST)
-    if owner.budget is None or owner.budget_at is None:
-        return burst
-    seconds = (now - owner.budget_at).total_seconds()
-    return min(burst, owner.budget + seconds * settings.DISCOVERY_PER_YEAR / YEAR)
 
 
 def open_books(
@@ -332,30 +219,3 @@ def _rows(wanted: Iterable[tuple[int, bytes]]) -> QuerySet[AddressBookEntry]:
         digests.setdefault(pk, []).append(digest)
     which = (Q(owner=pk, digest__in=mine) for pk, mine in digests.items())
     return AddressBookEntry.objects.filter(reduce(or_, which))
-
-
-class _Watch:
-    """What the farming detector knows of an owner: read when somebody new is asked."""
-
-    def __init__(self, owner: Account) -> None:
-        flag = Flag.objects.filter(owner=owner).order_by("-raised_at").first()
-        self.flagged = flag is not None and flag.released_at is None
-        rows = AddressBookEntry.objects.filter(owner=owner, prefix__isnull=False)
-        self._released_at = flag.released_at if flag is not None else None
-        asked = rows.exclude(asked_at=None)
-        if self._released_at:
-            asked = asked.filter(added_at__gt=self._released_at)
-        counted = count_by(asked, "prefix")
-        self.crowds: Counter[int] = Counter()
-        self._hits = 0
-        for prefix, count, hits in counted:
-            self.crowds[prefix] += count
-            self._hits += hits
-
-    def is_released(self, added_at: datetime) -> bool:
-        """Whether staff has released the owner since a contact came."""
-        return self._released_at is not None and added_at <= self._released_at
-
-    @property
-    def asked(self) -> detector.AskedNumbers:
-        return detector.AskedNumbers(self.crowds, self._hits)

@@ -34,7 +34,7 @@ from roster.commands import dry_run, payloads
 from roster.commands.dry_run import BudgetDecision, DryRun, DryRunRow
 from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS, Reply
 from roster.commands.rules import Rule
-from roster.discovery import address_book, detector
+from roster.discovery import budget, detector
 from roster.models import Account, Flag
 from xmppservice.backoffice import site
 from xmppservice.connection.gateway import Down, Late
@@ -172,7 +172,7 @@ def _result(owner: Account, word: str, payload: str) -> dict[str, Any]:
         return {"problem": text % {"why": said.failed}}
     return {
         "answer": _answer(said),
-        "cost": _cost(owner, said, address_book.budget_of(owner, now)),
+        "cost": _cost(owner, said, budget.budget_of(owner, now)),
         "reasons": [detector.explain(reason) for reason in said.reasons],
         **_rows(owner, word, said),
     }

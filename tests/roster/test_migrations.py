@@ -47,7 +47,7 @@ def test_contacts_keep_their_owner_and_what_was_charged():
     assert romeo.visible
     assert AddressBookEntry.objects.count() == 2
     book = AddressBook(romeo, ["a", "b", "c"], timezone.now())
-    assert book.free("abc") == {"a"}
+    assert book.budget.free("abc") == {"a"}
     assert book.stored.keys() == {"a", "b"}
     # Of a number from before nobody knows the neighbours.
     assert {row.prefix for row in book.stored.values()} == {None}

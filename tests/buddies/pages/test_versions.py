@@ -112,8 +112,7 @@ def test_of_very_many_changes_the_first_are_shown(publisher: Client):
     page = publisher.get(REVIEW)
 
     assert (
-        page.content.decode().count('<li class="change-added">')
-        == versions.MAX_CHANGES
+        page.content.decode().count('<li class="change-added">') == versions.MAX_CHANGES
     )
     assert "305 changes for clients" in words(page)
     assert "and more: 305 in all" in words(page)

@@ -351,7 +351,7 @@ def test_numbers_under_an_old_key_are_found(rosters, settings):
 def test_mario_is_no_holder_of_his_own_number(rosters):
     owner = directory.owner_of(MARIO)
     book = AddressBook(owner, ["+393471111111"], timezone.now())
-    book.covers(book.contacts)
+    book.budget.covers(book.contacts)
     book.save()
     announce()
     assert not LateJoin.objects.exists()

@@ -7,6 +7,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from roster.discovery import address_book, digests, expiry, usual
+from roster.discovery.budget import FLAGGED_RETRY_SECONDS
 from roster.models import Account, AddressBookEntry, Flag, LateJoin
 from tests.roster.conftest import JULIET, ROMEO
 
@@ -49,46 +50,46 @@ def book(
 def test_a_search_is_charged_for_all_or_for_none(romeo):
     today = book(romeo)
 
-    assert today.covers("ab")
-    assert not today.covers("cd")
-    assert today.left == 1
-    assert today.covers("c")
-    assert not today.covers("d")
+    assert today.budget.covers("ab")
+    assert not today.budget.covers("cd")
+    assert today.budget.left == 1
+    assert today.budget.covers("c")
+    assert not today.budget.covers("d")
 
 
 def test_asking_again_is_free_in_the_same_turn_and_in_later_ones(romeo):
     today = book(romeo)
-    assert today.covers("abc")
-    assert today.covers("aab")
+    assert today.budget.covers("abc")
+    assert today.budget.covers("aab")
     today.save()
 
     later = book(romeo)
-    assert later.left == 0
-    assert later.covers("cab")
-    assert later.free("abcd") == set("abc")
+    assert later.budget.left == 0
+    assert later.budget.covers("cab")
+    assert later.budget.free("abcd") == set("abc")
 
 
 def test_contacts_are_covered_in_order_as_far_as_the_budget_goes(romeo):
     today = book(romeo)
-    assert today.covered("aba") == set("ab")
-    assert today.covered("bcde") == set("bc")
-    assert today.left == 0
+    assert today.budget.covered("aba") == set("ab")
+    assert today.budget.covered("bcde") == set("bc")
+    assert today.budget.left == 0
 
 
 def test_half_a_number_covers_nobody(romeo):
     romeo.budget, romeo.budget_at = 0.9, NOON
     romeo.save()
-    assert book(romeo).covered("a") == set()
+    assert book(romeo).budget.covered("a") == set()
 
 
 def test_the_budget_is_refilled_up_to_the_burst(romeo):
     book(romeo).save()
     spent = book(romeo)
-    spent.covers("abc")
+    spent.budget.covers("abc")
     spent.save()
 
     def left(seconds: float) -> float:
-        return book(romeo, now=NOON + timedelta(seconds=seconds)).left
+        return book(romeo, now=NOON + timedelta(seconds=seconds)).budget.left
 
     assert [left(0), left(2), left(3), left(3_600)] == [0, 2, 3, 3]
 
@@ -101,23 +102,23 @@ def test_retry_after_says_when_the_budget_covers(
     romeo, settings, per_year, asked, seconds
 ):
     settings.DISCOVERY_PER_YEAR = per_year
-    assert book(romeo).retry_after(asked) == seconds
+    assert book(romeo).budget.retry_after(asked) == seconds
 
 
 def test_the_promised_wait_is_long_enough(romeo):
     today = book(romeo)
-    assert today.covers("ab")
-    wait = today.retry_after("cdf")
-    assert not today.covers("cdf")
+    assert today.budget.covers("ab")
+    wait = today.budget.retry_after("cdf")
+    assert not today.budget.covers("cdf")
     today.save()
 
-    assert book(romeo, now=NOON + timedelta(seconds=wait)).covers("cdf")
-    assert not book(romeo, now=NOON + timedelta(seconds=wait - 1)).covers("cdf")
+    assert book(romeo, now=NOON + timedelta(seconds=wait)).budget.covers("cdf")
+    assert not book(romeo, now=NOON + timedelta(seconds=wait - 1)).budget.covers("cdf")
 
 
 def test_every_contact_is_remembered_as_a_digest_and_who_was_asked_about(romeo):
     today = book(romeo, "abc")
-    today.covers("a")
+    today.budget.covers("a")
     today.save()
 
     entries = AddressBookEntry.objects.filter(owner=romeo)
@@ -136,7 +137,7 @@ def test_an_owner_cannot_fill_the_database_with_whom_nobody_was_asked_about(
         book(romeo, part).save()
     assert AddressBookEntry.objects.filter(owner=romeo).count() == 3
     later = book(romeo, "xyz")
-    assert later.covers("xy")
+    assert later.budget.covers("xy")
     later.save()
     assert AddressBookEntry.objects.filter(owner=romeo).count() == 5
 
@@ -144,7 +145,7 @@ def test_an_owner_cannot_fill_the_database_with_whom_nobody_was_asked_about(
 def test_who_is_asked_about_later_is_marked_then(romeo):
     book(romeo, "ab").save()
     later = book(romeo, "ab")
-    later.covers("b")
+    later.budget.covers("b")
     later.save()
 
     asked = AddressBookEntry.objects.exclude(asked_at=None)
@@ -153,19 +154,19 @@ def test_who_is_asked_about_later_is_marked_then(romeo):
 
 
 def test_nothing_is_stored_before_it_is_saved(romeo):
-    book(romeo).covers("abc")
+    book(romeo).budget.covers("abc")
     assert not AddressBookEntry.objects.exists()
-    assert book(romeo).left == 3
+    assert book(romeo).budget.left == 3
 
 
 def test_an_address_book_is_the_owners_alone(romeo):
     juliet = Account.objects.create(jid=JULIET)
     today = book(romeo)
-    today.covers("abc")
+    today.budget.covers("abc")
     today.save()
 
-    assert book(juliet).free("abc") == set()
-    assert book(juliet).left == 3
+    assert book(juliet).budget.free("abc") == set()
+    assert book(juliet).budget.left == 3
 
 
 def test_an_owner_is_seen_at_most_once_an_hour_for_free(romeo):
@@ -185,12 +186,12 @@ def test_an_address_book_takes_more_contacts_than_a_query_has_parameters(romeo):
     book = address_book.AddressBook(romeo, keys, timezone.now())
 
     assert book.stored == {}
-    assert book.free(keys[:2]) == set()
+    assert book.budget.free(keys[:2]) == set()
 
 
 def test_who_is_erased_meanwhile_leaves_nothing(romeo):
     today = book(romeo, "a")
-    today.covers("a")
+    today.budget.covers("a")
     Account.objects.all().delete()
     today.save()
     assert not AddressBookEntry.objects.exists()
@@ -199,7 +200,7 @@ def test_who_is_erased_meanwhile_leaves_nothing(romeo):
 def test_who_joined_since_we_looked_is_queued(romeo):
     """Announced before this entry was there."""
     today = book(romeo, ["juliet@localhost", "+393471111111", "x@localhost"])
-    today.covers(today.contacts)
+    today.budget.covers(today.contacts)
     for jid, number in ((JULIET, ""), ("0039@localhost", "+393471111111")):
         Account.objects.create(jid=jid, msisdn=number, announced=True)
     today.hits.add("+393471111111")
@@ -212,13 +213,13 @@ def test_who_joined_since_we_looked_is_queued(romeo):
 
 def test_what_is_under_an_old_key_is_found_and_moves_to_the_newest(romeo, settings):
     today = book(romeo, "abc")
-    today.covers("ab")
+    today.budget.covers("ab")
     today.save()
     old = settings.ADDRESS_BOOK_KEYS[0]
     settings.ADDRESS_BOOK_KEYS = ["new", old]
 
     later = book(romeo, "ad")
-    assert later.free("ad") == {"a"}
+    assert later.budget.free("ad") == {"a"}
     later.save()
 
     (new, before) = digests.keys()
@@ -229,7 +230,7 @@ def test_what_is_under_an_old_key_is_found_and_moves_to_the_newest(romeo, settin
         before.digest("c"): before.name,
         new.digest("d"): new.name,
     }
-    assert book(romeo).free("abcd") == {"a", "b"}
+    assert book(romeo).budget.free("abcd") == {"a", "b"}
 
 
 def test_dropping_a_key_deletes_its_rows_and_no_others(romeo, settings):
@@ -318,9 +319,9 @@ def scan(begin: int, count: int) -> list[str]:
 def test_who_scans_is_flagged_and_gets_nothing_more(rich):
     numbers = scan(0, 2_000)
     today = book(rich, numbers)
-    assert not today.covers(numbers)
-    assert today.left == 10_000
-    assert today.retry_after(numbers) == address_book.FLAGGED_RETRY_SECONDS
+    assert not today.budget.covers(numbers)
+    assert today.budget.left == 10_000
+    assert today.budget.retry_after(numbers) == FLAGGED_RETRY_SECONDS
     today.save()
 
     flag = Flag.objects.get()
@@ -328,7 +329,7 @@ def test_who_scans_is_flagged_and_gets_nothing_more(rich):
     assert flag.released_at is None
     assert flag.reasons[0]["rule"] == "run"
     later = book(rich, ["+393470000001"])
-    assert not later.covers(["+393470000001"])
+    assert not later.budget.covers(["+393470000001"])
     later.save()
     assert Flag.objects.count() == 1
 
@@ -337,13 +338,13 @@ def test_who_scans_a_number_at_a_time_is_flagged_all_the_same(rich):
     first, second = scan(0, 1_500)[::2], scan(0, 1_500)[1::2]
     for part in (first[n : n + 50] for n in range(0, 750, 50)):
         opened = book(rich, part)
-        opened.covers(part)
+        opened.budget.covers(part)
         opened.save()
     for number in second:
         opened = book(rich, [number])
-        opened.covers([number])
+        opened.budget.covers([number])
         opened.save()
-        if opened.flagged:
+        if opened.budget.flagged:
             break
 
     assert Flag.objects.get().reasons[0]["rule"] == "crowd"
@@ -352,49 +353,49 @@ def test_who_scans_a_number_at_a_time_is_flagged_all_the_same(rich):
 
 def test_a_flagged_owner_still_gets_what_was_asked_before(rich):
     opened = book(rich, ["+393470000001"])
-    opened.covers(["+393470000001"])
+    opened.budget.covers(["+393470000001"])
     opened.save()
     Flag.objects.create(owner=rich)
 
     later = book(rich, ["+393470000001", "+393470000002"])
-    assert later.covers(["+393470000001"])
-    assert later.covered(["+393470000001", "+393470000002"]) == {"+393470000001"}
+    assert later.budget.covers(["+393470000001"])
+    assert later.budget.covered(["+393470000001", "+393470000002"]) == {"+393470000001"}
 
 
 def test_after_the_release_only_what_follows_counts(rich):
     for part in (scan(0, 200), scan(500, 200)):
         opened = book(rich, part)
-        opened.covers(part)
+        opened.budget.covers(part)
         opened.save()
     Flag.objects.create(owner=rich, raised_at=NOON, released_at=timezone.now())
 
     later = book(rich, ["+393471199999"], timezone.now())
-    assert later.covers(["+393471199999"])
-    assert later._watch.asked.total == 1
+    assert later.budget.covers(["+393471199999"])
+    assert later.budget._watch.asked.total == 1
 
 
 def test_what_was_refused_is_answered_after_the_release(rich):
     """By the same numbers nobody is flagged twice."""
     numbers = scan(0, 2_000)
     refused = book(rich, numbers, NOON)
-    assert not refused.covers(numbers)
+    assert not refused.budget.covers(numbers)
     refused.save()
     Flag.objects.update(released_at=NOON + timedelta(hours=1))
 
     again = book(rich, numbers, NOON + timedelta(hours=2))
-    assert again.covers(numbers)
+    assert again.budget.covers(numbers)
     again.save()
 
     assert Flag.objects.count() == 1
     more = scan(5_000, 2_000)
-    assert not book(rich, more, NOON + timedelta(hours=3)).covers(more)
+    assert not book(rich, more, NOON + timedelta(hours=3)).budget.covers(more)
 
 
 def test_contacts_without_a_number_are_no_crowd(rich):
     names = [f"user{n}@localhost" for n in range(2_000)]
     opened = book(rich, names)
-    assert opened.covers(names)
-    assert opened._watch.asked.total == 0
+    assert opened.budget.covers(names)
+    assert opened.budget._watch.asked.total == 0
 
 
 def test_neighbours_share_a_prefix_that_is_nobody_elses(rich):
@@ -414,7 +415,7 @@ def test_the_usual_share_of_hits_is_the_median_of_many_owners():
         owner = Account.objects.create(jid=f"o{n}@localhost")
         numbers = [f"+39347{n:03d}{line:04d}" for line in range(20)]
         opened = address_book.AddressBook(owner, numbers, NOON)
-        opened.covers(numbers)
+        opened.budget.covers(numbers)
         opened.hits = set(numbers[: n % 2 * 8 + 2])
         opened.save()
         if n == 0:

@@ -1,0 +1,163 @@
+"""An owner's right to ask about contacts: how much is left, and who holds it back.
+
+Source: contract, 3 ("Every received contact is remembered …").
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from math import ceil
+from typing import NamedTuple
+
+from django.conf import settings
+
+from roster.discovery import detector
+from roster.discovery.digests import prefix_of
+from roster.discovery.usual import count_by, usual_hit_rate
+from roster.models import Account, AddressBookEntry, Flag
+
+YEAR = timedelta(days=365).total_seconds()
+# A flagged owner is told to come back after a day; staff has looked by then.
+FLAGGED_RETRY_SECONDS = int(timedelta(days=1).total_seconds())
+
+
+class Stored(NamedTuple):
+    """What is known of a contact; no model: a batch reads a thousand of them."""
+
+    pk: int
+    key: str
+    prefix: int | None
+    asked_at: datetime | None
+    hit: bool
+    added_at: datetime
+    seen_at: datetime
+
+
+class Budget:
+    """The right of ``owner`` to ask about new contacts, during one batch.
+
+    ``stored`` is what is known of the contacts of the batch. An owner has one batch at
+    a time, so the budget is exact.
+    """
+
+    def __init__(
+        self, owner: Account, now: datetime, stored: Mapping[str, Stored]
+    ) -> None:
+        self.owner = owner
+        self.left = budget_of(owner, now)
+        self.charged: set[str] = set()
+        self.reasons: list[detector.Reason] = []
+        self._stored = stored
+        self._watch: _Watch | None = None
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the farming detector holds the owner, who has asked of somebody."""
+        return self._watch is not None and self._watch.flagged
+
+    def covers(self, contacts: Iterable[str]) -> bool:
+        """Charge for all of ``contacts``, or for none; asked before is free."""
+        new = self._new(contacts)
+        if self._held(new) or len(new) > self.left:
+            return False
+        self._charge(new)
+        return True
+
+    def covered(self, contacts: Iterable[str]) -> set[str]:
+        """Charge for ``contacts`` as far as the budget goes; return those covered."""
+        contacts = list(contacts)
+        new = self._new(contacts)
+        affordable = new[: int(self.left)]
+        if self._held(affordable):
+            affordable = []
+        self._charge(affordable)
+        return set(contacts) - set(new[len(affordable) :])
+
+    def free(self, contacts: Iterable[str]) -> set[str]:
+        """Those of ``contacts`` that were asked about before."""
+        contacts = set(contacts)
+        return contacts - set(self._new(contacts))
+
+    def retry_after(self, contacts: Iterable[str]) -> int:
+        """Seconds until the budget covers ``contacts``."""
+        if self.flagged:
+            return FLAGGED_RETRY_SECONDS
+        missing = len(self._new(contacts)) - self.left
+        return max(1, ceil(missing * YEAR / max(1, settings.DISCOVERY_PER_YEAR)))
+
+    def _new(self, contacts: Iterable[str]) -> list[str]:
+        return [
+            contact
+            for contact in dict.fromkeys(contacts)
+            if contact not in self.charged and not self.was_asked(contact)
+        ]
+
+    def was_asked(self, contact: str) -> bool:
+        """Whether the owner asked about a contact in an earlier batch."""
+        return contact in self._stored and self._stored[contact].asked_at is not None
+
+    def _charge(self, contacts: Sequence[str]) -> None:
+        self.charged.update(contacts)
+        self.left -= len(contacts)
+        if self._watch is not None:
+            self._watch.crowds.update(self._suspect(contacts).values())
+
+    def _held(self, new: Sequence[str]) -> bool:
+        """Whether the owner may ask about nobody new; this may be what flags him."""
+        if not new:
+            return False
+        self._watch = self._watch or _Watch(self.owner)
+        if not self._watch.flagged:
+            numbers = self._suspect(new)
+            self.reasons = detector.suspicions(
+                self._watch.asked, numbers, usual_hit_rate()
+            )
+            self._watch.flagged = bool(self.reasons)
+        return self._watch.flagged
+
+    def _suspect(self, new: Iterable[str]) -> dict[str, int]:
+        """Numbers with their prefixes, but for those that staff has released."""
+        assert self._watch is not None, "asked of somebody"
+        prefixes = {
+            one: prefix_of(self.owner, one)
+            for one in new
+            if one not in self._stored
+            or not self._watch.is_released(self._stored[one].added_at)
+        }
+        return {one: prefix for one, prefix in prefixes.items() if prefix is not None}
+
+
+def budget_of(owner: Account, now: datetime) -> float:
+    """How many new contacts an owner may ask about at this moment."""
+    burst = float(settings.DISCOVERY_BURST)
+    if owner.budget is None or owner.budget_at is None:
+        return burst
+    seconds = (now - owner.budget_at).total_seconds()
+    return min(burst, owner.budget + seconds * settings.DISCOVERY_PER_YEAR / YEAR)
+
+
+class _Watch:
+    """What the farming detector knows of an owner: read when somebody new is asked."""
+
+    def __init__(self, owner: Account) -> None:
+        flag = Flag.objects.filter(owner=owner).order_by("-raised_at").first()
+        self.flagged = flag is not None and flag.released_at is None
+        rows = AddressBookEntry.objects.filter(owner=owner, prefix__isnull=False)
+        self._released_at = flag.released_at if flag is not None else None
+        asked = rows.exclude(asked_at=None)
+        if self._released_at:
+            asked = asked.filter(added_at__gt=self._released_at)
+        counted = count_by(asked, "prefix")
+        self.crowds: Counter[int] = Counter()
+        self._hits = 0
+        for prefix, count, hits in counted:
+            self.crowds[prefix] += count
+            self._hits += hits
+
+    def is_released(self, added_at: datetime) -> bool:
+        """Whether staff has released the owner since a contact came."""
+        return self._released_at is not None and added_at <= self._released_at
+
+    @property
+    def asked(self) -> detector.AskedNumbers:
+        return detector.AskedNumbers(self.crowds, self._hits)
