@@ -1,30 +1,28 @@
-"""Accounts to look up and switch; flagged owners to release. See command_admin, too."""
+"""Accounts to look up and switch; flagged owners to release."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
 
 from roster import msisdn, statistics
 from roster.discovery import budget, detector
-from roster.models import Account, Flag
-from roster.pages import commands, dry_run
-from roster.pages.commands import Choice, FewPages, begins_with
+from roster.models import Account, Command, Flag
+from roster.pages import dry_run
+from roster.pages.commands import CommandAdmin
+from xmppservice.backoffice import lists
+from xmppservice.backoffice.actions import ObjectActionAdmin
+from xmppservice.backoffice.lists import Choice, LargeSortedAdmin, begins_with
+from xmppservice.backoffice.words import day, number
 from xmppservice.runtime import queries
 from xmppservice.runtime.queries import MAX_PARAMETERS
 
@@ -44,35 +42,7 @@ HELP = {
 }
 
 
-class FewRows(ChangeList):
-    """Chooses the first MOST_ROWS of what is looked for, then sorts them.
-
-    The other way round a database walks through all rows in their order.
-    """
-
-    def get_queryset(
-        self, request: HttpRequest, exclude_parameters: Any = None
-    ) -> QuerySet[Any]:
-        rows = super().get_queryset(request, exclude_parameters)
-        if not rows.query.where:
-            return rows
-        keys = rows.order_by().values("pk")[: commands.MAX_ROWS]
-        wanted = self.root_queryset.filter(pk__in=keys)
-        return wanted.order_by(*rows.query.order_by)
-
-
-class LargeAdmin(admin.ModelAdmin):
-    """A list that answers at once, also of a million rows."""
-
-    paginator = FewPages
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    sortable_by = ()
-    empty_value_display = "–"
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return FewRows
-
+admin.site.register(Command, CommandAdmin)
 
 # --- Accounts ---------------------------------------------------------------------
 
@@ -134,17 +104,12 @@ def _begins_with(field: str, word: str) -> Q:
     return Q(**{f"{field}__startswith": word})
 
 
-def _day(at: datetime) -> str:
-    # Translators: a day, see Django's "date" filter.
-    return date_format(timezone.localtime(at), gettext("j M Y"))
-
-
 def _badge(text: str) -> str:
     return format_html('<span class="badge">{}</span>', text)
 
 
 @admin.register(Account)
-class AccountAdmin(LargeAdmin):
+class AccountAdmin(LargeSortedAdmin):
     list_display = (
         "jid",
         "number",
@@ -205,20 +170,18 @@ class AccountAdmin(LargeAdmin):
     def presence(self, account: Account) -> str:
         if account.gone_at is None:
             return gettext("registered")
-        return gettext("gone since %(day)s") % {"day": _day(account.gone_at)}
+        return gettext("gone since %(day)s") % {"day": day(account.gone_at)}
 
     @admin.display(description=_("last seen"))
     def seen(self, account: Account) -> str:
-        return _day(account.last_seen) if account.last_seen else "–"
+        return day(account.last_seen) if account.last_seen else "–"
 
     @admin.display(description=_("budget used"))
     def budget_used(self, account: Account) -> str:
         left = budget.budget_of(account, timezone.now())
         used = max(0, settings.DISCOVERY_BURST - int(left))
         said = {"used": used, "all": settings.DISCOVERY_BURST}
-        grouped = {
-            name: number_format(n, force_grouping=True) for name, n in said.items()
-        }
+        grouped = {name: number(count) for name, count in said.items()}
         return gettext("%(used)s of %(all)s") % grouped
 
     @admin.display(description=_("flag"))
@@ -290,7 +253,7 @@ class AccountAdmin(LargeAdmin):
         self, request: HttpRequest, queryset: QuerySet[Account], **value: bool
     ) -> None:
         ((field, on),) = value.items()
-        others = queryset.filter(**{field: not on})[: commands.MAX_ROWS]
+        others = queryset.filter(**{field: not on})[: lists.MAX_ROWS]
         rows = list(others.only("pk", "jid"))
         for part in queries.batches((row.pk for row in rows), MAX_PARAMETERS):
             _set(part, value)
@@ -338,9 +301,10 @@ class ByStanding(Choice):
 
 
 @admin.register(Flag)
-class FlagAdmin(LargeAdmin):
+class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
     """Who seems to try numbers out, and why: to read, and to release."""
 
+    object_action = "release"
     list_display = ("owner", "why", "raised_at", "standing")
     list_filter = (ByStanding,)
     list_select_related = ("owner",)
@@ -359,7 +323,7 @@ class FlagAdmin(LargeAdmin):
         if not (term := search_term.strip()):
             return queryset, False
         keys = Account.objects.filter(_found(term)).order_by().values("pk")
-        owners = keys[: commands.MAX_ROWS]
+        owners = keys[: lists.MAX_ROWS]
         return queryset.filter(owner__in=owners), False
 
     @admin.display(description=_("account"))
@@ -390,37 +354,17 @@ class FlagAdmin(LargeAdmin):
     def standing(self, flag: Flag) -> str:
         if flag.released_at is None:
             return _badge(gettext("open"))
-        said = {"day": _day(flag.released_at), "person": flag.released_by}
+        said = {"day": day(flag.released_at), "person": flag.released_by}
         return gettext("released on %(day)s by %(person)s") % said
 
     # --- Releasing --------------------------------------------------------------------
 
-    def get_urls(self) -> list[Any]:
-        release = self.admin_site.admin_view(require_POST(self.release_view))
-        ours = path("<int:pk>/release/", release, name="roster_flag_release")
-        return [ours, *super().get_urls()]
-
-    def change_view(
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        more = {"may_release": self.has_release_permission(request)}
-        kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **more}
-        return super().change_view(request, *args, **kwargs)
-
-    def release_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if not self.has_release_permission(request):
-            raise PermissionDenied
-        flag = get_object_or_404(Flag, pk=pk)
-        self._release(request, [flag.pk])
-        here = reverse("admin:roster_flag_change", args=[flag.pk])
-        return HttpResponseRedirect(here)
-
     @admin.action(description=_("Release"), permissions=["release"])
     def release(self, request: HttpRequest, queryset: QuerySet[Flag]) -> None:
         keys = queryset.order_by().values_list("pk", flat=True)
-        self._release(request, list(keys[: commands.MAX_ROWS]))
+        self.act_and_say(request, list(keys[: lists.MAX_ROWS]))
 
-    def _release(self, request: HttpRequest, keys: list[int]) -> None:
+    def act(self, request: HttpRequest, keys: Sequence[int]) -> int:
         released = {
             "released_at": timezone.now(),
             "released_by": request.user.get_username(),
@@ -428,22 +372,13 @@ class FlagAdmin(LargeAdmin):
         count = 0
         for part in queries.batches(keys, MAX_PARAMETERS):
             count += _open_flags().filter(pk__in=part).update(**released)
+        return count
+
+    def message(self, count: int) -> str:
         text = ngettext(
             "%(count)s owner is released.", "%(count)s owners are released.", count
         )
-        level = messages.SUCCESS if count else messages.WARNING
-        self.message_user(request, text % {"count": count}, level)
-
-    # --- Permissions --------------------------------------------------------------
+        return text % {"count": count}
 
     def has_release_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("roster.change_flag")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

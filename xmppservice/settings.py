@@ -184,6 +184,7 @@ USE_TZ = True
 TIME_ZONE = env.zone("TIME_ZONE", "UTC")
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("it", "Italiano")]
+FORMAT_MODULE_PATH = "xmppservice.backoffice.formats"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600  # seconds
 # Ours, and what Django's own Italian lacks or says badly.
 LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "stock"]

@@ -1,6 +1,5 @@
 """How the tree stands, in words: what is live, what is not yet, what is wrong."""
 
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -8,7 +7,6 @@ from django.core.cache import cache
 from django.db.models import Q
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -16,6 +14,7 @@ from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.publishing.draft import current_draft, differences, refusal_in_words
 from buddies.publishing.live import live_release
 from buddies.tree import history
+from xmppservice.backoffice.words import moment
 from xmppservice.connection import gateway
 
 AMBER_SHARE = 0.8  # of the limit
@@ -132,25 +131,20 @@ def _live(release: Release | None) -> str:
         return ""
     said = {
         "number": release.number,
-        "at": _moment(release.created_at),
+        "at": moment(release.created_at),
         "author": release.author or _("the service"),
     }
     text = _("Live: version %(number)s, %(at)s, by %(author)s") % said
     if release.live_at is None:
         return text
-    since = _("on the XMPP server since %(at)s") % {"at": _moment(release.live_at)}
+    since = _("on the XMPP server since %(at)s") % {"at": moment(release.live_at)}
     return f"{text} · {since}"
-
-
-def _moment(at: datetime) -> str:
-    # Translators: a moment, see Django's "date" filter.
-    return date_format(timezone.localtime(at), _("j M Y, H:i"))
 
 
 def _held(row: Tree) -> str:
     if row.held_at is None:
         return ""
-    said = {"at": _moment(row.held_at), "name": row.held_by}
+    said = {"at": moment(row.held_at), "name": row.held_by}
     text = _("Held since %(at)s by %(name)s: edits stay a draft until published.")
     scheduled = Q(visible_from__isnull=False) | Q(visible_until__isnull=False)
     if Buddy.objects.filter(scheduled).exists():
@@ -169,7 +163,7 @@ def _going(count: int) -> str:
 
 
 def _planned(plan: PlannedRelease) -> str:
-    said = {"at": _moment(plan.publish_at), "author": plan.author}
+    said = {"at": moment(plan.publish_at), "author": plan.author}
     return _("Goes live on %(at)s, planned by %(author)s") % said
 
 

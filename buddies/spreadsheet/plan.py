@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
@@ -27,6 +25,7 @@ from buddies.spreadsheet.files import Row
 from buddies.spreadsheet.xlsx import FileError
 from buddies.tree import history, whole_tree
 from buddies.tree.editing import Edit, Stale, editing
+from xmppservice.backoffice.words import moment
 
 MOST_CHARACTERS = 300  # of a text in a preview
 
@@ -289,7 +288,7 @@ def _in_words(column: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("on") if value else _("off")
     if isinstance(value, datetime):
-        return date_format(timezone.localtime(value), "DATETIME_FORMAT")
+        return moment(value)
     if column == "type" and value:
         return str(Buddy.Type(value).label)
     return Truncator(value or "").chars(MOST_CHARACTERS)

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.text import get_text_list
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from buddies.models import Buddy
+from xmppservice.backoffice.words import moment
 
 Record = Buddy.history.model
 UNDO = "undo"  # the reason on the records of an edit that takes another back
@@ -251,5 +251,5 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return _("on") if value else _("off")
     if isinstance(value, datetime):
-        return date_format(timezone.localtime(value), "DATETIME_FORMAT")
+        return moment(value)
     return "" if value is None else str(value)

@@ -211,7 +211,7 @@ class CommandViewSet(ReadOnlyModelViewSet):
         """Try a dead command again; one that is open already stays as it is."""
         command = self.get_object()
         representation.refuse_stale(request, self.get_serializer(command).data)
-        intake.retry([command])
+        intake.retry([command.pk])
         # It may have gone in between: after its days it does.
         command = self.get_object()
         if command.state == Command.State.DEAD:

@@ -84,12 +84,10 @@ def _repeat(repeats: Iterable[tuple[Command, Message]], now: datetime) -> None:
     )
 
 
-def retry(commands: Collection[Command]) -> int:
+def retry(keys: Collection[int]) -> int:
     """Give dead commands another set of attempts; return how many there were."""
     with exclusive() as now:
-        dead = Command.objects.filter(
-            pk__in=[row.pk for row in commands], state=State.DEAD
-        ).exclude(payload="")
+        dead = Command.objects.filter(pk__in=keys, state=State.DEAD).exclude(payload="")
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
         return dead.update(
             state=State.RECEIVED,

@@ -1,54 +1,30 @@
 """Commands to watch and try again, also a million of them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
-from django.db import connection
+from django.contrib import admin
 from django.db.models import Max, Min, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
 
 from roster import statistics
 from roster.commands import intake, payloads
 from roster.models import Command
+from xmppservice.backoffice import lists
+from xmppservice.backoffice.actions import ObjectActionAdmin
+from xmppservice.backoffice.lists import Choice, LargeAdmin, begins_with
+from xmppservice.backoffice.words import duration
 
 State = Command.State
 
 VIEW_PAYLOAD = "roster.view_payload"
 WORDS = (payloads.ADD_TO_ROSTER, payloads.SEARCH_USERS)
-# A list says how many there are, up to here, and shows no others.
-MAX_ROWS = 10_000
 MAX_SAME = 100  # with the same id
-LAST_CHARACTER = "\U0010ffff"
-
-
-class FewPages(Paginator):
-    """Pages of the first MOST_ROWS rows: nobody waits for a count of all."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return len(rows.order_by().values_list("pk")[:MAX_ROWS])
-
-
-class Choice(admin.SimpleListFilter):
-    """A filter with fixed ``choices`` and a query that an index answers."""
-
-    words: tuple[tuple[str, Any], ...] = ()
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[Any]:
-        return self.words
 
 
 class ByState(Choice):
@@ -122,17 +98,7 @@ def _first_after(age: timedelta) -> int:
     return low
 
 
-def begins_with(field: str, word: str) -> Q:
-    """Rows whose ``field`` begins with a word, by an index."""
-    if connection.vendor == "sqlite":
-        # LIKE ignores case there, and finds nothing by an index.
-        after = word + LAST_CHARACTER
-        return Q(**{f"{field}__gte": word, f"{field}__lt": after})
-    return Q(**{f"{field}__startswith": word})
-
-
-@admin.register(Command)
-class CommandAdmin(admin.ModelAdmin):
+class CommandAdmin(LargeAdmin, ObjectActionAdmin):
     """What clients asked and how it stands: to read, and to retry what died."""
 
     list_display = (
@@ -149,10 +115,7 @@ class CommandAdmin(admin.ModelAdmin):
     search_fields = ("owner", "stanza_id")
     search_help_text = _("The beginning of an owner's JID, or a whole stanza id")
     actions = ("retry",)
-    paginator = FewPages
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    sortable_by = ()
+    object_action = "retry"
     fieldsets = (
         (None, {"fields": ("state", "command", "owner", "stanza_id", "attempts")}),
         (
@@ -184,7 +147,7 @@ class CommandAdmin(admin.ModelAdmin):
         if not word:
             return queryset, False
         keys = Command.objects.order_by().values_list("pk", flat=True)
-        by_owner = keys.filter(begins_with("owner", word.lower()))[:MAX_ROWS]
+        by_owner = keys.filter(begins_with("owner", word.lower()))[: lists.MAX_ROWS]
         # Apart: together they would be looked for in all rows.
         by_id = list(keys.filter(statistics.newest(Command), stanza_id=word)[:MAX_SAME])
         return queryset.filter(Q(pk__in=by_owner) | Q(pk__in=by_id)), False
@@ -202,7 +165,7 @@ class CommandAdmin(admin.ModelAdmin):
     def answered_in(self, command: Command) -> str:
         if command.sent_at is None:
             return "–"
-        return _in_words(command.sent_at - command.received_at)
+        return duration((command.sent_at - command.received_at).total_seconds())
 
     @admin.display(description=_("status"))
     def status(self, command: Command) -> str:
@@ -225,66 +188,26 @@ class CommandAdmin(admin.ModelAdmin):
 
     # --- Trying again -------------------------------------------------------------
 
-    def get_urls(self) -> list[Any]:
-        again = self.admin_site.admin_view(require_POST(self.retry_view))
-        ours = path("<int:pk>/retry/", again, name="roster_command_retry")
-        return [ours, *super().get_urls()]
-
-    def change_view(
-        self, request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        more = {"may_retry": self.has_retry_permission(request)}
-        kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **more}
-        return super().change_view(request, *args, **kwargs)
-
-    def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if not self.has_retry_permission(request):
-            raise PermissionDenied
-        row = get_object_or_404(Command, pk=pk)
-        self._retry(request, [row])
-        here = reverse("admin:roster_command_change", args=[row.pk])
-        return HttpResponseRedirect(here)
-
     @admin.action(description=_("Try dead commands again"), permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Command]) -> None:
-        dead = queryset.filter(state=State.DEAD)
-        self._retry(request, list(dead[:MAX_ROWS]))
+        dead = queryset.filter(state=State.DEAD).values_list("pk", flat=True)
+        self.act_and_say(request, list(dead[: lists.MAX_ROWS]))
 
-    def _retry(self, request: HttpRequest, rows: list[Command]) -> None:
-        count = intake.retry(rows)
+    def act(self, request: HttpRequest, keys: Sequence[int]) -> int:
+        return intake.retry(keys)
+
+    def message(self, count: int) -> str:
         text = ngettext(
             "%(count)s command is tried again.",
             "%(count)s commands are tried again.",
             count,
         )
-        level = messages.SUCCESS if count else messages.WARNING
-        self.message_user(request, text % {"count": count}, level)
-
-    # --- Permissions --------------------------------------------------------------
+        return text % {"count": count}
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("roster.change_command")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def _part(answer: str, name: str, missing: Any) -> Any:
     """A field of an answer; ours are JSON objects."""
     return json.loads(answer).get(name, missing) if answer else missing
-
-
-def _in_words(time: timedelta) -> str:
-    seconds = max(0.0, time.total_seconds())
-    if seconds < 1:
-        return gettext("%(count)s ms") % {"count": round(seconds * 1000)}
-    if seconds < 60:
-        return gettext("%(count)s s") % {"count": f"{seconds:.1f}"}
-    said = {"minutes": int(seconds // 60), "seconds": int(seconds % 60)}
-    return gettext("%(minutes)s min %(seconds)s s") % said

@@ -19,7 +19,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.timesince import timesince
 from django.utils.translation import gettext, ngettext
@@ -37,6 +36,7 @@ from roster.commands.rules import Rule
 from roster.discovery import budget, detector
 from roster.models import Account, Flag
 from xmppservice.backoffice import site
+from xmppservice.backoffice.words import number
 from xmppservice.connection.gateway import Down, Late
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem
@@ -213,7 +213,7 @@ def _duration(seconds: int) -> str:
     if not seconds:
         return ""
     text = ngettext("%(count)s second", "%(count)s seconds", seconds)
-    said = text % {"count": number_format(seconds, force_grouping=True)}
+    said = text % {"count": number(seconds)}
     now = timezone.now()
     rounded = timesince(now - timedelta(seconds=seconds), now, depth=1)
     return said if seconds < 60 else f"{said} ({rounded})"
@@ -225,7 +225,7 @@ def _cost(owner: Account, said: DryRun, before: float) -> dict[str, str] | None:
         return None
     charged = Counter(line.asked for line in said.lines)[BudgetDecision.CHARGED]
     cost = {"before": int(before), "charged": charged, "after": int(said.left)}
-    return {name: number_format(n, force_grouping=True) for name, n in cost.items()}
+    return {name: number(n) for name, n in cost.items()}
 
 
 # --- An entry -----------------------------------------------------------------------

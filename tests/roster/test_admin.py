@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from roster import admin, statistics
 from roster.models import Account, Flag
-from roster.pages import commands
 from tests.roster.conftest import JULIET, MARIO, ROMEO, staff
+from xmppservice.backoffice import lists
 
 pytestmark = pytest.mark.django_db
 
@@ -153,7 +153,7 @@ def test_a_name_is_looked_for_among_the_newest(admin_client: Client, monkeypatch
 
 @pytest.mark.usefixtures("several")
 def test_a_list_counts_no_further_than_it_shows(admin_client: Client, monkeypatch):
-    monkeypatch.setattr(commands, "MAX_ROWS", 2)
+    monkeypatch.setattr(lists, "MAX_ROWS", 2)
 
     everybody = admin_client.get(ACCOUNTS).context["cl"]
     some = admin_client.get(ACCOUNTS, {"q": "0"}).context["cl"]
@@ -278,7 +278,7 @@ def test_who_becomes_visible_is_still_to_be_announced(admin_client: Client):
 
 
 def test_no_more_are_switched_than_the_list_counts(admin_client: Client, monkeypatch):
-    monkeypatch.setattr(commands, "MAX_ROWS", 2)
+    monkeypatch.setattr(lists, "MAX_ROWS", 2)
     rows = [account(f"user{number}@localhost") for number in range(4)]
     fields = {"action": "disable", "_selected_action": [rows[0].pk]}
 

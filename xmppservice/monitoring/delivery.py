@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -19,8 +18,6 @@ from django.http import (
 )
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import conditional_page, require_GET, require_POST
@@ -30,6 +27,7 @@ from buddies.publishing import releases
 from buddies.publishing.live import live_release, live_release_without_body
 from roster import statistics
 from xmppservice.backoffice import site
+from xmppservice.backoffice.words import moment, rounded_duration
 from xmppservice.connection import gateway
 from xmppservice.connection.models import StreamStatus
 from xmppservice.monitoring import health
@@ -98,7 +96,7 @@ def state() -> dict[str, Any]:
         **_stream(stream),
         **_release(release),
         **{name: str(count) for name, count in counts.items()},
-        "wait": _duration(statistics.longest_wait()),
+        "wait": rounded_duration(statistics.longest_wait()),
     }
     tones = {
         "stream": "ok" if gateway.is_up() and not texts["missing"] else "error",
@@ -124,7 +122,7 @@ def _stream(row: StreamStatus | None) -> dict[str, str]:
     if is_up:
         connection = _("Connected")
         if row.since:
-            connection = _("Connected since %(at)s") % {"at": _moment(row.since)}
+            connection = _("Connected since %(at)s") % {"at": moment(row.since)}
     return {
         "connection": connection,
         "process": row.process or "–",
@@ -144,7 +142,7 @@ def _away(row: StreamStatus) -> str:
         return _("No process has connected to the XMPP server yet.")
     if not row.alive:
         text = _("The process that kept the connection was last heard of on %(at)s.")
-        return text % {"at": _moment(row.seen_at)}
+        return text % {"at": moment(row.seen_at)}
     return _(
         "The XMPP server is not there, or refuses us; it is tried again and again."
     )
@@ -156,11 +154,11 @@ def _release(release: Release | None) -> dict[str, str]:
     said = {"size": filesizeformat(release.size if release else 0), "limit": limit}
     return {
         "number": str(release.number) if release else "–",
-        "live": _moment(release.live_at) if release and release.live_at else "–",
+        "live": moment(release.live_at) if release and release.live_at else "–",
         "size": _("%(size)s of %(limit)s") % said,
         "lag": _("nothing")
         if not lag
-        else _("for %(time)s") % {"time": _duration(lag)},
+        else _("for %(time)s") % {"time": rounded_duration(lag)},
     }
 
 
@@ -173,22 +171,6 @@ def _commands_tone(counts: dict[str, int]) -> str:
     if statistics.longest_wait() > health.MAX_WAIT_SECONDS:
         return "error"
     return "warning" if counts[statistics.State.DEAD] else "ok"
-
-
-def _moment(at: datetime) -> str:
-    # Translators: a moment, see Django's "date" filter.
-    return date_format(timezone.localtime(at), _("j M Y, H:i"))
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 120:
-        text = ngettext("%(count)s second", "%(count)s seconds", whole)
-        return text % {"count": whole}
-    minutes = whole // 60
-    return ngettext("%(count)s minute", "%(count)s minutes", minutes) % {
-        "count": minutes
-    }
 
 
 # --- Checking -------------------------------------------------------------------

@@ -357,7 +357,7 @@ def test_what_a_person_types_in_a_spreadsheet_is_understood():
     assert plan.problems == []
     assert [(o.row, o.name) for o in plan.outcomes] == [(2, "2026"), (4, "1.5")]
     begin = [{d[0]: d[2] for d in o.differences} for o in plan.outcomes]
-    assert begin[0]["visible from"] == "May 1, 2026, 10:30 a.m."
+    assert begin[0]["visible from"] == "1 May 2026, 10:30"
     assert begin[1]["visible from"] == "May 1, 2026, midnight"
 
 
@@ -735,7 +735,7 @@ def test_a_plan_says_what_would_be_and_does_nothing():
         "added Tybalt: inside  → Verona, type  → channel, web  → on",
         "edited Roméo: name Romeo → Roméo, mobile off → on",
         "edited Juliet: inside Verona → top level, type channel → group",
-        "edited Mercutio: visible from  → Nov. 22, 2026, noon",
+        "edited Mercutio: visible from  → 22 Nov 2026, 12:00",
     ]
     assert rows() == before
 

@@ -533,7 +533,7 @@ def test_a_retry_is_for_dead_commands_with_a_payload():
     outbox.confirm(outbox.unsent(9, ()))
     intake.receive([message(owner=JULIET)])
 
-    assert intake.retry(list(Command.objects.all())) == 1
+    assert intake.retry([command.pk for command in Command.objects.all()]) == 1
 
     romeos = Command.objects.get(owner=ROMEO)
     assert (romeos.state, romeos.attempts, romeos.answer) == (State.RECEIVED, 0, "")
@@ -545,7 +545,7 @@ def test_a_dead_command_without_its_payload_cannot_be_retried():
     intake.receive([message()])
     kill()
     Command.objects.update(payload="")
-    assert intake.retry([row()]) == 0
+    assert intake.retry([row().pk]) == 0
     assert row().state == State.DEAD
 
 
@@ -718,7 +718,7 @@ def test_a_retry_waits_since_the_retry():
     kill()
     Command.objects.update(received_at=timezone.now() - timedelta(days=2))
 
-    intake.retry([row()])
+    intake.retry([row().pk])
 
     assert statistics.longest_wait() < 5
 
@@ -730,7 +730,7 @@ def test_each_step_of_a_command_is_logged_with_its_ids(caplog):
     caplog.set_level(logging.DEBUG, "roster.commands.results")
     intake.receive([message(id="one")])
     kill()
-    intake.retry([row()])
+    intake.retry([row().pk])
     make_due()
     (work,) = claims.claim()
     finish(answered(work, '{"status":4,"errorCode":"BAD_REQUEST"}'))

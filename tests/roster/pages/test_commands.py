@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from roster.commands import intake
 from roster.models import Command
-from roster.pages import commands
 from tests.roster.conftest import MARIO, ROMEO, message, staff, users
+from xmppservice.backoffice import lists
 
 pytestmark = pytest.mark.django_db
 
@@ -133,7 +133,7 @@ def test_an_empty_list_is_filtered_too(admin_client: Client):
 def test_a_list_counts_no_further_than_it_shows(
     admin_client: Client, command, monkeypatch
 ):
-    monkeypatch.setattr(commands, "MAX_ROWS", 3)
+    monkeypatch.setattr(lists, "MAX_ROWS", 3)
     intake.receive([message(id=str(number)) for number in range(9)])
 
     shown = admin_client.get(COMMANDS).context["cl"]

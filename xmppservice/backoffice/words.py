@@ -1,0 +1,45 @@
+"""Moments, durations and numbers as pages say them, in the reader's language."""
+
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+
+def moment(at: datetime) -> str:
+    """A date and a time in the site's time zone."""
+    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
+
+
+def day(at: datetime) -> str:
+    """A date in the site's time zone."""
+    return date_format(timezone.localtime(at), "DATE_FORMAT")
+
+
+def number(value: int) -> str:
+    """A whole number, its thousands apart."""
+    return number_format(value, force_grouping=True)
+
+
+def duration(seconds: float) -> str:
+    """A duration as precise as it matters: ``85 ms``, ``3.2 s``, ``2 min 5 s``."""
+    seconds = max(0.0, seconds)
+    if seconds < 1:
+        return _("%(count)s ms") % {"count": round(seconds * 1000)}
+    if seconds < 60:
+        return _("%(count)s s") % {"count": f"{seconds:.1f}"}
+    parts = {"minutes": int(seconds // 60), "seconds": int(seconds % 60)}
+    return _("%(minutes)s min %(seconds)s s") % parts
+
+
+def rounded_duration(seconds: float) -> str:
+    """A duration in whole seconds, or in minutes from two of them on."""
+    whole = round(seconds)
+    if whole < 120:
+        text = ngettext("%(count)s second", "%(count)s seconds", whole)
+        return text % {"count": whole}
+    minutes = whole // 60
+    text = ngettext("%(count)s minute", "%(count)s minutes", minutes)
+    return text % {"count": minutes}
