@@ -7,33 +7,31 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import lazy
 from django.utils.html import format_html, format_html_join
 from django.utils.text import format_lazy
 from django.utils.timezone import get_current_timezone_name
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from tree_queries.admin import TreeChangeList
 
 from buddies.document import build
-from buddies.models import Buddy, PlannedRelease, Release, Tree
-from buddies.pages import status, transfer, versions, workspace
+from buddies.models import Buddy, Release, Tree
+from buddies.pages import actions, cut_and_paste, status, transfer, workspace
+from buddies.pages.cut_and_paste import seen_by
 from buddies.pages.forms import BuddyForm, SwitchesForm
+from buddies.pages.releases import ReleaseAdmin
 from buddies.pages.workspace import whole_number
 from buddies.publishing import releases
-from buddies.tree import edits, history, positions
+from buddies.tree import edits, history
 from buddies.tree.editing import TreeError
 from buddies.tree.undo import undo
 from xmppservice.backoffice import site
 
 MOST_WORDS = 10
-CUT = "buddies.cut"  # in the session: the keys to move, and the version seen
 ROW = re.compile(r"form-\d+-id")  # of the list, in what is posted
 LOCKED = _(
     "Clients know this address, so it stays as it is: with another one, messages "
@@ -58,17 +56,7 @@ class BuddyAdmin(admin.ModelAdmin):
     list_per_page = 200
     search_fields = ("name", "status", "address", "server_address")
     autocomplete_fields = ("parent",)
-    actions = (
-        "show_on_mobile",
-        "hide_on_mobile",
-        "show_on_web",
-        "hide_on_web",
-        "cut",
-        "move_up",
-        "move_down",
-        "duplicate",
-        transfer.export,
-    )
+    actions = (*actions.ALL, transfer.export)
     fieldsets = (
         (
             _("What people see"),
@@ -138,19 +126,7 @@ class BuddyAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("place"))
     def place(self, buddy: Buddy) -> str:
-        """Buttons that cut an entry, or paste what was cut beside it."""
-        buttons = PASTE if getattr(buddy, "can_paste", False) else CUT_ONE
-        offered = (
-            (name, f"{where}:{buddy.pk}", sign, label % {"name": buddy})
-            for name, where, sign, label in buttons
-            if where != "last" or buddy.type == Buddy.Type.GROUP
-        )
-        return format_html_join(
-            "",
-            '<button class="place" name="{0}" value="{1}" title="{3}"'
-            ' aria-label="{3}">{2}</button>',
-            offered,
-        )
+        return cut_and_paste.buttons(buddy)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Buddy], search_term: str
@@ -171,7 +147,10 @@ class BuddyAdmin(admin.ModelAdmin):
                 self._refuse_gone(request)
             if {"_cut", "_paste", "_drop"} & request.POST.keys():
                 return self._cut_or_paste(request)
-            shown = {"state": status.state(request.user), **self._cut(request)}
+            shown = {
+                "state": status.state(request.user),
+                **cut_and_paste.shown(request),
+            }
             return super().changelist_view(request, {**(extra_context or {}), **shown})
         except (TreeError, ValidationError) as error:
             self._say(request, error)
@@ -237,7 +216,7 @@ class BuddyAdmin(admin.ModelAdmin):
         if change:
             # Only what this person changed: the rest may be somebody else's.
             fields = {name: getattr(obj, name) for name in form.changed_data}
-            edits.change([obj], editor, _seen(request), **fields)
+            edits.change([obj], editor, seen_by(request), **fields)
         else:
             edits.add(obj, editor)
 
@@ -268,10 +247,10 @@ class BuddyAdmin(admin.ModelAdmin):
             return HttpResponseRedirect(reverse("admin:buddies_buddy_changelist"))
 
     def delete_model(self, request: HttpRequest, obj: Buddy) -> None:
-        edits.remove([obj], request.user.get_username(), _seen(request))
+        edits.remove([obj], request.user.get_username(), seen_by(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        edits.remove(queryset, request.user.get_username(), _seen(request))
+        edits.remove(queryset, request.user.get_username(), seen_by(request))
 
     def _refuse_gone(self, request: HttpRequest) -> None:
         # Of a row that is gone Django says that there is an error, and not which.
@@ -279,7 +258,7 @@ class BuddyAdmin(admin.ModelAdmin):
         keys = {whole_number(request.POST[name]) for name in rows}
         there = Buddy.objects.filter(pk__in=keys).values_list("pk", flat=True)
         for key in sorted(keys.difference(there)):
-            raise TreeError(history.missed(key, _seen(request) or 0))
+            raise TreeError(history.missed(key, seen_by(request) or 0))
 
     def _undo(self, request: HttpRequest) -> HttpResponse:
         if not self.has_change_permission(request):
@@ -290,18 +269,9 @@ class BuddyAdmin(admin.ModelAdmin):
 
     # --- Cut and paste: without a script, a mouse or a keyboard ------------------
 
-    def _cut(self, request: HttpRequest) -> dict[str, Any]:
-        """What was cut, for the page: nothing after it is gone."""
-        keys = request.session.get(CUT, {}).get("ids", ())
-        cut = list(Buddy.objects.filter(pk__in=keys))
-        if not cut:
-            request.session.pop(CUT, None)
-        tree_row = Tree.objects.first()
-        return {"cut": cut, "seen": tree_row.version if tree_row else 0}
-
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         listed = super().get_changelist_instance(request)
-        if CUT in request.session:
+        if cut_and_paste.CUT in request.session:
             for buddy in listed.result_list:
                 buddy.can_paste = True
         return listed
@@ -316,103 +286,10 @@ class BuddyAdmin(admin.ModelAdmin):
         response = super().changelist_view(request)
         if response.status_code != HTTPStatus.FOUND:
             return response
-        where, _colon, key = (request.POST.get("_paste") or "").partition(":")
-        if where and CUT in request.session:
-            self._paste(request, where, key)
-        elif "_cut" in request.POST:
-            one = request.POST["_cut"].partition(":")[2]
-            self._remember(request, [whole_number(one)])
-        else:
-            request.session.pop(CUT, None)
+        if moved := cut_and_paste.apply(request):
+            names = ", ".join(f"“{buddy}”" for buddy in moved)
+            self.message_user(request, _("Moved %(names)s.") % {"names": names})
         return response
-
-    def _remember(self, request: HttpRequest, keys: list[int]) -> None:
-        request.session[CUT] = {"ids": keys, "seen": _seen(request)}
-
-    def _paste(self, request: HttpRequest, where: str, key: str) -> None:
-        cut = request.session[CUT]
-        editor = request.user.get_username()
-        target = Buddy(pk=whole_number(key)) if key else None
-        stubs = [Buddy(pk=one) for one in cut["ids"]]
-        with transaction.atomic():
-            Tree.locked()
-            seen = _unless_own(cut, editor)
-            try:
-                moved = edits.move(stubs, editor, target, positions.where(where), seen)
-            except TreeError:
-                # It is not what was cut any more.
-                del request.session[CUT]
-                raise
-        del request.session[CUT]
-        names = ", ".join(f"“{buddy}”" for buddy in moved)
-        self.message_user(request, _("Moved %(names)s.") % {"names": names})
-
-    # --- Actions ----------------------------------------------------------------
-
-    def _switch(
-        self, request: HttpRequest, queryset: QuerySet[Buddy], **fields: bool
-    ) -> None:
-        edits.change(queryset, request.user.get_username(), _seen(request), **fields)
-
-    @admin.action(description=_("Show on mobile"), permissions=["change"])
-    def show_on_mobile(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        self._switch(request, queryset, mobile_is_published=True)
-
-    @admin.action(description=_("Hide on mobile"), permissions=["change"])
-    def hide_on_mobile(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        self._switch(request, queryset, mobile_is_published=False)
-
-    @admin.action(description=_("Show on web"), permissions=["change"])
-    def show_on_web(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        self._switch(request, queryset, web_is_published=True)
-
-    @admin.action(description=_("Hide on web"), permissions=["change"])
-    def hide_on_web(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        self._switch(request, queryset, web_is_published=False)
-
-    @admin.action(description=_("Cut, to paste elsewhere"), permissions=["change"])
-    def cut(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        self._remember(request, list(queryset.values_list("pk", flat=True)))
-
-    @admin.action(description=_("Move up among its neighbours"), permissions=["change"])
-    def move_up(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        editor = request.user.get_username()
-        edits.shift(queryset, editor, _seen(request), down=False)
-
-    @admin.action(
-        description=_("Move down among its neighbours"), permissions=["change"]
-    )
-    def move_down(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        editor = request.user.get_username()
-        edits.shift(queryset, editor, _seen(request), down=True)
-
-    @admin.action(
-        description=_("Duplicate, with all below, as drafts"), permissions=["add"]
-    )
-    def duplicate(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
-        edits.duplicate(queryset, request.user.get_username())
-
-
-CUT_ONE = (("_cut", "cut", "✂", _("Cut “%(name)s”, to paste it elsewhere")),)
-PASTE = (
-    ("_paste", "before", "↥", _("Paste before “%(name)s”")),
-    ("_paste", "last", "↳", _("Paste inside “%(name)s”")),
-    ("_paste", "after", "↧", _("Paste after “%(name)s”")),
-)
-
-
-def _seen(request: HttpRequest) -> int | None:
-    """The tree's version that the page showed."""
-    return whole_number(request.POST.get("seen", "")) or None
-
-
-def _unless_own(cut: dict[str, Any], editor: str) -> int | None:
-    """The version that was seen of what was cut; None when nobody else edited it."""
-    records = history.Record.objects.filter(id__in=cut["ids"]).exclude(
-        history_user_id=editor
-    )
-    is_news = records.filter(version__gt=cut["seen"] or 0).exists()
-    return cut["seen"] if is_news else None
 
 
 def _back(request: HttpRequest) -> HttpResponseRedirect | None:
@@ -422,70 +299,4 @@ def _back(request: HttpRequest) -> HttpResponseRedirect | None:
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))
 
 
-@admin.register(Release)
-class ReleaseAdmin(admin.ModelAdmin):
-    """What was live, and since when: to read, and to make live again."""
-
-    list_display = ("version", "state", "created_at", "author", "remark", "kilobytes")
-    list_display_links = ("version",)
-    list_filter = ("automatic",)
-    search_fields = ("author", "note")
-    actions = None
-    list_per_page = 50
-
-    def get_urls(self) -> list[Any]:
-        return [*versions.urls(self.admin_site), *super().get_urls()]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
-        # A page of them would be megabytes of documents.
-        return super().get_queryset(request).defer("body")
-
-    @admin.display(description=_("version"), ordering="number")
-    def version(self, release: Release) -> int:
-        return release.number
-
-    @admin.display(description=_("state"))
-    def state(self, release: Release) -> str:
-        if release.number != getattr(release, "newest", None):
-            return gettext("replaced")
-        return gettext("live") if release.live_at else gettext("on its way")
-
-    @admin.display(description=_("note"))
-    def remark(self, release: Release) -> str:
-        return release.remark
-
-    @admin.display(description=_("size"), ordering="size")
-    def kilobytes(self, release: Release) -> str:
-        return filesizeformat(release.size)
-
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        listed = super().get_changelist_instance(request)
-        newest = Release.objects.values_list("number", flat=True).first()
-        for release in listed.result_list:
-            release.newest = newest
-        return listed
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        planned = {"planned": PlannedRelease.objects.all()}
-        return super().changelist_view(request, {**(extra_context or {}), **planned})
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        release = self.get_object(request, object_id)
-        if request.method == "POST" or not self.has_view_permission(request, release):
-            raise PermissionDenied
-        if release is None:
-            raise Http404
-        return versions.page(request, release)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+admin.site.register(Release, ReleaseAdmin)

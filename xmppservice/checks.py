@@ -1,5 +1,6 @@
 """System checks for settings that disagree. One id, one test each."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,152 +17,146 @@ from xmppservice.protocol.xml import illegal_character
 COMPONENT_BYTES, ACCOUNT_BYTES = (512 - 16) * 1024, (256 - 16) * 1024
 
 
-@register
-def stanza_limit(**_: Any) -> list[CheckMessage]:
+def check(message: CheckMessage) -> Callable[[Callable[[], object]], Any]:
+    """Register a function of the settings; ``message`` is said when it is false."""
+
+    def decorate(holds: Callable[[], object]) -> Any:
+        @register
+        def run(**_: Any) -> list[CheckMessage]:
+            return [] if holds() else [message]
+
+        return run
+
+    return decorate
+
+
+@check(
+    Error(
+        f"XMPP_STANZA_LIMIT must be 1000 to {COMPONENT_BYTES} bytes, and at most "
+        f"{ACCOUNT_BYTES} for an account.",
+        hint="The XMPP server closes the service's stream above its own limit.",
+        id="xmppservice.E001",
+    )
+)
+def stanza_limit() -> object:
     is_account = local_of(settings.XMPP_JID)
     most = ACCOUNT_BYTES if is_account else COMPONENT_BYTES
-    if 1_000 <= settings.XMPP_STANZA_LIMIT <= most:
-        return []
-    return [
-        Error(
-            f"XMPP_STANZA_LIMIT must be between 1000 and {most} bytes.",
-            hint="The XMPP server closes the service's stream above its own limit.",
-            id="xmppservice.E001",
-        )
-    ]
+    return 1_000 <= settings.XMPP_STANZA_LIMIT <= most
 
 
-@register
-def service_is_not_a_served_domain(**_: Any) -> list[CheckMessage]:
+@check(
+    Error(
+        "XMPP_JID must be a bare JID, and XMPP_DOMAINS other domains than that, "
+        "at least one.",
+        hint="For example XMPP_DOMAINS=example.org, and XMPP_JID="
+        "service.example.org (a component) or service@example.org (an account).",
+        id="xmppservice.E002",
+    )
+)
+def service_is_not_a_served_domain() -> object:
     service, domains = settings.XMPP_JID, settings.XMPP_DOMAINS
     are_domains = all(_is_domain(domain) for domain in domains)
     differ = domains and len({service, *domains}) == len(domains) + 1
-    if are_domains and differ and bare_jid(service) == service:
-        return []
-    return [
-        Error(
-            "XMPP_JID must be a bare JID, and XMPP_DOMAINS other domains than that, "
-            "at least one.",
-            hint="For example XMPP_DOMAINS=example.org, and XMPP_JID="
-            "service.example.org (a component) or service@example.org (an account).",
-            id="xmppservice.E002",
-        )
-    ]
+    return are_domains and differ and bare_jid(service) == service
 
 
 def _is_domain(text: str) -> bool:
     return bare_jid(text) == text and not local_of(text)
 
 
-@register
-def msisdn_jid_is_a_jid(**_: Any) -> list[CheckMessage]:
+@check(
+    Error(
+        "MSISDN_JID must be a bare JID with {number} in its localpart.",
+        hint="The default is 00{number}@{domain}.",
+        id="xmppservice.E003",
+    )
+)
+def msisdn_jid_is_a_jid() -> object:
     try:
         jid = settings.MSISDN_JID.format(number="39347", domain="example.org")
     except (LookupError, ValueError):
         jid = ""
-    if "39347" in local_of(jid) and bare_jid(jid) == jid:
-        return []
-    return [
-        Error(
-            "MSISDN_JID must be a bare JID with {number} in its localpart.",
-            hint="The default is 00{number}@{domain}.",
-            id="xmppservice.E003",
-        )
-    ]
+    return "39347" in local_of(jid) and bare_jid(jid) == jid
 
 
-@register
-def roster_groups_differ(**_: Any) -> list[CheckMessage]:
+@check(
+    Error(
+        "ROSTER_GROUP_OTHERS and ROSTER_GROUP_VERIFIED must be two names.",
+        hint="Group names compare without case.",
+        id="xmppservice.E004",
+    )
+)
+def roster_groups_differ() -> object:
     names = [settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED]
     differ = len({name.casefold() for name in names}) == len(names)
-    if differ and all(name and not illegal_character(name) for name in names):
-        return []
-    return [
-        Error(
-            "ROSTER_GROUP_OTHERS and ROSTER_GROUP_VERIFIED must be two names.",
-            hint="Group names compare without case.",
-            id="xmppservice.E004",
-        )
-    ]
+    return differ and all(name and not illegal_character(name) for name in names)
 
 
-@register
-def a_full_search_fits_the_budget(**_: Any) -> list[CheckMessage]:
-    if settings.SEARCH_LIMIT <= settings.DISCOVERY_BURST:
-        return []
-    return [
-        Warning(
-            "SEARCH_LIMIT is larger than DISCOVERY_BURST.",
-            hint="A search of more new numbers than the burst is refused for ever.",
-            id="xmppservice.W001",
-        )
-    ]
+@check(
+    Warning(
+        "SEARCH_LIMIT is larger than DISCOVERY_BURST.",
+        hint="A search of more new numbers than the burst is refused for ever.",
+        id="xmppservice.W001",
+    )
+)
+def a_full_search_fits_the_budget() -> object:
+    return settings.SEARCH_LIMIT <= settings.DISCOVERY_BURST
 
 
-@register
-def pictures_are_served_at_their_address(**_: Any) -> list[CheckMessage]:
+@check(
+    Warning(
+        "The host of PUBLIC_URL is not in ALLOWED_HOSTS.",
+        hint="Uploaded pictures have addresses there, and would not be served.",
+        id="xmppservice.W002",
+    )
+)
+def pictures_are_served_at_their_address() -> object:
     host = urlsplit(settings.PUBLIC_URL).hostname or ""
-    if settings.DEBUG or validate_host(host, settings.ALLOWED_HOSTS):
-        return []
-    return [
-        Warning(
-            "The host of PUBLIC_URL is not in ALLOWED_HOSTS.",
-            hint="Uploaded pictures have addresses there, and would not be served.",
-            id="xmppservice.W002",
-        )
-    ]
+    return settings.DEBUG or validate_host(host, settings.ALLOWED_HOSTS)
 
 
-@register
-def all_parts_hear_each_other(**_: Any) -> list[CheckMessage]:
+@check(
+    Error(
+        "CELERY_BROKER_URL and CHANNEL_LAYER_URL must be set both, or neither.",
+        hint="One without the other reaches a part of the processes only.",
+        id="xmppservice.E005",
+    )
+)
+def all_parts_hear_each_other() -> object:
     has_broker = settings.CELERY_BROKER_URL != settings.IN_MEMORY
-    if has_broker == bool(settings.CHANNEL_LAYER_URL):
-        return []
-    return [
-        Error(
-            "CELERY_BROKER_URL and CHANNEL_LAYER_URL must be set both, or neither.",
-            hint="One without the other reaches a part of the processes only.",
-            id="xmppservice.E005",
-        )
-    ]
+    return has_broker == bool(settings.CHANNEL_LAYER_URL)
 
 
-@register
-def ejabberd_is_asked_by_somebody(**_: Any) -> list[CheckMessage]:
+@check(
+    Error(
+        "EJABBERD_API_URL needs EJABBERD_API_USER and EJABBERD_API_PASSWORD.",
+        hint="An account of ejabberd that api_permissions lets in.",
+        id="xmppservice.E006",
+    )
+)
+def ejabberd_is_asked_by_somebody() -> object:
     has_login = settings.EJABBERD_API_USER and settings.EJABBERD_API_PASSWORD
-    if has_login or not settings.EJABBERD_API_URL:
-        return []
-    return [
-        Error(
-            "EJABBERD_API_URL needs EJABBERD_API_USER and EJABBERD_API_PASSWORD.",
-            hint="An account of ejabberd that api_permissions lets in.",
-            id="xmppservice.E006",
-        )
-    ]
+    return has_login or not settings.EJABBERD_API_URL
 
 
-@register
-def several_hosts_share_no_file(**_: Any) -> list[CheckMessage]:
+@check(
+    Warning(
+        "Several processes share a database that is a file.",
+        hint="Set DATABASE_URL to a PostgreSQL: several hosts share no file.",
+        id="xmppservice.W003",
+    )
+)
+def several_hosts_share_no_file() -> object:
     engine = settings.DATABASES["default"]["ENGINE"]
-    if not settings.SCALED or not engine.endswith("sqlite"):
-        return []
-    return [
-        Warning(
-            "Several processes share a database that is a file.",
-            hint="Set DATABASE_URL to a PostgreSQL: several hosts share no file.",
-            id="xmppservice.W003",
-        )
-    ]
+    return not settings.SCALED or not engine.endswith("sqlite")
 
 
-@register
-def an_account_sends_no_message(**_: Any) -> list[CheckMessage]:
-    if not (settings.CHANGE_MESSAGE and local_of(settings.XMPP_JID)):
-        return []
-    return [
-        Warning(
-            "CHANGE_MESSAGE is without effect for an account.",
-            hint="The XMPP server has its subscribers, and tells them by presence.",
-            id="xmppservice.W004",
-        )
-    ]
+@check(
+    Warning(
+        "CHANGE_MESSAGE is without effect for an account.",
+        hint="The XMPP server has its subscribers, and tells them by presence.",
+        id="xmppservice.W004",
+    )
+)
+def an_account_sends_no_message() -> object:
+    return not (settings.CHANGE_MESSAGE and local_of(settings.XMPP_JID))

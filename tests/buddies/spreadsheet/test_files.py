@@ -358,7 +358,7 @@ def test_what_a_person_types_in_a_spreadsheet_is_understood():
     assert [(o.row, o.name) for o in plan.outcomes] == [(2, "2026"), (4, "1.5")]
     begin = [{d[0]: d[2] for d in o.differences} for o in plan.outcomes]
     assert begin[0]["visible from"] == "1 May 2026, 10:30"
-    assert begin[1]["visible from"] == "May 1, 2026, midnight"
+    assert begin[1]["visible from"] == "1 May 2026, 00:00"
 
 
 def repacked(content: bytes, part: str, old: bytes, new: bytes) -> bytes:
