@@ -1,0 +1,64 @@
+// Edits: sent to the server, and what comes of them drawn.
+//
+// Each edit names the version of the tree that it was made on; what the server
+// refuses is drawn anew as it stands there.
+
+import { inTurn, isOffline, post, standing } from "./api.js";
+import { refresh, toast } from "./banner.js";
+import { byId, urls, words } from "./page.js";
+import { load, loadSoon, loads, patch, search, tree, version } from "./tree.js";
+
+const WHERE = { before: "before", after: "after", over: "last", appendChild: "last" };
+
+/** Sends an edit after those before it; draws what comes of it. */
+export function edit(name, body, isPlain = false) {
+  const drawnBefore = loads;
+  return inTurn(async () => {
+    try {
+      const done = await post(urls[name], { seen: version, ...body });
+      if (done.version > version) {
+        const isNext = done.version === version + 1 && loads === drawnBefore;
+        // Without words it changed nothing, and somebody else made that version.
+        if (isNext && isPlain && done.said) patch(done);
+        else await load();
+        if (done.said) toast(done.said, () => takeBack(done.version));
+      }
+    } catch (error) {
+      toast(isOffline(error) ? words.offline : error.message);
+      if (!isOffline(error)) await load().catch(() => {});
+    }
+    await refresh();
+  });
+}
+
+export function takeBack(done) {
+  byId("toast").classList.remove("shown");
+  return edit("undo", { seen: done });
+}
+
+export function toggle(node, flag) {
+  return edit("switch", { ids: [Number(node.key)], [flag]: !node.data[flag] }, true);
+}
+
+/** Moves at once on the screen, then on the server; both are keys of entries. */
+export function move(key, place, how) {
+  const node = tree.findKey(key);
+  const target = place && tree.findKey(place);
+  if (!node || (place && !target)) {
+    missed();
+    return;
+  }
+  if (target) node.moveTo(target, how === "over" ? "appendChild" : how);
+  else node.moveTo(tree.root, "appendChild");
+  if (byId("search").value) search();
+  node.makeVisible();
+  node.setActive();
+  const body = { ids: [Number(key)], target: place && Number(place) };
+  edit("move", { ...body, where: WHERE[how] }, true);
+}
+
+/** Says that an entry has gone, and shows how it stands. */
+function missed() {
+  toast(standing(words.gone));
+  loadSoon();
+}

@@ -1,0 +1,169 @@
+// The grid of the tree: the widget, its columns and rows, drag and drop.
+
+import { Wunderbaum } from "../vendor/wunderbaum/wunderbaum.esm.min.js";
+import { move, toggle } from "./edits.js";
+import { onKey } from "./keys.js";
+import { openEditor, openMenu } from "./menu.js";
+import { byId, may, narrow, words } from "./page.js";
+import { button } from "./preview.js";
+import { beginDrag, endDrag, remember, tree } from "./tree.js";
+
+/** Makes the widget; tree.js keeps it. */
+export function build(entries) {
+  return new Wunderbaum({
+    element: byId("tree"),
+    id: "tree",
+    source: entries,
+    columns: columns(),
+    types: { group: { icon: "icon icon-group" }, channel: { icon: "icon icon-channel" } },
+    iconMap: {
+      expanderExpanded: "icon icon-open",
+      expanderCollapsed: "icon icon-closed",
+      loading: "icon icon-loading",
+      error: "icon icon-channel",
+      noData: "icon",
+      folder: "icon icon-group",
+      folderOpen: "icon icon-group",
+      doc: "icon icon-channel",
+    },
+    header: true,
+    navigationModeOption: "row",
+    rowHeightPx: narrow.matches ? 44 : 40,
+    debugLevel: 1,
+    quicksearch: true,
+    filter: { mode: "hide", autoExpand: true, connectInput: null },
+    dnd: may.change ? dragging() : {},
+    render: drawRow,
+    keydown: onKey,
+    activate: onActivate,
+    expand: (e) => {
+      drawExpanded(e.node);
+      remember();
+    },
+    dblclick: (e) => {
+      if (may.change && e.info.colId === "*") openEditor(e.node);
+    },
+    update: () => {
+      makeAccessible();
+      pointAtActive();
+    },
+  });
+}
+
+function columns() {
+  return [
+    { id: "*", title: words.name, width: narrow.matches ? 1 : 3 },
+    ...(narrow.matches ? [] : [{ id: "text", title: words.status, width: 2 }]),
+    flagColumn("mobile"),
+    flagColumn("web"),
+    { id: "more", title: " ", width: "44px", classes: "flag" },
+  ];
+}
+
+function flagColumn(id) {
+  return { id, title: words[id], width: "72px", classes: "flag" };
+}
+
+function drawRow(e) {
+  const { node } = e;
+  const row = e.nodeElem.parentElement;
+  row.id = `entry-${node.key}`;
+  row.setAttribute("role", "row");
+  row.setAttribute("aria-level", node.getLevel());
+  row.classList.toggle("draft", !node.data.mobile && !node.data.web);
+  for (const cell of row.children) cell.setAttribute("role", "gridcell");
+  drawExpanded(node);
+  drawActive(row, node);
+  e.nodeElem.title = node.data.remark ?? "";
+  e.nodeElem.classList.toggle("remarked", Boolean(node.data.remark));
+  for (const { id, elem } of Object.values(e.renderColInfosById)) {
+    if (id === "text") elem.textContent = node.data.text;
+    else if (id === "more") drawMore(elem, node, e.isNew);
+    else drawSwitch(elem, node, id, e.isNew);
+  }
+}
+
+function drawSwitch(cell, node, flag, isNew) {
+  if (isNew) {
+    const made = button("switch");
+    made.tabIndex = -1;
+    made.setAttribute("role", "switch");
+    made.disabled = !may.change;
+    made.addEventListener("click", () => toggle(node, flag));
+    cell.replaceChildren(made);
+  }
+  const [shown] = cell.children;
+  shown.setAttribute("aria-checked", Boolean(node.data[flag]));
+  shown.setAttribute("aria-label", `${words[flag]}: ${node.title}`);
+}
+
+function drawMore(cell, node, isNew) {
+  if (!isNew) return;
+  const made = button("more", "⋯");
+  made.tabIndex = -1;
+  made.setAttribute("aria-haspopup", "menu");
+  made.setAttribute("aria-label", `${words.actions}: ${node.title}`);
+  made.addEventListener("click", () => openMenu(node, made));
+  cell.replaceChildren(made);
+}
+
+function drawExpanded(node) {
+  const row = byId(`entry-${node.key}`);
+  if (row && node.children?.length) row.setAttribute("aria-expanded", Boolean(node.expanded));
+  else row?.removeAttribute("aria-expanded");
+}
+
+function drawActive(row, node) {
+  row.setAttribute("aria-selected", node.isActive());
+}
+
+function onActivate(e) {
+  for (const row of byId("tree").querySelectorAll("[aria-selected=true]")) {
+    row.setAttribute("aria-selected", "false");
+  }
+  byId(`entry-${e.node.key}`)?.setAttribute("aria-selected", "true");
+  pointAtActive();
+}
+
+/** Names the active row to a screen reader, unless it is scrolled or searched away. */
+function pointAtActive() {
+  const id = `entry-${tree?.getActiveNode()?.key}`;
+  if (byId(id)) byId("tree").setAttribute("aria-activedescendant", id);
+  else byId("tree").removeAttribute("aria-activedescendant");
+}
+
+// The widget draws its rows without roles (ARIA 1.2, treegrid).
+function makeAccessible() {
+  const grid = byId("tree");
+  grid.setAttribute("role", "treegrid");
+  grid.setAttribute("aria-label", words.tree);
+  grid.querySelector(".wb-header").setAttribute("role", "rowgroup");
+  grid.querySelector(".wb-header .wb-row").setAttribute("role", "row");
+  for (const cell of grid.querySelectorAll(".wb-header .wb-col")) {
+    cell.setAttribute("role", "columnheader");
+    if (!cell.textContent.trim()) cell.setAttribute("aria-label", words.actions);
+  }
+  grid.querySelector(".wb-list-container").setAttribute("role", "presentation");
+  grid.querySelector(".wb-node-list").setAttribute("role", "rowgroup");
+}
+
+function dragging() {
+  return {
+    dragStart: (e) => {
+      e.event.dataTransfer.effectAllowed = "move";
+      beginDrag();
+      return true;
+    },
+    dragEnter: (e) => {
+      e.event.dataTransfer.dropEffect = "move";
+      const isGroup = e.node.type === "group";
+      return isGroup ? ["before", "after", "over"] : ["before", "after"];
+    },
+    drop: (e) => {
+      const how = e.suggestedDropMode === "appendChild" ? "over" : e.suggestedDropMode;
+      move(e.sourceNode.key, e.node.key, how);
+      endDrag();
+    },
+    dragEnd: endDrag,
+  };
+}

@@ -1,0 +1,52 @@
+// The keyboard in the tree: what each key does with the row that one is on.
+
+import { askDelete } from "./dialogs.js";
+import { move, toggle } from "./edits.js";
+import { openEditor, openMenu } from "./menu.js";
+import { byId, may } from "./page.js";
+import { tree } from "./tree.js";
+
+const STEPS = {
+  ArrowUp: (node) => [node.getPrevSibling(), "before"],
+  ArrowDown: (node) => [node.getNextSibling(), "after"],
+  ArrowLeft: (node) => [node.parent.isRootNode() ? null : node.parent, "after"],
+  ArrowRight: (node) => [groupBefore(node), "over"],
+};
+
+export function onKey(e) {
+  const { event } = e;
+  const node = e.node ?? tree.getActiveNode() ?? firstFor(event); // none has the focus yet
+  if (!node || event.target.closest("input")) return undefined;
+  const act = keyAction(event, node);
+  if (!act) return undefined;
+  event.preventDefault();
+  act();
+  return false;
+}
+
+function firstFor({ key }) {
+  return key === "Home" || key === "End" ? tree.getFirstChild() : null;
+}
+
+function keyAction(event, node) {
+  const { key } = event;
+  const isMenu = key === "ContextMenu" || (event.shiftKey && key === "F10");
+  if (isMenu) return () => openMenu(node, byId(`entry-${node.key}`));
+  if (key === "Home" || key === "End") return () => node.navigate(`Control+${key}`, { activate: true, event });
+  if (!may.change) return null;
+  if (event.altKey && STEPS[key]) return () => step(node, key);
+  if (key === " ") return () => toggle(node, event.shiftKey ? "web" : "mobile");
+  if (key === "Enter" || key === "F2") return () => openEditor(node);
+  if (key === "Delete" && may.delete) return () => askDelete(node);
+  return null;
+}
+
+function step(node, key) {
+  const [target, how] = STEPS[key](node);
+  if (target) move(node.key, target.key, how);
+}
+
+function groupBefore(node) {
+  const before = node.getPrevSibling();
+  return before?.type === "group" ? before : null;
+}

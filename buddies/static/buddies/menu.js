@@ -1,0 +1,69 @@
+// The menu of a row: what can be done with an entry, on the page or on another one.
+
+import { askDelete, askPlace } from "./dialogs.js";
+import { edit } from "./edits.js";
+import { byId, may, urls, words } from "./page.js";
+import { button } from "./preview.js";
+
+export function openMenu(node, anchor) {
+  const menu = byId("menu");
+  node.setActive();
+  menu.replaceChildren(
+    ...actions(node).map(([text, , act, kind]) => {
+      const item = button(kind ?? "", text);
+      item.setAttribute("role", "menuitem");
+      item.addEventListener("click", () => {
+        menu.hidePopover();
+        act();
+      });
+      return item;
+    }),
+  );
+  menu.showPopover();
+  putBeside(menu, anchor);
+  menu.firstElementChild.focus();
+}
+
+function actions(node) {
+  const isGroup = node.type === "group";
+  const id = Number(node.key);
+  const add = (type) => () => location.assign(`${urls.add}?from=workspace&type=${type}&parent=${node.key}`);
+  const isShown = node.data.mobile || node.data.web;
+  const hide = () => edit("switch", { ids: [id], mobile: false, web: false }, true);
+  return [
+    [words.edit, may.change, () => openEditor(node)],
+    [words.addChannel, may.add && isGroup, add("channel")],
+    [words.addGroup, may.add && isGroup, add("group")],
+    [words.moveTo, may.change, () => askPlace(node)],
+    [words.duplicate, may.add, () => edit("duplicate", { ids: [id] })],
+    [words.hide, may.change && isShown, hide],
+    [words.history, true, () => location.assign(at(urls.history, node))],
+    [words.delete, may.delete, () => askDelete(node), "danger"],
+  ].filter(([, isOffered]) => isOffered);
+}
+
+function putBeside(menu, anchor) {
+  const { right, bottom, top } = anchor.getBoundingClientRect();
+  const fitsBelow = bottom + menu.offsetHeight < innerHeight;
+  const y = fitsBelow ? bottom : Math.max(8, top - menu.offsetHeight);
+  const x = Math.min(right, innerWidth - 8) - menu.offsetWidth;
+  menu.style.top = `${y}px`;
+  menu.style.left = `${Math.max(8, x)}px`;
+}
+
+export function walkMenu(event) {
+  const items = [...event.currentTarget.children];
+  const here = items.indexOf(document.activeElement);
+  const steps = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: -1 };
+  if (!(event.key in steps)) return;
+  event.preventDefault();
+  items.at(steps[event.key] % items.length).focus();
+}
+
+export function openEditor(node) {
+  location.assign(`${at(urls.edit, node)}?from=workspace`);
+}
+
+function at(address, node) {
+  return address.replace("/0/", `/${node.key}/`);
+}
