@@ -1,9 +1,10 @@
-// The webchat: logs in, draws the channels, holds conversations, follows the document.
+// The webchat: logs in, follows the document, holds conversations.
 
-import { avatar, button, element } from "../buddies/preview.js";
+import { element } from "../buddies/preview.js";
+import { channels, drawTree, face, keyOf } from "./channels.js";
+import { find, pauses, say, service, url, words } from "./page.js";
 import { Session, route } from "./session.js";
 
-const { url, service, words, ...pauses } = JSON.parse(find("webchat").textContent);
 const LONGEST = 30_000; // milliseconds between two attempts to connect
 
 let session = null;
@@ -11,18 +12,7 @@ let shown = null; // the document that is drawn
 let seen = ""; // the newest hash that the service has announced
 let timer = 0;
 let current = "";
-let channels = new Map(); // what can be written to, by key
 const talks = new Map(); // conversations, by key
-const closed = new Set(); // addresses of groups that are folded
-
-function find(id) {
-  return document.getElementById(id);
-}
-
-function say(place, text) {
-  if (place.textContent !== text) place.textContent = text;
-  place.hidden = !text;
-}
 
 // --- Coming and going ----------------------------------------------------------
 
@@ -89,7 +79,7 @@ async function refresh() {
   plan();
 }
 
-// Whoever announces changes need not be asked every second.
+// A service that announces changes need not be asked every second.
 function plan() {
   clearTimeout(timer);
   if (!session || document.hidden) return;
@@ -102,67 +92,17 @@ function announced(hash) {
   refresh();
 }
 
+function draw(text) {
+  shown = text;
+  drawTree(text, { route: (item) => route(item, session.domain), open });
+  mark();
+}
+
 document.addEventListener("visibilitychange", () => {
   if (session && !document.hidden) refresh();
 });
 
-// --- The tree ------------------------------------------------------------------
-
-function draw(text) {
-  const focused = document.activeElement?.closest("[data-key]")?.dataset.key;
-  shown = text;
-  channels = new Map();
-  const list = branch(JSON.parse(text || '{"items":[]}').items);
-  find("tree").replaceChildren(list ?? element("p", "blank quiet", words.empty));
-  find("tree").querySelector(`[data-key="${CSS.escape(focused ?? "")}"]`)?.focus();
-  mark();
-}
-
-/** A list of what is published for the web; a hidden group hides its branch. */
-function branch(items) {
-  const list = element("ul", "plain");
-  for (const item of items.filter((one) => one.webIsPublished)) {
-    const row = element("li");
-    row.append(item.type === "group" ? group(item) : channel(item));
-    list.append(row);
-  }
-  return list.children.length ? list : null;
-}
-
-function group(item) {
-  const folder = element("details");
-  const summary = element("summary");
-  folder.open = !closed.has(item.address);
-  folder.addEventListener("toggle", () => {
-    if (folder.open) closed.delete(item.address);
-    else closed.add(item.address);
-  });
-  summary.dataset.key = `group ${item.address}`;
-  summary.append(...face(item));
-  folder.append(summary, branch(item.items) ?? "");
-  return folder;
-}
-
-function channel(item) {
-  const { to, thread } = route(item, session.domain);
-  const key = keyOf(to, thread);
-  const opener = button("channel");
-  channels.set(key, { item, to, thread });
-  opener.dataset.key = key;
-  opener.append(...face(item));
-  opener.addEventListener("click", () => open(key));
-  return opener;
-}
-
-function face({ info }) {
-  const lines = element("span", "lines");
-  lines.append(element("strong", "", info.name), element("span", "quiet", info.status));
-  return [avatar(info), lines];
-}
-
-function keyOf(to, thread) {
-  return `${to} ${thread}`;
-}
+// --- Which channel is open -----------------------------------------------------
 
 /** Shows which channel is open, and whether it still is one. */
 function mark() {
