@@ -207,7 +207,7 @@ def _index(modules: dict[str, str]) -> str:
     intro = (
         "Read from the code when this site is built. All settings are in "
         "[Configuration](../configuration.md#settings), and how the modules hang "
-        "together is in [Architecture](../architecture.md#packages)."
+        "together is in [Architecture](../architecture.md#the-plan)."
     )
     pages = (
         "- [Management commands](commands.md)\n"
@@ -222,11 +222,11 @@ def _index(modules: dict[str, str]) -> str:
 def _modules() -> Iterator[tuple[str, str]]:
     """Each module with public docstrings, and the first sentence of its own."""
     for package in PACKAGES:
-        for path in sorted((ROOT / package).glob("[!_]*.py")):
+        for path in sorted((ROOT / package).rglob("[!_]*.py")):
             tree = ast.parse(path.read_text())
-            if any(_docstrings(tree)):
-                says = ast.get_docstring(tree) or ""
-                yield f"{package}.{path.stem}", _sentence(says)
+            if "migrations" not in path.parts and any(_docstrings(tree)):
+                name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+                yield name, _sentence(ast.get_docstring(tree) or "")
 
 
 def _docstrings(tree: ast.Module) -> Iterator[str | None]:
