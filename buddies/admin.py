@@ -162,11 +162,13 @@ class BuddyAdmin(admin.ModelAdmin):
         """Who changed what of an entry, and when; of a deleted one, too."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        told = history.of_entry(whole_number(object_id))
-        if not told:
+        entries = history.of_entry(whole_number(object_id))
+        if not entries:
             raise Http404
-        title = _("History of “%(name)s”") % {"name": told[0].name}
-        return site.page(request, "admin/buddies/history.html", title, {"told": told})
+        title = _("History of “%(name)s”") % {"name": entries[0].name}
+        return site.page(
+            request, "admin/buddies/history.html", title, {"told": entries}
+        )
 
     # --- The form ---------------------------------------------------------------
 

@@ -22,11 +22,11 @@ MOST_LEVELS = 200
 
 def legal_xml(text: str) -> None:
     """Refuse what no stanza can carry (XML 1.0, 2.2)."""
-    if found := illegal_character(text):
+    if character := illegal_character(text):
         raise ValidationError(
             _("Contains the control character U+%(code)s, which XMPP cannot carry."),
             code="illegal_xml",
-            params={"code": f"{ord(found):04X}"},
+            params={"code": f"{ord(character):04X}"},
         )
 
 

@@ -59,11 +59,11 @@ def echo(message: Element) -> str:
     """Return the answer: the text, the JID it went to, and its thread."""
     to, sender = message.get("to", ""), message.get("from", "")
     thread = message.findtext("{*}thread", "")
-    said = f"{message.findtext('{*}body', '')}\n— {to} {thread}".rstrip()
+    response = f"{message.findtext('{*}body', '')}\n— {to} {thread}".rstrip()
     inner = f"<thread>{escape(thread)}</thread>" if thread else ""
     return (
         f"<message to={quoteattr(sender)} type='chat'>"
-        f"{inner}<body>{escape(said)}</body></message>"
+        f"{inner}<body>{escape(response)}</body></message>"
     )
 
 

@@ -66,17 +66,19 @@ class Ejabberd(JabberServer):
     def register(self, local: str, password: str, domain: str | None = None) -> None:
         """Make an account, or set the password of one that exists."""
         account = {"user": local, "host": domain or self.domain}
-        status, said = self._call("register", **account, password=password)
+        status, response = self._call("register", **account, password=password)
         if status == HTTPStatus.CONFLICT:
-            status, said = self._call("change_password", **account, newpass=password)
+            status, response = self._call(
+                "change_password", **account, newpass=password
+            )
         if status != HTTPStatus.OK:
-            raise ServerError(f"ejabberd made no account {local}: {said}")
+            raise ServerError(f"ejabberd made no account {local}: {response}")
 
     def unregister(self, local: str) -> None:
         """Remove an account of the first domain."""
-        status, said = self._call("unregister", user=local, host=self.domain)
+        status, response = self._call("unregister", user=local, host=self.domain)
         if status != HTTPStatus.OK:
-            raise ServerError(f"ejabberd keeps the account {local}: {said}")
+            raise ServerError(f"ejabberd keeps the account {local}: {response}")
 
     def _call(self, command: str, **arguments: str) -> tuple[int, str]:
         """Return status and body of the answer; 0 and why when none comes."""

@@ -76,7 +76,7 @@ def _installed() -> int:
 
 def _run(command: Sequence[str], progress: Progress | None = None) -> int:
     """Run pip, and print what it said only when it fails."""
-    said: list[str] = []
+    response: list[str] = []
     with subprocess.Popen(
         command,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
@@ -84,7 +84,7 @@ def _run(command: Sequence[str], progress: Progress | None = None) -> int:
         stderr=subprocess.STDOUT,
         text=True,
     ) as child:
-        reader = threading.Thread(target=_read, args=(child, said, progress))
+        reader = threading.Thread(target=_read, args=(child, response, progress))
         reader.start()
         while child.poll() is None:
             if progress:
@@ -92,7 +92,7 @@ def _run(command: Sequence[str], progress: Progress | None = None) -> int:
             time.sleep(POLL_SECONDS)
         reader.join()
     if child.returncode:
-        sys.stderr.write("".join(said[-20:]))
+        sys.stderr.write("".join(response[-20:]))
         sys.stderr.write("pip failed, see above. To begin anew: rm -r .venv\n")
     elif progress:
         progress.show(finished=True)
@@ -100,11 +100,11 @@ def _run(command: Sequence[str], progress: Progress | None = None) -> int:
 
 
 def _read(
-    child: subprocess.Popen[str], said: list[str], progress: Progress | None
+    child: subprocess.Popen[str], response: list[str], progress: Progress | None
 ) -> None:
     assert child.stdout is not None
     for line in child.stdout:
-        said.append(line)
+        response.append(line)
         if progress:
             progress.read(line)
 

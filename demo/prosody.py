@@ -76,8 +76,8 @@ class Prosody(JabberServer):
                 timeout=CONTROL_SECONDS,
             )
         if done.returncode:
-            said = done.stdout.rstrip().rpartition("\n")[2]
-            raise ServerError(f"prosodyctl {verb} {words[0]} failed: {said}")
+            response = done.stdout.rstrip().rpartition("\n")[2]
+            raise ServerError(f"prosodyctl {verb} {words[0]} failed: {response}")
 
     def _command(self, door: int, program: str, *words: str) -> list[str]:
         configuration = f"{path(door)}/{self._configuration.name}"

@@ -138,8 +138,8 @@ def fill() -> None:
         command, cwd=settings.ROOT, env=environment(), capture_output=True, text=True
     )
     if done.returncode:
-        said = last_line(done.stderr)
-        raise Failure(f"The database could not be prepared: {said}")
+        line = last_line(done.stderr)
+        raise Failure(f"The database could not be prepared: {line}")
 
 
 def register(server: Prosody) -> None:
@@ -249,8 +249,8 @@ def refuse_death(server: Prosody, child: subprocess.Popen[bytes]) -> None:
     if not server.running:
         raise Failure(f"Prosody stopped by itself, see {server.log}")
     if child.poll() is not None:
-        said = last_line(LOG.read_text(errors="replace"))
-        raise Failure(f"The service stopped by itself, see {LOG}: {said}")
+        line = last_line(LOG.read_text(errors="replace"))
+        raise Failure(f"The service stopped by itself, see {LOG}: {line}")
 
 
 def last_line(text: str) -> str:

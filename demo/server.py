@@ -290,12 +290,12 @@ def _give(folder: Path, user: str) -> None:
 def _below(pid: int) -> set[int]:
     """Return the processes that ``pid`` has started, and those that they have."""
     parents = {int(path.name): _parent(path) for path in Path("/proc").glob("[0-9]*")}
-    found: set[int] = set()
+    results: set[int] = set()
     new = {pid}
     while new:
-        new = {child for child, parent in parents.items() if parent in new} - found
-        found |= new
-    return found
+        new = {child for child, parent in parents.items() if parent in new} - results
+        results |= new
+    return results
 
 
 def _parent(process: Path) -> int:

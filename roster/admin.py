@@ -81,7 +81,7 @@ def _open_flags() -> QuerySet[Flag]:
     return Flag.objects.filter(released_at=None).order_by()
 
 
-def _found(term: str) -> Q:
+def _matching(term: str) -> Q:
     """Accounts that a search means: by number, else by JID and by name."""
     number = msisdn.beginning(term)
     if number and Account.objects.filter(begins_with("msisdn", number)).exists():
@@ -150,7 +150,7 @@ class AccountAdmin(LargeSortedAdmin):
         self, request: HttpRequest, queryset: QuerySet[Account], search_term: str
     ) -> tuple[QuerySet[Account], bool]:
         term = search_term.strip()
-        return (queryset.filter(_found(term)) if term else queryset), False
+        return (queryset.filter(_matching(term)) if term else queryset), False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is not None:
@@ -180,8 +180,8 @@ class AccountAdmin(LargeSortedAdmin):
     def budget_used(self, account: Account) -> str:
         left = budget.budget_of(account, timezone.now())
         used = max(0, settings.DISCOVERY_BURST - int(left))
-        said = {"used": used, "all": settings.DISCOVERY_BURST}
-        grouped = {name: number(count) for name, count in said.items()}
+        params = {"used": used, "all": settings.DISCOVERY_BURST}
+        grouped = {name: number(count) for name, count in params.items()}
         return gettext("%(used)s of %(all)s") % grouped
 
     @admin.display(description=_("flag"))
@@ -276,9 +276,9 @@ def _set(keys: list[int], value: Mapping[str, bool]) -> None:
 
 def _log(request: HttpRequest, rows: list[Account], field: str) -> None:
     if rows:
-        said = [{"changed": {"fields": [field]}}]
+        change = [{"changed": {"fields": [field]}}]
         assert request.user.pk is not None
-        LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, said)
+        LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, change)
 
 
 # --- Flagged owners -----------------------------------------------------------------
@@ -322,7 +322,7 @@ class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
     ) -> tuple[QuerySet[Flag], bool]:
         if not (term := search_term.strip()):
             return queryset, False
-        keys = Account.objects.filter(_found(term)).order_by().values("pk")
+        keys = Account.objects.filter(_matching(term)).order_by().values("pk")
         owners = keys[: lists.MAX_ROWS]
         return queryset.filter(owner__in=owners), False
 
@@ -333,9 +333,9 @@ class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
 
     @admin.display(description=_("why"))
     def why(self, flag: Flag) -> str:
-        said = ((detector.explain(reason),) for reason in flag.reasons)
+        reasons = ((detector.explain(reason),) for reason in flag.reasons)
         return format_html(
-            '<ul class="why">{}</ul>', format_html_join("", "<li>{}</li>", said)
+            '<ul class="why">{}</ul>', format_html_join("", "<li>{}</li>", reasons)
         )
 
     @admin.display(description=_("what it does"))
@@ -354,8 +354,8 @@ class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
     def standing(self, flag: Flag) -> str:
         if flag.released_at is None:
             return _badge(gettext("open"))
-        said = {"day": day(flag.released_at), "person": flag.released_by}
-        return gettext("released on %(day)s by %(person)s") % said
+        params = {"day": day(flag.released_at), "person": flag.released_by}
+        return gettext("released on %(day)s by %(person)s") % params
 
     # --- Releasing --------------------------------------------------------------------
 

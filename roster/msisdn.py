@@ -29,11 +29,11 @@ def parse(text: str) -> str | None:
 
 @lru_cache(maxsize=100_000)
 def _parse(text: str) -> str | None:
-    found = _INTERNATIONAL.fullmatch(_PUNCTUATION.sub("", text))
-    if found is None:
+    match = _INTERNATIONAL.fullmatch(_PUNCTUATION.sub("", text))
+    if match is None:
         return None
     # phonenumbers knows no 00: it is a prefix that only some countries dial.
-    e164 = f"+{found[1]}"
+    e164 = f"+{match[1]}"
     try:
         number = phonenumbers.parse(e164)
     except phonenumbers.NumberParseException:
@@ -45,8 +45,8 @@ def beginning(text: str) -> str | None:
     """The beginning of an E.164 number, of any international spelling, or None."""
     if len(text) > MAX_LENGTH:
         return None
-    found = _BEGINNING.fullmatch(_PUNCTUATION.sub("", text))
-    return f"+{found[1]}" if found else None
+    match = _BEGINNING.fullmatch(_PUNCTUATION.sub("", text))
+    return f"+{match[1]}" if match else None
 
 
 def jid_of(number: str, domain: str) -> str:
@@ -61,8 +61,8 @@ def of_jid(jid: str) -> str | None:
 
 
 def _of_template(jid: str, domain: str) -> str | None:
-    found = _template(settings.MSISDN_JID, domain).fullmatch(jid)
-    return parse(f"+{found[1]}") if found else None
+    match = _template(settings.MSISDN_JID, domain).fullmatch(jid)
+    return parse(f"+{match[1]}") if match else None
 
 
 @lru_cache

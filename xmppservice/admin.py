@@ -55,8 +55,8 @@ class TokenAdmin(admin.ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         whose = ("user",) if request.user.is_superuser and obj is None else ()
-        told = self.readonly_fields if obj else ()
-        return ("name", *whose, "scopes", "expires_at", *told)
+        details = self.readonly_fields if obj else ()
+        return ("name", *whose, "scopes", "expires_at", *details)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial = {"user": request.user, "expires_at": _in_a_year()}
@@ -77,9 +77,9 @@ class TokenAdmin(admin.ModelAdmin):
     def response_add(
         self, request: HttpRequest, obj: Token, post_url_continue: Any = None
     ) -> HttpResponse:
-        told = {"token": obj, "secret": obj.secret}
+        context = {"token": obj, "secret": obj.secret}
         answer = site.page(
-            request, "admin/xmppservice/token_made.html", _("A new token"), told
+            request, "admin/xmppservice/token_made.html", _("A new token"), context
         )
         answer.headers["Cache-Control"] = "no-store"
         return answer

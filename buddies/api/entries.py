@@ -134,9 +134,12 @@ class BuddyViewSet(Idempotent, ModelViewSet):
     @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
     def move(self, request: Request, pk: str) -> Response:
         """Put an entry before, after or into another one."""
-        asked = MoveSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        target, where = asked.validated_data["target"], asked.validated_data["where"]
+        serializer = MoveSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        target, where = (
+            serializer.validated_data["target"],
+            serializer.validated_data["where"],
+        )
         with self._locked() as buddy:
             (moved,) = edits.move([buddy], self._editor, target, where)
         return Response(BuddySerializer(moved).data)
@@ -244,8 +247,8 @@ def _state() -> dict[str, Any]:
     row = Tree.objects.first() or Tree()
     live = live_release_without_body()
     state = {"tree": row, "live": live, "limit": settings.XMPP_STANZA_LIMIT}
-    found: dict[str, Any] = TreeSerializer(state).data
-    return found
+    result: dict[str, Any] = TreeSerializer(state).data
+    return result
 
 
 # --- For everybody --------------------------------------------------------------

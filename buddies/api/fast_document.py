@@ -132,7 +132,7 @@ class WsgiDocument:
         if answer is None:
             handed_on: Iterable[bytes] = self._application(environ, start)
             return handed_on
-        start(f"{answer.status} {HTTPStatus(answer.status).phrase}", _said(answer))
+        start(f"{answer.status} {HTTPStatus(answer.status).phrase}", _headers(answer))
         return [] if method == "HEAD" else [answer.body]
 
     def _answer(self, environ: Mapping[str, Any]) -> http_cache.HttpAnswer | None:
@@ -180,16 +180,18 @@ def _is_secure(headers: Mapping[str, str]) -> bool:
     return not settings.HTTPS or headers.get("x-forwarded-proto") == "https"
 
 
-def _said(answer: http_cache.HttpAnswer) -> list[tuple[str, str]]:
+def _headers(answer: http_cache.HttpAnswer) -> list[tuple[str, str]]:
     """The headers of an answer, also of one to HEAD."""
-    said = dict(answer.headers)
+    headers = dict(answer.headers)
     if answer.status == HTTPStatus.OK:
-        said["Content-Length"] = str(len(answer.body))
-    return list(said.items())
+        headers["Content-Length"] = str(len(answer.body))
+    return list(headers.items())
 
 
 async def _send(send: Send, answer: http_cache.HttpAnswer, is_head: bool) -> None:
-    headers = [(name.lower().encode(), value.encode()) for name, value in _said(answer)]
+    headers = [
+        (name.lower().encode(), value.encode()) for name, value in _headers(answer)
+    ]
     start = {"status": answer.status, "headers": headers}
     await send({"type": "http.response.start", **start})
     await send({"type": "http.response.body", "body": b"" if is_head else answer.body})

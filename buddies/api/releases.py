@@ -71,12 +71,15 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     )
     def create(self, request: Request) -> Response:
         """Publish what was reviewed: now (201), or at a moment to come (202)."""
-        asked = PublishSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        said = asked.validated_data
+        serializer = PublishSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        params = serializer.validated_data
         with plain_errors():
             made = review.publish(
-                self._editor, said["note"], said["digest"], said["publishAt"]
+                self._editor,
+                params["note"],
+                params["digest"],
+                params["publishAt"],
             )
         if isinstance(made, Release):
             return Response(ReleaseSerializer(made).data, HTTPStatus.CREATED)
@@ -98,9 +101,9 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
         """What changed from another release (``with``; the one before by default)."""
         new = self._whole()
         old = self._other(new, request.query_params.get("with"))
-        found = diff.between(live.document_of(old), live.document_of(new))
-        said = {"old": old and old.number, "new": new.number, "changes": found}
-        return Response(DiffSerializer(said).data)
+        result = diff.between(live.document_of(old), live.document_of(new))
+        params = {"old": old and old.number, "new": new.number, "changes": result}
+        return Response(DiffSerializer(params).data)
 
     @extend_schema(request=None, responses={HTTPStatus.CREATED: ReleaseSerializer})
     @action(detail=True, methods=["post"])

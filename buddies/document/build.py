@@ -122,13 +122,13 @@ ESCAPED = gettext_lazy("looks double-escaped")
 def remarks(buddy: Buddy, is_empty: bool, at: datetime) -> list[str]:
     """What staff should know of an entry: why clients do not see it, or not well."""
     texts = (getattr(buddy, field) for field in INFO.values())
-    found = (
+    results = (
         (DRAFT, not buddy.is_published),
         (EMPTY_GROUP, is_empty and buddy.type == Buddy.Type.GROUP),
         (SCHEDULED, buddy.is_published and not buddy.is_due(at)),
         (ESCAPED, any(map(_DOUBLE_ESCAPED.search, texts))),
     )
-    return [str(remark) for remark, holds in found if holds]
+    return [str(remark) for remark, holds in results if holds]
 
 
 def looks_escaped(item: Item) -> bool:

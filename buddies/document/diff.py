@@ -66,12 +66,12 @@ def between(old: Document, new: Document) -> list[DocumentChange]:
     An added or removed group stands for all that comes or goes with it.
     """
     was, now = _index(old), _index(new)
-    found = [_whole("removed", placed, now) for placed in _tops(was, now)]
-    found += [_whole("added", placed, was) for placed in _tops(now, was)]
+    results = [_whole("removed", placed, now) for placed in _tops(was, now)]
+    results += [_whole("added", placed, was) for placed in _tops(now, was)]
     for address, placed in now.items():
         if address in was:
-            found += _differences(was[address], placed)
-    return [*found, *_reordered(was, now)]
+            results += _differences(was[address], placed)
+    return [*results, *_reordered(was, now)]
 
 
 def _index(document: Document) -> Index:

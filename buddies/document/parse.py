@@ -32,8 +32,8 @@ def _parse(text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        said = {"line": error.lineno, "column": error.colno}
-        place = _("line %(line)s, column %(column)s") % said
+        params = {"line": error.lineno, "column": error.colno}
+        place = _("line %(line)s, column %(column)s") % params
         reason = _("not JSON: %(reason)s") % {"reason": _(error.msg)}
         raise DocumentError(place, reason) from None
     except RecursionError:

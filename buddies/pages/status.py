@@ -56,16 +56,16 @@ def _figures(row: Tree, release: Release | None) -> DraftStatistics:
     # A page asks every two seconds; the answer changes with the tree.
     number = release.number if release else 0
     key = f"figures-{row.version}-{number}-{settings.XMPP_STANZA_LIMIT}"
-    found: DraftStatistics | None = cache.get(key)
-    if found is None:
+    result: DraftStatistics | None = cache.get(key)
+    if result is None:
         draft = current_draft()
         seconds = 3600.0
         if draft.next_at:
             seconds = (draft.next_at - timezone.now()).total_seconds()
         count = len(differences(draft))
-        found = DraftStatistics(draft.size, count, draft.refused)
-        cache.set(key, found, timeout=max(1, min(seconds, 3600)))
-    return found
+        result = DraftStatistics(draft.size, count, draft.refused)
+        cache.set(key, result, timeout=max(1, min(seconds, 3600)))
+    return result
 
 
 def _problem(row: Tree, release: Release | None, figures: DraftStatistics) -> str:
@@ -129,12 +129,12 @@ def _headline(
 def _live(release: Release | None) -> str:
     if release is None:
         return ""
-    said = {
+    params = {
         "number": release.number,
         "at": moment(release.created_at),
         "author": release.author or _("the service"),
     }
-    text = _("Live: version %(number)s, %(at)s, by %(author)s") % said
+    text = _("Live: version %(number)s, %(at)s, by %(author)s") % params
     if release.live_at is None:
         return text
     since = _("on the XMPP server since %(at)s") % {"at": moment(release.live_at)}
@@ -144,12 +144,12 @@ def _live(release: Release | None) -> str:
 def _held(row: Tree) -> str:
     if row.held_at is None:
         return ""
-    said = {"at": moment(row.held_at), "name": row.held_by}
+    params = {"at": moment(row.held_at), "name": row.held_by}
     text = _("Held since %(at)s by %(name)s: edits stay a draft until published.")
     scheduled = Q(visible_from__isnull=False) | Q(visible_until__isnull=False)
     if Buddy.objects.filter(scheduled).exists():
         text += " " + _("Schedules of entries wait, too.")
-    return text % said
+    return text % params
 
 
 def _going(count: int) -> str:
@@ -163,20 +163,20 @@ def _going(count: int) -> str:
 
 
 def _planned(plan: PlannedRelease) -> str:
-    said = {"at": moment(plan.publish_at), "author": plan.author}
-    return _("Goes live on %(at)s, planned by %(author)s") % said
+    params = {"at": moment(plan.publish_at), "author": plan.author}
+    return _("Goes live on %(at)s, planned by %(author)s") % params
 
 
 def _size(size: int) -> dict[str, Any]:
     limit = settings.XMPP_STANZA_LIMIT
     share = size / limit
     level = "over" if share > 1 else "amber" if share >= AMBER_SHARE else "fine"
-    said = {
+    params = {
         "size": filesizeformat(size),
         "limit": filesizeformat(limit),
         "percent": round(share * 100),
     }
-    text = _("%(size)s of %(limit)s (%(percent)s %%)") % said
+    text = _("%(size)s of %(limit)s (%(percent)s %%)") % params
     return {"bytes": size, "limit": limit, "level": level, "words": text}
 
 

@@ -154,12 +154,12 @@ class Upload(forms.Form):
         if file is None:
             raise ValidationError(_("Choose a file."))
         if file.size > MOST_BYTES:
-            said = {
+            params = {
                 "size": filesizeformat(file.size),
                 "most": filesizeformat(MOST_BYTES),
             }
             text = _("The file has %(size)s, and %(most)s are allowed.")
-            raise ValidationError(text % said)
+            raise ValidationError(text % params)
         content: bytes = file.read()
         return content
 
@@ -360,17 +360,19 @@ def _of_document(content: str, editor: str) -> Preview:
         except DocumentError as error:
             problems.append(str(error))
         transaction.set_rollback(True)
-    found = diff.between(now.document, then.document)
-    text = ngettext("%(n)s change for clients", "%(n)s changes for clients", len(found))
+    result = diff.between(now.document, then.document)
+    text = ngettext(
+        "%(n)s change for clients", "%(n)s changes for clients", len(result)
+    )
     return Preview(
         "document",
         now.version,
         "",
-        text % {"n": len(found)},
+        text % {"n": len(result)},
         now.version != then.version,
         problems,
         [],
-        found,
+        result,
     )
 
 

@@ -128,10 +128,10 @@ def review_view(request: HttpRequest) -> HttpResponse:
 
 
 def _publish(request: HttpRequest, form: ReviewForm) -> HttpResponse | None:
-    said = form.cleaned_data
+    params = form.cleaned_data
     try:
         made = review.publish(
-            request.user.get_username(), said["note"], said["digest"], form.moment
+            request.user.get_username(), params["note"], params["digest"], form.moment
         )
     except ReleaseError as error:
         messages.error(request, str(error))
@@ -188,7 +188,7 @@ def compare(request: HttpRequest, number: int) -> HttpResponse:
     """What changed from one version (``with``) to another, in words."""
     new = _release(number)
     old = _release(whole_number(request.GET.get("with", "")))
-    found = diff.between(document_of(old), document_of(new))
+    result = diff.between(document_of(old), document_of(new))
     return site.page(
         request,
         "admin/buddies/compare.html",
@@ -196,8 +196,8 @@ def compare(request: HttpRequest, number: int) -> HttpResponse:
         {
             "old": old,
             "new": new,
-            "count": len(found),
-            "shown": found[:MAX_CHANGES],
+            "count": len(result),
+            "shown": result[:MAX_CHANGES],
         },
     )
 

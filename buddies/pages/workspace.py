@@ -187,9 +187,9 @@ def document_view(request: HttpRequest) -> HttpResponse:
 @require_GET
 def changes_view(request: HttpRequest) -> HttpResponse:
     """What differs from what is live, in words."""
-    found = differences(current_draft())
-    listed = [{**c._asdict(), "label": c.label} for c in found[:MAX_CHANGES]]
-    return JsonResponse({"changes": listed, "count": len(found)})
+    result = differences(current_draft())
+    listed = [{**c._asdict(), "label": c.label} for c in result[:MAX_CHANGES]]
+    return JsonResponse({"changes": listed, "count": len(result)})
 
 
 @allowed("view_buddy")
@@ -303,12 +303,12 @@ def _outcome(editor: str, before: int) -> dict[str, Any]:
     changed = Buddy.objects.filter(version=last.version).annotate(below=below)
     return {
         "version": last.version,
-        "said": _said(last),
+        "said": _done_in_words(last),
         "entries": [_row(buddy, not buddy.below, now) for buddy in changed],
     }
 
 
-def _said(done: history.LastEdit) -> str:
+def _done_in_words(done: history.LastEdit) -> str:
     return (
         _("Took back: %(what)s") % {"what": done.words} if done.is_undo else done.words
     )
@@ -373,12 +373,12 @@ def hold(request: HttpRequest) -> HttpResponse:
 
     The end of a hold names the one that was seen, ``held``, and is ``sure``.
     """
-    said = request.POST
+    params = request.POST
     try:
-        if said.get("on"):
+        if params.get("on"):
             review.hold(request.user.get_username())
-        elif said.get("sure"):
-            _end_hold(request.user.get_username(), said.get("held", ""))
+        elif params.get("sure"):
+            _end_hold(request.user.get_username(), params.get("held", ""))
         elif Tree.objects.exclude(held_at=None).exists():
             return _ask_to_end(request)
     except ReleaseError as error:

@@ -60,11 +60,11 @@ class Variant:
 
 
 def _weights(accepted: str) -> dict[str, float]:
-    found = {}
+    results = {}
     for part in accepted.lower().split(","):
         word, _, parameter = part.partition(";")
-        found[word.strip()] = 0.0 if _is_zero(parameter) else 1.0
-    return found
+        results[word.strip()] = 0.0 if _is_zero(parameter) else 1.0
+    return results
 
 
 def _is_zero(parameter: str) -> bool:
@@ -116,12 +116,12 @@ class Shelf:
             self._looking.release()
 
     def _take(self) -> PublishedDocument:
-        found = self.published or PublishedDocument(0, EMPTY, "empty")
-        newer = live.newer_than(found.number)
+        result = self.published or PublishedDocument(0, EMPTY, "empty")
+        newer = live.newer_than(result.number)
         if newer is not None:
-            found = PublishedDocument(newer.number, newer.body, newer.digest)
-        self.published = found
-        return found
+            result = PublishedDocument(newer.number, newer.body, newer.digest)
+        self.published = result
+        return result
 
 
 shelf = Shelf()

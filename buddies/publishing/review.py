@@ -99,7 +99,7 @@ def _errors(draft: Draft) -> Iterator[str]:
 def _warnings(draft: Draft) -> Iterator[str]:
     items = list(shape.items(draft.document))
     bare = [i for i in items if not (i["info"]["imageUrl"] or i["info"]["thumbUrl"])]
-    found = {
+    results = {
         _("Without an avatar: %(names)s."): [item["info"]["name"] for item in bare],
         _("Looks double-escaped: %(names)s."): [
             item["info"]["name"] for item in items if build.looks_escaped(item)
@@ -108,7 +108,7 @@ def _warnings(draft: Draft) -> Iterator[str]:
             str(group) for group in _empty_groups(shape.addresses(draft.document))
         ],
     }
-    for text, names in found.items():
+    for text, names in results.items():
         if names:
             yield text % {"names": _listed(names)}
 

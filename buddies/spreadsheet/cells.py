@@ -66,9 +66,9 @@ class Word(Widget):
     words: dict[Any, tuple[str, ...]] = {}
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
-        said = "" if value is None else str(value).strip().lower()
+        word = "" if value is None else str(value).strip().lower()
         for meant, words in self.words.items():
-            if said in words:
+            if word in words:
                 return meant
         known = [words[0] for words in self.words.values()]
         text = _("Write %(this)s or %(that)s.")
@@ -218,12 +218,12 @@ def entries(buddies: Iterable[Buddy]) -> list[Entry]:
     below: dict[int | None, list[Buddy]] = {}
     for buddy in sorted(buddies, key=lambda buddy: (buddy.position, buddy.pk)):
         below.setdefault(buddy.parent_id, []).append(buddy)
-    found: list[Entry] = []
+    results: list[Entry] = []
     waiting = [Entry(b, None, n) for n, b in enumerate(below.get(None, ()), 1)][::-1]
     while waiting:
         entry = waiting.pop()
         entry.was_in, entry.was_at = entry.group, entry.place
-        found.append(entry)
+        results.append(entry)
         held = enumerate(below.get(entry.buddy.pk, ()), 1)
         waiting.extend([Entry(buddy, entry, n) for n, buddy in held][::-1])
-    return found
+    return results

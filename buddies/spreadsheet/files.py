@@ -94,24 +94,24 @@ class JSON(base_formats.JSON):
     def rows(self, content: bytes) -> Iterator[list[Any]]:
         """The rows of a file: the names first. Raises FileError."""
         try:
-            found = json.loads(_decoded(content))
+            result = json.loads(_decoded(content))
         except json.JSONDecodeError as error:
-            said = {"line": error.lineno, "column": error.colno, "why": _(error.msg)}
+            params = {"line": error.lineno, "column": error.colno, "why": _(error.msg)}
             text = _("This is not JSON: line %(line)s, column %(column)s: %(why)s.")
-            raise FileError(text % said) from None
+            raise FileError(text % params) from None
         except (ValueError, RecursionError):
             text = _(
                 "This is not JSON that can be read: something is too deep or long."
             )
             raise FileError(text) from None
-        if isinstance(found, dict) and "items" in found:
+        if isinstance(result, dict) and "items" in result:
             raise FileError(_("This is a document, not a table: import it as one."))
-        if not isinstance(found, list) or not all(isinstance(o, dict) for o in found):
+        if not isinstance(result, list) or not all(isinstance(o, dict) for o in result):
             raise FileError(_("This is not a list of entries."))
-        names = list(dict.fromkeys(name for row in found for name in row))
+        names = list(dict.fromkeys(name for row in result for name in row))
         # Of an empty tree there is no object to name them.
         yield names or list(COLUMNS)
-        for row in found:
+        for row in result:
             yield [row.get(name, UNSAID) for name in names]
 
 
@@ -143,23 +143,23 @@ def read(content: bytes) -> list[Row]:
     Raises FileError, with what is wrong with the file as a whole.
     """
     if len(content) > MOST_BYTES:
-        said = {
+        params = {
             "size": filesizeformat(len(content)),
             "most": filesizeformat(MOST_BYTES),
         }
-        raise FileError(_("The file has %(size)s, and %(most)s are allowed.") % said)
+        raise FileError(_("The file has %(size)s, and %(most)s are allowed.") % params)
     kind = _kind_of(content)
     rows = FORMATS[kind].rows(content)
     names = _names(next(rows, []))
-    found = []
+    results = []
     # A spreadsheet counts its header as a row.
     for number, cells in enumerate(rows, 1 if kind == "json" else 2):
         if any(cell not in (None, "") for cell in cells):
-            found.append(Row(number, _named(number, names, cells)))
-        if len(found) > MOST_ROWS or number > MOST_LINES:
+            results.append(Row(number, _named(number, names, cells)))
+        if len(results) > MOST_ROWS or number > MOST_LINES:
             text = _("The file has more than %(most)s rows.")
             raise FileError(text % {"most": MOST_ROWS})
-    return found
+    return results
 
 
 # Rows wait as JSON between the upload of a file and its import: of a value that

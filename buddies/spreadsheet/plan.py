@@ -314,14 +314,14 @@ def run_import(rows: list[Row], editor: str, seen: int, digest: str) -> Plan:
     raises FileError when a row has a problem.
     """
     with editing(editor) as edit:
-        found = Plan(rows, list(Buddy.objects.all()), edit.version - 1)
-        for buddy in found.written:
+        result = Plan(rows, list(Buddy.objects.all()), edit.version - 1)
+        for buddy in result.written:
             if buddy.version > seen:
                 raise Stale(history.missed(buddy.pk, seen))
-        if found.digest != digest:
+        if result.digest != digest:
             text = _("Somebody changed the tree since: look at the changes again.")
             raise Stale(text)
-        for problem in found.problems:
+        for problem in result.problems:
             raise FileError(str(problem))
-        found.write(edit)
-    return found
+        result.write(edit)
+    return result

@@ -133,12 +133,12 @@ def _escaped(value: Any) -> Any:
             "“%(text)s” is too long for a cell of a spreadsheet, which holds %(most)s "
             "characters: choose CSV or JSON."
         )
-        said = {"text": Truncator(value).chars(40), "most": MOST_IN_A_CELL}
-        raise FileError(reason % said)
+        params = {"text": Truncator(value).chars(40), "most": MOST_IN_A_CELL}
+        raise FileError(reason % params)
     return text
 
 
 def _unescaped(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    return re.sub(r"_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), value)
+    return re.sub(r"_x([0-9A-Fa-f]{4})_", lambda result: chr(int(result[1], 16)), value)

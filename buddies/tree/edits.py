@@ -188,11 +188,11 @@ def branch(roots: Iterable[Buddy]) -> list[Buddy]:
     below: dict[int | None, list[Buddy]] = {}
     for buddy in Buddy.objects.all():
         below.setdefault(buddy.parent_id, []).append(buddy)
-    found: dict[int, Buddy] = {}
+    results: dict[int, Buddy] = {}
     waiting = list(roots)[::-1]
     while waiting:
         buddy = waiting.pop()
-        if buddy.pk not in found:
-            found[buddy.pk] = buddy
+        if buddy.pk not in results:
+            results[buddy.pk] = buddy
             waiting.extend(reversed(below.get(buddy.pk, ())))
-    return list(found.values())
+    return list(results.values())

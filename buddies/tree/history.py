@@ -84,23 +84,23 @@ def newest(editor: str) -> LastEdit | None:
 
 def made_at(version: int) -> datetime | None:
     """When the tree came to a version by an edit."""
-    found: datetime | None = (
+    at: datetime | None = (
         Record.objects.filter(version=version)
         .values_list("history_date", flat=True)
         .first()
     )
-    return found
+    return at
 
 
 def first_after(version: int) -> datetime | None:
     """When the first edit after a version of the tree was made."""
-    found: datetime | None = (
+    at: datetime | None = (
         Record.objects.filter(version__gt=version)
         .order_by("version")
         .values_list("history_date", flat=True)
         .first()
     )
-    return found
+    return at
 
 
 def was_shown(key: int, address: str, version: int) -> bool:
@@ -113,21 +113,21 @@ def was_shown(key: int, address: str, version: int) -> bool:
 def _many(edit: Any, count: int) -> str:
     # Thousands, perhaps, and asked for at each look at the state.
     kinds = {_done(kind, reason) for kind, reason in _kinds(edit)}
-    said = {"count": count}
+    params = {"count": count}
     if kinds == {ADDED}:
         return (
-            ngettext("Added %(count)s entry", "Added %(count)s entries", count) % said
+            ngettext("Added %(count)s entry", "Added %(count)s entries", count) % params
         )
     if kinds == {DELETED}:
         text = ngettext("Deleted %(count)s entry", "Deleted %(count)s entries", count)
-        return text % said
+        return text % params
     text = ngettext("Changed %(count)s entry", "Changed %(count)s entries", count)
-    return text % said
+    return text % params
 
 
 def _kinds(edit: Any) -> Any:
-    found = edit.order_by().values_list("history_type", "history_change_reason")
-    return found.distinct()
+    result = edit.order_by().values_list("history_type", "history_change_reason")
+    return result.distinct()
 
 
 def _done(kind: str, reason: str) -> str:
@@ -160,21 +160,21 @@ def missed(key: int, seen: int) -> str:
     if not records:
         return _("Somebody deleted this entry in the meantime.")
     last = records[-1]
-    said = {
+    params = {
         "editor": last.history_user_id,
         "name": last.name,
         "ago": _ago(last.history_date),
     }
     if last.history_type == DELETED:
-        return _("%(editor)s deleted “%(name)s” %(ago)s.") % said
+        return _("%(editor)s deleted “%(name)s” %(ago)s.") % params
     if last.history_type == ADDED:
-        return _("%(editor)s added “%(name)s” %(ago)s.") % said
+        return _("%(editor)s added “%(name)s” %(ago)s.") % params
     # There is nothing to name when it was added since, or is what it was again.
     old = before(records[:1]).get(key)
     if not (changed := _changed(old, last) if old else set()):
-        return _("%(editor)s changed “%(name)s” %(ago)s.") % said
-    said["what"] = _names(changed)
-    return _("%(editor)s changed “%(name)s” %(ago)s: %(what)s.") % said
+        return _("%(editor)s changed “%(name)s” %(ago)s.") % params
+    params["what"] = _names(changed)
+    return _("%(editor)s changed “%(name)s” %(ago)s: %(what)s.") % params
 
 
 def _ago(at: datetime) -> str:
@@ -208,13 +208,13 @@ def of_entry(key: int) -> list[HistoryEntry]:
     """Everything that was done to an entry, the newest first."""
     records = Record.objects.filter(id=min(key, 2**63 - 1))
     ordered = list(records.order_by("version", "history_id"))
-    told = [
-        _told(old, new) for old, new in zip([None, *ordered], ordered, strict=False)
+    results = [
+        _entry(old, new) for old, new in zip([None, *ordered], ordered, strict=False)
     ]
-    return told[::-1]
+    return results[::-1]
 
 
-def _told(old: Any, new: Any) -> HistoryEntry:
+def _entry(old: Any, new: Any) -> HistoryEntry:
     words = _one(new)
     if new.history_change_reason == UNDO:
         words = _("Took back: %(what)s") % {"what": words}

@@ -55,12 +55,14 @@ def owner_of(jid: str) -> Account | None:
 def owners_of(jids: Iterable[str]) -> dict[str, Account]:
     """The accounts that own commands, by JID; without whom no served domain has."""
     served = [jid for jid in jids if _is_served(jid)]
-    found = _accounts_of(served)
-    lost = [jid for jid in served if jid not in found or found[jid].gone_at is not None]
+    result = _accounts_of(served)
+    lost = [
+        jid for jid in served if jid not in result or result[jid].gone_at is not None
+    ]
     if lost:
         _keep(lost)
-        found |= _accounts_of(lost)
-    return found
+        result |= _accounts_of(lost)
+    return result
 
 
 def _is_served(jid: str) -> bool:
@@ -125,14 +127,14 @@ class AccountLookup:
         # What one part has told is kept, should the next be Late.
         for part in batches(unknown.items(), MAX_PARAMETERS):
             at = timezone.now()
-            told = _ask(dict(part), exist)
-            _hide(told, known)
-            _learn(told, known, at)
+            lookups = _ask(dict(part), exist)
+            _hide(lookups, known)
+            _learn(lookups, known, at)
 
     def users(self, contacts: Iterable[str]) -> dict[str, str]:
         """Who of the contacts are users: see :func:`users`."""
-        asked = ((key, self._known[key]) for key in contacts if key in self._known)
-        return {key: account.jid for key, account in asked if account.visible}
+        known = ((key, self._known[key]) for key in contacts if key in self._known)
+        return {key: account.jid for key, account in known if account.visible}
 
     def _unknown(self, contacts: Mapping[str, str]) -> dict[str, str]:
         """Whom the XMPP server has to be asked about: key → JID."""
@@ -198,35 +200,36 @@ def _is_old(account: Account, before: datetime) -> bool:
 def _ask(unknown: Mapping[str, str], exist: Exist) -> dict[str, tuple[str, bool]]:
     marks = {_absent(jid): key for key, jid in unknown.items()}
     absent = {marks[mark] for mark in cache.get_many(marks)}
-    asked = {key: jid for key, jid in unknown.items() if key not in absent}
-    found = exist(list(asked.values()))
-    return {k: (j, yes) for (k, j), yes in zip(asked.items(), found, strict=True)}
+    requests = {key: jid for key, jid in unknown.items() if key not in absent}
+    result = exist(list(requests.values()))
+    return {k: (j, yes) for (k, j), yes in zip(requests.items(), result, strict=True)}
 
 
-def _hide(told: dict[str, tuple[str, bool]], known: Mapping[str, Account]) -> None:
+def _hide(lookups: dict[str, tuple[str, bool]], known: Mapping[str, Account]) -> None:
     """Take out whom nobody may find, remembered as long as an absent one is."""
     hidden = [
         key
-        for key, (_, there) in told.items()
+        for key, (_, there) in lookups.items()
         if there and _is_here(key, known) and not known[key].visible
     ]
-    marks = {_absent(told.pop(key)[0]): True for key in hidden}
+    marks = {_absent(lookups.pop(key)[0]): True for key in hidden}
     cache.set_many(marks, settings.ACCOUNT_ABSENT_SECONDS)
 
 
 def _learn(
-    told: Mapping[str, tuple[str, bool]], known: dict[str, Account], at: datetime
+    lookups: Mapping[str, tuple[str, bool]], known: dict[str, Account], at: datetime
 ) -> None:
     """Keep what the XMPP server told, in ``known`` and in the table.
 
     It was asked ``at`` that moment.
     """
-    absent = [key for key, (_, there) in told.items() if not there]
+    absent = [key for key, (_, there) in lookups.items() if not there]
     cache.set_many(
-        {_absent(told[key][0]): True for key in absent}, settings.ACCOUNT_ABSENT_SECONDS
+        {_absent(lookups[key][0]): True for key in absent},
+        settings.ACCOUNT_ABSENT_SECONDS,
     )
     gone([known.pop(key) for key in absent if key in known], at)
-    there = {jid: key for key, (jid, yes) in told.items() if yes}
+    there = {jid: key for key, (jid, yes) in lookups.items() if yes}
     if there:
         _keep(there, at)
         for row in Account.objects.filter(jid__in=list(there)):
@@ -329,8 +332,8 @@ def refresh(exist: Exist, most: int = MAX_PARAMETERS) -> int:
     oldest = stale.order_by(F("checked_at").asc(nulls_first=True))[:most]
     rows = {row.jid: row for row in oldest}
     at = timezone.now()
-    told = zip(rows, exist(list(rows)), strict=True)
-    _learn({jid: (jid, there) for jid, there in told}, dict(rows), at)
+    answers = zip(rows, exist(list(rows)), strict=True)
+    _learn({jid: (jid, there) for jid, there in answers}, dict(rows), at)
     return len(rows)
 
 

@@ -53,14 +53,14 @@ class Announcer:
         self._greets = True  # there was no stream a moment ago
         self._noted, self._due = asyncio.Event(), asyncio.Event()
 
-    def note(self, jid: str, told: int | None) -> None:
+    def note(self, jid: str, number: int | None) -> None:
         """Remember who was told of which release; None is who wants to hear no more.
 
         What does not fit is dropped: the next login asks again.
         """
         has_room = jid in self._waiting or len(self._waiting) < MAX_WAITING
         if has_room and subscribers.is_kept(jid):
-            self._waiting[jid] = told
+            self._waiting[jid] = number
             self._noted.set()
 
     def begin(self, number: int) -> None:
@@ -102,7 +102,7 @@ class Announcer:
             await asyncio.sleep(RETRY_SECONDS)
         # Told of an older one a moment ago: the announcement may have gone by.
         number = self._begun.number
-        if any(told is not None and told < number for told in batch.values()):
+        if any(known is not None and known < number for known in batch.values()):
             self._due.set()
 
     # --- What -----------------------------------------------------------------

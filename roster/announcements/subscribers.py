@@ -23,16 +23,16 @@ def is_kept(jid: str) -> bool:
     return served and bool(local_of(jid)) and len(jid) <= BARE_JID
 
 
-def note(told: Mapping[str, int | None]) -> None:
+def note(numbers: Mapping[str, int | None]) -> None:
     """Keep which release each was told last; None is who does not want to be told.
 
     0 is who is still to be told. Nothing is written for who was known and told
     before: after a restart of the XMPP server all of them ask at once.
     """
-    left = [jid for jid, number in told.items() if number is None]
+    left = [jid for jid, number in numbers.items() if number is None]
     if left:
         Subscriber.objects.filter(jid__in=left).delete()
-    here = {jid: number for jid, number in told.items() if number is not None}
+    here = {jid: number for jid, number in numbers.items() if number is not None}
     rows = Subscriber.objects.filter(jid__in=here)
     known: dict[str, int] = dict(rows.values_list("jid", "told"))
     for number in set(here.values()):

@@ -143,5 +143,5 @@ class WholeCommandSerializer(CommandSerializer):
 
 def _answer(command: Command) -> dict[str, Any]:
     # Ours are JSON objects.
-    found: dict[str, Any] = json.loads(command.answer) if command.answer else {}
-    return found
+    result: dict[str, Any] = json.loads(command.answer) if command.answer else {}
+    return result

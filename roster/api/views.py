@@ -102,8 +102,8 @@ class AccountViewSet(Idempotent, ModelViewSet):
         good, errors = _judge(accounts)
         created, changed = _store(good)
         unchanged = len({row[0] for row, _ in good}) - created - changed
-        found = {"created": created, "changed": changed, "unchanged": unchanged}
-        return Response(StoredSerializer({**found, "errors": errors}).data)
+        results = {"created": created, "changed": changed, "unchanged": unchanged}
+        return Response(StoredSerializer({**results, "errors": errors}).data)
 
     @extend_schema(request=None, responses={HTTPStatus.ACCEPTED: None})
     @action(detail=False, methods=["post"])

@@ -23,25 +23,27 @@ FEATURES = (NS_COMMANDS, NS_FORM)
 EXECUTE = ("", "execute", "next", "complete")
 
 
-def is_meant(asked: Request) -> bool:
+def is_meant(request: Request) -> bool:
     """Whether a request is about commands, rather than about channels."""
-    is_disco = asked.tag in (browsing.INFO, browsing.ITEMS)
-    return asked.tag == COMMAND or (is_disco and asked.node in (NS_COMMANDS, *FORMS))
+    is_disco = request.tag in (browsing.INFO, browsing.ITEMS)
+    return request.tag == COMMAND or (
+        is_disco and request.node in (NS_COMMANDS, *FORMS)
+    )
 
 
-def answer(asked: Request, owner: str | None, take: Take) -> str | None:
+def answer(request: Request, owner: str | None, take: Take) -> str | None:
     """Payload of the result; None when the answer comes out of the ledger.
 
     ``owner`` is None for who may not command. ``take`` gets a command, as
     ``ServiceStream.on_message``. Raises StanzaError.
     """
-    match asked.type, asked.tag:
+    match request.type, request.tag:
         case "get", str(tag) if tag == browsing.INFO:
-            return _info(asked.node)
+            return _info(request.node)
         case "get", str(tag) if tag == browsing.ITEMS:
-            return disco.items(asked.node, _items(asked, owner))
+            return disco.items(request.node, _items(request, owner))
         case "set", str(tag) if tag == COMMAND:
-            return _run(asked, owner, take)
+            return _run(request, owner, take)
         case _:
             raise StanzaError("service-unavailable")
 
@@ -49,10 +51,10 @@ def answer(asked: Request, owner: str | None, take: Take) -> str | None:
 def result(done: Answer) -> str:
     """Payload of the IQ that ends a command."""
     command = done["envelope_action"]
-    said = words(command, done["payload"])
-    found = Field("found", "text-multi", "Users", tuple(said.found))
-    form = disco.form("result", found) if said.found else ""
-    notes = "".join(adhoc.note(type, text) for type, text in said.notes)
+    response = words(command, done["payload"])
+    results = Field("found", "text-multi", "Users", tuple(response.users))
+    form = disco.form("result", results) if response.users else ""
+    notes = "".join(adhoc.note(type, text) for type, text in response.notes)
     return adhoc.step(command, done["thread"], "completed", form + notes)
 
 
@@ -67,30 +69,30 @@ def _info(node: str) -> str:
     return disco.info(node, "automation", kind, name, FEATURES, "")
 
 
-def _items(asked: Request, owner: str | None) -> Iterator[Item]:
-    if asked.node == NS_COMMANDS and owner:
+def _items(request: Request, owner: str | None) -> Iterator[Item]:
+    if request.node == NS_COMMANDS and owner:
         for command, form in FORMS.items():
-            yield Item(asked.at, form.name, command)
+            yield Item(request.at, form.name, command)
 
 
 # --- Steps ----------------------------------------------------------------------
 
 
-def _run(asked: Request, owner: str | None, take: Take) -> str | None:
-    if asked.node not in FORMS:
+def _run(request: Request, owner: str | None, take: Take) -> str | None:
+    if request.node not in FORMS:
         raise StanzaError("item-not-found")
     if owner is None:
         raise StanzaError("forbidden", "auth")
-    step = adhoc.request_of(asked.child)
+    step = adhoc.request_of(request.child)
     if len(step.session) > MAX_FIELD:
         raise _bad("bad-sessionid")
     if step.action == "cancel":
-        return adhoc.step(asked.node, step.session, "canceled")
+        return adhoc.step(request.node, step.session, "canceled")
     if step.action not in EXECUTE:
         raise _bad("bad-action")
     if step.fields is None:
-        return _first(asked.node, step.session or secrets.token_hex(8))
-    if not take(_message(asked, owner, step)):
+        return _first(request.node, step.session or secrets.token_hex(8))
+    if not take(_message(request, owner, step)):
         raise StanzaError("resource-constraint", "wait")
     return None
 
@@ -105,21 +107,21 @@ def _blank(form: AdHocForm) -> str:
     return COMPLETE + blank
 
 
-def _message(asked: Request, owner: str, step: CommandRequest) -> dict[str, str]:
-    lines = (step.fields or {}).get(FORMS[asked.node].field, [])
+def _message(request: Request, owner: str, step: CommandRequest) -> dict[str, str]:
+    lines = (step.fields or {}).get(FORMS[request.node].field, [])
     if not any(line.strip() for line in lines):
         raise _bad("bad-payload")
     return {
-        "sender": asked.sender,
+        "sender": request.sender,
         "owner": owner,
-        "id": asked.id,
+        "id": request.id,
         "thread": step.session,
         "message_type": ADHOC,
         "namespace": NS_COMMANDS,
-        "envelope_type": asked.node,
-        "envelope_action": asked.node,
-        "command": asked.node,
-        "payload": payload(asked.node, lines, step.session),
+        "envelope_type": request.node,
+        "envelope_action": request.node,
+        "command": request.node,
+        "payload": payload(request.node, lines, step.session),
     }
 
 

@@ -88,13 +88,13 @@ class OwnerBatch:
         return {key for request in self.requests for key in request.keys}
 
     @property
-    def asked(self) -> dict[str, str]:
+    def lookups(self) -> dict[str, str]:
         """Contacts that the budget covers: key → JID."""
         return {
             entry.key: entry.jid
             for request in self.open
             for entry in request.entries
-            if entry.key in request.asked
+            if entry.key in request.lookups
         }
 
     @property
@@ -178,11 +178,11 @@ def _charge(book: AddressBook, request: ParsedCommand) -> None:
         domain = domain_of(book.owner.jid)
         mine = [e.key for e in request.entries if domain_of(e.jid) == domain]
         own = msisdn.contact_key(book.owner.jid, domain)
-        request.asked = book.budget.covered(key for key in mine if key != own)
+        request.lookups = book.budget.covered(key for key in mine if key != own)
     elif book.budget.covers(request.keys):
-        request.asked = set(request.keys)
+        request.lookups = set(request.keys)
     else:
-        request.limited, request.asked = True, book.budget.free(request.keys)
+        request.limited, request.lookups = True, book.budget.free(request.keys)
 
 
 def _log_unusable(batch: OwnerBatch) -> None:
@@ -202,7 +202,7 @@ NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
 def _look_up(batches: Sequence[OwnerBatch], exist: directory.Exist) -> None:
     """Who of the contacts are users: read and asked for all owners together."""
     for domain in {batch.domain for batch in batches}:
-        mine = [(batch, batch.asked) for batch in batches if batch.domain == domain]
+        mine = [(batch, batch.lookups) for batch in batches if batch.domain == domain]
         together = {key: jid for _, contacts in mine for key, jid in contacts.items()}
         look = directory.AccountLookup(together, domain)
         try:
@@ -266,7 +266,7 @@ def _touches_roster(batch: OwnerBatch) -> Callable[[ParsedCommand], bool]:
     def touches(request: ParsedCommand) -> bool:
         if request.command.command == ADD_TO_ROSTER:
             return True
-        return any(key in batch.users for key in request.asked)
+        return any(key in batch.users for key in request.lookups)
 
     return touches
 
@@ -280,13 +280,13 @@ def _apply(batch: OwnerBatch, request: ParsedCommand) -> None:
 
 def _add_to_roster(batch: OwnerBatch, request: ParsedCommand) -> None:
     for entry in request.entries:
-        verified = entry.key in request.asked and entry.key in batch.users
+        verified = entry.key in request.lookups and entry.key in batch.users
         _decide(batch, entry, verified=verified)
     request.reply = Reply(OK)
 
 
 def _search_users(batch: OwnerBatch, request: ParsedCommand) -> None:
-    users = request.asked & batch.users.keys()
+    users = request.lookups & batch.users.keys()
     hits = [entry for entry in request.entries if entry.key in users]
     for entry in hits:
         _decide(batch, entry, verified=True)
@@ -315,8 +315,8 @@ def _write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> 
     while waiting:
         chunk, waiting = waiting[:ROSTER_BATCH_SIZE], waiting[ROSTER_BATCH_SIZE:]
         try:
-            asked = [RosterChange(batch.work.owner, item) for batch, item in chunk]
-            conditions = rosters.write(asked, deadline)
+            requests = [RosterChange(batch.work.owner, item) for batch, item in chunk]
+            conditions = rosters.write(requests, deadline)
         except Late as late:
             if len(chunk) + len(waiting) < len(changes):
                 _leave([*chunk, *waiting])

@@ -33,7 +33,7 @@ class DryRunRow:
     """One entry: who it is for us, and what becomes of the roster, by which rule."""
 
     entry: RequestedContact
-    asked: BudgetDecision
+    decision: BudgetDecision
     account: Account | None
     verified: bool
     before: RosterItem | None
@@ -95,20 +95,20 @@ def _line(
 ) -> DryRunRow:
     return DryRunRow(
         entry=entry,
-        asked=_asked(owner_batch, request, entry),
+        decision=_decision(owner_batch, request, entry),
         account=known.get(entry.key),
-        verified=entry.key in request.asked and entry.key in owner_batch.users,
+        verified=entry.key in request.lookups and entry.key in owner_batch.users,
         before=owner_batch.before.get(entry.key),
         after=owner_batch.after.get(entry.key),
     )
 
 
-def _asked(
+def _decision(
     owner_batch: OwnerBatch, request: ParsedCommand, entry: RequestedContact
 ) -> BudgetDecision:
     if owner_batch.book is not None and entry.key in owner_batch.book.budget.charged:
         return BudgetDecision.CHARGED
-    if entry.key in request.asked:
+    if entry.key in request.lookups:
         return BudgetDecision.FREE
     own = msisdn.contact_key(owner_batch.work.owner, owner_batch.domain)
     if domain_of(entry.jid) != owner_batch.domain or entry.key == own:

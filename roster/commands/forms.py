@@ -26,7 +26,7 @@ class AnswerInWords(NamedTuple):
     """An answer: notes, each ``info``, ``warn`` or ``error``, and the users found."""
 
     notes: list[tuple[str, str]]
-    found: list[str]
+    users: list[str]
 
 
 FORMS = {
@@ -62,12 +62,12 @@ def payload(command: str, lines: Iterable[str], session: str) -> str:
     repeat from a new question; with the ``session`` of the form it does.
     """
     filled = [line.strip() for line in lines if line.strip()]
-    asked: dict[str, Any] = {"session": session}
+    body: dict[str, Any] = {"session": session}
     if command == SEARCH_USERS:
-        asked["userList"] = filled
+        body["userList"] = filled
     else:
-        asked["channelUsers"] = [_contact(line) for line in filled]
-    return json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
+        body["channelUsers"] = [_contact(line) for line in filled]
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 def _contact(line: str) -> dict[str, str]:
@@ -85,37 +85,39 @@ def _contact(line: str) -> dict[str, str]:
 
 def words(command: str, answer: str) -> AnswerInWords:
     """What the answer's payload says to a person."""
-    said = json.loads(answer)
-    code = said["status"], said["errorCode"]
-    found: list[str] = said.get("userList", [])
-    messages = [_plain(one["message"]) for one in said["errorMessage"]]
+    response = json.loads(answer)
+    code = response["status"], response["errorCode"]
+    users: list[str] = response.get("userList", [])
+    messages = [_plain(one["message"]) for one in response["errorMessage"]]
     if code == payloads.RATE_LIMITED:
-        return AnswerInWords([("error", _too_many(said["retryAfter"], found))], found)
+        return AnswerInWords(
+            [("error", _too_many(response["retryAfter"], users))], users
+        )
     if code != payloads.OK:
-        return AnswerInWords([("error", message) for message in messages], found)
-    done = _done(command, found)
+        return AnswerInWords([("error", message) for message in messages], users)
+    done = _done(command, users)
     return AnswerInWords(
-        [("info", done), *(("warn", message) for message in messages)], found
+        [("info", done), *(("warn", message) for message in messages)], users
     )
 
 
-def _done(command: str, found: Sequence[str]) -> str:
+def _done(command: str, users: Sequence[str]) -> str:
     if command == ADD_TO_ROSTER:
         return "The contacts are on your roster."
-    if not found:
+    if not users:
         return "None of these numbers is a user."
-    return f"Users found, who are on your roster now: {_named(found)}."
+    return f"Users found, who are on your roster now: {_named(users)}."
 
 
-def _too_many(seconds: int, found: Sequence[str]) -> str:
-    known = f" Of those asked about before, users are: {_named(found)}."
+def _too_many(seconds: int, users: Sequence[str]) -> str:
+    known = f" Of those asked about before, users are: {_named(users)}."
     again = f"Too many new numbers: try again in {_duration(seconds)}."
-    return again + (known if found else "")
+    return again + (known if users else "")
 
 
-def _named(found: Sequence[str]) -> str:
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    return ", ".join(found[:NAMED]) + more
+def _named(users: Sequence[str]) -> str:
+    more = f" and {len(users) - NAMED} more" if len(users) > NAMED else ""
+    return ", ".join(users[:NAMED]) + more
 
 
 def _duration(seconds: int) -> str:

@@ -84,13 +84,13 @@ def announce(until: float, renew: Callable[[], None]) -> int:
 
 
 def _queue_holders(account: Account, renew: Callable[[], None]) -> None:
-    asked = AddressBookEntry.objects.filter(
+    holders = AddressBookEntry.objects.filter(
         digest__in=digests(_contact(account)), asked_at__isnull=False, hit=False
     ).exclude(owner=account)
     last = place = 0
     # Page by page: an open cursor would keep SQLite from writing.
     while page := list(
-        asked.filter(pk__gt=last)
+        holders.filter(pk__gt=last)
         .order_by("pk")
         .values_list("pk", "owner")[:MAX_PARAMETERS]
     ):
@@ -127,7 +127,7 @@ class RosterVisit:
     failed: str = ""
 
     @property
-    def told(self) -> set[str]:
+    def contacts(self) -> set[str]:
         """Contacts whom this owner is told about."""
         if not self.owner.enabled or self.owner.gone_at is not None:
             return set()
@@ -210,7 +210,7 @@ def _look_or_fail(visits: Sequence[RosterVisit], rosters: Rosters) -> None:
 
 
 def _look(visits: Sequence[RosterVisit], rosters: Rosters, deadline: float) -> None:
-    wanted = [visit for visit in visits if visit.told]
+    wanted = [visit for visit in visits if visit.contacts]
     read = rosters.read([visit.owner.jid for visit in wanted], deadline)
     for visit, items in zip(wanted, read, strict=True):
         if isinstance(items, RosterError):
@@ -218,8 +218,8 @@ def _look(visits: Sequence[RosterVisit], rosters: Rosters, deadline: float) -> N
         else:
             visit.changes = _changes(visit, items)
     changes = [(visit, item) for visit in wanted for item in visit.changes]
-    asked = [RosterChange(visit.owner.jid, item) for visit, item in changes]
-    written = rosters.write(asked, deadline)
+    requests = [RosterChange(visit.owner.jid, item) for visit, item in changes]
+    written = rosters.write(requests, deadline)
     for (visit, _), condition in zip(changes, written, strict=True):
         if condition and condition not in (MISSING, *PERMANENT):
             visit.failed = f"roster not written: {condition}"
@@ -227,10 +227,10 @@ def _look(visits: Sequence[RosterVisit], rosters: Rosters, deadline: float) -> N
 
 def _changes(visit: RosterVisit, items: Iterable[RosterItem]) -> list[RosterItem]:
     groups = Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
-    domain, told = domain_of(visit.owner.jid), visit.told
+    domain, contacts = domain_of(visit.owner.jid), visit.contacts
     changes = []
     for item in items:
-        if msisdn.contact_key(item.jid, domain) in told:
+        if msisdn.contact_key(item.jid, domain) in contacts:
             # No name was received: the one that is there stays.
             wanted = Contact(item.jid, item.jid, "", verified=True)
             changes.append(rules.decide(item, wanted, groups))
@@ -240,8 +240,8 @@ def _changes(visit: RosterVisit, items: Iterable[RosterItem]) -> list[RosterItem
 def _settle(visit: RosterVisit) -> None:
     rows = visit.joins.values()
     if not visit.failed:
-        told = [digest for contact in visit.told for digest in digests(contact)]
-        entries = AddressBookEntry.objects.filter(owner=visit.owner, digest__in=told)
+        wanted = [digest for contact in visit.contacts for digest in digests(contact)]
+        entries = AddressBookEntry.objects.filter(owner=visit.owner, digest__in=wanted)
         entries.update(hit=True)
     else:
         who = redaction.alias(visit.owner.jid)

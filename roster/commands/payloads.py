@@ -101,7 +101,7 @@ class ParsedCommand:
     problems: list[str] = field(default_factory=list)
     reply: Reply | None = None
     # Keys that the owner's budget lets us look up; a search may be limited.
-    asked: set[str] = field(default_factory=set)
+    lookups: set[str] = field(default_factory=set)
     limited: bool = False
     refused: set[str] = field(default_factory=set)
 

@@ -196,20 +196,20 @@ def _stored(
 
     By the owner's primary key, and the contact.
     """
-    found: dict[int, dict[str, Stored]] = {owner.pk: {} for owner in books}
+    results: dict[int, dict[str, Stored]] = {owner.pk: {} for owner in books}
     for key in keys():
         missing = [
             (owner.pk, contact)
             for owner, contacts in books.items()
             for contact in contacts
-            if contact not in found[owner.pk]
+            if contact not in results[owner.pk]
         ]
         for part in batches(missing, MAX_PARAMETERS):
             names = {(pk, key.digest(contact)): contact for pk, contact in part}
             rows = _rows(names).values_list("owner_id", "digest", *Stored._fields)
             for owner, digest, *row in rows:
-                found[owner][names[owner, bytes(digest)]] = Stored(*row)
-    return found
+                results[owner][names[owner, bytes(digest)]] = Stored(*row)
+    return results
 
 
 def _rows(wanted: Iterable[tuple[int, bytes]]) -> QuerySet[AddressBookEntry]:

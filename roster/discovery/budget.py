@@ -144,10 +144,10 @@ class _Watch:
         self.flagged = flag is not None and flag.released_at is None
         rows = AddressBookEntry.objects.filter(owner=owner, prefix__isnull=False)
         self._released_at = flag.released_at if flag is not None else None
-        asked = rows.exclude(asked_at=None)
+        charged = rows.exclude(asked_at=None)
         if self._released_at:
-            asked = asked.filter(added_at__gt=self._released_at)
-        counted = count_by(asked, "prefix")
+            charged = charged.filter(added_at__gt=self._released_at)
+        counted = count_by(charged, "prefix")
         self.crowds: Counter[int] = Counter()
         self._hits = 0
         for prefix, count, hits in counted:

@@ -80,8 +80,8 @@ def suspicions(
     of their prefixes. ``usual``: the share of hits of an ordinary owner, None when
     not enough is known.
     """
-    found = (_run(new), _crowd(past, new), _misses(past, usual or 0.0))
-    return [reason for reason in found if reason]
+    results = (_run(new), _crowd(past, new), _misses(past, usual or 0.0))
+    return [reason for reason in results if reason]
 
 
 def explain(reason: Reason) -> str:

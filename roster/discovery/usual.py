@@ -40,5 +40,5 @@ def _usual() -> float | None:
         pk__gt=newest - SAMPLE_SIZE, asked_at__isnull=False, prefix__isnull=False
     )
     owners = count_by(sample, "owner")
-    shares = [hits / asked for _, asked, hits in owners if asked >= MIN_ASKED]
+    shares = [hits / count for _, count, hits in owners if count >= MIN_ASKED]
     return statistics.median(shares) if len(shares) >= MIN_OWNERS else None

@@ -125,9 +125,9 @@ def payload_of(word: str, text: str) -> str:
 
 
 def _contact(line: str) -> dict[str, str]:
-    found = _LINE.fullmatch(line)
-    assert found is not None
-    return {key: (text or "").strip() for key, text in found.groupdict().items()}
+    match = _LINE.fullmatch(line)
+    assert match is not None
+    return {key: (text or "").strip() for key, text in match.groupdict().items()}
 
 
 # --- The page -----------------------------------------------------------------------
@@ -160,21 +160,21 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
 def _result(owner: Account, word: str, payload: str) -> dict[str, Any]:
     now = timezone.now()
     try:
-        said = dry_run.rehearse(
+        outcome = dry_run.rehearse(
             owner, word, payload, configured.driver(), time.time() + TIMEOUT_SECONDS
         )
     except Down:
         return {"problem": _("The service is not connected to the XMPP server.")}
     except Late:
         return {"problem": _("The XMPP server did not answer in time.")}
-    if said.failed:
+    if outcome.failed:
         text = _("The XMPP server refuses what the command needs (%(why)s).")
-        return {"problem": text % {"why": said.failed}}
+        return {"problem": text % {"why": outcome.failed}}
     return {
-        "answer": _answer(said),
-        "cost": _cost(owner, said, budget.budget_of(owner, now)),
-        "reasons": [detector.explain(reason) for reason in said.reasons],
-        **_rows(owner, word, said),
+        "answer": _answer(outcome),
+        "cost": _cost(owner, outcome, budget.budget_of(owner, now)),
+        "reasons": [detector.explain(reason) for reason in outcome.reasons],
+        **_rows(owner, word, outcome),
     }
 
 
@@ -186,15 +186,15 @@ class ShownAnswer(NamedTuple):
     status: int
     code: str
     messages: tuple[str, ...]
-    found: list[str] | None
+    users: list[str] | None
     retry_after: str
     payload: str
 
 
-def _answer(said: DryRun) -> ShownAnswer:
-    assert said.reply is not None
-    reply: Reply = said.reply
-    whole = replace(reply, messages=(*reply.messages, *said.problems))
+def _answer(outcome: DryRun) -> ShownAnswer:
+    assert outcome.reply is not None
+    reply: Reply = outcome.reply
+    whole = replace(reply, messages=(*reply.messages, *outcome.problems))
     status, code = reply.code
     return ShownAnswer(
         is_good=reply.code == payloads.OK,
@@ -202,7 +202,7 @@ def _answer(said: DryRun) -> ShownAnswer:
         status=status,
         code=code,
         messages=whole.messages[: payloads.MAX_MESSAGES],
-        found=reply.more.get("userList"),
+        users=reply.more.get("userList"),
         retry_after=_duration(reply.more.get("retryAfter", 0)),
         payload=whole.dumps(),
     )
@@ -213,18 +213,18 @@ def _duration(seconds: int) -> str:
     if not seconds:
         return ""
     text = ngettext("%(count)s second", "%(count)s seconds", seconds)
-    said = text % {"count": number(seconds)}
+    exact = text % {"count": number(seconds)}
     now = timezone.now()
     rounded = timesince(now - timedelta(seconds=seconds), now, depth=1)
-    return said if seconds < 60 else f"{said} ({rounded})"
+    return exact if seconds < 60 else f"{exact} ({rounded})"
 
 
-def _cost(owner: Account, said: DryRun, before: float) -> dict[str, str] | None:
+def _cost(owner: Account, outcome: DryRun, before: float) -> dict[str, str] | None:
     """The owner's budget before and after; None when nothing was asked."""
-    if said.left is None:
+    if outcome.left is None:
         return None
-    charged = Counter(line.asked for line in said.lines)[BudgetDecision.CHARGED]
-    cost = {"before": int(before), "charged": charged, "after": int(said.left)}
+    charged = Counter(line.decision for line in outcome.lines)[BudgetDecision.CHARGED]
+    cost = {"before": int(before), "charged": charged, "after": int(outcome.left)}
     return {name: number(n) for name, n in cost.items()}
 
 
@@ -237,29 +237,29 @@ class Row(NamedTuple):
     entry: payloads.RequestedContact
     who: Text
     account: str
-    asked: Text
+    decision: Text
     before: RosterItem | None
     after: RosterItem | None
     rule: Text
 
 
-def _rows(owner: Account, word: str, said: DryRun) -> dict[str, Any]:
-    if said.reply is None or said.reply.code not in RUN:
+def _rows(owner: Account, word: str, outcome: DryRun) -> dict[str, Any]:
+    if outcome.reply is None or outcome.reply.code not in RUN:
         return {}
     # A search that finds nobody does not look at the roster.
-    is_read = word == ADD_TO_ROSTER or any(line.verified for line in said.lines)
-    rows = [_row(owner, word, said, line) for line in said.lines[:MAX_SHOWN]]
-    return {"rows": rows, "is_read": is_read, "more": len(said.lines) - len(rows)}
+    is_read = word == ADD_TO_ROSTER or any(line.verified for line in outcome.lines)
+    rows = [_row(owner, word, outcome, line) for line in outcome.lines[:MAX_SHOWN]]
+    return {"rows": rows, "is_read": is_read, "more": len(outcome.lines) - len(rows)}
 
 
-def _row(owner: Account, word: str, said: DryRun, line: DryRunRow) -> Row:
+def _row(owner: Account, word: str, outcome: DryRun, line: DryRunRow) -> Row:
     account = line.account
     link = reverse("admin:roster_account_change", args=[account.pk]) if account else ""
     return Row(
         entry=line.entry,
         who=_who(owner, line),
         account=link,
-        asked=_asked(said, line),
+        decision=_decision_in_words(outcome, line),
         before=line.before,
         after=None if line.rule == Rule.NOTHING else line.after,
         rule=_rule(owner, word, line),
@@ -274,9 +274,9 @@ def _who(owner: Account, line: DryRunRow) -> Text:
     match line.account:
         case _ if _is_owner(owner, line):
             return _("the owner")
-        case _ if line.asked == BudgetDecision.NOT_ASKED:
+        case _ if line.decision == BudgetDecision.NOT_ASKED:
             return _("of another domain")
-        case None if line.asked == BudgetDecision.NOT_COVERED:
+        case None if line.decision == BudgetDecision.NOT_COVERED:
             return _("not asked about")
         case None:
             return _("nobody known")
@@ -289,15 +289,15 @@ def _who(owner: Account, line: DryRunRow) -> Text:
     return _("gone from the XMPP server")
 
 
-def _asked(said: DryRun, line: DryRunRow) -> Text:
-    match line.asked:
+def _decision_in_words(outcome: DryRun, line: DryRunRow) -> Text:
+    match line.decision:
         case BudgetDecision.FREE:
             return _("free: asked before")
         case BudgetDecision.CHARGED:
             return _("charged: new")
         case BudgetDecision.NOT_ASKED:
             return _("nothing: nobody is asked")
-    if said.flagged:
+    if outcome.flagged:
         return _("not covered: the owner is flagged")
     return _("not covered: used up")
 

@@ -47,8 +47,8 @@ class Idempotent(APIView):
             raise ValidationError(
                 {HEADER: f"Must have 1 to {MAX_KEY_LENGTH} characters."}
             )
-        asked = IdempotentRequest(key=_whose(request, key), request=_what(request))
-        setattr(self, method, partial(_once, asked, getattr(self, method)))
+        requested = IdempotentRequest(key=_whose(request, key), request=_what(request))
+        setattr(self, method, partial(_once, requested, getattr(self, method)))
 
 
 def forget_old() -> int:
@@ -73,29 +73,29 @@ def _what(request: Request) -> str:
 
 
 def _digest(*parts: str | bytes) -> str:
-    found = hashlib.sha256()
+    result = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
-        found.update(len(data).to_bytes(8) + data)
-    return found.hexdigest()
+        result.update(len(data).to_bytes(8) + data)
+    return result.hexdigest()
 
 
 @transaction.atomic
 def _once(
-    asked: IdempotentRequest,
+    requested: IdempotentRequest,
     write: Callable[..., Response],
     request: Request,
     *args: Any,
     **kwargs: Any,
 ) -> Response:
     old = timezone.now() - KEPT_FOR
-    IdempotentRequest.objects.filter(key=asked.key, made_at__lt=old).delete()
+    IdempotentRequest.objects.filter(key=requested.key, made_at__lt=old).delete()
     # Two at the same time: the second one waits here for the end of the first.
     row, is_new = IdempotentRequest.objects.get_or_create(
-        key=asked.key, defaults={"request": asked.request}
+        key=requested.key, defaults={"request": requested.request}
     )
     if not is_new:
-        return _again(row, asked)
+        return _again(row, requested)
     response = write(request, *args, **kwargs)
     row.status = response.status_code
     row.body = JSONRenderer().render(response.data).decode()
@@ -103,8 +103,8 @@ def _once(
     return response
 
 
-def _again(row: IdempotentRequest, asked: IdempotentRequest) -> Response:
-    if row.request != asked.request:
+def _again(row: IdempotentRequest, request: IdempotentRequest) -> Response:
+    if row.request != request.request:
         raise problems.OtherRequest
     data = json.loads(row.body) if row.body else None
     return Response(data, row.status, headers={"Idempotency-Replayed": "true"})

@@ -36,8 +36,8 @@ def _action(request: Request, view: Any) -> str | None:
     if method == "options":
         return None
     if hasattr(view, "action_map"):
-        found: str | None = view.action
-        return found
+        result: str | None = view.action
+        return result
     method = "get" if method == "head" else method
     return method if hasattr(view, method) else None
 

@@ -77,20 +77,20 @@ class Schema(AutoSchema):
     def get_summary(self) -> str:
         action = getattr(self.view, "action", "")
         method = getattr(type(self.view), action or self.method.lower(), None)
-        said = (getattr(method, "__doc__", None) or "").split("\n")[0]
+        response = (getattr(method, "__doc__", None) or "").split("\n")[0]
         ours = method is not None and method.__module__.split(".")[0] in OURS
-        if ours and said:
-            return said.rstrip(".")
+        if ours and response:
+            return response.rstrip(".")
         return SUMMARIES.get(action) or str(self.get_description()).split("\n")[0]
 
     def get_override_parameters(self) -> list[Any]:
         if self.method not in idempotency.WRITES:
             return [IF_NONE_MATCH]
         action = getattr(self.view, "action", "") or self.method.lower()
-        found = [KEY] if isinstance(self.view, idempotency.Idempotent) else []
+        results = [KEY] if isinstance(self.view, idempotency.Idempotent) else []
         if action in getattr(self.view, "conditional", ()):
-            found.append(IF_MATCH)
-        return found
+            results.append(IF_MATCH)
+        return results
 
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix(problems.API).partition("/")[0] or "api"]

@@ -49,10 +49,10 @@ def digest(secret: str) -> str:
 
 def find(secret: str) -> Token | None:
     """The token with this secret, unless it has expired or its user is gone."""
-    found = Token.objects.select_related("user").filter(digest=digest(secret)).first()
-    if found is None or found.expired or not found.user.is_active:
+    result = Token.objects.select_related("user").filter(digest=digest(secret)).first()
+    if result is None or result.expired or not result.user.is_active:
         return None
-    return found
+    return result
 
 
 def note_use(token: Token) -> None:

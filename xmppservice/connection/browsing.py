@@ -86,15 +86,15 @@ class Catalogue:
             if entry.local:
                 self._cards.setdefault(f"{entry.local}@{self._jid}", entry)
 
-    def answer(self, asked: Request) -> str:
+    def answer(self, request: Request) -> str:
         """Payload of the result; raises StanzaError."""
-        match asked.type, asked.tag:
+        match request.type, request.tag:
             case "get", str(tag) if tag == INFO:
-                return self._info(asked)
+                return self._info(request)
             case "get", str(tag) if tag == ITEMS:
-                return self._items(asked)
-            case _, str(tag) if tag == SEARCH and asked.to == self._jid:
-                return self._search(asked)
+                return self._items(request)
+            case _, str(tag) if tag == SEARCH and request.to == self._jid:
+                return self._search(request)
             case _:
                 raise StanzaError("service-unavailable")
 
@@ -111,10 +111,12 @@ class Catalogue:
 
     # --- Service discovery ----------------------------------------------------
 
-    def _info(self, asked: Request) -> str:
-        if asked.to == self._jid:
-            return self._info_of_group(asked.node) if asked.node else self._own_info()
-        entry = self._card("" if asked.node else asked.to)
+    def _info(self, request: Request) -> str:
+        if request.to == self._jid:
+            return (
+                self._info_of_group(request.node) if request.node else self._own_info()
+            )
+        entry = self._card("" if request.node else request.to)
         can = (*BROWSED, NS_VCARD)
         return disco.info("", "hierarchy", "leaf", entry.name, can, "")
 
@@ -128,17 +130,17 @@ class Catalogue:
         name = self._groups[node].name
         return disco.info(node, "hierarchy", "branch", name, BROWSED, "")
 
-    def _items(self, asked: Request) -> str:
-        if asked.to != self._jid:
-            self._card("" if asked.node else asked.to)
+    def _items(self, request: Request) -> str:
+        if request.to != self._jid:
+            self._card("" if request.node else request.to)
             return disco.items("", ())
-        if asked.node and asked.node not in self._groups:
+        if request.node and request.node not in self._groups:
             raise StanzaError("item-not-found")
         # An account is asked at its full JID only; of these there are few.
-        at = asked.at if "@" in self._jid else self._jid
-        key = asked.node, at, self._domain(asked)
+        at = request.at if "@" in self._jid else self._jid
+        key = request.node, at, self._domain(request)
         if key not in self._lists:
-            self._lists[key] = disco.items(asked.node, self._listed(*key))
+            self._lists[key] = disco.items(request.node, self._listed(*key))
         return self._lists[key]
 
     def _listed(self, node: str, at: str, domain: str) -> Iterator[Item]:
@@ -149,34 +151,34 @@ class Catalogue:
                 # Several channels may be one JID: their threads tell them apart.
                 yield Item(_at(entry.to, domain), entry.name, entry.thread)
 
-    def _domain(self, asked: Request) -> str:
-        domain = domain_of(asked.sender.partition("/")[0])
+    def _domain(self, request: Request) -> str:
+        domain = domain_of(request.sender.partition("/")[0])
         return domain if domain in self._domains else self._domains[0]
 
     # --- Search (XEP-0055) ----------------------------------------------------
 
-    def _search(self, asked: Request) -> str:
-        if asked.type == "get":
+    def _search(self, request: Request) -> str:
+        if request.type == "get":
             return disco.search_fields(INSTRUCTIONS, QUERY)
-        form, domain = disco.submitted(asked.child), self._domain(asked)
+        form, domain = disco.submitted(request.child), self._domain(request)
         if form is None:
-            found = self._found(_asked_for(asked))
-            items = (Item(_at(one.to, domain), one.name) for one in found)
+            result = self._found(_search_text(request))
+            items = (Item(_at(one.to, domain), one.name) for one in result)
             return disco.search_items(items)
-        found = self._found(" ".join(form.get(QUERY.var, ())))
-        rows = ((_at(one.to, domain), one.name, one.status) for one in found)
+        result = self._found(" ".join(form.get(QUERY.var, ())))
+        rows = ((_at(one.to, domain), one.name, one.status) for one in result)
         return disco.search_table(COLUMNS, rows)
 
     def _found(self, text: str) -> list[CatalogueEntry]:
         if len(text) > MAX_FIELD:
             raise StanzaError("not-acceptable", "modify")
         wanted = _folded(text.strip())
-        found = (one for folded, one in self._channels if wanted in folded and one.to)
-        return [one for one, _ in zip(found, range(MAX_FOUND), strict=False)]
+        results = (one for folded, one in self._channels if wanted in folded and one.to)
+        return [one for one, _ in zip(results, range(MAX_FOUND), strict=False)]
 
 
-def _asked_for(asked: Request) -> str:
-    named = (disco.field_of(asked.child, name) for name in ("nick", "first"))
+def _search_text(request: Request) -> str:
+    named = (disco.field_of(request.child, name) for name in ("nick", "first"))
     return next(filter(None, named), "")
 
 
@@ -194,8 +196,8 @@ def about(contacts: Sequence[str], schema: str) -> str:
 
     Source: XEP-0157, "Recommended Use"; XEP-0128, "Implementation".
     """
-    told = Field("schema", "text-single", values=(schema,))
-    forms = disco.form("result", disco.form_type(NS_DOCUMENT), told)
+    address = Field("schema", "text-single", values=(schema,))
+    forms = disco.form("result", disco.form_type(NS_DOCUMENT), address)
     if contacts:
         namespace = disco.form_type("http://jabber.org/network/serverinfo")
         support = Field("support-addresses", "list-multi", values=tuple(contacts))

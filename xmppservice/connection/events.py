@@ -167,8 +167,8 @@ def published(number: int) -> Published:
     return {"type": "xmpp.published", "number": number}
 
 
-def subscription(jid: str, told: int | None) -> Subscription:
-    return {"type": "xmpp.subscription", "jid": jid, "told": told}
+def subscription(jid: str, number: int | None) -> Subscription:
+    return {"type": "xmpp.subscription", "jid": jid, "told": number}
 
 
 def announce(to: Iterable[str], message: bool) -> Announce:

@@ -99,15 +99,15 @@ def state() -> State:
     """Whether asking makes sense at this moment, from this process."""
     if _owner is not None:
         return _owner.state()
-    return _told() if settings.CHANNEL_LAYER_URL else State(False, False)
+    return _stored_state() if settings.CHANNEL_LAYER_URL else State(False, False)
 
 
 def is_up() -> bool:
     """Whether clients are answered at this moment, by whichever process."""
-    return (_owner.state() if _owner is not None else _told()).ready
+    return (_owner.state() if _owner is not None else _stored_state()).ready
 
 
-def _told() -> State:
+def _stored_state() -> State:
     """What the stream's owner last wrote; a dead one has written nothing lately."""
     row = StreamStatus.objects.filter(pk=settings.XMPP_JID).first()
     if row is None or not row.alive:
@@ -266,7 +266,7 @@ async def answer_others(ask: Ask) -> None:
 
 async def _answer(ask: Ask, message: dict[str, Any]) -> None:
     requests = [IqRequest(*request) for request in message["requests"]]
-    answers, failure, text = await _asked(ask(requests, message["deadline"]))
+    answers, failure, text = await _outcome(ask(requests, message["deadline"]))
     try:
         await _send(
             message["reply"],
@@ -282,7 +282,9 @@ async def _answer(ask: Ask, message: dict[str, Any]) -> None:
         pass  # Who asked hears of it from the layer, or is late.
 
 
-async def _asked(asking: Awaitable[list[IqResult]]) -> tuple[list[IqResult], str, str]:
+async def _outcome(
+    asking: Awaitable[list[IqResult]],
+) -> tuple[list[IqResult], str, str]:
     try:
         return await asking, "", ""
     except (Down, Late) as error:

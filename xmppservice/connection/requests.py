@@ -82,11 +82,11 @@ class Requests:
     def answered(self, stanza: Iq) -> None:
         """Take an answer: it is for whoever asked."""
         xml = stanza.xml
-        asked, future = self._asked.get(xml.get("id", ""), ("", None))
+        domain, future = self._asked.get(xml.get("id", ""), ("", None))
         # An answer counts only from where we asked (RFC 6120, 8.2.3). Servers
         # normalise a localpart each in its own way; the domain is enough.
-        sender = domain_of(xml.get("from", asked))
-        if future is None or future.done() or sender != asked:
+        sender = domain_of(xml.get("from", domain))
+        if future is None or future.done() or sender != domain:
             return
         if xml.get("type") == "result":
             future.set_result(IqResult("", iq.payload(xml)))
@@ -96,7 +96,7 @@ class Requests:
 
     def fail(self) -> None:
         """End all waiting: the stream broke."""
-        asked, self._asked = self._asked, {}
-        for _, future in asked.values():
+        pending, self._asked = self._asked, {}
+        for _, future in pending.values():
             if not future.done():
                 future.set_exception(Broke("the stream broke"))

@@ -65,8 +65,8 @@ class Unhandled(MatcherBase):
 class AdHocCommands(Protocol):
     """What answers ad-hoc commands (XEP-0050): see :mod:`roster.commands.adhoc`."""
 
-    def is_meant(self, asked: Request) -> bool: ...
-    def answer(self, asked: Request, owner: str | None, take: Take) -> str | None: ...
+    def is_meant(self, request: Request) -> bool: ...
+    def answer(self, request: Request, owner: str | None, take: Take) -> str | None: ...
     def result(self, done: Answer) -> str: ...
 
 
@@ -147,14 +147,16 @@ class Responder:
     def _request(self, stanza: Iq) -> None:
         self._reply(stanza, lambda: self._answer_to(iq.request(stanza.xml, self.jid)))
 
-    def _answer_to(self, asked: Request) -> str | None:
+    def _answer_to(self, request: Request) -> str | None:
         if self.overloaded:
             raise StanzaError("resource-constraint", "wait")
         # Only there: the answer of a command comes from no other JID.
-        is_ours = parse_jid(asked.at) == self.xmpp.boundjid.full
-        if is_ours and self._commands.is_meant(asked):
-            return self._commands.answer(asked, self._owner(asked.sender), self._take)
-        return self._catalogue.answer(asked)
+        is_ours = parse_jid(request.at) == self.xmpp.boundjid.full
+        if is_ours and self._commands.is_meant(request):
+            return self._commands.answer(
+                request, self._owner(request.sender), self._take
+            )
+        return self._catalogue.answer(request)
 
     def _owner(self, sender: str) -> str | None:
         """The bare JID of who is served; None for anybody else."""
@@ -164,12 +166,12 @@ class Responder:
 
     def _reply(self, stanza: Iq, payload: Callable[[], str | None]) -> None:
         try:
-            said = payload()
+            response = payload()
         except StanzaError as refusal:
             self._refuse(stanza, refusal.condition, refusal.type, refusal.more)
         else:
-            if said is not None:
-                self._send_iq("result", stanza, said)
+            if response is not None:
+                self._send_iq("result", stanza, response)
 
     def _refuse(
         self, stanza: Iq, condition: str, error_type: str = "cancel", more: str = ""

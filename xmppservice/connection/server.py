@@ -161,17 +161,17 @@ class XmppServer:
             case "xmpp.send":
                 await _confirmed(self.stream.deliver(event["answers"]))
             case "xmpp.announce":
-                told = self.stream.announce(event["to"], message=event["message"])
-                await _confirmed(told)
+                announcing = self.stream.announce(event["to"], message=event["message"])
+                await _confirmed(announcing)
             case unknown:
                 raise ValueError(f"not an event of this server: {unknown}")
 
     def _put(self, event: Any) -> None:
         self.inbox.put(event)
 
-    def _tell_subscription(self, jid: str, told: int | None) -> None:
+    def _tell_subscription(self, jid: str, number: int | None) -> None:
         # Without room it is forgotten: the next login asks again.
-        self.inbox.put(events.subscription(jid, told), size=200 + len(jid))
+        self.inbox.put(events.subscription(jid, number), size=200 + len(jid))
 
     def _take(self, fields: dict[str, str]) -> bool:
         size = 500 + sum(map(len, fields.values()))

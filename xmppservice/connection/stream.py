@@ -59,7 +59,9 @@ class ServiceStream(ABC):
         self.on_message: Callable[[dict[str, str]], bool] = lambda fields: False
         self.on_ready: Callable[[], None] = lambda: None
         self.on_published: Callable[[int], None] = lambda number: None
-        self.on_subscription: Callable[[str, int | None], None] = lambda jid, told: None
+        self.on_subscription: Callable[[str, int | None], None] = lambda jid, number: (
+            None
+        )
         self.xmpp = xmpp
         self.jid = jid
         self.address = address

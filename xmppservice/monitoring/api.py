@@ -43,10 +43,10 @@ class Api(APIView):
     serializer_class = ApiSerializer
 
     def get(self, request: Request) -> Response:
-        found = {
+        addresses = {
             name: reverse(view, request=request) for name, view in ADDRESSES.items()
         }
-        return Response(found)
+        return Response(addresses)
 
 
 class StreamSerializer(serializers.Serializer):
@@ -104,8 +104,8 @@ class DeliveryView(APIView):
 
 def _stream() -> dict[str, Any]:
     row = StreamStatus.objects.filter(pk=settings.XMPP_JID).first() or StreamStatus()
-    told = ("since", "process", "sessions", "driver", "missing")
-    known = {name: getattr(row, name) for name in told}
+    names = ("since", "process", "sessions", "driver", "missing")
+    known = {name: getattr(row, name) for name in names}
     return {"jid": settings.XMPP_JID, "connected": gateway.is_up(), **known}
 
 

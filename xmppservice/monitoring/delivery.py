@@ -151,11 +151,11 @@ def _away(row: StreamStatus) -> str:
 def _release(release: Release | None) -> dict[str, str]:
     lag = releases.lag()
     limit = filesizeformat(settings.XMPP_STANZA_LIMIT)
-    said = {"size": filesizeformat(release.size if release else 0), "limit": limit}
+    params = {"size": filesizeformat(release.size if release else 0), "limit": limit}
     return {
         "number": str(release.number) if release else "–",
         "live": moment(release.live_at) if release and release.live_at else "–",
-        "size": _("%(size)s of %(limit)s") % said,
+        "size": _("%(size)s of %(limit)s") % params,
         "lag": _("nothing")
         if not lag
         else _("for %(time)s") % {"time": rounded_duration(lag)},
@@ -198,9 +198,9 @@ def check_view(request: HttpRequest) -> HttpResponseBase:
 def check() -> Verdict:
     """Ask the XMPP server for the vCard that clients read."""
     began = time.monotonic()
-    asked = gateway.IqRequest("get", settings.XMPP_JID, vcard.get())
+    request = gateway.IqRequest("get", settings.XMPP_JID, vcard.get())
     try:
-        (answer,) = gateway.ask([asked], time.time() + TIMEOUT_SECONDS)
+        (answer,) = gateway.ask([request], time.time() + TIMEOUT_SECONDS)
     except gateway.Down:
         return Verdict(False, _("The service is not connected to the XMPP server."))
     except gateway.Late:
@@ -225,10 +225,10 @@ def _compared(read: str, milliseconds: int) -> Verdict:
         return Verdict(
             False, _("Clients read a document that is none of our versions.")
         )
-    said = {"number": known.number, "live": live.number, "count": milliseconds}
+    params = {"number": known.number, "live": live.number, "count": milliseconds}
     if live.digest != digest:
         text = _("Clients read version %(number)s, and version %(live)s is the newest.")
-        return Verdict(False, text % said)
-    said["number"] = live.number
+        return Verdict(False, text % params)
+    params["number"] = live.number
     text = _("The document clients read is version %(number)s, %(count)s ms.")
-    return Verdict(True, text % said)
+    return Verdict(True, text % params)

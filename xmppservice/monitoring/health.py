@@ -74,21 +74,21 @@ def look(read: Callable[[], T]) -> T:
     """
     if not _looking.acquire(timeout=TIMEOUT_SECONDS):
         raise Away("earlier questions are still waiting")
-    found: Future[T] = Future()
-    threading.Thread(target=_look, args=(read, found), daemon=True).start()
+    result: Future[T] = Future()
+    threading.Thread(target=_look, args=(read, result), daemon=True).start()
     try:
-        return found.result(timeout=TIMEOUT_SECONDS)
+        return result.result(timeout=TIMEOUT_SECONDS)
     except (DatabaseError, InterfaceError, TimeoutError) as error:
         raise Away(type(error).__name__) from None
 
 
-def _look(read: Callable[[], T], found: Future[T]) -> None:
+def _look(read: Callable[[], T], result: Future[T]) -> None:
     try:
-        result = read()
+        value = read()
     except Exception as error:
-        found.set_exception(error)
+        result.set_exception(error)
     else:
-        found.set_result(result)
+        result.set_result(value)
     finally:
         connections.close_all()
         _looking.release()
@@ -185,10 +185,10 @@ class Health:
         return self.get_response(request)
 
     def _readiness(self) -> HttpResponse:
-        found = checks()
-        ready = all(check.ok for check in found)
-        self._log([check.name for check in found if not check.ok])
-        body = {"ready": ready, "checks": [check._asdict() for check in found]}
+        result = checks()
+        ready = all(check.ok for check in result)
+        self._log([check.name for check in result if not check.ok])
+        body = {"ready": ready, "checks": [check._asdict() for check in result]}
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
 

@@ -60,9 +60,9 @@ def _node(node: str) -> str:
 def form(type: str, *fields: Field, title: str = "", instructions: str = "") -> str:
     """A data form of ``type`` ``form`` or ``result``."""
     heading = f"<title>{escape(title)}</title>" if title else ""
-    told = f"<instructions>{escape(instructions)}</instructions>"
+    guide = f"<instructions>{escape(instructions)}</instructions>"
     return (
-        f"<x xmlns='{NS_FORM}' type='{type}'>{heading}{told if instructions else ''}"
+        f"<x xmlns='{NS_FORM}' type='{type}'>{heading}{guide if instructions else ''}"
         f"{''.join(map(_field, fields))}</x>"
     )
 
@@ -85,14 +85,14 @@ def form_type(namespace: str) -> Field:
 
 def submitted(child: ET.Element) -> dict[str, list[str]] | None:
     """Values by field of the form in ``child``; None when no form was filled in."""
-    found = child.find(f"{{{NS_FORM}}}x")
-    if found is None or found.get("type") != "submit":
+    result = child.find(f"{{{NS_FORM}}}x")
+    if result is None or result.get("type") != "submit":
         return None
     return {
         field.get("var", ""): [
             value.text or "" for value in field.iterfind(f"{{{NS_FORM}}}value")
         ]
-        for field in found.iterfind(f"{{{NS_FORM}}}field")
+        for field in result.iterfind(f"{{{NS_FORM}}}field")
     }
 
 
@@ -115,9 +115,9 @@ def search_table(columns: Sequence[Field], rows: Iterable[Sequence[str]]) -> str
     """What a search has found, for a client that sent a form."""
     heading = "".join(map(_field, columns))
     items = "".join(up_to(MAX_LIST_BYTES, (_row(columns, row) for row in rows)))
-    told = _field(form_type(NS_SEARCH))
+    purpose = _field(form_type(NS_SEARCH))
     return (
-        f"<query xmlns='{NS_SEARCH}'><x xmlns='{NS_FORM}' type='result'>{told}"
+        f"<query xmlns='{NS_SEARCH}'><x xmlns='{NS_FORM}' type='result'>{purpose}"
         f"<reported>{heading}</reported>{items}</x></query>"
     )
 
@@ -130,13 +130,13 @@ def _row(columns: Sequence[Field], row: Sequence[str]) -> str:
     return f"<item>{cells}</item>"
 
 
-def search_items(found: Iterable[Item]) -> str:
+def search_items(result: Iterable[Item]) -> str:
     """What a search has found, for a client that sent none (XEP-0055, 2.1)."""
-    items = "".join(up_to(MAX_LIST_BYTES, map(_found, found)))
+    items = "".join(up_to(MAX_LIST_BYTES, map(_search_item, result)))
     return f"<query xmlns='{NS_SEARCH}'>{items}</query>"
 
 
-def _found(item: Item) -> str:
+def _search_item(item: Item) -> str:
     name = escape(item.name)
     return (
         f"<item jid='{escape_attribute(item.jid)}'><first>{name}</first><last/>"

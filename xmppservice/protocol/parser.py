@@ -87,8 +87,8 @@ class StanzaParser:
         element = self._tree.start(_tag(name), named)
         if not self._depth:
             at = self._expat.CurrentByteIndex
-            found = _START_TAG.match(self._beginning, at)
-            self._start_tag = found.group() if found else b""
+            match = _START_TAG.match(self._beginning, at)
+            self._start_tag = match.group() if match else b""
             self._events.append(("start", element))
         self._depth += 1
 

@@ -57,10 +57,10 @@ def privileges(message: ET.Element) -> dict[str, str] | None:
     message is no advertisement. Both namespaces: Prosody and ejabberd differ.
     """
     for namespace in NS_PRIVILEGE:
-        found = message.find(f"{{{namespace}}}privilege")
-        if found is not None:
+        result = message.find(f"{{{namespace}}}privilege")
+        if result is not None:
             return {
                 perm.get("access", ""): perm.get("type", "")
-                for perm in found.iter(f"{{{namespace}}}perm")
+                for perm in result.iter(f"{{{namespace}}}perm")
             }
     return None

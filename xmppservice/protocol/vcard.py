@@ -46,5 +46,5 @@ def description_is_note(payload: str) -> bool:
 def _vcard_text(payload: str, field: str) -> str | None:
     if not payload:
         return None
-    found = ET.fromstring(payload).find(f"{{{NS_VCARD}}}{field}")  # noqa: S314  (from our own XMPP server)
-    return None if found is None else found.text or ""
+    result = ET.fromstring(payload).find(f"{{{NS_VCARD}}}{field}")  # noqa: S314  (from our own XMPP server)
+    return None if result is None else result.text or ""

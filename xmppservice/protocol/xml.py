@@ -27,8 +27,8 @@ def escape_attribute(text: str) -> str:
 
 def illegal_character(text: str) -> str:
     """The first character that XML 1.0 cannot carry, or an empty string."""
-    found = _ILLEGAL.search(text)
-    return found.group() if found else ""
+    match = _ILLEGAL.search(text)
+    return match.group() if match else ""
 
 
 def split(tag: str) -> tuple[str, str]:

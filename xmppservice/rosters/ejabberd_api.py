@@ -125,13 +125,15 @@ class EjabberdApi:
             text = f"ejabberd's HTTP API is not there: {type(error).__name__}"
             raise gateway.Broke(text) from None
         try:
-            said = answer.json()
+            response = answer.json()
         except ValueError:
             raise ApiError(answer.status, "and no JSON") from None
         if answer.status != HTTPStatus.OK:
-            raise ApiError(answer.status, _reason(said))
-        return said
+            raise ApiError(answer.status, _reason(response))
+        return response
 
 
-def _reason(said: object) -> str:
-    return str(said.get("message", "") if isinstance(said, dict) else said)[:200]
+def _reason(response: object) -> str:
+    return str(response.get("message", "") if isinstance(response, dict) else response)[
+        :200
+    ]

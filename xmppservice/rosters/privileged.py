@@ -49,28 +49,28 @@ class PrivilegedRosters:
     def read(
         self, owners: Sequence[str], deadline: float
     ) -> list[list[RosterItem] | RosterError]:
-        asked = [gateway.IqRequest("get", owner, roster.get()) for owner in owners]
+        requests = [gateway.IqRequest("get", owner, roster.get()) for owner in owners]
         return [
             RosterError(answer.condition)
             if answer.condition
             else roster.items_of(answer.payload)
-            for answer in gateway.ask(asked, deadline)
+            for answer in gateway.ask(requests, deadline)
         ]
 
     def write(self, changes: Sequence[RosterChange], deadline: float) -> list[str]:
-        asked = [
+        requests = [
             gateway.IqRequest(
                 "set", owner, roster.set_item(item.jid, item.name, item.groups)
             )
             for owner, item in changes
         ]
-        return [answer.condition for answer in gateway.ask(asked, deadline)]
+        return [answer.condition for answer in gateway.ask(requests, deadline)]
 
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
         # Nobody can be on their own roster: Prosody says not-allowed to a user
         # and service-unavailable for nobody, and writes nothing either way.
-        asked = [gateway.IqRequest("set", jid, roster.set_item(jid)) for jid in jids]
-        return [_exists(answer.condition) for answer in gateway.ask(asked, deadline)]
+        requests = [gateway.IqRequest("set", jid, roster.set_item(jid)) for jid in jids]
+        return [_exists(answer.condition) for answer in gateway.ask(requests, deadline)]
 
     def accounts(self, domain: str, deadline: float) -> set[str] | None:
         return None

@@ -65,7 +65,7 @@ def json_lines() -> logging.Formatter:
 def without_texts(exc_info: Any) -> str:
     """Type and place of an exception, and of those that led to it."""
     error = exc_info[1]
-    return "\n".join("".join(_told(one)).rstrip() for one in _chain(error))
+    return "\n".join("".join(_lines(one)).rstrip() for one in _chain(error))
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
@@ -78,11 +78,11 @@ def _chain(error: BaseException | None) -> list[BaseException]:
     return chain
 
 
-def _told(error: BaseException) -> Iterator[str]:
+def _lines(error: BaseException) -> Iterator[str]:
     yield from traceback.format_tb(error.__traceback__)
     yield f"{type(error).__module__}.{type(error).__qualname__}\n"
     for one in getattr(error, "exceptions", ()):
-        yield from _told(one)
+        yield from _lines(one)
 
 
 def plain_task(record: logging.LogRecord) -> bool:
@@ -102,5 +102,5 @@ def plain_refusal(record: logging.LogRecord) -> bool:
 def plain_probe(record: logging.LogRecord) -> bool:
     """A probe that is told the truth is no failure either: it asks again and again."""
     path = getattr(getattr(record, "request", None), "path_info", "")
-    told = getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE
-    return not (told and path in ("/readyz", "/metrics"))
+    unavailable = getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE
+    return not (unavailable and path in ("/readyz", "/metrics"))

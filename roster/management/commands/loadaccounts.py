@@ -234,10 +234,10 @@ def _text(line: bytes, number: int) -> str:
 
 def _header(text: str) -> list[str]:
     """The columns of a CSV; none when this line is an account already."""
-    found = _HEADER.match(text)
-    if not found:
+    match = _HEADER.match(text)
+    if not match:
         return []
-    if found[1] not in (None, ","):
+    if match[1] not in (None, ","):
         raise ValidationError("columns are separated by commas.")
     names = [cell.lower() for cell in _cells(text)]
     for place, name in enumerate(names[1:], start=2):

@@ -53,7 +53,7 @@ def test_each_entry_says_what_becomes_of_it_and_why(romeo, rosters, settings):
 
     said = rehearse(romeo, rosters, ADD, contacts)
 
-    assert [(line.entry.name, line.asked, line.rule) for line in said.lines] == [
+    assert [(line.entry.name, line.decision, line.rule) for line in said.lines] == [
         ("Juliet", BudgetDecision.FREE, Rule.PROMOTED),
         ("Mario", BudgetDecision.CHARGED, Rule.ADDED),
         ("Hidden", BudgetDecision.CHARGED, Rule.ADDED),

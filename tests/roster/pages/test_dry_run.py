@@ -103,7 +103,7 @@ def shown(response) -> list[tuple[str, ...]]:
         (
             row.entry.address,
             str(row.who),
-            str(row.asked),
+            str(row.decision),
             " ".join((row.after.name, *row.after.groups)) if row.after else "",
             str(row.rule),
         )
@@ -170,7 +170,7 @@ def test_a_search_writes_whom_it_finds(nurse, romeo, server):
         (spelled, "a user", "charged: new", f"{spelled} verified", added),
         (SECRET, "nobody known", "charged: new", "", nobody),
     ]
-    assert response.context["answer"].found == [spelled]
+    assert response.context["answer"].users == [spelled]
     assert "not looked at" not in response.content.decode()
 
 
