@@ -13,7 +13,7 @@ APART_SECONDS = 1.0
 
 @shared_task
 def sync_vcard() -> None:
-    """Make the release of the tree as it stands, and ring the XMPP process.
+    """Make the release of the tree as it stands, and wake the XMPP process.
 
     The first edit after a quiet second is released at once; those that follow
     it closely are gathered. The last one always gets its release.

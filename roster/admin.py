@@ -191,8 +191,8 @@ class AccountAdmin(LargeSortedAdmin):
     # --- Pages ----------------------------------------------------------------------
 
     def get_urls(self) -> list[Any]:
-        rehearse = self.admin_site.admin_view(dry_run.page)
-        ours = path("<int:pk>/rehearse/", rehearse, name="roster_account_rehearse")
+        page = self.admin_site.admin_view(dry_run.page)
+        ours = path("<int:pk>/rehearse/", page, name="roster_account_rehearse")
         return [ours, *super().get_urls()]
 
     def changelist_view(
@@ -206,7 +206,7 @@ class AccountAdmin(LargeSortedAdmin):
     def change_view(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        more = {"may_rehearse": dry_run.may(request)}
+        more = {"may_dry_run": dry_run.may(request)}
         kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **more}
         return super().change_view(request, *args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""Accounts, their address books, and the ledger of commands."""
+"""Accounts, their address books, and the queue of commands."""
 
 from collections.abc import Collection
 
@@ -299,7 +299,7 @@ class Command(models.Model):
                 # So that PostgreSQL finds the beginning of a JID by it, too.
                 opclasses=("varchar_pattern_ops", "varchar_ops", "int8_ops"),
             ),
-            # What pump_out asks for at every bell.
+            # What pump_out asks for at every wake-up.
             models.Index(
                 fields=("id",),
                 name="command_unsent",

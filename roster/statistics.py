@@ -67,7 +67,7 @@ def latencies() -> list[float]:
 
 
 def flagged() -> int:
-    """How many owners the farming detector holds."""
+    """How many owners the detector holds back."""
     return Flag.objects.filter(released_at=None).count()
 
 

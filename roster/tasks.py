@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 # Seconds that all questions of one batch share; a claim outlives them.
 DEADLINE_SECONDS = 20
-# Seconds after which a task ends and rings for the next: a worker that is to stop
+# Seconds after which a task ends and wakes the next: a worker that is to stop
 # must not wait until nobody asks any more.
 SLICE_SECONDS = 5
 LISTING_SECONDS = 120  # seconds that the XMPP server has to list its accounts
@@ -41,7 +41,7 @@ _for_accounts = threading.Lock()
 def run_commands() -> None:
     """Run waiting commands until none is left, or for SLICE seconds.
 
-    While the XMPP server is away nothing is claimed: session_start rings.
+    While the XMPP server is away nothing is claimed: the next session wakes a worker.
     """
     rosters = driver()
     if rosters.ready() and _for_commands.acquire(blocking=False):
@@ -172,7 +172,7 @@ def join_late() -> None:
     """Have new users verified on the rosters of those who know their numbers."""
     rosters = driver()
     if rosters.ready() and late_joins.waiting():
-        # The tick rings again.
+        # The poll wakes again.
         _alone(partial(_join, rosters))
 
 

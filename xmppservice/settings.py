@@ -254,7 +254,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
     # Seconds: a machine that has vanished refuses nothing. And milliseconds: who hangs
-    # in a transaction must not hold the ledger for ever.
+    # in a transaction must not hold the command queue for ever.
     options = DATABASES["default"].setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 5)
     options.setdefault("options", "-c idle_in_transaction_session_timeout=30000")
@@ -292,14 +292,14 @@ if CHANNEL_LAYER_URL:
 if CELERY_BROKER_URL == IN_MEMORY:
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"polling_interval": 0.01}
 else:
-    # A bell that cannot ring says so at once; the tick rings again.
+    # A wake-up that cannot be sent fails at once; the poll sends it again.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for as long as it takes
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_TASK_IGNORE_RESULT = True
 # A queue of their own: under a flood of commands an edit is released as fast as
-# ever. A bell that nobody has heard for long says nothing.
+# ever. An old wake-up says nothing.
 COMMANDS = "roster.tasks.run_commands"
 CELERY_TASK_QUEUES = [Queue("celery"), Queue("commands", message_ttl=30)]
 CELERY_TASK_ROUTES = {COMMANDS: {"queue": "commands"}}

@@ -1,7 +1,7 @@
 """The one lock of the tree, under which every write stands.
 
 Without the lock every tree library lost branches under concurrent moves. Each edit
-rings for a new release after commit. What the tree forbids raises Django's
+wakes a worker for a new release after commit. What the tree forbids raises Django's
 ValidationError, in words for the person; an entry that is gone, TreeError; what
 somebody changed since the editor looked, Stale.
 """

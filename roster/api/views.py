@@ -1,4 +1,4 @@
-"""The API of accounts, and of the ledger of commands."""
+"""The API of accounts, and of the command queue."""
 
 from collections.abc import Iterable
 from http import HTTPStatus

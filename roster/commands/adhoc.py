@@ -1,7 +1,7 @@
 """Ad-hoc commands (XEP-0050): both commands of the contract as forms.
 
 A form that was filled in becomes the same event as a command that came by message,
-with the owner and the id of its IQ; when the answer comes out of the ledger it is
+with the owner and the id of its IQ; when the answer comes out of the queue it is
 written as the IQ's result. Nothing is kept between the two, or between the steps.
 """
 
@@ -32,7 +32,7 @@ def is_meant(request: Request) -> bool:
 
 
 def answer(request: Request, owner: str | None, take: Take) -> str | None:
-    """Payload of the result; None when the answer comes out of the ledger.
+    """Payload of the result; None when the answer comes out of the queue.
 
     ``owner`` is None for who may not command. ``take`` gets a command, as
     ``ServiceStream.on_message``. Raises StanzaError.

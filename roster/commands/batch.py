@@ -51,7 +51,7 @@ from xmppservice.rosters.interface import (
 
 logger = logging.getLogger(__name__)
 
-ROSTER_BATCH_SIZE = 100  # roster writes in one crossing
+ROSTER_BATCH_SIZE = 100  # roster writes in one round trip
 
 
 @dataclass(slots=True)

@@ -49,7 +49,7 @@ class DryRun:
     """``failed`` says why the command could not be run now; else there is a reply.
 
     ``left`` is the owner's discovery budget afterwards, ``flagged`` whether the
-    farming detector holds the owner, ``reasons`` why this command makes it do so.
+    detector holds the owner, ``reasons`` why this command makes it do so.
     """
 
     reply: Reply | None
@@ -61,7 +61,7 @@ class DryRun:
     failed: str
 
 
-def rehearse(
+def run(
     owner: Account, word: str, payload: str, rosters: Rosters, deadline: float
 ) -> DryRun:
     """Run a command on paper. Neither the roster nor the budget is touched.

@@ -41,7 +41,7 @@ def _key(message: Message) -> str:
         return uuid.uuid4().hex
     parts = (message["owner"], message["command"], message["id"], message["payload"])
     # Keyed: a payload of one number could be found by trying all numbers.
-    mac = salted_hmac("roster.ledger", "\0".join(parts), algorithm="sha256")
+    mac = salted_hmac("roster.commands", "\0".join(parts), algorithm="sha256")
     return mac.hexdigest()
 
 

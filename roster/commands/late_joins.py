@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 # Claimed while somebody works rows off: two of them would be twice as fast as allowed.
 # No owner has that name.
 WORKER = "late joins"
-# Rosters in one crossing: few, because what is read is written a moment later.
+# Rosters in one round trip: few, because what is read is written a moment later.
 ROSTER_BATCH_SIZE = 25
 DEADLINE_SECONDS = 20  # seconds that questions of a chunk share
 ATTEMPTS = 8

@@ -50,7 +50,7 @@ def finish(
 ) -> list[ClaimedWork]:
     """Store what became of work and claim the next, in one transaction.
 
-    Without ``more`` nothing is claimed: the bell rings for another task.
+    Without ``more`` nothing is claimed: another task is woken.
 
     Work whose claim was lost in the meantime is left to who has it now.
     ``sql_error`` is the answer for a command that fails for the last time.

@@ -144,7 +144,7 @@ class AddressBook:
 
     def _move_to_newest_key(self) -> None:
         key = keys()[0]
-        # Some at a time: the ledger waits for it.
+        # Some at a time: the command queue waits for it.
         old = dict(islice(filter(self._is_old, self.stored.items()), MOVE_BATCH_SIZE))
         moved = [
             AddressBookEntry(

@@ -52,7 +52,7 @@ class Budget:
 
     @property
     def flagged(self) -> bool:
-        """Whether the farming detector holds the owner, who has asked of somebody."""
+        """Whether the detector holds the owner back."""
         return self._watch is not None and self._watch.flagged
 
     def covers(self, contacts: Iterable[str]) -> bool:
@@ -137,7 +137,7 @@ def budget_of(owner: Account, now: datetime) -> float:
 
 
 class _Watch:
-    """What the farming detector knows of an owner: read when somebody new is asked."""
+    """What the detector knows of an owner: read for the first new contact."""
 
     def __init__(self, owner: Account) -> None:
         flag = Flag.objects.filter(owner=owner).order_by("-raised_at").first()

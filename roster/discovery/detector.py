@@ -2,8 +2,8 @@
 
 Three rules that need no number afterwards: the numbers of one command stand in rows;
 all numbers so far crowd in few blocks; too few of them are users. The thresholds come
-from tests/roster/books.py: of its address books one in 5,000 is taken for farming, at
-most. What stays below them is bounded by the discovery budget alone: random valid
+from tests/roster/books.py: of its address books one in 5,000 is taken for enumeration,
+at most. What stays below them is bounded by the discovery budget alone: random valid
 numbers where many people are users, large steps in small commands, decoys.
 """
 

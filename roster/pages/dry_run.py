@@ -149,10 +149,10 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         "form": form,
         "flagged": Flag.objects.filter(owner=owner, released_at=None).exists(),
     }
-    # Who sends a command is registered: rehearsing it would note just that.
+    # A command proves that its owner is registered: a dry run would note just that.
     if request.method == "POST" and owner.gone_at is None and form.is_valid():
         context |= _result(owner, form.cleaned_data["command"], form.payload)
-    template = "admin/roster/account/rehearse.html"
+    template = "admin/roster/account/dry_run.html"
     return site.page(request, template, gettext("Dry run"), context)
 
 
@@ -160,7 +160,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
 def _result(owner: Account, word: str, payload: str) -> dict[str, Any]:
     now = timezone.now()
     try:
-        outcome = dry_run.rehearse(
+        outcome = dry_run.run(
             owner, word, payload, configured.driver(), time.time() + TIMEOUT_SECONDS
         )
     except Down:

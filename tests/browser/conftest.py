@@ -293,7 +293,7 @@ def _as_it_was(backstage: Backstage) -> Iterator[None]:
     """For whoever reads the document after these tests: what they changed is over."""
     yield
     until = monotonic() + 30
-    # The reset rings no bell of the service: it is another process.
+    # The reset wakes no process of the service: it is another process.
     while not backstage.read("bool(live_release().live_at)"):
         assert monotonic() < until, "the demo's tree is not live again"
         sleep(0.05)

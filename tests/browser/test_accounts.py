@@ -92,7 +92,7 @@ async def clean(page, size=DESK) -> None:
     assert await overflow(page) == 0
 
 
-async def rehearse(page, contacts: str, word: str = "cmd_add_to_roster") -> None:
+async def dry_run(page, contacts: str, word: str = "cmd_add_to_roster") -> None:
     await page.locator(f"[name=command][value={word}]").check()
     await page.locator("[name=contacts]").fill(contacts)
     await page.locator("form.ask button.primary").click()
@@ -111,9 +111,7 @@ async def each_page_is_clean(pages, cast, size, language, theme):
         await expect(page.locator("html")).to_have_attribute("lang", language)
         await clean(page, size)
 
-    await rehearse(
-        page, f"{HOSTILE}, +39 347 111 0001\n@\n00393471110003\nfar@away.org"
-    )
+    await dry_run(page, f"{HOSTILE}, +39 347 111 0001\n@\n00393471110003\nfar@away.org")
 
     await expect(page.locator(".entries tbody tr")).to_have_count(3)
     await clean(page, size)
@@ -161,7 +159,7 @@ async def test_a_dry_run_says_what_a_command_then_does(pages, cast, service, own
     page = await pages.open(paths(cast)["dry run"])
     before = cast.read("stored()")
 
-    await rehearse(page, "\n".join(map(", ".join, contacts)))
+    await dry_run(page, "\n".join(map(", ".join, contacts)))
 
     rows = page.locator(".entries tbody tr")
     await expect(rows.nth(0)).to_contain_text("charged: new")
@@ -199,7 +197,7 @@ async def test_an_xmpp_server_that_is_away_is_said(
     page = await own_pages.open(f"{ACCOUNTS}{key}/rehearse/")
     own_service.server.stop()
 
-    await rehearse(page, "+39 347 111 1111")
+    await dry_run(page, "+39 347 111 1111")
 
     await expect(page.locator("#result")).to_have_text(
         "The service is not connected to the XMPP server."

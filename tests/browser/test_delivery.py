@@ -16,7 +16,7 @@ from tests.browser.conftest import (
 DELIVERY, COMMANDS = "/admin/delivery/", "/admin/roster/command/"
 
 
-# Without a bell: nobody runs it.
+# Without a wake-up: nothing runs it.
 COMMAND = """
 from roster.models import Command
 Command.objects.all().delete()

@@ -35,7 +35,7 @@ async def read(client, demo):
     async def is_reset():
         return await client.document(SERVICE) == demo.read("live_release().body")
 
-    # The reset rings no bell of the service: it is another process.
+    # The reset wakes no process of the service: it is another process.
     await until(is_reset)
 
     async def item(name):

@@ -30,7 +30,7 @@ def _quiet() -> None:
     waiting()
 
 
-def test_the_bell_rings_this_task():
+def test_the_wake_up_names_this_task():
     assert sync_vcard.name == SYNC_VCARD
 
 
@@ -75,7 +75,7 @@ def test_what_was_gathered_is_released_once_it_is_due():
     assert not releases.behind()
 
 
-def test_a_bell_without_an_edit_does_nothing():
+def test_a_wake_up_without_an_edit_does_nothing():
     channel("romeo")
     sync_vcard()
     Release.objects.update(created_at=timezone.now() + timedelta(seconds=30))

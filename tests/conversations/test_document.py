@@ -158,7 +158,7 @@ async def test_an_edit_on_the_command_line_is_in_the_vcard(
     async def shown():
         return "By command line" in names(await client.document(SERVICE))
 
-    # The command ends after its commit; its bell cannot reach another process,
+    # The command ends after its commit; its wake-up cannot reach another process,
     # so the two-second tick rings.
     await until(shown)
 

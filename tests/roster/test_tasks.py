@@ -44,7 +44,7 @@ def by_id(id: str) -> Command:
     return Command.objects.get(stanza_id=id)
 
 
-def test_the_bell_rings_this_task():
+def test_the_wake_up_names_this_task():
     assert tasks.run_commands.name == wakeups.RUN_COMMANDS
 
 

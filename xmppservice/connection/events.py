@@ -65,7 +65,7 @@ class Answer(TypedDict):
     envelope_type: str
     envelope_action: str
     payload: str
-    key: NotRequired[int]  # row in the ledger
+    key: NotRequired[int]  # row in the command queue
     received_at: NotRequired[datetime]  # since when that row was open
 
 

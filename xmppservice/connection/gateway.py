@@ -2,7 +2,7 @@
 
 The stream has one owner; this is the way to it from any other thread, and from
 any other process: there the questions and the answers cross the channel layer.
-One call carries all the stanzas of a question, because each crossing costs a wait.
+One call carries all the stanzas of a question, because each round trip costs a wait.
 """
 
 import asyncio

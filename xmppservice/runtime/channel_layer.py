@@ -11,7 +11,7 @@ class ThreadLayer(InMemoryChannelLayer):
 
     Its queues belong to the event loop that receives: a send from another
     thread hops to that loop, because an asyncio queue wakes nobody across
-    threads. A message sent before anyone receives is dropped: it is a bell.
+    threads. A message sent before anyone receives is dropped: it is a wake-up.
     """
 
     loop: asyncio.AbstractEventLoop | None = None
@@ -28,5 +28,5 @@ class ThreadLayer(InMemoryChannelLayer):
         if loop is asyncio.get_running_loop():
             await super().send(channel, message)
         else:
-            # Nobody waits: who rings may hold a lock that the loop's side wants.
+            # Never wait: the caller may hold a lock that the loop's side wants.
             asyncio.run_coroutine_threadsafe(super().send(channel, message), loop)

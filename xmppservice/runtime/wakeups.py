@@ -1,8 +1,8 @@
-"""The two doorbells. Each is rung after commit, and may fail: a lost bell costs
-two seconds (the consumer's tick rings again), never a command or an edit.
+"""Wake-ups: messages that say "look into the database", sent after a commit.
 
-Who rings never waits: it may hold a lock, and a broker that is away takes its
-time to say so. A thread per bell rings, and rings once for what has gathered.
+A lost wake-up costs two seconds, because the consumer polls; it never costs a command
+or an edit. Waking never blocks, because the caller may hold a lock, and a broker that
+is away takes its time to say so: a thread sends, and sends once for what has gathered.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from django.db import transaction
 
 logger = logging.getLogger(__name__)
 
-WAKEUP_CHANNEL = "xmpp.bell"
+WAKEUP_CHANNEL = "xmpp.wakeup"
 ANSWERS = "answers"
 RELEASE = "release"
 
@@ -29,13 +29,13 @@ REFRESH_ACCOUNTS = "roster.tasks.refresh_accounts"
 
 
 def wake_worker(task: str) -> None:
-    """Ring the workers: there is something to do for ``task`` (its full name)."""
-    transaction.on_commit(partial(_workers.ring, task))
+    """Wake the workers: there is something to do for ``task`` (its full name)."""
+    transaction.on_commit(partial(_workers.send, task))
 
 
 def wake_stream(topic: str) -> None:
-    """Ring the XMPP process: there are new ``ANSWERS``, or a new ``RELEASE``."""
-    transaction.on_commit(partial(_stream.ring, topic))
+    """Wake the XMPP process: there are new ``ANSWERS``, or a new ``RELEASE``."""
+    transaction.on_commit(partial(_stream.send, topic))
 
 
 def _send_task(loop: asyncio.Runner, task: str) -> None:
@@ -45,12 +45,14 @@ def _send_task(loop: asyncio.Runner, task: str) -> None:
 def _send_topic(loop: asyncio.Runner, topic: str) -> None:
     # One loop for all of them: a layer's connections belong to a loop.
     loop.run(
-        get_channel_layer().send(WAKEUP_CHANNEL, {"type": "xmpp.bell", "topic": topic})
+        get_channel_layer().send(
+            WAKEUP_CHANNEL, {"type": "xmpp.wakeup", "topic": topic}
+        )
     )
 
 
 class WakeUp:
-    """Rings in a thread of its own, started by the first ring of a process.
+    """Sends in a thread of its own, which the first wake-up of a process starts.
 
     A fork has no thread of its parent's: a worker's child starts its own.
     """
@@ -58,14 +60,14 @@ class WakeUp:
     def __init__(self, name: str, send: Callable[[asyncio.Runner, str], None]) -> None:
         self._name, self._send = name, send
         self._waiting: dict[str, None] = {}
-        self._rung = threading.Condition()
+        self._filled = threading.Condition()
         self._thread: threading.Thread | None = None
         self._broken = False
 
-    def ring(self, what: str) -> None:
-        with self._rung:
+    def send(self, what: str) -> None:
+        with self._filled:
             self._waiting[what] = None
-            self._rung.notify()
+            self._filled.notify()
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
@@ -76,8 +78,8 @@ class WakeUp:
                 self._try(partial(self._send, loop, self._next()))
 
     def _next(self) -> str:
-        with self._rung:
-            self._rung.wait_for(lambda: self._waiting)
+        with self._filled:
+            self._filled.wait_for(lambda: self._waiting)
             what = next(iter(self._waiting))
             del self._waiting[what]
             return what

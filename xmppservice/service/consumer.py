@@ -29,11 +29,11 @@ logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 200  # commands or answers in one transaction
 UNCONFIRMED = 4  # batches on the wire at once
-TICK_SECONDS = 1.0  # seconds; a lost bell costs no more than two
+TICK_SECONDS = 1.0  # a lost wake-up costs no more than two
 
 
 class ServiceConsumer(AsyncConsumer):
-    # Names no layer: an error of the layer would end the consumer. pump_bells
+    # Names no layer: an error of the layer would end the consumer. pump_wakeups
     # listens to it instead, and outlives it.
     channel_layer_alias = "none"
 
@@ -66,7 +66,7 @@ class ServiceConsumer(AsyncConsumer):
             self.pumps.create_task(self.pump_in())
             self.pumps.create_task(self.pump_out())
             self.pumps.create_task(self.pump_release())
-            self.pumps.create_task(self.pump_bells())
+            self.pumps.create_task(self.pump_wakeups())
             self.pumps.create_task(self.pump_ticks())
             self.pumps.create_task(self.announcer.run())
             await super().__call__(scope, receive, send)
@@ -155,7 +155,7 @@ class ServiceConsumer(AsyncConsumer):
     # --- Pumps ----------------------------------------------------------------
 
     async def pump_in(self) -> None:
-        """Commands into the ledger, a batch in one transaction."""
+        """Commands into the queue, a batch in one transaction."""
         while True:
             batch = [await self.incoming.get()]
             while len(batch) < BATCH_SIZE and not self.incoming.empty():
@@ -237,8 +237,8 @@ class ServiceConsumer(AsyncConsumer):
             except DATABASE_ERRORS as error:
                 self._away(error)
 
-    async def pump_bells(self) -> None:
-        """Wake the pumps when a bell rings."""
+    async def pump_wakeups(self) -> None:
+        """Wake the pumps at a wake-up."""
         layer, broken = get_channel_layer(), False
         while True:
             try:
@@ -256,7 +256,7 @@ class ServiceConsumer(AsyncConsumer):
             event.set()
 
     async def pump_ticks(self) -> None:
-        """Ring again for whatever a lost bell left lying."""
+        """Wake again for whatever a lost wake-up left lying."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self.answers.set()

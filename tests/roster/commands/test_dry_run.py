@@ -31,9 +31,9 @@ def romeo() -> Account:
     return Account.objects.create(jid=ROMEO, checked_at=timezone.now())
 
 
-def rehearse(romeo: Account, rosters, word: str, payload: dict) -> DryRun:
+def tried(romeo: Account, rosters, word: str, payload: dict) -> DryRun:
     deadline = time.time() + 60
-    return dry_run.rehearse(romeo, word, json.dumps(payload), rosters, deadline)
+    return dry_run.run(romeo, word, json.dumps(payload), rosters, deadline)
 
 
 def test_each_entry_says_what_becomes_of_it_and_why(romeo, rosters, settings):
@@ -51,7 +51,7 @@ def test_each_entry_says_what_becomes_of_it_and_why(romeo, rosters, settings):
     )
     rosters.rosters[ROMEO][JULIET] = RosterItem(JULIET, "Juliet", ("others",))
 
-    said = rehearse(romeo, rosters, ADD, contacts)
+    said = tried(romeo, rosters, ADD, contacts)
 
     assert [(line.entry.name, line.decision, line.rule) for line in said.lines] == [
         ("Juliet", BudgetDecision.FREE, Rule.PROMOTED),
@@ -73,8 +73,8 @@ def test_nothing_is_written_and_nothing_charged(romeo, rosters):
     scan = [f"+3934711{n:05d}" for n in range(2_000)]
     before = dict(Account.objects.values().get())
 
-    assert not rehearse(romeo, rosters, SEARCH, numbers(*sent)).flagged
-    assert rehearse(romeo, rosters, SEARCH, numbers(*scan)).flagged
+    assert not tried(romeo, rosters, SEARCH, numbers(*sent)).flagged
+    assert tried(romeo, rosters, SEARCH, numbers(*scan)).flagged
 
     assert dict(Account.objects.values().get()) == before
     for model in (AddressBookEntry, Command, Flag):
@@ -83,19 +83,19 @@ def test_nothing_is_written_and_nothing_charged(romeo, rosters):
 
 
 def test_a_search_shows_who_is_found(romeo, rosters):
-    said = rehearse(romeo, rosters, SEARCH, numbers(MARIO.partition("@")[0], "x"))
+    said = tried(romeo, rosters, SEARCH, numbers(MARIO.partition("@")[0], "x"))
     (line,) = said.lines
     assert line.after == RosterItem(MARIO, "00393471111111", ("verified",))
     assert said.reply.more == {"userList": ["00393471111111"]}
 
 
 def test_what_cannot_be_used_is_said(romeo, rosters):
-    said = rehearse(romeo, rosters, ADD, {"channelUsers": [{"name": "x"}]})
+    said = tried(romeo, rosters, ADD, {"channelUsers": [{"name": "x"}]})
     assert said.lines == []
     assert said.reply.messages == ("channelUsers[0].address: missing or not text",)
 
 
 def test_a_roster_that_cannot_be_read_is_said(romeo, rosters):
     rosters.unreadable[ROMEO] = "forbidden"
-    said = rehearse(romeo, rosters, ADD, users(("Mario", MARIO)))
+    said = tried(romeo, rosters, ADD, users(("Mario", MARIO)))
     assert said.failed == "roster not read: forbidden"

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from roster.commands.dry_run import rehearse
+from roster.commands.dry_run import run
 from roster.models import Account, AddressBookEntry, Command, Flag
 from roster.pages import dry_run
 from tests.roster.conftest import (
@@ -351,8 +351,8 @@ def test_nothing_is_written(nurse, romeo, server, word, caplog):
     assert "347" not in caplog.text
 
 
-def test_the_page_agrees_with_the_rehearsal(nurse, romeo, server):
-    said = rehearse(romeo, ADD, dry_run.payload_of(ADD, MARIO), server, time.time() + 9)
+def test_the_page_agrees_with_the_dry_run(nurse, romeo, server):
+    said = run(romeo, ADD, dry_run.payload_of(ADD, MARIO), server, time.time() + 9)
 
     response = post(nurse, romeo, MARIO)
 

@@ -20,19 +20,19 @@ def lines(caplog) -> list[str]:
     ]
 
 
-async def test_a_broken_bell_is_logged_once(settings, caplog):
-    bell = wakeups.WakeUp("stream", wakeups._send_topic)
+async def test_a_failed_wake_up_is_logged_once(settings, caplog):
+    wakeup = wakeups.WakeUp("stream", wakeups._send_topic)
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "no.such.Layer"}}
     channel_layers.backends.clear()
     with caplog.at_level(logging.INFO, wakeups.__name__):
-        bell.ring(wakeups.ANSWERS)
+        wakeup.send(wakeups.ANSWERS)
         await until(lambda: lines(caplog))
-        bell.ring(wakeups.RELEASE)
-        await until(lambda: not bell._waiting)
+        wakeup.send(wakeups.RELEASE)
+        await until(lambda: not wakeup._waiting)
         layer = {"BACKEND": "xmppservice.runtime.channel_layer.ThreadLayer"}
         settings.CHANNEL_LAYERS = {"default": layer}
         channel_layers.backends.clear()
-        bell.ring(wakeups.ANSWERS)
+        wakeup.send(wakeups.ANSWERS)
         await until(lambda: len(lines(caplog)) > 1)
 
     assert lines(caplog) == [
@@ -48,15 +48,15 @@ async def test_who_rings_never_waits_and_many_rings_are_one():
         may_ring.wait(10)
         heard.append(what)
 
-    bell = wakeups.WakeUp("test", send)
-    bell.ring("first")
-    await until(lambda: not bell._waiting)
+    wakeup = wakeups.WakeUp("test", send)
+    wakeup.send("first")
+    await until(lambda: not wakeup._waiting)
     for _ in range(100):
-        bell.ring("second")
+        wakeup.send("second")
     may_ring.set()
 
     await until(lambda: heard == ["first", "second"])
-    await until(lambda: not bell._waiting)
+    await until(lambda: not wakeup._waiting)
     assert heard == ["first", "second"]
 
 
@@ -70,7 +70,7 @@ def queue() -> Iterator[SimpleQueue]:
         queue.close()
 
 
-def test_a_bell_rings_after_the_commit_only(queue):
+def test_a_wake_up_is_sent_after_the_commit_only(queue):
     with transaction.atomic():
         wakeups.wake_worker(wakeups.SYNC_VCARD)
         with pytest.raises(queue.Empty):
@@ -79,7 +79,7 @@ def test_a_bell_rings_after_the_commit_only(queue):
     assert queue.get(timeout=10).headers["task"] == wakeups.SYNC_VCARD
 
 
-def test_a_bell_in_a_transaction_that_fails_does_not_ring(queue):
+def test_a_failed_transaction_sends_no_wake_up(queue):
     with transaction.atomic():
         wakeups.wake_worker("buddies.tasks.thin_releases")
         transaction.set_rollback(True)

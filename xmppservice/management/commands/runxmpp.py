@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.IN_MEMORY == settings.CELERY_BROKER_URL:
             raise CommandError(
-                "Nobody would hear its bells: set CELERY_BROKER_URL and "
+                "Nothing would hear its wake-ups: set CELERY_BROKER_URL and "
                 "CHANNEL_LAYER_URL, or run all parts with manage.py serve."
             )
         health.refuse_old_tables()
