@@ -157,8 +157,7 @@ lock: .venv/development
 	$(INSTALL) requirements-dev.txt --no-compile
 	touch .venv/runtime $@
 
-# Apart, because openpyxl imports numpy where it finds it, which makes each start of the
-# service a quarter longer.
+# Apart, because it is large, and only the charts need it.
 .venv/bench: requirements-bench.txt .venv/development
 	$(INSTALL) requirements-bench.txt --no-compile
 	touch $@

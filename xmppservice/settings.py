@@ -119,13 +119,12 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "tree_queries",
     "simple_history",
-    "roster",  # before import_export, which has an "export" of its own
-    "import_export",
     "csp",
     "axes",
     "channels",
     "xmppservice",
     "buddies",
+    "roster",
 ]
 
 MIDDLEWARE = [

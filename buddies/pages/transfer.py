@@ -92,7 +92,7 @@ def download_table(request: HttpRequest, kind: str) -> HttpResponse:
 
 def _table(kind: str, buddies: QuerySet[Buddy] | None = None) -> HttpResponse:
     content = files.export(kind, buddies)
-    return _file(f"channels.{kind}", content, FORMATS[kind].get_content_type())
+    return _file(f"channels.{kind}", content, FORMATS[kind].content_type)
 
 
 def _file(stem: str, content: bytes, content_type: str) -> HttpResponse:

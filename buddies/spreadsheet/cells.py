@@ -1,182 +1,138 @@
 """The columns of a table of the tree, and what a cell may hold."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from import_export import resources
-from import_export.fields import Field
-from import_export.widgets import CharWidget, Widget
 
 from buddies.models import Buddy, plausible
 
+# --- What a cell may hold ---------------------------------------------------------
 
-class Text(CharWidget):
+# Each of these returns the value of a cell, or raises ValueError with what is wrong.
+
+
+def as_text(cell: Any) -> str:
     """Text byte for byte."""
-
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
-        if value is None or isinstance(value, str):
-            return value or ""
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return str(value) if isinstance(value, int) else f"{value:.15g}"
-        raise ValueError(_("This is not a text: format the column as text."))
+    if cell is None or isinstance(cell, str):
+        return cell or ""
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return str(cell) if isinstance(cell, int) else f"{cell:.15g}"
+    raise ValueError(_("This is not a text: format the column as text."))
 
 
-class Address(Text):
+def as_address(cell: Any) -> str:
     """An address, as a spreadsheet has not shortened it."""
-
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
-        if not isinstance(value, str | None) or _SHORTENED.fullmatch(value or ""):
-            text = _(
-                "This is a number, so zeros at its beginning are lost: "
-                "format the column as text."
-            )
-            raise ValueError(text)
-        return (value or "").strip()
+    if not isinstance(cell, str | None) or _SHORTENED.fullmatch(cell or ""):
+        reason = _(
+            "This is a number, so zeros at its beginning are lost: "
+            "format the column as text."
+        )
+        raise ValueError(reason)
+    return (cell or "").strip()
 
 
 _SHORTENED = re.compile(r"\d[.,]?\d*E\+\d+")
 
 
-class Place(Widget):
+def as_place(cell: Any) -> int | None:
     """A whole number from 1, or nothing."""
-
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> int | None:
-        text = f"{value:.15g}" if isinstance(value, float) else str(value or "").strip()
-        if value in (None, ""):
-            return None
-        if re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
-            return int(text)
-        raise ValueError(_("Write a whole number from 1, or nothing."))
-
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
-        return value
+    number = f"{cell:.15g}" if isinstance(cell, float) else str(cell or "").strip()
+    if cell in (None, ""):
+        return None
+    if re.fullmatch(r"[1-9]\d{0,8}", number, re.ASCII):
+        return int(number)
+    raise ValueError(_("Write a whole number from 1, or nothing."))
 
 
-class Word(Widget):
-    """A value from a closed list, in words that people may use for it."""
-
-    words: dict[Any, tuple[str, ...]] = {}
-
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
-        word = "" if value is None else str(value).strip().lower()
-        for meant, words in self.words.items():
-            if word in words:
-                return meant
-        known = [words[0] for words in self.words.values()]
-        text = _("Write %(this)s or %(that)s.")
-        raise ValueError(text % {"this": known[0], "that": known[1]})
+# The words that people may use for a value; the first one is ours.
+FLAGS = {
+    True: ("yes", "true", "1", "sì", "si", "vero", "x"),
+    False: ("no", "false", "0", "falso", ""),
+}
+KINDS: dict[Any, tuple[str, ...]] = {
+    Buddy.Type.GROUP: ("group", "gruppo"),
+    Buddy.Type.CHANNEL: ("channel", "canale"),
+}
 
 
-class Flag(Word):
+def as_flag(cell: Any) -> Any:
     """Yes or no; an empty cell is a no."""
-
-    words = {
-        True: ("yes", "true", "1", "sì", "si", "vero", "x"),
-        False: ("no", "false", "0", "falso", ""),
-    }
-
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
-        return value if kwargs.get("force_native_type") else self.words[value][0]
+    return _meant(cell, FLAGS)
 
 
-class Kind(Word):
+def as_kind(cell: Any) -> Any:
     """Group or channel."""
-
-    words = {
-        Buddy.Type.GROUP: ("group", "gruppo"),
-        Buddy.Type.CHANNEL: ("channel", "canale"),
-    }
-
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return str(value)
+    return _meant(cell, KINDS)
 
 
-class Moment(Widget):
+def _meant(cell: Any, known: dict[Any, tuple[str, ...]]) -> Any:
+    said = "" if cell is None else str(cell).strip().lower()
+    for value, words in known.items():
+        if said in words:
+            return value
+    this, that = (words[0] for words in known.values())
+    raise ValueError(_("Write %(this)s or %(that)s.") % {"this": this, "that": that})
+
+
+def as_moment(cell: Any) -> datetime | None:
     """A moment in ISO 8601, with its offset; without one in the site's time zone."""
-
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> datetime | None:
-        try:
-            if isinstance(value, str):
-                # A form's field forgets the fraction of a second.
-                exact = parse_datetime(value.strip())
-                value = exact if exact and exact.tzinfo else value
-            moment: datetime | None = value
-            if not (isinstance(value, datetime) and value.tzinfo):
-                moment = forms.DateTimeField(required=False).clean(value)
-        except (ValidationError, AttributeError, ValueError, OverflowError):
-            text = _("Write a date and time like %(example)s.")
-            example = {"example": "2026-12-31T18:30:00+01:00"}
-            raise ValueError(text % example) from None
-        try:
-            if moment is not None:
-                plausible(moment)
-        except ValidationError as error:
-            raise ValueError(error.messages[0]) from None
-        return moment
-
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return timezone.localtime(value).isoformat() if value else ""
+    try:
+        if isinstance(cell, str):
+            # A form's field forgets the fraction of a second.
+            exact = parse_datetime(cell.strip())
+            cell = exact if exact and exact.tzinfo else cell
+        found: datetime | None = cell
+        if not (isinstance(cell, datetime) and cell.tzinfo):
+            found = forms.DateTimeField(required=False).clean(cell)
+    except (ValidationError, AttributeError, ValueError, OverflowError):
+        reason = _("Write a date and time like %(example)s.")
+        example = {"example": "2026-12-31T18:30:00+01:00"}
+        raise ValueError(reason % example) from None
+    try:
+        if found is not None:
+            plausible(found)
+    except ValidationError as error:
+        raise ValueError(error.messages[0]) from None
+    return found
 
 
-class BuddyResource(resources.ModelResource):
-    """The columns. Exports all entries, or those given, in the tree's order."""
-
-    address = Field("address", "address", Address())
-    parent = Field("parent__address", "parent", Address())
-    place = Field("place", "place", Place())
-    type = Field("type", "type", Kind())
-    name = Field("name", "name", Text())
-    status = Field("status", "status", Text())
-    default_message = Field("default_message", "default_message", Text())
-    server_address = Field("server_address", "server_address", Address())
-    mobile = Field("mobile_is_published", "mobile", Flag())
-    web = Field("web_is_published", "web", Flag())
-    visible_from = Field("visible_from", "visible_from", Moment())
-    visible_until = Field("visible_until", "visible_until", Moment())
-    image_url = Field("image_url", "image_url", Text())
-    thumb_url = Field("thumb_url", "thumb_url", Text())
-
-    class Meta:
-        model = Buddy
-        fields = (
-            "address",
-            "parent",
-            "place",
-            "type",
-            "name",
-            "status",
-            "default_message",
-            "server_address",
-            "mobile",
-            "web",
-            "visible_from",
-            "visible_until",
-            "image_url",
-            "thumb_url",
-        )
-
-    def iter_queryset(self, queryset: Iterable[Buddy]) -> Iterator[Buddy]:
-        wanted = {buddy.pk for buddy in queryset}
-        for entry in entries(Buddy.objects.all()):
-            if entry.buddy.pk in wanted:
-                # Of the entry it would be read from the database, once a row.
-                entry.buddy.parent = entry.group and entry.group.buddy
-                entry.buddy.place = entry.place  # type: ignore[attr-defined]  # for the column of that name
-                yield entry.buddy
+# --- The columns ------------------------------------------------------------------
 
 
-FIELDS: dict[str, Any] = BuddyResource.fields
-COLUMNS: tuple[str, ...] = BuddyResource.Meta.fields
+class Column(NamedTuple):
+    """The attribute of an entry that a column shows, and what reads a cell of it."""
+
+    attribute: str
+    read: Callable[[Any], Any]
+
+
+FIELDS = {
+    "address": Column("address", as_address),
+    "parent": Column("parent", as_address),
+    "place": Column("place", as_place),
+    "type": Column("type", as_kind),
+    "name": Column("name", as_text),
+    "status": Column("status", as_text),
+    "default_message": Column("default_message", as_text),
+    "server_address": Column("server_address", as_address),
+    "mobile": Column("mobile_is_published", as_flag),
+    "web": Column("web_is_published", as_flag),
+    "visible_from": Column("visible_from", as_moment),
+    "visible_until": Column("visible_until", as_moment),
+    "image_url": Column("image_url", as_text),
+    "thumb_url": Column("thumb_url", as_text),
+}
+COLUMNS = tuple(FIELDS)
 VALUES = [name for name in COLUMNS if name not in ("address", "parent", "place")]
-COLUMN_OF = {FIELDS[name].attribute: name for name in COLUMNS}
+COLUMN_OF = {column.attribute: name for name, column in FIELDS.items()}
 
 
 @dataclass(eq=False)
@@ -226,4 +182,17 @@ def entries(buddies: Iterable[Buddy]) -> list[Entry]:
         results.append(entry)
         held = enumerate(below.get(entry.buddy.pk, ()), 1)
         waiting.extend([Entry(buddy, entry, n) for n, buddy in held][::-1])
-    return results
+    return found
+
+
+def written(entry: Entry) -> list[Any]:
+    """The cells of an entry's row in an export."""
+    group = entry.group.buddy.address if entry.group else ""
+    values = [_plain(getattr(entry.buddy, FIELDS[name].attribute)) for name in VALUES]
+    return [entry.buddy.address, group, entry.place, *values]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return timezone.localtime(value).isoformat()
+    return "" if value is None else value

@@ -6,8 +6,7 @@ XLSX file is marked as text, and in CSV, which has no such mark, a text that a
 spreadsheet would take for a formula gets an apostrophe before it; the import
 takes one away where it finds one before such a text.
 
-django-import-export converts the cells and writes the files. What an import of
-one does: :mod:`buddies.spreadsheet.plan`.
+What an import of one does: :mod:`buddies.spreadsheet.plan`.
 """
 
 import csv
@@ -21,23 +20,26 @@ from typing import Any, NamedTuple
 from django.template.defaultfilters import filesizeformat
 from django.utils.formats import get_format
 from django.utils.translation import gettext as _
-from import_export.formats import base_formats
 
 from buddies.document.shape import has_surrogate
 from buddies.models import Buddy
-from buddies.spreadsheet.cells import COLUMNS, FIELDS, BuddyResource
+from buddies.spreadsheet.cells import COLUMNS, FIELDS, FLAGS, entries, written
 from buddies.spreadsheet.xlsx import MOST_BYTES, MOST_LINES, MOST_ROWS, XLSX, FileError
 
 
-class CSV(base_formats.CSV):
+class CSV:
     """CSV in UTF-8, with what Excel needs to see that: a byte order mark."""
 
-    def export_data(self, dataset: Any, **kwargs: Any) -> bytes:
-        dataset.add_formatter(None, _guarded)
+    content_type = "text/csv"
+
+    def write(self, rows: list[list[Any]]) -> bytes:
         # Excel splits at semicolons where the comma is in the numbers.
         comma = get_format("DECIMAL_SEPARATOR") == ","
-        text: str = super().export_data(dataset, delimiter=";" if comma else ",")
-        return ("\ufeff" + text).encode()
+        lines = io.StringIO(newline="")
+        writer = csv.writer(lines, delimiter=";" if comma else ",")
+        writer.writerow(COLUMNS)
+        writer.writerows([_guarded(cell) for cell in row] for row in rows)
+        return ("\ufeff" + lines.getvalue()).encode()
 
     def rows(self, content: bytes) -> Iterator[list[Any]]:
         """The rows of a file. Raises FileError."""
@@ -61,6 +63,8 @@ _GUARDED = re.compile(f"'+{_FORMULA}")
 
 
 def _guarded(cell: Any) -> Any:
+    if isinstance(cell, bool):
+        return FLAGS[cell][0]
     is_alarming = isinstance(cell, str) and _ALARMING.match(cell)
     return f"'{cell}" if is_alarming else cell
 
@@ -84,12 +88,14 @@ def _decoded(content: bytes) -> str:
 UNSAID = object()  # what an object does not name stays as it is
 
 
-class JSON(base_formats.JSON):
+class JSON:
     """JSON: a list with an object an entry."""
 
-    def export_data(self, dataset: Any, **kwargs: Any) -> bytes:
-        text: str = super().export_data(dataset, **kwargs)
-        return text.encode()
+    content_type = "application/json"
+
+    def write(self, rows: list[list[Any]]) -> bytes:
+        found = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        return json.dumps(found, ensure_ascii=False).encode()
 
     def rows(self, content: bytes) -> Iterator[list[Any]]:
         """The rows of a file: the names first. Raises FileError."""
@@ -124,10 +130,9 @@ def export(kind: str, buddies: Iterable[Buddy] | None = None) -> bytes:
     Raises FileError.
     """
     wanted = Buddy.objects.all() if buddies is None else buddies
-    # Numbers and flags as such, where the file can tell them from texts.
-    dataset = BuddyResource().export(wanted, force_native_type=kind != "csv")
-    content: bytes = FORMATS[kind].export_data(dataset)
-    return content
+    keys = {buddy.pk for buddy in wanted}
+    every = entries(Buddy.objects.all())
+    return FORMATS[kind].write([written(e) for e in every if e.buddy.pk in keys])
 
 
 class Row(NamedTuple):

@@ -1,8 +1,7 @@
 """What an import of a table would do to the tree, and doing it.
 
-django-import-export would save a row at a time. Here a :class:`Plan` says what
-would come of all rows, for a person to look at, and :func:`run_import` does that in
-one edit of the tree.
+A :class:`Plan` says what would come of all rows, for a person to look at, and
+:func:`run_import` does that in one edit of the tree.
 """
 
 from collections.abc import Iterator
@@ -135,9 +134,9 @@ class Plan:
         yield entry
 
     def _cells(self, row: Row) -> Iterator[tuple[str, Any]]:
-        for name in row.cells:
+        for name, cell in row.cells.items():
             try:
-                yield name, FIELDS[name].clean(row.cells)
+                yield name, FIELDS[name].read(cell)
             except ValueError as error:
                 self._complain(row.number, name, str(error))
 

@@ -1,21 +1,19 @@
-"""XLSX files: written as text cells, read within limits."""
+"""XLSX files: written as text cells, read within limits.
+
+openpyxl is imported where one is written or read, not at the start of each process.
+"""
 
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-import openpyxl
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from import_export.formats import base_formats
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
 
-from buddies.spreadsheet.cells import FIELDS, Text
+from buddies.spreadsheet.cells import COLUMNS, FIELDS, as_address, as_text
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_UNPACKED = 32 * 1024 * 1024  # of an XLSX file
@@ -32,29 +30,36 @@ class FileError(ValueError):
     """Why a file cannot be read or written, in plain words."""
 
 
-class XLSX(base_formats.XLSX):
+class XLSX:
     """XLSX whose texts are text cells, whatever they look like."""
 
-    def export_data(self, dataset: Any, **kwargs: Any) -> bytes:
-        rows = [[_escaped(value) for value in row] for row in dataset]
-        book = openpyxl.Workbook(write_only=True)
+    content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+    def write(self, rows: list[list[Any]]) -> bytes:
+        from openpyxl import Workbook
+        from openpyxl.utils import get_column_letter
+
+        rows = [[_escaped(value) for value in row] for row in rows]
+        book = Workbook(write_only=True)
         sheet = book.create_sheet(_("Channels"))
         sheet.freeze_panes = "C2"
-        for place, name in enumerate(dataset.headers, 1):
-            column = sheet.column_dimensions[get_column_letter(place)]
-            column.width = 32 if name in ("name", "status", "default_message") else 18
-            if isinstance(FIELDS[name].widget, Text):
+        for place, (name, column) in enumerate(FIELDS.items(), 1):
+            shown = sheet.column_dimensions[get_column_letter(place)]
+            shown.width = 32 if name in ("name", "status", "default_message") else 18
+            if column.read in (as_text, as_address):
                 # What somebody types below stays as it is typed, zeros included.
-                column.number_format = "@"
-        sheet.append([_cell(sheet, name, bold=True) for name in dataset.headers])
+                shown.number_format = "@"
+        sheet.append(_cells(sheet, COLUMNS, bold=True))
         for row in rows:
-            sheet.append([_cell(sheet, value) for value in row])
+            sheet.append(_cells(sheet, row))
         file = io.BytesIO()
         book.save(file)
         return file.getvalue()
 
     def rows(self, content: bytes) -> Iterator[list[Any]]:
         """The rows of a file's first sheet. Raises FileError."""
+        import openpyxl
+
         try:
             _check_size(content)
             book = openpyxl.load_workbook(
@@ -109,15 +114,21 @@ _FREQUENT = re.compile(
 )
 
 
-def _cell(sheet: Any, value: Any, bold: bool = False) -> Any:
-    if not isinstance(value, str):
-        return value
-    cell = WriteOnlyCell(sheet, value)
-    # By itself openpyxl makes a formula of "=1+1", and an error of "#N/A".
-    cell.data_type, cell.number_format = "s", "@"
-    if bold:
-        cell.font = Font(bold=True)
-    return cell
+def _cells(sheet: Any, row: Iterable[Any], bold: bool = False) -> list[Any]:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+
+    cells = []
+    for value in row:
+        cell = value
+        if isinstance(value, str):
+            cell = WriteOnlyCell(sheet, value)
+            # By itself openpyxl makes a formula of "=1+1", and an error of "#N/A".
+            cell.data_type, cell.number_format = "s", "@"
+            if bold:
+                cell.font = Font(bold=True)
+        cells.append(cell)
+    return cells
 
 
 # A reader of XML makes a line break of a carriage return, and "_x000D_" is one

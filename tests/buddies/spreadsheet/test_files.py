@@ -24,6 +24,7 @@ from buddies.tree import edits, history
 from buddies.tree.editing import Stale, editing
 from buddies.tree.undo import undo
 from tests.buddies.conftest import EDITOR, STORED, channel, group, named, outline, rows
+from tests.xmppservice.runtime.test_sentry import run
 from xmppservice.protocol.xml import illegal_character
 
 pytestmark = pytest.mark.django_db
@@ -199,6 +200,13 @@ test_an_export_makes_an_empty_tree_what_it_was = imported_anew(10)
 
 
 # --- The files ------------------------------------------------------------------
+
+
+def test_the_service_starts_without_the_library_of_xlsx_files(tmp_path):
+    names = {"openpyxl", "buddies.spreadsheet.xlsx"}
+    code = f"import sys, xmppservice.urls; print({names} & sys.modules.keys())"
+
+    assert run(tmp_path, code) == "{'buddies.spreadsheet.xlsx'}"
 
 
 def test_rows_are_entries_depth_first_with_their_group_and_place():
