@@ -3,14 +3,12 @@
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from simple_history.models import HistoricalRecords
 from tree_queries.fields import TreeNodeForeignKey
 from tree_queries.query import TreeQuerySet
 
@@ -38,40 +36,6 @@ def plausible(moment: datetime) -> None:
 
 def new_address() -> str:
     return str(uuid.uuid4())
-
-
-def _name_of_editor(record: Any) -> str:
-    name: str = record.history_user_id
-    return name
-
-
-def _set_name_of_editor(record: Any, name: str) -> None:
-    record.history_user_id = name
-
-
-class History(HistoricalRecords):
-    """A record for each edit of an entry, written by :mod:`buddies.tree.edits`.
-
-    The editor is a name, because not each one is a user: "command line" is not.
-    """
-
-    def __init__(self) -> None:
-        name = models.CharField(_("by"), max_length=150, db_index=True)
-        super().__init__(
-            history_id_field=models.BigAutoField(),
-            history_user_id_field=name,
-            history_user_getter=_name_of_editor,
-            history_user_setter=_set_name_of_editor,
-        )
-
-    # Moves, switches and branches are written in bulk and send no signal: what
-    # writes them logs them, and would log twice if signals did, too.
-
-    def post_save(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-    def post_delete(self, *args: Any, **kwargs: Any) -> None:
-        pass
 
 
 class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queries is untyped
@@ -164,7 +128,6 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
     )
 
     objects = TreeQuerySet.as_manager()  # type: ignore[django-manager-missing]  # tree_queries is untyped
-    history = History()
 
     class Meta:
         ordering = ("position", "pk")
@@ -234,6 +197,51 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         if len(keys) >= MOST_LEVELS:
             text = gettext("A tree has %(most)s levels at most.")
             raise ValidationError({"parent": text % {"most": MOST_LEVELS}})
+
+
+class HistoricalBuddy(models.Model):
+    """An entry as an edit left it, or deleted it: :mod:`buddies.tree.history`.
+
+    The editor is a name, because not each one is a user: "command line" is not.
+    Keys are plain numbers, because what they named may be gone.
+    """
+
+    history_id = models.BigAutoField(primary_key=True)
+    history_date = models.DateTimeField(db_index=True)
+    history_type = models.CharField(max_length=1)
+    history_user_id = models.CharField(max_length=150, db_index=True)
+    history_change_reason = models.CharField(max_length=100, null=True)  # noqa: DJ001  (the first records have none)
+
+    id = models.BigIntegerField(db_index=True)
+    parent_id = models.BigIntegerField(null=True, db_index=True)
+    position = models.BigIntegerField()
+    version = models.PositiveBigIntegerField(db_index=True)
+    address = models.CharField(max_length=255, db_index=True)
+    server_address = models.CharField(max_length=255)
+    type = models.CharField(max_length=7)
+    mobile_is_published = models.BooleanField()
+    web_is_published = models.BooleanField()
+    visible_from = models.DateTimeField(null=True)
+    visible_until = models.DateTimeField(null=True)
+    name = models.CharField(max_length=255)
+    status = models.CharField(max_length=1000)
+    image_url = models.CharField(max_length=2000)
+    thumb_url = models.CharField(max_length=2000)
+    default_message = models.TextField()
+
+    class Meta:
+        ordering = ("-history_date", "-history_id")
+        verbose_name = _("historical entry")
+        verbose_name_plural = _("historical entries")
+
+    def __str__(self) -> str:
+        return f"{self.history_type}{self.name}"
+
+    @property
+    def buddy(self) -> Buddy:
+        """The entry as it was."""
+        names = [field.attname for field in Buddy._meta.fields]
+        return Buddy(**{name: getattr(self, name) for name in names})
 
 
 class Tree(models.Model):

@@ -118,7 +118,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "tree_queries",
-    "simple_history",
     "csp",
     "axes",
     "channels",

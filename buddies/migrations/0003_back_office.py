@@ -4,7 +4,6 @@ from importlib import import_module
 
 import buddies.models
 import django.db.models.deletion
-import simple_history.models
 from django.db import migrations, models
 
 
@@ -33,34 +32,32 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='HistoricalBuddy',
             fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('position', models.BigIntegerField(default=0, editable=False)),
-                ('version', models.PositiveBigIntegerField(db_index=True, default=0, editable=False, help_text="The tree's version that the last edit of this entry made.")),
-                ('address', models.CharField(blank=True, db_index=True, error_messages={'unique': 'Another entry has this address.'}, help_text='Where a client sends, or the thread. Made when left empty.', max_length=255, validators=[buddies.models.legal_xml], verbose_name='address')),
-                ('server_address', models.CharField(blank=True, help_text='When set, clients send here with the address as thread.', max_length=255, validators=[buddies.models.legal_xml], verbose_name='server address')),
-                ('type', models.CharField(choices=[('group', 'group'), ('channel', 'channel')], default='channel', max_length=7, verbose_name='type')),
-                ('mobile_is_published', models.BooleanField(default=False, verbose_name='mobile')),
-                ('web_is_published', models.BooleanField(default=False, verbose_name='web')),
-                ('visible_from', models.DateTimeField(blank=True, help_text='Hidden before this moment, with all below it.', null=True, validators=[buddies.models.plausible], verbose_name='visible from')),
-                ('visible_until', models.DateTimeField(blank=True, help_text='Hidden from this moment on, with all below it.', null=True, validators=[buddies.models.plausible], verbose_name='visible until')),
-                ('name', models.CharField(max_length=255, validators=[buddies.models.legal_xml], verbose_name='name')),
-                ('status', models.CharField(blank=True, help_text='The line below the name.', max_length=1000, validators=[buddies.models.legal_xml], verbose_name='status text')),
-                ('image_url', models.CharField(blank=True, max_length=2000, validators=[buddies.models.legal_xml], verbose_name='image address')),
-                ('thumb_url', models.CharField(blank=True, max_length=2000, validators=[buddies.models.legal_xml], verbose_name='thumbnail address')),
-                ('default_message', models.TextField(blank=True, help_text='What a channel says first, before anybody has written.', validators=[buddies.models.legal_xml], verbose_name='default message')),
-                ('history_user_id', models.CharField(db_index=True, max_length=150, verbose_name='by')),
-                ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
+                ('id', models.BigIntegerField(db_index=True)),
+                ('position', models.BigIntegerField()),
+                ('version', models.PositiveBigIntegerField(db_index=True)),
+                ('address', models.CharField(db_index=True, max_length=255)),
+                ('server_address', models.CharField(max_length=255)),
+                ('type', models.CharField(max_length=7)),
+                ('mobile_is_published', models.BooleanField()),
+                ('web_is_published', models.BooleanField()),
+                ('visible_from', models.DateTimeField(null=True)),
+                ('visible_until', models.DateTimeField(null=True)),
+                ('name', models.CharField(max_length=255)),
+                ('status', models.CharField(max_length=1000)),
+                ('image_url', models.CharField(max_length=2000)),
+                ('thumb_url', models.CharField(max_length=2000)),
+                ('default_message', models.TextField()),
+                ('history_user_id', models.CharField(db_index=True, max_length=150)),
+                ('history_id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_type', models.CharField(max_length=1)),
             ],
             options={
                 'verbose_name': 'historical entry',
                 'verbose_name_plural': 'historical entries',
                 'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
             },
-            bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
             name='PlannedRelease',
@@ -214,8 +211,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='historicalbuddy',
-            name='parent',
-            field=models.ForeignKey(blank=True, db_constraint=False, help_text='The group it stands in; none for the top level.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='buddies.buddy', verbose_name='inside'),
+            name='parent_id',
+            field=models.BigIntegerField(db_index=True, null=True),
         ),
         migrations.RunPython(with_triggers, without_triggers),
     ]

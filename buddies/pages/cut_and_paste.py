@@ -7,9 +7,9 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
-from buddies.models import Buddy, Tree
+from buddies.models import Buddy, HistoricalBuddy, Tree
 from buddies.pages.workspace import whole_number
-from buddies.tree import edits, history, positions
+from buddies.tree import edits, positions
 from buddies.tree.editing import TreeError
 
 CUT = "buddies.cut"  # in the session: the keys to move, and the version seen
@@ -91,7 +91,7 @@ def seen_by(request: HttpRequest) -> int | None:
 
 def _unless_own(cut: dict[str, Any], editor: str) -> int | None:
     """The version that was seen of what was cut; None when nobody else edited it."""
-    records = history.Record.objects.filter(id__in=cut["ids"]).exclude(
+    records = HistoricalBuddy.objects.filter(id__in=cut["ids"]).exclude(
         history_user_id=editor
     )
     is_news = records.filter(version__gt=cut["seen"] or 0).exists()

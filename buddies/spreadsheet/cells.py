@@ -182,7 +182,7 @@ def entries(buddies: Iterable[Buddy]) -> list[Entry]:
         results.append(entry)
         held = enumerate(below.get(entry.buddy.pk, ()), 1)
         waiting.extend([Entry(buddy, entry, n) for n, buddy in held][::-1])
-    return found
+    return results
 
 
 def written(entry: Entry) -> list[Any]:

@@ -8,24 +8,23 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.text import get_text_list
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from buddies.models import Buddy
+from buddies.models import Buddy, HistoricalBuddy
 from xmppservice.backoffice.words import moment
 
-Record = Buddy.history.model
 UNDO = "undo"  # the reason on the records of an edit that takes another back
 
 ADDED, CHANGED, DELETED = "+", "~", "-"
 OPPOSITE = {ADDED: DELETED, CHANGED: CHANGED, DELETED: ADDED}
 PLACE = {"parent_id", "position"}
 FLAGS = {"mobile_is_published", "web_is_published"}
-FIELDS = {field.attname: field for field in Record.tracked_fields}
+FIELDS = {field.attname: field for field in Buddy._meta.fields}
 
 
 class LastEdit(NamedTuple):
@@ -41,7 +40,7 @@ def write(
 ) -> None:
     """Log entries as they stand now, all of them edited at once."""
     records = (
-        Record(
+        HistoricalBuddy(
             history_date=at,
             history_type=kind,
             history_user_id=editor,
@@ -50,20 +49,22 @@ def write(
         )
         for buddy in buddies
     )
-    Record.objects.bulk_create(records, batch_size=500)
+    HistoricalBuddy.objects.bulk_create(records, batch_size=500)
 
 
-def of(version: int, editor: str) -> list[Any]:
+def of(version: int, editor: str) -> list[HistoricalBuddy]:
     """The records of the edit that made ``version``, when it was this editor's."""
-    return list(Record.objects.filter(version=version, history_user_id=editor))
+    return list(HistoricalBuddy.objects.filter(version=version, history_user_id=editor))
 
 
-def before(records: Iterable[Any]) -> dict[int, Any]:
+def before(records: Iterable[HistoricalBuddy]) -> dict[int, HistoricalBuddy]:
     """What each entry was before these records of one edit, by its key."""
-    older: dict[int, Any] = {}
+    older: dict[int, HistoricalBuddy] = {}
     records = list(records)
     keys = [record.id for record in records]
-    earlier = Record.objects.filter(id__in=keys, version__lt=records[0].version)
+    earlier = HistoricalBuddy.objects.filter(
+        id__in=keys, version__lt=records[0].version
+    )
     for record in earlier.order_by("version", "history_id"):
         older[record.id] = record
     return older
@@ -72,7 +73,9 @@ def before(records: Iterable[Any]) -> dict[int, Any]:
 def newest(editor: str) -> LastEdit | None:
     """The last edit of an editor; None before the first."""
     # Keys grow with versions, and the index of names is in their order.
-    mine = Record.objects.filter(history_user_id=editor).order_by("-history_id")
+    mine = HistoricalBuddy.objects.filter(history_user_id=editor).order_by(
+        "-history_id"
+    )
     last = mine.first()
     if last is None:
         return None
@@ -85,7 +88,7 @@ def newest(editor: str) -> LastEdit | None:
 def made_at(version: int) -> datetime | None:
     """When the tree came to a version by an edit."""
     at: datetime | None = (
-        Record.objects.filter(version=version)
+        HistoricalBuddy.objects.filter(version=version)
         .values_list("history_date", flat=True)
         .first()
     )
@@ -95,7 +98,7 @@ def made_at(version: int) -> datetime | None:
 def first_after(version: int) -> datetime | None:
     """When the first edit after a version of the tree was made."""
     at: datetime | None = (
-        Record.objects.filter(version__gt=version)
+        HistoricalBuddy.objects.filter(version__gt=version)
         .order_by("version")
         .values_list("history_date", flat=True)
         .first()
@@ -106,11 +109,13 @@ def first_after(version: int) -> datetime | None:
 def was_shown(key: int, address: str, version: int) -> bool:
     """Whether an entry with this address had a flag on, up to a version."""
     shown = Q(mobile_is_published=True) | Q(web_is_published=True)
-    known = Record.objects.filter(id=key, address=address, version__lte=version)
+    known = HistoricalBuddy.objects.filter(
+        id=key, address=address, version__lte=version
+    )
     return bool(known.filter(shown).exists())
 
 
-def _many(edit: Any, count: int) -> str:
+def _many(edit: QuerySet[HistoricalBuddy], count: int) -> str:
     # Thousands, perhaps, and asked for at each look at the state.
     kinds = {_done(kind, reason) for kind, reason in _kinds(edit)}
     params = {"count": count}
@@ -125,17 +130,19 @@ def _many(edit: Any, count: int) -> str:
     return text % params
 
 
-def _kinds(edit: Any) -> Any:
+def _kinds(
+    edit: QuerySet[HistoricalBuddy],
+) -> QuerySet[HistoricalBuddy, tuple[str, str | None]]:
     result = edit.order_by().values_list("history_type", "history_change_reason")
     return result.distinct()
 
 
-def _done(kind: str, reason: str) -> str:
+def _done(kind: str, reason: str | None) -> str:
     """What was done; of a record that takes back, what was taken back."""
     return OPPOSITE[kind] if reason == UNDO else kind
 
 
-def _one(record: Any) -> str:
+def _one(record: HistoricalBuddy) -> str:
     name = {"name": record.name}
     kind = _done(record.history_type, record.history_change_reason)
     if kind == ADDED:
@@ -153,7 +160,7 @@ def _one(record: Any) -> str:
 def missed(key: int, seen: int) -> str:
     """Who did what to an entry after version ``seen``, and how long ago."""
     records = list(
-        Record.objects.filter(id=key, version__gt=seen).order_by(
+        HistoricalBuddy.objects.filter(id=key, version__gt=seen).order_by(
             "version", "history_id"
         )
     )
@@ -183,7 +190,7 @@ def _ago(at: datetime) -> str:
     return _("%(time)s ago") % {"time": timesince(at, depth=1)}
 
 
-def _changed(old: Any, new: Any) -> set[str]:
+def _changed(old: HistoricalBuddy | None, new: HistoricalBuddy) -> set[str]:
     names = FIELDS.keys() - {"id", "version"}
     return {n for n in names if old is None or getattr(old, n) != getattr(new, n)}
 
@@ -206,7 +213,7 @@ class HistoryEntry(NamedTuple):
 
 def of_entry(key: int) -> list[HistoryEntry]:
     """Everything that was done to an entry, the newest first."""
-    records = Record.objects.filter(id=min(key, 2**63 - 1))
+    records = HistoricalBuddy.objects.filter(id=min(key, 2**63 - 1))
     ordered = list(records.order_by("version", "history_id"))
     results = [
         _entry(old, new) for old, new in zip([None, *ordered], ordered, strict=False)
@@ -214,7 +221,7 @@ def of_entry(key: int) -> list[HistoryEntry]:
     return results[::-1]
 
 
-def _entry(old: Any, new: Any) -> HistoryEntry:
+def _entry(old: HistoricalBuddy | None, new: HistoricalBuddy) -> HistoryEntry:
     words = _one(new)
     if new.history_change_reason == UNDO:
         words = _("Took back: %(what)s") % {"what": words}
@@ -227,7 +234,9 @@ def _entry(old: Any, new: Any) -> HistoryEntry:
     )
 
 
-def _differences(old: Any, new: Any) -> Iterator[tuple[str, str, str]]:
+def _differences(
+    old: HistoricalBuddy | None, new: HistoricalBuddy
+) -> Iterator[tuple[str, str, str]]:
     changed = _changed(old, new)
     if changed & PLACE:
         yield _("place"), _group(old), _group(new)
@@ -237,12 +246,14 @@ def _differences(old: Any, new: Any) -> Iterator[tuple[str, str, str]]:
             yield label, _value(getattr(old, name)), _value(getattr(new, name))
 
 
-def _group(record: Any) -> str:
+def _group(record: HistoricalBuddy | None) -> str:
     if record is None:
         return ""
     if record.parent_id is None:
         return _("top level")
-    named = Record.objects.filter(id=record.parent_id, version__lte=record.version)
+    named = HistoricalBuddy.objects.filter(
+        id=record.parent_id, version__lte=record.version
+    )
     group = named.order_by("-version", "-history_id").first()
     return group.name if group else ""
 

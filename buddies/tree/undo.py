@@ -1,11 +1,9 @@
 """Taking back an edit."""
 
-from typing import Any
-
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from buddies.models import Buddy
+from buddies.models import Buddy, HistoricalBuddy
 from buddies.tree import history
 from buddies.tree.editing import Edit, Stale, TreeError, editing
 
@@ -29,7 +27,7 @@ def undo(version: int, editor: str) -> None:
             raise Stale(text) from None
 
 
-def _refuse_newer(records: list[Any], version: int) -> None:
+def _refuse_newer(records: list[HistoricalBuddy], version: int) -> None:
     stored = Buddy.objects.in_bulk([record.id for record in records])
     for record in records:
         buddy = stored.get(record.id)
@@ -38,12 +36,12 @@ def _refuse_newer(records: list[Any], version: int) -> None:
             raise Stale(history.missed(record.id, version))
 
 
-def _restore(edit: Edit, records: list[Any], before: dict[int, Any]) -> None:
-    added = [r.instance for r in records if r.history_type == history.ADDED]
-    changed = [
-        before[r.id].instance for r in records if r.history_type == history.CHANGED
-    ]
-    deleted = [r.instance for r in records if r.history_type == history.DELETED]
+def _restore(
+    edit: Edit, records: list[HistoricalBuddy], before: dict[int, HistoricalBuddy]
+) -> None:
+    added = [r.buddy for r in records if r.history_type == history.ADDED]
+    changed = [before[r.id].buddy for r in records if r.history_type == history.CHANGED]
+    deleted = [r.buddy for r in records if r.history_type == history.DELETED]
     own = Buddy.objects.filter(parent__in=[buddy.pk for buddy in added])
     if own.exclude(pk__in=[record.id for record in records]).exists():
         raise Stale(_("It holds entries by now: it cannot be taken back."))

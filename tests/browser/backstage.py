@@ -39,20 +39,20 @@ from buddies.document import build, parse
 from buddies.publishing import releases, review
 from buddies.publishing.live import live_release
 from buddies.tree import edits, history, whole_tree
-from buddies.models import Buddy, PlannedRelease, Release, Tree
+from buddies.models import Buddy, HistoricalBuddy, PlannedRelease, Release, Tree
 def one(name):
     return Buddy.objects.get(name=name)
 def load(*texts):
     PlannedRelease.objects.all().delete()
     Tree.objects.update(held_at=None, held_by="", refused="")
-    history.Record.objects.all().delete()
+    HistoricalBuddy.objects.all().delete()
     named = [(str(n), parse.loads(text)) for n, text in enumerate(texts)]
     whole_tree.load(named, "command line", replace=True)
     releases.sync()
 def state():
     tree = Tree.objects.values_list("version", "held_at", "refused").get()
     newest = Release.objects.values_list("number", flat=True).first()
-    return tree, newest, PlannedRelease.objects.count(), history.Record.objects.count()
+    return tree, newest, PlannedRelease.objects.count(), HistoricalBuddy.objects.count()
 after_reset = None
 def demo():
     # Nothing to do when nothing has changed since the last time.

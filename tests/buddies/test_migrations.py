@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 
-from buddies.models import Buddy, Tree
+from buddies.models import Buddy, HistoricalBuddy, Tree
 from buddies.publishing import live
 from buddies.tree import edits
 from buddies.tree.positions import GAP
@@ -88,9 +88,9 @@ def test_entries_keep_their_order_and_get_room_between_them(old):
 def test_each_entry_begins_with_one_record_that_an_edit_can_go_back_to(old):
     newest()
 
-    assert Buddy.history.count() == Buddy.objects.count() == 6
+    assert HistoricalBuddy.objects.count() == Buddy.objects.count() == 6
     for stored in Buddy.objects.values():
-        record = Buddy.history.get(id=stored["id"])
+        record = HistoricalBuddy.objects.get(id=stored["id"])
         assert (record.history_type, record.history_user_id) == ("+", "before the log")
         assert {name: getattr(record, name) for name in stored} == stored
         assert record.version <= Tree.objects.get().version
@@ -184,4 +184,4 @@ def test_the_way_back_keeps_the_entries_and_their_order(old):
     assert top == ["verona", "house", "mario"]
     newest()
     assert outline() == VERONA
-    assert Buddy.history.count() == 6
+    assert HistoricalBuddy.objects.count() == 6

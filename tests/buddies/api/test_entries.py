@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
-from buddies.models import Buddy, Tree
+from buddies.models import Buddy, HistoricalBuddy, Tree
 from buddies.publishing import releases
 from buddies.tree.positions import GAP
 from tests.api import reasons
@@ -298,7 +298,7 @@ def test_each_write_is_in_the_history_of_the_entry(api):
     api.patch(f"{BUDDIES}{made['id']}/", {"webIsPublished": True}, format="json")
     api.delete(f"{BUDDIES}{made['id']}/")
 
-    records = Buddy.history.filter(id=made["id"]).order_by("history_id")
+    records = HistoricalBuddy.objects.filter(id=made["id"]).order_by("history_id")
 
     assert [record.history_type for record in records] == ["+", "~", "-"]
     assert {record.history_user_id for record in records} == {"juliet"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from buddies.models import Buddy, Tree
+from buddies.models import HistoricalBuddy, Tree
 from tests.buddies.conftest import built, channel, group, outline
 from tests.buddies.document.test_build import SEED
 
@@ -160,7 +160,7 @@ def test_each_loaded_entry_has_a_record_by_the_command_line(save):
     call_command("loadbuddies", "--replace", save(text(item("g", item("romeo")))))
 
     version = Tree.objects.get().version
-    records = Buddy.history.filter(version=version)
+    records = HistoricalBuddy.objects.filter(version=version)
     logged = {record.history_type + record.name for record in records}
     assert logged == {"-romeo", "+g", "+romeo"}
     assert {record.history_user_id for record in records} == {"command line"}

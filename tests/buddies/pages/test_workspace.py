@@ -17,11 +17,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from buddies.document.shape import EMPTY
-from buddies.models import Buddy, PlannedRelease, Release, Tree
+from buddies.models import Buddy, HistoricalBuddy, PlannedRelease, Release, Tree
 from buddies.pages.status import SLOW_SECONDS
 from buddies.pages.workspace import EDITING, MAX_CHANGES, READING
 from buddies.publishing import draft, live, releases, review
-from buddies.tree import edits, history
+from buddies.tree import edits
 from tests.buddies.conftest import (
     EDITOR,
     built,
@@ -381,7 +381,7 @@ def not_taken_for_long() -> None:
 def edited_long_ago() -> None:
     edited()
     long_ago = timezone.now() - timedelta(seconds=SLOW_SECONDS + 1)
-    history.Record.objects.update(history_date=long_ago)
+    HistoricalBuddy.objects.update(history_date=long_ago)
 
 
 def too_large() -> None:
@@ -900,7 +900,7 @@ def test_an_entry_that_is_named_twice_is_edited_once(editor: Client, verona):
     response = send(editor, "switch", ids=[romeo, romeo], web=False, seen=version())
 
     assert response.json()["said"] == "Switched “romeo”"
-    assert history.Record.objects.filter(version=version()).count() == 1
+    assert HistoricalBuddy.objects.filter(version=version()).count() == 1
 
 
 # --- What the workspace does not send -------------------------------------------

@@ -8,7 +8,14 @@ from django.utils import timezone
 
 from buddies.document import build, shape
 from buddies.document.shape import EMPTY
-from buddies.models import MOST_LEVELS, Buddy, PlannedRelease, Release, Tree
+from buddies.models import (
+    MOST_LEVELS,
+    Buddy,
+    HistoricalBuddy,
+    PlannedRelease,
+    Release,
+    Tree,
+)
 from buddies.publishing import draft, releases, review
 from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import (
@@ -27,7 +34,7 @@ from buddies.publishing.review import (
     restore,
     review_draft,
 )
-from buddies.tree import edits, history
+from buddies.tree import edits
 from buddies.tree.undo import undo
 from tests.buddies.conftest import built, channel, group, named, outline, rows
 from xmppservice.protocol import vcard
@@ -245,7 +252,7 @@ def test_what_should_be_live_lags_since_it_should():
     channel("romeo")
     assert 0 < releases.lag() < 60
     ago = timezone.now() - HOUR
-    history.Record.objects.update(history_date=ago)
+    HistoricalBuddy.objects.update(history_date=ago)
     assert 3600 <= releases.lag() < 3700
 
     release = releases.sync()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from buddies.document import build, parse, shape
 from buddies.document.shape import DocumentError, Node
-from buddies.models import MOST_LEVELS, Buddy, Tree
+from buddies.models import MOST_LEVELS, Buddy, HistoricalBuddy, Tree
 from buddies.tree import edits, whole_tree
 from buddies.tree.editing import Stale, TreeError, editing
 from buddies.tree.positions import GAP
@@ -329,7 +329,7 @@ def test_where_the_room_between_two_neighbours_ends_all_get_new_room(where, targ
     assert outline() == ["first", *between, "last"]
     assert len(set(positions(*outline()))) == 62
     for name in outline():
-        newest = Buddy.history.filter(name=name).order_by("history_id").last()
+        newest = HistoricalBuddy.objects.filter(name=name).order_by("history_id").last()
         assert newest.position == named(name).position
         assert newest.version == named(name).version
     assert Tree.objects.get().version == before + 60
@@ -661,7 +661,7 @@ def test_a_group_rebuilt_as_a_channel_leaves_what_it_holds_hidden_at_the_top(ver
         assert named(name).parent is None
         assert not named(name).is_published
         version = Tree.objects.get().version
-        assert Buddy.history.filter(name=name, version=version).count() == 1
+        assert HistoricalBuddy.objects.filter(name=name, version=version).count() == 1
     assert len(outline()) == len(VERONA)
 
 
@@ -808,7 +808,9 @@ def rebuilding(count: int) -> Callable[..., None]:
                 row["address"] for row in after
             }
             for stored in Buddy.objects.values():
-                newest = Buddy.history.filter(id=stored["id"]).latest("history_id")
+                newest = HistoricalBuddy.objects.filter(id=stored["id"]).latest(
+                    "history_id"
+                )
                 assert {name: getattr(newest, name) for name in stored} == stored
 
             version = Tree.locked().version

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 
 from buddies.document import build, parse
 from buddies.document.shape import Node
-from buddies.models import Buddy, Tree
+from buddies.models import Buddy, HistoricalBuddy, Tree
 from buddies.tree import edits, history, whole_tree
 from buddies.tree.editing import Stale, TreeError
 from buddies.tree.positions import GAP
@@ -147,7 +147,7 @@ def test_an_edit_leaves_a_record_of_each_entry_with_its_editor_and_version(
 
     edit()
 
-    records = Buddy.history.filter(version__gt=before)
+    records = HistoricalBuddy.objects.filter(version__gt=before)
     assert " ".join(sorted(r.history_type + r.name for r in records)) == logged
     assert {r.history_user_id for r in records} == {"mario"}
     assert {r.version for r in records} == {before + 1} == {version()}
@@ -160,7 +160,11 @@ def test_the_newest_record_of_an_entry_is_what_is_stored(edit, logged):
     edit()
 
     for stored in Buddy.objects.values():
-        newest = Buddy.history.filter(id=stored["id"]).order_by("history_id").last()
+        newest = (
+            HistoricalBuddy.objects.filter(id=stored["id"])
+            .order_by("history_id")
+            .last()
+        )
         assert {name: getattr(newest, name) for name in stored} == stored
 
 
@@ -190,11 +194,15 @@ def test_the_newest_record_of_an_entry_is_what_is_stored(edit, logged):
 def test_an_edit_that_changes_nothing_is_none(edit):
     # Places as several moves leave them.
     Buddy.objects.filter(name="house").update(position=GAP + 7)
-    before = Tree.objects.values().get(), Buddy.history.count(), rows()
+    before = Tree.objects.values().get(), HistoricalBuddy.objects.count(), rows()
 
     edit()
 
-    assert (Tree.objects.values().get(), Buddy.history.count(), rows()) == before
+    assert (
+        Tree.objects.values().get(),
+        HistoricalBuddy.objects.count(),
+        rows(),
+    ) == before
 
 
 def test_a_shift_writes_none_but_those_that_change_places():
@@ -203,7 +211,7 @@ def test_a_shift_writes_none_but_those_that_change_places():
 
     edits.shift(entries("juliet"), EDITOR, down=False)
 
-    records = Buddy.history.filter(version__gt=before)
+    records = HistoricalBuddy.objects.filter(version__gt=before)
     assert {record.name for record in records} == {"juliet", "house"}
 
 
@@ -323,23 +331,27 @@ def test_taking_back_is_an_edit_of_its_own_with_its_records(edit, logged):
 
     undo(before, "mario")
 
-    records = Buddy.history.filter(version__gt=before)
+    records = HistoricalBuddy.objects.filter(version__gt=before)
     turned = logged.translate(str.maketrans("+-", "-+"))
     assert sorted(r.history_type + r.name for r in records) == sorted(turned.split())
     assert {r.history_change_reason for r in records} == {history.UNDO}
     assert {r.version for r in records} == {before + 1} == {version()}
     for stored in Buddy.objects.values():
-        newest = Buddy.history.filter(id=stored["id"]).order_by("history_id").last()
+        newest = (
+            HistoricalBuddy.objects.filter(id=stored["id"])
+            .order_by("history_id")
+            .last()
+        )
         assert {name: getattr(newest, name) for name in stored} == stored
 
 
 def test_a_move_that_made_new_room_is_taken_back_with_all_it_pushed():
     for position, name in enumerate(("romeo", "house", "juliet")):
         Buddy.objects.filter(name=name).update(position=position)
-        Buddy.history.filter(name=name).update(position=position)
+        HistoricalBuddy.objects.filter(name=name).update(position=position)
     before = rows()
     edits.move(entries("mario"), "mario", named("romeo"), "after")
-    assert Buddy.history.filter(version=version()).count() == 4
+    assert HistoricalBuddy.objects.filter(version=version()).count() == 4
 
     undo(version(), "mario")
 
@@ -443,13 +455,17 @@ def test_an_edit_is_not_taken_back_over_what_others_did(edit, meanwhile, reason)
     edit()
     mine = version()
     meanwhile()
-    before = Tree.objects.values().get(), Buddy.history.count(), rows()
+    before = Tree.objects.values().get(), HistoricalBuddy.objects.count(), rows()
 
     with pytest.raises(Stale) as caught:
         undo(mine, "mario")
 
     assert str(caught.value) == reason
-    assert (Tree.objects.values().get(), Buddy.history.count(), rows()) == before
+    assert (
+        Tree.objects.values().get(),
+        HistoricalBuddy.objects.count(),
+        rows(),
+    ) == before
 
 
 def test_what_others_did_elsewhere_stays_when_an_edit_is_taken_back():
