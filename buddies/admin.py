@@ -31,7 +31,7 @@ from buddies.tree.editing import TreeError
 from buddies.tree.undo import undo
 from xmppservice.backoffice import site
 
-MOST_WORDS = 10
+MAX_WORDS = 10
 ROW = re.compile(r"form-\d+-id")  # of the list, in what is posted
 LOCKED = _(
     "Clients know this address, so it stays as it is: with another one, messages "
@@ -134,7 +134,7 @@ class BuddyAdmin(admin.ModelAdmin):
         if request.GET.get("field_name") == "parent":
             queryset = queryset.filter(type=Buddy.Type.GROUP)
         # Each word is a part of the query, and a query has its limits.
-        words = " ".join(search_term.replace("\0", "").split()[:MOST_WORDS])
+        words = " ".join(search_term.replace("\0", "").split()[:MAX_WORDS])
         return super().get_search_results(request, queryset, words)
 
     def changelist_view(

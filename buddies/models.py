@@ -15,7 +15,7 @@ from tree_queries.query import TreeQuerySet
 from xmppservice.protocol.xml import illegal_character
 
 # A client parses the document with a parser of its own, and few go deeper.
-MOST_LEVELS = 200
+MAX_LEVELS = 200
 
 
 def legal_xml(text: str) -> None:
@@ -194,9 +194,9 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         if any(entry.pk in keys for entry in entries):
             text = gettext("An entry cannot stand below itself.")
             raise ValidationError({"parent": text})
-        if len(keys) >= MOST_LEVELS:
+        if len(keys) >= MAX_LEVELS:
             text = gettext("A tree has %(most)s levels at most.")
-            raise ValidationError({"parent": text % {"most": MOST_LEVELS}})
+            raise ValidationError({"parent": text % {"most": MAX_LEVELS}})
 
 
 class HistoricalBuddy(models.Model):

@@ -55,7 +55,7 @@ def longest_wait() -> float:
 def latencies() -> list[float]:
     """Seconds from arrival to confirmed answer, of those sent lately, sorted.
 
-    Of the newest MOST_ANSWERS, when there are more.
+    Of the newest MAX_ANSWERS, when there are more.
     """
     sent = Command.objects.filter(sent_at__gte=timezone.now() - LATELY)
     moments = sent.order_by("-sent_at").values_list("received_at", "sent_at")

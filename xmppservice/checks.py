@@ -1,11 +1,13 @@
 """System checks for settings that disagree. One id, one test each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 from django.http.request import validate_host
 
 from xmppservice.protocol.jids import bare_jid, local_of
@@ -160,3 +162,22 @@ def several_hosts_share_no_file() -> object:
 )
 def an_account_sends_no_message() -> object:
     return not (settings.CHANGE_MESSAGE and local_of(settings.XMPP_JID))
+
+
+@register(Tags.database)
+def tables_are_of_a_release(
+    databases: Sequence[str] | None = None, **_: Any
+) -> list[CheckMessage]:
+    """Refuse tables of the time before the first release, which nothing migrates."""
+    loader = MigrationLoader(connection if databases else None)
+    ours = {"buddies", "roster", "xmppservice"}
+    applied = {key for key in loader.applied_migrations if key[0] in ours}
+    if applied <= loader.disk_migrations.keys():
+        return []
+    return [
+        Error(
+            "This database was made by a version before the first release.",
+            hint="Move VAR_DIR aside, or name an empty database in DATABASE_URL.",
+            id="xmppservice.E007",
+        )
+    ]

@@ -104,7 +104,7 @@ def only(document: Document, flag: str) -> Document:
 
 
 def _only(items: list[Item], flag: str) -> list[Item]:
-    # Not deeper than MOST_LEVELS: what is released was looked at.
+    # Not deeper than MAX_LEVELS: what is released was looked at.
     shown = [_pruned(item, flag) for item in items if item[flag]]
     return [item for item in shown if item.get("items") != []]
 

@@ -17,7 +17,7 @@ from buddies.document.shape import (
     has_surrogate,
     relative,
 )
-from buddies.models import MOST_LEVELS, Buddy
+from buddies.models import MAX_LEVELS, Buddy
 
 
 def loads(text: str) -> list[Node]:
@@ -55,8 +55,8 @@ def read(document: Any) -> Iterator[Node]:
     index = -1
     while waiting:
         level, path, parent, items = waiting.popleft()
-        if level > MOST_LEVELS and items:
-            reason = _("deeper than %(most)s levels") % {"most": MOST_LEVELS}
+        if level > MAX_LEVELS and items:
+            reason = _("deeper than %(most)s levels") % {"most": MAX_LEVELS}
             raise DocumentError(path, reason)
         _expect(items, list, path)
         for place, item in enumerate(items):

@@ -36,15 +36,15 @@ from buddies.spreadsheet import files
 from buddies.spreadsheet.cells import COLUMNS
 from buddies.spreadsheet.files import FORMATS
 from buddies.spreadsheet.plan import Outcome, Plan, plan_import, run_import
-from buddies.spreadsheet.xlsx import MOST_BYTES, FileError
+from buddies.spreadsheet.xlsx import MAX_BYTES, FileError
 from buddies.tree import history, whole_tree
 from buddies.tree.editing import Stale, TreeError
 from xmppservice.backoffice import site
 
 KEPT = "buddies.transfer"  # in the session: the key of the session with the file
 KEPT_SECONDS = 1800
-MOST_PROBLEMS = 100  # on one screen
-MOST_ITEMS = 20_000  # of a document
+MAX_PROBLEMS = 100  # on one screen
+MAX_ITEMS = 20_000  # of a document
 
 
 def urls(office: AdminSite) -> list[URLPattern]:
@@ -153,10 +153,10 @@ class Upload(forms.Form):
         file = cleaned.get("file")
         if file is None:
             raise ValidationError(_("Choose a file."))
-        if file.size > MOST_BYTES:
+        if file.size > MAX_BYTES:
             params = {
                 "size": filesizeformat(file.size),
-                "most": filesizeformat(MOST_BYTES),
+                "most": filesizeformat(MAX_BYTES),
             }
             text = _("The file has %(size)s, and %(most)s are allowed.")
             raise ValidationError(text % params)
@@ -195,9 +195,9 @@ class DocumentUpload(Upload):
         except UnicodeDecodeError:
             reason = _("This is no document: its letters are not in UTF-8.")
             raise FileError(reason) from None
-        if len(parse.loads(text)) > MOST_ITEMS:
+        if len(parse.loads(text)) > MAX_ITEMS:
             reason = _("The document has more than %(most)s entries.")
-            raise FileError(reason % {"most": MOST_ITEMS})
+            raise FileError(reason % {"most": MAX_ITEMS})
         return text
 
 
@@ -221,7 +221,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "kinds": list(FORMATS),
         "columns": COLUMNS,
         "may_import": _may_import(request),
-        "most": filesizeformat(MOST_BYTES),
+        "most": filesizeformat(MAX_BYTES),
         "zone": timezone.get_current_timezone_name(),
     }
     return site.page(
@@ -308,7 +308,7 @@ def preview(request: HttpRequest) -> HttpResponse:
         {
             "preview": shown,
             "content": _name(what, content),
-            "problems": shown.problems[:MOST_PROBLEMS],
+            "problems": shown.problems[:MAX_PROBLEMS],
             "outcomes": shown.outcomes[:MAX_CHANGES],
             "shown": shown.changes[:MAX_CHANGES],
             "is_held": row.held_at is not None,
@@ -348,7 +348,7 @@ def _summary(plan: Plan) -> str:
 def _of_document(content: str, editor: str) -> Preview:
     """What the document would do: it is done, and taken back at once."""
     # All that time the tree is locked, and whoever edits it waits: seconds for
-    # MOST_ITEMS, again for each look at the page. It would take a comparison that
+    # MAX_ITEMS, again for each look at the page. It would take a comparison that
     # needs no rebuilt tree to do without.
     with transaction.atomic():
         now = then = current_draft()

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from buddies.document import build, diff, shape
 from buddies.document.diff import DocumentChange
 from buddies.document.shape import Document
-from buddies.models import MOST_LEVELS, Buddy, Tree
+from buddies.models import MAX_LEVELS, Buddy, Tree
 from buddies.publishing.live import document_of, live_release, size_of
 
 
@@ -31,7 +31,7 @@ class Draft(NamedTuple):
     @property
     def refused(self) -> str:
         """Why no XMPP server or client would take it; empty when they would."""
-        if shape.levels(self.document) > MOST_LEVELS:
+        if shape.levels(self.document) > MAX_LEVELS:
             return Tree.Refused.TOO_DEEP
         too_large = self.size > settings.XMPP_STANZA_LIMIT
         return Tree.Refused.TOO_LARGE if too_large else ""
@@ -44,7 +44,7 @@ def current_draft() -> Draft:
     version = (Tree.objects.first() or Tree()).version
     buddies = list(Buddy.objects.all())
     built = build.published(buddies, now)
-    is_deep = shape.levels(built) > MOST_LEVELS
+    is_deep = shape.levels(built) > MAX_LEVELS
     # Python's encoder goes no deeper than Python's stack.
     body = "" if is_deep else build.dumps(built)
     next_at = build.next_change(buddies, now)
@@ -60,7 +60,7 @@ def refusal_in_words(refused: str, size: int) -> str:
     """Why a document is refused, and what to do about it."""
     if refused == Tree.Refused.TOO_DEEP:
         text = _("The tree has more than %(most)s levels: move entries up.")
-        return text % {"most": MOST_LEVELS}
+        return text % {"most": MAX_LEVELS}
     text = _(
         "The document needs %(size)s bytes as a stanza, and %(limit)s are allowed: "
         "hide or remove entries. The version before it stays live."

@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from buddies.document.shape import has_surrogate
 from buddies.models import Buddy
 from buddies.spreadsheet.cells import COLUMNS, FIELDS, FLAGS, entries, written
-from buddies.spreadsheet.xlsx import MOST_BYTES, MOST_LINES, MOST_ROWS, XLSX, FileError
+from buddies.spreadsheet.xlsx import MAX_BYTES, MAX_LINES, MAX_ROWS, XLSX, FileError
 
 
 class CSV:
@@ -47,7 +47,7 @@ class CSV:
         header = text.split("\n", 1)[0]
         delimiter = max(",;\t", key=header.count)
         lines = io.StringIO(text, newline="")
-        csv.field_size_limit(MOST_BYTES)
+        csv.field_size_limit(MAX_BYTES)
         try:
             for row in csv.reader(lines, delimiter=delimiter, strict=True):
                 yield [_bared(cell) for cell in row]
@@ -147,10 +147,10 @@ def read(content: bytes) -> list[Row]:
 
     Raises FileError, with what is wrong with the file as a whole.
     """
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         params = {
             "size": filesizeformat(len(content)),
-            "most": filesizeformat(MOST_BYTES),
+            "most": filesizeformat(MAX_BYTES),
         }
         raise FileError(_("The file has %(size)s, and %(most)s are allowed.") % params)
     kind = _kind_of(content)
@@ -161,9 +161,9 @@ def read(content: bytes) -> list[Row]:
     for number, cells in enumerate(rows, 1 if kind == "json" else 2):
         if any(cell not in (None, "") for cell in cells):
             results.append(Row(number, _named(number, names, cells)))
-        if len(results) > MOST_ROWS or number > MOST_LINES:
+        if len(results) > MAX_ROWS or number > MAX_LINES:
             text = _("The file has more than %(most)s rows.")
-            raise FileError(text % {"most": MOST_ROWS})
+            raise FileError(text % {"most": MAX_ROWS})
     return results
 
 

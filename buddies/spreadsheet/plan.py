@@ -18,7 +18,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from buddies.document.diff import longest_ascending
-from buddies.models import MOST_LEVELS, Buddy, Tree, new_address
+from buddies.models import MAX_LEVELS, Buddy, Tree, new_address
 from buddies.spreadsheet.cells import COLUMN_OF, FIELDS, VALUES, Entry, entries
 from buddies.spreadsheet.files import Row
 from buddies.spreadsheet.xlsx import FileError
@@ -26,7 +26,7 @@ from buddies.tree import history, whole_tree
 from buddies.tree.editing import Edit, Stale, editing
 from xmppservice.backoffice.words import moment
 
-MOST_CHARACTERS = 300  # of a text in a preview
+MAX_CHARACTERS = 300  # of a text in a preview
 
 
 class Problem(NamedTuple):
@@ -180,8 +180,8 @@ class Plan:
                 levels[one] = levels.get(one and one.group, 0) + 1
             self._check_circle(circle)
         for entry in self._named:
-            if entry.has_arrived and levels[entry] > MOST_LEVELS:
-                text = _("A tree has %(most)s levels at most.") % {"most": MOST_LEVELS}
+            if entry.has_arrived and levels[entry] > MAX_LEVELS:
+                text = _("A tree has %(most)s levels at most.") % {"most": MAX_LEVELS}
                 self._complain(entry.row, "parent", text)
 
     def _check_circle(self, circle: list[Entry | None]) -> None:
@@ -290,7 +290,7 @@ def _in_words(column: str, value: Any) -> str:
         return moment(value)
     if column == "type" and value:
         return str(Buddy.Type(value).label)
-    return Truncator(value or "").chars(MOST_CHARACTERS)
+    return Truncator(value or "").chars(MAX_CHARACTERS)
 
 
 # --- Doing it -------------------------------------------------------------------

@@ -15,15 +15,15 @@ from django.utils.translation import gettext as _
 
 from buddies.spreadsheet.cells import COLUMNS, FIELDS, as_address, as_text
 
-MOST_BYTES = 10 * 1024 * 1024
-MOST_UNPACKED = 32 * 1024 * 1024  # of an XLSX file
-MOST_ELEMENTS = 1_250_000  # of its XML, those of rows and texts,
-MOST_IN_A_ROW = 150_000  # of these and of their ends,
-MOST_OTHERS = 100_000  # and all others, with which openpyxl is slower
-MOST_ROWS = 20_000
-MOST_LINES = 10 * MOST_ROWS  # of a file, empty rows included
-MOST_COLUMNS = 100
-MOST_IN_A_CELL = 32_767  # UTF-16 units, says Excel
+MAX_BYTES = 10 * 1024 * 1024
+MAX_UNPACKED = 32 * 1024 * 1024  # of an XLSX file
+MAX_ELEMENTS = 1_250_000  # of its XML, those of rows and texts,
+MAX_IN_A_ROW = 150_000  # of these and of their ends,
+MAX_OTHERS = 100_000  # and all others, with which openpyxl is slower
+MAX_ROWS = 20_000
+MAX_LINES = 10 * MAX_ROWS  # of a file, empty rows included
+MAX_COLUMNS = 100
+MAX_IN_A_CELL = 32_767  # UTF-16 units, says Excel
 
 
 class FileError(ValueError):
@@ -67,7 +67,7 @@ class XLSX:
             )
             # One more row than allowed, for the reader to see that it is too many.
             for row in book.worksheets[0].iter_rows(
-                max_col=MOST_COLUMNS, max_row=MOST_LINES + 2, values_only=True
+                max_col=MAX_COLUMNS, max_row=MAX_LINES + 2, values_only=True
             ):
                 yield [_unescaped(value) for value in row]
         except FileError:
@@ -87,7 +87,7 @@ def _check_size(content: bytes) -> None:
     refusal = FileError(_("This file is too large when it is unpacked."))
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         parts = packed.infolist()
-        if sum(part.file_size for part in parts) > MOST_UNPACKED:
+        if sum(part.file_size for part in parts) > MAX_UNPACKED:
             raise refusal
         elements = others = 0
         for part in parts:
@@ -95,14 +95,14 @@ def _check_size(content: bytes) -> None:
             if b"<!DOCTYPE" in text:
                 raise ValueError("an entity may stand for many tags")
             tags = text.count(b"<") - text.count(b"</")
-            if elements + others + tags > MOST_ELEMENTS + MOST_OTHERS:
+            if elements + others + tags > MAX_ELEMENTS + MAX_OTHERS:
                 raise refusal
             ends = [*(row.start() for row in _ROW.finditer(text)), len(text)]
-            if any(text.count(b"<", *row) > MOST_IN_A_ROW for row in pairwise(ends)):
+            if any(text.count(b"<", *row) > MAX_IN_A_ROW for row in pairwise(ends)):
                 raise refusal
             frequent = sum(1 for _tag in _FREQUENT.finditer(text))
             elements, others = elements + frequent, others + tags - frequent
-    if elements > MOST_ELEMENTS or others > MOST_OTHERS:
+    if elements > MAX_ELEMENTS or others > MAX_OTHERS:
         raise refusal
 
 
@@ -139,12 +139,12 @@ def _escaped(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = re.sub(r"_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", value).replace("\r", "_x000D_")
-    if len(text.encode("utf-16-le")) // 2 > MOST_IN_A_CELL:
+    if len(text.encode("utf-16-le")) // 2 > MAX_IN_A_CELL:
         reason = _(
             "“%(text)s” is too long for a cell of a spreadsheet, which holds %(most)s "
             "characters: choose CSV or JSON."
         )
-        params = {"text": Truncator(value).chars(40), "most": MOST_IN_A_CELL}
+        params = {"text": Truncator(value).chars(40), "most": MAX_IN_A_CELL}
         raise FileError(reason % params)
     return text
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
 from buddies.models import Buddy, Tree
@@ -154,20 +153,6 @@ def test_a_group_does_not_leave_its_children_behind():
 def test_there_is_one_tree():
     with pytest.raises(IntegrityError, match="there_is_one_tree"):
         Tree.objects.create(pk=2)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_triggers_can_be_taken_away_and_made_again():
-    circle = {"parent_id": pk("house")}
-    verona = Buddy.objects.filter(name="verona")
-    try:
-        call_command("migrate", "buddies", "0001", verbosity=0)
-        assert verona.update(**circle) == 1
-        verona.update(parent_id=None)
-    finally:
-        call_command("migrate", "buddies", verbosity=0)
-
-    refused(lambda: verona.update(**circle))
 
 
 def test_no_channel_is_inserted_above_its_child():

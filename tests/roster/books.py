@@ -24,7 +24,7 @@ from random import Random
 from zlib import crc32
 
 LARGEST = 10_000  # no more can be asked about at once
-MOST_OF_A_BLOCK = 500  # customers in 10,000 landlines, of which a third are in use
+MAX_OF_A_BLOCK = 500  # customers in 10,000 landlines, of which a third are in use
 ADOPTION = 0.25
 COMPANY, LARGEST_COMPANY = 10, 1_000  # colleagues
 
@@ -130,7 +130,7 @@ def _mobiles(random: Random, plan: Plan, size: int) -> list[str]:
 
 def _landlines(random: Random, plan: Plan, size: int) -> list[str]:
     town = [
-        b for _ in range(1 + size // MOST_OF_A_BLOCK) for b in plan.landlines(random)
+        b for _ in range(1 + size // MAX_OF_A_BLOCK) for b in plan.landlines(random)
     ]
     blocks, weights = _zipf(town, 0.8)
     chosen = random.choices(blocks, cum_weights=weights, k=size)

@@ -2,6 +2,8 @@
 
 import pytest
 from django.core.checks import run_checks
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 
 # One setting at a time, where the others keep their defaults.
@@ -80,3 +82,16 @@ def test_settings_that_disagree_with_each_other(settings, found, values):
     for name, value in values.items():
         setattr(settings, name, value)
     assert ids() == {f"xmppservice.{id}" for id in found}
+
+
+@pytest.mark.django_db
+def test_tables_from_before_the_first_release_are_refused():
+    assert run_checks(databases=["default"]) == []
+
+    MigrationRecorder(connection).record_applied("buddies", "0004_logged")
+
+    (error,) = run_checks(databases=["default"])
+    assert error.id == "xmppservice.E007"
+    assert error.hint == (
+        "Move VAR_DIR aside, or name an empty database in DATABASE_URL."
+    )

@@ -20,7 +20,7 @@ from buddies.document.shape import (
     DocumentError,
     Item,
 )
-from buddies.models import MOST_LEVELS, Buddy
+from buddies.models import MAX_LEVELS, Buddy
 from buddies.tree import whole_tree
 from tests.buddies.conftest import EDITOR, STORED, built, channel, group
 from tests.processes import ROOT
@@ -586,10 +586,10 @@ def test_a_text_nested_too_deep_for_the_reader_is_refused():
 
 def test_groups_below_more_levels_than_there_may_be_are_refused():
     items: list[dict] = [CHANNEL]
-    for number in range(MOST_LEVELS):
+    for number in range(MAX_LEVELS):
         items = [{**GROUP, "address": f"level-{number}", "items": items}]
 
-    with pytest.raises(DocumentError, match=f"deeper than {MOST_LEVELS} "):
+    with pytest.raises(DocumentError, match=f"deeper than {MAX_LEVELS} "):
         parse.loads(json.dumps({"items": items}))
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from buddies.document import build, shape
 from buddies.document.shape import EMPTY
 from buddies.models import (
-    MOST_LEVELS,
+    MAX_LEVELS,
     Buddy,
     HistoricalBuddy,
     PlannedRelease,
@@ -208,7 +208,7 @@ def test_the_error_goes_with_the_next_state_that_fits(settings, back):
 def test_a_tree_too_deep_is_refused_in_words():
     above = group("top")
     rows = []
-    for number in range(above.pk + 1, above.pk + MOST_LEVELS + 1):
+    for number in range(above.pk + 1, above.pk + MAX_LEVELS + 1):
         name = str(number)
         fields = {"name": name, "address": name, "web_is_published": True}
         rows.append(Buddy(pk=number, parent=above, type="group", **fields))
@@ -220,7 +220,7 @@ def test_a_tree_too_deep_is_refused_in_words():
 
     state = Tree.objects.get()
     assert state.refused == Tree.Refused.TOO_DEEP
-    error = f"The tree has more than {MOST_LEVELS} levels: move entries up."
+    error = f"The tree has more than {MAX_LEVELS} levels: move entries up."
     assert draft.refusal_in_words(state.refused, state.size) == error
 
 

@@ -14,7 +14,7 @@ from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from buddies.models import MOST_LEVELS, Buddy, Tree
+from buddies.models import MAX_LEVELS, Buddy, Tree
 from buddies.spreadsheet import files, xlsx
 from buddies.spreadsheet.cells import COLUMNS
 from buddies.spreadsheet.files import FORMATS
@@ -422,9 +422,9 @@ def with_a_row_at(number: int) -> bytes:
 @pytest.mark.parametrize("number", [50, 103])
 def test_a_sheet_is_read_no_further_than_its_rows_may_go(number, monkeypatch):
     for module in (xlsx, files):
-        monkeypatch.setattr(module, "MOST_LINES", 100)
+        monkeypatch.setattr(module, "MAX_LINES", 100)
 
-    if number > xlsx.MOST_LINES:
+    if number > xlsx.MAX_LINES:
         with pytest.raises(FileError, match="more than 20000 rows"):
             files.read(with_a_row_at(number))
     else:
@@ -904,12 +904,12 @@ def test_a_tree_has_a_greatest_depth():
             "type": "group",
             "parent": f"{level - 1}x" if level else "",
         }
-        for level in range(MOST_LEVELS + 1)
+        for level in range(MAX_LEVELS + 1)
     ]
 
     assert problems(*table) == [(201, "parent", "A tree has 200 levels at most.")]
     bring(*table[:-1])
-    assert Buddy.objects.count() == MOST_LEVELS
+    assert Buddy.objects.count() == MAX_LEVELS
 
 
 def test_what_was_stored_before_a_rule_came_is_no_obstacle():

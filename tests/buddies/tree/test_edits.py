@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from buddies.document import build, parse, shape
 from buddies.document.shape import DocumentError, Node
-from buddies.models import MOST_LEVELS, Buddy, HistoricalBuddy, Tree
+from buddies.models import MAX_LEVELS, Buddy, HistoricalBuddy, Tree
 from buddies.tree import edits, whole_tree
 from buddies.tree.editing import Stale, TreeError, editing
 from buddies.tree.positions import GAP
@@ -163,10 +163,10 @@ def test_a_circle_closed_meanwhile_is_refused_in_words(verona):
 @pytest.mark.django_db
 def test_a_tree_has_a_bounded_number_of_levels():
     above = None
-    for level in range(MOST_LEVELS):
+    for level in range(MAX_LEVELS):
         above = edits.add(Buddy(type="group", name=f"{level}", parent=above), EDITOR)
 
-    with pytest.raises(ValidationError, match=f"{MOST_LEVELS} levels at most"):
+    with pytest.raises(ValidationError, match=f"{MAX_LEVELS} levels at most"):
         edits.add(Buddy(name="too deep", parent=above), EDITOR)
 
 

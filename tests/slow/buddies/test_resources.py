@@ -7,7 +7,7 @@ import pytest
 
 from buddies.spreadsheet import files, plan
 from buddies.spreadsheet.cells import COLUMNS
-from buddies.spreadsheet.xlsx import MOST_ROWS, FileError
+from buddies.spreadsheet.xlsx import MAX_ROWS, FileError
 from tests.buddies.spreadsheet.test_files import (
     bring,
     imported_again,
@@ -23,12 +23,12 @@ def test_a_sheet_of_as_many_entries_as_are_allowed_is_read():
     name = ["name"] * (len(COLUMNS) - 1)
     book = openpyxl.Workbook(write_only=True)
     book.create_sheet().append(list(COLUMNS))
-    for number in range(MOST_ROWS):
+    for number in range(MAX_ROWS):
         book.worksheets[0].append([f"{number:014}", *name])
     file = io.BytesIO()
     book.save(file)
 
-    assert len(files.read(file.getvalue())) == MOST_ROWS
+    assert len(files.read(file.getvalue())) == MAX_ROWS
 
 
 def test_ten_thousand_rows_come_in():
@@ -39,7 +39,7 @@ def test_ten_thousand_rows_come_in():
 
     bring(*table)
     content = files.export("xlsx")
-    kinds = {outcome.kind for outcome in plan.plan(files.read(content)).outcomes}
+    kinds = {outcome.kind for outcome in plan.plan_import(files.read(content)).outcomes}
 
     assert kinds == {"same"}
 

@@ -4,8 +4,6 @@ They hold for every writer, raw SQL included. On PostgreSQL they take the
 tree's lock row first, so that two writers cannot close a circle together.
 """
 
-from django.db import migrations
-
 SQLITE_PLACE = """
     CREATE TRIGGER buddy_{event}_below_group BEFORE {when} ON buddies_buddy
     WHEN NEW.parent_id IS NOT NULL BEGIN
@@ -29,7 +27,8 @@ SQLITE_TYPE = """
     END
 """
 POSTGRESQL = """
-    CREATE FUNCTION buddy_in_its_place() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE OR REPLACE FUNCTION buddy_in_its_place() RETURNS trigger
+    LANGUAGE plpgsql AS $$
     BEGIN
       PERFORM 1 FROM buddies_tree WHERE id = 1 FOR UPDATE;
       IF EXISTS (SELECT 1 FROM buddies_buddy
@@ -71,25 +70,3 @@ def create(apps, schema_editor):
         schema_editor.execute(SQLITE_TYPE.format(event="update", when="UPDATE OF type"))
     else:
         schema_editor.execute(POSTGRESQL)
-
-
-TRIGGERS = (
-    "insert_below_group",
-    "update_below_group",
-    "insert_stays_group",
-    "update_stays_group",
-)
-
-
-def drop(apps, schema_editor):
-    if schema_editor.connection.vendor == "sqlite":
-        for name in TRIGGERS:
-            schema_editor.execute(f"DROP TRIGGER buddy_{name}")
-    else:
-        schema_editor.execute("DROP TRIGGER buddy_in_its_place ON buddies_buddy")
-        schema_editor.execute("DROP FUNCTION buddy_in_its_place")
-
-
-class Migration(migrations.Migration):
-    dependencies = (("buddies", "0001_initial"),)
-    operations = (migrations.RunPython(create, drop),)

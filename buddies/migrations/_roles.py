@@ -1,0 +1,30 @@
+"""The two roles of staff, as groups with their permissions."""
+
+from django.apps import apps as installed
+from django.contrib.auth.management import create_permissions
+
+ROLES = {
+    "Editor": (
+        "view_buddy",
+        "add_buddy",
+        "change_buddy",
+        "delete_buddy",
+        "view_release",
+    ),
+    "Publisher": ("publish_release", "change_address"),
+}
+
+
+def create(apps, schema_editor):
+    # Django makes permissions after all migrations; these are needed here.
+    create_permissions(installed.get_app_config("buddies"), verbosity=0)
+    Group = apps.get_model("auth", "Group")
+    Permission = apps.get_model("auth", "Permission")
+    names = []
+    for role, more in ROLES.items():
+        # A publisher may do what an editor may.
+        names += more
+        wanted = Permission.objects.filter(
+            content_type__app_label="buddies", codename__in=names
+        )
+        Group.objects.get_or_create(name=role)[0].permissions.add(*wanted)

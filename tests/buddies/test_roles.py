@@ -1,0 +1,42 @@
+"""The two roles that the first migration makes."""
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, User
+
+from buddies.migrations import _roles
+
+pytestmark = pytest.mark.django_db
+
+EDITOR = {
+    "buddies.view_buddy",
+    "buddies.add_buddy",
+    "buddies.change_buddy",
+    "buddies.delete_buddy",
+    "buddies.view_release",
+}
+PUBLISHER = {*EDITOR, "buddies.publish_release", "buddies.change_address"}
+
+
+@pytest.mark.parametrize(
+    ("role", "permissions"), [("Editor", EDITOR), ("Publisher", PUBLISHER)]
+)
+def test_a_role_may_what_it_is_for(role, permissions):
+    Group.objects.all().delete()
+
+    _roles.create(apps, None)
+
+    user = User.objects.create_user("mario")
+    user.groups.add(Group.objects.get(name=role))
+    assert user.get_all_permissions() == permissions
+
+
+def test_a_role_that_is_there_already_keeps_its_members():
+    Group.objects.all().delete()
+    user = User.objects.create_user("mario")
+    user.groups.add(Group.objects.create(name="Editor"))
+
+    _roles.create(apps, None)
+
+    assert user.has_perm("buddies.change_buddy")
+    assert Group.objects.filter(name="Editor").count() == 1
