@@ -186,7 +186,7 @@ async def test_the_buttons_follow_a_hold_of_somebody_else(pages, demo):
     await expect(end).to_be_visible()
     await expect(review).to_be_visible()
     await expect(hold).to_be_hidden()
-    demo("review.let_go('admin')")
+    demo("review.end_hold('admin')")
     await expect(hold).to_be_visible()
     await expect(review).to_be_hidden()
 
@@ -195,7 +195,7 @@ async def test_a_hold_that_was_not_seen_is_not_ended(pages, demo):
     demo("review.hold('admin')")
     piero = await ready(await pages.open(WORKSPACE, user="piero"))
     await piero.get_by_role("button", name="End hold").click()
-    demo("review.let_go('admin'); review.hold('anna')")
+    demo("review.end_hold('admin'); review.hold('anna')")
     await expect(piero.locator("#held")).to_contain_text("by anna")
 
     await piero.get_by_role("dialog").get_by_role("button", name="End hold").click()

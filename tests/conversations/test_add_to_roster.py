@@ -300,7 +300,7 @@ async def test_a_disabled_owner_is_no_user(romeo: Client, service: Service):
 
 GHOST = """
 from roster.commands import intake
-from xmppservice import events
+from xmppservice.connection import events
 intake.receive([events.message(dict(
     sender="ghost@localhost/x", owner="ghost@localhost", id="ghost", thread="",
     message_type="chat", namespace="jabber:x:oob", envelope_type="cmd_add_to_roster",

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
 from django.apps import apps
@@ -17,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from buddies.document.shape import EMPTY
+from buddies.migrations import _roles
 from buddies.models import Buddy, HistoricalBuddy, PlannedRelease, Release, Tree
 from buddies.pages.status import SLOW_SECONDS
 from buddies.pages.workspace import EDITING, MAX_CHANGES, READING
@@ -43,7 +43,7 @@ VERONA = ["verona", "  juliet", "  house", "    romeo", "mario"]
 def person(name: str, role: str = "", *permissions: str) -> Client:
     """Somebody of the staff with the role and the permissions."""
     # A test with transactions of its own empties what the migration made.
-    import_module("buddies.migrations.0004_logged").make_roles(apps, None)
+    _roles.create(apps, None)
     user = User.objects.create_user(name, is_staff=True)
     user.groups.set(Group.objects.filter(name=role))
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
