@@ -159,9 +159,8 @@ class AddressBook:
         AddressBookEntry.objects.bulk_update(moved, fields, batch_size=MAX_PARAMETERS)
 
     def _is_old(self, stored: tuple[str, Stored]) -> bool:
-        contact, row = stored
-        lacks_prefix = row.prefix is None and contact.startswith("+")
-        return row.key != keys()[0].name or lacks_prefix
+        _, row = stored
+        return row.key != keys()[0].name
 
     def _save_owner(self) -> None:
         if values := self._owner_values():

@@ -26,7 +26,6 @@ class Stored(NamedTuple):
 
     pk: int
     key: str
-    prefix: int | None
     asked_at: datetime | None
     hit: bool
     added_at: datetime

@@ -259,13 +259,6 @@ def test_old_keys_are_left_a_few_rows_at_a_time(romeo, settings, monkeypatch):
     assert [moved(), moved(), moved()] == [2, 4, 5]
 
 
-def test_a_number_from_before_the_detector_gets_its_prefix(romeo):
-    book(romeo, [NUMBER, "x@localhost"]).save()
-    AddressBookEntry.objects.update(prefix=None)
-    book(romeo, [NUMBER, "x@localhost"]).save()
-    assert AddressBookEntry.objects.exclude(prefix=None).count() == 1
-
-
 def test_a_key_is_named_by_what_does_not_tell_it():
     (key,) = digests.keys()
     assert len(key.name) == 8
