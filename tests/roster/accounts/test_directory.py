@@ -1,8 +1,8 @@
-"""Who is a user, and what is remembered of it."""
+"""Which contacts are users."""
 
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -13,33 +13,17 @@ from django.utils import timezone
 from roster import msisdn
 from roster.accounts import directory
 from roster.models import Account, Flag, Subscriber
+from tests.roster.accounts.servers import NUMBER, jids, long_ago, visible
 from tests.roster.conftest import JULIET, MARIO, ROMEO
 from xmppservice.connection.gateway import Late
 from xmppservice.runtime.queries import MAX_PARAMETERS
 
 pytestmark = pytest.mark.django_db
 
-NUMBER = "+393471111111"
-
 
 @pytest.fixture
 def exist(rosters) -> directory.Exist:
     return partial(rosters.exist, deadline=time.time() + 60)
-
-
-def long_ago(days: int = 30) -> datetime:
-    return timezone.now() - timedelta(days=days)
-
-
-def jids() -> set[str]:
-    return set(Account.objects.values_list("jid", flat=True))
-
-
-def visible() -> set[str]:
-    return {account.jid for account in Account.objects.all() if account.visible}
-
-
-# --- Contacts and owners --------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -72,9 +56,6 @@ def test_an_account_that_was_given_is_the_owners_as_it_is():
 def test_who_is_no_user_of_a_served_domain_owns_nothing(jid):
     assert directory.owner_of(jid) is None
     assert not Account.objects.exists()
-
-
-# --- Users ----------------------------------------------------------------------
 
 
 def test_who_is_not_known_is_asked_about_and_users_are_remembered(rosters, exist):
@@ -274,160 +255,6 @@ def test_who_is_gone_is_kept_until_the_budget_is_full_again(settings):
         Account.objects.create(jid=jid, gone_at=long_ago(days))
     assert directory.forget_gone() == 1
     assert jids() == {ROMEO}
-
-
-# --- A server that lists ------------------------------------------------------------
-
-
-def test_a_listing_brings_who_is_new_and_notes_who_is_gone():
-    for jid in (ROMEO, JULIET):
-        Account.objects.create(jid=jid, checked_at=long_ago())
-    Account.objects.create(jid="given@localhost")
-    Account.objects.create(jid="nurse@mantua.example", checked_at=long_ago())
-
-    came = directory.listed("localhost", {ROMEO, MARIO}, timezone.now())
-
-    assert came == (1, 2)
-    assert visible() == {ROMEO, MARIO, "nurse@mantua.example"}
-    assert Account.objects.get(jid=MARIO).msisdn == NUMBER
-
-
-def test_who_came_while_the_server_listed_stays():
-    asked_at = timezone.now()
-    directory.owner_of(ROMEO)
-    assert directory.listed("localhost", set(), asked_at) == (0, 1)
-    assert visible() == {ROMEO}
-
-
-def test_a_server_that_has_listed_is_asked_about_few_only(rosters, exist):
-    directory.listed("localhost", {ROMEO}, timezone.now())
-    few = {jid: jid for jid in (ROMEO, JULIET)}
-    many = {
-        f"c{n}@localhost": f"c{n}@localhost"
-        for n in range(directory.MAX_SINGLE_LOOKUPS + 1)
-    }
-
-    assert directory.users(many | few, "localhost", exist) == {ROMEO: ROMEO}
-    assert rosters.asked == []
-    assert directory.users(few, "localhost", exist) == few
-    assert rosters.asked == [JULIET]
-
-
-def test_a_listing_of_long_ago_is_believed_no_more(rosters, exist):
-    directory.listed("localhost", set(), timezone.now() - directory.LISTING_HOLDS)
-    many = {
-        f"c{n}@localhost": f"c{n}@localhost"
-        for n in range(directory.MAX_SINGLE_LOOKUPS + 1)
-    }
-    directory.users(many, "localhost", exist)
-    assert len(rosters.asked) == len(many)
-
-
-def test_what_is_to_be_learnt_anew_is_asked_about_once(rosters, exist):
-    for jid in (ROMEO, "left@localhost"):
-        Account.objects.create(jid=jid, checked_at=timezone.now())
-    assert directory.refresh(exist) == 0
-
-    directory.renew()
-
-    assert directory.refresh(exist) == 2
-    assert directory.refresh(exist) == 0
-    assert visible() == {ROMEO}
-
-
-def test_a_listing_is_due_at_first_after_an_hour_and_when_it_is_renewed():
-    assert directory.is_due("localhost")
-    directory.listed("localhost", set(), timezone.now())
-    assert not directory.is_due("localhost")
-    directory.renew()
-    assert directory.is_due("localhost")
-    directory.listed("localhost", set(), timezone.now())
-    assert not directory.is_due("localhost")
-    directory.listed("localhost", set(), timezone.now() - directory.LISTED_EVERY)
-    assert directory.is_due("localhost")
-
-
-def test_a_listing_from_which_most_are_missing_is_not_believed(monkeypatch):
-    monkeypatch.setattr(directory, "BROKEN", 2)
-    there = {f"o{n}@localhost" for n in range(5)}
-    directory.listed("localhost", there, timezone.now())
-
-    with pytest.raises(directory.Broken, match="lists 1 accounts, of 5"):
-        directory.listed("localhost", {"o0@localhost"}, timezone.now())
-
-    assert visible() == there
-    directory.listed(
-        "localhost", {"o0@localhost", "o1@localhost", "o2@localhost"}, timezone.now()
-    )
-    assert len(visible()) == 3
-
-
-def test_what_comes_while_the_server_is_asked_is_not_undone(rosters):
-    """A notice is newer than the answer to a question asked before it."""
-    Account.objects.create(jid=JULIET, checked_at=long_ago())
-
-    def registers_meanwhile(jids: Sequence[str]) -> Sequence[bool]:
-        directory.told({JULIET: True}, timezone.now())
-        return [False] * len(jids)
-
-    directory.refresh(registers_meanwhile)
-    assert visible() == {JULIET}
-
-
-def test_a_listing_undoes_no_notice_that_came_meanwhile():
-    asked_at = timezone.now()
-    directory.told({ROMEO: True, JULIET: True}, asked_at - timedelta(seconds=9))
-    directory.told({ROMEO: False}, timezone.now())
-    directory.told({MARIO: True}, timezone.now())
-
-    directory.listed("localhost", {ROMEO, JULIET}, asked_at)
-
-    assert visible() == {JULIET, MARIO}
-
-
-def test_accounts_of_a_domain_that_is_served_no_more_are_left_alone(rosters, exist):
-    Account.objects.create(jid="old@gone.example")
-    assert directory.refresh(exist) == 0
-
-
-def test_of_two_spellings_the_one_that_is_here_counts(exist):
-    plus = "+393471111111@localhost"
-    Account.objects.create(jid=plus, msisdn=NUMBER)
-    Account.objects.create(jid=MARIO, msisdn=NUMBER, gone_at=timezone.now())
-    assert directory.users({NUMBER: MARIO}, "localhost", exist) == {NUMBER: plus}
-
-
-# --- What we are told -----------------------------------------------------------------
-
-
-def test_what_we_are_told_counts_from_its_moment_on():
-    now = timezone.now()
-    directory.told({ROMEO: True, MARIO: True}, now)
-    directory.told({MARIO: False}, now + timedelta(seconds=1))
-    # A notice that was overtaken.
-    directory.told({MARIO: True, ROMEO: False}, now - timedelta(seconds=1))
-
-    assert visible() == {ROMEO}
-
-
-def test_notices_may_come_in_any_order_and_twice():
-    now = timezone.now()
-    directory.told({ROMEO: False}, now)
-    directory.told({ROMEO: True}, now - timedelta(seconds=1))
-    directory.told({ROMEO: True}, now)
-    assert visible() == set()
-    directory.told({ROMEO: True}, now + timedelta(seconds=1))
-    assert visible() == {ROMEO}
-
-
-def test_who_is_told_as_new_is_found_although_he_was_absent(rosters, exist):
-    contacts = {"nurse@localhost": "nurse@localhost"}
-    assert directory.users(contacts, "localhost", exist) == {}
-    directory.told({"nurse@localhost": True}, timezone.now())
-    assert directory.users(contacts, "localhost", exist) == contacts
-
-
-# --- Other spellings ------------------------------------------------------------------
 
 
 def test_a_stale_account_is_asked_about_under_its_own_jid(rosters):
