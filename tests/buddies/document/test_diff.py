@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from buddies.document import diff, shape
 from buddies.document.shape import INFO, Document
-from tests.buddies.document.test_build import trees
+from tests.buddies.document.test_parse import trees
 
 
 def channel(address: str, **info: str) -> dict:

@@ -21,7 +21,7 @@ from buddies.spreadsheet import files
 from buddies.spreadsheet.files import FORMATS
 from buddies.tree import edits
 from tests.buddies.conftest import EDITOR, STORED, channel, group, named, outline, rows
-from tests.buddies.spreadsheet.test_files import forests, plant
+from tests.buddies.spreadsheet.test_round_trip import forests, plant
 from tests.processes import ROOT
 
 pytestmark = pytest.mark.django_db

@@ -8,13 +8,10 @@ import pytest
 from buddies.spreadsheet import files, plan
 from buddies.spreadsheet.cells import COLUMNS
 from buddies.spreadsheet.xlsx import MAX_ROWS, FileError
-from tests.buddies.spreadsheet.test_files import (
-    bring,
-    imported_again,
-    imported_anew,
-    with_a_row_at,
-)
-from tests.buddies.tree.test_edits import rebuilding
+from tests.buddies.spreadsheet.tables import bring
+from tests.buddies.spreadsheet.test_files import with_a_row_at
+from tests.buddies.spreadsheet.test_round_trip import imported_again, imported_anew
+from tests.buddies.tree.test_whole_tree import rebuilding
 
 pytestmark = pytest.mark.django_db
 

@@ -6,13 +6,7 @@ from buddies.models import Buddy
 from buddies.tree import edits
 from buddies.tree.undo import undo
 from tests.buddies.conftest import outline, rows
-from tests.buddies.tree.test_history import (
-    VERONA,
-    _verona,  # noqa: F401  (a fixture of each test)
-    item,
-    load,
-    version,
-)
+from tests.buddies.tree.records import VERONA, item, load, version
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,246 @@
+"""Holding the tree, reviewing it, publishing it."""
+
+import hashlib
+
+import pytest
+from django.utils import timezone
+
+from buddies.models import Buddy, PlannedRelease, Tree
+from buddies.publishing import releases, review
+from buddies.publishing.draft import ReleaseError
+from buddies.publishing.live import live_release, size_of
+from buddies.publishing.review import (
+    cancel,
+    end_hold,
+    hold,
+    publish_again,
+    review_draft,
+)
+from buddies.tree import edits
+from tests.buddies.conftest import channel, group, named, rows
+from tests.buddies.publishing.drafts import HOUR, add, live_names, publish, text
+from xmppservice.protocol import vcard
+
+pytestmark = pytest.mark.django_db
+
+
+def test_held_edits_stay_a_draft_until_the_tree_is_let_go():
+    channel("romeo")
+    old = releases.sync()
+    hold("juliet")
+    add("mario", "nurse")
+
+    assert not releases.behind()
+    assert releases.sync() is None
+    assert live_release() == old
+    state = Tree.objects.get()
+    assert (state.held_at is None, state.held_by) == (False, "juliet")
+
+    end_hold("juliet")
+    assert releases.behind()
+    new = releases.sync()
+
+    assert live_names() == ["romeo", "mario"]
+    assert (new.author, new.automatic) == ("juliet", True)
+    assert new.note == "nurse"
+    state = Tree.objects.get()
+    assert (state.held_at, state.held_by) == (None, "")
+
+
+def test_whoever_holds_first_holds():
+    hold("juliet")
+    since = Tree.objects.get().held_at
+
+    hold("mario")
+
+    state = Tree.objects.get()
+    assert (state.held_at, state.held_by) == (since, "juliet")
+
+
+def test_letting_go_brings_back_the_tree_over_what_was_published_again():
+    romeo = channel("romeo")
+    old = releases.sync()
+    edits.change([romeo], "juliet", name="Romeo")
+    releases.sync()
+    publish_again(old, "juliet")
+    assert live_names() == ["romeo"]
+
+    end_hold("juliet")
+    assert releases.behind()
+    releases.sync()
+
+    assert live_names() == ["Romeo"]
+
+
+def test_letting_go_waits_for_what_is_planned():
+    channel("romeo")
+    plan = publish(at=timezone.now() + HOUR)
+
+    with pytest.raises(ReleaseError, match="A version is planned"):
+        end_hold("juliet")
+    assert Tree.objects.get().held_at is not None
+
+    cancel(plan.pk)
+    end_hold("juliet")
+    assert Tree.objects.get().held_at is None
+
+
+def test_a_review_says_what_differs_from_what_is_live():
+    romeo = channel("romeo", image_url="i")
+    releases.sync()
+    hold("juliet")
+    edits.change([romeo], "juliet", name="Romeo")
+    channel("mario", image_url="i")
+
+    found = review_draft()
+
+    words = [f"{one.kind} {one.name}: {one.words}" for one in found.changes]
+    assert words == ["added mario: at the top", "edited Romeo: name: “romeo” → “Romeo”"]
+    assert (found.errors, found.warnings) == ([], [])
+    assert found.draft.body == text()
+    assert found.draft.size == size_of(text())
+
+
+def test_before_the_first_release_a_review_adds_everything():
+    channel("romeo")
+    assert [change.kind for change in review_draft().changes] == ["added"]
+
+
+def test_a_review_is_no_edit_and_no_release():
+    channel("romeo")
+    before = Tree.objects.values().get(), rows()
+
+    review_draft()
+
+    assert (Tree.objects.values().get(), rows()) == before
+    assert live_release() is None
+
+
+def rename(buddy: Buddy, **fields: str) -> None:
+    """Write past the checks, as an old version of this service could."""
+    Buddy.objects.filter(pk=buddy.pk).update(**fields)
+
+
+def test_what_cannot_be_published_is_said_in_words(settings):
+    rename(channel("nobody"), name=" ")
+    channel("x", address="Romeo")
+    channel("x", address="romeo")
+    channel("thread", address="ROMEO", server_address="bots")
+    channel("hidden", address="rOmeo", web_is_published=False)
+    settings.XMPP_STANZA_LIMIT = 100
+
+    errors = review_draft().errors
+
+    size = size_of(text())
+    assert errors == [
+        f"The document needs {size:,} bytes as a stanza, and 100 are allowed: hide or "
+        "remove entries. The version before it stays live.",
+        "nobody has no name.",
+        "“x” and “x” have the same address.",
+    ]
+
+
+def test_what_should_be_looked_at_is_said_in_words():
+    for number in range(7):
+        channel(f"{number}")
+    channel("twice", default_message="a\\nb", image_url="i")
+    channel("picture", group("shown", thumb_url="t"), thumb_url="t")
+    channel("draft", group("empty"), web_is_published=False)
+    group("emptier", named("empty"))
+    closed = group("closed", web_is_published=False)
+    channel("inside", group("below closed", closed))
+    later = group("later", visible_from=timezone.now() + HOUR)
+    channel("inside later", group("below later", later))
+
+    assert review_draft().warnings == [
+        "Without an avatar: “0”, “1”, “2”, “3”, “4” and 2 more.",
+        "Looks double-escaped: “twice”.",
+        "Empty and so not shown: “emptier”, “empty”.",
+    ]
+
+
+def test_a_reviewed_document_is_published_with_its_author_and_note():
+    channel("romeo")
+    hold("mario")
+
+    release = review.publish("juliet", "Act 2", review_draft().digest)
+
+    assert release == live_release()
+    assert (release.author, release.note) == ("juliet", "Act 2")
+    assert not release.automatic
+    assert release.body == text()
+    assert release.digest == hashlib.sha256(release.body.encode()).hexdigest()
+    assert release.size == len(vcard.of_document(release.body).encode())
+    # The next automatic one names nobody for what is live already.
+    assert Tree.objects.get().editors == {}
+    end_hold("juliet")
+    assert releases.sync() is None
+
+
+def test_without_a_hold_publishing_leaves_nothing_to_release():
+    channel("romeo")
+
+    publish()
+
+    assert not releases.behind()
+    assert releases.sync() is None
+
+
+def test_publishing_ends_what_was_refused_before(settings):
+    settings.XMPP_STANZA_LIMIT = 2_000
+    romeo = channel("romeo", default_message="x" * 2_000)
+    releases.sync()
+    assert Tree.objects.get().refused
+    hold("juliet")
+    edits.change([romeo], "juliet", default_message="")
+
+    release = publish()
+
+    state = Tree.objects.get()
+    assert (state.refused, state.size) == ("", release.size)
+
+
+def test_what_was_edited_after_the_review_is_not_published():
+    romeo = channel("romeo")
+    old = releases.sync()
+    hold("juliet")
+    edits.change([romeo], "juliet", name="Romeo")
+    digest = review_draft().digest
+    edits.change([romeo], "mario", name="Montague")
+
+    for at in (None, timezone.now() + HOUR):
+        with pytest.raises(ReleaseError, match="look at the changes again"):
+            review.publish("juliet", "", digest, at)
+
+    assert live_release() == old
+    assert not PlannedRelease.objects.exists()
+
+
+def test_an_edit_that_no_client_sees_does_not_stop_what_was_reviewed():
+    channel("romeo")
+    hold("juliet")
+    digest = review_draft().digest
+    channel("draft", web_is_published=False)
+
+    assert review.publish("juliet", "", digest) == live_release()
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "limit", "reason"),
+    [
+        ({}, 100, "100 are allowed"),
+        ({"name": " "}, 262_144, "romeo has no name"),
+        ({"address": "JULIET"}, 262_144, "have the same address"),
+    ],
+)
+def test_what_has_errors_is_not_published(settings, fields, limit, reason, later):
+    channel("juliet")
+    rename(channel("romeo"), **fields)
+    settings.XMPP_STANZA_LIMIT = limit
+
+    with pytest.raises(ReleaseError, match=reason):
+        publish(at=timezone.now() + HOUR if later else None)
+
+    assert live_release() is None
+    assert not PlannedRelease.objects.exists()

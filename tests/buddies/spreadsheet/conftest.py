@@ -1,0 +1,14 @@
+"""A small tree, for the tests of spreadsheets."""
+
+import pytest
+
+from tests.buddies.conftest import channel, group
+
+
+@pytest.fixture
+def verona() -> None:
+    """Verona holds Romeo, Juliet and Mercutio; Mantua holds nothing."""
+    verona = group("Verona")
+    for name in ("Romeo", "Juliet", "Mercutio"):
+        channel(name, verona)
+    group("Mantua")

@@ -1,0 +1,253 @@
+"""An import is one edit: all of it, or nothing."""
+
+from typing import Any
+
+import pytest
+
+from buddies.models import MAX_LEVELS, Buddy
+from buddies.spreadsheet import files
+from buddies.spreadsheet.plan import plan_import, run_import
+from buddies.spreadsheet.xlsx import FileError
+from buddies.tree import edits, history
+from buddies.tree.editing import Stale
+from buddies.tree.undo import undo
+from tests.buddies.conftest import EDITOR, named, outline, rows
+from tests.buddies.spreadsheet.tables import bring, content, in_verona, planned, version
+
+pytestmark = pytest.mark.django_db
+
+
+def problems(*table: dict[str, Any]) -> list[tuple[int, str, str]]:
+    return [tuple(problem) for problem in planned(*table).problems]
+
+
+NUMBER = (
+    "This is a number, so zeros at its beginning are lost: format the column as text."
+)
+
+
+@in_verona
+@pytest.mark.parametrize(
+    ("row", "column", "words"),
+    [
+        ({"address": 393471111111}, "address", NUMBER),
+        ({"address": "3,93471E+11"}, "address", NUMBER),
+        ({"parent": 39}, "parent", NUMBER),
+        ({"parent": "Padua"}, "parent", "There is no entry with the address “Padua”."),
+        ({"parent": "Juliet"}, "parent", "Only a group can hold entries."),
+        ({"place": 0}, "place", "Write a whole number from 1, or nothing."),
+        ({"place": 1.5}, "place", "Write a whole number from 1, or nothing."),
+        ({"place": "first"}, "place", "Write a whole number from 1, or nothing."),
+        ({"type": "folder"}, "type", "Write group or channel."),
+        ({"type": ""}, "type", "Write group or channel."),
+        ({"mobile": "maybe"}, "mobile", "Write yes or no."),
+        ({"mobile": ["yes"]}, "mobile", "Write yes or no."),
+        ({"name": ""}, "name", "This field cannot be blank."),
+        ({"name": True}, "name", "This is not a text: format the column as text."),
+        (
+            {"name": "a" * 256},
+            "name",
+            "Ensure this value has at most 255 characters (it has 256).",
+        ),
+        (
+            {"status": "\x07"},
+            "status",
+            "Contains the control character U+0007, which XMPP cannot carry.",
+        ),
+        (
+            {"visible_from": "tomorrow"},
+            "visible_from",
+            "Write a date and time like 2026-12-31T18:30:00+01:00.",
+        ),
+        (
+            {"visible_from": 46000},
+            "visible_from",
+            "Write a date and time like 2026-12-31T18:30:00+01:00.",
+        ),
+        *(
+            ({column: moment}, column, "Choose a moment between 2000 and 2100.")
+            for column, moment in (
+                ("visible_until", "9999-12-31T23:59:59-12:00"),
+                ("visible_from", "0001-01-01T00:00:00+14:00"),
+                ("visible_from", "9999-12-31T23:59:59"),
+                ("visible_from", "1999-12-31"),
+                ("visible_until", "2101-01-01"),
+            )
+        ),
+        (
+            {"visible_from": "0001-01-01T00:00"},
+            "visible_from",
+            "Choose a moment between 2000 and 2100.",
+        ),
+        (
+            {"visible_from": "2026-05-02", "visible_until": "2026-05-01"},
+            "visible_until",
+            "It would end before it begins.",
+        ),
+        (
+            {"type": "group", "server_address": "bots"},
+            "server_address",
+            "A group has no server address.",
+        ),
+        (
+            {"type": "group", "default_message": "Soft!"},
+            "default_message",
+            "A group has no default message.",
+        ),
+    ],
+)
+def test_a_bad_row_is_named_and_nothing_is_written(row, column, words):
+    table = ({"address": "Juliet", "name": "Giulietta"}, {"address": "Romeo", **row})
+    before = rows()
+
+    with pytest.raises(FileError):
+        bring(*table)
+
+    assert problems(*table) == [(2, column, words)]
+    assert rows() == before
+
+
+@in_verona
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (
+            [{"address": "Romeo"}, {"address": "Romeo "}],
+            [(2, "address", "Row 1 has this address, too.")],
+        ),
+        (
+            [{"address": "x", "name": "a"}, {"address": "x", "name": "b"}],
+            [(2, "address", "Row 1 has this address, too.")],
+        ),
+        ([{"address": "", "web": True}], [(1, "name", "This field cannot be blank.")]),
+        (
+            [{"address": "Verona", "type": "channel"}],
+            [
+                (
+                    1,
+                    "type",
+                    "It holds entries, so it must stay a group: move them first.",
+                )
+            ],
+        ),
+        (
+            [{"address": "Verona", "parent": "Verona"}],
+            [(1, "parent", "An entry cannot stand below itself.")],
+        ),
+        (
+            [{"address": "Romeo", "parent": "Romeo"}],
+            [
+                (1, "parent", "An entry cannot stand below itself."),
+                (1, "parent", "Only a group can hold entries."),
+            ],
+        ),
+        (
+            [
+                {"address": "Verona", "parent": "Mantua"},
+                {"address": "Romeo", "name": "Roméo"},
+                {"address": "Mantua", "parent": "Verona"},
+            ],
+            [
+                (1, "parent", "An entry cannot stand below itself."),
+                (3, "parent", "An entry cannot stand below itself."),
+            ],
+        ),
+    ],
+)
+def test_rows_that_contradict_each_other_are_named(table, expected):
+    assert problems(*table) == expected
+
+
+@in_verona
+def test_a_group_cannot_come_into_what_it_holds():
+    bring({"address": "Mantua", "parent": "Verona"})
+
+    assert problems({"address": "Verona", "parent": "Mantua"}) == [
+        (1, "parent", "An entry cannot stand below itself.")
+    ]
+
+
+def test_a_tree_has_a_greatest_depth():
+    table = [
+        {
+            "address": str(level) + "x",
+            "name": "x",
+            "type": "group",
+            "parent": f"{level - 1}x" if level else "",
+        }
+        for level in range(MAX_LEVELS + 1)
+    ]
+
+    assert problems(*table) == [(201, "parent", "A tree has 200 levels at most.")]
+    bring(*table[:-1])
+    assert Buddy.objects.count() == MAX_LEVELS
+
+
+def test_what_was_stored_before_a_rule_came_is_no_obstacle():
+    Buddy.objects.create(address="old", name="")
+
+    assert problems({"address": "old", "name": "", "place": 1}) == []
+
+
+CHANGES = (
+    {"address": "tybalt", "name": "Tybalt", "type": "channel", "parent": "Juliet"},
+    {"address": "Juliet", "type": "group", "parent": "", "place": 1},
+    {"address": "Romeo", "name": "Roméo", "parent": "Mantua"},
+    {"address": "Mercutio", "place": 1, "status": "A plague!"},
+)
+
+
+@in_verona
+def test_an_import_is_one_edit_and_undo_takes_all_of_it_back():
+    before, seen = rows(), version()
+
+    bring(*CHANGES)
+
+    assert version() == seen + 1
+    assert {
+        b.version for b in Buddy.objects.exclude(name__in=["Verona", "Mantua"])
+    } == {seen + 1}
+    assert history.newest(EDITOR).version == seen + 1
+    assert outline() == [
+        *["Juliet", "  Tybalt", "Verona", "  Mercutio", "Mantua", "  Roméo"]
+    ]
+
+    undo(seen + 1, EDITOR)
+
+    assert rows() == before
+
+
+@in_verona
+def test_an_entry_that_somebody_changed_since_is_not_overwritten():
+    read = files.read(content(*CHANGES))
+    plan = plan_import(read)
+    edits.change([named("Romeo")], "nurse", status="hunted")
+    before = rows()
+
+    with pytest.raises(Stale, match="nurse changed “Romeo”"):
+        run_import(read, EDITOR, plan.version, plan.digest)
+
+    assert rows() == before
+
+
+@in_verona
+def test_what_became_of_the_tree_since_is_to_be_looked_at_first():
+    read = files.read(content({"address": "Romeo", "name": "Roméo"}))
+    plan = plan_import(read)
+    edits.remove([named("Romeo")], "nurse")
+
+    with pytest.raises(Stale, match="look at the changes again"):
+        run_import(read, EDITOR, plan.version, plan.digest)
+
+    assert not Buddy.objects.filter(address="Romeo").exists()
+
+
+@in_verona
+def test_an_edit_elsewhere_is_in_nobodys_way():
+    read = files.read(content({"address": "Romeo", "name": "Roméo"}))
+    plan = plan_import(read)
+    edits.change([named("Mantua")], "nurse", status="quiet")
+
+    run_import(read, EDITOR, plan.version, plan.digest)
+
+    assert (named("Mantua").status, named("Roméo").version) == ("quiet", version())

@@ -1,0 +1,148 @@
+"""An export that is imported again changes nothing."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from django.db import transaction
+from django.utils import translation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from buddies.models import Buddy
+from buddies.spreadsheet import files
+from buddies.spreadsheet.files import FORMATS
+from buddies.spreadsheet.plan import plan_import, run_import
+from buddies.tree.editing import editing
+from tests.buddies.conftest import EDITOR, STORED, rows
+from tests.buddies.spreadsheet.tables import cells, version
+from xmppservice.protocol.xml import illegal_character
+
+pytestmark = pytest.mark.django_db
+
+KINDS = list(FORMATS)
+
+
+PIECES = [
+    *["=1+1", "+39", "-", "@SUM(A1)", "'", "''=", "\t", "\n", "\r\n", "\r", " ", "  "],
+    *[
+        ";",
+        ",",
+        '"',
+        '""',
+        "\\n",
+        "&amp;",
+        "<b>",
+        "_x000D_",
+        "_x005F_",
+        "x005F_",
+        "#N/A",
+    ],
+    *["00393471111111", "1e5", "3.0", "2026-01-01", "01/02/2026", "TRUE", "null", "😀"],
+    *[
+        "＝1",
+        "\ufeff",
+        "\u2028",
+        "\x85",
+        "à",
+        "long " * 200,
+        "http://a/b?c=d",
+        "|",
+        "%",
+    ],
+]
+LETTERS = st.characters(codec="utf-8").filter(lambda one: not illegal_character(one))
+TEXTS = st.lists(st.sampled_from(PIECES) | st.text(LETTERS, max_size=3), max_size=4)
+TEXT = TEXTS.map("".join)
+MOMENTS = st.none() | st.datetimes(
+    datetime(2000, 1, 2), datetime(2100, 12, 30), timezones=st.just(UTC)
+)
+
+
+@st.composite
+def forests(draw: st.DrawFn) -> list[Buddy]:
+    """Entries with texts of every kind, groups before what they hold."""
+    forest: list[Buddy] = []
+    for key in range(1, draw(st.integers(0, 7)) + 1):
+        groups = [buddy for buddy in forest if buddy.type == "group"]
+        begin, end = draw(MOMENTS), draw(MOMENTS)
+        buddy = Buddy(
+            parent=draw(st.sampled_from([None, *groups, *groups])),
+            position=draw(st.integers(0, 3)),
+            address=f"{draw(TEXT)[:200]}{key}".strip(),
+            type=draw(st.sampled_from(["group", "channel"])),
+            name=draw(TEXT)[:255] or "n",
+            status=draw(TEXT)[:1000],
+            image_url=draw(TEXT)[:2000],
+            thumb_url=draw(TEXT)[:2000],
+            mobile_is_published=draw(st.booleans()),
+            web_is_published=draw(st.booleans()),
+            visible_from=begin,
+            visible_until=end if begin and end and begin < end else None,
+        )
+        if buddy.type == "channel":
+            buddy.server_address = draw(TEXT)[:255].strip()
+            buddy.default_message = draw(TEXT)
+        forest.append(buddy)
+    return forest
+
+
+def plant(forest: list[Buddy]) -> None:
+    with editing(EDITOR) as edit:
+        for buddy in forest:
+            buddy.parent_id = buddy.parent and buddy.parent.pk
+            edit.create([buddy])
+
+
+def imported_again(count: int) -> Callable[..., None]:
+    """An export imported again changes nothing: so many trees, in each form."""
+
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("language", ["en", "it"])
+    @settings(STORED, max_examples=count)
+    @given(forest=forests())
+    def check(kind, language, forest):
+        with transaction.atomic(), translation.override(language):
+            plant(forest)
+            before, seen = rows(), version()
+
+            read = files.read(files.export(kind))
+            plan = plan_import(read)
+            run_import(read, EDITOR, plan.version, plan.digest)
+
+            assert plan.problems == []
+            assert [outcome.kind for outcome in plan.outcomes] == ["same"] * len(forest)
+            assert rows() == before
+            assert version() == seen
+            transaction.set_rollback(True)
+
+    return check
+
+
+def imported_anew(count: int) -> Callable[..., None]:
+    """An export makes an empty tree what it was, in whatever order its rows stand."""
+
+    @pytest.mark.parametrize("kind", KINDS)
+    @settings(STORED, max_examples=count)
+    @given(forest=forests(), random=st.randoms(use_true_random=False))
+    def check(kind, forest, random):
+        with transaction.atomic():
+            plant(forest)
+            exported = cells(of=kind)
+            read = files.read(files.export(kind))
+            random.shuffle(read)
+            Buddy.objects.all().delete()
+
+            plan = plan_import(read)
+            run_import(read, EDITOR, plan.version, plan.digest)
+
+            assert plan.problems == []
+            assert cells(of=kind) == exported
+            transaction.set_rollback(True)
+
+    return check
+
+
+# Many more in tests/slow.
+test_an_export_imported_again_changes_nothing = imported_again(10)
+test_an_export_makes_an_empty_tree_what_it_was = imported_anew(10)

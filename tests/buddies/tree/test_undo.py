@@ -1,0 +1,231 @@
+"""Undoing an edit."""
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from buddies.models import Buddy, HistoricalBuddy, Tree
+from buddies.tree import edits, history
+from buddies.tree.editing import Stale, TreeError
+from buddies.tree.undo import undo
+from tests.buddies.conftest import EDITOR, channel, group, named, outline, rows
+from tests.buddies.tree.records import EACH_EDIT, VERONA, entries, new_in, version
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _verona(db) -> None:
+    verona = group("verona")
+    channel("romeo", verona)
+    house = group("house", verona)
+    channel("juliet", verona)
+    for name in ("tybalt", "nurse"):
+        channel(name, house, server_address="bots", mobile_is_published=True)
+    channel("mario")
+
+
+@EACH_EDIT
+def test_an_edit_taken_back_leaves_everything_as_it_was(edit, logged):
+    before = rows()
+    edit()
+    assert rows() != before
+
+    undo(version(), "mario")
+
+    assert rows() == before
+    assert outline() == VERONA
+
+
+@EACH_EDIT
+def test_taking_back_the_taking_back_does_it_again(edit, logged):
+    before = rows()
+    edit()
+    after = rows()
+    undo(version(), "mario")
+
+    undo(version(), "mario")
+    assert rows() == after
+
+    undo(version(), "mario")
+    assert rows() == before
+
+
+@EACH_EDIT
+def test_taking_back_is_an_edit_of_its_own_with_its_records(edit, logged):
+    edit()
+    before = version()
+
+    undo(before, "mario")
+
+    records = HistoricalBuddy.objects.filter(version__gt=before)
+    turned = logged.translate(str.maketrans("+-", "-+"))
+    assert sorted(r.history_type + r.name for r in records) == sorted(turned.split())
+    assert {r.history_change_reason for r in records} == {history.UNDO}
+    assert {r.version for r in records} == {before + 1} == {version()}
+    for stored in Buddy.objects.values():
+        newest = (
+            HistoricalBuddy.objects.filter(id=stored["id"])
+            .order_by("history_id")
+            .last()
+        )
+        assert {name: getattr(newest, name) for name in stored} == stored
+
+
+def test_a_move_that_made_new_room_is_taken_back_with_all_it_pushed():
+    for position, name in enumerate(("romeo", "house", "juliet")):
+        Buddy.objects.filter(name=name).update(position=position)
+        HistoricalBuddy.objects.filter(name=name).update(position=position)
+    before = rows()
+    edits.move(entries("mario"), "mario", named("romeo"), "after")
+    assert HistoricalBuddy.objects.filter(version=version()).count() == 4
+
+    undo(version(), "mario")
+
+    assert rows() == before
+
+
+def test_an_edit_before_ones_last_is_not_taken_back_where_both_meet():
+    edits.change(entries("romeo"), "mario", status="banished")
+    first = version()
+    edits.change(entries("romeo"), "mario", name="Romeo")
+
+    with pytest.raises(Stale, match="mario changed “Romeo”"):
+        undo(first, "mario")
+
+
+REFUSALS = {
+    "an entry edited since": (
+        lambda: edits.change(entries("romeo"), "mario", name="Romeo"),
+        lambda: edits.change(entries("Romeo"), "nurse", status="banished"),
+        "nurse changed “Romeo” just now: status text.",
+    ),
+    "one of several edited since": (
+        lambda: edits.change(entries("romeo nurse"), "mario", status="s"),
+        lambda: edits.move(entries("nurse"), "juliet", None, "last"),
+        "juliet changed “nurse” just now: place.",
+    ),
+    "an entry deleted since": (
+        lambda: edits.add(new_in("house"), "mario"),
+        lambda: edits.remove(entries("house"), "nurse"),
+        "nurse deleted “benvolio” just now.",
+    ),
+    "its group deleted since": (
+        lambda: edits.remove(entries("tybalt"), "mario"),
+        lambda: edits.remove(entries("house"), "nurse"),
+        "The group it stood in is gone: it cannot be taken back.",
+    ),
+    "the group it left deleted since": (
+        lambda: edits.move(entries("tybalt"), "mario", None, "last"),
+        lambda: edits.remove(entries("house"), "nurse"),
+        "The group it stood in is gone: it cannot be taken back.",
+    ),
+    "its group a channel by now": (
+        lambda: edits.move(entries("tybalt nurse"), "mario", None, "last"),
+        lambda: edits.change(entries("house"), "nurse", type="channel"),
+        "The tree around it has changed since: it cannot be taken back.",
+    ),
+    "its group below it by now": (
+        lambda: edits.move(entries("house"), "mario", None, "last"),
+        lambda: edits.move(entries("verona"), "nurse", named("house"), "last"),
+        "The tree around it has changed since: it cannot be taken back.",
+    ),
+    "its address taken": (
+        lambda: edits.change(entries("romeo"), "mario", address="montague"),
+        lambda: edits.add(Buddy(name="other", address="romeo"), "nurse"),
+        "The tree around it has changed since: it cannot be taken back.",
+    ),
+    "the address of what was deleted taken": (
+        lambda: edits.remove(entries("romeo"), "mario"),
+        lambda: edits.add(Buddy(name="other", address="romeo"), "nurse"),
+        "The tree around it has changed since: it cannot be taken back.",
+    ),
+    "entries in it by now": (
+        lambda: edits.add(Buddy(name="mantua", type="group"), "mario"),
+        lambda: edits.add(new_in("mantua"), "nurse"),
+        "It holds entries by now: it cannot be taken back.",
+    ),
+    "entries moved into a copy": (
+        lambda: edits.duplicate([named("house")], "mario"),
+        lambda: edits.move(
+            entries("mario"),
+            "nurse",
+            Buddy.objects.filter(name="house").latest("pk"),
+            "last",
+        ),
+        "It holds entries by now: it cannot be taken back.",
+    ),
+    "a group that became one holding entries": (
+        lambda: edits.change(entries("romeo"), "mario", type="group"),
+        lambda: edits.add(new_in("romeo"), "nurse"),
+        "The tree around it has changed since: it cannot be taken back.",
+    ),
+    "taken back already": (
+        lambda: edits.change(entries("romeo"), "mario", name="Romeo"),
+        lambda: undo(version(), "mario"),
+        "mario changed “romeo” just now: name.",
+    ),
+    "taken back already and there again": (
+        lambda: edits.remove(entries("romeo"), "mario"),
+        lambda: undo(version(), "mario"),
+        "mario added “romeo” just now.",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("edit", "meanwhile", "reason"),
+    REFUSALS.values(),
+    ids=[name.replace(" ", "-") for name in REFUSALS],
+)
+def test_an_edit_is_not_taken_back_over_what_others_did(edit, meanwhile, reason):
+    edit()
+    mine = version()
+    meanwhile()
+    before = Tree.objects.values().get(), HistoricalBuddy.objects.count(), rows()
+
+    with pytest.raises(Stale) as caught:
+        undo(mine, "mario")
+
+    assert str(caught.value) == reason
+    assert (
+        Tree.objects.values().get(),
+        HistoricalBuddy.objects.count(),
+        rows(),
+    ) == before
+
+
+def test_what_others_did_elsewhere_stays_when_an_edit_is_taken_back():
+    edits.remove(entries("house"), "mario")
+    mine = version()
+    edits.change(entries("romeo"), "nurse", status="banished")
+    edits.move(entries("juliet"), "nurse", named("romeo"), "before")
+
+    undo(mine, "mario")
+
+    assert named("romeo").status == "banished"
+    order = ["verona", "  juliet", "  romeo", "  house", "    tybalt", "    nurse"]
+    assert sorted(outline()) == sorted([*order, "mario"])
+    places = [line for line in outline() if "juliet" in line or "romeo" in line]
+    assert places == ["  juliet", "  romeo"]
+
+
+@pytest.mark.parametrize("editor", ["mario", ""])
+def test_nobody_takes_back_what_somebody_else_did(editor):
+    edits.change(entries("romeo"), "juliet", status="banished")
+
+    with pytest.raises(TreeError, match="There is nothing to take back"):
+        undo(version(), editor)
+
+    assert named("romeo").status == "banished"
+
+
+def test_an_edit_that_never_was_is_not_taken_back():
+    with pytest.raises(TreeError, match="There is nothing to take back"):
+        undo(version() + 1, EDITOR)
+
+
+def test_a_refused_edit_leaves_nothing_to_take_back():
+    with pytest.raises(ValidationError):
+        edits.change(entries("romeo house"), "mario", type="channel")
+
+    assert history.newest("mario") is None
