@@ -1,190 +1,38 @@
-"""Import & export, as a browser sees it."""
+"""Importing a table."""
 
 import json
-import re
 from datetime import timedelta
-from io import BytesIO
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.contrib.sessions.models import Session
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
 from django.test import Client
 from django.utils import timezone
-from hypothesis import given
-from hypothesis import settings as examples
 
 from buddies.models import Buddy, Tree
-from buddies.publishing import draft, releases, review
-from buddies.spreadsheet import files
+from buddies.publishing import review
 from buddies.spreadsheet.files import FORMATS
 from buddies.tree import edits
-from tests.buddies.conftest import EDITOR, STORED, channel, group, named, outline, rows
-from tests.buddies.spreadsheet.test_round_trip import forests, plant
-from tests.processes import ROOT
+from tests.buddies.conftest import EDITOR, channel, group, named, outline, rows
+from tests.buddies.pages.transfer_client import (
+    CONFIRM,
+    DOCUMENT,
+    PAGE,
+    PREVIEW,
+    button,
+    confirm,
+    person,
+    said,
+    shown,
+    upload,
+    words,
+)
 
 pytestmark = pytest.mark.django_db
-
-PAGE = "/admin/buddies/buddy/transfer/"
-PREVIEW, CONFIRM = f"{PAGE}preview/", f"{PAGE}confirm/"
-SEED = ROOT / "tests" / "payloads" / "bots.json"
-
-
-def person(*verbs: str) -> Client:
-    """Somebody who may do this with entries."""
-    user = User.objects.create_user("-".join(verbs), password="pw", is_staff=True)
-    names = [f"{verb}_buddy" for verb in verbs]
-    user.user_permissions.set(Permission.objects.filter(codename__in=names))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture
 def editor() -> Client:
     return person("view", "add", "change")
-
-
-def upload(client: Client, content: bytes | str, what: str = "table"):
-    content = content.encode() if isinstance(content, str) else content
-    file = SimpleUploadedFile("file", content)
-    return client.post(PAGE, {"what": what, f"{what}-file": file})
-
-
-def shown(client: Client) -> str:
-    """The words of the preview."""
-    page = client.get(PREVIEW)
-    assert page.status_code == 200
-    return said(page)
-
-
-def said(response) -> str:
-    """The words of a page."""
-    return " ".join(re.sub("<[^>]+>", " ", response.content.decode()).split())
-
-
-def confirm(client: Client):
-    """Press the button of the preview."""
-    return client.post(CONFIRM, button(client), follow=True)
-
-
-def button(client: Client) -> dict[str, str]:
-    """What the button of the preview sends: the fields of its form."""
-    page = client.get(PREVIEW).content.decode()
-    form = page[page.index(f'action="{CONFIRM}"') :]
-    fields = dict(re.findall('name="([a-z]+)" value="([^"]*)"', form))
-    assert fields.keys() >= {"seen", "digest", "content"}
-    return fields
-
-
-def words(response) -> list[str]:
-    return [str(message) for message in response.context["messages"]]
-
-
-# --- Export ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", list(FORMATS))
-def test_who_may_look_takes_the_tree_out(kind):
-    channel("Romeo")
-
-    response = person("view").get(f"{PAGE}export/{kind}/")
-
-    assert [row.cells["name"] for row in files.read(response.content)] == ["Romeo"]
-    disposition = response["Content-Disposition"]
-    assert disposition.startswith('attachment; filename="channels-')
-    assert disposition.endswith(f'.{kind}"')
-
-
-def test_who_may_look_takes_the_document_out():
-    channel("Romeo")
-
-    response = person("view").get(f"{PAGE}document/")
-
-    assert response.content.decode() == draft.current_draft().body
-    assert response["Content-Type"] == "application/json"
-
-
-def test_there_is_no_other_kind_of_file(editor):
-    assert editor.get(f"{PAGE}export/exe/").status_code == 404
-
-
-def test_what_no_spreadsheet_can_hold_is_said(editor):
-    channel("Romeo", default_message="a" * 32_768)
-
-    response = editor.get(f"{PAGE}export/xlsx/", follow=True)
-
-    (said,) = words(response)
-    assert "choose CSV or JSON" in said
-
-
-def test_what_no_client_could_read_is_said(editor):
-    verona = group("Verona")
-    for level in range(200):
-        verona = group(f"{level}", verona) if level < 199 else verona
-    # Deeper by a move of a whole branch, which only counts the levels above it.
-    edits.move([named("Verona")], EDITOR, group("top"), "last")
-    channel("Romeo", None)
-    edits.change([named("Romeo")], EDITOR, parent=None)
-    Buddy.objects.filter(name="Romeo").update(parent=named("198"))
-
-    response = editor.get(f"{PAGE}document/", follow=True)
-
-    assert words(response) == [
-        "The tree has more than 200 levels: move entries up.",
-    ]
-
-
-def test_chosen_entries_are_taken_out_of_the_list(editor):
-    channel("Romeo")
-    juliet = channel("Juliet")
-    chosen = {"action": "export", "_selected_action": [juliet.pk], "index": 0}
-
-    response = editor.post("/admin/buddies/buddy/", chosen)
-
-    assert [row.cells["name"] for row in files.read(response.content)] == ["Juliet"]
-
-
-def test_chosen_entries_that_no_spreadsheet_can_hold_stay_in_the_list(editor):
-    romeo = channel("Romeo", default_message="a" * 32_768)
-    chosen = {"action": "export", "_selected_action": [romeo.pk], "index": 0}
-
-    response = editor.post("/admin/buddies/buddy/", chosen, follow=True)
-
-    assert "choose CSV or JSON" in words(response)[0]
-
-
-# --- Who may do what ------------------------------------------------------------
-
-
-@pytest.mark.parametrize("verbs", [("view",), ("view", "add"), ("view", "change")])
-def test_who_may_not_add_and_change_may_look_but_not_import(verbs):
-    client = person(*verbs)
-
-    page = client.get(PAGE).content.decode()
-
-    assert "You may look at everything here" in page
-    assert '<form method="post" enctype' not in page
-    assert upload(client, "address,name\nromeo,Romeo\n").status_code == 403
-    assert client.get(PREVIEW).status_code == 403
-    assert client.post(CONFIRM).status_code == 403
-
-
-@pytest.mark.parametrize("path", ["", "export/csv/", "document/", "preview/"])
-def test_who_may_not_look_sees_nothing(path):
-    assert person("add", "change").get(PAGE + path).status_code == 403
-    assert Client().get(PAGE + path).status_code == 302
-
-
-def test_a_link_imports_nothing(editor):
-    upload(editor, "address,name\nromeo,Romeo\n")
-
-    assert editor.get(CONFIRM).status_code == 405
-    assert not Buddy.objects.exists()
-
-
-# --- A table --------------------------------------------------------------------
 
 
 def test_an_import_is_shown_and_then_done(editor):
@@ -322,9 +170,6 @@ def test_a_confirmation_of_nothing_seen_is_refused(editor, said):
     assert outline() == ["Romeo"]
 
 
-# --- In between -----------------------------------------------------------------
-
-
 def test_a_file_waits_for_its_own_person(editor):
     upload(editor, "address,name,type\nromeo,Romeo,channel\n")
     other = person("add", "change", "view")
@@ -362,8 +207,6 @@ def test_a_file_is_kept_for_half_an_hour_and_swept_by_the_next_one(editor):
 
 LONG = "a" * 300
 TABLE = "address,name,type,default_message\nromeo,Romeo,channel,{}\n"
-DOCUMENT = """{{"items":[{{"address":"romeo","type":"channel","mobileIsPublished":true,
-"webIsPublished":true,"info":{{"name":"Romeo","defaultMessage":"{}"}}}}]}}"""
 
 
 @pytest.mark.parametrize(
@@ -419,153 +262,3 @@ def test_a_moment_that_no_calendar_converts_is_named(editor, moment):
     upload(editor, f"address,name,type,visible_until\nromeo,R,channel,{moment}\n")
 
     assert "column “visible_until”: Choose a moment between 2000" in shown(editor)
-
-
-# --- The document -----------------------------------------------------------------
-
-
-def test_a_document_is_shown_and_then_what_clients_read(editor):
-    channel("Romeo")
-    text = SEED.read_text(encoding="utf-8")
-
-    upload(editor, text, "document")
-
-    page = shown(editor)
-    assert "changes for clients" in page
-    assert "removed Romeo" in page
-    assert outline() == ["Romeo"]
-
-    confirm(editor)
-
-    assert draft.current_draft().document == json.loads(text)
-    assert not named("Romeo").is_published
-
-
-def test_a_document_is_pasted(editor):
-    channel("Romeo")
-    text = draft.current_draft().body.replace('"name":"Romeo"', '"name":"Roméo"')
-
-    editor.post(PAGE, {"what": "document", "document-text": text})
-
-    assert "1 change for clients" in shown(editor)
-    assert "“Romeo” → “Roméo”" in shown(editor)
-    confirm(editor)
-    assert outline() == ["Roméo"]
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("nonsense", "line 1, column 1: not JSON"),
-        ('{"items": [{"type": "folder"}]}', "items[0].type: must be group or channel"),
-        (b"\xff", "its letters are not in UTF-8"),
-    ],
-)
-def test_what_is_no_document_is_refused_with_the_place(editor, text, said):
-    response = upload(editor, text, "document")
-
-    assert said in response.content.decode()
-
-
-def test_a_document_of_too_many_entries_is_refused_at_once(editor):
-    item = json.loads(DOCUMENT.format(""))["items"]
-    most = json.dumps({"items": item * 20_000})
-    more = json.dumps({"items": item * 20_001})
-
-    assert upload(editor, most, "document").status_code == 302
-    page = upload(editor, more, "document").content.decode()
-
-    assert "The document has more than 20000 entries." in page
-
-
-def test_what_the_tree_refuses_of_a_document_is_said_with_its_path(editor):
-    channel("Romeo")
-    text = draft.current_draft().body.replace('"name":"Romeo"', '"name":""')
-    before = rows()
-
-    upload(editor, text, "document")
-
-    page = shown(editor)
-    assert "document: items[0]: This field cannot be blank. (name)" in page
-    assert words(confirm(editor)) == [
-        "document: items[0]: This field cannot be blank. (name)"
-    ]
-    assert rows() == before
-
-
-def test_a_document_does_not_undo_what_came_since(editor):
-    romeo = channel("Romeo")
-    upload(editor, '{"items":[]}', "document")
-    seen = button(editor)
-    edits.change([romeo], "nurse", status="hunted")
-
-    response = editor.post(CONFIRM, seen, follow=True)
-
-    assert "look at the changes again" in words(response)[0]
-    assert named("Romeo").is_published
-
-
-@examples(STORED, max_examples=15)
-@given(forest=forests())
-def test_a_document_brought_back_changes_nothing(editor, forest):
-    with transaction.atomic():
-        for place, buddy in enumerate(forest):
-            buddy.position = place
-        plant(forest)
-        before = rows()
-
-        upload(editor, editor.get(f"{PAGE}document/").content, "document")
-
-        assert "there is nothing to import" in shown(editor)
-        assert rows() == before
-        transaction.set_rollback(True)
-
-
-def test_a_preview_neither_writes_nor_rings(editor, django_capture_on_commit_callbacks):
-    channel("Romeo")
-    version = Tree.locked().version
-    upload(editor, '{"items":[]}', "document")
-
-    with django_capture_on_commit_callbacks() as rung:
-        shown(editor)
-
-    assert rung == []
-    assert Tree.locked().version == version
-    assert named("Romeo").is_published
-
-
-def test_the_page_has_no_script_or_style_of_its_own(editor):
-    upload(editor, "address,name,type\nromeo,Romeo,channel\n")
-
-    for path in (PAGE, PREVIEW):
-        page = editor.get(path).content.decode()
-        assert "style=" not in page
-        assert "onclick" not in page
-
-
-def test_ten_megabytes_of_text_are_read_and_kept(editor):
-    text = "address,name,type,default_message\nromeo,Romeo,channel," + "ab " * 3_000_000
-    file = BytesIO(text.encode())
-
-    response = editor.post(PAGE, {"what": "table", "table-file": file})
-
-    assert response.status_code == 302
-    confirm(editor)
-    assert len(named("Romeo").default_message) == 9_000_000
-
-
-@pytest.mark.parametrize("what", ["table", "document"])
-def test_an_import_does_not_open_a_known_server_address(editor, what):
-    channel("Romeo", server_address="bots")
-    releases.sync()
-    if what == "table":
-        content = "address,server_address\nRomeo,elsewhere\n"
-    else:
-        content = draft.current_draft().body.replace('"bots"', '"elsewhere"')
-    upload(editor, content, what)
-
-    response = confirm(editor)
-
-    text = "Clients know the server address of “Romeo”, so it stays."
-    assert words(response) == [text]
-    assert named("Romeo").server_address == "bots"

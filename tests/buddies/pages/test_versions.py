@@ -1,30 +1,32 @@
-"""Review & publish, and the versions that were, as a browser without a script."""
+"""The pages of versions."""
 
 import json
 from datetime import timedelta
-from html import unescape
 
 import pytest
 from django.test import Client
 from django.utils import timezone
-from django.utils.html import strip_tags
 
 from buddies.document.shape import EMPTY
 from buddies.models import Buddy, PlannedRelease, Release, Tree
-from buddies.pages import versions
-from buddies.publishing import draft, releases, review
+from buddies.publishing import draft, releases
 from buddies.publishing.live import live_release
 from buddies.tree import edits
 from tests.buddies.conftest import channel, group, named, outline
-from tests.buddies.pages.test_workspace import go_live, looker, person, plan
+from tests.buddies.pages.test_status import plan
+from tests.buddies.pages.test_workspace import looker
+from tests.buddies.pages.versions_client import (
+    CHANNELS,
+    RELEASES,
+    REVIEW,
+    form,
+    messages,
+    numbers,
+    words,
+)
+from tests.buddies.pages.workspace_client import go_live, person
 
 pytestmark = pytest.mark.django_db
-
-CHANNELS = "/admin/buddies/buddy/channels/"
-RELEASES = "/admin/buddies/release/"
-REVIEW = f"{RELEASES}review/"
-NEXT_YEAR = timezone.now().year + 1
-SOON = f"{NEXT_YEAR}-03-01T09:05"
 
 
 @pytest.fixture
@@ -45,243 +47,8 @@ def verona() -> Buddy:
     return verona
 
 
-def numbers() -> list[int]:
-    """The versions, the oldest first."""
-    return sorted(Release.objects.values_list("number", flat=True))
-
-
 def of(number: int, page: str = "change") -> str:
     return f"{RELEASES}{number}/{page}/"
-
-
-def words(response) -> str:
-    """What a page says, without its markup."""
-    html = response.content.decode().replace("<", " <")
-    return " ".join(unescape(strip_tags(html)).split())
-
-
-def messages(response) -> list[str]:
-    return [str(message) for message in response.context["messages"]]
-
-
-# --- Review -------------------------------------------------------------------
-
-
-def form(client: Client, **changed: str) -> dict[str, str]:
-    """What a browser posts of the review that it shows now."""
-    digest = client.get(REVIEW).context["review"].digest
-    return {"note": "", "when": "now", "at": "", "digest": digest, **changed}
-
-
-def test_a_review_shows_changes_and_warnings(publisher: Client, verona):
-    edits.change([named("juliet")], "mercutio", status="one\\ntwo")
-    channel("nurse", verona, thumb_url="https://example.org/n.webp")
-    group("hollow")
-
-    page = publisher.get(REVIEW)
-
-    said = words(page)
-    assert "2 changes for clients" in said
-    assert "edited juliet status text: “” → “one\\ntwo”" in said
-    assert "added nurse inside “verona”" in said
-    assert "Without an avatar: “verona”, “Montague”, “juliet”." in said
-    assert "Looks double-escaped: “juliet”." in said
-    assert "Empty and so not shown: “hollow”." in said
-    assert "errornote" not in page.content.decode()
-    assert " disabled" not in page.content.decode()
-
-
-def test_without_changes_there_is_nothing_to_publish(publisher: Client, verona):
-    before = numbers()
-
-    html = publisher.get(REVIEW).content.decode()
-    answer = publisher.post(REVIEW, form(publisher))
-
-    assert "No differences." in html
-    assert '<button class="button primary" disabled>' in html
-    assert messages(answer) == ["Nothing differs from what is live."]
-    assert numbers() == before
-
-
-def test_of_very_many_changes_the_first_are_shown(publisher: Client):
-    Buddy.objects.bulk_create(
-        Buddy(name=f"{number}", address=f"{number}", web_is_published=True)
-        for number in range(versions.MAX_CHANGES + 5)
-    )
-
-    page = publisher.get(REVIEW)
-
-    assert (
-        page.content.decode().count('<li class="change-added">') == versions.MAX_CHANGES
-    )
-    assert "305 changes for clients" in words(page)
-    assert "and more: 305 in all" in words(page)
-
-
-def test_errors_stop_a_publication(publisher: Client, verona, settings):
-    review.hold("prince")
-    channel("MONTAGUE")
-    channel("montague")
-    before = numbers()
-
-    page = publisher.get(REVIEW)
-    answer = publisher.post(REVIEW, form(publisher))
-
-    reason = "“montague” and “MONTAGUE” have the same address."
-    assert reason in words(page)
-    assert '<button class="button primary" disabled>' in page.content.decode()
-    assert messages(answer) == [reason]
-
-    settings.XMPP_STANZA_LIMIT = 100
-    answer = publisher.post(REVIEW, form(publisher))
-    assert "and 100 are allowed: hide or remove entries." in words(answer)
-    assert numbers() == before
-
-
-def test_what_was_reviewed_is_published_with_its_note(publisher: Client, verona):
-    review.hold("prince")
-    edits.change([named("juliet")], "mercutio", status="fair")
-
-    response = publisher.post(
-        REVIEW, form(publisher, note=" For the <ball>. "), follow=True
-    )
-
-    release = live_release()
-    assert response.redirect_chain == [(CHANNELS, 302)]
-    assert messages(response) == [f"Published as version {release.number}."]
-    assert (release.author, release.note) == ("prince", "For the <ball>.")
-    assert not release.automatic
-    assert release.body == draft.current_draft().body
-    assert Tree.objects.get().held_at is not None
-
-
-def test_what_was_reviewed_is_planned_for_a_moment(publisher: Client, verona):
-    edits.change([named("juliet")], "mercutio", status="fair")
-    before, body = numbers(), draft.current_draft().body
-
-    response = publisher.post(
-        REVIEW,
-        form(publisher, when="later", at=SOON, note="The ball"),
-        follow=True,
-    )
-
-    planned = PlannedRelease.objects.get()
-    assert messages(response) == ["Planned: it goes live by itself."]
-    assert response.context["state"]["planned"] == [
-        f"Goes live on 1 Mar {NEXT_YEAR}, 09:05, planned by prince"
-    ]
-    assert (planned.body, planned.note, planned.author) == (body, "The ball", "prince")
-    assert f"{planned.publish_at:%Y-%m-%dT%H:%M %z}" == f"{SOON} +0000"
-    assert Tree.objects.get().held_by == "prince"
-    assert numbers() == before
-
-
-@pytest.mark.parametrize(
-    ("at", "said"),
-    [
-        ("", "Say when."),
-        ("tomorrow", "Enter a valid date/time."),
-        ("2099-02-30T09:05", "Enter a valid date/time."),
-        ("2000-01-01T00:00", "This moment is over: choose one to come."),
-        ("0001-01-01T00:00", "This moment is over: choose one to come."),
-        ("0001-01-01T00:00+05:00", "Enter a valid date/time."),
-        ("9999-12-31T23:59-05:00", "Enter a valid date/time."),
-    ],
-)
-def test_a_moment_that_cannot_be_is_refused(publisher: Client, verona, at, said):
-    edits.change([named("juliet")], "mercutio", status="fair")
-    before = numbers()
-
-    page = publisher.post(REVIEW, form(publisher, when="later", at=at, note="My note"))
-
-    assert page.status_code == 200
-    assert said in words(page)
-    assert "My note" in page.content.decode()
-    assert numbers() == before
-    assert not PlannedRelease.objects.exists()
-    assert Tree.objects.get().held_at is None
-
-
-@pytest.mark.parametrize(
-    ("flaw", "said"),
-    [
-        ({"note": "x" * 1_001}, "at most 1000 characters"),
-        ({"note": "nul\x00"}, "Null characters are not allowed."),
-        ({"when": "never"}, "Select a valid choice."),
-        ({"when": ""}, "This field is required."),
-    ],
-)
-def test_the_review_says_what_is_wrong(publisher: Client, verona, flaw, said):
-    edits.change([named("juliet")], "mercutio", status="fair")
-    before = numbers()
-
-    page = publisher.post(REVIEW, form(publisher, **flaw))
-
-    assert said in words(page)
-    assert numbers() == before
-
-
-@pytest.mark.parametrize("at", ["2000-01-01T00:00", SOON, "tomorrow"])
-def test_a_date_beside_now_publishes_nothing(publisher: Client, verona, at):
-    edits.change([named("juliet")], "mercutio", status="fair")
-    before = numbers()
-
-    page = publisher.post(REVIEW, form(publisher, when="now", at=at))
-
-    said = "Enter a valid date/time."
-    if at != "tomorrow":
-        said = "Choose “at a moment”, or empty the date."
-    assert said in words(page)
-    assert numbers() == before
-
-
-def test_a_moment_is_at_most_five_years_ahead(publisher: Client, verona):
-    edits.change([named("juliet")], "mercutio", status="fair")
-    year = timezone.now().year
-
-    late = f"{year + 6}-12-31T00:00"
-    page = publisher.post(REVIEW, form(publisher, when="later", at=late))
-    assert "Choose a moment within five years." in words(page)
-    assert not PlannedRelease.objects.exists()
-
-    at = f"{year + 5}-01-01T00:00"
-    assert publisher.post(REVIEW, form(publisher, when="later", at=at)).url == CHANNELS
-    assert PlannedRelease.objects.exists()
-
-
-@pytest.mark.parametrize(("when", "at"), [("now", ""), ("later", SOON)])
-def test_what_somebody_changed_since_the_review_is_shown_first(
-    publisher: Client, verona, when, at
-):
-    edits.change([named("juliet")], "mercutio", status="fair")
-    posted = form(publisher, when=when, at=at, note="My note")
-    edits.change([named("juliet")], "mercutio", status="fairest")
-    before = numbers()
-
-    page = publisher.post(REVIEW, posted)
-
-    assert messages(page) == [
-        "Somebody changed the tree since: look at the changes again."
-    ]
-    assert "status text: “” → “fairest”" in words(page)
-    assert "My note" in page.content.decode()
-    assert f'value="{review.review_draft().digest}"' in page.content.decode()
-    assert numbers() == before
-
-    again = {**posted, "digest": page.context["review"].digest}
-    assert publisher.post(REVIEW, again).status_code == 302
-
-
-def test_without_a_digest_nothing_is_published(publisher: Client, verona):
-    edits.change([named("juliet")], "mercutio", status="fair")
-    before = numbers()
-    for digest in ("", "x", "\x00"):
-        posted = form(publisher, digest=digest)
-        assert publisher.post(REVIEW, posted).status_code == 200
-    assert numbers() == before
-
-
-# --- The list -----------------------------------------------------------------
 
 
 def test_the_list_names_each_version_with_its_state(publisher: Client, verona):
@@ -362,9 +129,6 @@ def test_who_may_not_publish_sees_versions_without_the_buttons(verona, role):
         assert text not in words(page)
 
 
-# --- One version --------------------------------------------------------------
-
-
 def test_a_version_shows_its_facts_its_document_and_what_to_do(publisher, verona):
     first, second, third = numbers()
     Release.objects.filter(number=second).update(note="The <ball>")
@@ -418,9 +182,6 @@ def test_unknown_versions_are_not_found(publisher: Client, verona, page):
     assert (numbers(), Tree.objects.get().held_at) == (before, None)
 
 
-# --- Compare ------------------------------------------------------------------
-
-
 def test_two_versions_are_compared_in_words(publisher: Client, verona):
     first, _second, third = numbers()
 
@@ -439,9 +200,6 @@ def test_a_comparison_with_what_is_not_there_is_not_found(publisher, verona):
     assert publisher.get(url).status_code == 404
     for word in ("", *STRANGE):
         assert publisher.get(url, {"with": word}).status_code == 404, word
-
-
-# --- Back ---------------------------------------------------------------------
 
 
 def test_a_version_is_published_again_and_changes_are_held(publisher, verona):
@@ -504,9 +262,6 @@ def test_the_empty_version_is_restored_by_hiding_everything(publisher: Client):
     assert draft.current_draft().body == EMPTY
 
 
-# --- Download -----------------------------------------------------------------
-
-
 def test_a_version_is_downloaded_byte_for_byte(publisher: Client):
     channel("giulietta è\u2028</script> 🌹", default_message="one\ntwo")
     release = go_live()
@@ -517,9 +272,6 @@ def test_a_version_is_downloaded_byte_for_byte(publisher: Client):
     assert response["Content-Type"] == "application/json"
     said = f'attachment; filename="version-{release.number}.json"'
     assert response["Content-Disposition"] == said
-
-
-# --- Whatever the moment ------------------------------------------------------
 
 
 def test_a_plan_that_is_over_due_is_still_listed(publisher: Client, verona):

@@ -1,0 +1,16 @@
+"""Fixtures that the tests of this folder share."""
+
+import pytest
+
+from buddies.models import Buddy
+from tests.buddies.conftest import channel, group
+
+
+@pytest.fixture
+def verona() -> Buddy:
+    """mario, and behind it verona (juliet, house (romeo))."""
+    channel("mario")
+    verona = group("verona")
+    channel("juliet", verona)
+    channel("romeo", group("house", verona))
+    return verona

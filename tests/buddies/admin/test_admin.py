@@ -1,0 +1,268 @@
+"""The list and the form: what is read and written."""
+
+import re
+import uuid
+
+import pytest
+from django.test import Client
+from django.utils.html import strip_tags
+
+from buddies.models import Buddy, Tree
+from buddies.publishing import live, releases
+from buddies.tree import edits
+from tests.buddies.admin.list_page import CHANNELS, ENTRIES, act, form, listed, of, said
+from tests.buddies.conftest import channel, group, named, outline, rows
+
+pytestmark = pytest.mark.django_db
+
+
+def errors(response) -> dict[str, list[str]]:
+    assert response.status_code == 200
+    return response.context["adminform"].form.errors
+
+
+def test_entries_are_listed_in_the_order_of_the_tree(admin_client: Client, verona):
+    edits.move([Buddy.objects.get(name="mario")], "juliet", verona, "after")
+
+    response = admin_client.get(ENTRIES)
+
+    assert listed(response) == outline()
+    assert outline() == ["verona", "  juliet", "  house", "    romeo", "mario"]
+
+
+def test_names_are_escaped(admin_client: Client):
+    channel("<script>alert(1)</script>")
+    html = admin_client.get(ENTRIES).content.decode()
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)" in html
+
+
+def test_a_search_finds_entries(admin_client: Client, verona):
+    response = admin_client.get(ENTRIES, {"q": "juliet"})
+    assert listed(response) == ["  juliet"]
+
+
+def test_the_list_says_why_clients_do_not_see_an_entry_or_not_well(admin_client):
+    channel("hidden", web_is_published=False)
+    group("hollow")
+    channel("escaped", default_message="one\\ntwo")
+    channel("romeo", group("verona"))
+
+    response = admin_client.get(ENTRIES)
+
+    said = {
+        entry.name: response.context["cl"].model_admin.remarks(entry)
+        for entry in response.context["cl"].result_list
+    }
+    assert said == {
+        "hidden": "draft: shown nowhere",
+        "hollow": "empty group: not shown",
+        "escaped": "looks double-escaped",
+        "verona": "",
+        "romeo": "",
+    }
+
+
+def test_only_groups_are_offered_as_parents(admin_client: Client, verona):
+    wanted = {"app_label": "buddies", "model_name": "buddy", "field_name": "parent"}
+    answer = admin_client.get("/admin/autocomplete/", {**wanted, "term": ""})
+    assert {one["text"] for one in answer.json()["results"]} == {"verona", "house"}
+
+
+def test_the_list_says_what_is_live(admin_client: Client, verona):
+    def said() -> str:
+        html = admin_client.get(ENTRIES).content.decode()
+        return " ".join(strip_tags(html).split())
+
+    assert "version" not in said()
+
+    number = releases.sync().number
+    assert f"Live: version {number}, " in said()
+    assert ", by juliet" in said()
+    assert "on the XMPP server since" not in said()
+
+    live.mark_live(number)
+    assert "on the XMPP server since" in said()
+
+
+def test_the_list_says_why_the_newest_state_is_not_live(admin_client, verona, settings):
+    settings.XMPP_STANZA_LIMIT = 100
+    releases.sync()
+    html = admin_client.get(ENTRIES).content.decode()
+    assert "and 100 are allowed: hide or remove entries." in html
+
+
+def test_an_entry_added_without_an_address_gets_a_uuid(admin_client: Client, verona):
+    house = Buddy.objects.get(name="house")
+
+    response = admin_client.post(
+        f"{ENTRIES}add/", form(name="benvolio", parent=house.pk, web_is_published="on")
+    )
+
+    assert response.status_code == 302
+    benvolio = Buddy.objects.get(name="benvolio")
+    assert uuid.UUID(benvolio.address)
+    assert (benvolio.mobile_is_published, benvolio.web_is_published) == (False, True)
+    assert outline()[-1] == "    benvolio"
+    assert "admin" in Tree.objects.get().editors
+
+
+def test_an_edit_changes_the_entry_and_keeps_its_place(admin_client: Client, verona):
+    juliet = Buddy.objects.get(name="juliet")
+
+    admin_client.post(
+        of(juliet),
+        form(name="Juliet", address="capulet", parent=verona.pk, status="fair"),
+    )
+
+    juliet.refresh_from_db()
+    assert (juliet.address, juliet.status) == ("capulet", "fair")
+    assert outline() == ["mario", "verona", "  Juliet", "  house", "    romeo"]
+
+
+def test_the_flags_are_edited_in_the_list(admin_client: Client):
+    romeo, juliet = channel("romeo"), channel("juliet")
+
+    admin_client.post(
+        ENTRIES,
+        {
+            "form-TOTAL_FORMS": "2",
+            "form-INITIAL_FORMS": "2",
+            "form-0-id": romeo.pk,
+            "form-0-mobile_is_published": "on",
+            "form-1-id": juliet.pk,
+            "form-1-web_is_published": "on",
+            "_save": "Save",
+        },
+    )
+
+    flags = Buddy.objects.values_list("name", "mobile_is_published", "web_is_published")
+    assert list(flags) == [("romeo", True, False), ("juliet", False, True)]
+    assert "admin" in Tree.objects.get().editors
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "reason"),
+    [
+        ({"name": ""}, "name", "This field is required."),
+        (
+            {"name": "bell\x07"},
+            "name",
+            "Contains the control character U+0007, which XMPP cannot carry.",
+        ),
+        (
+            {"default_message": "bell\x07"},
+            "default_message",
+            "Contains the control character U+0007, which XMPP cannot carry.",
+        ),
+        ({"name": "nul\x00"}, "name", "Null characters are not allowed."),
+        ({"address": "mario"}, "address", "Another entry has this address."),
+        (
+            {"type": "group", "server_address": "bots"},
+            "__all__",
+            "A group has no server address.",
+        ),
+        (
+            {"type": "group", "default_message": "Soft!"},
+            "__all__",
+            "A group has no default message.",
+        ),
+    ],
+)
+def test_the_form_says_what_is_wrong(admin_client, verona, changed, field, reason):
+    before = outline()
+
+    response = admin_client.post(f"{ENTRIES}add/", form(**changed))
+
+    assert reason in errors(response)[field]
+    assert outline() == before
+
+
+def test_the_form_refuses_places_where_nothing_can_stand(admin_client, verona):
+    house, mario = (Buddy.objects.get(name=name) for name in ("house", "mario"))
+    below = {"type": "group", "name": "verona", "address": "verona"}
+
+    circle = admin_client.post(of(verona), form(**below, parent=house.pk))
+    itself = admin_client.post(of(verona), form(**below, parent=verona.pk))
+    channel = admin_client.post(of(verona), form(**below, parent=mario.pk))
+    turned = admin_client.post(of(verona), form(**{**below, "type": "channel"}))
+
+    for response in (circle, itself):
+        assert errors(response) == {"parent": ["An entry cannot stand below itself."]}
+    assert errors(channel) == {"parent": ["Only a group can hold entries."]}
+    assert list(errors(turned)) == ["type"]
+    assert outline() == ["mario", "verona", "  juliet", "  house", "    romeo"]
+
+
+@pytest.mark.parametrize("query", ["?from=workspace", "?from=elsewhere", ""])
+def test_who_came_from_the_workspace_gets_back_there(admin_client, verona, query):
+    mario = named("mario")
+    back = CHANNELS if query == "?from=workspace" else ENTRIES
+    same = {"name": "mario", "address": "mario"}
+
+    added = admin_client.post(f"{ENTRIES}add/{query}", form(name="benvolio"))
+    changed = admin_client.post(f"{of(mario)}{query}", form(**same, status="x"))
+    on = admin_client.post(f"{of(mario)}{query}", form(**same, _continue="1"))
+
+    assert (added.status_code, added.url) == (302, back)
+    assert (changed.status_code, changed.url) == (302, back)
+    assert on.url.startswith(of(mario))
+
+
+def test_a_stale_form_is_refused_and_keeps_what_was_typed(admin_client, verona):
+    romeo = named("romeo")
+    page = admin_client.get(of(romeo))
+    seen = page.context["adminform"].form["seen"].value()
+    assert f'name="seen" value="{seen}"' in page.content.decode()
+    edits.change([romeo], "mercutio", status="banished", web_is_published=False)
+    before = rows()
+
+    typed = form(name="My <Romeo>", address="romeo", parent=romeo.parent_id, seen=seen)
+    response = admin_client.post(of(romeo), typed)
+
+    reasons = [text.replace("\xa0", " ") for text in errors(response)["__all__"]]
+    assert reasons == [
+        "mercutio changed “romeo” just now: web and status text.",
+        "Nothing was saved: load the page again to see how it stands.",
+    ]
+    assert 'value="My &lt;Romeo&gt;"' in response.content.decode()
+    assert rows() == before
+
+
+def test_a_form_of_what_was_deleted_meanwhile_says_so(admin_client, verona):
+    romeo = named("romeo")
+    edits.remove([romeo], "mercutio")
+    response = admin_client.post(of(romeo), form(), follow=True)
+    assert "doesn’t exist" in said(response)[0]
+
+
+def test_saving_a_form_without_a_change_makes_no_version(admin_client, verona):
+    mario = named("mario")
+    before = Tree.objects.get().version
+    same = form(name="mario", address="mario", web_is_published="on")
+    assert admin_client.post(of(mario), same).status_code == 302
+    assert Tree.objects.get().version == before
+
+
+def test_a_deletion_takes_only_what_its_page_showed(admin_client, verona):
+    page = f"{ENTRIES}{verona.pk}/delete/"
+    html = admin_client.get(page).content.decode()
+    seen = re.search(r'name="seen" value="(\d+)"', html).group(1)
+    channel("mercutio", verona)
+
+    response = admin_client.post(page, {"post": "yes", "seen": seen}, follow=True)
+
+    assert said(response) == ["juliet added “mercutio” just now."]
+    assert "  juliet" in outline()
+
+
+def test_chosen_ones_are_deleted_as_their_page_showed_them(admin_client, verona):
+    seen = str(Tree.objects.get().version)
+    asked = act(admin_client, "delete_selected", "verona", seen=seen)
+    assert f'name="seen" value="{seen}"' in asked.content.decode()
+    channel("mercutio", verona)
+
+    response = act(admin_client, "delete_selected", "verona", post="yes", seen=seen)
+
+    assert "juliet added “mercutio” just now." in said(response)
+    assert "  juliet" in outline()

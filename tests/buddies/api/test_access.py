@@ -1,0 +1,113 @@
+"""What a user and a token may do with entries."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.test import APIClient
+
+from tests.buddies.api.entries_client import BUDDIES, DOCUMENT, ROMEO, url
+from tests.buddies.conftest import channel, outline
+from xmppservice.api import tokens
+from xmppservice.api.models import SCOPES
+
+pytestmark = pytest.mark.django_db
+
+
+NAMED = re.compile(r"\(\?P<\w+>\[\^/\.\]\+\)")
+
+
+def patterns(resolver: URLResolver, path: str = "/") -> Iterator[str]:
+    for one in resolver.url_patterns:
+        if isinstance(one, URLResolver):
+            yield from patterns(one, path + str(one.pattern))
+        else:
+            assert isinstance(one, URLPattern)
+            yield path + str(one.pattern)
+
+
+def test_every_url_but_the_public_ones_and_the_admin_needs_a_login():
+    ours = {
+        NAMED.sub("1", pattern).replace("^", "").replace("$", "")
+        for pattern in patterns(get_resolver())
+        if not pattern.startswith("/admin/")
+    }
+
+    answers = {path: APIClient().get(path).status_code for path in ours}
+
+    # What the document looks like is no secret.
+    assert answers.pop("/schemas/document-1.json") == 200
+
+    assert APIClient().get("/healthz").status_code == 200
+    assert answers.pop("/") == 302  # to the admin
+    assert answers.pop("/favicon.ico") == 302
+    assert answers.pop("/i18n/") == 302  # the language, back to where one was
+    assert answers.pop("/webchat/") == 404  # where its setting says no more
+    # Pictures are for everybody, and this is none.
+    (picture,) = (path for path in answers if path.startswith("/media/"))
+    assert answers.pop(picture) == 404
+    # A notice is signed instead, and there is nothing to read.
+    assert answers.pop("/api/accounts/events/") == 405
+    assert set(answers) >= {DOCUMENT, BUDDIES, f"{BUDDIES}1/", "/api/accounts/"}
+    assert set(answers.values()) == {401}
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+@pytest.mark.parametrize("path", [BUDDIES, f"{BUDDIES}1/", DOCUMENT])
+def test_nobody_writes_without_a_login(method, path):
+    assert getattr(APIClient(), method)(path).status_code == 401
+
+
+def test_a_wrong_token_is_refused():
+    client = APIClient(headers={"Authorization": "Bearer 0123456789"})
+    refused = client.get(BUDDIES)
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_token_opens_the_api(juliet):
+    _, secret = tokens.make(juliet, "montague", SCOPES, None)
+    client = APIClient(headers={"Authorization": f"Bearer {secret}"})
+
+    assert client.get(BUDDIES).status_code == 200
+    assert client.post(BUDDIES, ROMEO, format="json").status_code == 201
+
+
+def test_a_session_opens_the_api_and_its_writes_need_the_csrf_token(juliet):
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(juliet)
+
+    assert client.get(BUDDIES).status_code == 200
+    assert client.post(BUDDIES, ROMEO, format="json").status_code == 403
+    assert outline() == []
+
+
+@pytest.mark.parametrize(
+    ("permissions", "codes"),
+    [
+        ([], [403, 403, 403, 403, 403, 403]),
+        (["view_buddy"], [200, 200, 403, 403, 403, 403]),
+        (["add_buddy"], [403, 403, 201, 403, 403, 403]),
+        (["change_buddy"], [403, 403, 403, 200, 200, 403]),
+        (["delete_buddy"], [403, 403, 403, 403, 403, 204]),
+    ],
+)
+def test_each_permission_opens_what_it_names(permissions, codes):
+    mario = channel("mario")
+    user = User.objects.create_user("mario")
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = APIClient()
+    client.force_authenticate(user)
+
+    answers = [
+        client.get(BUDDIES),
+        client.get(url(mario)),
+        client.post(BUDDIES, ROMEO, format="json"),
+        client.put(url(mario), {**ROMEO, "address": "mario"}, format="json"),
+        client.patch(url(mario), {}, format="json"),
+        client.delete(url(mario)),
+    ]
+
+    assert [answer.status_code for answer in answers] == codes

@@ -1,0 +1,28 @@
+"""Fixtures that the tests of this folder share."""
+
+import pytest
+from django.test import Client
+
+from buddies.models import Buddy
+from tests.buddies.conftest import channel, group
+from tests.buddies.pages.workspace_client import person
+
+
+@pytest.fixture
+def editor() -> Client:
+    return person("tybalt", "Editor")
+
+
+@pytest.fixture
+def publisher() -> Client:
+    return person("prince", "Publisher")
+
+
+@pytest.fixture
+def verona() -> Buddy:
+    """verona (juliet, house (romeo)), and behind it mario."""
+    verona = group("verona")
+    channel("juliet", verona)
+    channel("romeo", group("house", verona))
+    channel("mario")
+    return verona

@@ -1,0 +1,186 @@
+"""Importing a document."""
+
+import json
+from io import BytesIO
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from hypothesis import given
+from hypothesis import settings as examples
+
+from buddies.models import Tree
+from buddies.publishing import draft, releases
+from buddies.tree import edits
+from tests.buddies.conftest import STORED, channel, named, outline, rows
+from tests.buddies.pages.transfer_client import (
+    CONFIRM,
+    DOCUMENT,
+    PAGE,
+    PREVIEW,
+    button,
+    confirm,
+    person,
+    shown,
+    upload,
+    words,
+)
+from tests.buddies.spreadsheet.test_round_trip import forests, plant
+from tests.processes import ROOT
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def editor() -> Client:
+    return person("view", "add", "change")
+
+
+SEED = ROOT / "tests" / "payloads" / "bots.json"
+
+
+def test_a_document_is_shown_and_then_what_clients_read(editor):
+    channel("Romeo")
+    text = SEED.read_text(encoding="utf-8")
+
+    upload(editor, text, "document")
+
+    page = shown(editor)
+    assert "changes for clients" in page
+    assert "removed Romeo" in page
+    assert outline() == ["Romeo"]
+
+    confirm(editor)
+
+    assert draft.current_draft().document == json.loads(text)
+    assert not named("Romeo").is_published
+
+
+def test_a_document_is_pasted(editor):
+    channel("Romeo")
+    text = draft.current_draft().body.replace('"name":"Romeo"', '"name":"Roméo"')
+
+    editor.post(PAGE, {"what": "document", "document-text": text})
+
+    assert "1 change for clients" in shown(editor)
+    assert "“Romeo” → “Roméo”" in shown(editor)
+    confirm(editor)
+    assert outline() == ["Roméo"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nonsense", "line 1, column 1: not JSON"),
+        ('{"items": [{"type": "folder"}]}', "items[0].type: must be group or channel"),
+        (b"\xff", "its letters are not in UTF-8"),
+    ],
+)
+def test_what_is_no_document_is_refused_with_the_place(editor, text, said):
+    response = upload(editor, text, "document")
+
+    assert said in response.content.decode()
+
+
+def test_a_document_of_too_many_entries_is_refused_at_once(editor):
+    item = json.loads(DOCUMENT.format(""))["items"]
+    most = json.dumps({"items": item * 20_000})
+    more = json.dumps({"items": item * 20_001})
+
+    assert upload(editor, most, "document").status_code == 302
+    page = upload(editor, more, "document").content.decode()
+
+    assert "The document has more than 20000 entries." in page
+
+
+def test_what_the_tree_refuses_of_a_document_is_said_with_its_path(editor):
+    channel("Romeo")
+    text = draft.current_draft().body.replace('"name":"Romeo"', '"name":""')
+    before = rows()
+
+    upload(editor, text, "document")
+
+    page = shown(editor)
+    assert "document: items[0]: This field cannot be blank. (name)" in page
+    assert words(confirm(editor)) == [
+        "document: items[0]: This field cannot be blank. (name)"
+    ]
+    assert rows() == before
+
+
+def test_a_document_does_not_undo_what_came_since(editor):
+    romeo = channel("Romeo")
+    upload(editor, '{"items":[]}', "document")
+    seen = button(editor)
+    edits.change([romeo], "nurse", status="hunted")
+
+    response = editor.post(CONFIRM, seen, follow=True)
+
+    assert "look at the changes again" in words(response)[0]
+    assert named("Romeo").is_published
+
+
+@examples(STORED, max_examples=15)
+@given(forest=forests())
+def test_a_document_brought_back_changes_nothing(editor, forest):
+    with transaction.atomic():
+        for place, buddy in enumerate(forest):
+            buddy.position = place
+        plant(forest)
+        before = rows()
+
+        upload(editor, editor.get(f"{PAGE}document/").content, "document")
+
+        assert "there is nothing to import" in shown(editor)
+        assert rows() == before
+        transaction.set_rollback(True)
+
+
+def test_a_preview_neither_writes_nor_rings(editor, django_capture_on_commit_callbacks):
+    channel("Romeo")
+    version = Tree.locked().version
+    upload(editor, '{"items":[]}', "document")
+
+    with django_capture_on_commit_callbacks() as rung:
+        shown(editor)
+
+    assert rung == []
+    assert Tree.locked().version == version
+    assert named("Romeo").is_published
+
+
+def test_the_page_has_no_script_or_style_of_its_own(editor):
+    upload(editor, "address,name,type\nromeo,Romeo,channel\n")
+
+    for path in (PAGE, PREVIEW):
+        page = editor.get(path).content.decode()
+        assert "style=" not in page
+        assert "onclick" not in page
+
+
+def test_ten_megabytes_of_text_are_read_and_kept(editor):
+    text = "address,name,type,default_message\nromeo,Romeo,channel," + "ab " * 3_000_000
+    file = BytesIO(text.encode())
+
+    response = editor.post(PAGE, {"what": "table", "table-file": file})
+
+    assert response.status_code == 302
+    confirm(editor)
+    assert len(named("Romeo").default_message) == 9_000_000
+
+
+@pytest.mark.parametrize("what", ["table", "document"])
+def test_an_import_does_not_open_a_known_server_address(editor, what):
+    channel("Romeo", server_address="bots")
+    releases.sync()
+    if what == "table":
+        content = "address,server_address\nRomeo,elsewhere\n"
+    else:
+        content = draft.current_draft().body.replace('"bots"', '"elsewhere"')
+    upload(editor, content, what)
+
+    response = confirm(editor)
+
+    text = "Clients know the server address of “Romeo”, so it stays."
+    assert words(response) == [text]
+    assert named("Romeo").server_address == "bots"

@@ -1,0 +1,60 @@
+"""A client of import and export, for their tests."""
+
+import re
+
+from django.contrib.auth.models import Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+PAGE = "/admin/buddies/buddy/transfer/"
+PREVIEW, CONFIRM = f"{PAGE}preview/", f"{PAGE}confirm/"
+
+
+def person(*verbs: str) -> Client:
+    """Somebody who may do this with entries."""
+    user = User.objects.create_user("-".join(verbs), password="pw", is_staff=True)
+    names = [f"{verb}_buddy" for verb in verbs]
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def upload(client: Client, content: bytes | str, what: str = "table"):
+    content = content.encode() if isinstance(content, str) else content
+    file = SimpleUploadedFile("file", content)
+    return client.post(PAGE, {"what": what, f"{what}-file": file})
+
+
+def shown(client: Client) -> str:
+    """The words of the preview."""
+    page = client.get(PREVIEW)
+    assert page.status_code == 200
+    return said(page)
+
+
+def said(response) -> str:
+    """The words of a page."""
+    return " ".join(re.sub("<[^>]+>", " ", response.content.decode()).split())
+
+
+def confirm(client: Client):
+    """Press the button of the preview."""
+    return client.post(CONFIRM, button(client), follow=True)
+
+
+def button(client: Client) -> dict[str, str]:
+    """What the button of the preview sends: the fields of its form."""
+    page = client.get(PREVIEW).content.decode()
+    form = page[page.index(f'action="{CONFIRM}"') :]
+    fields = dict(re.findall('name="([a-z]+)" value="([^"]*)"', form))
+    assert fields.keys() >= {"seen", "digest", "content"}
+    return fields
+
+
+def words(response) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+DOCUMENT = """{{"items":[{{"address":"romeo","type":"channel","mobileIsPublished":true,
+"webIsPublished":true,"info":{{"name":"Romeo","defaultMessage":"{}"}}}}]}}"""

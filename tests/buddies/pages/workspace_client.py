@@ -1,0 +1,82 @@
+"""A client of the workspace, for its tests."""
+
+import json
+
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+
+from buddies.migrations import _roles
+from buddies.models import Release, Tree
+from buddies.publishing import live, releases
+from buddies.tree import edits
+from tests.buddies.conftest import channel, named
+
+CHANNELS = "/admin/buddies/buddy/channels/"
+VERONA = ["verona", "  juliet", "  house", "    romeo", "mario"]
+
+
+def person(name: str, role: str = "", *permissions: str) -> Client:
+    """Somebody of the staff with the role and the permissions."""
+    # A test with transactions of its own empties what the migration made.
+    _roles.create(apps, None)
+    user = User.objects.create_user(name, is_staff=True)
+    user.groups.set(Group.objects.filter(name=role))
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def version() -> int:
+    return Tree.objects.get().version
+
+
+def key(name: str) -> int:
+    return named(name).pk
+
+
+def ask(client: Client, view: str, **query: object) -> dict:
+    response = client.get(f"{CHANNELS}{view}/", query)
+    assert response.status_code == 200
+    return response.json()
+
+
+def send(client: Client, view: str, **body: object):
+    """What the script sends; ``raw`` instead of JSON when it is given."""
+    raw = body.pop("raw", None)
+    text = json.dumps(body) if raw is None else raw
+    return client.post(f"{CHANNELS}{view}/", text, content_type="application/json")
+
+
+def change(one: str, by: str = "mercutio", **fields: object) -> None:
+    edits.change([named(one)], by, **fields)
+
+
+def go_live() -> Release:
+    release = releases.sync()
+    assert release is not None
+    live.mark_live(release.number)
+    return release
+
+
+def taken() -> None:
+    channel("romeo")
+    go_live()
+
+
+def edited() -> None:
+    taken()
+    change("romeo", name="Romeo")
+
+
+def bodies() -> dict[str, dict]:
+    """Each edit of romeo, as the script would send it."""
+    one = {"ids": [key("romeo")]}
+    return {
+        "move": {**one, "target": key("mario"), "where": "after", "seen": version()},
+        "switch": {**one, "web": False, "seen": version()},
+        "duplicate": one,
+        "remove": {**one, "seen": version()},
+        "undo": {"seen": version()},
+    }
