@@ -14,7 +14,7 @@ from tests.browser.backstage import (
     toast,
 )
 from tests.browser.conftest import login
-from tests.browser.test_workspace import many
+from tests.browser.test_search_and_undo import many
 from tests.service import PASSWORD, SERVICE, until
 
 AWAY = "The service does not answer. Trying again …"

@@ -1,4 +1,4 @@
-"""What the banner says, and the hold."""
+"""What the banner says."""
 
 import asyncio
 import re
@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from buddies.models import Buddy, HistoricalBuddy, PlannedRelease, Release, Tree
+from buddies.models import Buddy, HistoricalBuddy, PlannedRelease, Release
 from buddies.pages.status import SLOW_SECONDS
 from buddies.pages.workspace import EDITING, READING
 from buddies.publishing import draft, live, releases, review
@@ -22,8 +22,8 @@ from tests.buddies.pages.workspace_client import (
     ask,
     change,
     edited,
-    go_live,
     key,
+    plan,
     send,
     taken,
     version,
@@ -216,13 +216,6 @@ def test_a_hold_is_told_with_who_and_what_waits(editor: Client):
     assert ask(editor, "state")["held"] == f"{said} Schedules of entries wait, too."
 
 
-def plan(at=None, by: str = "prince", note: str = "") -> PlannedRelease:
-    at = at or timezone.now() + timedelta(days=1)
-    made = review.publish(by, note, review.review_draft().digest, at)
-    assert isinstance(made, PlannedRelease)
-    return made
-
-
 def test_plans_are_told_in_their_order(editor: Client, verona):
     day = timezone.now().replace(year=2099, month=3, day=2, hour=9, minute=5)
     plan(day)
@@ -336,91 +329,6 @@ def test_the_state_asks_no_more_of_many_entries(editor: Client, verona, is_held)
 
     assert questions(editor) == few
     assert few <= 14
-
-
-def test_changes_are_held_and_let_go(publisher: Client, verona):
-    held = publisher.post(f"{CHANNELS}hold/", {"on": "1"})
-    assert (held.status_code, held.url) == (302, CHANNELS)
-    assert Tree.objects.get().held_by == "prince"
-    assert releases.sync() is None
-
-    publisher.post(f"{CHANNELS}hold/", end(publisher))
-    assert Tree.objects.get().held_at is None
-    assert releases.sync() is not None
-    # Ended already: nothing happens, and nothing goes wrong.
-    assert publisher.post(f"{CHANNELS}hold/", end(publisher)).url == CHANNELS
-    assert publisher.post(f"{CHANNELS}hold/").url == CHANNELS
-
-
-def end(client: Client) -> dict[str, str]:
-    """What the end of the hold that is seen now posts."""
-    return {"held": ask(client, "state")["held_at"], "sure": "1"}
-
-
-@pytest.mark.parametrize(
-    ("names", "said"),
-    [
-        ([], "Nothing changes for clients now."),
-        (["romeo"], "1 change goes live now."),
-        (["romeo", "juliet"], "2 changes go live now."),
-    ],
-)
-def test_the_end_of_a_hold_is_asked_about_before(publisher, verona, names, said):
-    go_live()
-    publisher.post(f"{CHANNELS}hold/", {"on": "1"})
-    for name in names:
-        change(name, status="new")
-    held = ask(publisher, "state")["held_at"]
-    assert ask(publisher, "state")["going"] == said
-
-    page = publisher.post(f"{CHANNELS}hold/", {"held": held})
-
-    html = page.content.decode()
-    assert said in html
-    assert f'name="held" value="{held}"' in html
-    assert 'name="sure"' in html
-    assert Tree.objects.get().held_at is not None
-
-
-def test_somebody_else_s_hold_is_not_ended_by_a_stale_page(publisher, verona):
-    review.hold("mercutio")
-    stale = end(publisher)
-    review.end_hold("mercutio")
-    review.hold("tybalt")
-
-    for posted in (stale, {"sure": "1"}, {"sure": "1", "held": "\x00"}):
-        page = publisher.post(f"{CHANNELS}hold/", posted, follow=True)
-        said = [str(message) for message in page.context["messages"]]
-        assert said == [
-            "tybalt holds the changes since: look at them before you end it."
-        ]
-    assert Tree.objects.get().held_by == "tybalt"
-
-
-def test_a_hold_is_not_let_go_while_a_version_is_planned(publisher: Client, verona):
-    plan()
-
-    response = publisher.post(f"{CHANNELS}hold/", end(publisher), follow=True)
-
-    said = [str(message) for message in response.context["messages"]]
-    assert said == ["A version is planned, and would be undone: cancel it first."]
-    assert Tree.objects.get().held_at is not None
-
-
-def test_a_retry_makes_the_release_and_rings_for_it(
-    editor: Client, verona, django_capture_on_commit_callbacks
-):
-    with django_capture_on_commit_callbacks() as rung:
-        response = editor.post(f"{CHANNELS}retry/")
-
-    assert (response.status_code, response.url) == (302, CHANNELS)
-    assert live.live_release().body == draft.current_draft().body
-    assert len(rung) == 2  # of the release, and of the retry
-
-    with django_capture_on_commit_callbacks() as rung:
-        editor.post(f"{CHANNELS}retry/")
-    assert len(rung) == 1
-    assert Release.objects.count() == 1
 
 
 def test_who_is_not_logged_in_is_sent_to_the_login(client: Client, verona):

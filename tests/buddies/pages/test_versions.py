@@ -13,7 +13,6 @@ from buddies.publishing import draft, releases
 from buddies.publishing.live import live_release
 from buddies.tree import edits
 from tests.buddies.conftest import channel, group, named, outline
-from tests.buddies.pages.test_status import plan
 from tests.buddies.pages.test_workspace import looker
 from tests.buddies.pages.versions_client import (
     CHANNELS,
@@ -24,7 +23,7 @@ from tests.buddies.pages.versions_client import (
     numbers,
     words,
 )
-from tests.buddies.pages.workspace_client import go_live, person
+from tests.buddies.pages.workspace_client import go_live, person, plan
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,6 @@ from buddies.spreadsheet import files
 from buddies.spreadsheet.plan import Plan, plan_import, run_import
 from tests.buddies.conftest import EDITOR
 
-# --- Edits in a spreadsheet ------------------------------------------------------
-
 
 def cells(*, of: str = "json", content: bytes | None = None) -> list[dict[str, Any]]:
     """The rows of an export, by their columns."""

@@ -21,9 +21,6 @@ from tests.xmppservice.runtime.test_sentry import run
 pytestmark = pytest.mark.django_db
 
 
-# --- Edits in a spreadsheet ------------------------------------------------------
-
-
 def test_the_service_starts_without_the_library_of_xlsx_files(tmp_path):
     names = {"openpyxl", "buddies.spreadsheet.xlsx"}
     code = f"import sys, xmppservice.urls; print({names} & sys.modules.keys())"

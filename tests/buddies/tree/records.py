@@ -6,7 +6,7 @@ from buddies.document import parse
 from buddies.document.shape import Node
 from buddies.models import Buddy, Tree
 from buddies.tree import edits, whole_tree
-from tests.buddies.conftest import named
+from tests.buddies.conftest import channel, group, named
 
 VERONA = """\
 verona
@@ -117,3 +117,13 @@ EDITS = {
 EACH_EDIT = pytest.mark.parametrize(
     ("edit", "logged"), EDITS.values(), ids=[name.replace(" ", "-") for name in EDITS]
 )
+
+
+def plant_verona() -> None:
+    verona = group("verona")
+    channel("romeo", verona)
+    house = group("house", verona)
+    channel("juliet", verona)
+    for name in ("tybalt", "nurse"):
+        channel(name, house, server_address="bots", mobile_is_published=True)
+    channel("mario")

@@ -8,13 +8,14 @@ from buddies.tree import edits, history, whole_tree
 from buddies.tree.editing import Stale, TreeError
 from buddies.tree.positions import GAP
 from buddies.tree.undo import undo
-from tests.buddies.conftest import EDITOR, channel, group, named, outline, rows
+from tests.buddies.conftest import EDITOR, named, outline, rows
 from tests.buddies.tree.records import (
     EACH_EDIT,
     EDITS,
     VERONA,
     entries,
     new_in,
+    plant_verona,
     rebuild,
     version,
 )
@@ -24,13 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _verona(db) -> None:
-    verona = group("verona")
-    channel("romeo", verona)
-    house = group("house", verona)
-    channel("juliet", verona)
-    for name in ("tybalt", "nurse"):
-        channel(name, house, server_address="bots", mobile_is_published=True)
-    channel("mario")
+    plant_verona()
 
 
 @EACH_EDIT

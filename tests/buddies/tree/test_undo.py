@@ -7,21 +7,22 @@ from buddies.models import Buddy, HistoricalBuddy, Tree
 from buddies.tree import edits, history
 from buddies.tree.editing import Stale, TreeError
 from buddies.tree.undo import undo
-from tests.buddies.conftest import EDITOR, channel, group, named, outline, rows
-from tests.buddies.tree.records import EACH_EDIT, VERONA, entries, new_in, version
+from tests.buddies.conftest import EDITOR, named, outline, rows
+from tests.buddies.tree.records import (
+    EACH_EDIT,
+    VERONA,
+    entries,
+    new_in,
+    plant_verona,
+    version,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def _verona(db) -> None:
-    verona = group("verona")
-    channel("romeo", verona)
-    house = group("house", verona)
-    channel("juliet", verona)
-    for name in ("tybalt", "nurse"):
-        channel(name, house, server_address="bots", mobile_is_published=True)
-    channel("mario")
+    plant_verona()
 
 
 @EACH_EDIT

@@ -6,12 +6,13 @@ from buddies.models import Buddy
 from buddies.tree import edits
 from buddies.tree.undo import undo
 from tests.buddies.conftest import outline, rows
-from tests.buddies.tree.records import VERONA, item, load, version
+from tests.buddies.tree.records import VERONA, item, load, plant_verona, version
 
 pytestmark = pytest.mark.django_db
 
 
 def test_ten_thousand_entries_are_deleted_and_taken_back():
+    plant_verona()
     branches = [
         item(f"group {number}", *(item(f"{number}-{nth}") for nth in range(99)))
         for number in range(100)

@@ -3,13 +3,8 @@
 import asyncio
 from xml.etree.ElementTree import tostring
 
-from tests.conversations.test_ordinary_clients import (
-    ASKED,
-    FIND,
-    _results,
-    command,
-    lines,
-)
+from tests.conversations.browsing import ASKED
+from tests.conversations.test_adhoc import FIND, _results, command, lines
 from tests.service import Service, until
 
 

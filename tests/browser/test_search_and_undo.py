@@ -1,0 +1,207 @@
+"""Searching in the workspace, and undoing."""
+
+import json
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.backstage import (
+    DEMO,
+    LIST,
+    WORKSPACE,
+    becomes,
+    items,
+    looks,
+    menu,
+    ready,
+    switch,
+    toast,
+)
+from tests.browser.reading import on_tree
+from tests.service import SERVICE, until
+
+pytestmark = [pytest.mark.usefixtures("demo"), pytest.mark.appearance]
+
+
+async def test_a_search_shows_what_it_finds_with_its_group(pages):
+    page = await ready(await pages.open(WORKSPACE))
+    search = page.get_by_role("searchbox", name="Search channels")
+
+    await search.fill("milano")
+
+    await looks(page, ["Mobile Ticketing", "  ATM Milano"])
+    await search.fill("no such channel")
+    await looks(page, [])
+    await expect(page.locator("#tree")).to_contain_text("Nothing found")
+    await search.fill("")
+    await looks(page, DEMO)
+
+
+async def test_what_is_open_stays_so_over_a_reload(pages):
+    page = await ready(await pages.open(WORKSPACE))
+    closed = [*DEMO[:4], "Liam"]
+
+    await page.get_by_role("button", name="Collapse").click()
+    await looks(page, closed)
+    await page.reload()
+    await ready(page)
+    await looks(page, closed)
+
+    await page.get_by_role("button", name="Expand all").click()
+    await looks(page, DEMO)
+    await page.reload()
+    await ready(page)
+    await looks(page, DEMO)
+
+
+def many(groups: int, channels: int) -> str:
+    """A document of so many groups, with so many channels each."""
+
+    def item(kind, name, **more):
+        flags = {"mobileIsPublished": True, "webIsPublished": True}
+        return {"address": name, "type": kind, **flags, "info": {"name": name}, **more}
+
+    return json.dumps(
+        {
+            "items": [
+                item(
+                    "group",
+                    f"group {g}",
+                    items=[
+                        item("channel", f"channel {g}-{c}") for c in range(channels)
+                    ],
+                )
+                for g in range(groups)
+            ]
+        }
+    )
+
+
+async def test_a_thousand_entries_are_searched_switched_and_moved(pages, demo, client):
+    demo(f"load({many(20, 49)!r})")
+    page = await ready(await pages.open(WORKSPACE))
+
+    await page.get_by_role("searchbox", name="Search channels").fill("channel 13-37")
+    await looks(page, ["group 13", "  channel 13-37"])
+    await switch(page, "Web", "channel 13-37").click()
+    await expect(switch(page, "Web", "channel 13-37")).to_have_attribute(
+        "aria-checked", "false"
+    )
+    await menu(page, "channel 13-37", "Move to …")
+    await page.get_by_role("dialog").get_by_role("searchbox").fill("group 7")
+    await page.get_by_role("button", name="group 7", exact=True).click()
+
+    await becomes(lambda: demo.read("one('channel 13-37').parent.name"), "group 7")
+    await looks(page, ["group 7", "  channel 13-37"])
+
+    async def live():
+        found = items(await client.document(SERVICE))
+        one = found.get("channel 13-37", {})
+        return len(found) == 1000 and one["webIsPublished"] is False
+
+    await until(live)
+
+
+async def take_back(page) -> None:
+    await toast(page).get_by_role("button", name="Undo").click()
+
+
+async def test_a_switch_and_a_move_are_taken_back_where_they_happened(pages, demo):
+    page = await ready(await pages.open(WORKSPACE))
+
+    await switch(page, "Mobile", "Liam").click()
+    await expect(toast(page)).to_contain_text("Switched “Liam”")
+    await take_back(page)
+    await expect(switch(page, "Mobile", "Liam")).to_have_attribute(
+        "aria-checked", "true"
+    )
+    await expect(toast(page)).to_contain_text("Took back: Switched “Liam”")
+
+    await on_tree(page, "End", "Alt+ArrowRight")
+    await expect(toast(page)).to_contain_text("Moved “Liam”")
+    await looks(page, [*DEMO[:6], "  Liam"])
+    await take_back(page)
+    await looks(page, DEMO)
+    assert demo.outline() == DEMO
+    assert demo.read("one('Liam').mobile_is_published") is True
+
+
+KEYS = "sorted(Buddy.objects.values_list('pk', 'address', 'position'))"
+
+
+async def test_a_copy_and_a_deletion_are_taken_back(pages, demo):
+    page = await ready(await pages.open(WORKSPACE))
+    before = demo.read(KEYS)
+
+    await menu(page, "Mobile Ticketing", "Duplicate with all below")
+    await expect(toast(page)).to_contain_text("Added 3 entries")
+    await take_back(page)
+    await expect(toast(page)).to_contain_text("Took back: Added 3 entries")
+    await becomes(demo.outline, DEMO)
+    await looks(page, DEMO)
+
+    await menu(page, "Mobile Ticketing", "Delete …")
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(toast(page)).to_contain_text("Deleted 3 entries")
+    await take_back(page)
+    await becomes(demo.outline, DEMO)
+    assert demo.read(KEYS) == before
+
+
+async def test_the_banner_takes_back_after_a_reload_and_does_it_again(pages, demo):
+    page = await ready(await pages.open(WORKSPACE))
+    await expect(page.locator("#undo")).to_be_hidden()
+    await switch(page, "Mobile", "Liam").click()
+    await expect(toast(page)).to_contain_text("Switched “Liam”")
+
+    await page.reload()
+    await ready(page)
+    await page.get_by_role("button", name="Undo: Switched “Liam”").click()
+
+    liam = switch(page, "Mobile", "Liam")
+    await expect(liam).to_have_attribute("aria-checked", "true")
+    await page.get_by_role("button", name="Redo: Switched “Liam”").click()
+    await expect(liam).to_have_attribute("aria-checked", "false")
+    assert demo.read("one('Liam').mobile_is_published") is False
+
+
+async def test_what_somebody_else_built_on_is_not_taken_back(pages, demo):
+    page = await ready(await pages.open(WORKSPACE))
+    await switch(page, "Mobile", "Liam").click()
+    await expect(toast(page)).to_contain_text("Switched “Liam”")
+    demo("edits.change([one('Liam')], 'anna', status='Out')")
+    pages.forgiven.append("409")
+
+    await take_back(page)
+
+    await expect(toast(page)).to_contain_text("anna changed “Liam” just now")
+    assert demo.read("[one('Liam').status, one('Liam').mobile_is_published]") == [
+        "Out",
+        False,
+    ]
+
+
+async def test_a_long_undo_is_cut_at_its_end(pages, demo):
+    demo("edits.change([one('Liam')], 'admin', name='Liam ' + 'of the house ' * 15)")
+    page = await ready(await pages.open(WORKSPACE))
+
+    undo = page.locator("#undo")
+    await expect(undo).to_contain_text("Undo: ")
+
+    words = undo.locator("span")
+    assert await words.evaluate("(it) => it.scrollWidth > it.clientWidth")
+    await expect(words).to_have_css("text-overflow", "ellipsis")
+    outer, inner = await undo.bounding_box(), await words.bounding_box()
+    assert outer["x"] < inner["x"]
+    assert inner["x"] + inner["width"] < outer["x"] + outer["width"]
+    assert outer["width"] <= 320
+
+
+async def test_a_channel_that_says_nothing_has_no_bubble(pages, demo):
+    demo("edits.change([one('Liam')], 'admin', default_message='')")
+    key = demo.read("one('Liam').pk")
+
+    page = await pages.open(f"{LIST}{key}/change/")
+
+    await expect(page.locator(".entry-silence")).to_be_visible()
+    await expect(page.locator(".entry-bubble")).to_have_css("display", "none")
