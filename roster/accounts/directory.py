@@ -44,14 +44,6 @@ class Broken(Exception):
 Exist = Callable[[Sequence[str]], Sequence[bool]]
 
 
-def owner_of(jid: str) -> Account | None:
-    """The account that owns a command; None when no served domain is its home.
-
-    Whoever sends a command has an account: it is made when it is not known.
-    """
-    return owners_of([jid]).get(jid)
-
-
 def owners_of(jids: Iterable[str]) -> dict[str, Account]:
     """The accounts that own commands, by JID; without whom no served domain has."""
     served = [jid for jid in jids if _is_served(jid)]
@@ -89,7 +81,7 @@ def gone(accounts: Iterable[Account], at: datetime | None = None) -> None:
             here.update(checked_at=at)
 
 
-def told(jids: Mapping[str, bool], at: datetime) -> None:
+def apply_notices(jids: Mapping[str, bool], at: datetime) -> None:
     """Note who has registered (True) or unregistered, as of ``at``.
 
     What we know from later on is not undone.

@@ -67,7 +67,7 @@ class AccountEvents(APIView):
     def post(self, request: Request) -> Response:
         _check_signature(request)
         type, at, jids = _read(request.data)
-        directory.told(dict.fromkeys(jids, type == REGISTERED), at)
+        directory.apply_notices(dict.fromkeys(jids, type == REGISTERED), at)
         return Response(status=HTTPStatus.NO_CONTENT)
 
 

@@ -40,21 +40,21 @@ def test_a_contact_is_its_number_on_the_owners_domain_or_else_its_jid(jid, key):
 
 
 def test_an_owner_gets_an_account_once():
-    made = directory.owner_of(MARIO)
+    made = directory.owners_of([MARIO]).get(MARIO)
 
-    assert made == directory.owner_of(MARIO) == Account.objects.get()
+    assert made == directory.owners_of([MARIO]).get(MARIO) == Account.objects.get()
     assert (made.jid, made.msisdn, made.enabled) == (MARIO, NUMBER, True)
 
 
 def test_an_account_that_was_given_is_the_owners_as_it_is():
     given = Account.objects.create(jid=ROMEO, enabled=False)
-    assert directory.owner_of(ROMEO) == given
-    assert directory.owner_of(ROMEO).enabled is False
+    assert directory.owners_of([ROMEO]).get(ROMEO) == given
+    assert directory.owners_of([ROMEO]).get(ROMEO).enabled is False
 
 
 @pytest.mark.parametrize("jid", ["romeo@elsewhere.example", "localhost"])
 def test_who_is_no_user_of_a_served_domain_owns_nothing(jid):
-    assert directory.owner_of(jid) is None
+    assert directory.owners_of([jid]).get(jid) is None
     assert not Account.objects.exists()
 
 
@@ -228,7 +228,7 @@ def test_who_is_gone_is_no_user_and_comes_back_with_what_was_left(rosters, exist
 
 def test_an_owner_who_was_gone_is_back_with_his_command():
     directory.gone([Account.objects.create(jid=ROMEO)])
-    assert directory.owner_of(ROMEO).visible
+    assert directory.owners_of([ROMEO]).get(ROMEO).visible
 
 
 def test_who_is_gone_for_long_is_deleted_but_not_what_staff_switched_off():

@@ -36,7 +36,7 @@ def test_a_listing_brings_who_is_new_and_notes_who_is_gone():
 
 def test_who_came_while_the_server_listed_stays():
     asked_at = timezone.now()
-    directory.owner_of(ROMEO)
+    directory.owners_of([ROMEO]).get(ROMEO)
     assert directory.listed("localhost", set(), asked_at) == (0, 1)
     assert visible() == {ROMEO}
 
@@ -109,7 +109,7 @@ def test_what_comes_while_the_server_is_asked_is_not_undone(rosters):
     Account.objects.create(jid=JULIET, checked_at=long_ago())
 
     def registers_meanwhile(jids: Sequence[str]) -> Sequence[bool]:
-        directory.told({JULIET: True}, timezone.now())
+        directory.apply_notices({JULIET: True}, timezone.now())
         return [False] * len(jids)
 
     directory.refresh(registers_meanwhile)
@@ -118,9 +118,11 @@ def test_what_comes_while_the_server_is_asked_is_not_undone(rosters):
 
 def test_a_listing_undoes_no_notice_that_came_meanwhile():
     asked_at = timezone.now()
-    directory.told({ROMEO: True, JULIET: True}, asked_at - timedelta(seconds=9))
-    directory.told({ROMEO: False}, timezone.now())
-    directory.told({MARIO: True}, timezone.now())
+    directory.apply_notices(
+        {ROMEO: True, JULIET: True}, asked_at - timedelta(seconds=9)
+    )
+    directory.apply_notices({ROMEO: False}, timezone.now())
+    directory.apply_notices({MARIO: True}, timezone.now())
 
     directory.listed("localhost", {ROMEO, JULIET}, asked_at)
 
@@ -141,26 +143,26 @@ def test_of_two_spellings_the_one_that_is_here_counts(exist):
 
 def test_what_we_are_told_counts_from_its_moment_on():
     now = timezone.now()
-    directory.told({ROMEO: True, MARIO: True}, now)
-    directory.told({MARIO: False}, now + timedelta(seconds=1))
+    directory.apply_notices({ROMEO: True, MARIO: True}, now)
+    directory.apply_notices({MARIO: False}, now + timedelta(seconds=1))
     # A notice that was overtaken.
-    directory.told({MARIO: True, ROMEO: False}, now - timedelta(seconds=1))
+    directory.apply_notices({MARIO: True, ROMEO: False}, now - timedelta(seconds=1))
 
     assert visible() == {ROMEO}
 
 
 def test_notices_may_come_in_any_order_and_twice():
     now = timezone.now()
-    directory.told({ROMEO: False}, now)
-    directory.told({ROMEO: True}, now - timedelta(seconds=1))
-    directory.told({ROMEO: True}, now)
+    directory.apply_notices({ROMEO: False}, now)
+    directory.apply_notices({ROMEO: True}, now - timedelta(seconds=1))
+    directory.apply_notices({ROMEO: True}, now)
     assert visible() == set()
-    directory.told({ROMEO: True}, now + timedelta(seconds=1))
+    directory.apply_notices({ROMEO: True}, now + timedelta(seconds=1))
     assert visible() == {ROMEO}
 
 
 def test_who_is_told_as_new_is_found_although_he_was_absent(rosters, exist):
     contacts = {"nurse@localhost": "nurse@localhost"}
     assert directory.users(contacts, "localhost", exist) == {}
-    directory.told({"nurse@localhost": True}, timezone.now())
+    directory.apply_notices({"nurse@localhost": True}, timezone.now())
     assert directory.users(contacts, "localhost", exist) == contacts

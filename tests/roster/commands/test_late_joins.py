@@ -46,7 +46,7 @@ def announce() -> None:
 def register(rosters, jid: str = LATE) -> Account:
     """``jid`` registers, and we are told."""
     rosters.register(jid)
-    directory.told({jid: True}, timezone.now())
+    directory.apply_notices({jid: True}, timezone.now())
     return Account.objects.get(jid=jid)
 
 
@@ -136,7 +136,7 @@ def test_who_leaves_and_comes_back_is_announced_again(rosters):
     know_later = users(("Late", LATE))
     directory.gone([account])
     del rosters.rosters[LATE]
-    directory.told({LATE: False}, timezone.now())
+    directory.apply_notices({LATE: False}, timezone.now())
     ask(rosters, message(payload=know_later))
 
     register(rosters)
@@ -349,7 +349,7 @@ def test_numbers_under_an_old_key_are_found(rosters, settings):
 
 
 def test_mario_is_no_holder_of_his_own_number(rosters):
-    owner = directory.owner_of(MARIO)
+    owner = directory.owners_of([MARIO]).get(MARIO)
     book = AddressBook(owner, ["+393471111111"], timezone.now())
     book.budget.covers(book.contacts)
     book.save()
