@@ -26,8 +26,8 @@ DEADLINE_SECONDS = 20
 # Seconds after which a task ends and wakes the next: a worker that is to stop
 # must not wait until nobody asks any more.
 SLICE_SECONDS = 5
-LISTING_SECONDS = 120  # seconds that the XMPP server has to list its accounts
-PROBE_PAUSE_SECONDS = 1.0  # seconds after a thousand of them
+LISTING_SECONDS = 120  # for the XMPP server to list its accounts
+PROBE_PAUSE_SECONDS = 1.0  # after a thousand of them
 
 # A worker with several threads keeps one for what takes a moment: under a flood of
 # commands, and while accounts are listed, an edit is released as fast as ever.
@@ -39,7 +39,7 @@ _for_accounts = threading.Lock()
 
 @shared_task
 def run_commands() -> None:
-    """Run waiting commands until none is left, or for SLICE seconds.
+    """Run waiting commands until none is left, or for SLICE_SECONDS seconds.
 
     While the XMPP server is away nothing is claimed: the next session wakes a worker.
     """

@@ -22,7 +22,7 @@ from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
 
 SCOPE = "document:read"
 TIMEOUT_SECONDS = 1.0  # with the database
-TRUST_SECONDS = 5.0  # seconds for which a token is not looked at again
+TRUST_SECONDS = 5.0  # a token is not looked at again for so long
 MAX_TOKENS = 1_000
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -22,7 +22,7 @@ from xmppservice.runtime.threads import DATABASE_ERRORS, Thread
 MAX_WAITING = 50_000  # subscriptions in memory that are still to be stored
 BATCH_SIZE = 500  # of them, or of announcements, in one go
 PARTS_PER_SECOND = 4  # in which a second's announcements are sent, at least
-RETRY_SECONDS = 1.0  # seconds after a failure
+RETRY_SECONDS = 1.0  # after a failure
 
 Rows = Callable[[int, int], list[Subscriber]]
 

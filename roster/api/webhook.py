@@ -31,7 +31,7 @@ from xmppservice.protocol.jids import bare_jid, domain_of, local_of
 
 REGISTERED, UNREGISTERED = "account.registered", "account.unregistered"
 PREFIX = "whsec_"
-TOLERANCE_SECONDS = 300  # seconds between their clock and ours
+TOLERANCE_SECONDS = 300  # between their clock and ours
 MAX_JIDS = 10_000  # accounts in one notice
 
 

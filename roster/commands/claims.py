@@ -25,10 +25,8 @@ MAX_OWNERS, MAX_COMMANDS_OF_OWNER, BATCH_SIZE = 50, 25, 100
 MAX_CHARACTERS, MAX_CHARACTERS_OF_OWNER = 20_000, 5_000
 # The oldest commands, so many at a time, until they are of enough owners.
 WINDOW_SIZE, MAX_WINDOWS = 400, 4
-RELEASE_BATCH_SIZE, RELEASE_PAUSE_SECONDS = (
-    10,
-    0.01,
-)  # owners in one transaction, seconds
+RELEASE_BATCH_SIZE = 10  # owners in one transaction
+RELEASE_PAUSE_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class ClaimedWork:
 
 
 def claim() -> list[ClaimedWork]:
-    """Take up to OWNERS owners' oldest commands; nobody else gets them now."""
+    """Take the oldest commands of up to MAX_OWNERS owners, for the caller alone."""
     with exclusive() as now:
         return take_next(now)
 

@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 WORKER = "late joins"
 # Rosters in one round trip: few, because what is read is written a moment later.
 ROSTER_BATCH_SIZE = 25
-DEADLINE_SECONDS = 20  # seconds that questions of a chunk share
+DEADLINE_SECONDS = 20  # shared by the questions of a batch
 ATTEMPTS = 8
 BUSY_DELAY = timedelta(seconds=1)
 

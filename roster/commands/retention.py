@@ -14,7 +14,7 @@ from roster.models import Claim, Command
 
 State = Command.State
 BATCH_SIZE = 1000  # rows in one transaction
-CLEANUP_SECONDS, PAUSE_SECONDS = 30, 0.05  # seconds
+CLEANUP_SECONDS, PAUSE_SECONDS = 30, 0.05
 
 
 def forget(owner: str) -> int:

@@ -23,7 +23,7 @@ from xmppservice.connection import events, gateway
 
 logger = logging.getLogger(__name__)
 
-MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.5, 10.0  # seconds
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.5, 10.0
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]

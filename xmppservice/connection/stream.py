@@ -28,7 +28,6 @@ from xmppservice.protocol.xml import Element
 
 logger = logging.getLogger(__name__)
 
-# Seconds.
 OPENING_SECONDS = 10
 PING_SECONDS = 30
 CONFIRMATION_SECONDS = 60

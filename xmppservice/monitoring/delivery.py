@@ -34,7 +34,7 @@ from xmppservice.monitoring import health
 from xmppservice.protocol import vcard
 
 TIMEOUT_SECONDS = 5  # with the XMPP server
-LATE_SECONDS = 10  # seconds after which what is on its way is said to be late
+LATE_SECONDS = 10  # then what is on its way is said to be late
 
 may_look = permission_required("roster.view_command", raise_exception=True)
 

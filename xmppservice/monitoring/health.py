@@ -24,7 +24,7 @@ from xmppservice.connection.models import StreamStatus
 
 logger = logging.getLogger(__name__)
 
-MAX_WAIT_SECONDS = 30  # seconds; then commands are not worked off as they come
+MAX_WAIT_SECONDS = 30  # then commands are not worked off as they come
 TIMEOUT_SECONDS = 3.0  # with the database
 
 T = TypeVar("T")
