@@ -46,7 +46,7 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
     ``server_address`` is empty it sends to ``address`` itself.
 
     Structural writes go through :mod:`buddies.tree.edits`. That a channel has no
-    children and that there is no cycle is held by triggers (migration 0002).
+    children and that there is no cycle is held by triggers (migrations).
 
     Source: contract, 1.
     """

@@ -171,7 +171,7 @@ MEDIA_URL = "/media/"
 # A confirmation names each entry that was chosen, and a list has fields in each row.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000
 # Bytes of a form without its files: the longest list of fields, and a pasted
-# document. Who reads a file bounds it: avatars.MAX_MEGABYTES, resources.MAX_BYTES.
+# document. Files have limits of their own: avatars.MAX_MEGABYTES, xlsx.MAX_BYTES.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # larger ones wait on the disk
 DATA_UPLOAD_MAX_NUMBER_FILES = 5

@@ -112,7 +112,7 @@ def test_a_race_of_two_moves_into_each_other_closes_no_circle(pair):
 
 
 def test_a_race_of_writes_past_the_lock_closes_no_circle(pair):
-    """The triggers take it, for who writes without it (0002_triggers)."""
+    """The triggers take it, for writers without it."""
 
     def put(name: str, below: str) -> None:
         Buddy.objects.filter(pk=named(name).pk).update(parent=named(below))
