@@ -9,6 +9,7 @@ files. The order is random; the end of a run says how to have a failure again.
 import os
 import re
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("database")
         if fixtures & SERVICES:
             item.add_marker("service")
-        if DATES & vars(getattr(item, "module", None) or object).keys():
+        if _has_dates(getattr(item, "module", None)):
             item.add_marker("dates")
         if shared := _shared(item):
             group = "site" if "site" in shared else _file(item.nodeid)
@@ -107,6 +108,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if WORKER:
         # So that none works on alone at the end; else the order stays random.
         items.sort(key=lambda item: item.nodeid not in levels.LONG)
+
+
+def _has_dates(module: object) -> bool:
+    """Whether a module imports what dates are made of, or takes a function of one."""
+    names = vars(module) if module else {}
+    from_tests = {getattr(one, "__module__", None) or "" for one in names.values()}
+    own = (one for one in from_tests if one.startswith("tests."))
+    helpers = (sys.modules[one] for one in own if not one.endswith(".conftest"))
+    return any(DATES & vars(one).keys() for one in (module, *helpers) if one)
 
 
 def _plain(nodeid: str) -> str:
