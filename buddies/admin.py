@@ -23,11 +23,11 @@ from buddies.models import Buddy, Release, Tree
 from buddies.pages import actions, cut_and_paste, status, transfer, workspace
 from buddies.pages.cut_and_paste import seen_by
 from buddies.pages.forms import BuddyForm, SwitchesForm
-from buddies.pages.releases import ReleaseAdmin
+from buddies.pages.version_list import ReleaseAdmin
 from buddies.pages.workspace import whole_number
 from buddies.publishing import releases
 from buddies.tree import edits, history
-from buddies.tree.editing import TreeError
+from buddies.tree.lock import TreeError
 from buddies.tree.undo import undo
 from xmppservice.backoffice import site
 

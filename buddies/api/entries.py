@@ -37,7 +37,7 @@ from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import live_release_without_body
 from buddies.publishing.review import end_hold, hold, review_draft
 from buddies.tree import edits
-from buddies.tree.editing import TreeError
+from buddies.tree.lock import TreeError
 from xmppservice.api import problems, representation
 from xmppservice.api.idempotency import Idempotent
 from xmppservice.api.lists import BooleanFilter, FilterSet

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from buddies.models import Buddy, HistoricalBuddy, Tree
 from buddies.pages.workspace import whole_number
 from buddies.tree import edits, positions
-from buddies.tree.editing import TreeError
+from buddies.tree.lock import TreeError
 
 CUT = "buddies.cut"  # in the session: the keys to move, and the version seen
 

@@ -38,7 +38,7 @@ from buddies.spreadsheet.files import FORMATS
 from buddies.spreadsheet.plan import Outcome, Plan, plan_import, run_import
 from buddies.spreadsheet.xlsx import MAX_BYTES, FileError
 from buddies.tree import history, whole_tree
-from buddies.tree.editing import Stale, TreeError
+from buddies.tree.lock import Stale, TreeError
 from xmppservice.backoffice import site
 
 KEPT = "buddies.transfer"  # in the session: the key of the session with the file

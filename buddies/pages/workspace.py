@@ -37,7 +37,7 @@ from buddies.publishing import releases, review
 from buddies.publishing.draft import ReleaseError, current_draft, differences
 from buddies.publishing.live import document_of, live_release
 from buddies.tree import edits, history, positions
-from buddies.tree.editing import TreeError
+from buddies.tree.lock import TreeError
 from buddies.tree.undo import undo
 from xmppservice.backoffice import site
 from xmppservice.runtime import wakeups

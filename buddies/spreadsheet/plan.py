@@ -23,7 +23,7 @@ from buddies.spreadsheet.cells import COLUMN_OF, FIELDS, VALUES, Entry, entries
 from buddies.spreadsheet.files import Row
 from buddies.spreadsheet.xlsx import FileError
 from buddies.tree import history, whole_tree
-from buddies.tree.editing import Edit, Stale, editing
+from buddies.tree.lock import Edit, Stale, editing
 from xmppservice.backoffice.words import moment
 
 MAX_CHARACTERS = 300  # of a text in a preview

@@ -9,7 +9,7 @@ from typing import Any
 
 from buddies.models import Buddy, new_address
 from buddies.tree import history
-from buddies.tree.editing import Edit, check, editing, fresh, fresh_ones, refuse_stale
+from buddies.tree.lock import Edit, check, editing, fresh, fresh_ones, refuse_stale
 from buddies.tree.positions import (
     INSIDE,
     Where,

@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 from buddies.models import Buddy, HistoricalBuddy
 from buddies.tree import history
-from buddies.tree.editing import Edit, Stale, TreeError, editing
+from buddies.tree.lock import Edit, Stale, TreeError, editing
 
 
 def undo(version: int, editor: str) -> None:

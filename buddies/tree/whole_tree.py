@@ -12,7 +12,7 @@ from buddies.document import build, shape
 from buddies.document.shape import DocumentError, Node
 from buddies.models import Buddy
 from buddies.tree import history
-from buddies.tree.editing import Edit, editing
+from buddies.tree.lock import Edit, editing
 from buddies.tree.positions import GAP, fit, renumber, siblings_of
 
 

@@ -12,9 +12,10 @@ from roster.commands.forms import FORMS, AdHocForm, payload, words
 from xmppservice.connection import browsing
 from xmppservice.connection.events import ADHOC, Answer
 from xmppservice.connection.responder import Take
-from xmppservice.protocol import adhoc, disco
+from xmppservice.protocol import adhoc, data_forms, disco
 from xmppservice.protocol.adhoc import COMPLETE, CommandRequest
-from xmppservice.protocol.disco import Field, Item
+from xmppservice.protocol.data_forms import Field
+from xmppservice.protocol.disco import Item
 from xmppservice.protocol.iq import Request, StanzaError
 from xmppservice.protocol.namespaces import MAX_FIELD, NS_COMMANDS, NS_FORM
 
@@ -53,7 +54,7 @@ def result(done: Answer) -> str:
     command = done["envelope_action"]
     response = words(command, done["payload"])
     results = Field("found", "text-multi", "Users", tuple(response.users))
-    form = disco.form("result", results) if response.users else ""
+    form = data_forms.form("result", results) if response.users else ""
     notes = "".join(adhoc.note(type, text) for type, text in response.notes)
     return adhoc.step(command, done["thread"], "completed", form + notes)
 
@@ -103,7 +104,9 @@ def _first(command: str, session: str) -> str:
 
 def _blank(form: AdHocForm) -> str:
     lines = Field(form.field, "text-multi", form.label, required=True)
-    blank = disco.form("form", lines, title=form.name, instructions=form.instructions)
+    blank = data_forms.form(
+        "form", lines, title=form.name, instructions=form.instructions
+    )
     return COMPLETE + blank
 
 

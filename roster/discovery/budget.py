@@ -13,7 +13,7 @@ from django.conf import settings
 
 from roster.discovery import detector
 from roster.discovery.digests import prefix_of
-from roster.discovery.usual import count_by, usual_hit_rate
+from roster.discovery.hit_rate import count_by, usual_hit_rate
 from roster.models import Account, AddressBookEntry, Flag
 
 YEAR = timedelta(days=365).total_seconds()

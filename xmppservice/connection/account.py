@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from slixmpp import ClientXMPP
 
 from xmppservice.connection.gateway import Down, IqRequest, IqResult, Late
-from xmppservice.connection.requests import write
+from xmppservice.connection.outgoing import write
 from xmppservice.connection.responder import AdHocCommands
 from xmppservice.connection.stream import OPENING_SECONDS, ServiceStream
 from xmppservice.protocol import presence, vcard

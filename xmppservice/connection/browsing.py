@@ -8,8 +8,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from xmppservice.connection.events import CatalogueEntry
-from xmppservice.protocol import disco, vcard
-from xmppservice.protocol.disco import Field, Item
+from xmppservice.protocol import data_forms, disco, search, vcard
+from xmppservice.protocol.data_forms import Field
+from xmppservice.protocol.disco import Item
 from xmppservice.protocol.iq import Request, StanzaError
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.namespaces import (
@@ -159,15 +160,15 @@ class Catalogue:
 
     def _search(self, request: Request) -> str:
         if request.type == "get":
-            return disco.search_fields(INSTRUCTIONS, QUERY)
-        form, domain = disco.submitted(request.child), self._domain(request)
+            return search.search_fields(INSTRUCTIONS, QUERY)
+        form, domain = data_forms.submitted(request.child), self._domain(request)
         if form is None:
             result = self._found(_search_text(request))
             items = (Item(_at(one.to, domain), one.name) for one in result)
-            return disco.search_items(items)
+            return search.search_items(items)
         result = self._found(" ".join(form.get(QUERY.var, ())))
         rows = ((_at(one.to, domain), one.name, one.status) for one in result)
-        return disco.search_table(COLUMNS, rows)
+        return search.search_table(COLUMNS, rows)
 
     def _found(self, text: str) -> list[CatalogueEntry]:
         if len(text) > MAX_FIELD:
@@ -178,7 +179,7 @@ class Catalogue:
 
 
 def _search_text(request: Request) -> str:
-    named = (disco.field_of(request.child, name) for name in ("nick", "first"))
+    named = (data_forms.field_of(request.child, name) for name in ("nick", "first"))
     return next(filter(None, named), "")
 
 
@@ -197,9 +198,9 @@ def about(contacts: Sequence[str], schema: str) -> str:
     Source: XEP-0157, "Recommended Use"; XEP-0128, "Implementation".
     """
     address = Field("schema", "text-single", values=(schema,))
-    forms = disco.form("result", disco.form_type(NS_DOCUMENT), address)
+    forms = data_forms.form("result", data_forms.form_type(NS_DOCUMENT), address)
     if contacts:
-        namespace = disco.form_type("http://jabber.org/network/serverinfo")
+        namespace = data_forms.form_type("http://jabber.org/network/serverinfo")
         support = Field("support-addresses", "list-multi", values=tuple(contacts))
-        forms += disco.form("result", namespace, support)
+        forms += data_forms.form("result", namespace, support)
     return forms

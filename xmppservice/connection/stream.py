@@ -20,7 +20,7 @@ from slixmpp.xmlstream.matcher.base import MatcherBase
 
 from xmppservice.connection.events import Answer, CatalogueEntry
 from xmppservice.connection.gateway import Down, IqRequest, IqResult, Late
-from xmppservice.connection.requests import Requests, Results, write
+from xmppservice.connection.outgoing import Requests, Results, write
 from xmppservice.connection.responder import AdHocCommands, Responder
 from xmppservice.protocol import envelope, iq, presence, roster, vcard
 from xmppservice.protocol.jids import bare_jid, parse_jid

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from xmppservice.protocol.disco import submitted
+from xmppservice.protocol.data_forms import submitted
 from xmppservice.protocol.namespaces import NS_COMMANDS, NS_FORM
 from xmppservice.protocol.xml import escape, escape_attribute
 

@@ -13,7 +13,7 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from channels.layers import get_channel_layer
 
-from buddies.document.entries import catalogue_entries
+from buddies.document.catalogue import catalogue_entries
 from buddies.publishing import live, releases
 from roster.announcements.announcer import Announcer
 from roster.commands import intake, late_joins, payloads

@@ -17,8 +17,8 @@ from django.db import DatabaseError, InterfaceError, connection, connections
 
 from roster.commands import adhoc
 from xmppservice.connection.account import ClientStream
+from xmppservice.connection.asgi_server import Application, Inbox, XmppServer
 from xmppservice.connection.component import ComponentStream
-from xmppservice.connection.server import Application, Inbox, XmppServer
 from xmppservice.connection.stream import ServiceStream
 from xmppservice.protocol.jids import local_of
 

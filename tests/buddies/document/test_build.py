@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from buddies.document import build, parse, shape
-from buddies.document.entries import catalogue_entries
+from buddies.document.catalogue import catalogue_entries
 from buddies.document.shape import EMPTY, INFO, PICTURES
 from buddies.models import Buddy
 from tests.buddies.conftest import built, channel, group

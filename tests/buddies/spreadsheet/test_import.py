@@ -9,7 +9,7 @@ from buddies.spreadsheet import files
 from buddies.spreadsheet.plan import plan_import, run_import
 from buddies.spreadsheet.xlsx import FileError
 from buddies.tree import edits, history
-from buddies.tree.editing import Stale
+from buddies.tree.lock import Stale
 from buddies.tree.undo import undo
 from tests.buddies.conftest import EDITOR, named, outline, rows
 from tests.buddies.spreadsheet.tables import bring, content, in_verona, planned, version

@@ -13,7 +13,7 @@ from buddies.models import Buddy
 from buddies.spreadsheet import files
 from buddies.spreadsheet.files import FORMATS
 from buddies.spreadsheet.plan import plan_import, run_import
-from buddies.tree.editing import editing
+from buddies.tree.lock import editing
 from tests.buddies.conftest import EDITOR, STORED, rows
 from tests.buddies.spreadsheet.tables import cells, version
 from xmppservice.protocol.xml import illegal_character

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from buddies.models import MAX_LEVELS, Buddy, Tree
 from buddies.tree import edits
-from buddies.tree.editing import TreeError
+from buddies.tree.lock import TreeError
 from buddies.tree.positions import GAP
 from tests.buddies.conftest import EDITOR, channel, named, outline, rows
 from tests.buddies.tree.verona import VERONA, positions

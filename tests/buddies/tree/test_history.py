@@ -5,7 +5,7 @@ import pytest
 from buddies.document import build
 from buddies.models import Buddy, HistoricalBuddy, Tree
 from buddies.tree import edits, history, whole_tree
-from buddies.tree.editing import Stale, TreeError
+from buddies.tree.lock import Stale, TreeError
 from buddies.tree.positions import GAP
 from buddies.tree.undo import undo
 from tests.buddies.conftest import EDITOR, named, outline, rows

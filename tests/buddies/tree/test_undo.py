@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 
 from buddies.models import Buddy, HistoricalBuddy, Tree
 from buddies.tree import edits, history
-from buddies.tree.editing import Stale, TreeError
+from buddies.tree.lock import Stale, TreeError
 from buddies.tree.undo import undo
 from tests.buddies.conftest import EDITOR, named, outline, rows
 from tests.buddies.tree.records import (

@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from roster.discovery import address_book, digests, expiry, usual
+from roster.discovery import address_book, digests, expiry, hit_rate
 from roster.discovery.budget import FLAGGED_RETRY_SECONDS
 from roster.models import Account, AddressBookEntry, Flag, LateJoin
 from tests.roster.conftest import JULIET, ROMEO
@@ -403,8 +403,8 @@ def test_neighbours_share_a_prefix_that_is_nobody_elses(rich):
 
 
 def test_the_usual_share_of_hits_is_the_median_of_many_owners():
-    cache.delete(usual.RATE_KEY)
-    for n in range(usual.MIN_OWNERS):
+    cache.delete(hit_rate.RATE_KEY)
+    for n in range(hit_rate.MIN_OWNERS):
         owner = Account.objects.create(jid=f"o{n}@localhost")
         numbers = [f"+39347{n:03d}{line:04d}" for line in range(20)]
         opened = address_book.AddressBook(owner, numbers, NOON)
@@ -412,19 +412,19 @@ def test_the_usual_share_of_hits_is_the_median_of_many_owners():
         opened.hits = set(numbers[: n % 2 * 8 + 2])
         opened.save()
         if n == 0:
-            assert usual._usual() is None
+            assert hit_rate._usual() is None
 
-    assert usual._usual() == pytest.approx(0.3)
+    assert hit_rate._usual() == pytest.approx(0.3)
 
 
 def test_the_usual_share_is_looked_up_now_and_then(monkeypatch):
-    cache.delete_many([usual.RATE_KEY, usual.UNKNOWN_KEY])
+    cache.delete_many([hit_rate.RATE_KEY, hit_rate.UNKNOWN_KEY])
     looks: list[float | None] = [0.5, None]
-    monkeypatch.setattr(usual, "_usual", looks.pop)
+    monkeypatch.setattr(hit_rate, "_usual", looks.pop)
 
-    assert [usual.usual_hit_rate(), usual.usual_hit_rate()] == [None, None]
+    assert [hit_rate.usual_hit_rate(), hit_rate.usual_hit_rate()] == [None, None]
     assert looks == [0.5]
     # What is not known yet is looked for again soon.
-    cache.delete(usual.UNKNOWN_KEY)
-    assert [usual.usual_hit_rate(), usual.usual_hit_rate()] == [0.5, 0.5]
-    cache.delete(usual.RATE_KEY)
+    cache.delete(hit_rate.UNKNOWN_KEY)
+    assert [hit_rate.usual_hit_rate(), hit_rate.usual_hit_rate()] == [0.5, 0.5]
+    cache.delete(hit_rate.RATE_KEY)

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connections, transaction
 
 from buddies.models import Buddy, Tree
 from buddies.tree import edits
-from buddies.tree.editing import Stale, TreeError, editing
+from buddies.tree.lock import Stale, TreeError, editing
 from buddies.tree.positions import GAP
 from tests.buddies.conftest import EDITOR, channel, group, named, outline
 from tests.buddies.tree.verona import VERONA

@@ -8,8 +8,8 @@ import pytest
 from roster.commands import adhoc
 from tests.ports import free_port
 from xmppservice.connection import events, gateway
+from xmppservice.connection.asgi_server import Inbox, XmppServer
 from xmppservice.connection.component import ComponentStream
-from xmppservice.connection.server import Inbox, XmppServer
 
 
 async def test_events_come_in_their_order():

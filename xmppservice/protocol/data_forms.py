@@ -1,0 +1,61 @@
+"""Data forms (XEP-0004), and what they are for (XEP-0068)."""
+
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+from xmppservice.protocol.namespaces import MAX_LIST_BYTES, NS_FORM
+from xmppservice.protocol.xml import escape, escape_attribute, split, up_to
+
+
+class Field(NamedTuple):
+    """A field of a data form (XEP-0004, "The Field Element")."""
+
+    var: str
+    type: str
+    label: str = ""
+    values: tuple[str, ...] = ()
+    required: bool = False
+
+
+def form(type: str, *fields: Field, title: str = "", instructions: str = "") -> str:
+    """A data form of ``type`` ``form`` or ``result``."""
+    heading = f"<title>{escape(title)}</title>" if title else ""
+    guide = f"<instructions>{escape(instructions)}</instructions>"
+    return (
+        f"<x xmlns='{NS_FORM}' type='{type}'>{heading}{guide if instructions else ''}"
+        f"{''.join(map(write_field, fields))}</x>"
+    )
+
+
+def write_field(field: Field) -> str:
+    labelled = f" label='{escape_attribute(field.label)}'" if field.label else ""
+    lines = (f"<value>{escape(value)}</value>" for value in field.values)
+    values = "".join(up_to(MAX_LIST_BYTES, lines))
+    required = "<required/>" if field.required else ""
+    return (
+        f"<field var='{escape_attribute(field.var)}' type='{field.type}'{labelled}>"
+        f"{required}{values}</field>"
+    )
+
+
+def form_type(namespace: str) -> Field:
+    """What a form is for (XEP-0068, "The FORM_TYPE Field")."""
+    return Field("FORM_TYPE", "hidden", values=(namespace,))
+
+
+def submitted(child: ET.Element) -> dict[str, list[str]] | None:
+    """Values by field of the form in ``child``; None when no form was filled in."""
+    result = child.find(f"{{{NS_FORM}}}x")
+    if result is None or result.get("type") != "submit":
+        return None
+    return {
+        field.get("var", ""): [
+            value.text or "" for value in field.iterfind(f"{{{NS_FORM}}}value")
+        ]
+        for field in result.iterfind(f"{{{NS_FORM}}}field")
+    }
+
+
+def field_of(child: ET.Element, name: str) -> str | None:
+    """Text of a field that stands in ``child`` without a form; None when not there."""
+    return child.findtext(f"{{{split(child.tag)[0]}}}{name}")
