@@ -34,8 +34,9 @@ from xmppservice.backoffice import site
 MAX_WORDS = 10
 ROW = re.compile(r"form-\d+-id")  # of the list, in what is posted
 LOCKED = _(
-    "Clients know this address, so it stays as it is: with another one, messages "
-    "would go elsewhere. An administrator can permit changing it."
+    "Apps already use this address, so it can't be changed here: "
+    "messages would go elsewhere. An administrator can allow "
+    "changing it."
 )
 
 
@@ -73,7 +74,7 @@ class BuddyAdmin(admin.ModelAdmin):
             },
         ),
         (
-            _("Where it is shown"),
+            _("Where it appears"),
             {"fields": ("parent", "mobile_is_published", "web_is_published")},
         ),
         (

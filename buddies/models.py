@@ -22,7 +22,7 @@ def legal_xml(text: str) -> None:
     """Refuse what no stanza can carry (XML 1.0, 2.2)."""
     if character := illegal_character(text):
         raise ValidationError(
-            _("Contains the control character U+%(code)s, which XMPP cannot carry."),
+            _("Contains the control character U+%(code)s, which XMPP can't transmit."),
             code="illegal_xml",
             params={"code": f"{ord(character):04X}"},
         )
@@ -31,7 +31,7 @@ def legal_xml(text: str) -> None:
 def plausible(moment: datetime) -> None:
     """Refuse what a slip of the finger makes, and what no calendar can convert."""
     if not 2000 <= moment.year <= 2100:
-        raise ValidationError(_("Choose a moment between 2000 and 2100."))
+        raise ValidationError(_("Choose a date between 2000 and 2100."))
 
 
 def new_address() -> str:
@@ -62,7 +62,7 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         blank=True,
         related_name="children",
         verbose_name=_("inside"),
-        help_text=_("The group it stands in; none for the top level."),
+        help_text=_("The group that contains it; leave blank for the top level."),
     )
     # Only the order counts: there is room between two neighbours.
     position = models.BigIntegerField(default=0, editable=False)
@@ -76,17 +76,19 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         _("address"),
         max_length=255,
         unique=True,
-        error_messages={"unique": _("Another entry has this address.")},
+        error_messages={"unique": _("This address is already taken.")},
         blank=True,
         validators=[legal_xml],
-        help_text=_("Where a client sends, or the thread. Made when left empty."),
+        help_text=_("Address that apps send messages to. Leave blank to generate one."),
     )
     server_address = models.CharField(
         _("server address"),
         max_length=255,
         blank=True,
         validators=[legal_xml],
-        help_text=_("When set, clients send here with the address as thread."),
+        help_text=_(
+            "If set, apps send messages here, with the address above as the thread."
+        ),
     )
     type = models.CharField(_("type"), max_length=7, choices=Type, default=Type.CHANNEL)
     mobile_is_published = models.BooleanField(_("mobile"), default=False)
@@ -96,14 +98,14 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         null=True,
         blank=True,
         validators=[plausible],
-        help_text=_("Hidden before this moment, with all below it."),
+        help_text=_("Hidden until then, with everything inside it."),
     )
     visible_until = models.DateTimeField(
         _("visible until"),
         null=True,
         blank=True,
         validators=[plausible],
-        help_text=_("Hidden from this moment on, with all below it."),
+        help_text=_("Hidden from then on, with everything inside it."),
     )
     name = models.CharField(_("name"), max_length=255, validators=[legal_xml])
     status = models.CharField(
@@ -111,7 +113,7 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         max_length=1000,
         blank=True,
         validators=[legal_xml],
-        help_text=_("The line below the name."),
+        help_text=_("Shown below the name."),
     )
     # Plain text: the contract's own examples are no valid URLs.
     image_url = models.CharField(
@@ -124,17 +126,17 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         _("default message"),
         blank=True,
         validators=[legal_xml],
-        help_text=_("What a channel says first, before anybody has written."),
+        help_text=_("The channel's first message, shown before anyone writes."),
     )
 
     objects = TreeQuerySet.as_manager()  # type: ignore[django-manager-missing]  # tree_queries is untyped
 
     class Meta:
         ordering = ("position", "pk")
-        verbose_name = _("entry")
-        verbose_name_plural = _("entries")
+        verbose_name = _("channel or group")
+        verbose_name_plural = _("channels and groups")
         permissions = (
-            ("change_address", _("Can change the address of what clients know")),
+            ("change_address", _("Can change addresses that apps already use")),
         )
         constraints = (
             models.CheckConstraint(
@@ -144,12 +146,12 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
             models.CheckConstraint(
                 condition=Q(type="channel") | Q(server_address=""),
                 name="group_has_no_server_address",
-                violation_error_message=_("A group has no server address."),
+                violation_error_message=_("A group can't have a server address."),
             ),
             models.CheckConstraint(
                 condition=Q(type="channel") | Q(default_message=""),
                 name="group_has_no_default_message",
-                violation_error_message=_("A group has no default message."),
+                violation_error_message=_("A group can't have a default message."),
             ),
             models.CheckConstraint(
                 condition=~Q(address=""), name="buddy_has_an_address"
@@ -159,7 +161,9 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
                 | Q(visible_until=None)
                 | Q(visible_until__gt=models.F("visible_from")),
                 name="buddy_is_visible_from_before_until",
-                violation_error_message=_("It would end before it begins."),
+                violation_error_message=_(
+                    "“Visible until” must be later than “Visible from”."
+                ),
             ),
         )
 
@@ -181,21 +185,26 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         if self.parent is not None:
             self.parent.check_can_hold([self])
         if self.type == self.Type.CHANNEL and self.pk and self.children.exists():
-            text = _("It holds entries, so it must stay a group: move them first.")
+            text = _(
+                "This group is not empty, so it can't become a channel: move "
+                "its contents first."
+            )
             raise ValidationError({"type": text})
 
     def check_can_hold(self, entries: "Iterable[Buddy]") -> None:
         """Raise ValidationError when entries cannot stand inside this one."""
         if self.type != self.Type.GROUP:
-            raise ValidationError({"parent": _("Only a group can hold entries.")})
+            raise ValidationError(
+                {"parent": _("Only a group can contain channels and groups.")}
+            )
         # By its key: a node that was read with its path may be stale.
         above = Buddy.objects.ancestors(self.pk, include_self=True)
         keys = set(above.values_list("pk", flat=True))
         if any(entry.pk in keys for entry in entries):
-            text = gettext("An entry cannot stand below itself.")
+            text = gettext("You can't move a group into itself.")
             raise ValidationError({"parent": text})
         if len(keys) >= MAX_LEVELS:
-            text = gettext("A tree has %(most)s levels at most.")
+            text = gettext("A tree can have at most %(most)s levels.")
             raise ValidationError({"parent": text % {"most": MAX_LEVELS}})
 
 
@@ -231,8 +240,8 @@ class HistoricalBuddy(models.Model):
 
     class Meta:
         ordering = ("-history_date", "-history_id")
-        verbose_name = _("historical entry")
-        verbose_name_plural = _("historical entries")
+        verbose_name = _("history record")
+        verbose_name_plural = _("history records")
 
     def __str__(self) -> str:
         return f"{self.history_type}{self.name}"
@@ -301,8 +310,8 @@ class Release(models.Model):
     author = models.CharField(_("by"), max_length=150, blank=True)
     note = models.CharField(_("note"), max_length=1000, blank=True)
     automatic = models.BooleanField(_("automatic"), default=True)
-    created_at = models.DateTimeField(_("made at"), auto_now_add=True)
-    live_at = models.DateTimeField(_("live at"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    live_at = models.DateTimeField(_("live since"), null=True, blank=True)
 
     class Meta:
         ordering = ("-number",)
@@ -320,7 +329,7 @@ class Release(models.Model):
         """The note, in the reader's language where nobody wrote it."""
         if not self.automatic or not self.note:
             return self.note
-        return gettext("with edits of %(names)s") % {"names": self.note}
+        return gettext("includes edits by %(names)s") % {"names": self.note}
 
 
 class PlannedRelease(models.Model):

@@ -36,9 +36,9 @@ SEARCH_HELP = _(
 )
 HELP = {
     "enabled": _(
-        "Without it, this user's commands are refused, and nobody finds the user."
+        "When off, this user's commands are refused and the user can't be found."
     ),
-    "discoverable": _("Without it, nobody finds this user by the number."),
+    "discoverable": _("When off, this user can't be found by phone number."),
 }
 
 
@@ -287,7 +287,7 @@ def _log(request: HttpRequest, rows: list[Account], field: str) -> None:
 class ByStanding(Choice):
     title = _("state")
     parameter_name = "state"
-    words = (("open", _("open")), ("released", _("released")))
+    words = (("open", _("open")), ("released", _("cleared")))
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Flag]
@@ -338,16 +338,15 @@ class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
             '<ul class="why">{}</ul>', format_html_join("", "<li>{}</li>", reasons)
         )
 
-    @admin.display(description=_("what it does"))
+    @admin.display(description=_("effect"))
     def meaning(self, flag: Flag) -> str:
         if flag.released_at is None:
             return gettext(
-                "The owner is answered about contacts asked about before, and about "
-                "nobody new. Adding to the roster goes on, into the group of the "
-                "others."
+                "The user gets answers about known contacts only. New contacts "
+                "can still be added to the roster, as unverified."
             )
         return gettext(
-            "Nothing any more. What was asked before the release is not counted again."
+            "None. Lookups made before the flag was cleared no longer count."
         )
 
     @admin.display(description=_("state"))
@@ -355,11 +354,11 @@ class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
         if flag.released_at is None:
             return _badge(gettext("open"))
         params = {"day": day(flag.released_at), "person": flag.released_by}
-        return gettext("released on %(day)s by %(person)s") % params
+        return gettext("cleared on %(day)s by %(person)s") % params
 
     # --- Releasing --------------------------------------------------------------------
 
-    @admin.action(description=_("Release"), permissions=["release"])
+    @admin.action(description=_("Clear flag"), permissions=["release"])
     def release(self, request: HttpRequest, queryset: QuerySet[Flag]) -> None:
         keys = queryset.order_by().values_list("pk", flat=True)
         self.act_and_say(request, list(keys[: lists.MAX_ROWS]))
@@ -375,9 +374,7 @@ class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
         return count
 
     def message(self, count: int) -> str:
-        text = ngettext(
-            "%(count)s owner is released.", "%(count)s owners are released.", count
-        )
+        text = ngettext("%(count)s flag cleared.", "%(count)s flags cleared.", count)
         return text % {"count": count}
 
     def has_release_permission(self, request: HttpRequest) -> bool:

@@ -19,7 +19,9 @@ BARE_JID = 2047
 def is_bare_jid(text: str) -> None:
     normal = bare_jid(text)
     if normal != text or not local_of(text):
-        raise ValidationError(_("Must be a bare JID, like 00393471111111@localhost."))
+        raise ValidationError(
+            _("Enter a JID without a resource, such as 00393471111111@localhost.")
+        )
 
 
 class Account(models.Model):
@@ -43,7 +45,7 @@ class Account(models.Model):
     enabled = models.BooleanField(_("enabled"), default=True)
     discoverable = models.BooleanField(_("discoverable"), default=True)
     checked_at = models.DateTimeField(
-        _("checked at"), null=True, blank=True, editable=False
+        _("last checked"), null=True, blank=True, editable=False
     )
     gone_at = models.DateTimeField(
         _("gone since"), null=True, blank=True, editable=False
@@ -88,7 +90,7 @@ class Account(models.Model):
 
     def clean(self) -> None:
         if domain_of(self.jid) not in settings.XMPP_DOMAINS:
-            reason = _("Must be in a served domain (XMPP_DOMAINS).")
+            reason = _("The domain must be one of XMPP_DOMAINS.")
             raise ValidationError({"jid": reason})
         self.msisdn = msisdn.of_jid(self.jid) or ""
         # Who can be found again, or is somebody else now, is told to all holders.
@@ -158,9 +160,9 @@ class Flag(models.Model):
 
     owner = models.ForeignKey(Account, models.CASCADE, verbose_name=_("owner"))
     reasons = models.JSONField(_("reasons"), default=list)
-    raised_at = models.DateTimeField(_("raised at"), default=timezone.now)
-    released_at = models.DateTimeField(_("released at"), null=True, blank=True)
-    released_by = models.CharField(_("released by"), max_length=150, blank=True)
+    raised_at = models.DateTimeField(_("flagged on"), default=timezone.now)
+    released_at = models.DateTimeField(_("cleared on"), null=True, blank=True)
+    released_by = models.CharField(_("cleared by"), max_length=150, blank=True)
 
     class Meta:
         ordering = ("-raised_at",)

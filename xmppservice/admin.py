@@ -27,7 +27,9 @@ class TokenForm(forms.ModelForm):
         label=gettext_lazy("Scopes"),
         choices=[(scope, scope) for scope in SCOPES],
         widget=forms.CheckboxSelectMultiple,
-        help_text=gettext_lazy("What it opens, of what its user may."),
+        help_text=gettext_lazy(
+            "The parts of the API it can use, within its user's permissions."
+        ),
     )
 
     class Meta:
@@ -79,7 +81,7 @@ class TokenAdmin(admin.ModelAdmin):
     ) -> HttpResponse:
         context = {"token": obj, "secret": obj.secret}
         answer = site.page(
-            request, "admin/xmppservice/token_made.html", _("A new token"), context
+            request, "admin/xmppservice/token_made.html", _("New token"), context
         )
         answer.headers["Cache-Control"] = "no-store"
         return answer

@@ -42,11 +42,11 @@ def _users() -> list[tuple[str, str]]:
 def _words() -> dict[str, str]:
     """What the script says by itself."""
     return {
-        "away": _("The XMPP server does not answer. Trying again …"),
-        "closed": _("The XMPP server does not answer. Try again later."),
+        "away": _("The XMPP server is not responding. Retrying …"),
+        "closed": _("The XMPP server is not responding. Try again later."),
         "empty": _("No channel is published for the web."),
-        "gone": _("This channel is not published any more."),
-        "nobody": _("Not delivered: nobody answers there."),
-        "refused": _("The XMPP server refuses this name or password."),
-        "unread": _("The channels cannot be read just now. Trying again …"),
+        "gone": _("This channel is no longer published."),
+        "nobody": _("Not delivered: no reply from this address."),
+        "refused": _("Wrong name or password."),
+        "unread": _("The channels can't be loaded. Retrying …"),
     }

@@ -179,7 +179,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
         }
         may = self.request.user.has_perm("buddies.change_address")
         if changed and not may and releases.knows(buddy):
-            text = _("Clients know this address, so it stays as it is.")
+            text = _("Apps already use this address, so it can't be changed.")
             raise ModelError(dict.fromkeys(changed, text))
 
 

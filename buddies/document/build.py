@@ -113,10 +113,10 @@ def _pruned(item: Item, flag: str) -> Item:
     return {**item, "items": _only(item["items"], flag)} if "items" in item else item
 
 
-DRAFT = gettext_lazy("draft: shown nowhere")
-EMPTY_GROUP = gettext_lazy("empty group: not shown")
+DRAFT = gettext_lazy("draft: not published anywhere")
+EMPTY_GROUP = gettext_lazy("empty group: not shown to apps")
 SCHEDULED = gettext_lazy("hidden by its schedule")
-ESCAPED = gettext_lazy("looks double-escaped")
+ESCAPED = gettext_lazy("contains escaped text such as &amp;")
 
 
 def remarks(buddy: Buddy, is_empty: bool, at: datetime) -> list[str]:

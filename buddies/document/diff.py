@@ -98,7 +98,7 @@ def _whole(kind: str, placed: PlacedItem, others: Index) -> DocumentChange:
     below = _count_below(placed.item, others)
     words = _place(placed)
     if below:
-        more = ngettext("with %(count)s entry", "with %(count)s entries", below)
+        more = ngettext("with %(count)s item", "with %(count)s items", below)
         words += ", " + more % {"count": below}
     return _change(kind, placed.item, words)
 

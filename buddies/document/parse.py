@@ -37,7 +37,7 @@ def _parse(text: str) -> Any:
         reason = _("not JSON: %(reason)s") % {"reason": _(error.msg)}
         raise DocumentError(place, reason) from None
     except RecursionError:
-        raise DocumentError("", _("nested too deep")) from None
+        raise DocumentError("", _("nested too deeply")) from None
     except ValueError:
         # Python refuses to read a number of thousands of digits.
         raise DocumentError("", _("not JSON: a number is too long")) from None
@@ -103,7 +103,9 @@ def _expect(value: Any, kind: type, path: str) -> Any:
 def _no_other_keys(value: dict[str, Any], known: set[str], path: str) -> None:
     for key in value:
         if has_surrogate(key):
-            raise DocumentError(path, _("the name of a field has half a character"))
+            raise DocumentError(
+                path, _("the name of a field contains an invalid character")
+            )
         if key not in known:
             raise DocumentError(f"{path}.{key}", _("is not a field of the document"))
 
@@ -113,7 +115,7 @@ def _text(value: dict[str, Any], key: str, path: str) -> str:
     if not isinstance(text, str):
         raise DocumentError(f"{path}.{key}", _("must be text"))
     if has_surrogate(text):
-        raise DocumentError(f"{path}.{key}", _("has half a character"))
+        raise DocumentError(f"{path}.{key}", _("contains an invalid character"))
     return text
 
 
@@ -124,7 +126,7 @@ def _info(value: dict[str, Any], key: str, path: str) -> str:
 
 def _refuse_text(value: dict[str, Any], key: str, path: str) -> None:
     if _text(value, key, path):
-        raise DocumentError(f"{path}.{key}", _("a group has none"))
+        raise DocumentError(f"{path}.{key}", _("not allowed for a group"))
 
 
 def _flag(value: dict[str, Any], key: str, path: str) -> bool:

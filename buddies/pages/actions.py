@@ -49,13 +49,13 @@ def cut(model_admin: Any, request: HttpRequest, queryset: QuerySet[Buddy]) -> No
     remember(request, list(queryset.values_list("pk", flat=True)))
 
 
-@admin.action(description=_("Move up among its neighbours"), permissions=["change"])
+@admin.action(description=_("Move up"), permissions=["change"])
 def move_up(model_admin: Any, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
     editor = request.user.get_username()
     edits.shift(queryset, editor, seen_by(request), down=False)
 
 
-@admin.action(description=_("Move down among its neighbours"), permissions=["change"])
+@admin.action(description=_("Move down"), permissions=["change"])
 def move_down(
     model_admin: Any, request: HttpRequest, queryset: QuerySet[Buddy]
 ) -> None:
@@ -63,9 +63,7 @@ def move_down(
     edits.shift(queryset, editor, seen_by(request), down=True)
 
 
-@admin.action(
-    description=_("Duplicate, with all below, as drafts"), permissions=["add"]
-)
+@admin.action(description=_("Duplicate with contents, as drafts"), permissions=["add"])
 def duplicate(
     model_admin: Any, request: HttpRequest, queryset: QuerySet[Buddy]
 ) -> None:

@@ -14,7 +14,7 @@ from buddies.tree.lock import TreeError
 
 CUT = "buddies.cut"  # in the session: the keys to move, and the version seen
 
-CUT_ONE = (("_cut", "cut", "✂", _("Cut “%(name)s”, to paste it elsewhere")),)
+CUT_ONE = (("_cut", "cut", "✂", _("Cut “%(name)s” to paste it elsewhere")),)
 PASTE = (
     ("_paste", "before", "↥", _("Paste before “%(name)s”")),
     ("_paste", "last", "↳", _("Paste inside “%(name)s”")),

@@ -73,7 +73,10 @@ class BuddyForm(forms.ModelForm):
         required=False,
         widget=AvatarInput(attrs={"accept": "image/*"}),
         help_text=format_lazy(
-            _("JPEG, PNG, WEBP or GIF, {most} MB at most; cropped to a square."),
+            _(
+                "JPEG, PNG, WEBP or GIF, up to {most} MB. It will be cropped "
+                "to a square."
+            ),
             most=avatars.MAX_MEGABYTES,
         ),
     )
@@ -103,8 +106,10 @@ class BuddyForm(forms.ModelForm):
             ),
         }
         help_texts = {
-            "image_url": _("Filled in by an upload; or type an address on the web."),
-            "thumb_url": _("The same picture, small: for lists."),
+            "image_url": _(
+                "Filled in when you upload a picture. You can also type a web address."
+            ),
+            "thumb_url": _("A small version of the picture, for lists."),
         }
 
     class Media:
@@ -127,7 +132,7 @@ class BuddyForm(forms.ModelForm):
         seen = cleaned.get("seen")
         if self.instance.pk and seen is not None and self.instance.version > seen:
             missed = history.missed(self.instance.pk, seen)
-            text = _("Nothing was saved: load the page again to see how it stands.")
+            text = _("Nothing was saved. Reload the page to see the current version.")
             raise ValidationError([missed, text])
         return cleaned
 

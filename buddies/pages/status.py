@@ -74,13 +74,13 @@ def _problem(row: Tree, release: Release | None, figures: DraftStatistics) -> st
         return refusal_in_words(figures.refused, figures.size)
     if not gateway.is_up():
         return _(
-            "The service is not connected to the XMPP server, so clients cannot read "
-            "the channels. It goes on by itself as soon as the server is back."
+            "The service is not connected to the XMPP server, so apps "
+            "can't read the channels. It reconnects automatically."
         )
     if release and release.live_at is None and _age(release) > SLOW_SECONDS:
-        return _("The XMPP server has not taken this version yet.")
+        return _("The XMPP server has not received this version yet.")
     if row.held_at is None and figures.changes and _is_late(row):
-        return _("The last edits are not live yet.")
+        return _("Your latest edits are not live yet.")
     return ""
 
 
@@ -122,7 +122,7 @@ def _headline(
     if release is None:
         return _("Nothing is live yet")
     if release.live_at is None or count:
-        return _("On its way to the XMPP server")
+        return _("Being sent to the XMPP server")
     return _("Everything is live")
 
 

@@ -158,7 +158,7 @@ class Upload(forms.Form):
                 "size": filesizeformat(file.size),
                 "most": filesizeformat(MAX_BYTES),
             }
-            text = _("The file has %(size)s, and %(most)s are allowed.")
+            text = _("The file is %(size)s; the limit is %(most)s.")
             raise ValidationError(text % params)
         content: bytes = file.read()
         return content
@@ -176,7 +176,7 @@ class DocumentUpload(Upload):
     """A document, as a file or as text: this is kept, and soon read again."""
 
     text = forms.CharField(
-        label=gettext_lazy("or its text"),
+        label=gettext_lazy("or paste its text"),
         required=False,
         strip=False,
         widget=forms.Textarea({"rows": 5, "spellcheck": "false"}),
@@ -193,10 +193,10 @@ class DocumentUpload(Upload):
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            reason = _("This is no document: its letters are not in UTF-8.")
+            reason = _("The file could not be read: it is not UTF-8 text.")
             raise FileError(reason) from None
         if len(parse.loads(text)) > MAX_ITEMS:
-            reason = _("The document has more than %(most)s entries.")
+            reason = _("The document has more than %(most)s channels and groups.")
             raise FileError(reason % {"most": MAX_ITEMS})
         return text
 
@@ -304,7 +304,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     return site.page(
         request,
         "admin/buddies/transfer_preview.html",
-        _("What the import would do"),
+        _("Review the import"),
         {
             "preview": shown,
             "content": _name(what, content),
@@ -317,7 +317,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 
 
 def _over(request: HttpRequest) -> HttpResponse:
-    messages.error(request, _("This import is over or too old: choose the file again."))
+    messages.error(request, _("This import has expired. Choose the file again."))
     return HttpResponseRedirect(reverse("admin:buddies_transfer"))
 
 
@@ -338,9 +338,9 @@ def _of_table(content: str, editor: str) -> Preview:
 def _summary(plan: Plan) -> str:
     added, edited, same = (len(plan.of_kind(k)) for k in ("added", "edited", "same"))
     parts = (
-        (ngettext("%(n)s entry added", "%(n)s entries added", added), added),
+        (ngettext("%(n)s added", "%(n)s added", added), added),
         (ngettext("%(n)s edited", "%(n)s edited", edited), edited),
-        (ngettext("%(n)s left as it is", "%(n)s left as they are", same), same),
+        (ngettext("%(n)s unchanged", "%(n)s unchanged", same), same),
     )
     return " · ".join(text % {"n": number} for text, number in parts)
 
@@ -361,9 +361,7 @@ def _of_document(content: str, editor: str) -> Preview:
             problems.append(str(error))
         transaction.set_rollback(True)
     result = diff.between(now.document, then.document)
-    text = ngettext(
-        "%(n)s change for clients", "%(n)s changes for clients", len(result)
-    )
+    text = ngettext("%(n)s change for apps", "%(n)s changes for apps", len(result))
     return Preview(
         "document",
         now.version,
@@ -392,7 +390,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         return _over(request)
     what, content = kept
     if request.POST.get("content") != _name(what, content):
-        text = _("This is another file than the one you looked at: look at it first.")
+        text = _("This is not the file you reviewed. Review it before importing.")
         messages.error(request, text)
         return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
     try:
@@ -403,7 +401,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         messages.error(request, str(error))
         return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
     _forget(request)
-    messages.success(request, _("Imported. “Undo” takes all of it back."))
+    messages.success(request, _("Imported. Use “Undo” to revert it."))
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))
 
 
@@ -424,7 +422,10 @@ def _refuse_known_addresses(request: HttpRequest) -> None:
         old = before.get(record.id, record)
         is_other = old.server_address != record.server_address
         if is_other and history.was_shown(old.id, old.address, row.built):
-            text = _("Clients know the server address of “%(name)s”, so it stays.")
+            text = _(
+                "Apps already use the server address of “%(name)s”, so it was "
+                "not changed."
+            )
             raise TreeError(text % {"name": record.name})
 
 
@@ -436,7 +437,10 @@ def _import_document(content: str, editor: str, seen: int, digest: str) -> None:
     with transaction.atomic():
         # It says how all is to stand, so nothing may have changed since.
         if Tree.locked().version != seen:
-            text = _("Somebody changed the tree since: look at the changes again.")
+            text = _(
+                "Someone changed the channels in the meantime. Review the "
+                "changes again."
+            )
             raise Stale(text)
         whole_tree.rebuild(_("document"), parse.loads(content), editor)
 

@@ -63,7 +63,7 @@ class ReviewForm(forms.Form):
         label=gettext_lazy("Note"),
         max_length=1000,
         required=False,
-        help_text=gettext_lazy("For your colleagues: it stands beside the version."),
+        help_text=gettext_lazy("A note for your colleagues, shown with the version."),
     )
     when = forms.ChoiceField(
         label=gettext_lazy("When"),
@@ -205,7 +205,7 @@ def compare(request: HttpRequest, number: int) -> HttpResponse:
 def _release(number: int) -> Release:
     release = Release.objects.filter(number=min(number, 2**63 - 1)).first()
     if release is None:
-        raise Http404(_("There is no such version."))
+        raise Http404(_("This version does not exist."))
     return release
 
 

@@ -201,7 +201,7 @@ def fate_view(request: HttpRequest) -> HttpResponse:
     key = whole_number(request.GET.get("id", ""))
     going = edits.branch(Buddy.objects.filter(pk=key))
     if not going:
-        return _refusal(_("Somebody deleted this entry in the meantime."), 409)
+        return _refusal(_("Someone deleted this in the meantime."), 409)
     live = shape.addresses(document_of(live_release()))
     seen = sum(buddy.address in live for buddy in going)
     return JsonResponse({"version": row.version, "words": list(_fate(going, seen))})
@@ -216,22 +216,22 @@ def _fate(going: list[Buddy], seen: int) -> Iterable[str]:
     below = len(going) - 1
     if below:
         text = ngettext(
-            "It holds %(count)s entry, which goes with it.",
-            "It holds %(count)s entries, which go with it.",
+            "%(count)s item inside it will be deleted too.",
+            "%(count)s items inside it will be deleted too.",
             below,
         )
         yield text % {"count": below}
     if seen and not below:
-        yield _("Clients see it now, and lose it.")
+        yield _("Apps show it now; it will disappear.")
     elif seen:
         text = ngettext(
-            "Clients see %(count)s of all these now, and lose it.",
-            "Clients see %(count)s of all these now, and lose them.",
+            "Apps show %(count)s of them now; it will disappear.",
+            "Apps show %(count)s of them now; they will disappear.",
             seen,
         )
         yield text % {"count": seen}
     else:
-        yield _("Clients see nothing of it now.")
+        yield _("Apps don't show it now.")
 
 
 def editing(permission: str) -> Callable[[Callable[[str, dict[str, Any]], None]], View]:
@@ -242,7 +242,7 @@ def editing(permission: str) -> Callable[[Callable[[str, dict[str, Any]], None]]
         @require_POST
         def view(request: HttpRequest) -> HttpResponse:
             if not request.user.has_perm(f"buddies.{permission}"):
-                return _refusal(_("You may look at this, but not change it."), 403)
+                return _refusal(_("You can view this but not change it."), 403)
             editor = request.user.get_username()
             before = _version()
             try:
@@ -269,14 +269,18 @@ def _body(request: HttpRequest) -> dict[str, Any]:
         # A form's body is gone once its token was looked for.
         body = None
     if not isinstance(body, dict):
-        raise ValidationError(_("This is not what the workspace sends."))
+        raise ValidationError(
+            _("The request could not be understood. Reload the page.")
+        )
     return body
 
 
 def _keys(body: dict[str, Any], name: str = "ids") -> list[int]:
     keys = body.get(name)
     if not isinstance(keys, list) or len(keys) > MAX_IDS or not all(map(_is_key, keys)):
-        raise ValidationError(_("This is not what the workspace sends."))
+        raise ValidationError(
+            _("The request could not be understood. Reload the page.")
+        )
     return keys
 
 
@@ -309,9 +313,7 @@ def _outcome(editor: str, before: int) -> dict[str, Any]:
 
 
 def _done_in_words(done: history.LastEdit) -> str:
-    return (
-        _("Took back: %(what)s") % {"what": done.words} if done.is_undo else done.words
-    )
+    return _("Undone: %(what)s") % {"what": done.words} if done.is_undo else done.words
 
 
 @editing("change_buddy")
@@ -341,7 +343,9 @@ def switch(editor: str, body: dict[str, Any]) -> None:
     """Show or hide entries ``ids``: ``mobile`` and ``web`` are true or false."""
     fields = {f: body[name] for name, f in SWITCHES.items() if name in body}
     if not fields or not all(isinstance(value, bool) for value in fields.values()):
-        raise ValidationError(_("This is not what the workspace sends."))
+        raise ValidationError(
+            _("The request could not be understood. Reload the page.")
+        )
     edits.change(_stubs(_keys(body)), editor, _seen(body), **fields)
 
 
@@ -350,7 +354,9 @@ def duplicate(editor: str, body: dict[str, Any]) -> None:
     """Copy the one entry of ``ids`` with all below it."""
     stubs = _stubs(_keys(body))
     if len(stubs) != 1:
-        raise ValidationError(_("This is not what the workspace sends."))
+        raise ValidationError(
+            _("The request could not be understood. Reload the page.")
+        )
     edits.duplicate(stubs, editor)
 
 

@@ -59,11 +59,11 @@ def differences(draft: Draft) -> list[DocumentChange]:
 def refusal_in_words(refused: str, size: int) -> str:
     """Why a document is refused, and what to do about it."""
     if refused == Tree.Refused.TOO_DEEP:
-        text = _("The tree has more than %(most)s levels: move entries up.")
+        text = _("The tree has more than %(most)s levels. Move some groups up.")
         return text % {"most": MAX_LEVELS}
     text = _(
-        "The document needs %(size)s bytes as a stanza, and %(limit)s are allowed: "
-        "hide or remove entries. The version before it stays live."
+        "The document is %(size)s bytes; the limit is %(limit)s. Hide "
+        "or delete some channels. The previous version stays live."
     )
     bytes_of = {"size": size, "limit": settings.XMPP_STANZA_LIMIT}
     return text % {

@@ -100,11 +100,11 @@ def _warnings(draft: Draft) -> Iterator[str]:
     items = list(shape.items(draft.document))
     bare = [i for i in items if not (i["info"]["imageUrl"] or i["info"]["thumbUrl"])]
     results = {
-        _("Without an avatar: %(names)s."): [item["info"]["name"] for item in bare],
-        _("Looks double-escaped: %(names)s."): [
+        _("No picture: %(names)s."): [item["info"]["name"] for item in bare],
+        _("Contains escaped text such as &amp;: %(names)s."): [
             item["info"]["name"] for item in items if build.looks_escaped(item)
         ],
-        _("Empty and so not shown: %(names)s."): [
+        _("Empty groups, not shown to apps: %(names)s."): [
             str(group) for group in _empty_groups(shape.addresses(draft.document))
         ],
     }
@@ -149,12 +149,15 @@ def publish(
     with transaction.atomic():
         tree, built = Tree.locked(), current_draft()
         if digest_of(built.body) != digest:
-            text = _("Somebody changed the tree since: look at the changes again.")
+            text = _(
+                "Someone changed the channels in the meantime. Review the "
+                "changes again."
+            )
             raise ReleaseError(text)
         for error in _errors(built):
             raise ReleaseError(error)
         if (newest := live_release()) and newest.body == built.body:
-            raise ReleaseError(_("Nothing differs from what is live."))
+            raise ReleaseError(_("There are no changes to publish."))
         if at is not None:
             return _plan(tree, built, editor, note, at)
         _refuse_before_a_plan()
@@ -173,9 +176,9 @@ def _plan(
     tree: Tree, built: Draft, editor: str, note: str, at: datetime
 ) -> PlannedRelease:
     if at <= timezone.now():
-        raise ReleaseError(_("This moment is over: choose one to come."))
+        raise ReleaseError(_("That time has passed. Choose a time in the future."))
     if PlannedRelease.objects.filter(body=built.body).exists():
-        raise ReleaseError(_("Just this is planned already."))
+        raise ReleaseError(_("This version is already scheduled."))
     # The next edit would go live by itself, and the plan would undo it.
     _hold(tree, editor)
     return PlannedRelease.objects.create(
@@ -217,7 +220,7 @@ def publish_again(release: Release, editor: str) -> Release:
         tree = Tree.locked()
         _refuse_before_a_plan()
         if (newest := live_release()) and newest.body == release.body:
-            raise ReleaseError(_("This is what is live."))
+            raise ReleaseError(_("This version is live."))
         if release.size > settings.XMPP_STANZA_LIMIT:
             raise ReleaseError(refusal_in_words(Tree.Refused.TOO_LARGE, release.size))
         _hold(tree, editor)

@@ -25,15 +25,14 @@ def as_text(cell: Any) -> str:
         return cell or ""
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return str(cell) if isinstance(cell, int) else f"{cell:.15g}"
-    raise ValueError(_("This is not a text: format the column as text."))
+    raise ValueError(_("This is not text. Format the column as text."))
 
 
 def as_address(cell: Any) -> str:
     """An address, as a spreadsheet has not shortened it."""
     if not isinstance(cell, str | None) or _SHORTENED.fullmatch(cell or ""):
         reason = _(
-            "This is a number, so zeros at its beginning are lost: "
-            "format the column as text."
+            "This is a number, so leading zeros are lost. Format the column as text."
         )
         raise ValueError(reason)
     return (cell or "").strip()
@@ -49,7 +48,7 @@ def as_place(cell: Any) -> int | None:
         return None
     if re.fullmatch(r"[1-9]\d{0,8}", number, re.ASCII):
         return int(number)
-    raise ValueError(_("Write a whole number from 1, or nothing."))
+    raise ValueError(_("Enter a whole number of 1 or more, or leave blank."))
 
 
 # The words that people may use for a value; the first one is ours.
@@ -79,7 +78,7 @@ def _meant(cell: Any, known: dict[Any, tuple[str, ...]]) -> Any:
         if said in words:
             return value
     this, that = (words[0] for words in known.values())
-    raise ValueError(_("Write %(this)s or %(that)s.") % {"this": this, "that": that})
+    raise ValueError(_("Enter %(this)s or %(that)s.") % {"this": this, "that": that})
 
 
 def as_moment(cell: Any) -> datetime | None:
@@ -93,7 +92,7 @@ def as_moment(cell: Any) -> datetime | None:
         if not (isinstance(cell, datetime) and cell.tzinfo):
             found = forms.DateTimeField(required=False).clean(cell)
     except (ValidationError, AttributeError, ValueError, OverflowError):
-        reason = _("Write a date and time like %(example)s.")
+        reason = _("Enter a date and time such as %(example)s.")
         example = {"example": "2026-12-31T18:30:00+01:00"}
         raise ValueError(reason % example) from None
     try:

@@ -52,7 +52,7 @@ class CSV:
             for row in csv.reader(lines, delimiter=delimiter, strict=True):
                 yield [_bared(cell) for cell in row]
         except csv.Error as error:
-            text = _("This is not a table: %(error)s.") % {"error": _(str(error))}
+            text = _("This is not a valid table: %(error)s.") % {"error": _(str(error))}
             raise FileError(text) from None
 
 
@@ -78,10 +78,7 @@ def _decoded(content: bytes) -> str:
     try:
         return content.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError:
-        text = _(
-            "This is no spreadsheet, or its letters are not in UTF-8: save it as XLSX, "
-            "or as “CSV UTF-8”."
-        )
+        text = _("The file could not be read. Save it as XLSX or “CSV UTF-8”.")
         raise FileError(text) from None
 
 
@@ -103,17 +100,17 @@ class JSON:
             result = json.loads(_decoded(content))
         except json.JSONDecodeError as error:
             params = {"line": error.lineno, "column": error.colno, "why": _(error.msg)}
-            text = _("This is not JSON: line %(line)s, column %(column)s: %(why)s.")
+            text = _("Invalid JSON at line %(line)s, column %(column)s: %(why)s.")
             raise FileError(text % params) from None
         except (ValueError, RecursionError):
-            text = _(
-                "This is not JSON that can be read: something is too deep or long."
-            )
+            text = _("Invalid JSON: nested too deeply, or a value is too long.")
             raise FileError(text) from None
         if isinstance(result, dict) and "items" in result:
-            raise FileError(_("This is a document, not a table: import it as one."))
+            raise FileError(
+                _("This is a document, not a table. Import it below, as a document.")
+            )
         if not isinstance(result, list) or not all(isinstance(o, dict) for o in result):
-            raise FileError(_("This is not a list of entries."))
+            raise FileError(_("This is not a list of channels and groups."))
         names = list(dict.fromkeys(name for row in result for name in row))
         # Of an empty tree there is no object to name them.
         yield names or list(COLUMNS)
@@ -152,7 +149,7 @@ def read(content: bytes) -> list[Row]:
             "size": filesizeformat(len(content)),
             "most": filesizeformat(MAX_BYTES),
         }
-        raise FileError(_("The file has %(size)s, and %(most)s are allowed.") % params)
+        raise FileError(_("The file is %(size)s; the limit is %(most)s.") % params)
     kind = _kind_of(content)
     rows = FORMATS[kind].rows(content)
     names = _names(next(rows, []))
@@ -205,7 +202,7 @@ def _kind_of(content: bytes) -> str:
     if content.startswith(b"PK\x03\x04"):
         return "xlsx"
     if content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise FileError(_("This is a file of an old Excel: save it as XLSX."))
+        raise FileError(_("This is an old Excel file. Save it as XLSX."))
     if content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"[", b"{")):
         return "json"
     return "csv"
@@ -217,31 +214,34 @@ def _names(header: list[Any]) -> list[str]:
         names.pop()
     for place, name in enumerate(names, 1):
         if has_surrogate(name):
-            text = _("The name of column %(place)s contains half a character.")
+            text = _("The name of column %(place)s contains an invalid character.")
             raise FileError(text % {"place": place})
     if "address" not in names:
-        text = _("There is no column “%(name)s”: without it no entry can be found.")
+        text = _(
+            "The column “%(name)s” is missing. It is needed to find "
+            "channels and groups."
+        )
         raise FileError(text % {"name": "address"})
     for place, name in enumerate(names):
         if name not in FIELDS:
             known = {"name": name, "known": ", ".join(COLUMNS)}
-            text = _("There is no column “%(name)s” in an import. Known: %(known)s.")
+            text = _("Unknown column “%(name)s”. Columns: %(known)s.")
             raise FileError(text % known)
         if name in names[:place]:
-            raise FileError(_("The column “%(name)s” is there twice.") % {"name": name})
+            raise FileError(_("The column “%(name)s” appears twice.") % {"name": name})
     return names
 
 
 def _named(number: int, names: list[str], cells: list[Any]) -> dict[str, Any]:
     if any(cell not in (None, "") for cell in cells[len(names) :]):
-        text = _("Row %(row)s has more cells than there are columns.")
+        text = _("Row %(row)s has more cells than columns.")
         raise FileError(text % {"row": number})
     # Excel leaves empty cells out at the end of a row.
     cells = cells + [None] * (len(names) - len(cells))
     for name, cell in zip(names, cells, strict=False):
         if isinstance(cell, str) and has_surrogate(cell):
             text = _("Row %(row)s, column “%(column)s”: %(words)s")
-            words = _("It contains half a character.")
+            words = _("It contains an invalid character.")
             raise FileError(text % {"row": number, "column": name, "words": words})
     named = zip(names, cells, strict=False)
     return {name: cell for name, cell in named if cell is not UNSAID}

@@ -119,7 +119,7 @@ class Plan:
         address = cells["address"]
         entry = self._known.get(address) or Entry(Buddy(address=address))
         if entry.row:
-            text = _("Row %(row)s has this address, too.") % {"row": entry.row}
+            text = _("Row %(row)s has the same address.") % {"row": entry.row}
             self._complain(row.number, "address", text)
             return
         if entry.is_new:
@@ -150,7 +150,7 @@ class Plan:
         address = entry.cells["parent"]
         entry.group = self._known.get(address) if address else None
         if address and entry.group is None:
-            text = _("There is no entry with the address “%(address)s”.")
+            text = _("There is no group with the address “%(address)s”.")
             self._complain(entry.row, "parent", text % {"address": address})
 
     # --- Whether the tree may be so ---------------------------------------------
@@ -161,10 +161,13 @@ class Plan:
             if group is None or group.buddy.type == Buddy.Type.GROUP:
                 continue
             if entry.has_arrived:
-                text = _("Only a group can hold entries.")
+                text = _("Only a group can contain channels and groups.")
                 self._complain(entry.row, "parent", text)
             else:
-                text = _("It holds entries, so it must stay a group: move them first.")
+                text = _(
+                    "This group is not empty, so it can't become a channel: move "
+                    "its contents first."
+                )
                 self._complain(group.row, "type", text)
 
     def _check_levels(self) -> None:
@@ -181,13 +184,15 @@ class Plan:
             self._check_circle(circle)
         for entry in self._named:
             if entry.has_arrived and levels[entry] > MAX_LEVELS:
-                text = _("A tree has %(most)s levels at most.") % {"most": MAX_LEVELS}
+                text = _("A tree can have at most %(most)s levels.") % {
+                    "most": MAX_LEVELS
+                }
                 self._complain(entry.row, "parent", text)
 
     def _check_circle(self, circle: list[Entry | None]) -> None:
         for entry in circle:
             if entry and entry.has_arrived:
-                text = _("An entry cannot stand below itself.")
+                text = _("You can't move a group into itself.")
                 self._complain(entry.row, "parent", text)
 
     def _check_values(self, entry: Entry) -> None:
@@ -201,14 +206,14 @@ class Plan:
             for name, reasons in error.message_dict.items():
                 self._complain(entry.row, COLUMN_OF[name], reasons[0])
         if buddy.type == Buddy.Type.GROUP and buddy.server_address:
-            text = _("A group has no server address.")
+            text = _("A group can't have a server address.")
             self._complain(entry.row, "server_address", text)
         if buddy.type == Buddy.Type.GROUP and buddy.default_message:
-            text = _("A group has no default message.")
+            text = _("A group can't have a default message.")
             self._complain(entry.row, "default_message", text)
         begin, end = buddy.visible_from, buddy.visible_until
         if begin and end and end <= begin:
-            text = _("It would end before it begins.")
+            text = _("“Visible until” must be later than “Visible from”.")
             self._complain(entry.row, "visible_until", text)
 
     # --- Places -----------------------------------------------------------------
@@ -318,7 +323,10 @@ def run_import(rows: list[Row], editor: str, seen: int, digest: str) -> Plan:
             if buddy.version > seen:
                 raise Stale(history.missed(buddy.pk, seen))
         if result.digest != digest:
-            text = _("Somebody changed the tree since: look at the changes again.")
+            text = _(
+                "Someone changed the channels in the meantime. Review the "
+                "changes again."
+            )
             raise Stale(text)
         for problem in result.problems:
             raise FileError(str(problem))

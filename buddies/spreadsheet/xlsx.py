@@ -74,7 +74,9 @@ class XLSX:
             raise
         except Exception:
             # A damaged file fails in a way of its own in each part of openpyxl.
-            text = _("This file cannot be read: save it as XLSX or “CSV UTF-8” anew.")
+            text = _(
+                "The file could not be read. Save it again as XLSX or “CSV UTF-8”."
+            )
             raise FileError(text) from None
 
 
@@ -84,7 +86,7 @@ def _check_size(content: bytes) -> None:
     openpyxl has all of a row in memory before it leaves a cell out, so what a
     file holds is counted before, by its tags: that takes a fraction of a second.
     """
-    refusal = FileError(_("This file is too large when it is unpacked."))
+    refusal = FileError(_("The file is too large once unpacked."))
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         parts = packed.infolist()
         if sum(part.file_size for part in parts) > MAX_UNPACKED:
@@ -141,8 +143,8 @@ def _escaped(value: Any) -> Any:
     text = re.sub(r"_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", value).replace("\r", "_x000D_")
     if len(text.encode("utf-16-le")) // 2 > MAX_IN_A_CELL:
         reason = _(
-            "“%(text)s” is too long for a cell of a spreadsheet, which holds %(most)s "
-            "characters: choose CSV or JSON."
+            "“%(text)s” is too long for a spreadsheet cell (%(most)s "
+            "characters). Export as CSV or JSON."
         )
         params = {"text": Truncator(value).chars(40), "most": MAX_IN_A_CELL}
         raise FileError(reason % params)

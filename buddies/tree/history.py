@@ -120,13 +120,11 @@ def _many(edit: QuerySet[HistoricalBuddy], count: int) -> str:
     kinds = {_done(kind, reason) for kind, reason in _kinds(edit)}
     params = {"count": count}
     if kinds == {ADDED}:
-        return (
-            ngettext("Added %(count)s entry", "Added %(count)s entries", count) % params
-        )
+        return ngettext("Added %(count)s item", "Added %(count)s items", count) % params
     if kinds == {DELETED}:
-        text = ngettext("Deleted %(count)s entry", "Deleted %(count)s entries", count)
+        text = ngettext("Deleted %(count)s item", "Deleted %(count)s items", count)
         return text % params
-    text = ngettext("Changed %(count)s entry", "Changed %(count)s entries", count)
+    text = ngettext("Changed %(count)s item", "Changed %(count)s items", count)
     return text % params
 
 
@@ -153,7 +151,7 @@ def _one(record: HistoricalBuddy) -> str:
     if changed <= PLACE:
         return _("Moved “%(name)s”") % name
     if changed <= FLAGS:
-        return _("Switched “%(name)s”") % name
+        return _("Changed the visibility of “%(name)s”") % name
     return _("Edited “%(name)s”") % name
 
 
@@ -165,7 +163,7 @@ def missed(key: int, seen: int) -> str:
         )
     )
     if not records:
-        return _("Somebody deleted this entry in the meantime.")
+        return _("Someone deleted this in the meantime.")
     last = records[-1]
     params = {
         "editor": last.history_user_id,
@@ -224,7 +222,7 @@ def of_entry(key: int) -> list[HistoryEntry]:
 def _entry(old: HistoricalBuddy | None, new: HistoricalBuddy) -> HistoryEntry:
     words = _one(new)
     if new.history_change_reason == UNDO:
-        words = _("Took back: %(what)s") % {"what": words}
+        words = _("Undone: %(what)s") % {"what": words}
     return HistoryEntry(
         new.history_date,
         new.history_user_id,

@@ -21,7 +21,7 @@ def where(word: object) -> Where:
     for known in get_args(Where):
         if word == known:
             return cast(Where, known)
-    raise ValidationError(_("There is no such place."))
+    raise ValidationError(_("Unknown position."))
 
 
 def fit(siblings: list[tuple[Buddy, bool]]) -> None:

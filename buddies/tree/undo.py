@@ -16,14 +16,14 @@ def undo(version: int, editor: str) -> None:
     with editing(editor, history.UNDO) as edit:
         records = history.of(version, editor)
         if not records:
-            raise TreeError(_("There is nothing to take back."))
+            raise TreeError(_("There is nothing to undo."))
         _refuse_newer(records, version)
         before = history.before(records)
         try:
             with transaction.atomic():
                 _restore(edit, records, before)
         except IntegrityError:
-            text = _("The tree around it has changed since: it cannot be taken back.")
+            text = _("It can't be undone because the tree has changed since.")
             raise Stale(text) from None
 
 
@@ -44,7 +44,7 @@ def _restore(
     deleted = [r.buddy for r in records if r.history_type == history.DELETED]
     own = Buddy.objects.filter(parent__in=[buddy.pk for buddy in added])
     if own.exclude(pk__in=[record.id for record in records]).exists():
-        raise Stale(_("It holds entries by now: it cannot be taken back."))
+        raise Stale(_("It can't be undone because the group is no longer empty."))
     _refuse_gone_parents([*changed, *deleted], {buddy.pk for buddy in deleted})
     _clear(changed)
     edit.delete(added)
@@ -66,4 +66,4 @@ def _refuse_gone_parents(buddies: list[Buddy], returning: set[int]) -> None:
     wanted = {b.parent_id for b in buddies if b.parent_id is not None} - returning
     there = Buddy.objects.filter(pk__in=wanted).count()
     if there < len(wanted):
-        raise Stale(_("The group it stood in is gone: it cannot be taken back."))
+        raise Stale(_("It can't be undone because its group was deleted."))

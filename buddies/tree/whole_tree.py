@@ -148,7 +148,7 @@ def _entry(path: str, node: Node) -> Buddy:
 def _refuse_taken(name: str, entries: Entries, taken: set[str]) -> None:
     for node, buddy in entries:
         if buddy.address in taken:
-            reason = _("Another entry has this address.") + " (address)"
+            reason = _("This address is already taken.") + " (address)"
             raise DocumentError(f"{name}: {node.path}", reason)
         taken.add(buddy.address)
 

@@ -41,16 +41,16 @@ Reason = dict[str, float | int | str]
 
 _SENTENCES = {
     "run": _(
-        "Asked about %(numbers)s numbers in rows (+%(step)s each): address books hold "
-        "few neighbours."
+        "Looked up %(numbers)s consecutive numbers (steps of "
+        "%(step)s). Address books contain few of these."
     ),
     "crowd": _(
-        "Asked about %(numbers)s numbers, some %(each)s in each block of 10,000: those "
-        "of an address book are spread more widely."
+        "Looked up %(numbers)s numbers, about %(each)s in each block "
+        "of 10,000. Numbers in an address book are more spread out."
     ),
     "misses": _(
-        "Users among %(numbers)s numbers: %(hits)s, where an address book of that size "
-        "has about %(expected)s."
+        "Only %(hits)s of %(numbers)s numbers are users. An address "
+        "book of that size has about %(expected)s."
     ),
 }
 

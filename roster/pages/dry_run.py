@@ -57,29 +57,30 @@ ANSWERS: Mapping[payloads.Code, Text] = {
     payloads.NO_USER_FOUND: _(
         "It would be refused: the owner is disabled, or unknown to the XMPP server."
     ),
-    payloads.NO_CHANNEL_FOUND: _("It would be refused: no entry of it can be used."),
+    payloads.NO_CHANNEL_FOUND: _(
+        "It would be refused: none of its contacts can be used."
+    ),
     payloads.BAD_REQUEST: _("It would be refused: the payload cannot be used."),
     payloads.RATE_LIMITED: _(
-        "It would be answered in part: only about those asked about before."
+        "It would be answered in part: only about known contacts."
     ),
 }
 # With one of these the entries have been looked at.
 RUN = (payloads.OK, payloads.RATE_LIMITED)
 
 RULES: Mapping[Rule, Text] = {
-    Rule.ADDED: _("Not on the roster: it is added among the others."),
-    Rule.GROUPED: _("On the roster without a group: it gets one."),
+    Rule.ADDED: _("Not on the roster: added as unverified."),
+    Rule.GROUPED: _("On the roster without a group: added to a group."),
     Rule.GROUPED_AND_NAMED: _(
-        "On the roster without a group, under another name: it gets the group and the "
-        "name received."
+        "On the roster without a group and under another name: group "
+        "and name are updated."
     ),
-    Rule.NAMED: _("On the roster under another name: it gets the name received."),
+    Rule.NAMED: _("On the roster under another name: the name is updated."),
     Rule.NAMED_AND_PROMOTED: _(
-        "Found to be a user, and under another name: it moves to the verified ones and "
-        "gets the name received."
+        "A user, under another name: verified, and the name is updated."
     ),
-    Rule.PROMOTED: _("Found to be a user: it moves to the verified ones."),
-    Rule.NOTHING: _("It stands on the roster as it should."),
+    Rule.PROMOTED: _("A user: verified."),
+    Rule.NOTHING: _("Already up to date."),
 }
 
 
@@ -103,9 +104,9 @@ class CommandForm(forms.Form):
             attrs={"rows": 6, "spellcheck": "false", "autocomplete": "off"}
         ),
         help_text=_(
-            "One a line: a number or a JID; to add to the roster, with a name before "
-            "it: “Mario Rossi, +39 347 111 1111”. A text that begins with { is the "
-            "payload itself."
+            "One per line: a phone number or a JID. To add to the roster, "
+            "put a name first: “Mario Rossi, +39 347 111 1111”. You can "
+            "also paste a JSON payload."
         ),
     )
 
@@ -277,36 +278,36 @@ def _who(owner: Account, line: DryRunRow) -> Text:
         case _ if line.decision == BudgetDecision.NOT_ASKED:
             return _("of another domain")
         case None if line.decision == BudgetDecision.NOT_COVERED:
-            return _("not asked about")
+            return _("not looked up")
         case None:
-            return _("nobody known")
+            return _("unknown")
         case Account(gone_at=None, enabled=False):
             return _("a disabled user")
         case Account(gone_at=None, discoverable=False):
             return _("an undiscoverable user")
         case Account(gone_at=None):
             return _("a user")
-    return _("gone from the XMPP server")
+    return _("no longer on the XMPP server")
 
 
 def _decision_in_words(outcome: DryRun, line: DryRunRow) -> Text:
     match line.decision:
         case BudgetDecision.FREE:
-            return _("free: asked before")
+            return _("free: looked up before")
         case BudgetDecision.CHARGED:
             return _("charged: new")
         case BudgetDecision.NOT_ASKED:
-            return _("nothing: nobody is asked")
+            return _("free: no lookup needed")
     if outcome.flagged:
         return _("not covered: the owner is flagged")
-    return _("not covered: used up")
+    return _("not covered: budget used up")
 
 
 def _rule(owner: Account, word: str, line: DryRunRow) -> Text:
     if _is_owner(owner, line):
-        return _("The owner's own address is skipped.")
+        return _("The user's own address is skipped.")
     if word == SEARCH_USERS and not line.verified:
-        return _("A search writes whom it finds, and nobody else.")
+        return _("Searches add only the users they find.")
     if line.rule == Rule.ADDED and line.verified:
-        return _("Not on the roster, and found to be a user: it is added as verified.")
+        return _("Not on the roster, and a user: added as verified.")
     return RULES[line.rule]

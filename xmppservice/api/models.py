@@ -24,7 +24,7 @@ SCOPES = tuple(
 def known_scopes(scopes: object) -> None:
     if not isinstance(scopes, list) or not set(map(str, scopes)) <= set(SCOPES):
         raise ValidationError(
-            _("Choose among: %(scopes)s."), params={"scopes": ", ".join(SCOPES)}
+            _("Choose from: %(scopes)s."), params={"scopes": ", ".join(SCOPES)}
         )
 
 
@@ -36,19 +36,19 @@ class Token(models.Model):
     """
 
     name = models.CharField(
-        _("name"), max_length=100, help_text=_("Who or what uses it.")
+        _("name"), max_length=100, help_text=_("The person or program that uses it.")
     )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.CASCADE,
         verbose_name=_("user"),
-        help_text=_("It may do what this user may, as far as its scopes go."),
+        help_text=_("The token has this user's permissions, limited by its scopes."),
     )
     scopes = models.JSONField(_("scopes"), default=list, validators=[known_scopes])
     digest = models.CharField(max_length=64, unique=True, editable=False)
     start = models.CharField(_("begins with"), max_length=12, editable=False)
     created_at = models.DateTimeField(
-        _("made at"), default=timezone.now, editable=False
+        _("created"), default=timezone.now, editable=False
     )
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     used_at = models.DateTimeField(

@@ -73,9 +73,9 @@ def _listed(state: str) -> str:
 def _words() -> dict[str, str]:
     """What the script says by itself."""
     return {
-        "offline": _("The service does not answer. Trying again …"),
-        "loggedOut": _("You are logged out: load the page again."),
-        "checking": _("Asking the XMPP server …"),
+        "offline": _("The service is not responding. Retrying …"),
+        "loggedOut": _("You have been logged out. Reload the page."),
+        "checking": _("Checking …"),
     }
 
 
@@ -105,7 +105,7 @@ def state() -> dict[str, Any]:
     }
     is_good = "error" not in tones.values()
     headline = (
-        _("Everything gets there") if is_good else _("Something needs your attention")
+        _("All systems working") if is_good else _("Something needs your attention")
     )
     tones["all"] = "ok" if is_good else "error"
     size = {
@@ -141,11 +141,9 @@ def _away(row: StreamStatus) -> str:
     if not row.process:
         return _("No process has connected to the XMPP server yet.")
     if not row.alive:
-        text = _("The process that kept the connection was last heard of on %(at)s.")
+        text = _("The process that holds the connection last reported on %(at)s.")
         return text % {"at": moment(row.seen_at)}
-    return _(
-        "The XMPP server is not there, or refuses us; it is tried again and again."
-    )
+    return _("The XMPP server is unreachable or refuses the connection. Retrying.")
 
 
 def _release(release: Release | None) -> dict[str, str]:
@@ -223,12 +221,12 @@ def _compared(read: str, milliseconds: int) -> Verdict:
     known = Release.objects.defer("body").filter(digest=digest).first()
     if live is None or known is None:
         return Verdict(
-            False, _("Clients read a document that is none of our versions.")
+            False, _("Apps read a document that is not one of our versions.")
         )
     params = {"number": known.number, "live": live.number, "count": milliseconds}
     if live.digest != digest:
-        text = _("Clients read version %(number)s, and version %(live)s is the newest.")
+        text = _("Apps read version %(number)s, but the newest is %(live)s.")
         return Verdict(False, text % params)
     params["number"] = live.number
-    text = _("The document clients read is version %(number)s, %(count)s ms.")
+    text = _("Apps read version %(number)s. Response time: %(count)s ms.")
     return Verdict(True, text % params)
