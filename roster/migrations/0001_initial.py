@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(blank=True, max_length=255, verbose_name='name')),
                 ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
                 ('discoverable', models.BooleanField(default=True, verbose_name='discoverable')),
-                ('checked_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='checked at')),
+                ('checked_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last checked')),
                 ('gone_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='gone since')),
                 ('announced', models.BooleanField(default=False, editable=False)),
                 ('last_seen', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last seen')),
@@ -125,9 +125,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('reasons', models.JSONField(default=list, verbose_name='reasons')),
-                ('raised_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='raised at')),
-                ('released_at', models.DateTimeField(blank=True, null=True, verbose_name='released at')),
-                ('released_by', models.CharField(blank=True, max_length=150, verbose_name='released by')),
+                ('raised_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='flagged on')),
+                ('released_at', models.DateTimeField(blank=True, null=True, verbose_name='cleared on')),
+                ('released_by', models.CharField(blank=True, max_length=150, verbose_name='cleared by')),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='roster.account', verbose_name='owner')),
             ],
             options={

@@ -111,14 +111,14 @@ async def nothing_severe_in_what_opens(pages, demo, theme):
     await expect(page.locator("#tree mark").first).to_be_visible()
     found["search"] = await severe(page)
     await page.goto(next(path for path in paths if path.endswith("/change/")))
-    for tab in ("Where it is shown", "Schedule", "Technical"):
+    for tab in ("Where it appears", "Schedule", "Technical"):
         await page.get_by_role("tab", name=tab).click()
         found[tab] = await severe(page)
     await page.goto(LIST)
     await page.get_by_role("button", name="Cut “Liam”").click()
     await expect(page.locator(".cut")).to_be_visible()
     found["cut"] = await severe(page)
-    await page.get_by_role("button", name="Leave it").click()
+    await page.get_by_role("button", name="Cancel").click()
     await expect(page.locator(".cut")).to_have_count(0)
 
     assert {name: what for name, what in found.items() if what} == {}
@@ -226,6 +226,6 @@ async def test_texts_are_texts_on_every_other_page(pages, hostile):
     await page.get_by_role("button", name=f"Cut “{HOSTILE}”").click()
     await expect(page.locator(".cut")).to_contain_text(HOSTILE)
     await harmless(page)
-    await page.get_by_role("button", name="Leave it").click()
+    await page.get_by_role("button", name="Cancel").click()
     await preview_import(page, DOCUMENT % HOSTILE)
     await harmless(page)

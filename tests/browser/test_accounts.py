@@ -143,7 +143,7 @@ async def test_a_flag_is_seen_understood_and_released(pages, cast):
 
     await page.get_by_role("button", name="Release").click()
 
-    await expect(page.locator(".messagelist")).to_contain_text("1 owner is released.")
+    await expect(page.locator(".messagelist")).to_contain_text("1 flag cleared.")
     await expect(page.locator(".field-released_by")).to_contain_text("admin")
     await expect(page.get_by_role("button", name="Release")).to_have_count(0)
     assert cast.read("Flag.objects.get().released_by") == "admin"

@@ -70,7 +70,7 @@ async def test_the_page_says_how_it_stands_and_follows(pages, demo):
     page = await pages.open(DELIVERY)
     await expect(page.locator("nav [aria-current=page]")).to_have_text("Delivery")
     await expect(page.locator("[data-text=headline]")).to_have_text(
-        "Everything gets there"
+        "All systems working"
     )
     number = demo.read("live_release().number")
     await expect(page.locator("[data-text=number]")).to_have_text(str(number))

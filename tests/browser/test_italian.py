@@ -101,11 +101,11 @@ async def test_the_workspace_speaks_italian(pages, demo):
     await page.get_by_role("searchbox", name=t("Search channels")).fill("")
     await menu(page, "Liam", t("Delete …"))
     dialog = page.get_by_role("dialog", name=t("Delete “%s”?") % "Liam")
-    await expect(dialog).to_contain_text(t("Clients see it now, and lose it."))
+    await expect(dialog).to_contain_text(t("Apps show it now; it will disappear."))
     await dialog.get_by_role("button", name=t("Cancel")).click()
     await switch(page, t("Mobile"), "Liam").click()
     await expect(toast(page)).to_contain_text(
-        t("Switched “%(name)s”") % {"name": "Liam"}
+        t("Changed the visibility of “%(name)s”") % {"name": "Liam"}
     )
     await expect(toast(page).get_by_role("button")).to_have_text(t("Undo"))
     await page.get_by_role("tab", name=t("Changes")).click()

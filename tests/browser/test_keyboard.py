@@ -157,7 +157,7 @@ async def test_the_menu_opens_walks_and_closes_with_keys(pages):
     assert await item.all_inner_texts() == [
         "Edit",
         "Move to …",
-        "Duplicate with all below",
+        "Duplicate with contents",
         "Hide everywhere",
         "History",
         "Delete …",
@@ -183,7 +183,7 @@ async def test_delete_asks_and_escape_leaves_it(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
     await on_tree(page, "End", "Delete")
     dialog = page.get_by_role("dialog", name="Delete “Liam”?")
-    await expect(dialog).to_contain_text("Clients see it now, and lose it.")
+    await expect(dialog).to_contain_text("Apps show it now; it will disappear.")
 
     await walk(page, "Escape")
     await expect(dialog).to_be_hidden()

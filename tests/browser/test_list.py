@@ -32,9 +32,9 @@ async def test_an_entry_is_cut_and_pasted_with_a_finger(pages, demo):
     page = await pages.open(LIST, size=PHONE, has_touch=True)
     await lists(page, DEMO)
 
-    await page.get_by_role("button", name="Cut “Liam”, to paste it elsewhere").tap()
+    await page.get_by_role("button", name="Cut “Liam” to paste it elsewhere").tap()
     await expect(page.locator(".cut")).to_contain_text(
-        "Cut: Liam. Choose where it goes:"
+        "Cut: Liam. Choose where to paste:"
     )
     await page.get_by_role("button", name="Paste inside “Mobile Ticketing”").tap()
 
@@ -42,17 +42,17 @@ async def test_an_entry_is_cut_and_pasted_with_a_finger(pages, demo):
     await expect(page.locator(".messagelist")).to_contain_text("Moved “Liam”.")
     await expect(page.locator(".cut")).to_have_count(0)
 
-    await page.get_by_role("button", name="Cut “Liam”, to paste it elsewhere").tap()
+    await page.get_by_role("button", name="Cut “Liam” to paste it elsewhere").tap()
     await page.get_by_role("button", name=f"Paste before “{DEMO[0]}”").tap()
     await lists(page, ["Liam", *DEMO[:6]])
     assert demo.outline() == ["Liam", *DEMO[:6]]
 
-    await page.get_by_role("button", name="Cut “Liam”, to paste it elsewhere").tap()
-    await page.get_by_role("button", name="To the end of the top level").tap()
+    await page.get_by_role("button", name="Cut “Liam” to paste it elsewhere").tap()
+    await page.get_by_role("button", name="At the end of the top level").tap()
     await lists(page, DEMO)
 
-    await page.get_by_role("button", name="Cut “Liam”, to paste it elsewhere").tap()
-    await page.get_by_role("button", name="Leave it").tap()
+    await page.get_by_role("button", name="Cut “Liam” to paste it elsewhere").tap()
+    await page.get_by_role("button", name="Cancel").tap()
     await expect(page.locator(".cut")).to_have_count(0)
     await lists(page, DEMO)
 
@@ -80,7 +80,9 @@ async def test_switches_are_saved_and_taken_back(pages, demo):
     await expect(page.locator(".messagelist")).to_contain_text("1 entry was changed")
     assert demo.read(f"[{shown}]") == [False, False]
 
-    await page.get_by_role("button", name="Undo: Switched “Liam”").click()
+    await page.get_by_role(
+        "button", name="Undo: Changed the visibility of “Liam”"
+    ).click()
     await expect(
         line(page, "Liam").locator("[name$=mobile_is_published]")
     ).to_be_checked()
@@ -102,11 +104,11 @@ async def test_actions_switch_move_and_duplicate_what_is_chosen(pages, demo):
             line(page, name).locator("[name$=web_is_published]")
         ).to_be_checked()
 
-    await act("Move up among its neighbours", "Liam")
+    await act("Move up", "Liam")
     moved = [*DEMO[:3], "Liam", *DEMO[3:6]]
     await lists(page, moved)
 
-    await act("Duplicate, with all below, as drafts", "Fibra Fastweb")
+    await act("Duplicate with contents, as drafts", "Fibra Fastweb")
     await lists(page, [*moved[:3], "Fibra Fastweb", *moved[3:]])
     assert demo.outline() == [*moved[:3], "Fibra Fastweb", *moved[3:]]
 
@@ -129,7 +131,7 @@ async def test_the_list_is_searched_and_filtered(pages):
 async def test_it_all_works_without_a_script(pages, demo):
     page = await pages.open(LIST, java_script_enabled=False)
 
-    await page.get_by_role("button", name="Cut “Liam”, to paste it elsewhere").click()
+    await page.get_by_role("button", name="Cut “Liam” to paste it elsewhere").click()
     await page.get_by_role("button", name="Paste inside “Mobile Ticketing”").click()
     await expect(page.locator(".messagelist")).to_contain_text("Moved “Liam”.")
 

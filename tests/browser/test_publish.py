@@ -86,7 +86,7 @@ async def test_on_hold_edits_are_a_draft_until_they_are_reviewed(pages, demo, re
     )
 
     await switch(page, "Mobile", "Liam").click()
-    await expect(toast(page)).to_contain_text("Switched “Liam”")
+    await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
     await menu(page, "ATM Milano", "Move to …")
     await page.get_by_role("button", name="Top level", exact=True).click()
     await looks(page, [*DEMO[:4], "  ATAF Firenze", "Liam", "ATM Milano"])
@@ -105,9 +105,7 @@ async def test_on_hold_edits_are_a_draft_until_they_are_reviewed(pages, demo, re
     assert (await read("Liam"))["mobileIsPublished"] is True
 
     await page.get_by_role("link", name="Review & publish").click()
-    await expect(
-        page.get_by_role("heading", name="2 changes for clients")
-    ).to_be_visible()
+    await expect(page.get_by_role("heading", name="2 changes for apps")).to_be_visible()
     await page.get_by_label("Note").fill("Out of the house")
     await page.get_by_role("button", name="Publish").click()
 
@@ -131,7 +129,7 @@ async def test_the_end_of_a_hold_makes_the_draft_live(pages, demo, read):
     page = await pages.open(WORKSPACE, user="piero")
     await held(page)
     await switch(page, "Mobile", "Liam").click()
-    await expect(toast(page)).to_contain_text("Switched “Liam”")
+    await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
 
     await expect(page.locator("#headline")).to_have_text(
         "On hold: 1 unpublished change"
@@ -205,7 +203,7 @@ async def test_what_changed_after_the_review_is_not_published(pages, demo, read)
     await page.get_by_role("button", name="Publish").click()
 
     await expect(page.locator(".messagelist")).to_contain_text(
-        "Somebody changed the tree since: look at the changes again."
+        "Someone changed the channels in the meantime. Review the changes again."
     )
     await expect(page.locator(".changes")).to_contain_text("“Out”")
     assert (await read("Liam"))["info"]["status"] == "Life in a monk house"

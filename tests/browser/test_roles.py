@@ -86,7 +86,7 @@ async def test_an_editor_edits_and_publishes_nothing(pages, demo, plan, versions
     page = await ready(await pages.open(WORKSPACE, user="anna"))
 
     await switch(page, "Web", "Liam").click()
-    await expect(toast(page)).to_contain_text("Switched “Liam”")
+    await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
     await expect(page.locator("#held")).to_contain_text("by piero")
     await expect(publishing(page)).to_have_count(0)
     await expect(page.get_by_role("link", name="Review & publish")).to_have_count(0)
@@ -135,7 +135,7 @@ async def test_a_reader_sees_the_workspace_without_its_buttons(pages, demo):
 
     await looks(page, DEMO)
     await expect(page.locator(".hint")).to_have_text(
-        "You may look at everything here, but not change it."
+        "You can view everything here but not change it."
     )
     for name in ("Mobile", "Web"):
         await expect(switch(page, name, "Liam")).to_be_disabled()

@@ -110,12 +110,14 @@ async def test_a_switch_and_a_move_are_taken_back_where_they_happened(pages, dem
     page = await ready(await pages.open(WORKSPACE))
 
     await switch(page, "Mobile", "Liam").click()
-    await expect(toast(page)).to_contain_text("Switched “Liam”")
+    await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
     await take_back(page)
     await expect(switch(page, "Mobile", "Liam")).to_have_attribute(
         "aria-checked", "true"
     )
-    await expect(toast(page)).to_contain_text("Took back: Switched “Liam”")
+    await expect(toast(page)).to_contain_text(
+        "Undone: Changed the visibility of “Liam”"
+    )
 
     await on_tree(page, "End", "Alt+ArrowRight")
     await expect(toast(page)).to_contain_text("Moved “Liam”")
@@ -133,16 +135,16 @@ async def test_a_copy_and_a_deletion_are_taken_back(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
     before = demo.read(KEYS)
 
-    await menu(page, "Mobile Ticketing", "Duplicate with all below")
-    await expect(toast(page)).to_contain_text("Added 3 entries")
+    await menu(page, "Mobile Ticketing", "Duplicate with contents")
+    await expect(toast(page)).to_contain_text("Added 3 items")
     await take_back(page)
-    await expect(toast(page)).to_contain_text("Took back: Added 3 entries")
+    await expect(toast(page)).to_contain_text("Undone: Added 3 items")
     await becomes(demo.outline, DEMO)
     await looks(page, DEMO)
 
     await menu(page, "Mobile Ticketing", "Delete …")
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    await expect(toast(page)).to_contain_text("Deleted 3 entries")
+    await expect(toast(page)).to_contain_text("Deleted 3 items")
     await take_back(page)
     await becomes(demo.outline, DEMO)
     assert demo.read(KEYS) == before
@@ -152,15 +154,19 @@ async def test_the_banner_takes_back_after_a_reload_and_does_it_again(pages, dem
     page = await ready(await pages.open(WORKSPACE))
     await expect(page.locator("#undo")).to_be_hidden()
     await switch(page, "Mobile", "Liam").click()
-    await expect(toast(page)).to_contain_text("Switched “Liam”")
+    await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
 
     await page.reload()
     await ready(page)
-    await page.get_by_role("button", name="Undo: Switched “Liam”").click()
+    await page.get_by_role(
+        "button", name="Undo: Changed the visibility of “Liam”"
+    ).click()
 
     liam = switch(page, "Mobile", "Liam")
     await expect(liam).to_have_attribute("aria-checked", "true")
-    await page.get_by_role("button", name="Redo: Switched “Liam”").click()
+    await page.get_by_role(
+        "button", name="Redo: Changed the visibility of “Liam”"
+    ).click()
     await expect(liam).to_have_attribute("aria-checked", "false")
     assert demo.read("one('Liam').mobile_is_published") is False
 
@@ -168,7 +174,7 @@ async def test_the_banner_takes_back_after_a_reload_and_does_it_again(pages, dem
 async def test_what_somebody_else_built_on_is_not_taken_back(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
     await switch(page, "Mobile", "Liam").click()
-    await expect(toast(page)).to_contain_text("Switched “Liam”")
+    await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
     demo("edits.change([one('Liam')], 'anna', status='Out')")
     pages.forgiven.append("409")
 

@@ -82,7 +82,7 @@ async def what_opens_on_a_page_is_clean_too(pages, size, language, theme):
 
 async def test_an_autocomplete_has_a_name_before_and_when_it_is_open(pages):
     page = await pages.open("/admin/buddies/buddy/add/")
-    await page.get_by_role("tab", name="Where it is shown").click()
+    await page.get_by_role("tab", name="Where it appears").click()
     await expect(page.get_by_role("combobox", name="Inside:")).to_be_visible()
     await clean(page)
 

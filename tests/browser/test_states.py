@@ -17,7 +17,7 @@ from tests.browser.conftest import login
 from tests.browser.test_search_and_undo import many
 from tests.service import PASSWORD, SERVICE, until
 
-AWAY = "The service does not answer. Trying again …"
+AWAY = "The service is not responding. Retrying …"
 NO_XMPP = "The service is not connected to the XMPP server"
 MAX_MINUTES = 2  # for everything with 10,000 entries
 FAILED = r"ERR_INTERNET_DISCONNECTED|ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_FAILED"
@@ -79,9 +79,9 @@ async def test_who_logged_out_elsewhere_is_told(pages):
 
     await other.locator("#logout-form button").click()
 
-    said = "You are logged out: load the page again."
+    said = "You have been logged out. Reload the page."
     await expect(page.locator("#problem")).to_have_text(said)
-    await expect(page.locator("#headline")).to_contain_text("You are logged out")
+    await expect(page.locator("#headline")).to_contain_text("You have been logged out")
     await switch(page, "Mobile", "Liam").click()
     await expect(toast(page)).to_have_text(said)
 
@@ -108,7 +108,7 @@ async def test_a_service_that_was_away_is_found_again(own_pages, own_service):
     await expect(page.locator("#problem")).to_be_hidden()
     await expect(page.locator("#headline")).to_have_text("Everything is live")
     await switch(page, "Mobile", "Liam").click()
-    await expect(toast(page)).to_contain_text("Switched “Liam”")
+    await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
 
 
 async def test_an_xmpp_server_that_is_away_is_said_and_waited_for(
@@ -187,6 +187,8 @@ async def test_ten_thousand_entries_still_work(own_pages, own_backstage):
     await one.click()
 
     await expect(one).to_have_attribute("aria-checked", "false", timeout=patience)
-    await expect(toast(page)).to_contain_text("Switched “channel 73-37”")
+    await expect(toast(page)).to_contain_text(
+        "Changed the visibility of “channel 73-37”"
+    )
     assert own_backstage.read("one('channel 73-37').web_is_published") is False
     await expect(page.locator("#problem")).to_contain_text("6,000 are allowed")

@@ -121,7 +121,7 @@ async def test_a_stale_form_is_refused(pages, demo):
         f"anna changed “Liam” {AGO}: mobile."
     )
     await expect(note.filter(has_text="anna changed").first).to_contain_text(
-        "Nothing was saved: load the page again to see how it stands."
+        "Nothing was saved. Reload the page to see the current version."
     )
     assert demo.read("one('Liam').mobile_is_published") is False
     await expect(page.locator("#id_name")).to_have_value("Liam the monk")
@@ -304,7 +304,7 @@ async def test_what_is_gone_when_its_place_is_chosen_is_said(pages, demo):
     await page.get_by_role("dialog").get_by_role("button", name="Mobile").click()
 
     await expect(toast(page)).to_contain_text("anna deleted “Liam”")
-    await expect(toast(page)).to_contain_text("Here is how it stands now.")
+    await expect(toast(page)).to_contain_text("This is the current state.")
     await looks(page, DEMO[:6])
 
 

@@ -132,7 +132,7 @@ async def test_the_menu_moves_duplicates_and_hides(pages, demo):
 
     moved = [*DEMO[:6], "  Liam"]
     await looks(page, moved)
-    await menu(page, "Mobile Ticketing", "Duplicate with all below")
+    await menu(page, "Mobile Ticketing", "Duplicate with contents")
     copy = ["Mobile Ticketing", *DEMO[4:6], "  Liam"]
     await becomes(lambda: _sorted_outline(page), sorted([*moved, *copy]))
     assert demo.outline() == [*moved, *copy]
@@ -168,7 +168,7 @@ async def test_a_deletion_says_what_goes_with_it(pages, demo):
     await menu(page, "Mobile Ticketing", "Delete …")
 
     dialog = page.get_by_role("dialog", name="Delete “Mobile Ticketing”?")
-    await expect(dialog).to_contain_text("It holds 2 entries, which go with it.")
+    await expect(dialog).to_contain_text("2 items inside it will be deleted too.")
     await expect(dialog).to_contain_text("Clients see 3 of all these now")
     await dialog.get_by_role("button", name="Cancel").click()
     await expect(dialog).to_be_hidden()

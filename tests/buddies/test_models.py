@@ -84,21 +84,21 @@ def test_an_address_is_trimmed():
     [
         ({"name": ""}, "name", "This field cannot be blank."),
         ({"type": "bot"}, "type", "Value 'bot' is not a valid choice."),
-        ({"address": "mario"}, "address", "Another entry has this address."),
+        ({"address": "mario"}, "address", "This address is already taken."),
         (
             {"type": "group", "server_address": "bots"},
             "__all__",
-            "A group has no server address.",
+            "A group can't have a server address.",
         ),
         (
             {"type": "group", "default_message": "Soft!"},
             "__all__",
-            "A group has no default message.",
+            "A group can't have a default message.",
         ),
         (
             {"visible_from": NOW, "visible_until": NOW},
             "__all__",
-            "It would end before it begins.",
+            "“Visible until” must be later than “Visible from”.",
         ),
     ],
 )
@@ -119,7 +119,9 @@ def test_only_a_group_can_hold_entries():
     with pytest.raises(ValidationError) as caught:
         Buddy(name="Romeo", parent=mario).full_clean()
 
-    assert caught.value.message_dict == {"parent": ["Only a group can hold entries."]}
+    assert caught.value.message_dict == {
+        "parent": ["Only a group can contain channels and groups."]
+    }
 
 
 @pytest.mark.django_db
@@ -131,7 +133,7 @@ def test_an_entry_stands_neither_below_itself_nor_below_its_own_branch():
         verona.parent = below
         with pytest.raises(ValidationError) as caught:
             verona.full_clean()
-        reason = {"parent": ["An entry cannot stand below itself."]}
+        reason = {"parent": ["You can't move a group into itself."]}
         assert caught.value.message_dict == reason
 
 
@@ -146,7 +148,10 @@ def test_a_group_that_holds_entries_stays_a_group():
         verona.full_clean()
 
     assert caught.value.message_dict == {
-        "type": ["It holds entries, so it must stay a group: move them first."]
+        "type": [
+            "This group is not empty, so it can't become a channel: move "
+            "its contents first."
+        ]
     }
 
 

@@ -58,7 +58,7 @@ def test_an_account_is_in_a_served_domain(settings):
     with pytest.raises(ValidationError) as caught:
         Account(jid="romeo@localhost").clean()
 
-    reason = "Must be in a served domain (XMPP_DOMAINS)."
+    reason = "The domain must be one of XMPP_DOMAINS."
     assert caught.value.message_dict == {"jid": [reason]}
 
 

@@ -123,10 +123,10 @@ def test_the_history_tells_who_did_what(admin_client, verona):
 
     told = response.context["told"]
     assert [(one.editor, one.words) for one in told] == [
-        ("admin", "Took back: Edited “romeo”"),
+        ("admin", "Undone: Edited “romeo”"),
         ("admin", "Edited “Romeo”"),
         ("admin", "Moved “romeo”"),
-        ("admin", "Switched “romeo”"),
+        ("admin", "Changed the visibility of “romeo”"),
         ("juliet", "Added “romeo”"),
     ]
     assert told[1].differences == [("name", "romeo", "Romeo")]

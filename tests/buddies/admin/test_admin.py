@@ -55,9 +55,9 @@ def test_the_list_says_why_clients_do_not_see_an_entry_or_not_well(admin_client)
         for entry in response.context["cl"].result_list
     }
     assert said == {
-        "hidden": "draft: shown nowhere",
-        "hollow": "empty group: not shown",
-        "escaped": "looks double-escaped",
+        "hidden": "draft: not published anywhere",
+        "hollow": "empty group: not shown to apps",
+        "escaped": "contains escaped text such as &amp;",
         "verona": "",
         "romeo": "",
     }
@@ -148,24 +148,24 @@ def test_the_flags_are_edited_in_the_list(admin_client: Client):
         (
             {"name": "bell\x07"},
             "name",
-            "Contains the control character U+0007, which XMPP cannot carry.",
+            "Contains the control character U+0007, which XMPP can't transmit.",
         ),
         (
             {"default_message": "bell\x07"},
             "default_message",
-            "Contains the control character U+0007, which XMPP cannot carry.",
+            "Contains the control character U+0007, which XMPP can't transmit.",
         ),
         ({"name": "nul\x00"}, "name", "Null characters are not allowed."),
-        ({"address": "mario"}, "address", "Another entry has this address."),
+        ({"address": "mario"}, "address", "This address is already taken."),
         (
             {"type": "group", "server_address": "bots"},
             "__all__",
-            "A group has no server address.",
+            "A group can't have a server address.",
         ),
         (
             {"type": "group", "default_message": "Soft!"},
             "__all__",
-            "A group has no default message.",
+            "A group can't have a default message.",
         ),
     ],
 )
@@ -188,8 +188,10 @@ def test_the_form_refuses_places_where_nothing_can_stand(admin_client, verona):
     turned = admin_client.post(of(verona), form(**{**below, "type": "channel"}))
 
     for response in (circle, itself):
-        assert errors(response) == {"parent": ["An entry cannot stand below itself."]}
-    assert errors(channel) == {"parent": ["Only a group can hold entries."]}
+        assert errors(response) == {"parent": ["You can't move a group into itself."]}
+    assert errors(channel) == {
+        "parent": ["Only a group can contain channels and groups."]
+    }
     assert list(errors(turned)) == ["type"]
     assert outline() == ["mario", "verona", "  juliet", "  house", "    romeo"]
 
@@ -223,7 +225,7 @@ def test_a_stale_form_is_refused_and_keeps_what_was_typed(admin_client, verona):
     reasons = [text.replace("\xa0", " ") for text in errors(response)["__all__"]]
     assert reasons == [
         "mercutio changed “romeo” just now: web and status text.",
-        "Nothing was saved: load the page again to see how it stands.",
+        "Nothing was saved. Reload the page to see the current version.",
     ]
     assert 'value="My &lt;Romeo&gt;"' in response.content.decode()
     assert rows() == before

@@ -115,10 +115,10 @@ def test_after_what_was_cut_is_gone_nothing_is_offered_to_be_pasted(
 def test_where_nothing_can_stand_nothing_is_pasted(admin_client, verona):
     before = outline()
     for where, target, reason in (
-        ("last", "house", "An entry cannot stand below itself."),
-        ("before", "romeo", "An entry cannot stand below itself."),
-        ("last", "mario", "Only a group can hold entries."),
-        ("inside", "mario", "There is no such place."),
+        ("last", "house", "You can't move a group into itself."),
+        ("before", "romeo", "You can't move a group into itself."),
+        ("last", "mario", "Only a group can contain channels and groups."),
+        ("inside", "mario", "Unknown position."),
     ):
         cut(admin_client, "verona")
         assert said(paste(admin_client, where, target)) == [reason]
@@ -149,7 +149,7 @@ def test_a_paste_beside_what_is_not_there_is_refused(admin_client, verona, targe
     post = sent(admin_client.get(ENTRIES), _paste=f"before:{target}")
     response = admin_client.post(ENTRIES, post, follow=True)
 
-    assert said(response) == ["Somebody deleted this entry in the meantime."]
+    assert said(response) == ["Someone deleted this in the meantime."]
     assert outline() == before
 
 

@@ -80,19 +80,23 @@ def test_the_last_edit_is_taken_back_in_the_list(admin_client, verona):
     act(admin_client, "hide_on_web", "romeo")
     version = Tree.objects.get().version
     html = admin_client.get(ENTRIES).content.decode()
-    assert f'name="_undo" value="{version}">Undo: Switched “romeo”</button>' in html
+    assert (
+        f'name="_undo" value="{version}">'
+        "Undo: Changed the visibility of “romeo”</button>"
+        in html
+    )
 
     response = admin_client.post(ENTRIES, {"_undo": version}, follow=True)
 
     assert named("romeo").web_is_published
-    assert "Redo: Switched “romeo”" in response.content.decode()
+    assert "Redo: Changed the visibility of “romeo”" in response.content.decode()
 
 
 def test_what_cannot_be_taken_back_is_said_in_the_list(admin_client, verona):
     before = rows()
     for version in ("", "abc", "0", "1", str(10**30), "9" * 5_000):
         response = admin_client.post(ENTRIES, {"_undo": version}, follow=True)
-        assert said(response) == ["There is nothing to take back."]
+        assert said(response) == ["There is nothing to undo."]
 
     act(admin_client, "hide_on_web", "romeo")
     mine = Tree.objects.get().version

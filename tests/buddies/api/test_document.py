@@ -128,7 +128,7 @@ def test_what_clients_know_as_an_address_stays_without_the_permission(field, wir
     same = client.patch(url(romeo), {wire: getattr(romeo, field)}, format="json")
 
     assert refused.status_code == 400
-    known = ["Clients know this address, so it stays as it is."]
+    known = ["Apps already use this address, so it can't be changed."]
     assert reasons(refused) == {wire: known}
     assert same.status_code == 200
     romeo.refresh_from_db()

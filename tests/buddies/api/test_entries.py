@@ -11,7 +11,7 @@ from tests.buddies.api.entries_client import BUDDIES, ROMEO, url
 from tests.buddies.conftest import channel, group, outline
 
 pytestmark = pytest.mark.django_db
-BELL = "Contains the control character U+0007, which XMPP cannot carry."
+BELL = "Contains the control character U+0007, which XMPP can't transmit."
 
 
 def test_an_entry_is_made_read_changed_and_deleted_in_the_names_of_the_contract(api):
@@ -163,7 +163,7 @@ def test_each_write_is_in_the_history_of_the_entry(api):
         ({"info": None}, {"info": ["This field may not be null."]}),
         ({"info": {"name": ""}}, {"info.name": ["This field may not be blank."]}),
         ({"type": "bot"}, {"type": ['"bot" is not a valid choice.']}),
-        ({"address": "mario"}, {"address": ["Another entry has this address."]}),
+        ({"address": "mario"}, {"address": ["This address is already taken."]}),
         (
             {"mobileIsPublished": "perhaps"},
             {"mobileIsPublished": ["Must be a valid boolean."]},
@@ -194,8 +194,11 @@ def test_a_refusal_names_the_field_as_the_wire_does(api, method, change, errors)
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"type": "group"}, "A group has no server address."),
-        ({"type": "group", "serverAddress": ""}, "A group has no default message."),
+        ({"type": "group"}, "A group can't have a server address."),
+        (
+            {"type": "group", "serverAddress": ""},
+            "A group can't have a default message.",
+        ),
     ],
 )
 def test_a_group_takes_nothing_that_only_a_channel_has(api, change, reason):
@@ -210,11 +213,19 @@ def test_an_entry_does_not_go_where_nothing_can_stand(api):
     house = group("house", verona)
 
     for change, errors in (
-        ({"parent": house.pk}, {"parent": ["An entry cannot stand below itself."]}),
-        ({"parent": mario.pk}, {"parent": ["Only a group can hold entries."]}),
+        ({"parent": house.pk}, {"parent": ["You can't move a group into itself."]}),
+        (
+            {"parent": mario.pk},
+            {"parent": ["Only a group can contain channels and groups."]},
+        ),
         (
             {"type": "channel"},
-            {"type": ["It holds entries, so it must stay a group: move them first."]},
+            {
+                "type": [
+                    "This group is not empty, so it can't become a channel: move "
+                    "its contents first."
+                ]
+            },
         ),
         ({"parent": 0}, {"parent": ['Invalid pk "0" - object does not exist.']}),
     ):

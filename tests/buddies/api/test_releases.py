@@ -72,7 +72,7 @@ def test_a_review_says_what_publishing_would_change(api, held):
     assert (change["kind"], change["name"]) == ("edited", "romeo")
     assert "banished" in change["words"]
     assert review["errors"] == []
-    assert review["warnings"] == ["Without an avatar: “romeo”."]
+    assert review["warnings"] == ["No picture: “romeo”."]
 
 
 def test_what_was_reviewed_is_published(api, held):

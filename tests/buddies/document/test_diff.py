@@ -61,25 +61,25 @@ def said(old: str, new: str) -> list[str]:
         ("a b", "a", ["removed b: at the top"]),
         ("a (b)", "a (b c)", ["added c: inside “a”"]),
         ("a (b c)", "a (b)", ["removed c: inside “a”"]),
-        ("x", "x a (b)", ["added a: at the top, with 1 entry"]),
-        ("x", "x a (b c (d))", ["added a: at the top, with 3 entries"]),
-        ("x (a (b c (d)) y)", "x (y)", ["removed a: inside “x”, with 3 entries"]),
+        ("x", "x a (b)", ["added a: at the top, with 1 item"]),
+        ("x", "x a (b c (d))", ["added a: at the top, with 3 items"]),
+        ("x (a (b c (d)) y)", "x (y)", ["removed a: inside “x”, with 3 items"]),
         # What comes or goes with its group is counted there, and once.
         (
             "b",
             "a (b c)",
-            ["added a: at the top, with 1 entry", "moved b: top level → “a”"],
+            ["added a: at the top, with 1 item", "moved b: top level → “a”"],
         ),
         (
             "a (b c)",
             "b",
-            ["removed a: at the top, with 1 entry", "moved b: “a” → top level"],
+            ["removed a: at the top, with 1 item", "moved b: “a” → top level"],
         ),
         (
             "a (b (c) d)",
             "b (x)",
             [
-                "removed a: at the top, with 1 entry",
+                "removed a: at the top, with 1 item",
                 "removed c: inside “b”",
                 "added x: inside “b”",
                 "moved b: “a” → top level",
@@ -284,4 +284,4 @@ def test_a_document_of_many_levels_is_compared():
 
     (change,) = diff.between({"items": []}, {"items": [below]})
 
-    assert change.words == "at the top, with 2000 entries"
+    assert change.words == "at the top, with 2000 items"

@@ -180,7 +180,7 @@ def test_a_text_nested_too_deep_for_the_reader_is_refused():
     with pytest.raises(DocumentError) as caught:
         parse.loads("[" * 100_000)
 
-    assert str(caught.value) == "nested too deep"
+    assert str(caught.value) == "nested too deeply"
 
 
 def test_groups_below_more_levels_than_there_may_be_are_refused():
@@ -207,8 +207,8 @@ def test_remarks_say_why_clients_do_not_see_an_entry_well():
     assert build.remarks(channel, True, NOW) == []
 
     channel.default_message = "two\\nlines"
-    assert build.remarks(channel, True, NOW) == ["looks double-escaped"]
+    assert build.remarks(channel, True, NOW) == ["contains escaped text such as &amp;"]
 
     group = Buddy(type="group")
-    empty = ["draft: shown nowhere", "empty group: not shown"]
+    empty = ["draft: not published anywhere", "empty group: not shown to apps"]
     assert build.remarks(group, True, NOW) == empty

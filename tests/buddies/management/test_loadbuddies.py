@@ -74,24 +74,25 @@ def test_a_tree_of_depth_200_is_loaded(save):
     [
         (b"", ": line 1, column 1", "not JSON"),
         (b'{"items": [}', ": line 1, column 12", "not JSON"),
-        (b"[" * 100_000, "", "nested too deep"),
+        (b"[" * 100_000, "", "nested too deeply"),
         (b'{"items": ["\xe9"]}', ": byte 12", "not UTF-8"),
         (b"[]", ": document", "must be an object"),
         (text({"type": "bot"}), ": items[0].type", "must be group or channel"),
         (
             text(item("a"), item("b", item("a"))),
             ": items[1].items[0]",
-            "Another entry has this address. (address)",
+            "This address is already taken. (address)",
         ),
         (
             text(item("bell\x07")),
             ": items[0]",
-            "Contains the control character U+0007, which XMPP cannot carry. (address)",
+            "Contains the control character U+0007, which XMPP can't "
+            "transmit. (address)",
         ),
         (
             text({**item("a"), "info": {"name": "\ud800"}}),
             ": items[0].info.name",
-            "has half a character",
+            "contains an invalid character",
         ),
         (
             text(item("g", {**item("a"), "info": {}})),
@@ -101,7 +102,7 @@ def test_a_tree_of_depth_200_is_loaded(save):
         (
             text({**item("g", item("a")), "serverAddress": "bots"}),
             ": items[0].serverAddress",
-            "a group has none",
+            "not allowed for a group",
         ),
     ],
 )

@@ -62,7 +62,7 @@ def test_a_document_is_pasted(editor):
 
     editor.post(PAGE, {"what": "document", "document-text": text})
 
-    assert "1 change for clients" in shown(editor)
+    assert "1 change for apps" in shown(editor)
     assert "“Romeo” → “Roméo”" in shown(editor)
     confirm(editor)
     assert outline() == ["Roméo"]
@@ -90,7 +90,7 @@ def test_a_document_of_too_many_entries_is_refused_at_once(editor):
     assert upload(editor, most, "document").status_code == 302
     page = upload(editor, more, "document").content.decode()
 
-    assert "The document has more than 20000 entries." in page
+    assert "The document has more than 20000 channels and groups." in page
 
 
 def test_what_the_tree_refuses_of_a_document_is_said_with_its_path(editor):
@@ -181,6 +181,6 @@ def test_an_import_does_not_open_a_known_server_address(editor, what):
 
     response = confirm(editor)
 
-    text = "Clients know the server address of “Romeo”, so it stays."
+    text = "Apps already use the server address of “Romeo”, so it was not changed."
     assert words(response) == [text]
     assert named("Romeo").server_address == "bots"

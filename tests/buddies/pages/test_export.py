@@ -73,7 +73,7 @@ def test_what_no_client_could_read_is_said(editor):
     response = editor.get(f"{PAGE}document/", follow=True)
 
     assert words(response) == [
-        "The tree has more than 200 levels: move entries up.",
+        "The tree has more than 200 levels. Move some groups up.",
     ]
 
 

@@ -68,7 +68,7 @@ async def test_the_part_with_an_error_is_opened_and_marked(page: Page):
 
     technical = page.get_by_role("tab", name="Technical has errors")
     await expect(technical).to_have_attribute("aria-selected", "true")
-    await expect(page.get_by_text("Another entry has this address.")).to_be_visible()
+    await expect(page.get_by_text("This address is already taken.")).to_be_visible()
     await expect(page.get_by_role("tab", name="has errors")).to_have_count(1)
 
 

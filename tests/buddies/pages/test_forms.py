@@ -251,7 +251,7 @@ def test_the_form_has_four_parts_and_says_the_time_zone(admin_client: Client, ro
     names = [fieldset.name for fieldset in answer.context["adminform"]]
     assert names == [
         "What people see",
-        "Where it is shown",
+        "Where it appears",
         "Schedule",
         "Technical",
     ]

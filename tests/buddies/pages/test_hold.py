@@ -32,7 +32,7 @@ def end(client: Client) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        ([], "Nothing changes for clients now."),
+        ([], "Nothing changes for apps now."),
         (["romeo"], "1 change goes live now."),
         (["romeo", "juliet"], "2 changes go live now."),
     ],

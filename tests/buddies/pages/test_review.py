@@ -53,12 +53,12 @@ def test_a_review_shows_changes_and_warnings(publisher: Client, verona):
     page = publisher.get(REVIEW)
 
     said = words(page)
-    assert "2 changes for clients" in said
+    assert "2 changes for apps" in said
     assert "edited juliet status text: “” → “one\\ntwo”" in said
     assert "added nurse inside “verona”" in said
-    assert "Without an avatar: “verona”, “Montague”, “juliet”." in said
-    assert "Looks double-escaped: “juliet”." in said
-    assert "Empty and so not shown: “hollow”." in said
+    assert "No picture: “verona”, “Montague”, “juliet”." in said
+    assert "Contains escaped text such as &amp;: “juliet”." in said
+    assert "Empty groups, not shown to apps: “hollow”." in said
     assert "errornote" not in page.content.decode()
     assert " disabled" not in page.content.decode()
 
@@ -71,7 +71,7 @@ def test_without_changes_there_is_nothing_to_publish(publisher: Client, verona):
 
     assert "No differences." in html
     assert '<button class="button primary" disabled>' in html
-    assert messages(answer) == ["Nothing differs from what is live."]
+    assert messages(answer) == ["There are no changes to publish."]
     assert numbers() == before
 
 
@@ -86,8 +86,8 @@ def test_of_very_many_changes_the_first_are_shown(publisher: Client):
     assert (
         page.content.decode().count('<li class="change-added">') == versions.MAX_CHANGES
     )
-    assert "305 changes for clients" in words(page)
-    assert "and more: 305 in all" in words(page)
+    assert "305 changes for apps" in words(page)
+    assert "… 305 in total" in words(page)
 
 
 def test_errors_stop_a_publication(publisher: Client, verona, settings):
@@ -154,8 +154,8 @@ def test_what_was_reviewed_is_planned_for_a_moment(publisher: Client, verona):
         ("", "Say when."),
         ("tomorrow", "Enter a valid date/time."),
         ("2099-02-30T09:05", "Enter a valid date/time."),
-        ("2000-01-01T00:00", "This moment is over: choose one to come."),
-        ("0001-01-01T00:00", "This moment is over: choose one to come."),
+        ("2000-01-01T00:00", "That time has passed. Choose a time in the future."),
+        ("0001-01-01T00:00", "That time has passed. Choose a time in the future."),
         ("0001-01-01T00:00+05:00", "Enter a valid date/time."),
         ("9999-12-31T23:59-05:00", "Enter a valid date/time."),
     ],
@@ -233,7 +233,7 @@ def test_what_somebody_changed_since_the_review_is_shown_first(
     page = publisher.post(REVIEW, posted)
 
     assert messages(page) == [
-        "Somebody changed the tree since: look at the changes again."
+        "Someone changed the channels in the meantime. Review the changes again."
     ]
     assert "status text: “” → “fairest”" in words(page)
     assert "My note" in page.content.decode()

@@ -105,7 +105,7 @@ def held_and_too_large() -> None:
 
 
 ATTENTION = "Something needs your attention"
-ON_ITS_WAY = "On its way to the XMPP server"
+ON_ITS_WAY = "Being sent to the XMPP server"
 
 
 @pytest.mark.usefixtures("stream")
@@ -125,9 +125,9 @@ ON_ITS_WAY = "On its way to the XMPP server"
             not_taken_for_long,
             "error",
             ATTENTION,
-            "The XMPP server has not taken this version yet.",
+            "The XMPP server has not received this version yet.",
         ),
-        (edited_long_ago, "error", ATTENTION, "The last edits are not live yet."),
+        (edited_long_ago, "error", ATTENTION, "Your latest edits are not live yet."),
         (too_large, "error", ATTENTION, "bytes as a stanza, and 900 are allowed"),
         (
             held_and_too_large,
@@ -258,11 +258,17 @@ def test_one_s_own_last_edit_is_offered_to_be_taken_back(editor: Client, verona)
     mine = version()
     change("juliet", status="fair")
     offered = ask(editor, "state")["undo"]
-    assert offered == {"version": mine, "words": "Undo: Switched “romeo”"}
+    assert offered == {
+        "version": mine,
+        "words": "Undo: Changed the visibility of “romeo”",
+    }
 
     assert send(editor, "undo", seen=mine).status_code == 200
     offered = ask(editor, "state")["undo"]
-    assert offered == {"version": version(), "words": "Redo: Switched “romeo”"}
+    assert offered == {
+        "version": version(),
+        "words": "Redo: Changed the visibility of “romeo”",
+    }
 
 
 def test_a_state_that_is_known_is_answered_with_304(editor: Client, verona):
@@ -353,8 +359,8 @@ def test_an_entry_of_a_hidden_group_says_why_it_is_not_seen(editor: Client):
     (below,) = top["children"]
     told = {row["title"]: row["remark"] for row in (top, below, *below["children"])}
     assert told == {
-        "house": "draft: shown nowhere",
+        "house": "draft: not published anywhere",
         "inner": "its group is hidden",
         "romeo": "its group is hidden",
-        "hidden": "draft: shown nowhere",
+        "hidden": "draft: not published anywhere",
     }

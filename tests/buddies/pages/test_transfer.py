@@ -50,7 +50,7 @@ def test_an_import_is_shown_and_then_done(editor):
     assert response.status_code == 302
     assert response["Location"] == PREVIEW
     page = shown(editor)
-    assert "1 entry added · 1 edited · 1 left as it is" in page
+    assert "1 added · 1 edited · 1 unchanged" in page
     assert "edited Roméo row 2 name Romeo → Roméo" in page
     assert "added Juliet row 3 inside Verona" in page
     assert "It goes live by itself" in page
@@ -59,7 +59,7 @@ def test_an_import_is_shown_and_then_done(editor):
     response = confirm(editor)
 
     assert response.redirect_chain == [("/admin/buddies/buddy/channels/", 302)]
-    assert words(response) == ["Imported. “Undo” takes all of it back."]
+    assert words(response) == ["Imported. Use “Undo” to revert it."]
     assert outline() == ["Verona", "  Roméo", "  Juliet"]
 
 
@@ -78,7 +78,7 @@ def test_an_export_brought_back_has_nothing_to_import(editor, kind):
     page = shown(editor)
 
     assert "there is nothing to import" in page
-    assert "2 left as they are" in page
+    assert "2 unchanged" in page
 
 
 def test_undo_takes_back_a_whole_import(editor):
@@ -105,13 +105,13 @@ def test_bad_rows_are_named_and_there_is_no_button(editor):
 
     assert "Nothing is imported until this is mended" in page
     for problem in (
-        "Row 2, column “mobile”: Write yes or no.",
+        "Row 2, column “mobile”: Enter yes or no.",
         "Row 2, column “name”: This field cannot be blank.",
-        "Row 2, column “parent”: There is no entry with the address “Padua”.",
+        "Row 2, column “parent”: There is no group with the address “Padua”.",
     ):
         assert problem in page
     assert 'class="button primary"' not in page
-    assert words(confirm(editor)) == ["Row 2, column “mobile”: Write yes or no."]
+    assert words(confirm(editor)) == ["Row 2, column “mobile”: Enter yes or no."]
     assert not Buddy.objects.exists()
 
 
@@ -131,7 +131,7 @@ def test_a_file_that_cannot_be_read_is_refused_at_once(editor, content, said):
     assert response.status_code == 200
     assert said in response.content.decode()
     assert words(editor.get(PREVIEW, follow=True)) == [
-        "This import is over or too old: choose the file again."
+        "This import has expired. Choose the file again."
     ]
 
 
@@ -177,7 +177,7 @@ def test_a_file_waits_for_its_own_person(editor):
     assert other.get(PREVIEW)["Location"] == PAGE
     assert other.post(CONFIRM)["Location"] == PAGE
     assert not Buddy.objects.exists()
-    assert "1 entry added" in shown(editor)
+    assert "1 added" in shown(editor)
 
 
 def test_a_file_is_kept_until_it_is_imported_and_only_the_last_one(editor):
@@ -244,7 +244,7 @@ def test_what_another_tab_uploaded_is_not_imported_by_this_one(editor, one, othe
         (
             "document",
             DOCUMENT.format("b").replace('"name"', '"\\udc00"'),
-            "items[0].info: the name of a field has half a character",
+            "items[0].info: the name of a field contains an invalid character",
         ),
     ],
 )

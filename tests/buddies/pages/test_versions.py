@@ -138,7 +138,7 @@ def test_a_version_shows_its_facts_its_document_and_what_to_do(publisher, verona
     said = words(page)
     assert "Replaced" in said
     assert "The <ball>" in said
-    assert "mercutio (by itself, after an edit)" in said
+    assert "mercutio (automatically, after an edit)" in said
     assert page.context["version"]["document"] == json.loads(release.body)
     assert json.loads(page.context["text"]) == json.loads(release.body)
     assert page.context["before"] == first

@@ -60,7 +60,7 @@ def test_the_page_brings_the_state_and_all_addresses(editor: Client, verona):
     [
         (
             "",
-            ["You may look at everything here, but not change it."],
+            ["You can view everything here but not change it."],
             ["Hold changes", "Retry", 'id="undo"', "buddy/add/?from"],
         ),
         ("Editor", ['id="undo"', "Retry", "buddy/add/?from"], ["Hold changes"]),
@@ -119,10 +119,10 @@ def test_the_tree_is_nested_in_its_order_and_says_its_version(editor, verona):
             "text": "in love",
             "mobile": False,
             "web": False,
-            "remark": "draft: shown nowhere",
+            "remark": "draft: not published anywhere",
         }
     ]
-    assert answer["entries"][2]["remark"] == "empty group: not shown"
+    assert answer["entries"][2]["remark"] == "empty group: not shown to apps"
 
 
 def test_before_the_first_entry_everything_is_empty(editor: Client):
@@ -174,27 +174,27 @@ def test_of_very_many_changes_the_first_are_listed(editor: Client):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("romeo", ["Clients see it now, and lose it."]),
-        ("draft", ["Clients see nothing of it now."]),
+        ("romeo", ["Apps show it now; it will disappear."]),
+        ("draft", ["Apps don't show it now."]),
         (
             "house",
             [
-                "It holds 1 entry, which goes with it.",
-                "Clients see 2 of all these now, and lose them.",
+                "1 item inside it will be deleted too.",
+                "Apps show 2 of them now; they will disappear.",
             ],
         ),
         (
             "verona",
             [
-                "It holds 4 entries, which go with it.",
-                "Clients see 4 of all these now, and lose them.",
+                "4 items inside it will be deleted too.",
+                "Apps show 4 of them now; they will disappear.",
             ],
         ),
         (
             "drafts",
             [
-                "It holds 1 entry, which goes with it.",
-                "Clients see nothing of it now.",
+                "1 item inside it will be deleted too.",
+                "Apps don't show it now.",
             ],
         ),
     ],
@@ -223,7 +223,7 @@ STRANGE = ["", "abc", "-1", "1.0", "0", "²", 2**63 - 1, 2**63, 10**30, "9" * 5_
 
 
 def test_the_fate_of_what_is_not_there_is_told_in_words(editor, verona):
-    gone = {"error": "Somebody deleted this entry in the meantime."}
+    gone = {"error": "Someone deleted this in the meantime."}
     for query in ({}, *({"id": word} for word in STRANGE)):
         response = editor.get(f"{CHANNELS}fate/", query)
         assert (response.status_code, response.json()) == (409, gone), query
@@ -266,7 +266,7 @@ def test_who_may_only_look_is_told_so(verona, view):
     response = send(looker(), view, **bodies()[view])
 
     assert response.status_code == 403
-    assert response.json() == {"error": "You may look at this, but not change it."}
+    assert response.json() == {"error": "You can view this but not change it."}
     assert (rows(), version()) == before
 
 

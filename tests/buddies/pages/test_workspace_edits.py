@@ -61,9 +61,9 @@ def test_entries_are_moved(editor, verona, names, target, where, order):
 @pytest.mark.parametrize(
     ("name", "target", "where", "reason"),
     [
-        ("verona", "house", "last", "An entry cannot stand below itself."),
-        ("verona", "verona", "first", "An entry cannot stand below itself."),
-        ("mario", "romeo", "first", "Only a group can hold entries."),
+        ("verona", "house", "last", "You can't move a group into itself."),
+        ("verona", "verona", "first", "You can't move a group into itself."),
+        ("mario", "romeo", "first", "Only a group can contain channels and groups."),
     ],
 )
 def test_a_move_to_where_nothing_can_stand_is_refused(
@@ -87,7 +87,7 @@ def test_switches_are_switched_one_or_both_of_one_or_several(editor, verona):
         ).json()["said"],
     ]
 
-    assert said == ["Changed 2 entries", "Switched “romeo”"]
+    assert said == ["Changed 2 items", "Changed the visibility of “romeo”"]
     flags = ("mobile_is_published", "web_is_published")
     of = {name: flags for name, *flags in Buddy.objects.values_list("name", *flags)}
     assert of["romeo"] == [False, False]
@@ -100,7 +100,7 @@ def test_an_edit_answers_with_the_entries_as_they_are_now(editor: Client, verona
 
     assert response.json() == {
         "version": version(),
-        "said": "Switched “verona”",
+        "said": "Changed the visibility of “verona”",
         "entries": [
             {
                 "key": str(verona.pk),
@@ -109,7 +109,7 @@ def test_an_edit_answers_with_the_entries_as_they_are_now(editor: Client, verona
                 "text": "",
                 "mobile": False,
                 "web": False,
-                "remark": "draft: shown nowhere",
+                "remark": "draft: not published anywhere",
             }
         ],
     }
@@ -118,7 +118,7 @@ def test_an_edit_answers_with_the_entries_as_they_are_now(editor: Client, verona
 def test_a_branch_is_duplicated_as_drafts(editor: Client, verona):
     response = send(editor, "duplicate", ids=[key("house")])
 
-    assert response.json()["said"] == "Added 2 entries"
+    assert response.json()["said"] == "Added 2 items"
     assert outline()[2:6] == ["  house", "    romeo", "  house", "    romeo"]
     assert Buddy.objects.filter(name="romeo", web_is_published=False).count() == 1
 
@@ -127,7 +127,7 @@ def test_a_branch_is_removed(editor: Client, verona):
     response = send(editor, "remove", ids=[verona.pk], seen=version())
 
     assert (response.status_code, outline()) == (200, ["mario"])
-    assert response.json()["said"] == "Deleted 4 entries"
+    assert response.json()["said"] == "Deleted 4 items"
     assert response.json()["entries"] == []
 
 
@@ -149,7 +149,7 @@ def test_each_edit_is_taken_back_and_done_again(editor: Client, verona, edit):
     assert after != before
 
     back = send(editor, "undo", seen=version())
-    assert back.json()["said"].startswith("Took back: ")
+    assert back.json()["said"].startswith("Undone: ")
     assert rows() == before
 
     send(editor, "undo", seen=version())
@@ -163,7 +163,7 @@ def test_nobody_takes_back_the_edit_of_somebody_else(editor: Client, verona):
     for seen in (version(), version() + 1, 2**63 - 1):
         response = send(editor, "undo", seen=seen)
         assert response.status_code == 409
-        assert response.json() == {"error": "There is nothing to take back."}
+        assert response.json() == {"error": "There is nothing to undo."}
 
     assert rows() == before
 
@@ -275,7 +275,7 @@ def test_an_entry_that_is_named_twice_is_edited_once(editor: Client, verona):
 
     response = send(editor, "switch", ids=[romeo, romeo], web=False, seen=version())
 
-    assert response.json()["said"] == "Switched “romeo”"
+    assert response.json()["said"] == "Changed the visibility of “romeo”"
     assert HistoricalBuddy.objects.filter(version=version()).count() == 1
 
 
@@ -362,7 +362,7 @@ def test_what_the_script_does_not_send_is_refused(editor, verona, view, name):
 
         assert (response.status_code, response.json()) == (
             400,
-            {"error": "This is not what the workspace sends."},
+            {"error": "The request could not be understood. Reload the page."},
         ), flaw
     assert (rows(), version()) == (before, seen)
 
@@ -374,7 +374,7 @@ def test_a_place_is_one_of_four_words(editor, verona):
     ):
         response = send(editor, "move", **{**bodies()["move"], "where": where})
         assert response.status_code == 400, where
-        assert response.json() == {"error": "There is no such place."}
+        assert response.json() == {"error": "Unknown position."}
     assert outline() == VERONA
 
 
@@ -399,7 +399,7 @@ def test_entries_that_never_were_are_said_to_be_gone(editor, verona, view, unkno
     response = send(editor, view, **body)
 
     assert response.status_code == 409
-    assert response.json() == {"error": "Somebody deleted this entry in the meantime."}
+    assert response.json() == {"error": "Someone deleted this in the meantime."}
 
 
 def test_a_target_that_is_gone_is_said_to_be(editor, verona):

@@ -110,7 +110,7 @@ def test_the_author_is_the_last_editor_and_the_note_names_the_others():
     release = releases.sync()
 
     assert release.author == "mario"
-    assert release.remark == "with edits of romeo, juliet"
+    assert release.remark == "includes edits by romeo, juliet"
 
 
 def test_a_release_names_nobody_whose_edits_are_in_the_one_before():

@@ -153,9 +153,9 @@ def test_what_should_be_looked_at_is_said_in_words():
     channel("inside later", group("below later", later))
 
     assert review_draft().warnings == [
-        "Without an avatar: “0”, “1”, “2”, “3”, “4” and 2 more.",
-        "Looks double-escaped: “twice”.",
-        "Empty and so not shown: “emptier”, “empty”.",
+        "No picture: “0”, “1”, “2”, “3”, “4” and 2 more.",
+        "Contains escaped text such as &amp;: “twice”.",
+        "Empty groups, not shown to apps: “emptier”, “empty”.",
     ]
 
 

@@ -264,27 +264,27 @@ def test_a_file_is_read_whatever_it_says_of_its_size():
     [
         (
             b'[{"address": "a"}, {"address": "b", "name": "x\\ud800"}]',
-            "Row 2, column “name”: It contains half a character.",
+            "Row 2, column “name”: It contains an invalid character.",
         ),
         (
             b'[{"address": "\\udfff"}]',
-            "Row 1, column “address”: It contains half a character.",
+            "Row 1, column “address”: It contains an invalid character.",
         ),
         (
             b'[{"address": "a", "parent": "\\ud800"}]',
-            "Row 1, column “parent”: It contains half a character.",
+            "Row 1, column “parent”: It contains an invalid character.",
         ),
         (
             b'[{"address": "a", "\\ud800": "b"}]',
-            "The name of column 2 contains half a character.",
+            "The name of column 2 contains an invalid character.",
         ),
         (
             sheet(["address", "name"], ["a", "_xD800_"]),
-            "Row 2, column “name”: It contains half a character.",
+            "Row 2, column “name”: It contains an invalid character.",
         ),
         (
             sheet(["address", "_xD800_"], ["a", "b"]),
-            "The name of column 2 contains half a character.",
+            "The name of column 2 contains an invalid character.",
         ),
     ],
     ids=range(6),

@@ -21,9 +21,7 @@ def problems(*table: dict[str, Any]) -> list[tuple[int, str, str]]:
     return [tuple(problem) for problem in planned(*table).problems]
 
 
-NUMBER = (
-    "This is a number, so zeros at its beginning are lost: format the column as text."
-)
+NUMBER = "This is a number, so leading zeros are lost. Format the column as text."
 
 
 @in_verona
@@ -33,17 +31,25 @@ NUMBER = (
         ({"address": 393471111111}, "address", NUMBER),
         ({"address": "3,93471E+11"}, "address", NUMBER),
         ({"parent": 39}, "parent", NUMBER),
-        ({"parent": "Padua"}, "parent", "There is no entry with the address “Padua”."),
-        ({"parent": "Juliet"}, "parent", "Only a group can hold entries."),
-        ({"place": 0}, "place", "Write a whole number from 1, or nothing."),
-        ({"place": 1.5}, "place", "Write a whole number from 1, or nothing."),
-        ({"place": "first"}, "place", "Write a whole number from 1, or nothing."),
-        ({"type": "folder"}, "type", "Write group or channel."),
-        ({"type": ""}, "type", "Write group or channel."),
-        ({"mobile": "maybe"}, "mobile", "Write yes or no."),
-        ({"mobile": ["yes"]}, "mobile", "Write yes or no."),
+        ({"parent": "Padua"}, "parent", "There is no group with the address “Padua”."),
+        (
+            {"parent": "Juliet"},
+            "parent",
+            "Only a group can contain channels and groups.",
+        ),
+        ({"place": 0}, "place", "Enter a whole number of 1 or more, or leave blank."),
+        ({"place": 1.5}, "place", "Enter a whole number of 1 or more, or leave blank."),
+        (
+            {"place": "first"},
+            "place",
+            "Enter a whole number of 1 or more, or leave blank.",
+        ),
+        ({"type": "folder"}, "type", "Enter group or channel."),
+        ({"type": ""}, "type", "Enter group or channel."),
+        ({"mobile": "maybe"}, "mobile", "Enter yes or no."),
+        ({"mobile": ["yes"]}, "mobile", "Enter yes or no."),
         ({"name": ""}, "name", "This field cannot be blank."),
-        ({"name": True}, "name", "This is not a text: format the column as text."),
+        ({"name": True}, "name", "This is not text. Format the column as text."),
         (
             {"name": "a" * 256},
             "name",
@@ -52,20 +58,20 @@ NUMBER = (
         (
             {"status": "\x07"},
             "status",
-            "Contains the control character U+0007, which XMPP cannot carry.",
+            "Contains the control character U+0007, which XMPP can't transmit.",
         ),
         (
             {"visible_from": "tomorrow"},
             "visible_from",
-            "Write a date and time like 2026-12-31T18:30:00+01:00.",
+            "Enter a date and time such as 2026-12-31T18:30:00+01:00.",
         ),
         (
             {"visible_from": 46000},
             "visible_from",
-            "Write a date and time like 2026-12-31T18:30:00+01:00.",
+            "Enter a date and time such as 2026-12-31T18:30:00+01:00.",
         ),
         *(
-            ({column: moment}, column, "Choose a moment between 2000 and 2100.")
+            ({column: moment}, column, "Choose a date between 2000 and 2100.")
             for column, moment in (
                 ("visible_until", "9999-12-31T23:59:59-12:00"),
                 ("visible_from", "0001-01-01T00:00:00+14:00"),
@@ -77,22 +83,22 @@ NUMBER = (
         (
             {"visible_from": "0001-01-01T00:00"},
             "visible_from",
-            "Choose a moment between 2000 and 2100.",
+            "Choose a date between 2000 and 2100.",
         ),
         (
             {"visible_from": "2026-05-02", "visible_until": "2026-05-01"},
             "visible_until",
-            "It would end before it begins.",
+            "“Visible until” must be later than “Visible from”.",
         ),
         (
             {"type": "group", "server_address": "bots"},
             "server_address",
-            "A group has no server address.",
+            "A group can't have a server address.",
         ),
         (
             {"type": "group", "default_message": "Soft!"},
             "default_message",
-            "A group has no default message.",
+            "A group can't have a default message.",
         ),
     ],
 )
@@ -113,11 +119,11 @@ def test_a_bad_row_is_named_and_nothing_is_written(row, column, words):
     [
         (
             [{"address": "Romeo"}, {"address": "Romeo "}],
-            [(2, "address", "Row 1 has this address, too.")],
+            [(2, "address", "Row 1 has the same address.")],
         ),
         (
             [{"address": "x", "name": "a"}, {"address": "x", "name": "b"}],
-            [(2, "address", "Row 1 has this address, too.")],
+            [(2, "address", "Row 1 has the same address.")],
         ),
         ([{"address": "", "web": True}], [(1, "name", "This field cannot be blank.")]),
         (
@@ -126,19 +132,20 @@ def test_a_bad_row_is_named_and_nothing_is_written(row, column, words):
                 (
                     1,
                     "type",
-                    "It holds entries, so it must stay a group: move them first.",
+                    "This group is not empty, so it can't become a channel: move "
+                    "its contents first.",
                 )
             ],
         ),
         (
             [{"address": "Verona", "parent": "Verona"}],
-            [(1, "parent", "An entry cannot stand below itself.")],
+            [(1, "parent", "You can't move a group into itself.")],
         ),
         (
             [{"address": "Romeo", "parent": "Romeo"}],
             [
-                (1, "parent", "An entry cannot stand below itself."),
-                (1, "parent", "Only a group can hold entries."),
+                (1, "parent", "You can't move a group into itself."),
+                (1, "parent", "Only a group can contain channels and groups."),
             ],
         ),
         (
@@ -148,8 +155,8 @@ def test_a_bad_row_is_named_and_nothing_is_written(row, column, words):
                 {"address": "Mantua", "parent": "Verona"},
             ],
             [
-                (1, "parent", "An entry cannot stand below itself."),
-                (3, "parent", "An entry cannot stand below itself."),
+                (1, "parent", "You can't move a group into itself."),
+                (3, "parent", "You can't move a group into itself."),
             ],
         ),
     ],
@@ -163,7 +170,7 @@ def test_a_group_cannot_come_into_what_it_holds():
     bring({"address": "Mantua", "parent": "Verona"})
 
     assert problems({"address": "Verona", "parent": "Mantua"}) == [
-        (1, "parent", "An entry cannot stand below itself.")
+        (1, "parent", "You can't move a group into itself.")
     ]
 
 
@@ -178,7 +185,7 @@ def test_a_tree_has_a_greatest_depth():
         for level in range(MAX_LEVELS + 1)
     ]
 
-    assert problems(*table) == [(201, "parent", "A tree has 200 levels at most.")]
+    assert problems(*table) == [(201, "parent", "A tree can have at most 200 levels.")]
     bring(*table[:-1])
     assert Buddy.objects.count() == MAX_LEVELS
 

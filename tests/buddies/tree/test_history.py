@@ -191,15 +191,15 @@ def test_whoever_never_edited_has_no_last_edit():
     [
         ("add", "Added “benvolio”"),
         ("edit", "Edited “romeo”"),
-        ("switch one of two", "Switched “romeo”"),
-        ("switch", "Changed 2 entries"),
+        ("switch one of two", "Changed the visibility of “romeo”"),
+        ("switch", "Changed 2 items"),
         ("change of parent", "Moved “romeo”"),
         ("move", "Moved “house”"),
-        ("shift", "Changed 2 entries"),
-        ("duplicate", "Added 3 entries"),
-        ("remove", "Deleted 4 entries"),
-        ("load", "Added 2 entries"),
-        ("rebuild", "Changed 8 entries"),
+        ("shift", "Changed 2 items"),
+        ("duplicate", "Added 3 items"),
+        ("remove", "Deleted 4 items"),
+        ("load", "Added 2 items"),
+        ("rebuild", "Changed 8 items"),
     ],
 )
 def test_ones_last_edit_is_called_what_it_was(name, words):

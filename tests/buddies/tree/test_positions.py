@@ -147,12 +147,17 @@ def test_a_move_takes_the_whole_branch_along(verona):
 @pytest.mark.parametrize(
     ("names", "where", "target", "reason"),
     [
-        ("verona", "first", "verona", "An entry cannot stand below itself."),
-        ("verona", "first", "house", "An entry cannot stand below itself."),
-        ("verona", "after", "tybalt", "An entry cannot stand below itself."),
-        ("mario verona", "last", "house", "An entry cannot stand below itself."),
-        ("house", "first", "mario", "Only a group can hold entries."),
-        ("romeo house", "last", "mario", "Only a group can hold entries."),
+        ("verona", "first", "verona", "You can't move a group into itself."),
+        ("verona", "first", "house", "You can't move a group into itself."),
+        ("verona", "after", "tybalt", "You can't move a group into itself."),
+        ("mario verona", "last", "house", "You can't move a group into itself."),
+        ("house", "first", "mario", "Only a group can contain channels and groups."),
+        (
+            "romeo house",
+            "last",
+            "mario",
+            "Only a group can contain channels and groups.",
+        ),
     ],
 )
 def test_a_move_to_where_nothing_can_stand_is_refused(

@@ -113,37 +113,37 @@ REFUSALS = {
     "its group deleted since": (
         lambda: edits.remove(entries("tybalt"), "mario"),
         lambda: edits.remove(entries("house"), "nurse"),
-        "The group it stood in is gone: it cannot be taken back.",
+        "It can't be undone because its group was deleted.",
     ),
     "the group it left deleted since": (
         lambda: edits.move(entries("tybalt"), "mario", None, "last"),
         lambda: edits.remove(entries("house"), "nurse"),
-        "The group it stood in is gone: it cannot be taken back.",
+        "It can't be undone because its group was deleted.",
     ),
     "its group a channel by now": (
         lambda: edits.move(entries("tybalt nurse"), "mario", None, "last"),
         lambda: edits.change(entries("house"), "nurse", type="channel"),
-        "The tree around it has changed since: it cannot be taken back.",
+        "It can't be undone because the tree has changed since.",
     ),
     "its group below it by now": (
         lambda: edits.move(entries("house"), "mario", None, "last"),
         lambda: edits.move(entries("verona"), "nurse", named("house"), "last"),
-        "The tree around it has changed since: it cannot be taken back.",
+        "It can't be undone because the tree has changed since.",
     ),
     "its address taken": (
         lambda: edits.change(entries("romeo"), "mario", address="montague"),
         lambda: edits.add(Buddy(name="other", address="romeo"), "nurse"),
-        "The tree around it has changed since: it cannot be taken back.",
+        "It can't be undone because the tree has changed since.",
     ),
     "the address of what was deleted taken": (
         lambda: edits.remove(entries("romeo"), "mario"),
         lambda: edits.add(Buddy(name="other", address="romeo"), "nurse"),
-        "The tree around it has changed since: it cannot be taken back.",
+        "It can't be undone because the tree has changed since.",
     ),
     "entries in it by now": (
         lambda: edits.add(Buddy(name="mantua", type="group"), "mario"),
         lambda: edits.add(new_in("mantua"), "nurse"),
-        "It holds entries by now: it cannot be taken back.",
+        "It can't be undone because the group is no longer empty.",
     ),
     "entries moved into a copy": (
         lambda: edits.duplicate([named("house")], "mario"),
@@ -153,12 +153,12 @@ REFUSALS = {
             Buddy.objects.filter(name="house").latest("pk"),
             "last",
         ),
-        "It holds entries by now: it cannot be taken back.",
+        "It can't be undone because the group is no longer empty.",
     ),
     "a group that became one holding entries": (
         lambda: edits.change(entries("romeo"), "mario", type="group"),
         lambda: edits.add(new_in("romeo"), "nurse"),
-        "The tree around it has changed since: it cannot be taken back.",
+        "It can't be undone because the tree has changed since.",
     ),
     "taken back already": (
         lambda: edits.change(entries("romeo"), "mario", name="Romeo"),

@@ -70,14 +70,14 @@ def test_the_number_and_when_an_owner_was_seen_are_not_the_clients_to_set(api):
             {"jid": "romeo"},
             {
                 "jid": [
-                    "Must be a bare JID, like 00393471111111@localhost.",
-                    "Must be in a served domain (XMPP_DOMAINS).",
+                    "Enter a JID without a resource, such as 00393471111111@localhost.",
+                    "The domain must be one of XMPP_DOMAINS.",
                 ]
             },
         ),
         (
             {"jid": "romeo@elsewhere.example"},
-            {"jid": ["Must be in a served domain (XMPP_DOMAINS)."]},
+            {"jid": ["The domain must be one of XMPP_DOMAINS."]},
         ),
         ({"jid": JULIET.upper()}, {"jid": ["Account with this JID already exists."]}),
         (

@@ -202,9 +202,10 @@ def test_every_reason_is_explained_without_a_number_of_anybody():
     kept = json.loads(json.dumps(found))
 
     assert [detector.explain(reason) for reason in kept] == [
-        "Asked about 412 numbers in rows (+3 each): address books hold few neighbours.",
-        "Asked about 1000412 numbers, some 859152 in each block of 10,000: those of an "
-        "address book are spread more widely.",
-        "Users among 1000000 numbers: 1, where an address book of that size has about "
-        "10000.",
+        "Looked up 412 consecutive numbers (steps of 3). Address books "
+        "contain few of these.",
+        "Looked up 1000412 numbers, about 859152 in each block of "
+        "10,000. Numbers in an address book are more spread out.",
+        "Only 1 of 1000000 numbers are users. An address book of that "
+        "size has about 10000.",
     ]

@@ -131,20 +131,20 @@ def test_each_entry_says_who_it_is_what_it_costs_and_why(
         nurse, romeo, "\n".join([*contacts, SECRET, "last", "x@far.example"])
     )
 
-    new, added = "charged: new", "Not on the roster: it is added among the others."
-    free, elsewhere = "free: asked before", "nothing: nobody is asked"
-    moved = "Found to be a user: it moves to the verified ones."
-    user = "Not on the roster, and found to be a user: it is added as verified."
-    own = "The owner's own address is skipped."
+    new, added = "charged: new", "Not on the roster: added as unverified."
+    free, elsewhere = "free: looked up before", "free: no lookup needed"
+    moved = "A user: verified."
+    user = "Not on the roster, and a user: added as verified."
+    own = "The user's own address is skipped."
     assert shown(response) == [
         ("juliet", "a user", free, "Juliet verified", moved),
         (MARIO, "a user", new, "Mario verified", user),
         ("off", "a disabled user", new, "off others", added),
         ("shy", "an undiscoverable user", new, "shy others", added),
-        ("left", "gone from the XMPP server", new, "left others", added),
+        ("left", "no longer on the XMPP server", new, "left others", added),
         (ROMEO, "the owner", elsewhere, "", own),
-        (SECRET, "nobody known", new, f"{SECRET} others", added),
-        ("last", "not asked about", "not covered: used up", "last others", added),
+        (SECRET, "unknown", new, f"{SECRET} others", added),
+        ("last", "not looked up", "not covered: budget used up", "last others", added),
         (
             "x@far.example",
             "of another domain",
@@ -163,12 +163,12 @@ def test_each_entry_says_who_it_is_what_it_costs_and_why(
 def test_a_search_writes_whom_it_finds(nurse, romeo, server):
     response = post(nurse, romeo, f"0039 347 111 1111\n{SECRET}", SEARCH)
 
-    added = "Not on the roster, and found to be a user: it is added as verified."
-    nobody = "A search writes whom it finds, and nobody else."
+    added = "Not on the roster, and a user: added as verified."
+    nobody = "Searches add only the users they find."
     spelled = "0039 347 111 1111"
     assert shown(response) == [
         (spelled, "a user", "charged: new", f"{spelled} verified", added),
-        (SECRET, "nobody known", "charged: new", "", nobody),
+        (SECRET, "unknown", "charged: new", "", nobody),
     ]
     assert response.context["answer"].users == [spelled]
     assert "not looked at" not in response.content.decode()
@@ -187,7 +187,7 @@ def test_what_stands_as_it_should_says_so(nurse, romeo, server):
     response = post(nurse, romeo, f"Mario, {MARIO}")
 
     ((*_, written, rule),) = shown(response)
-    assert (written, rule) == ("", "It stands on the roster as it should.")
+    assert (written, rule) == ("", "Already up to date.")
     assert '<span class="group">Friends</span>' in response.content.decode()
 
 
@@ -259,7 +259,7 @@ def test_a_command_that_would_flag_the_owner_says_why(nurse, romeo, server):
     response = post(nurse, romeo, row, SEARCH)
 
     html = response.content.decode()
-    assert "This command would flag the owner:" in html
+    assert "This command would flag the user:" in html
     assert response.context["reasons"][0] in html
     assert not Flag.objects.exists()
 

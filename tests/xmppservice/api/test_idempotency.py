@@ -80,7 +80,7 @@ def test_what_was_refused_is_looked_at_again(admin):
 def test_keys_belong_to_who_sends_them(admin, admin_user):
     post(admin)
     other = post(api(admin_user, "erp"))
-    assert reasons(other) == {"address": ["Another entry has this address."]}
+    assert reasons(other) == {"address": ["This address is already taken."]}
 
 
 def test_a_key_is_forgotten_after_a_day(admin):

@@ -80,7 +80,7 @@ def test_a_refusal_points_at_each_place(admin):
 def test_what_is_about_the_whole_points_at_the_whole(admin):
     sent = {"type": "group", "serverAddress": "x", "info": {"name": "x"}}
     answer = admin.post(BUDDIES, sent, format="json")
-    assert reasons(answer) == {"__all__": ["A group has no server address."]}
+    assert reasons(answer) == {"__all__": ["A group can't have a server address."]}
     assert answer.json()["errors"][0]["pointer"] == "#"
 
 

@@ -82,7 +82,7 @@ def test_it_needs_the_permission_to_look_at_commands(client):
 def test_all_is_well(staff, stream, live):
     assert set(tones(staff).values()) == {"ok"}
     said = texts(staff)
-    assert said["headline"] == "Everything gets there"
+    assert said["headline"] == "All systems working"
     assert said["connection"].startswith("Connected since ")
     assert (said["process"], said["reconnects"]) == ("elsewhere:1", "3 times")
     assert (said["number"], said["lag"]) == (str(live.number), "nothing")
@@ -231,7 +231,7 @@ def test_a_check_knows_an_older_version(live, answers):
     verdict = delivery.check()
 
     numbers = (live.number, newer.number)
-    words = "Clients read version {}, and version {} is the newest."
+    words = "Apps read version {}, but the newest is {}."
     assert verdict == (False, words.format(*numbers))
 
 
