@@ -11,7 +11,7 @@
 # bench-join  a number registers that 100,000 users have on their rosters
 # bench-signal  an edit is told to 20,000 subscribers, who read the document
 # attack  try numbers out at a running service; ARGS="--seconds 10" is shorter
-# check  format, lint, types, imports, Django's checks, missing migrations
+# check  format, lint, types, imports, prose, Django's checks, missing migrations
 # audit  look for known vulnerabilities of the packages that the service runs on
 # docs   build the documentation's site in var/site; open its index.html
 # messages  collect the texts to translate in locale/, and compile what is there
@@ -111,6 +111,8 @@ check: .venv/development
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/oxlint --deny-warnings
+	$(BIN)/codespell
+	$(BIN)/python -m tests.prose
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py check --fail-level WARNING
@@ -155,6 +157,7 @@ lock: .venv/development
 # The development packages include the runtime's.
 .venv/development: requirements.txt requirements-dev.txt | $(BIN)/pip
 	$(INSTALL) requirements-dev.txt --no-compile
+	[ ! -d .git ] || git config core.hooksPath .githooks
 	touch .venv/runtime $@
 
 # Apart, because it is large, and only the charts need it.
