@@ -30,7 +30,7 @@ def test_a_character_that_no_stanza_carries_is_named(text, code):
         legal_xml(text)
 
     assert caught.value.messages == [
-        f"Contains the control character U+{code}, which XMPP cannot carry."
+        f"Contains the control character U+{code}, which XMPP can't transmit."
     ]
 
 

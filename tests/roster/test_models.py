@@ -20,7 +20,7 @@ def test_a_bare_jid_is_accepted(jid):
     ["", "localhost", "romeo@localhost/phone", "ROMEO@localhost", "@", "a b@localhost"],
 )
 def test_what_is_no_bare_jid_in_its_normal_form_is_refused(text):
-    with pytest.raises(ValidationError, match="Must be a bare JID"):
+    with pytest.raises(ValidationError, match="Enter a JID without a resource"):
         is_bare_jid(text)
 
 

@@ -62,7 +62,7 @@ def test_the_page_says_what_to_do(client):
 
     page = client.post(LOGIN, {"username": "juliet", "password": "wherefore"})
 
-    assert "Try again in a quarter of an hour" in page.content.decode()
+    assert "Try again in 15 minutes" in page.content.decode()
 
 
 def test_no_password_and_no_name_is_logged_or_kept(client, caplog):

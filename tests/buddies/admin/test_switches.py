@@ -82,8 +82,7 @@ def test_the_last_edit_is_taken_back_in_the_list(admin_client, verona):
     html = admin_client.get(ENTRIES).content.decode()
     assert (
         f'name="_undo" value="{version}">'
-        "Undo: Changed the visibility of “romeo”</button>"
-        in html
+        "Undo: Changed the visibility of “romeo”</button>" in html
     )
 
     response = admin_client.post(ENTRIES, {"_undo": version}, follow=True)

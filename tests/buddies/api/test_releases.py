@@ -91,7 +91,7 @@ def test_what_was_not_reviewed_is_not_published(api, held):
     refused = publish(api, held)
 
     assert refused.status_code == 409
-    assert "look at the changes again" in refused.json()["detail"]
+    assert "Review the changes again" in refused.json()["detail"]
     assert "banished" not in Release.objects.first().body
 
 

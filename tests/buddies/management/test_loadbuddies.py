@@ -74,7 +74,7 @@ def test_a_tree_of_depth_200_is_loaded(save):
     [
         (b"", ": line 1, column 1", "not JSON"),
         (b'{"items": [}', ": line 1, column 12", "not JSON"),
-        (b"[" * 100_000, "", "nested too deeply"),
+        (b"[" * 100_000, "", "nested too deep"),
         (b'{"items": ["\xe9"]}', ": byte 12", "not UTF-8"),
         (b"[]", ": document", "must be an object"),
         (text({"type": "bot"}), ": items[0].type", "must be group or channel"),
@@ -127,7 +127,7 @@ def test_an_address_of_the_tree_is_refused_unless_it_is_replaced(save):
     with pytest.raises(CommandError) as caught:
         call_command("loadbuddies", path)
 
-    assert str(caught.value).startswith(f"{path}: items[1]: Another entry has this")
+    assert str(caught.value).startswith(f"{path}: items[1]: This address is already")
     assert outline() == ["romeo"]
 
 
@@ -137,7 +137,7 @@ def test_the_same_address_in_two_files_is_refused(save):
     with pytest.raises(CommandError) as caught:
         call_command("loadbuddies", first, second)
 
-    assert str(caught.value).startswith(f"{second}: items[0]: Another entry has this")
+    assert str(caught.value).startswith(f"{second}: items[0]: This address is already")
     assert outline() == []
 
 

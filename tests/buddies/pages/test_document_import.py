@@ -46,7 +46,7 @@ def test_a_document_is_shown_and_then_what_clients_read(editor):
     upload(editor, text, "document")
 
     page = shown(editor)
-    assert "changes for clients" in page
+    assert "changes for apps" in page
     assert "removed Romeo" in page
     assert outline() == ["Romeo"]
 
@@ -73,7 +73,7 @@ def test_a_document_is_pasted(editor):
     [
         ("nonsense", "line 1, column 1: not JSON"),
         ('{"items": [{"type": "folder"}]}', "items[0].type: must be group or channel"),
-        (b"\xff", "its letters are not in UTF-8"),
+        (b"\xff", "it is not UTF-8 text"),
     ],
 )
 def test_what_is_no_document_is_refused_with_the_place(editor, text, said):
@@ -116,7 +116,7 @@ def test_a_document_does_not_undo_what_came_since(editor):
 
     response = editor.post(CONFIRM, seen, follow=True)
 
-    assert "look at the changes again" in words(response)[0]
+    assert "Review the changes again" in words(response)[0]
     assert named("Romeo").is_published
 
 
@@ -131,7 +131,7 @@ def test_a_document_brought_back_changes_nothing(editor, forest):
 
         upload(editor, editor.get(f"{PAGE}document/").content, "document")
 
-        assert "there is nothing to import" in shown(editor)
+        assert "Nothing to import" in shown(editor)
         assert rows() == before
         transaction.set_rollback(True)
 

@@ -57,7 +57,7 @@ def test_what_no_spreadsheet_can_hold_is_said(editor):
     response = editor.get(f"{PAGE}export/xlsx/", follow=True)
 
     (said,) = words(response)
-    assert "choose CSV or JSON" in said
+    assert "Export as CSV or JSON" in said
 
 
 def test_what_no_client_could_read_is_said(editor):
@@ -93,7 +93,7 @@ def test_chosen_entries_that_no_spreadsheet_can_hold_stay_in_the_list(editor):
 
     response = editor.post("/admin/buddies/buddy/", chosen, follow=True)
 
-    assert "choose CSV or JSON" in words(response)[0]
+    assert "Export as CSV or JSON" in words(response)[0]
 
 
 @pytest.mark.parametrize("verbs", [("view",), ("view", "add"), ("view", "change")])
@@ -102,7 +102,7 @@ def test_who_may_not_add_and_change_may_look_but_not_import(verbs):
 
     page = client.get(PAGE).content.decode()
 
-    assert "You may look at everything here" in page
+    assert "You can view everything here" in page
     assert '<form method="post" enctype' not in page
     assert upload(client, "address,name\nromeo,Romeo\n").status_code == 403
     assert client.get(PREVIEW).status_code == 403

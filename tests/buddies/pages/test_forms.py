@@ -199,7 +199,7 @@ def test_a_known_address_stays(romeo):
     html = client.get(of(romeo)).content.decode()
     client.post(of(romeo), sent(romeo, address="montague", name="Romeo"))
 
-    assert "Clients know this address, so it stays as it is" in html
+    assert "Apps already use this address, so it can't be changed" in html
     assert 'name="address"' not in html
     romeo.refresh_from_db()
     assert (romeo.name, romeo.address) == ("Romeo", "romeo")
@@ -220,7 +220,7 @@ def test_a_permission_opens_a_known_address(romeo):
     html = client.get(of(romeo)).content.decode()
     client.post(of(romeo), sent(romeo, address="montague"))
 
-    assert "Clients know this address" not in html
+    assert "Apps already use this address" not in html
     assert Buddy.objects.get().address == "montague"
 
 

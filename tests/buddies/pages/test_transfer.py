@@ -53,7 +53,7 @@ def test_an_import_is_shown_and_then_done(editor):
     assert "1 added · 1 edited · 1 unchanged" in page
     assert "edited Roméo row 2 name Romeo → Roméo" in page
     assert "added Juliet row 3 inside Verona" in page
-    assert "It goes live by itself" in page
+    assert "It goes live immediately" in page
     assert outline() == ["Verona", "  Romeo"]
 
     response = confirm(editor)
@@ -77,7 +77,7 @@ def test_an_export_brought_back_has_nothing_to_import(editor, kind):
 
     page = shown(editor)
 
-    assert "there is nothing to import" in page
+    assert "Nothing to import" in page
     assert "2 unchanged" in page
 
 
@@ -103,7 +103,7 @@ def test_bad_rows_are_named_and_there_is_no_button(editor):
 
     page = editor.get(PREVIEW).content.decode()
 
-    assert "Nothing is imported until this is mended" in page
+    assert "Nothing was imported. Correct this" in page
     for problem in (
         "Row 2, column “mobile”: Enter yes or no.",
         "Row 2, column “name”: This field cannot be blank.",
@@ -118,7 +118,7 @@ def test_bad_rows_are_named_and_there_is_no_button(editor):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\x89PNG\x00", "This is no spreadsheet"),
+        (b"\x89PNG\x00", "The file could not be read"),
         (b"name\nRomeo\n", "There is no column “address”"),
         (b"x" * (10 * 1024 * 1024 + 1), "10.0\xa0MB are allowed"),
         (b"", "The submitted file is empty."),
@@ -228,7 +228,7 @@ def test_what_another_tab_uploaded_is_not_imported_by_this_one(editor, one, othe
 
     assert response.redirect_chain == [(PREVIEW, 302)]
     (message,) = words(response)
-    assert message.startswith("This is another file than the one you looked at")
+    assert message.startswith("This is not the file you reviewed")
     assert not Buddy.objects.exists()
     confirm(editor)
     assert named("Romeo").default_message[-1] == "c"
@@ -237,8 +237,8 @@ def test_what_another_tab_uploaded_is_not_imported_by_this_one(editor, one, othe
 @pytest.mark.parametrize(
     ("what", "content", "reason"),
     [
-        ("table", '[{"address": "a", "name": "\\ud800"}]', "half a character"),
-        ("table", '[{"address": "a", "\\ud800": ""}]', "half a character"),
+        ("table", '[{"address": "a", "name": "\\ud800"}]', "an invalid character"),
+        ("table", '[{"address": "a", "\\ud800": ""}]', "an invalid character"),
         ("document", DOCUMENT.format("\\ud800"), "items[0].info.defaultMessage: has"),
         ("document", '{"items":[],"\\ud800":1}', "document: the name of a field has"),
         (

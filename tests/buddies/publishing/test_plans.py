@@ -70,7 +70,7 @@ def test_of_two_plans_that_are_due_the_later_one_is_live():
 def test_a_plan_for_a_moment_that_is_over_is_refused():
     channel("romeo")
 
-    with pytest.raises(ReleaseError, match="This moment is over"):
+    with pytest.raises(ReleaseError, match="That time has passed"):
         publish(at=timezone.now())
 
     assert not PlannedRelease.objects.exists()
@@ -94,7 +94,7 @@ def test_the_same_is_planned_once():
     channel("romeo")
     publish(at=timezone.now() + HOUR)
 
-    with pytest.raises(ReleaseError, match="planned already"):
+    with pytest.raises(ReleaseError, match="already scheduled"):
         publish(at=timezone.now() + 2 * HOUR)
 
 

@@ -144,7 +144,7 @@ def test_a_document_above_the_limit_is_refused_in_words_and_the_old_one_stays(se
     state = Tree.objects.get()
     assert (state.refused, state.size) == (Tree.Refused.TOO_LARGE, size)
     assert draft.refusal_in_words(state.refused, state.size) == (
-        f"The document needs {size:,} bytes as a stanza, and 2,000 are allowed: "
+        f"The document is {size:,} bytes as a stanza, and 2,000 are allowed: "
         "hide or remove entries. The version before it stays live."
     )
 
@@ -193,7 +193,7 @@ def test_a_tree_too_deep_is_refused_in_words():
 
     state = Tree.objects.get()
     assert state.refused == Tree.Refused.TOO_DEEP
-    error = f"The tree has more than {MAX_LEVELS} levels: move entries up."
+    error = f"The tree has more than {MAX_LEVELS} levels. Move some groups up."
     assert draft.refusal_in_words(state.refused, state.size) == error
 
 
@@ -366,7 +366,7 @@ def test_the_live_release_is_kept_however_old_it_is():
 
 def test_what_is_live_is_not_published_again():
     channel("romeo")
-    with pytest.raises(ReleaseError, match="This is what is live"):
+    with pytest.raises(ReleaseError, match="This version is live"):
         publish_again(releases.sync(), "juliet")
 
 

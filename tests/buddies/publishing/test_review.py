@@ -133,7 +133,7 @@ def test_what_cannot_be_published_is_said_in_words(settings):
 
     size = size_of(text())
     assert errors == [
-        f"The document needs {size:,} bytes as a stanza, and 100 are allowed: hide or "
+        f"The document is {size:,} bytes as a stanza, and 100 are allowed: hide or "
         "remove entries. The version before it stays live.",
         "nobody has no name.",
         "“x” and “x” have the same address.",
@@ -209,7 +209,7 @@ def test_what_was_edited_after_the_review_is_not_published():
     edits.change([romeo], "mario", name="Montague")
 
     for at in (None, timezone.now() + HOUR):
-        with pytest.raises(ReleaseError, match="look at the changes again"):
+        with pytest.raises(ReleaseError, match="Review the changes again"):
             review.publish("juliet", "", digest, at)
 
     assert live_release() == old

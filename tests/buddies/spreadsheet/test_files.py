@@ -107,7 +107,7 @@ def test_a_new_row_below_in_excel_keeps_its_zeros():
 def test_a_text_too_long_for_a_cell_is_refused_for_xlsx_alone():
     channel("Romeo", default_message="😀" * 16_384)
 
-    with pytest.raises(FileError, match="choose CSV or JSON"):
+    with pytest.raises(FileError, match="Export as CSV or JSON"):
         files.export("xlsx")
     assert cells(of="csv")[0]["default_message"] == "😀" * 16_384
 
@@ -198,7 +198,7 @@ def repacked(content: bytes, part: str, old: bytes, new: bytes) -> bytes:
 
 
 SHEET = "xl/worksheets/sheet1.xml"
-TOO_LARGE = "too large when it is unpacked"
+TOO_LARGE = "too large once unpacked"
 
 
 @pytest.mark.parametrize(
@@ -346,22 +346,22 @@ def packed(**parts: bytes) -> bytes:
         (b"address,nome\nromeo,x\n", "no column “nome” in an import"),
         (b"address,name,Name\nromeo,x,y\n", "“name” is there twice"),
         (b"address,name\nromeo,x,y\n", "Row 2 has more cells"),
-        (b'address,name\nromeo,"x" y\n', "not a table"),
+        (b'address,name\nromeo,"x" y\n', "not a valid table"),
         ("address,name\nromeo,Città\n".encode("cp1252"), "CSV UTF-8"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "no spreadsheet"),
-        (b"\xff\xfeaddress", "no spreadsheet"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "could not be read"),
+        (b"\xff\xfeaddress", "could not be read"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "old Excel"),
         (b"PK\x03\x04 broken", "cannot be read"),
         (packed(**{"a.txt": b"no book"}), "cannot be read"),
         (
             packed(**{"a.txt": bytes(201 * 1024 * 1024)}),
-            "too large when it is unpacked",
+            "too large once unpacked",
         ),
         (b"{nonsense", "not JSON"),
         (b"[" * 100_000, "not JSON"),
-        (b'{"items": []}', "a document, not a table"),
-        (b'{"a": 1}', "not a list of entries"),
-        (b"[1]", "not a list of entries"),
+        (b'{"items": []}', "a document, not a valid table"),
+        (b'{"a": 1}', "not a list of channels and groups"),
+        (b"[1]", "not a list of channels and groups"),
         (b"address" + b"\nx" * 20_001, "more than 20000 rows"),
         (b"address" + b"\n" * 200_001, "more than 20000 rows"),
         (b"x" * (10 * 1024 * 1024 + 1), "10.0\xa0MB are allowed"),

@@ -243,7 +243,7 @@ def test_what_became_of_the_tree_since_is_to_be_looked_at_first():
     plan = plan_import(read)
     edits.remove([named("Romeo")], "nurse")
 
-    with pytest.raises(Stale, match="look at the changes again"):
+    with pytest.raises(Stale, match="Review the changes again"):
         run_import(read, EDITOR, plan.version, plan.digest)
 
     assert not Buddy.objects.filter(address="Romeo").exists()

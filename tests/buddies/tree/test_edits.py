@@ -59,7 +59,7 @@ def test_a_circle_closed_meanwhile_is_refused_in_words(verona):
     chosen = Buddy.objects.with_tree_fields().get(pk=below.pk)  # by the admin's form
     edits.move([below], "mario", top, "first")  # by somebody else
 
-    with pytest.raises(ValidationError, match="cannot stand below itself"):
+    with pytest.raises(ValidationError, match="You can't move a group into itself"):
         edits.change([top], EDITOR, parent=chosen)
 
 
@@ -69,7 +69,7 @@ def test_a_tree_has_a_bounded_number_of_levels():
     for level in range(MAX_LEVELS):
         above = edits.add(Buddy(type="group", name=f"{level}", parent=above), EDITOR)
 
-    with pytest.raises(ValidationError, match=f"{MAX_LEVELS} levels at most"):
+    with pytest.raises(ValidationError, match=f"{MAX_LEVELS}at most"):
         edits.add(Buddy(name="too deep", parent=above), EDITOR)
 
 
@@ -111,7 +111,7 @@ def test_several_entries_change_together_and_come_back_as_they_are_stored(verona
 def test_one_change_that_is_refused_changes_none_of_several(verona):
     before = rows()
 
-    with pytest.raises(ValidationError, match="must stay a group"):
+    with pytest.raises(ValidationError, match="it can't become a channel"):
         edits.change([named("mario"), verona], EDITOR, type="channel", status="s")
 
     assert rows() == before
@@ -119,7 +119,7 @@ def test_one_change_that_is_refused_changes_none_of_several(verona):
 
 @pytest.mark.django_db
 def test_a_change_checks_what_the_model_forbids(verona):
-    with pytest.raises(ValidationError, match="cannot stand below itself"):
+    with pytest.raises(ValidationError, match="You can't move a group into itself"):
         edits.change([verona], EDITOR, parent=named("house"))
 
 

@@ -214,14 +214,14 @@ def test_what_others_did_elsewhere_stays_when_an_edit_is_taken_back():
 def test_nobody_takes_back_what_somebody_else_did(editor):
     edits.change(entries("romeo"), "juliet", status="banished")
 
-    with pytest.raises(TreeError, match="There is nothing to take back"):
+    with pytest.raises(TreeError, match="There is nothing to undo"):
         undo(version(), editor)
 
     assert named("romeo").status == "banished"
 
 
 def test_an_edit_that_never_was_is_not_taken_back():
-    with pytest.raises(TreeError, match="There is nothing to take back"):
+    with pytest.raises(TreeError, match="There is nothing to undo"):
         undo(version() + 1, EDITOR)
 
 

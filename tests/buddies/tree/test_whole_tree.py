@@ -63,14 +63,14 @@ def test_replace_empties_the_tree_before_so_its_addresses_are_free(verona):
 @pytest.mark.parametrize(
     ("bad", "place", "reason"),
     [
-        (item("twice", item("twice")), "items[1].items[0]", "Another entry has this"),
+        (item("twice", item("twice")), "items[1].items[0]", "This address is already"),
         (
             item("a", info={"name": ""}),
             "items[1]",
             "This field cannot be blank. (name)",
         ),
         (item("a" * 256), "items[1]", "at most 255 characters (it has 256). (address)"),
-        (item("bell\x07"), "items[1]", "character U+0007, which XMPP cannot carry."),
+        (item("bell\x07"), "items[1]", "character U+0007, which XMPP can't transmit."),
     ],
 )
 def test_one_bad_entry_changes_nothing(verona, bad, place, reason, replace):
@@ -204,9 +204,9 @@ def test_a_rebuilt_entry_without_an_address_gets_one(verona):
 @pytest.mark.parametrize(
     ("bad", "place", "reason"),
     [
-        (item("g", item("mario")), "items[1].items[0]", "Another entry has this"),
+        (item("g", item("mario")), "items[1].items[0]", "This address is already"),
         (item("a", info={"name": ""}), "items[1]", "This field cannot be blank."),
-        (item("a\x07"), "items[1]", "character U+0007, which XMPP cannot carry."),
+        (item("a\x07"), "items[1]", "character U+0007, which XMPP can't transmit."),
     ],
 )
 def test_a_document_that_the_tree_cannot_take_rebuilds_nothing(

@@ -31,11 +31,11 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
-        ("", "payload: not JSON, or nested too deeply"),
-        ("{", "payload: not JSON, or nested too deeply"),
-        ("[" * 100_000, "payload: not JSON, or nested too deeply"),
-        ("{a:" * 65 + "0" + "}" * 65, "payload: not JSON, or nested too deeply"),
-        ("9" * 5_000, "payload: not JSON, or nested too deeply"),
+        ("", "payload: not JSON, or nested too deep"),
+        ("{", "payload: not JSON, or nested too deep"),
+        ("[" * 100_000, "payload: not JSON, or nested too deep"),
+        ("{a:" * 65 + "0" + "}" * 65, "payload: not JSON, or nested too deep"),
+        ("9" * 5_000, "payload: not JSON, or nested too deep"),
         ("0x" + "f" * 5_000, "payload: must be an object"),
         ("[]", "payload: must be an object"),
         ("null", "payload: must be an object"),

@@ -183,9 +183,9 @@ def test_the_number_of_an_account_is_the_model_s(load, settings, spelling, jid, 
     [
         ("romeo@elsewhere.example", "The domain must be one of XMPP_DOMAINS."),
         ("3471111111", "neither a JID nor an international phone number."),
-        ("romeo juliet@localhost", "Must be a bare JID"),
+        ("romeo juliet@localhost", "Enter a JID without a resource"),
         ("localhost", "neither a JID nor an international phone number."),
-        ("@", "Must be a bare JID"),
+        ("@", "Enter a JID without a resource"),
         ("x" * 20_000, "far too long."),
     ],
 )

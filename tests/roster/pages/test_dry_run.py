@@ -220,7 +220,7 @@ def test_problems_with_entries_are_in_the_answer(nurse, romeo, server):
 @pytest.mark.parametrize(
     ("contacts", "word", "words"),
     [
-        ('{"channelUsers": []}', ADD, "no entry of it can be used"),
+        ('{"channelUsers": []}', ADD, "none of its contacts can be used"),
         ("{", SEARCH, "the payload cannot be used"),
     ],
 )
@@ -244,7 +244,7 @@ def test_a_disabled_owner_is_refused_and_pays_nothing(nurse, romeo, server):
 
 def test_a_flagged_owner_is_answered_nothing_new(nurse, romeo, server):
     Flag.objects.create(owner=romeo, reasons=[MISSES])
-    assert "This owner is flagged" in nurse.get(of(romeo)).content.decode()
+    assert "This user is flagged" in nurse.get(of(romeo)).content.decode()
 
     response = post(nurse, romeo, MARIO)
 
@@ -317,7 +317,7 @@ def test_who_is_gone_is_not_made_to_be_there(nurse, romeo, server):
 
     for response in (nurse.get(of(romeo)), post(nurse, romeo, MARIO)):
         html = response.content.decode()
-        assert "the XMPP server has this user no more" in html
+        assert "This user left the XMPP server" in html
         assert "<textarea" not in html
 
     romeo.refresh_from_db()

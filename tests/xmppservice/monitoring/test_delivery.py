@@ -102,8 +102,8 @@ def test_nothing_has_happened_yet(staff):
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ({"ready": False}, "The XMPP server is not there, or refuses us"),
-        ({"seen_at": timedelta(minutes=5)}, "was last heard of on"),
+        ({"ready": False}, "The XMPP server is unreachable or refuses the connection"),
+        ({"seen_at": timedelta(minutes=5)}, "last reported on"),
     ],
 )
 def test_a_stream_that_is_away_is_said(staff, stream, live, row, says):
@@ -203,7 +203,7 @@ def test_a_check_reads_what_clients_read(staff, live, answers):
     answers(gateway.IqResult("", vcard.of_document(live.body)))
     verdict = delivery.check()
     assert verdict.ok
-    words = f"The document clients read is version {live.number}, "
+    words = f"Apps read version {live.number}, "
     assert verdict.says.startswith(words)
 
 
@@ -212,8 +212,8 @@ def test_a_check_reads_what_clients_read(staff, live, answers):
     [
         (gateway.Late(), "No answer in 5 seconds."),
         (gateway.IqResult("forbidden", ""), "with the error “forbidden”."),
-        (gateway.IqResult("", ""), "none of our versions"),
-        (gateway.IqResult("", vcard.of_document("{}")), "none of our versions"),
+        (gateway.IqResult("", ""), "not one of our versions"),
+        (gateway.IqResult("", vcard.of_document("{}")), "not one of our versions"),
     ],
 )
 def test_a_check_says_what_is_wrong(live, answers, outcome, says):
@@ -241,6 +241,6 @@ def test_a_check_works_without_a_script(staff, live, answers):
     page = staff.post(CHECK, headers={"accept": "text/html"}, follow=True)
 
     (said,) = page.context["messages"]
-    assert "The document clients read is version" in str(said)
+    assert "Apps read version" in str(said)
     assert page.redirect_chain == [(PAGE, 302)]
     assert staff.get(CHECK).status_code == 405
