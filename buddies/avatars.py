@@ -87,7 +87,7 @@ def _plain_errors() -> Iterator[None]:
     except ValidationError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        text = _("The picture has more than %(most)s megapixels: make it smaller.")
+        text = _("The picture has more than %(most)s megapixels. Make it smaller.")
         raise ValidationError(text % {"most": MAX_MEGAPIXELS}) from None
     except Exception:
         # Pillow raises a dozen types at what is broken, and documents none.
@@ -98,7 +98,7 @@ def _plain_errors() -> Iterator[None]:
 def _refuse_bytes(size: int) -> None:
     if size > MAX_MEGABYTES * 1024 * 1024:
         text = _(
-            "The picture has %(size).1f MB, and %(most)s are allowed: make it smaller."
+            "The picture has %(size).1f MB; the limit is %(most)s. Make it smaller."
         )
         params = {"size": size / 1024 / 1024, "most": MAX_MEGABYTES}
         raise ValidationError(text, params=params)
@@ -107,8 +107,8 @@ def _refuse_bytes(size: int) -> None:
 def _refuse_pixels(pixels: int) -> None:
     if pixels > MAX_MEGAPIXELS * 1_000_000:
         text = _(
-            "The picture has %(count)s megapixels, and %(most)s are allowed: "
-            "make it smaller."
+            "The picture has %(count)s megapixels; the limit is %(most)s. "
+            "Make it smaller."
         )
         # Upwards: 25.1 are more than 25.
         params = {"count": -(-pixels // 1_000_000), "most": MAX_MEGAPIXELS}

@@ -155,7 +155,7 @@ def _held(row: Tree) -> str:
 def _going(count: int) -> str:
     """What the end of a hold makes live."""
     if not count:
-        return _("Nothing changes for clients now.")
+        return _("Nothing changes for apps now.")
     text = ngettext(
         "%(count)s change goes live now.", "%(count)s changes go live now.", count
     )

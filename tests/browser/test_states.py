@@ -147,7 +147,7 @@ async def test_what_is_too_large_is_said_and_the_old_one_stays(
 
     await expect(meter).to_have_attribute("data-level", "over")
     problem = page.locator("#problem")
-    await expect(problem).to_contain_text("bytes as a stanza, and 6,000 are allowed")
+    await expect(problem).to_contain_text("bytes; the limit is 6,000")
     await expect(problem).to_contain_text("hide or remove entries")
     await expect(page.locator("#size-words")).to_contain_text("of 5.9\xa0KB")
     (local,) = own_service.register()
@@ -159,7 +159,7 @@ async def test_what_is_too_large_is_said_and_the_old_one_stays(
 
         await becomes(message, 3000)
         await page.goto("/admin/buddies/release/review/")
-        await expect(page.locator(".errornote")).to_contain_text("6,000 are allowed")
+        await expect(page.locator(".errornote")).to_contain_text("the limit is 6,000")
 
         await page.goto(WORKSPACE)
         await ready(page)
@@ -191,4 +191,4 @@ async def test_ten_thousand_entries_still_work(own_pages, own_backstage):
         "Changed the visibility of “channel 73-37”"
     )
     assert own_backstage.read("one('channel 73-37').web_is_published") is False
-    await expect(page.locator("#problem")).to_contain_text("6,000 are allowed")
+    await expect(page.locator("#problem")).to_contain_text("the limit is 6,000")

@@ -285,7 +285,7 @@ def test_a_truncated_picture_is_refused(kind, part):
 
 def test_a_picture_of_too_many_pixels_is_refused():
     assert refusal(claiming(8000, 5000)) == (
-        "The picture has 40 megapixels, and 25 are allowed: make it smaller."
+        "The picture has 40 megapixels; the limit is 25. Make it smaller."
     )
     assert refusal(claiming(5001, 5000)).startswith("The picture has 26 megapixels")
 
@@ -293,15 +293,13 @@ def test_a_picture_of_too_many_pixels_is_refused():
 @pytest.mark.parametrize("side", [12_000, 60_000])
 def test_a_bomb_is_refused_by_its_header(side):
     assert refusal(claiming(side, side)) == (
-        "The picture has more than 25 megapixels: make it smaller."
+        "The picture has more than 25 megapixels. Make it smaller."
     )
 
 
 def test_too_many_bytes_are_refused():
     data = encoded(Image.new("RGB", (9, 9))) + b"\0" * (6 * 1024 * 1024)
-    assert refusal(data) == (
-        "The picture has 6.0 MB, and 5 are allowed: make it smaller."
-    )
+    assert refusal(data) == ("The picture has 6.0 MB; the limit is 5. Make it smaller.")
 
 
 # --- Serving ------------------------------------------------------------------

@@ -192,7 +192,7 @@ def test_a_row_says_how_an_account_stands(admin_client: Client, settings):
         "flagged": '<span class="badge">flagged</span>',
     }.items():
         assert f'<td class="field-{name}">{words}</td>' in html
-    assert "1 owner is flagged" in html
+    assert "1 user is flagged" in html
 
 
 def test_who_may_not_see_flags_is_told_of_none():
@@ -322,7 +322,7 @@ def test_a_flag_says_why_in_plain_words(nurse, flag):
     for path in (FLAGS, of(flag)):
         html = page(nurse, path)
         assert ROMEO in html
-        assert "Users among 8000 numbers: 1" in html
+        assert "Only 1 of 8000 numbers are users" in html
     assert "about known contacts only" in html
 
 

@@ -89,7 +89,7 @@ def test_the_list_says_why_the_newest_state_is_not_live(admin_client, verona, se
     settings.XMPP_STANZA_LIMIT = 100
     releases.sync()
     html = admin_client.get(ENTRIES).content.decode()
-    assert "and 100 are allowed: hide or remove entries." in html
+    assert "the limit is 100. Hide or delete some channels." in html
 
 
 def test_an_entry_added_without_an_address_gets_a_uuid(admin_client: Client, verona):

@@ -106,7 +106,7 @@ def test_errors_stop_a_publication(publisher: Client, verona, settings):
 
     settings.XMPP_STANZA_LIMIT = 100
     answer = publisher.post(REVIEW, form(publisher))
-    assert "and 100 are allowed: hide or remove entries." in words(answer)
+    assert "the limit is 100. Hide or delete some channels." in words(answer)
     assert numbers() == before
 
 

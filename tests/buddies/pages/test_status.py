@@ -128,12 +128,12 @@ ON_ITS_WAY = "Being sent to the XMPP server"
             "The XMPP server has not received this version yet.",
         ),
         (edited_long_ago, "error", ATTENTION, "Your latest edits are not live yet."),
-        (too_large, "error", ATTENTION, "bytes as a stanza, and 900 are allowed"),
+        (too_large, "error", ATTENTION, "bytes; the limit is 900"),
         (
             held_and_too_large,
             "error",
             "On hold: 1 unpublished change",
-            "bytes as a stanza, and 900 are allowed",
+            "bytes; the limit is 900",
         ),
     ],
 )

@@ -119,8 +119,8 @@ def test_bad_rows_are_named_and_there_is_no_button(editor):
     ("content", "said"),
     [
         (b"\x89PNG\x00", "The file could not be read"),
-        (b"name\nRomeo\n", "There is no column “address”"),
-        (b"x" * (10 * 1024 * 1024 + 1), "10.0\xa0MB are allowed"),
+        (b"name\nRomeo\n", "The column “address” is missing"),
+        (b"x" * (10 * 1024 * 1024 + 1), "the limit is 10.0\xa0MB"),
         (b"", "The submitted file is empty."),
     ],
     ids=["a picture", "no address", "too large", "empty"],
@@ -239,8 +239,16 @@ def test_what_another_tab_uploaded_is_not_imported_by_this_one(editor, one, othe
     [
         ("table", '[{"address": "a", "name": "\\ud800"}]', "an invalid character"),
         ("table", '[{"address": "a", "\\ud800": ""}]', "an invalid character"),
-        ("document", DOCUMENT.format("\\ud800"), "items[0].info.defaultMessage: has"),
-        ("document", '{"items":[],"\\ud800":1}', "document: the name of a field has"),
+        (
+            "document",
+            DOCUMENT.format("\\ud800"),
+            "items[0].info.defaultMessage: contains",
+        ),
+        (
+            "document",
+            '{"items":[],"\\ud800":1}',
+            "document: the name of a field contains",
+        ),
         (
             "document",
             DOCUMENT.format("b").replace('"name"', '"\\udc00"'),
@@ -261,4 +269,4 @@ def test_half_a_character_is_refused_at_once(editor, what, content, reason):
 def test_a_moment_that_no_calendar_converts_is_named(editor, moment):
     upload(editor, f"address,name,type,visible_until\nromeo,R,channel,{moment}\n")
 
-    assert "column “visible_until”: Choose a moment between 2000" in shown(editor)
+    assert "column “visible_until”: Choose a date between 2000" in shown(editor)

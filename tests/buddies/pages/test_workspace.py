@@ -61,10 +61,14 @@ def test_the_page_brings_the_state_and_all_addresses(editor: Client, verona):
         (
             "",
             ["You can view everything here but not change it."],
-            ["Hold changes", "Retry", 'id="undo"', "buddy/add/?from"],
+            ["Hold changes", 'id="retry"', 'id="undo"', "buddy/add/?from"],
         ),
-        ("Editor", ['id="undo"', "Retry", "buddy/add/?from"], ["Hold changes"]),
-        ("Publisher", ['id="undo"', "Retry", "buddy/add/?from", "Hold changes"], []),
+        ("Editor", ['id="undo"', 'id="retry"', "buddy/add/?from"], ["Hold changes"]),
+        (
+            "Publisher",
+            ['id="undo"', 'id="retry"', "buddy/add/?from", "Hold changes"],
+            [],
+        ),
     ],
 )
 def test_a_role_sees_the_buttons_of_what_it_may(role, shown, hidden):

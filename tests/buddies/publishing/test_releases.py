@@ -144,8 +144,8 @@ def test_a_document_above_the_limit_is_refused_in_words_and_the_old_one_stays(se
     state = Tree.objects.get()
     assert (state.refused, state.size) == (Tree.Refused.TOO_LARGE, size)
     assert draft.refusal_in_words(state.refused, state.size) == (
-        f"The document is {size:,} bytes as a stanza, and 2,000 are allowed: "
-        "hide or remove entries. The version before it stays live."
+        f"The document is {size:,} bytes; the limit is 2,000. Hide or delete some "
+        "channels. The previous version stays live."
     )
 
 
@@ -377,5 +377,5 @@ def test_what_is_too_large_by_now_is_not_published_again(settings):
     releases.sync()
     settings.XMPP_STANZA_LIMIT = 100
 
-    with pytest.raises(ReleaseError, match="100 are allowed"):
+    with pytest.raises(ReleaseError, match="limit is 100"):
         publish_again(old, "juliet")

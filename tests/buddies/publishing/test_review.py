@@ -133,8 +133,8 @@ def test_what_cannot_be_published_is_said_in_words(settings):
 
     size = size_of(text())
     assert errors == [
-        f"The document is {size:,} bytes as a stanza, and 100 are allowed: hide or "
-        "remove entries. The version before it stays live.",
+        f"The document is {size:,} bytes; the limit is 100. Hide or delete some "
+        "channels. The previous version stays live.",
         "nobody has no name.",
         "“x” and “x” have the same address.",
     ]
@@ -229,7 +229,7 @@ def test_an_edit_that_no_client_sees_does_not_stop_what_was_reviewed():
 @pytest.mark.parametrize(
     ("fields", "limit", "reason"),
     [
-        ({}, 100, "100 are allowed"),
+        ({}, 100, "limit is 100"),
         ({"name": " "}, 262_144, "romeo has no name"),
         ({"address": "JULIET"}, 262_144, "have the same address"),
     ],

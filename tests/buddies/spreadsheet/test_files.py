@@ -228,7 +228,7 @@ def test_an_entity_in_a_file_is_refused():
     book = sheet(["address"], ["Romeo"])
     entity = b'<!DOCTYPE worksheet [<!ENTITY many "<c/><c/><c/><c/>">]><worksheet '
 
-    with pytest.raises(FileError, match="cannot be read"):
+    with pytest.raises(FileError, match="could not be read"):
         files.read(repacked(book, SHEET, b"<worksheet ", entity))
 
 
@@ -341,30 +341,30 @@ def packed(**parts: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "no column “address”"),
-        (b"name,status\nRomeo,x\n", "no column “address”"),
-        (b"address,nome\nromeo,x\n", "no column “nome” in an import"),
-        (b"address,name,Name\nromeo,x,y\n", "“name” is there twice"),
+        (b"", "The column “address” is missing"),
+        (b"name,status\nRomeo,x\n", "The column “address” is missing"),
+        (b"address,nome\nromeo,x\n", "Unknown column “nome”"),
+        (b"address,name,Name\nromeo,x,y\n", "“name” appears twice"),
         (b"address,name\nromeo,x,y\n", "Row 2 has more cells"),
         (b'address,name\nromeo,"x" y\n', "not a valid table"),
         ("address,name\nromeo,Città\n".encode("cp1252"), "CSV UTF-8"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "could not be read"),
         (b"\xff\xfeaddress", "could not be read"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "old Excel"),
-        (b"PK\x03\x04 broken", "cannot be read"),
-        (packed(**{"a.txt": b"no book"}), "cannot be read"),
+        (b"PK\x03\x04 broken", "could not be read"),
+        (packed(**{"a.txt": b"no book"}), "could not be read"),
         (
             packed(**{"a.txt": bytes(201 * 1024 * 1024)}),
             "too large once unpacked",
         ),
-        (b"{nonsense", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
-        (b'{"items": []}', "a document, not a valid table"),
+        (b"{nonsense", "Invalid JSON"),
+        (b"[" * 100_000, "Invalid JSON"),
+        (b'{"items": []}', "a document, not a table"),
         (b'{"a": 1}', "not a list of channels and groups"),
         (b"[1]", "not a list of channels and groups"),
         (b"address" + b"\nx" * 20_001, "more than 20000 rows"),
         (b"address" + b"\n" * 200_001, "more than 20000 rows"),
-        (b"x" * (10 * 1024 * 1024 + 1), "10.0\xa0MB are allowed"),
+        (b"x" * (10 * 1024 * 1024 + 1), "the limit is 10.0\xa0MB"),
     ],
     ids=range(21),
 )

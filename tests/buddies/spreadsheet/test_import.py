@@ -144,8 +144,8 @@ def test_a_bad_row_is_named_and_nothing_is_written(row, column, words):
         (
             [{"address": "Romeo", "parent": "Romeo"}],
             [
-                (1, "parent", "You can't move a group into itself."),
                 (1, "parent", "Only a group can contain channels and groups."),
+                (1, "parent", "You can't move a group into itself."),
             ],
         ),
         (

@@ -203,7 +203,7 @@ def test_a_check_reads_what_clients_read(staff, live, answers):
     answers(gateway.IqResult("", vcard.of_document(live.body)))
     verdict = delivery.check()
     assert verdict.ok
-    words = f"Apps read version {live.number}, "
+    words = f"Apps read version {live.number}. "
     assert verdict.says.startswith(words)
 
 
