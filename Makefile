@@ -1,23 +1,23 @@
 # run    start everything on this machine, until Ctrl-C
-# demo   try what runs, as a user of the service
-# test   the tests that take seconds each, in minutes; ARGS="-k name" chooses some
-# test-slow  kills, floods, hostile input, the API against its description, the site
-# test-matrix  the tests on PostgreSQL, Redis, RabbitMQ, ejabberd; ARGS="ejabberd"
-# test-dates  the tests of dates on days to come
-# coverage  both levels again, and which branches of the code they reach
+# demo   use the running service as a client
+# test   run the tests that take seconds each; ARGS="-k name" selects some
+# test-slow  run the slow tests: crashes, floods, hostile input, the API, the site
+# test-matrix  test on PostgreSQL, Redis, RabbitMQ, ejabberd; ARGS="ejabberd"
+# test-dates  run the tests of dates on future days
+# coverage  run test and test-slow, and measure branch coverage
 # fuzz   send the service 10,000 hostile stanzas and payloads
-# bench  how fast it is, beside others in the same run; ARGS="vcards edits" chooses parts
-# bench-search  what a search costs as accounts become more, up to a million
-# bench-join  a number registers that 100,000 users have on their rosters
-# bench-signal  an edit is told to 20,000 subscribers, who read the document
-# attack  try numbers out at a running service; ARGS="--seconds 10" is shorter
-# check  format, lint, types, imports, prose, Django's checks, missing migrations
-# audit  look for known vulnerabilities of the packages that the service runs on
-# docs   build the documentation's site in var/site; open its index.html
-# messages  collect the texts to translate in locale/, and compile what is there
-# screenshots  make the pictures in docs/images anew
-# client-bundle  make the JavaScript library of tests/clients anew; takes npm
-# lock   write requirements*.txt anew from requirements*.in
+# bench  compare the service's speed with others'; ARGS="vcards edits" selects parts
+# bench-search  measure searches among up to a million accounts
+# bench-join  measure a registration that 100,000 rosters wait for
+# bench-signal  measure how 20,000 subscribers learn of an edit and read it
+# attack  try number enumeration on a running service; ARGS="--seconds 10" is shorter
+# check  check format, lint, types, imports, prose, Django, missing migrations
+# audit  look for known vulnerabilities in the service's packages
+# docs   build the documentation site in var/site; open its index.html
+# messages  collect and compile the translations in locale/
+# screenshots  take the screenshots in docs/images again
+# client-bundle  rebuild the JavaScript library of tests/clients; needs npm
+# lock   rewrite requirements*.txt from requirements*.in
 
 PYTHON ?= python3
 BIN = .venv/bin
@@ -32,10 +32,10 @@ COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 FOR_TESTS = prosody chromium gettext profanity nodejs
 FOR_MATRIX = $(FOR_TESTS) ejabberd postgresql redis rabbitmq
 
-# Else each of hundreds of starts would compile two thousand modules anew.
+# Otherwise each of hundreds of starts would recompile two thousand modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-# COVERAGE=yes notes which branches are reached; `make coverage-report` adds them up.
+# COVERAGE=yes records the branches reached; `make coverage-report` combines them.
 ifeq ($(COVERAGE),yes)
 COVER = --cov --cov-append --cov-report=
 endif
@@ -47,7 +47,7 @@ help:
 	sed -n 's/^# \([a-z-]*\)  *\(.*\)/\1|\2/p;/^$$/q' Makefile | \
 		while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
-# It stops when make dies, in whichever way.
+# The service stops when make ends for any reason.
 run: .venv/runtime
 	sh demo/install.sh prosody
 	exec setpriv --pdeathsig TERM $(BIN)/python -m demo.run
@@ -67,7 +67,7 @@ test-matrix: .venv/development
 	sh demo/install.sh $(FOR_MATRIX)
 	exec $(BIN)/python -m tests.matrix $(ARGS)
 
-# The night in which clocks change in Europe, a leap day, a new year.
+# The night of the clock change in Europe, a leap day, New Year.
 test-dates: .venv/development
 	sh demo/install.sh faketime
 	for day in "2027-03-28 00:59:30" "2028-02-29 12:00:00" "2031-01-01 00:00:00"; do \
@@ -121,7 +121,7 @@ check: .venv/development
 audit: .venv/development
 	exec $(BIN)/python -m tests.audit
 
-# Material tells of its successor each time: docs/decisions/0023-documentation-site.md.
+# Silence Material's notice about its successor: docs/decisions/0023-documentation-site.md.
 docs: .venv/development
 	NO_MKDOCS_2_WARNING=1 exec $(BIN)/python -m mkdocs build --strict
 
@@ -135,7 +135,7 @@ screenshots: .venv/development
 	sh demo/install.sh prosody chromium
 	exec $(BIN)/python -m tests.screenshots
 
-# One file, of the versions in package-lock.json.
+# One file, from the versions in package-lock.json.
 client-bundle:
 	cd tests/clients/vendor && npm ci --ignore-scripts --silent && \
 	echo 'export * from "strophe.js"' | npx esbuild --bundle --platform=node --format=esm \
@@ -160,12 +160,12 @@ lock: .venv/development
 	[ ! -d .git ] || git config core.hooksPath .githooks
 	touch .venv/runtime $@
 
-# Apart, because it is large, and only the charts need it.
+# Separate, because it is large and only the charts need it.
 .venv/bench: requirements-bench.txt .venv/development
 	$(INSTALL) requirements-bench.txt --no-compile
 	touch $@
 
-# pip comes last, so an environment without it is half made.
+# venv installs pip last: without it, the environment is incomplete.
 $(BIN)/pip:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed as $(PYTHON)." >&2; exit 1; }

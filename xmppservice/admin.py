@@ -1,4 +1,4 @@
-"""Tokens of the API: made here, shown once, deleted to take them back."""
+"""API tokens in the admin: the secret is shown once; deleting a token revokes it."""
 
 from datetime import timedelta
 from typing import Any
@@ -39,7 +39,7 @@ class TokenForm(forms.ModelForm):
 
 @admin.register(Token)
 class TokenAdmin(admin.ModelAdmin):
-    """Who is no superuser makes and sees own tokens only: no rights of others."""
+    """Non-superusers create and see only their own tokens, with their own rights."""
 
     form = TokenForm
     list_display = ("name", "user", "start", "opens", "expires_at", "used_at")
@@ -72,7 +72,7 @@ class TokenAdmin(admin.ModelAdmin):
             return
         if not request.user.is_superuser:
             obj.user_id = request.user.pk or 0
-        # Told by response_add, and kept nowhere: a message would be a cookie.
+        # response_add shows it; a message would store it in a cookie.
         obj.secret = tokens.give(obj)
         super().save_model(request, obj, form, change)
 

@@ -17,7 +17,7 @@ class XmppServiceConfig(AppConfig):
 
 
 class BackOfficeConfig(admin.AdminConfig):
-    """The stock admin with our site as its default one."""
+    """Django's admin with our site as its default site."""
 
-    default = False  # of this module; the settings name it
+    default = False  # the settings name this config
     default_site = "xmppservice.backoffice.site.BackOffice"

@@ -6,7 +6,7 @@ from django.db import connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
 
-# Loads the apps: what follows imports their models.
+# Loads the apps, whose models the imports below need.
 django_application = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402  (the apps first)
@@ -16,7 +16,7 @@ from xmppservice.service.consumer import ServiceConsumer  # noqa: E402  (the app
 
 
 def close_connections(**_: object) -> None:
-    """Close what a request has opened: under ASGI its thread ends with it."""
+    """Close a request's connections: under ASGI its thread ends with the request."""
     connections.close_all()
 
 

@@ -14,16 +14,16 @@ app.autodiscover_tasks(["buddies", "roster"])
 
 @setup_logging.connect
 def leave_the_log_alone(**_: object) -> None:
-    """Whoever listens here configures the log in Celery's place: Django has."""
+    """Keep Celery from configuring logging: a receiver is enough. Django does it."""
 
 
 @task_prerun.connect
 def drop_broken_connections(**_: object) -> None:
-    """Have a task open a new connection when the database went away meanwhile."""
+    """Make a task open a new connection if the old one broke."""
     close_old_connections()
 
 
 @beat_init.connect
 def make_folder(**_: object) -> None:
-    """Beat keeps its times in VAR_DIR, where nothing else of its process lies."""
+    """Create VAR_DIR, where beat stores its schedule and may be the first to write."""
     settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""System checks for settings that disagree. One id, one test each."""
+"""System checks for contradictory settings. Each has its own id and test."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,14 +13,14 @@ from django.http.request import validate_host
 from xmppservice.protocol.jids import bare_jid, local_of
 from xmppservice.protocol.xml import illegal_character
 
-# XMPP servers close a stream above 512 KiB (Prosody's component_stanza_size_limit)
-# or 256 KiB (a client's, on Prosody and ejabberd), and the stanza's two addresses
-# and its id come on top of what we count.
+# XMPP servers close a stream on stanzas above 512 KiB (Prosody's
+# component_stanza_size_limit) or 256 KiB (clients, on Prosody and ejabberd). Our count
+# leaves out the stanza's two addresses and its id.
 COMPONENT_BYTES, ACCOUNT_BYTES = (512 - 16) * 1024, (256 - 16) * 1024
 
 
 def check(message: CheckMessage) -> Callable[[Callable[[], object]], Any]:
-    """Register a function of the settings; ``message`` is said when it is false."""
+    """Register a check of the settings that reports ``message`` when it is false."""
 
     def decorate(holds: Callable[[], object]) -> Any:
         @register
@@ -168,7 +168,7 @@ def an_account_sends_no_message() -> object:
 def tables_are_of_a_release(
     databases: Sequence[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
-    """Refuse tables of the time before the first release, which nothing migrates."""
+    """Refuse tables from before the first release, which no migration covers."""
     loader = MigrationLoader(connection if databases else None)
     ours = {"buddies", "roster", "xmppservice"}
     applied = {key for key in loader.applied_migrations if key[0] in ours}

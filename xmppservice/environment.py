@@ -1,4 +1,4 @@
-"""The environment: each kind of variable is read, checked and refused here.
+"""Read and validate environment variables, with one function per type.
 
 Each variable, its meaning and its default: docs/configuration.md.
 """
@@ -16,7 +16,7 @@ from environ.fileaware_mapping import FileAwareMapping
 
 
 class Environment(FileAwareMapping):
-    """NAME_FILE names a file with the value of NAME, whose last line may end."""
+    """Read NAME from the file that NAME_FILE names, without a trailing newline."""
 
     def __getitem__(self, name: str) -> str:
         try:
@@ -36,7 +36,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def text(name: str, default: str) -> str:
-    """Read a text as it is."""
+    """Read a text unchanged."""
     value: str = env.str(name, default=default)
     return value
 
@@ -72,7 +72,7 @@ def port(name: str, default: int) -> int:
 
 
 def level(name: str, default: str) -> str:
-    """Read the name of a log level, in either case."""
+    """Read the name of a log level, in upper or lower case."""
     word: str = env.str(name, default=default).upper()
     if word not in LEVELS:
         known = ", ".join(LEVELS)
@@ -81,7 +81,7 @@ def level(name: str, default: str) -> str:
 
 
 def word(name: str, default: str, *others: str) -> str:
-    """Read one of a few words."""
+    """Read one of several words."""
     text: str = env.str(name, default=default).strip().lower()
     if text not in (default, *others):
         known = " or ".join((default, *others))
@@ -97,7 +97,7 @@ def domains(name: str, default: str) -> list[str]:
 
 
 def url(name: str, default: str) -> str:
-    """Read an address of the web, without a slash at its end."""
+    """Read an HTTP URL without a trailing slash."""
     text: str = env.str(name, default=default).strip()
     if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w.~%-]+)*", text, re.ASCII):
         known = "https://buddies.example.org, without a slash at its end"
@@ -106,7 +106,7 @@ def url(name: str, default: str) -> str:
 
 
 def origins(name: str) -> list[str]:
-    """Read origins of web pages, separated by commas; * is any."""
+    """Read origins of web pages, separated by commas; * allows any."""
     text: str = env.str(name, default="")
     words = [word.strip() for word in text.split(",")]
     for word in filter(None, words):
@@ -128,7 +128,7 @@ def contacts(name: str) -> list[str]:
 
 
 def websocket(name: str) -> str:
-    """Read the address of a WebSocket; empty when there is none."""
+    """Read the URL of a WebSocket; empty when not set."""
     text: str = env.str(name, default="").strip()
     if text and not re.fullmatch(r"wss?://[\w.:\[\]-]+(/[\w.~%-]*)*", text, re.ASCII):
         known = "wss://xmpp.example.org:5281/xmpp-websocket"
@@ -146,7 +146,7 @@ def zone(name: str, default: str) -> str:
 
 
 def database(name: str, default: str) -> dict[str, Any]:
-    """Read the address of a database."""
+    """Read the URL of a database."""
     parts: dict[str, Any] = env.db_url(name, default=default)
     if "ENGINE" not in parts:
         known = "sqlite:///FILE or postgres://USER:PASSWORD@HOST/NAME"
@@ -155,7 +155,7 @@ def database(name: str, default: str) -> dict[str, Any]:
 
 
 def transport(name: str, default: str, *schemes: str) -> str:
-    """Read the address of a server that carries messages; it may hold a password."""
+    """Read the URL of a message broker. Errors omit it: it may hold a password."""
     text: str = env.str(name, default=default).strip() or default
     if text != default and urlsplit(text).scheme not in schemes:
         known = " or ".join(f"{scheme}://HOST" for scheme in schemes)
@@ -164,7 +164,7 @@ def transport(name: str, default: str, *schemes: str) -> str:
 
 
 def password(name: str) -> str:
-    """Read a secret of somebody else's; empty when there is none."""
+    """Read a secret that another service has set; empty when not set."""
     given: str = env.str(name, default="").strip()
     if given == PLACEHOLDER:
         raise ImproperlyConfigured(f"{name}: the word {PLACEHOLDER} is no secret.")
@@ -172,7 +172,7 @@ def password(name: str) -> str:
 
 
 def signing_key(name: str) -> str:
-    """Read a secret as Standard Webhooks writes it; empty when there is none."""
+    """Read a secret in the format of Standard Webhooks; empty when not set."""
     given = password(name)
     if given and not re.fullmatch("whsec_[A-Za-z0-9+/]{32,88}={0,2}", given):
         known = "whsec_ and the base64 of 24 to 64 random bytes"
@@ -186,10 +186,10 @@ def passwords(name: str) -> list[str]:
 
 
 def secret(name: str, folder: Path, *, is_shared: bool) -> str:
-    """Read a secret; when none is given, make one and keep it in ``folder``.
+    """Read a secret; if it is not set, generate one and keep it in ``folder``.
 
-    Several machines cannot share what one of them has made, so that a deployment
-    where it ``is_shared`` is refused without it, as is the word of our own examples.
+    Several machines cannot share a generated secret: if it ``is_shared``, it must be
+    set. PLACEHOLDER, the value in our examples, is always refused.
     """
     given = env.str(name, default="").strip()
     if given == PLACEHOLDER or (is_shared and not given):
@@ -199,7 +199,7 @@ def secret(name: str, folder: Path, *, is_shared: bool) -> str:
 
 
 def _kept_secret(path: Path) -> str:
-    # For nobody else: the database, with people's numbers, lies there too.
+    # For this user only: the database with phone numbers lies there, too.
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

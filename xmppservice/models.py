@@ -1,4 +1,4 @@
-"""The models of this app, by the room that each lives in."""
+"""The models of this app, imported from their packages."""
 
 from xmppservice.api.models import IdempotentRequest, Token
 from xmppservice.connection.models import StreamStatus

@@ -1,4 +1,4 @@
-"""All configuration. The environment is read here, by :mod:`xmppservice.environment`.
+"""All settings, read from the environment by :mod:`xmppservice.environment`.
 
 Each variable, its meaning and its default: docs/configuration.md.
 """
@@ -36,7 +36,7 @@ XMPP_COMPONENT_PORT = env.port("XMPP_COMPONENT_PORT", 15347)
 XMPP_CLIENT_PORT = env.port("XMPP_CLIENT_PORT", 5222)
 XMPP_TLS = env.boolean("XMPP_TLS", True)
 XMPP_DOMAINS = env.domains("XMPP_DOMAINS", "localhost")
-# An account is a client, whose stanzas the servers hold to 256 KiB.
+# An account is a client, whose stanzas XMPP servers limit to 256 KiB.
 XMPP_STANZA_LIMIT = env.integer(
     "XMPP_STANZA_LIMIT", 240_000 if "@" in XMPP_JID else 450_000
 )
@@ -61,7 +61,7 @@ DISCOVERY_BURST = env.integer("DISCOVERY_BURST", 10_000)
 DISCOVERY_PER_YEAR = env.integer("DISCOVERY_PER_YEAR", 50_000)
 ACCOUNT_PRESENT_DAYS = env.integer("ACCOUNT_PRESENT_DAYS", 7)
 ACCOUNT_ABSENT_SECONDS = env.integer("ACCOUNT_ABSENT_SECONDS", 300)
-# The newest first: it makes all new digests.
+# The newest key first: all new digests are made with it.
 ADDRESS_BOOK_KEYS = [
     secret("ADDRESS_BOOK_KEY"),
     *env.passwords("ADDRESS_BOOK_OLD_KEYS"),
@@ -84,7 +84,7 @@ API_REQUESTS_PER_MINUTE = env.integer("API_REQUESTS_PER_MINUTE", 600)
 DEBUG = env.boolean("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY")
 METRICS_TOKEN = env.password("METRICS_TOKEN")
-# Whose X-Forwarded-For is believed: addresses, networks, or *.
+# Proxies whose X-Forwarded-For is trusted: addresses, networks, or *.
 TRUSTED_PROXIES = env.texts("TRUSTED_PROXIES", ["127.0.0.1"])
 ALLOWED_HOSTS = env.texts("ALLOWED_HOSTS", ["localhost", "127.0.0.1"])
 CSRF_TRUSTED_ORIGINS = env.texts("CSRF_TRUSTED_ORIGINS", [])
@@ -92,7 +92,7 @@ CSRF_TRUSTED_ORIGINS = env.texts("CSRF_TRUSTED_ORIGINS", [])
 WEBCHAT_URL = env.websocket("WEBCHAT_URL")
 WEBCHAT_USERS = env.passwords("WEBCHAT_USERS")
 
-# Behind a proxy that ends TLS, and says so in X-Forwarded-Proto.
+# Behind a proxy that terminates TLS and sets X-Forwarded-Proto.
 HTTPS = PUBLIC_URL.startswith("https:")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = HTTPS
@@ -158,7 +158,7 @@ TEMPLATES = [
     },
 ]
 
-# Widgets are drawn by templates of ours where there are some.
+# Our own templates override those of Django's widgets.
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 ROOT_URLCONF = "xmppservice.urls"
@@ -168,15 +168,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_REDIRECT_URL = "/admin/"
 MEDIA_ROOT = VAR_DIR / "media"
 MEDIA_URL = "/media/"
-# A confirmation names each entry that was chosen, and a list has fields in each row.
+# A confirmation has a field for each selected entry, a list for each of its rows.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000
-# Bytes of a form without its files: the longest list of fields, and a pasted
-# document. Files have limits of their own: avatars.MAX_MEGABYTES, xlsx.MAX_BYTES.
+# Bytes of a form without its files: enough for the longest list of fields, and for a
+# pasted document. Files have their own limits: avatars.MAX_MEGABYTES, xlsx.MAX_BYTES.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
-FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # larger ones wait on the disk
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # larger files go to disk
 DATA_UPLOAD_MAX_NUMBER_FILES = 5
 STATIC_URL = "static/"
-# No collectstatic: servestatic serves the files from where the apps keep them.
+# No collectstatic: servestatic serves the files from the apps' folders.
 SERVESTATIC_USE_FINDERS = True
 USE_TZ = True
 TIME_ZONE = env.zone("TIME_ZONE", "UTC")
@@ -184,11 +184,10 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("it", "Italiano")]
 FORMAT_MODULE_PATH = "xmppservice.backoffice.formats"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600  # seconds
-# Ours, and what Django's own Italian lacks or says badly.
+# Our texts, and corrections of Django's Italian translation.
 LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "stock"]
 SILENCED_SYSTEM_CHECKS = [
-    # HSTS for subdomains, and for good in all browsers: the other hosts of the
-    # domain are not ours to speak for.
+    # HSTS for subdomains, and preloading: these are decisions for the whole domain.
     "security.W005",
     "security.W021",
 ]
@@ -200,7 +199,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": ["'self'"],
         "connect-src": ["'self'"],
         "font-src": ["'self'"],
-        # Avatars are addresses that staff type.
+        # Staff may enter any URL as an avatar.
         "img-src": ["'self'", "data:", "http:", "https:"],
         "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],
@@ -208,7 +207,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# Ten wrong passwords for one name from one address, then a quarter of an hour.
+# Ten wrong passwords for one name from one address: a lock-out of 15 minutes.
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
@@ -234,25 +233,25 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{VAR_DIR}/db.sqlite3")}
-# A thread keeps its connection: opening SQLite anew costs more than most queries.
+# A thread keeps its connection: reopening SQLite costs more than most queries.
 DATABASES["default"]["CONN_MAX_AGE"] = None
-# One that broke is found out before it is used.
+# Detect broken connections before reuse.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["ENGINE"] = "xmppservice.runtime.sqlite"
-    # WAL with IMMEDIATE is the one mode in which several writers wait for each
-    # other and never fail; FULL survives a power loss.
+    # Only with WAL and IMMEDIATE do several writers wait for each other and never
+    # fail; FULL survives a power loss.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
         " PRAGMA secure_delete=ON;",
     }
-    # A file: tests with threads need a database that threads can share.
+    # A file, so that threads in tests can share the database.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
-    # Seconds: a machine that has vanished refuses nothing. And milliseconds: who hangs
-    # in a transaction must not hold the command queue for ever.
+    # Seconds, because a vanished machine refuses no connection. Milliseconds, so that
+    # a hanging transaction cannot block the command queue for ever.
     options = DATABASES["default"].setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 5)
     options.setdefault("options", "-c idle_in_transaction_session_timeout=30000")
@@ -271,8 +270,8 @@ if CHANNEL_LAYER_URL:
     CHANNEL_LAYERS["default"] = {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         "CONFIG": {
-            # redis-py's own limit of 5 seconds is as long as the layer waits for
-            # a message: without this each quiet spell ends in an error.
+            # redis-py's default timeout of 5 seconds equals the layer's wait for a
+            # message: without this, 5 seconds without messages end in an error.
             "hosts": [
                 {
                     "address": CHANNEL_LAYER_URL,
@@ -296,21 +295,21 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for as long as it takes
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_TASK_IGNORE_RESULT = True
-# A queue of their own: under a flood of commands an edit is released as fast as
-# ever. An old wake-up says nothing.
+# Commands have their own queue, so that a flood of them does not delay releases. Old
+# wake-ups are useless: they expire after 30 seconds.
 COMMANDS = "roster.tasks.run_commands"
 CELERY_TASK_QUEUES = [Queue("celery"), Queue("commands", message_ttl=30)]
 CELERY_TASK_ROUTES = {COMMANDS: {"queue": "commands"}}
-# In memory as many as there are: threads acknowledge when the worker looks, which is
-# every 2 seconds while it may fetch no more.
+# In memory without limit (0): a worker at its limit processes acknowledgements only
+# every 2 seconds.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1 if SCALED else 0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CONCURRENCY = 4 if SCALED else 5
-# Celery closes the database connection after every task unless it is told a number.
+# Without this number Celery closes the database connection after every task.
 CELERY_DB_REUSE_MAX = 1_000_000
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "roster.tasks.sweep", "schedule": 60.0},
-    # The tick of the XMPP process sees to both every second; beat, when it is away.
+    # The XMPP process polls for this and join-late every second; beat is the backup.
     "sync-vcard": {"task": "buddies.tasks.sync_vcard", "schedule": 60.0},
     "thin-releases": {"task": "buddies.tasks.thin_releases", "schedule": 86400.0},
     "refresh-accounts": {"task": "roster.tasks.refresh_accounts", "schedule": 3600.0},
@@ -337,7 +336,7 @@ REST_FRAMEWORK = {
         "xmppservice.api.lists.WordSearch",
     ],
     "DEFAULT_PAGINATION_CLASS": "xmppservice.api.lists.Pages",
-    "DEFAULT_METADATA_CLASS": None,  # the description says more
+    "DEFAULT_METADATA_CLASS": None,  # the OpenAPI description says more
     "DEFAULT_SCHEMA_CLASS": "xmppservice.api.schema.Schema",
     "DEFAULT_THROTTLE_CLASSES": ["xmppservice.api.permissions.Throttle"],
     "DEFAULT_THROTTLE_RATES": {"api": f"{API_REQUESTS_PER_MINUTE}/min"},
@@ -345,7 +344,7 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "XMPP Service",
-    "DESCRIPTION": "The tree of groups and channels, its releases, accounts, commands.",
+    "DESCRIPTION": "Manage the tree, its releases, the accounts and the commands.",
     "VERSION": __version__,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -400,15 +399,15 @@ LOGGING = {
         "django.request": {"filters": ["refusals", "probes"]},
         # slixmpp logs whole stanzas: payloads and numbers must never reach a log.
         "slixmpp": {"level": "CRITICAL"},
-        # It tells of each login in four lines; a lock-out is a warning.
+        # axes logs four lines for each login; a lock-out is a warning.
         "axes": {"level": "WARNING"},
-        # Every scan of the internet asks for some other host.
+        # Internet scanners request arbitrary hosts.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "celery": {"level": "WARNING"},
-        "celery.worker.control": {"level": "ERROR"},  # its word for a normal stop
+        "celery.worker.control": {"level": "ERROR"},  # it warns of a normal stop
         "celery.app.trace": {"filters": ["tasks"]},
         "uvicorn": {"level": "WARNING"},
-        # It has a handler of its own until these are configured.
+        # granian adds its own handler unless these are configured.
         "_granian": {"level": "WARNING", "handlers": [], "propagate": True},
         "granian.access": {"level": "INFO", "handlers": [], "propagate": True},
     },

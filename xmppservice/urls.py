@@ -21,8 +21,8 @@ handler400 = "xmppservice.api.problems.bad_request"
 handler404 = "xmppservice.api.problems.page_not_found"
 handler500 = "xmppservice.api.problems.server_error"
 
-# Both write style elements into the page. Redoc searches in a worker, and would show a
-# picture of its makers, from their server.
+# Both write style elements into the page. Redoc searches in a worker, and would load
+# its vendor's logo from their server.
 SWAGGER = csp_update({"style-src": ["'unsafe-inline'"]})
 REDOC = csp_replace(
     {

@@ -1,4 +1,4 @@
-"""The webchat: a page that is a client of the service, for who wants to see one."""
+"""The webchat: a page that shows what a client of the service sees."""
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -6,13 +6,13 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-REFRESH = 1  # seconds between two looks at the document, until changes are announced
-FALLBACK = 30  # seconds, from then on
+REFRESH = 1  # seconds between reads of the document, until changes are announced
+FALLBACK = 30  # seconds between reads from then on
 
 
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    """Answer 404 unless WEBCHAT_URL says where the XMPP server's WebSocket is."""
+    """Show the webchat; 404 unless WEBCHAT_URL names the XMPP server's WebSocket."""
     if not settings.WEBCHAT_URL:
         raise Http404
     context = {"webchat": _webchat(), "users": _users()}
@@ -34,13 +34,13 @@ def _webchat() -> dict[str, object]:
 
 
 def _users() -> list[tuple[str, str]]:
-    """JID and password of each account that the page offers."""
+    """Return the JID and password of each account that the page offers."""
     pairs = (word.partition(":") for word in settings.WEBCHAT_USERS)
     return [(jid, password) for jid, _, password in pairs]
 
 
 def _words() -> dict[str, str]:
-    """What the script says by itself."""
+    """Return the texts that the script shows."""
     return {
         "away": _("The XMPP server is not responding. Retrying …"),
         "closed": _("The XMPP server is not responding. Try again later."),

@@ -6,12 +6,12 @@ from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
 
-# Loads the apps: what follows imports their models.
+# Loads the apps, whose models the imports below need.
 django_application = get_wsgi_application()
 
 from buddies.api.fast_document import WsgiDocument  # noqa: E402  (the apps first)
 
-# Or whoever tries passwords would be the proxy, and locked out with all others.
+# Otherwise all clients share the proxy's address: locking out one locks out all.
 application = wrap_wsgi_with_proxy_headers(
     WsgiDocument(django_application), trusted_hosts=settings.TRUSTED_PROXIES
 )

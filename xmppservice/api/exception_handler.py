@@ -1,7 +1,7 @@
-"""What a view of the API raises becomes a problem.
+"""Turn exceptions raised by the API's views into problem details.
 
-Apart from the problems themselves: REST framework's views import all that its
-settings name, and what those import must not need the views.
+A separate module because REST framework's views import everything that its settings
+name, so the modules named there must not import the views.
 """
 
 import logging
@@ -19,9 +19,9 @@ logger = logging.getLogger(__name__)
 
 
 def answer_to(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """The answer to what a view has raised; also when the database is at fault.
+    """Return the response to an exception, database errors included.
 
-    Nothing was stored then, and it is not the client's doing.
+    After a database error nothing was stored, and the client is not at fault.
     """
     if isinstance(error, problems.DATABASE_ERRORS):
         logger.error("a request was not stored: %s", type(error).__name__)

@@ -1,4 +1,4 @@
-"""Writes of the API that may come twice: the second one is answered as the first.
+"""Idempotent writes: a repeated request gets the response to the first one.
 
 Source: draft-ietf-httpapi-idempotency-key-header, "The Idempotency-Key HTTP Request
 Header Field".
@@ -30,14 +30,14 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class Idempotent(APIView):
-    """A view whose writes may come twice, under a key that their sender chooses.
+    """A view whose writes can be repeated under a key that the client chooses.
 
-    What a write does and that it was answered are one transaction. What was refused
-    is not remembered: said again, it is looked at again.
+    A write and the record of its response share one transaction. Refused requests
+    are not recorded, so a repeat is processed anew.
     """
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # Who it is, what that one may, and how often, is known behind this.
+        # First authenticate the client, check its permissions and throttle it.
         super().initial(request, *args, **kwargs)
         key = request.headers.get(HEADER)
         method = str(request.method).lower()
@@ -52,7 +52,7 @@ class Idempotent(APIView):
 
 
 def forget_old() -> int:
-    """Delete answers that are repeated no more; return how many."""
+    """Delete responses that are too old to be repeated; return how many."""
     old = timezone.now() - KEPT_FOR
     return IdempotentRequest.objects.filter(made_at__lt=old).delete()[0]
 
@@ -67,7 +67,7 @@ def _what(request: Request) -> str:
     try:
         body = request.body
     except RequestDataTooBig:
-        text = f"Too large for a request with an {HEADER}."
+        text = f"Too large for an {HEADER}. Send less, or leave out the header."
         raise problems.TooLarge(text) from None
     return _digest(str(request.method), request.get_full_path(), body)
 
@@ -90,7 +90,7 @@ def _once(
 ) -> Response:
     old = timezone.now() - KEPT_FOR
     IdempotentRequest.objects.filter(key=requested.key, made_at__lt=old).delete()
-    # Two at the same time: the second one waits here for the end of the first.
+    # Of two simultaneous requests, the second waits here until the first ends.
     row, is_new = IdempotentRequest.objects.get_or_create(
         key=requested.key, defaults={"request": requested.request}
     )

@@ -1,4 +1,4 @@
-"""Lists of the API: their pages, their filters, their search."""
+"""Lists of the API: pagination, filters and search."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ PAGE_SIZE, MAX_PAGE_SIZE = 100, 1_000  # entries
 
 
 class Pages(CursorPagination):
-    """Pages that stay right while rows come and go: ``next`` leads to what follows."""
+    """Cursor pagination: ``next`` skips and repeats no row when others come and go."""
 
     ordering = "pk"
     page_size = PAGE_SIZE
@@ -39,9 +39,9 @@ class Pages(CursorPagination):
 
 
 class YesNo(forms.NullBooleanField):
-    """true or false; the stock one takes anything else for "both"."""
+    """Accept only true or false; Django's own field treats other values as unset."""
 
-    def to_python(  # type: ignore[override]  # the stock one returns None, too
+    def to_python(  # type: ignore[override]  # Django's own returns None, too
         self, value: str | None
     ) -> bool | None:
         if value in (None, ""):
@@ -59,12 +59,12 @@ class BooleanFilter(filters.BooleanFilter):
 
 
 class FilterSet(filters.FilterSet):
-    """Refuses a filter that is sent empty; the stock one takes it for none.
+    """Refuse an empty filter, which django-filter would ignore.
 
-    The form of the browsable page sends all that it has, filled in or not.
+    The browsable API is exempt, because its form sends the empty fields, too.
     """
 
-    request: Any  # REST framework's, and data is there
+    request: Any  # REST framework's, always given, as is data
     data: Any
 
     def is_valid(self) -> bool:
@@ -77,7 +77,7 @@ class FilterSet(filters.FilterSet):
 
 
 class WordSearch(SearchFilter):
-    """Searches for the first words of ``search``: each one is a part of the query."""
+    """Use only the first words of ``search``, because each one extends the query."""
 
     def get_search_terms(self, request: Request) -> list[str]:
         return super().get_search_terms(request)[:MAX_WORDS]

@@ -1,4 +1,4 @@
-"""The API's tokens, and the writes that it has answered."""
+"""The API's tokens, and its idempotent requests."""
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-# What there is in the API, and whether it is read or written.
+# The API's resources, and whether they can be read and written.
 SCOPES = tuple(
     f"{what}:{kind}"
     for what, kinds in {
@@ -29,10 +29,10 @@ def known_scopes(scopes: object) -> None:
 
 
 class Token(models.Model):
-    """A program's key to the API: what its user may, as far as its scopes go.
+    """An API token: it has its user's permissions, limited by its scopes.
 
-    ``digest`` is the SHA-256 of the secret in hexadecimal, ``start`` how the secret
-    begins; ``used_at`` is kept to the hour.
+    ``digest`` is the SHA-256 of the secret in hexadecimal, ``start`` the beginning of
+    the secret; ``used_at`` is accurate to the hour.
     """
 
     name = models.CharField(
@@ -55,7 +55,7 @@ class Token(models.Model):
         _("last used"), null=True, blank=True, editable=False
     )
 
-    secret = ""  # for as long as it takes to show a new one
+    secret = ""  # set only while a new one is shown
 
     class Meta:
         ordering = ("name", "pk")
@@ -71,10 +71,10 @@ class Token(models.Model):
 
 
 class IdempotentRequest(models.Model):
-    """A write of the API that has been answered: what was asked, and the answer.
+    """An idempotent write that was answered, with its response.
 
-    ``key`` and ``request`` are SHA-256 in hexadecimal: of who asked under which key,
-    and of method, address and body.
+    ``key`` and ``request`` are SHA-256 in hexadecimal: of the client and its key, and
+    of method, URL and body.
     """
 
     key = models.CharField(max_length=64, primary_key=True)

@@ -1,4 +1,4 @@
-"""Who may use the API, and how often."""
+"""Permissions and throttling of the API."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from xmppservice.api.models import Token
 
 
 class Allowed(BasePermission):
-    """What a user may in Django, and a token by its scopes.
+    """Check the user's Django permissions and the token's scopes.
 
     A view names its ``scope``, to which ``:read`` or ``:write`` is added, and in
-    ``needs`` the permission for each action (for a plain view, each method), or
-    several; None opens it to every user. Reading needs one, too: accounts are phone
-    numbers.
+    ``needs`` one or several permissions for each action (for a plain view, each
+    method); None admits every user. Reading needs a permission, too: accounts are
+    phone numbers.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -25,13 +25,13 @@ class Allowed(BasePermission):
         _refuse_scope(request, view.scope)
         action = _action(request, view)
         if action is None:
-            return True  # not one of its methods, as it will say
+            return True  # the view itself refuses unknown methods
         needed = view.needs[action] or ()
         return request.user.has_perms((needed,) if isinstance(needed, str) else needed)
 
 
 def _action(request: Request, view: Any) -> str | None:
-    """What is asked of a view; None when it does not know the method."""
+    """Return the requested action; None when the view does not have the method."""
     method = str(request.method).lower()
     if method == "options":
         return None
@@ -46,11 +46,12 @@ def _refuse_scope(request: Request, scope: str) -> None:
     kind = "read" if request.method in SAFE_METHODS else "write"
     wanted = f"{scope}:{kind}"
     if isinstance(request.auth, Token) and wanted not in request.auth.scopes:
-        raise PermissionDenied(f"The token lacks the scope {wanted}.", "scope")
+        text = f"The token lacks the scope {wanted}. Use a token that has it."
+        raise PermissionDenied(text, "scope")
 
 
 class Throttle(SimpleRateThrottle):
-    """So many requests a minute for each token, and for each user with a session."""
+    """Limit the requests per minute of each token, and of each user with a session."""
 
     scope = "api"
 

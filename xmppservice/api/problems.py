@@ -1,4 +1,4 @@
-"""Problem details: the one form of every error of the API.
+"""Problem details: the format of every error of the API.
 
 Source: RFC 9457, "Members of a Problem Details Object".
 """
@@ -16,9 +16,9 @@ from rest_framework.exceptions import APIException
 MEDIA_TYPE = "application/problem+json"
 API = "/api/"
 WHOLE = ("__all__", "non_field_errors")
-SEE_ERRORS = "The request cannot be taken as it is: see errors."
+SEE_ERRORS = "The request is invalid. Correct the values listed in errors."
 
-# Away, its disk full, or read-only.
+# The database is unavailable, full or read-only.
 DATABASE_ERRORS = (OperationalError, InternalError, InterfaceError)
 
 _STEP = re.compile(r"[^.\[\]]+")
@@ -26,56 +26,56 @@ _STEP = re.compile(r"[^.\[\]]+")
 
 class StorageFailed(APIException):
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    default_detail = "The service cannot store anything now. Repeat later."
+    default_detail = "The service cannot store data right now. Try again later."
     default_code = "storage_failed"
 
 
 class Stale(APIException):
     status_code = HTTPStatus.PRECONDITION_FAILED
-    default_detail = "It has changed since you read it: read it again."
+    default_detail = "It has changed since you read it. Read it again, then retry."
     default_code = "stale"
 
 
 class Conflict(APIException):
     status_code = HTTPStatus.CONFLICT
-    default_detail = "This cannot be done as things stand."
+    default_detail = "Not possible in the current state. Read it again, then retry."
     default_code = "conflict"
 
 
 class OtherRequest(APIException):
     status_code = HTTPStatus.UNPROCESSABLE_ENTITY
-    default_detail = "This Idempotency-Key was used for another request."
+    default_detail = "This Idempotency-Key was used for another request. Use a new one."
     default_code = "idempotency_key"
 
 
 class TooLarge(APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    default_detail = "The request is too large."
+    default_detail = "The request is too large. Send less."
     default_code = "too_large"
 
 
 def problem(
     status: int, detail: str, code: str, errors: list[dict[str, str]] | None = None
 ) -> dict[str, Any]:
-    """A problem as JSON carries it; ``code`` is our word for the kind of it."""
+    """Return a problem as a JSON object; ``code`` identifies its kind."""
     title = HTTPStatus(status).phrase
     known = {"type": "about:blank", "title": title, "status": status}
     more = {"errors": errors} if errors else {}
     return {**known, "detail": detail, "code": code, **more}
 
 
-# --- What is wrong, and where ---------------------------------------------------
+# --- Reasons and their places ---------------------------------------------------
 
 
 def pointed(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
-    """Each reason with the JSON Pointer (RFC 6901, 6) of what it is about."""
+    """Yield each reason with the JSON Pointer (RFC 6901, 6) of its place."""
     if isinstance(detail, Mapping):
         for name, reasons in detail.items():
             below = "" if name in WHOLE else _steps(str(name))
             yield from pointed(reasons, pointer + below)
     elif isinstance(detail, list):
         for place, reason in enumerate(detail):
-            # Of a list of objects each one has its own reasons.
+            # In a list of objects, each one has its own reasons.
             is_item = isinstance(reason, Mapping)
             yield from pointed(reason, f"{pointer}/{place}" if is_item else pointer)
     else:
@@ -83,35 +83,37 @@ def pointed(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
 
 
 def _steps(name: str) -> str:
-    """``info.imageUrl`` or ``jids[3]`` as steps of a pointer."""
+    """Convert ``info.imageUrl`` or ``jids[3]`` to the steps of a pointer."""
     return "".join(
         "/" + step.replace("~", "~0").replace("/", "~1") for step in _STEP.findall(name)
     )
 
 
-# --- What never reaches a view --------------------------------------------------
+# --- Errors outside REST framework's views --------------------------------------
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not request.path_info.startswith(API):
         return defaults.page_not_found(request, exception)
-    return answer(HTTPStatus.NOT_FOUND, "There is nothing here.", "not_found")
+    detail = "Not found. Check the URL: /api/ lists the addresses."
+    return answer(HTTPStatus.NOT_FOUND, detail, "not_found")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not request.path_info.startswith(API):
         return defaults.bad_request(request, exception)
-    return answer(HTTPStatus.BAD_REQUEST, "This is no request we know.", "bad_request")
+    detail = "The request could not be understood. Check its URL, headers and body."
+    return answer(HTTPStatus.BAD_REQUEST, detail, "bad_request")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     if not request.path_info.startswith(API):
         return defaults.server_error(request)
-    detail = "Something went wrong on our side; it is logged. Repeat later."
+    detail = "An internal error occurred and was logged. Try again later."
     return answer(HTTPStatus.INTERNAL_SERVER_ERROR, detail, "server_error")
 
 
 def answer(status: HTTPStatus, detail: str, code: str) -> HttpResponse:
-    """A problem, where no view of REST framework answers."""
+    """Return a problem where no view of REST framework does."""
     body = problem(status, detail, code)
     return JsonResponse(body, status=status, content_type=MEDIA_TYPE)

@@ -22,7 +22,7 @@ MAX_BYTES = 8 * 1024 * 1024  # of a request
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON of a bounded size, that can be stored and that an answer can speak of."""
+    """Parse JSON of limited size; refuse text that cannot be encoded as UTF-8."""
 
     def parse(
         self,
@@ -32,19 +32,22 @@ class BoundedJSONParser(JSONParser):
     ) -> Any:
         body = stream.read(MAX_BYTES + 1)
         if len(body) > MAX_BYTES:
-            raise problems.TooLarge(f"More than {MAX_BYTES} bytes.")
+            text = f"The request is too large. Send at most {MAX_BYTES} bytes."
+            raise problems.TooLarge(text)
         try:
             data = super().parse(BytesIO(body), media_type, parser_context)
             json.dumps(data, ensure_ascii=False).encode()
         except RecursionError:
-            raise ParseError("JSON nested too deep.") from None
+            text = "The JSON is nested too deeply. Use fewer levels."
+            raise ParseError(text) from None
         except UnicodeEncodeError:
-            raise ParseError("JSON with half a character (a lone surrogate).") from None
+            text = "The JSON contains a lone surrogate. Send complete characters."
+            raise ParseError(text) from None
         return data
 
 
 class Json(JSONRenderer):
-    """JSON with an ETag; a problem under the media type of its own."""
+    """Render JSON with an ETag, and problems with their own media type."""
 
     def render(
         self,
@@ -55,7 +58,7 @@ class Json(JSONRenderer):
         body: bytes = super().render(data, accepted_media_type, renderer_context)
         response: Response = (renderer_context or {})["response"]
         if not isinstance(response.accepted_renderer, Json):
-            return body  # a part of a page
+            return body  # part of a browsable page
         if response.status_code >= 400:
             response["Content-Type"] = problems.MEDIA_TYPE
         elif body:
@@ -76,7 +79,7 @@ def _etag(body: bytes) -> str:
 def refuse_stale(request: Request, current: Any) -> None:
     """Raise Stale when an If-Match names another state than ``current``.
 
-    That is what a GET of this address has as its data. Source: RFC 9110, "If-Match".
+    ``current`` is the data of a GET of this URL. Source: RFC 9110, "If-Match".
     """
     known = parse_etags(request.headers.get("If-Match", "*"))
     if "*" not in known and _etag(_plain(current)) not in known:
@@ -84,7 +87,7 @@ def refuse_stale(request: Request, current: Any) -> None:
 
 
 class Conditional(ConditionalGetMiddleware):
-    """Answers 304 to who has read the same of the API before."""
+    """Answer 304 when the client already has the current representation."""
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
@@ -101,7 +104,7 @@ class Conditional(ConditionalGetMiddleware):
 
 
 class Browsable(BrowsableAPIRenderer):
-    """The API in a browser, whose stock pages have styles written into them."""
+    """The browsable API; REST framework's pages contain inline styles."""
 
     def render(
         self,
@@ -110,7 +113,7 @@ class Browsable(BrowsableAPIRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> str:
         page = super().render(data, accepted_media_type, renderer_context)
-        # What csp.decorators.csp_update does to a view; scripts stay as strict.
+        # What csp.decorators.csp_update does to a view; scripts stay restricted.
         response = (renderer_context or {})["response"]
         response._csp_update = {"style-src": ["'unsafe-inline'"]}
         return page

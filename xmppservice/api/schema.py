@@ -1,4 +1,4 @@
-"""The OpenAPI description: what the views say, and what holds for all of them."""
+"""The OpenAPI description: what the views declare, and what all of them share."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ OURS = ("xmppservice", "buddies", "roster")
 
 PROBLEM = {
     "type": "object",
-    "description": "RFC 9457. `code` is our word for the kind of problem.",
+    "description": "Problem details (RFC 9457). `code` identifies the kind of problem.",
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
         "type": {"type": "string"},
@@ -29,7 +29,7 @@ PROBLEM = {
                 "properties": {
                     "pointer": {
                         "type": "string",
-                        "description": "RFC 6901, as a URI fragment.",
+                        "description": "JSON Pointer (RFC 6901) as a URI fragment.",
                     },
                     "detail": {"type": "string"},
                 },
@@ -38,7 +38,7 @@ PROBLEM = {
     },
 }
 DEFAULT = {
-    "description": "Whatever is wrong.",
+    "description": "Error. The body says what is wrong.",
     "content": {
         problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}
     },
@@ -46,18 +46,19 @@ DEFAULT = {
 IF_MATCH = OpenApiParameter(
     "If-Match",
     location=OpenApiParameter.HEADER,
-    description="The ETag that was read: 412 when it is another one now.",
+    description="The ETag you read. If it has changed, the response is 412.",
 )
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match",
     location=OpenApiParameter.HEADER,
-    description="The ETag that was read: when it still holds, the answer is 304.",
+    description="The ETag you read. If it has not changed, the response is 304.",
 )
 KEY = OpenApiParameter(
     idempotency.HEADER,
     {"type": "string", "minLength": 1, "maxLength": idempotency.MAX_KEY_LENGTH},
     location=OpenApiParameter.HEADER,
-    description="Said again within a day, the answer is the first one.",
+    description="A key you choose. Repeating the request with the same key within a "
+    "day returns the first response.",
 )
 
 
@@ -72,7 +73,7 @@ SUMMARIES = {
 
 
 class Schema(AutoSchema):
-    """Operations are grouped by what they are about, and say what they do."""
+    """Give each operation a tag, a summary and the headers that it accepts."""
 
     def get_summary(self) -> str:
         action = getattr(self.view, "action", "")
@@ -96,7 +97,7 @@ class Schema(AutoSchema):
         return [self.path.removeprefix(problems.API).partition("/")[0] or "api"]
 
 
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped there
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular has no types for it
     target_class = "xmppservice.api.tokens.TokenAuthentication"
     name = "token"
 
@@ -108,7 +109,7 @@ PAGE_SIZE = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add to each operation what no view says of itself."""
+    """Add to each operation the responses that all views share."""
     result["components"]["schemas"]["Problem"] = PROBLEM
     for operations in result["paths"].values():
         for method, operation in operations.items():
@@ -119,7 +120,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 def _complete(operation: dict[str, Any], method: str) -> None:
     operation["responses"]["default"] = DEFAULT
     if method == "get":
-        operation["responses"]["304"] = {"description": "As it was read."}
+        operation["responses"]["304"] = {"description": "Not modified."}
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "pageSize":
             parameter["schema"] = PAGE_SIZE

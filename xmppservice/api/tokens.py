@@ -1,7 +1,7 @@
-"""Tokens of the API: a secret that only its program has, and what it opens.
+"""API tokens: creation, lookup and authentication.
 
-The database has a digest. The secret has 256 random bits, so that nobody finds it by
-trying, and a plain SHA-256 is enough to find its row by.
+The database stores a digest only. The secret has 256 random bits and cannot be
+guessed, so a plain SHA-256 is enough to look up its row.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from rest_framework.request import Request
 
 from xmppservice.api.models import Token
 
-PREFIX = "xs_"  # so that a scan for leaked secrets finds it
-SHOWN = len(PREFIX) + 6  # characters that tell tokens apart
+PREFIX = "xs_"  # lets scanners recognise leaked secrets
+SHOWN = len(PREFIX) + 6  # characters shown to distinguish tokens
 USED_TO_THE = timedelta(hours=1)
 WORDS = (b"bearer", b"token")
 
@@ -29,7 +29,7 @@ WORDS = (b"bearer", b"token")
 def make(
     user: Any, name: str, scopes: Iterable[str], expires_at: datetime | None
 ) -> tuple[Token, str]:
-    """Store a token; return it with its secret, which nobody can read later."""
+    """Store a token; return it with its secret, which cannot be read later."""
     token = Token(user=user, name=name, scopes=list(scopes), expires_at=expires_at)
     secret = give(token)
     token.save()
@@ -37,7 +37,7 @@ def make(
 
 
 def give(token: Token) -> str:
-    """Give a token a new secret, and return that; the token is not saved."""
+    """Give a token a new secret and return the secret; do not save the token."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token.digest, token.start = digest(secret), secret[:SHOWN]
     return secret
@@ -48,7 +48,7 @@ def digest(secret: str) -> str:
 
 
 def find(secret: str) -> Token | None:
-    """The token with this secret, unless it has expired or its user is gone."""
+    """Return the token with this secret, unless it or its user is no longer valid."""
     result = Token.objects.select_related("user").filter(digest=digest(secret)).first()
     if result is None or result.expired or not result.user.is_active:
         return None
@@ -56,12 +56,12 @@ def find(secret: str) -> Token | None:
 
 
 def note_use(token: Token) -> None:
-    """Note that a token is used now, if that was not noted within the hour."""
+    """Record that a token is used now, at most once an hour."""
     now = timezone.now()
     last = max(filter(None, (token.used_at, _noted.get(token.digest))), default=None)
     if last is not None and last > now - USED_TO_THE:
         return
-    # Before it is done: should the database be slow, or read-only, nobody waits again.
+    # Set before the update: a slow or read-only database delays one request only.
     _noted[token.digest] = now
     with suppress(DatabaseError), transaction.atomic():
         free = Token.objects.select_for_update(skip_locked=True).filter(pk=token.pk)
@@ -73,7 +73,7 @@ _noted: dict[str, datetime] = {}
 
 
 class TokenAuthentication(BaseAuthentication):
-    """``Authorization: Bearer SECRET`` (RFC 6750, 2.1); the word Token will do, too."""
+    """``Authorization: Bearer SECRET`` (RFC 6750, 2.1); ``Token`` works, too."""
 
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         word, _, secret = header_of(request).partition(b" ")
@@ -81,7 +81,8 @@ class TokenAuthentication(BaseAuthentication):
             return None
         token = find(secret.strip().decode("latin-1"))
         if token is None:
-            raise AuthenticationFailed("The token is unknown, or has expired.")
+            text = "The token is unknown or has expired. Use a valid one."
+            raise AuthenticationFailed(text)
         note_use(token)
         return token.user, token
 

@@ -1,4 +1,4 @@
-"""Pages that only show, and the one action that an object's page may offer."""
+"""Read-only pages, and pages that offer one action on an object."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """Objects that nobody adds, changes or deletes in the admin."""
+    """Objects that cannot be added, changed or deleted in the admin."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -25,11 +25,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 
 class ObjectActionAdmin(ReadOnlyAdmin):
-    """Read-only objects with one action: in the list, and on the page of an object.
+    """Read-only objects with one action, in the list and on each object's page.
 
-    ``object_action`` is its name. :meth:`act` does it, and returns to how many objects;
-    ``has_<name>_permission`` says who may. The page knows of that as ``may_<name>``,
-    and posts to the address ``<primary key>/<name>/``.
+    ``object_action`` is its name. :meth:`act` performs it and returns the number of
+    objects affected; ``has_<name>_permission`` checks the permission, which templates
+    see as ``may_<name>``. The page posts to ``<primary key>/<name>/``.
     """
 
     object_action = ""
@@ -38,7 +38,7 @@ class ObjectActionAdmin(ReadOnlyAdmin):
         raise NotImplementedError
 
     def message(self, count: int) -> str:
-        """What was done, to so many objects."""
+        """Say what was done to ``count`` objects."""
         raise NotImplementedError
 
     def get_urls(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Lists that answer at once, also of a million rows."""
+"""Lists that stay fast with a million rows."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -11,13 +11,13 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-# A list says how many there are, up to here, and shows no others.
+# A list counts up to this many rows, and shows no others.
 MAX_ROWS = 10_000
 LAST_CHARACTER = "\U0010ffff"
 
 
 class FewPages(Paginator):
-    """Pages of the first MAX_ROWS rows: nothing waits for a count of all."""
+    """Paginate the first MAX_ROWS rows, without counting all of them."""
 
     @cached_property
     def count(self) -> int:
@@ -26,9 +26,9 @@ class FewPages(Paginator):
 
 
 class FewRows(ChangeList):
-    """Chooses the first MAX_ROWS of what is looked for, then sorts them.
+    """Select the first MAX_ROWS matches, then sort them.
 
-    The other way round a database walks through all rows in their order.
+    Sorting first would make the database walk through all rows in order.
     """
 
     def get_queryset(
@@ -53,14 +53,14 @@ class LargeAdmin(admin.ModelAdmin):
 
 
 class LargeSortedAdmin(LargeAdmin):
-    """One whose rows are sorted after they were chosen: see :class:`FewRows`."""
+    """A large list that sorts its rows after selecting them: see :class:`FewRows`."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return FewRows
 
 
 class Choice(admin.SimpleListFilter):
-    """A filter with fixed ``words`` and a query that an index answers."""
+    """A filter with fixed ``words`` whose query uses an index."""
 
     words: tuple[tuple[str, Any], ...] = ()
 
@@ -69,9 +69,9 @@ class Choice(admin.SimpleListFilter):
 
 
 def begins_with(field: str, word: str) -> Q:
-    """Rows whose ``field`` begins with a word, by an index."""
+    """Match rows whose ``field`` begins with a word, by an index."""
     if connection.vendor == "sqlite":
-        # LIKE ignores case there, and finds nothing by an index.
+        # LIKE ignores case there, and so uses no index.
         after = word + LAST_CHARACTER
         return Q(**{f"{field}__gte": word, f"{field}__lt": after})
     return Q(**{f"{field}__startswith": word})

@@ -1,4 +1,4 @@
-"""The back office: the admin with its navigation, and what each person sees of it."""
+"""The back office: the admin with a navigation that depends on permissions."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ WORKSPACE = "admin:buddies_workspace"
 
 
 class Section(NamedTuple):
-    """A word of the navigation, where it leads, and the permission it takes."""
+    """An entry of the navigation: its label, page and required permission."""
 
     label: str | Promise
     page: str
@@ -24,7 +24,7 @@ class Section(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A word of the navigation as one person sees it."""
+    """An entry of the navigation, rendered for one request."""
 
     label: str | Promise
     url: str
@@ -50,10 +50,10 @@ class BackOffice(AdminSite):
     site_url = None  # the admin is the site
     enable_nav_sidebar = False  # the tree needs the width
 
-    def index(  # type: ignore[override]  # it may lead elsewhere
+    def index(  # type: ignore[override]  # it may redirect
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        # Everything else that a person may see is one click away: ?all
+        # ?all shows Django's index of everything that the user may view.
         if "all" not in request.GET and request.user.has_perm(MAY_VIEW_ENTRIES):
             return HttpResponseRedirect(reverse(WORKSPACE))
         return super().index(request, extra_context)
@@ -63,7 +63,7 @@ class BackOffice(AdminSite):
 
 
 def links(request: HttpRequest) -> list[Link]:
-    """Return the navigation of the person who asks."""
+    """Return the navigation for the user of a request."""
     if not request.user.is_staff:
         return []
     seen = [(section.label, reverse(section.page)) for section in _open_to(request)]
@@ -77,7 +77,7 @@ def _open_to(request: HttpRequest) -> Iterator[Section]:
 
 
 def _current(request: HttpRequest, urls: list[str]) -> str:
-    # The longest: one page may stand below another one's address.
+    # The longest match: a page's URL may begin with another page's.
     here = request.get_full_path()
     return max((url for url in urls if here.startswith(url)), key=len, default="")
 
@@ -85,6 +85,6 @@ def _current(request: HttpRequest, urls: list[str]) -> str:
 def page(
     request: HttpRequest, template: str, title: str, context: dict[str, Any]
 ) -> TemplateResponse:
-    """A page of our own in the back office, with its navigation."""
+    """Render one of our own pages inside the back office."""
     shell = admin.site.each_context(request)
     return TemplateResponse(request, template, {**shell, "title": title, **context})

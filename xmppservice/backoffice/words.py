@@ -1,4 +1,4 @@
-"""Moments, durations and numbers as pages say them, in the reader's language."""
+"""Dates, durations and numbers as text, in the reader's language."""
 
 from datetime import datetime
 
@@ -19,12 +19,12 @@ def day(at: datetime) -> str:
 
 
 def number(value: int) -> str:
-    """A whole number, its thousands apart."""
+    """A whole number with thousands separators."""
     return number_format(value, force_grouping=True)
 
 
 def duration(seconds: float) -> str:
-    """A duration as precise as it matters: ``85 ms``, ``3.2 s``, ``2 min 5 s``."""
+    """A duration in a suitable precision: ``85 ms``, ``3.2 s``, ``2 min 5 s``."""
     seconds = max(0.0, seconds)
     if seconds < 1:
         return _("%(count)s ms") % {"count": round(seconds * 1000)}
@@ -35,7 +35,7 @@ def duration(seconds: float) -> str:
 
 
 def rounded_duration(seconds: float) -> str:
-    """A duration in whole seconds, or in minutes from two of them on."""
+    """A duration in whole seconds, or in whole minutes from two minutes on."""
     whole = round(seconds)
     if whole < 120:
         text = ngettext("%(count)s second", "%(count)s seconds", whole)

@@ -26,7 +26,7 @@ OTHER = "the XMPP server does not give the vCard of %s back as it was stored"
 
 
 class ClientStream(ServiceStream):
-    """The service as an account of the XMPP server, with its vCard stored there."""
+    """The stream of a service that is an account of the XMPP server."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class ClientStream(ServiceStream):
         self.xmpp.add_event_handler("ssl_invalid_chain", self._not_trusted)
 
     def _session_start(self, event: object) -> None:
-        # What is sent to the bare JID shall come to us, whoever else is there.
+        # Receive the stanzas to the bare JID, even if others use the account, too.
         self.xmpp.send_raw(presence.own(""))
         super()._session_start(event)
 
@@ -66,14 +66,14 @@ class ClientStream(ServiceStream):
             self._storing = asyncio.create_task(self._store())
 
     async def _store(self) -> None:
-        """Have the server store the newest document, whatever is stored there."""
+        """Store the newest document on the server, whatever is stored there."""
         stored = 0
         while self.ready and stored != self._number:
             number, wanted = self._number, self._vcard
             digest = self._digest
             try:
                 if await self._is_stored(wanted):
-                    # The server tells it to all who are subscribed, now and later.
+                    # The server sends this to all subscribers, now and later.
                     write(self.xmpp, presence.own(digest))
                     self.on_published(stored := number)
                 else:
@@ -82,7 +82,7 @@ class ClientStream(ServiceStream):
                 logger.warning("the vCard was not stored: %s", error)
 
     async def _is_stored(self, wanted: str) -> bool:
-        """Store ``wanted`` unless it is there; whether it reads back as it is."""
+        """Store ``wanted`` if needed; return whether it reads back unchanged."""
         if self._reads(wanted, await self._own("get", vcard.get())):
             return True
         refused = (await self._own("set", wanted)).condition
@@ -113,9 +113,9 @@ class _Client(ClientXMPP):
         super().__init__(f"{jid}/service", password, plugin_config={} if tls else plain)
         self.enable_direct_tls = False
         self.enable_starttls, self.enable_plaintext = tls, not tls
-        # Presence is ours to answer, and the roster of this account is nobody's.
+        # We answer presence ourselves, and do not use this account's roster.
         self.auto_authorize, self.auto_subscribe = None, False
-        # Without resumption: what was not confirmed is sent again, from its row.
+        # Without resumption: unconfirmed answers are sent again from their rows.
         self.register_plugin("xep_0198", {"allow_resume": False})
 
     def init_parser(self) -> None:

@@ -1,8 +1,7 @@
 """XmppServer: hosts one ASGI application instance on one stream.
 
-It owns the bounded inbox between them, and the life cycle of both: a broken
-stream is opened again, a crashed application is started again, each with a
-growing pause.
+It owns the bounded inbox between them and the life cycle of both: it reopens a
+broken stream and restarts a crashed application, with growing pauses.
 """
 
 import asyncio
@@ -32,7 +31,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class HostedStream(Protocol):
-    """What the server needs of a stream: see ``stream.ServiceStream``."""
+    """What the server needs from a stream: see ``stream.ServiceStream``."""
 
     jid: str
     on_message: Callable[[dict[str, str]], bool]
@@ -56,10 +55,10 @@ class HostedStream(Protocol):
 
 
 class Inbox:
-    """Events waiting for the application, bounded in number and in bytes.
+    """Events waiting for the application, limited in number and in bytes.
 
-    Reading the socket is never paused: the answers that tasks wait for come
-    through it too. What does not fit is refused, and the client repeats.
+    Reading the socket is never paused, because the answers that tasks wait for come
+    through it, too. Commands that do not fit are refused; the client repeats them.
     """
 
     def __init__(self, stanzas: int, size: int) -> None:
@@ -93,7 +92,7 @@ class Inbox:
 
 
 class XmppServer:
-    """Run ``application`` on ``stream``, for as long as :meth:`run` runs."""
+    """Run ``application`` on ``stream`` while :meth:`run` runs."""
 
     def __init__(
         self, application: Application, stream: HostedStream, inbox: Inbox
@@ -119,7 +118,7 @@ class XmppServer:
 
     @property
     def ready(self) -> bool:
-        """Whether a client that asks now is answered."""
+        """Whether clients get answers now."""
         return self.stream.ready and self._published.is_set()
 
     def _state(self) -> gateway.State:
@@ -140,7 +139,7 @@ class XmppServer:
             await asyncio.sleep(pause)
 
     async def _connect(self) -> None:
-        # Never open without a document: a client would read an empty tree.
+        # Never open without a document: clients would read an empty tree.
         await self._published.wait()
         pauses = _pauses()
         while True:
@@ -170,7 +169,7 @@ class XmppServer:
         self.inbox.put(event)
 
     def _tell_subscription(self, jid: str, number: int | None) -> None:
-        # Without room it is forgotten: the next login asks again.
+        # Dropped when there is no room: the user's next login asks again.
         self.inbox.put(events.subscription(jid, number), size=200 + len(jid))
 
     def _take(self, fields: dict[str, str]) -> bool:
@@ -178,8 +177,7 @@ class XmppServer:
         taken = self.inbox.put(events.message(fields), size)
         if not taken:
             self.refused += 1
-            # One line for the first and then each thousandth: a flood of log
-            # lines would be a flood of its own.
+            # Log the first one and every thousandth, so as not to flood the log.
             if self.refused % 1000 == 1:
                 logger.warning(
                     "the inbox is full (%d stanzas, %d bytes): commands are refused",
@@ -197,7 +195,7 @@ async def _confirmed(sending: Awaitable[None]) -> None:
 
 
 def _pauses() -> Iterator[float]:
-    """Endless seconds to pause: doubling, capped, with jitter."""
+    """Yield endless pauses in seconds: doubling, capped, with jitter."""
     pause = MIN_PAUSE_SECONDS
     while True:
         yield pause * random.uniform(0.7, 1.3)  # noqa: S311  (no secret)

@@ -1,7 +1,7 @@
-"""What ordinary clients find: the published tree, its channels' cards, a search.
+"""What ordinary clients can browse: the published tree, vCards of channels, search.
 
-All of it is answered from memory: it is made anew with each document that is
-published, and never asks the database.
+All answers come from memory, which is rebuilt for each published document; the
+database is never asked.
 """
 
 import unicodedata
@@ -54,10 +54,10 @@ COLUMNS = (
 
 
 class Catalogue:
-    """What ``entries`` are to clients that browse the service ``jid``.
+    """Present ``entries`` to clients that browse the service ``jid``.
 
-    Channels are at the asker's domain when it is one of ``domains``, else at the
-    first of them. ``about`` is what :func:`about` has made.
+    Channels are at the client's own domain if it is one of ``domains``, else at the
+    first of them. ``about`` is the result of :func:`about`.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Catalogue:
         self._groups: dict[str, CatalogueEntry] = {}
         self._channels: list[
             tuple[str, CatalogueEntry]
-        ] = []  # each with what it is found by
+        ] = []  # each with the text that a search looks at
         self._cards: dict[str, CatalogueEntry] = {}  # channels by their own JID
         self._below: dict[str, list[CatalogueEntry]] = {}  # by the address of a group
         self._lists: dict[tuple[str, str, str], str] = {}  # see _items
@@ -88,7 +88,7 @@ class Catalogue:
                 self._cards.setdefault(f"{entry.local}@{self._jid}", entry)
 
     def answer(self, request: Request) -> str:
-        """Payload of the result; raises StanzaError."""
+        """Return the payload of the result; raises StanzaError."""
         match request.type, request.tag:
             case "get", str(tag) if tag == INFO:
                 return self._info(request)
@@ -100,7 +100,7 @@ class Catalogue:
                 raise StanzaError("service-unavailable")
 
     def card(self, jid: str) -> str:
-        """The vCard of the channel whose own JID is ``jid``; raises StanzaError."""
+        """Return the vCard of the channel whose JID is ``jid``; raises StanzaError."""
         entry = self._card(jid)
         photo = vcard.photo(entry.image, entry.thumb)
         return vcard.of_channel(entry.name, entry.status, photo)
@@ -137,7 +137,7 @@ class Catalogue:
             return disco.items("", ())
         if request.node and request.node not in self._groups:
             raise StanzaError("item-not-found")
-        # An account is asked at its full JID only; of these there are few.
+        # Only an account can be asked at a full JID; there are few of these.
         at = request.at if "@" in self._jid else self._jid
         key = request.node, at, self._domain(request)
         if key not in self._lists:
@@ -149,7 +149,7 @@ class Catalogue:
             if entry.is_group:
                 yield Item(at, entry.name, entry.address)
             elif entry.to:
-                # Several channels may be one JID: their threads tell them apart.
+                # Several channels may share a JID: their threads distinguish them.
                 yield Item(_at(entry.to, domain), entry.name, entry.thread)
 
     def _domain(self, request: Request) -> str:
@@ -193,7 +193,7 @@ def _at(to: str, domain: str) -> str:
 
 
 def about(contacts: Sequence[str], schema: str) -> str:
-    """What the service tells of itself: whom to turn to, and where the schema is.
+    """Describe the service: its support addresses, and the URL of the schema.
 
     Source: XEP-0157, "Recommended Use"; XEP-0128, "Implementation".
     """

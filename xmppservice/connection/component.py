@@ -12,12 +12,12 @@ from xmppservice.protocol.jids import bare_jid
 from xmppservice.protocol.parser import StanzaParser
 from xmppservice.protocol.xml import Element
 
-# Errors of a presence that say that there is nobody any more.
+# Presence errors that mean that the account no longer exists.
 GONE = frozenset({"gone", "item-not-found"})
 
 
 class ComponentStream(ServiceStream):
-    """The service as a component of the XMPP server (XEP-0114)."""
+    """The stream of a service that is a component (XEP-0114)."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class ComponentStream(ServiceStream):
             self.on_published(self._number)
 
     def _presence(self, stanza: Presence) -> None:
-        """Tell who subscribes or comes online which document is live."""
+        """Send the live document's hash to users who subscribe or come online."""
         xml = stanza.xml
         sender, type = bare_jid(xml.get("from", "")), xml.get("type", "")
         if sender is None or bare_jid(xml.get("to", "")) != self.jid:
@@ -51,8 +51,8 @@ class ComponentStream(ServiceStream):
             self.on_subscription(sender, None)
 
     def _tell(self, stanza: Presence, sender: str) -> None:
-        # After a restart of the XMPP server everybody asks at once: then some are
-        # announced to instead, at its pace.
+        # After a restart of the XMPP server all users ask at once: the announcer then
+        # serves some of them, at its own pace.
         if self.responder.overloaded:
             self.on_subscription(sender, 0)
             return
@@ -65,7 +65,7 @@ class ComponentStream(ServiceStream):
 class _Component(ComponentXMPP):
     def __init__(self, jid: str, secret: str) -> None:
         # fix_error_ns: without it every received error reads feature-not-implemented.
-        super().__init__(jid, secret, fix_error_ns=True)  # type: ignore[no-untyped-call]  # slixmpp leaves it untyped
+        super().__init__(jid, secret, fix_error_ns=True)  # type: ignore[no-untyped-call]  # untyped in slixmpp
         self.first_look: Callable[[Element], bool] = lambda xml: False
 
     def _spawn_event(self, xml: Element) -> None:

@@ -1,21 +1,20 @@
-"""The vocabulary between the XMPP server and its ASGI application.
+"""The events between the XMPP server and its ASGI application.
 
 ==================  =====================  ==========================================
 event               from → to              carries
 ==================  =====================  ==========================================
-xmpp.connected      server → application   whether rosters can be kept by stanzas
-xmpp.disconnected   server → application   nothing: whatever was not confirmed is lost
+xmpp.connected      server → application   whether stanzas can manage rosters
+xmpp.disconnected   server → application   nothing: all unconfirmed stanzas are lost
 xmpp.message        server → application   one command, as :class:`Message`
 xmpp.publish        application → server   the newest document, as :class:`Publish`
 xmpp.published      server → application   its number: clients read it from now on
 xmpp.send           application → server   answers, as :class:`Send`
-xmpp.subscription   server → application   who was told what, as :class:`Subscription`
-xmpp.announce       application → server   whom to tell now, as :class:`Announce`
+xmpp.subscription   server → application   a subscriber, as :class:`Subscription`
+xmpp.announce       application → server   the recipients, as :class:`Announce`
 ==================  =====================  ==========================================
 
-The server accepts ``xmpp.send`` and ``xmpp.announce`` when the XMPP server has
-confirmed that it took every stanza of it, and raises ``OSError`` when the stream is
-down or breaks.
+``xmpp.send`` and ``xmpp.announce`` return when the XMPP server has confirmed that it
+took all their stanzas; they raise ``OSError`` when the stream is down or breaks.
 The stream opens after the first ``xmpp.publish``.
 """
 
@@ -23,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, NotRequired, TypedDict
 
-# What marks ad-hoc commands among the commands, in the place of a message's type.
+# Marks ad-hoc commands, in place of a message's type.
 ADHOC = "adhoc"
 
 
@@ -39,7 +38,7 @@ class Disconnected(TypedDict):
 
 
 class Message(TypedDict):
-    """A command as it came: who asked, how to answer, and what."""
+    """A command as received: its sender, how to address the answer, its content."""
 
     type: Literal["xmpp.message"]
     sender: str  # full JID, as stamped by the server
@@ -55,7 +54,7 @@ class Message(TypedDict):
 
 
 class Answer(TypedDict):
-    """An answer to one command, addressed back to who asked."""
+    """An answer to one command, addressed to its sender."""
 
     to: str
     id: str
@@ -66,16 +65,16 @@ class Answer(TypedDict):
     envelope_action: str
     payload: str
     key: NotRequired[int]  # row in the command queue
-    received_at: NotRequired[datetime]  # since when that row was open
+    received_at: NotRequired[datetime]  # when that command arrived
 
 
 class CatalogueEntry(NamedTuple):
-    """A published group or channel, as clients see it that know no document.
+    """A published group or channel, as clients without support for documents see it.
 
-    ``parent`` is the address of the group it stands in, empty at the top. ``to``
-    is where one writes: a JID, or a localpart of the user's own domain; ``thread``
-    in which thread. ``local`` is the localpart of a channel's own JID below a
-    component. Each is empty when there is none, as for a group.
+    ``parent`` is the address of its group, empty at the top level. ``to`` is the
+    address to write to: a JID, or a localpart at the user's own domain; ``thread``
+    is the thread to use. ``local`` is the localpart of a channel's own JID at the
+    component. Fields without a value are empty, as all three are for a group.
     """
 
     address: str
@@ -86,8 +85,8 @@ class CatalogueEntry(NamedTuple):
     thread: str
     name: str
     status: str
-    image: str  # an address of the web, as staff wrote it
-    thumb: bytes  # a small picture of our own as WEBP; empty when there is none
+    image: str  # a URL, as staff entered it
+    thumb: bytes  # an uploaded picture as a small WEBP; empty without one
 
 
 class Publish(TypedDict):
@@ -108,11 +107,11 @@ class Send(TypedDict):
 
 
 class Subscription(TypedDict):
-    """Somebody subscribes or comes online, or wants to hear no more."""
+    """A user subscribes, comes online or unsubscribes."""
 
     type: Literal["xmpp.subscription"]
     jid: str  # bare
-    told: int | None  # the release that was named; 0: none yet; None: no more
+    told: int | None  # the release announced to them; 0: none yet; None: unsubscribed
 
 
 class Announce(TypedDict):
@@ -120,7 +119,7 @@ class Announce(TypedDict):
 
     type: Literal["xmpp.announce"]
     to: list[str]
-    message: bool  # beside the presence
+    message: bool  # whether to send a message with the presence
 
 
 def connected(*, privileged: bool) -> Connected:
@@ -132,12 +131,12 @@ def disconnected() -> Disconnected:
 
 
 def message(fields: Mapping[str, str]) -> Message:
-    """Event of one envelope; ``fields`` has every key of :class:`Message`."""
+    """Return the event of a command; ``fields`` has every key of :class:`Message`."""
     return {"type": "xmpp.message", **fields}  # type: ignore[typeddict-item]  # PEP 692 has no way to spread a mapping
 
 
 def answer(request: Message, payload: str) -> Answer:
-    """Turn a command's addressing round; nothing else addresses an answer."""
+    """Build an answer and its address from the request: the only place that does."""
     return {
         "to": request["sender"],
         "id": request["id"],

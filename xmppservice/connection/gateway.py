@@ -1,8 +1,8 @@
-"""Ask the XMPP server from a task: a list of IQs there, their answers back.
+"""Ask the XMPP server from a task: send a list of IQs, return their answers.
 
-The stream has one owner; this is the way to it from any other thread, and from
-any other process: there the questions and the answers cross the channel layer.
-One call carries all the stanzas of a question, because each round trip costs a wait.
+The stream has one owner. All other threads reach it through this module, and other
+processes too, through the channel layer. One call sends many stanzas, because each
+round trip costs a wait.
 """
 
 import asyncio
@@ -29,15 +29,15 @@ PAUSE_SECONDS = 1.0  # after the channel layer has failed
 
 
 class Down(Exception):
-    """There is no stream, or it broke: nothing is known of what was asked."""
+    """There is no stream, or it broke: the outcome of the requests is unknown."""
 
 
 class Broke(Down):
-    """The stream broke while answers were awaited, perhaps by what was asked."""
+    """The stream broke while answers were awaited, perhaps because of a request."""
 
 
 class Late(Exception):
-    """No answer by the deadline: what was asked may or may not have happened."""
+    """No answer by the deadline: the requests may or may not have taken effect."""
 
 
 FAILURES: dict[str, type[Exception]] = {
@@ -48,7 +48,7 @@ FAILURES: dict[str, type[Exception]] = {
 class IqRequest(NamedTuple):
     """A request: ``type`` is get or set, ``payload`` its one child as XML.
 
-    An empty ``to`` is the account that the stream belongs to.
+    An empty ``to`` means the account of the stream.
     """
 
     type: str
@@ -57,14 +57,14 @@ class IqRequest(NamedTuple):
 
 
 class IqResult(NamedTuple):
-    """``condition`` of a stanza error, or empty and the result's ``payload``."""
+    """A stanza error's ``condition``, or a result's ``payload``; the other is empty."""
 
     condition: str
     payload: str
 
 
 class State(NamedTuple):
-    """``ready``: asking makes sense now. ``privileged``: about rosters, too."""
+    """``ready``: requests can be sent now. ``privileged``: about rosters, too."""
 
     ready: bool
     privileged: bool
@@ -74,7 +74,7 @@ Ask = Callable[[Sequence[IqRequest], float], Coroutine[Any, Any, list[IqResult]]
 
 
 class Owner(NamedTuple):
-    """The stream's side: how to ask it, and how it stands."""
+    """The stream's side: how to ask it, its state and its event loop."""
 
     ask: Ask
     state: Callable[[], State]
@@ -85,7 +85,7 @@ _owner: Owner | None = None
 
 
 def attach(ask: Ask, state: Callable[[], State]) -> None:
-    """Make the running loop's stream the one that answers; its owner calls this."""
+    """Register the stream of the running loop; its owner calls this."""
     global _owner
     _owner = Owner(ask, state, asyncio.get_running_loop())
 
@@ -96,19 +96,19 @@ def detach() -> None:
 
 
 def state() -> State:
-    """Whether asking makes sense at this moment, from this process."""
+    """Return whether this process can send requests now."""
     if _owner is not None:
         return _owner.state()
     return _stored_state() if settings.CHANNEL_LAYER_URL else State(False, False)
 
 
 def is_up() -> bool:
-    """Whether clients are answered at this moment, by whichever process."""
+    """Return whether any process answers clients now."""
     return (_owner.state() if _owner is not None else _stored_state()).ready
 
 
 def _stored_state() -> State:
-    """What the stream's owner last wrote; a dead one has written nothing lately."""
+    """Return the state that the stream's owner last wrote; not up if it fell silent."""
     row = StreamStatus.objects.filter(pk=settings.XMPP_JID).first()
     if row is None or not row.alive:
         return State(False, False)
@@ -116,11 +116,11 @@ def _stored_state() -> State:
 
 
 def ask(requests: Sequence[IqRequest], deadline: float) -> list[IqResult]:
-    """Answers to ``requests``, in their order.
+    """Return the answers to ``requests``, in their order.
 
-    ``deadline`` is a time as of ``time.time()``. Raises Down or Late.
+    ``deadline`` is a time as in ``time.time()``. Raises Down or Late.
     """
-    # Both waits would end in a deadlock as soon as commands flood in.
+    # A wait inside a transaction, or on the loop, deadlocks in a flood of commands.
     assert not connection.in_atomic_block, "no XMPP inside a transaction"
     if not requests:
         return []
@@ -149,13 +149,13 @@ def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
         return False
 
 
-# --- Over the channel layer: who asks ---------------------------------------------
+# --- Over the channel layer: the asking side --------------------------------------
 
 
 class Asker:
-    """Asks the owner in another process; one a process, on a loop of its own.
+    """Ask the owner in another process; one instance per process, with its own loop.
 
-    One channel carries all answers: one for each question would be left behind.
+    One channel carries all answers: a channel per question would be left behind.
     """
 
     def __init__(self) -> None:
@@ -228,7 +228,7 @@ _the_asker: Asker | None = None
 
 
 def _asker() -> Asker:
-    # After a fork the loop's thread is the parent's: a child has its own.
+    # A fork does not copy the loop's thread: each child process starts its own.
     global _the_asker
     with _one_asker:
         if _the_asker is None or _the_asker.pid != os.getpid():
@@ -240,11 +240,11 @@ async def _send(channel: str, message: dict[str, Any]) -> None:
     try:
         await get_channel_layer().send(channel, message)
     except Exception as error:
-        # A full layer, or whatever its transport raises.
+        # The layer is full, or its transport failed.
         raise Down(f"no channel layer: {type(error).__name__}") from error
 
 
-# --- Over the channel layer: who answers ------------------------------------------
+# --- Over the channel layer: the answering side -----------------------------------
 
 
 async def answer_others(ask: Ask) -> None:
@@ -279,7 +279,7 @@ async def _answer(ask: Ask, message: dict[str, Any]) -> None:
             },
         )
     except Down:
-        pass  # Who asked hears of it from the layer, or is late.
+        pass  # The asking side notices the layer's failure, or raises Late.
 
 
 async def _outcome(
@@ -290,9 +290,9 @@ async def _outcome(
     except (Down, Late) as error:
         return [], type(error).__name__, str(error)
     except asyncio.CancelledError:
-        # We stop: who asked is told, and asks the next owner.
+        # We are stopping: the asking side gets Down, and asks the next owner.
         return [], Down.__name__, "the service stops"
     except Exception as error:
-        # What was asked is at fault: an attempt is counted where it is known.
+        # The request is at fault: the asking side counts an attempt.
         logger.error("a question could not be asked: %s", type(error).__name__)
         return [], Broke.__name__, type(error).__name__

@@ -1,4 +1,4 @@
-"""What every process may know of the service's stream."""
+"""The state of the service's stream, for all processes."""
 
 from datetime import timedelta
 
@@ -6,16 +6,16 @@ from django.db import models
 from django.utils import timezone
 
 HEARTBEAT = timedelta(seconds=5)
-# A process that has died writes nothing any more.
+# Without an update for this long the owner counts as dead.
 SILENCE = 3 * HEARTBEAT
 
 
 class StreamStatus(models.Model):
-    """The stream of a JID, as the process that owns it last wrote: one row a JID.
+    """The state of a JID's stream, as last written by its owner: one row per JID.
 
-    ``ready``: stanzas can be sent. ``privileged``: rosters can be read and
-    written by stanzas (XEP-0356). ``driver`` keeps the rosters; ``missing`` says
-    in one sentence what it lacks. ``sessions`` counts them since the first one.
+    ``ready``: stanzas can be sent. ``privileged``: stanzas can read and write
+    rosters (XEP-0356). ``driver`` names the roster driver; ``missing`` says in one
+    sentence what it lacks. ``sessions`` counts all sessions so far.
     """
 
     jid = models.CharField("JID", max_length=2047, primary_key=True)
@@ -37,5 +37,5 @@ class StreamStatus(models.Model):
 
     @property
     def alive(self) -> bool:
-        """Whether its owner has written lately."""
+        """Whether its owner has written recently."""
         return self.seen_at > timezone.now() - SILENCE

@@ -1,4 +1,4 @@
-"""Our own IQs, each waiting for its answer."""
+"""Our own IQs and their pending answers."""
 
 import asyncio
 import secrets
@@ -34,7 +34,7 @@ class Results(MatcherBase):
 
 
 class Requests:
-    """What ``jid`` asks on the stream of ``xmpp``, until it is answered."""
+    """The pending requests of ``jid`` on the stream of ``xmpp``."""
 
     def __init__(self, xmpp: BaseXMPP, jid: str) -> None:
         self.xmpp, self.jid = xmpp, jid
@@ -43,11 +43,11 @@ class Requests:
     async def ask(
         self, requests: Sequence[IqRequest], deadline: float
     ) -> list[IqResult]:
-        """Answers of the XMPP server, in order. Raises Down, Broke or Late."""
+        """Return the XMPP server's answers, in order. Raises Down, Broke or Late."""
         seconds = deadline - time.time()
         if seconds <= 0:
             raise Late("older than its deadline")
-        # Whatever slipped through the checks on input would end the stream.
+        # A character that slipped through the input checks would end the stream.
         if any(illegal_character(request.payload) for request in requests):
             raise ValueError("a request has a character that XML cannot carry")
         ids = [secrets.token_hex(8) for _ in requests]
@@ -80,11 +80,11 @@ class Requests:
         )
 
     def answered(self, stanza: Iq) -> None:
-        """Take an answer: it is for whoever asked."""
+        """Pass an answer to the request that waits for it."""
         xml = stanza.xml
         domain, future = self._asked.get(xml.get("id", ""), ("", None))
-        # An answer counts only from where we asked (RFC 6120, 8.2.3). Servers
-        # normalise a localpart each in its own way; the domain is enough.
+        # Accept an answer only from the domain that we asked (RFC 6120, 8.2.3). Not
+        # the whole JID: servers normalise localparts in different ways.
         sender = domain_of(xml.get("from", domain))
         if future is None or future.done() or sender != domain:
             return
@@ -95,7 +95,7 @@ class Requests:
             future.set_result(IqResult(condition, ""))
 
     def fail(self) -> None:
-        """End all waiting: the stream broke."""
+        """Fail all pending requests, because the stream broke."""
         pending, self._asked = self._asked, {}
         for _, future in pending.values():
             if not future.done():

@@ -1,9 +1,9 @@
-"""What others ask of the service, and its answers.
+"""The service's answers to requests.
 
 A component answers a vCard get from the published bytes: no database, no thread, no
-reply stanza object. :mod:`.browsing` answers what ordinary clients ask;
-what is asked about commands, an object that :mod:`xmppservice.service` hands in;
-ping, version and last activity, slixmpp's plugins.
+reply stanza object. :mod:`.browsing` answers ordinary clients; an object that
+:mod:`xmppservice.service` passes in answers ad-hoc commands; slixmpp's plugins answer
+ping, version and last activity.
 """
 
 import logging
@@ -31,11 +31,11 @@ from xmppservice.protocol.xml import Element, escape_attribute
 
 logger = logging.getLogger(__name__)
 
-# Bytes. A server that reads slower than it asks must not fill our memory.
+# A server that reads more slowly than it asks must not fill our memory.
 MAX_UNWRITTEN_BYTES = 64 * 1024 * 1024
 
 VCARD = f"{{{NS_VCARD}}}vCard"
-# What has a handler of its own, ours or a plugin's.
+# Requests with their own handler, ours or a plugin's.
 HANDLED = {
     "get": frozenset(
         {
@@ -63,7 +63,7 @@ class Unhandled(MatcherBase):
 
 
 class AdHocCommands(Protocol):
-    """What answers ad-hoc commands (XEP-0050): see :mod:`roster.commands.adhoc`."""
+    """Answers ad-hoc commands (XEP-0050): see :mod:`roster.commands.adhoc`."""
 
     def is_meant(self, request: Request) -> bool: ...
     def answer(self, request: Request, owner: str | None, take: Take) -> str | None: ...
@@ -71,9 +71,9 @@ class AdHocCommands(Protocol):
 
 
 class Responder:
-    """Answers what is asked of ``jid`` on the stream of ``xmpp``.
+    """Answer requests to ``jid`` on the stream of ``xmpp``.
 
-    ``take`` gets each command (``events.Message`` without its ``type``) and says
+    ``take`` gets each command (``events.Message`` without its ``type``) and returns
     whether there was room for it.
     """
 
@@ -94,13 +94,13 @@ class Responder:
         self._register()
 
     def publish(self, vcard: str, entries: Sequence[CatalogueEntry]) -> None:
-        """Answer with this vCard, and browsing clients with ``entries``."""
+        """Serve this vCard, and ``entries`` to clients that browse."""
         self._tail = f"{vcard}</iq>".encode()
         self._catalogue = Catalogue(self.jid, self.domains, self._about, entries)
 
     @property
     def overloaded(self) -> bool:
-        """Whether the XMPP server reads slower than it asks."""
+        """Whether the XMPP server reads more slowly than it asks."""
         transport = self.xmpp.transport
         unwritten = transport.get_write_buffer_size() if transport else 0
         return bool(unwritten > MAX_UNWRITTEN_BYTES)
@@ -108,10 +108,10 @@ class Responder:
     # --- The document -----------------------------------------------------------
 
     def answers_document(self, xml: Element) -> bool:
-        """Whether it was a get of the document, and has been answered.
+        """Answer a get of the document; return whether it was one.
 
-        Before slixmpp makes a stanza of it and looks for its handler: that took
-        more than half of an answer's time.
+        This happens before slixmpp builds a stanza and looks for its handler, which
+        took more than half of the response time.
         """
         is_get = xml.get("type") == "get" and iq.is_iq(xml)
         if not (is_get and xml.get("to") == self.jid and xml.find(VCARD) is not None):
@@ -150,7 +150,7 @@ class Responder:
     def _answer_to(self, request: Request) -> str | None:
         if self.overloaded:
             raise StanzaError("resource-constraint", "wait")
-        # Only there: the answer of a command comes from no other JID.
+        # Only at this JID, because command answers come from no other.
         is_ours = parse_jid(request.at) == self.xmpp.boundjid.full
         if is_ours and self._commands.is_meant(request):
             return self._commands.answer(
@@ -159,7 +159,7 @@ class Responder:
         return self._catalogue.answer(request)
 
     def _owner(self, sender: str) -> str | None:
-        """The bare JID of who is served; None for anybody else."""
+        """Return the bare JID of a user of a served domain; None for others."""
         bare = bare_jid(sender) or ""
         is_served = local_of(bare) and domain_of(bare) in self.domains
         return bare if is_served else None
@@ -192,12 +192,12 @@ class Responder:
     # --- Commands ---------------------------------------------------------------
 
     def message(self, xml: Element) -> None:
-        """Take the command that a message carries, or refuse it."""
+        """Accept or refuse the command in a message."""
         sender = parse_jid(xml.get("from", ""))
         if sender is None or bare_jid(sender) == self.jid:
             return
         if bare_jid(xml.get("to", "")) != self.jid:
-            return  # to a JID below ours: no command
+            return  # to a channel's JID: not a command
         try:
             fields = envelope.parse(xml)
         except Oversized as refusal:
@@ -223,7 +223,7 @@ class Responder:
         )
 
     def written(self, answer: Answer) -> str:
-        """A command's answer as a stanza: a message, or the result of its IQ."""
+        """Return a command's answer as a stanza: a message, or the result of its IQ."""
         if answer["message_type"] == ADHOC:
             return iq.build(
                 "result",
@@ -247,7 +247,7 @@ class Responder:
     # --- Wiring -----------------------------------------------------------------
 
     def _bounded(self, stanza: StanzaBase) -> StanzaBase | None:
-        """Drop an IQ whose id, which every answer repeats, is beyond all use."""
+        """Drop an IQ whose id is too long: answers must repeat it."""
         xml = stanza.xml
         if not iq.is_iq(xml) or len(xml.get("id", "")) <= MAX_FIELD:
             return stanza
@@ -269,7 +269,7 @@ class Responder:
             xmpp.register_handler(Callback(name, matcher, handler))
         for plugin in ("xep_0012", "xep_0092", "xep_0199"):
             xmpp.register_plugin(plugin)
-        # They bring slixmpp's discovery along; what is discovered is ours to say.
+        # These plugins load slixmpp's discovery, which our own replaces.
         for stock in ("Disco Info", "Disco Items"):
             xmpp.remove_handler(stock)
         xmpp.plugin["xep_0092"].software_name = browsing.NAME

@@ -1,4 +1,4 @@
-"""The stream's state, from its owner's memory into its row."""
+"""Write the stream's state to its row."""
 
 import os
 import socket
@@ -11,9 +11,9 @@ from xmppservice.connection.models import HEARTBEAT, StreamStatus
 
 
 class StatusWriter:
-    """How the stream of ``jid`` stands; :meth:`save` writes it down for all others.
+    """The state of the stream of ``jid``; :meth:`save` writes it for other processes.
 
-    The loop notes what happens, a thread saves.
+    The loop records changes; a thread saves them.
     """
 
     def __init__(self, jid: str) -> None:
@@ -38,15 +38,15 @@ class StatusWriter:
         self._note(ready=False, privileged=False)
 
     def kept_by(self, driver: str, missing: str) -> None:
-        """Note what keeps the rosters, and what it lacks."""
+        """Record the roster driver and what it lacks."""
         self._note(driver=driver, missing=missing)
 
     def save(self) -> None:
-        """Write the row when something is new, and as a sign of life."""
+        """Write the row after a change, and as a heartbeat."""
         now = timezone.now()
         if self._saved_at is not None and now - self._saved_at < HEARTBEAT:
             return
-        # Taken before the row: what is noted meanwhile is saved the next time.
+        # Read before the row, so that changes made meanwhile are saved the next time.
         self._saved_at, sessions, self._sessions = now, self._sessions, 0
         row = {**self._row, "since": self._since, "seen_at": now}
         StreamStatus.objects.get_or_create(jid=self.jid)

@@ -1,8 +1,8 @@
-"""A stream to the XMPP server: its life, what it asks, and what it delivers.
+"""A stream to the XMPP server: its life cycle, its requests and its deliveries.
 
-Only this process writes here. :mod:`xmppservice.connection.responder` answers what
-others ask. A component (:mod:`xmppservice.connection.component`) and an account
-(:mod:`xmppservice.connection.account`) differ in how clients come to the document.
+Only this process writes to it. :mod:`xmppservice.connection.responder` answers
+requests. A component (:mod:`xmppservice.connection.component`) and an account
+(:mod:`xmppservice.connection.account`) differ in how clients get the document.
 """
 
 import asyncio
@@ -33,18 +33,18 @@ PING_SECONDS = 30
 CONFIRMATION_SECONDS = 60
 ADVERTISEMENT_SECONDS = 5
 
-# The word of a message that says that there is another document.
+# The type of the message that announces a new document.
 CHANGED = "vcard_updated"
 
 
 class ServiceStream(ABC):
-    """One stream, again and again: :meth:`session` is one connection.
+    """A stream that can be reopened: each :meth:`session` is one connection.
 
     ``on_message(fields)`` gets each command (``events.Message`` without its
-    ``type``) and says whether there was room for it. ``on_ready()`` says that
-    stanzas can be sent, ``on_published(number)`` that clients read that document.
-    ``on_subscription(jid, number)`` says who was told of which document when he
-    subscribed or came online: 0 is of none yet, and None is who wants to hear no more.
+    ``type``) and returns whether there was room for it. ``on_ready()`` is called when
+    stanzas can be sent, ``on_published(number)`` when clients read that document.
+    ``on_subscription(jid, number)`` is called when a user subscribes or comes online,
+    with the document announced to them (0: none yet), or unsubscribes (None).
     """
 
     def __init__(
@@ -84,9 +84,9 @@ class ServiceStream(ABC):
     def publish(
         self, number: int, document: str, entries: Sequence[CatalogueEntry]
     ) -> None:
-        """Have clients read ``document``; ``on_published`` says when they do.
+        """Serve ``document`` to clients; ``on_published`` is called when they read it.
 
-        ``entries`` are what it has in it, for clients that browse.
+        ``entries`` are its groups and channels, for clients that browse.
         """
         self._number = number
         self._vcard = vcard.of_document(document)
@@ -96,15 +96,15 @@ class ServiceStream(ABC):
 
     @abstractmethod
     def _published(self) -> None:
-        """There is a document, or a session for it."""
+        """React to a new document, or to a new session."""
 
     # --- Life cycle -----------------------------------------------------------
 
     async def session(self) -> None:
         """Connect, and return when the connection has ended.
 
-        Returns at once when it cannot be made. slixmpp would retry by itself,
-        waiting up to minutes: who calls this decides when.
+        Return at once when connecting fails: the caller decides when to retry, because
+        slixmpp itself would wait for up to minutes.
         """
         for event in (self._opened, self._ended, self._advertised, self._ready):
             event.clear()
@@ -129,12 +129,12 @@ class ServiceStream(ABC):
 
     @property
     def ready(self) -> bool:
-        """Whether stanzas can be sent, and it is known what we may do."""
+        """Whether stanzas can be sent and our privileges are known."""
         return self.open and self._ready.is_set()
 
     @property
     def privileged(self) -> bool:
-        """Whether rosters can be read and written by stanzas (XEP-0356)."""
+        """Whether stanzas can read and write rosters (XEP-0356)."""
         rosters = (granted.get("roster") for granted in self.granted.values())
         return self.ready and "both" in rosters
 
@@ -172,15 +172,15 @@ class ServiceStream(ABC):
     async def deliver(self, answers: Iterable[Answer]) -> None:
         """Send answers; return when the server has taken all of them.
 
-        A stream is processed in order, so the answer to a ping sent last proves
-        it (component streams have no XEP-0198). Raises Down or Late.
+        A stream is processed in order, so the answer to a ping sent last proves it
+        (component streams lack XEP-0198). Raises Down or Late.
         """
         await self._deliver(map(self.responder.written, answers))
 
     async def announce(self, to: Iterable[str], *, message: bool) -> None:
-        """Tell bare JIDs which document is live, likewise. Raises Down or Late.
+        """Announce the live document to bare JIDs; return when the server has taken it.
 
-        By presence, and with ``message`` by a message, too.
+        By presence, and with ``message`` also by a message. Raises Down or Late.
         """
         await self._deliver(self._announcement(jid, message=message) for jid in to)
 
@@ -193,7 +193,7 @@ class ServiceStream(ABC):
     async def ask(
         self, requests: Sequence[IqRequest], deadline: float
     ) -> list[IqResult]:
-        """Answers of the XMPP server, in order: see :func:`gateway.ask`."""
+        """Return the XMPP server's answers, in order: see :func:`gateway.ask`."""
         if not self.ready:
             raise Down("no stream yet")
         return await self._ask(requests, deadline)
@@ -292,7 +292,7 @@ def _change_message(sender: str, to: str, number: int, digest: str) -> str:
         to=to,
         id="",
         thread="",
-        # For who is online, and never stored for who is not (RFC 6121, 8.5.2).
+        # Delivered to online users only, never stored (RFC 6121, 8.5.2).
         message_type="headline",
         namespace="jabber:x:oob",
         envelope_type=CHANGED,

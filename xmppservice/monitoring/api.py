@@ -1,4 +1,4 @@
-"""The API's own pages: what there is, and how delivery stands."""
+"""The API's index, and the state of delivery."""
 
 from typing import Any
 
@@ -29,14 +29,14 @@ ADDRESSES = {
 
 
 class ApiSerializer(serializers.Serializer):
-    """Where everything is."""
+    """The addresses of the API."""
 
     def get_fields(self) -> dict[str, serializers.Field]:
         return {name: serializers.URLField() for name in ADDRESSES}
 
 
 class Api(APIView):
-    """What there is, by name."""
+    """List the addresses of the API by name."""
 
     scope = "document"
     needs = {"get": None}
@@ -50,7 +50,7 @@ class Api(APIView):
 
 
 class StreamSerializer(serializers.Serializer):
-    """The stream to the XMPP server. ``missing``: what its driver lacks, in words."""
+    """The stream to the XMPP server. ``missing`` says what its driver lacks."""
 
     jid = serializers.CharField()
     connected = serializers.BooleanField()
@@ -62,7 +62,7 @@ class StreamSerializer(serializers.Serializer):
 
 
 class LiveSerializer(serializers.Serializer):
-    """The newest release; for how many seconds something should be live and is not."""
+    """The newest release. ``lagSeconds``: how long the next change is overdue."""
 
     number = serializers.IntegerField(allow_null=True)
     liveAt = serializers.DateTimeField(allow_null=True)
@@ -72,7 +72,7 @@ class LiveSerializer(serializers.Serializer):
 
 
 class CommandQueueSerializer(serializers.Serializer):
-    """Commands by their state, and how long the oldest one has waited."""
+    """Number of commands by state, and how long the oldest one has waited."""
 
     received = serializers.IntegerField()
     running = serializers.IntegerField()
@@ -82,7 +82,7 @@ class CommandQueueSerializer(serializers.Serializer):
 
 
 class DeliverySerializer(serializers.Serializer):
-    """Whether what staff publish and clients ask gets there."""
+    """Whether releases reach clients and commands are answered."""
 
     stream = StreamSerializer()
     release = LiveSerializer()
@@ -90,7 +90,7 @@ class DeliverySerializer(serializers.Serializer):
 
 
 class DeliveryView(APIView):
-    """Whether what staff publish and clients ask gets there."""
+    """Report whether releases reach clients and commands are answered."""
 
     scope = "delivery"
     needs = {"get": "roster.view_command"}

@@ -1,4 +1,4 @@
-"""The Delivery page: whether what staff publish and clients ask gets there."""
+"""The Delivery page: whether releases reach clients and commands are answered."""
 
 import hashlib
 import time
@@ -34,7 +34,7 @@ from xmppservice.monitoring import health
 from xmppservice.protocol import vcard
 
 TIMEOUT_SECONDS = 5  # with the XMPP server
-LATE_SECONDS = 10  # then what is on its way is said to be late
+LATE_SECONDS = 10  # a release not live after this is shown as late
 
 may_look = permission_required("roster.view_command", raise_exception=True)
 
@@ -71,7 +71,7 @@ def _listed(state: str) -> str:
 
 
 def _words() -> dict[str, str]:
-    """What the script says by itself."""
+    """Return the texts that the script shows."""
     return {
         "offline": _("The service is not responding. Retrying …"),
         "loggedOut": _("You have been logged out. Reload the page."),
@@ -83,12 +83,12 @@ def _words() -> dict[str, str]:
 @require_GET
 @conditional_page
 def state_view(request: HttpRequest) -> HttpResponse:
-    """What the page shows: see :func:`state`."""
+    """Return what the page shows: see :func:`state`."""
     return JsonResponse(state())
 
 
 def state() -> dict[str, Any]:
-    """How delivery stands: each text of the page by its name, and three tones."""
+    """Return the state of delivery: the page's texts, its tones, and sizes in bytes."""
     stream = StreamStatus.objects.filter(pk=settings.XMPP_JID).first()
     release = live_release_without_body()
     counts = statistics.by_state()
@@ -175,7 +175,7 @@ def _commands_tone(counts: dict[str, int]) -> str:
 
 
 class Verdict(NamedTuple):
-    """What a look through the XMPP server has found, in words."""
+    """The result of a check through the XMPP server, as a sentence."""
 
     ok: bool
     says: str
@@ -184,7 +184,7 @@ class Verdict(NamedTuple):
 @may_look
 @require_POST
 def check_view(request: HttpRequest) -> HttpResponseBase:
-    """Read the document as a client does: JSON for the script, a message without."""
+    """Read the document as a client does: answer JSON, or redirect with a message."""
     verdict = check()
     if request.accepts("text/html"):
         level = messages.SUCCESS if verdict.ok else messages.ERROR

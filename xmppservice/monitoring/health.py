@@ -1,7 +1,7 @@
-"""How the service stands, for who watches it: ``/healthz`` and ``/readyz``.
+"""Health probes for monitoring: ``/healthz`` and ``/readyz``.
 
-Both stand before the check of the host and before any login: a probe asks by an
-address that no user needs to know. They hold no secret, number or payload.
+Both come before the check of the host and before any login: probes use internal
+addresses. Their answers contain no secret, number or payload.
 """
 
 import logging
@@ -24,8 +24,8 @@ from xmppservice.connection.models import StreamStatus
 
 logger = logging.getLogger(__name__)
 
-MAX_WAIT_SECONDS = 30  # then commands are not worked off as they come
-TIMEOUT_SECONDS = 3.0  # with the database
+MAX_WAIT_SECONDS = 30  # a longer wait means that commands pile up
+TIMEOUT_SECONDS = 3.0  # for the database
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def refuse_old_tables() -> None:
     """Raise CommandError when the database is older than the code."""
     if tables_are_old():
         raise CommandError("The database is not up to date: run manage.py migrate.")
-    # What a command runs from here on has threads, and connections, of its own.
+    # From here on the command's threads use their own connections.
     connection.close()
 
 
@@ -50,27 +50,27 @@ _migrated = False
 
 
 def _is_migrated() -> bool:
-    # Tables grow no older while a process runs; whoever migrates is waited for.
+    # Cached once true: tables cannot become outdated while a process runs.
     global _migrated
     _migrated = _migrated or not tables_are_old()
     return _migrated
 
 
-# --- Looking --------------------------------------------------------------------
+# --- Bounded reads --------------------------------------------------------------
 
 
 class Away(Exception):
     """The database does not answer, or not in time."""
 
 
-# Threads that a database without an answer may hold.
+# Threads that an unresponsive database may block.
 _looking = threading.BoundedSemaphore(4)
 
 
 def look(read: Callable[[], T]) -> T:
-    """Result of ``read()``, which asks the database; raises Away after PATIENCE.
+    """Return ``read()``, a database query; raises Away after TIMEOUT_SECONDS.
 
-    It runs on a thread of its own: no driver of a database bounds every wait.
+    It runs in its own thread, because no database driver limits every wait.
     """
     if not _looking.acquire(timeout=TIMEOUT_SECONDS):
         raise Away("earlier questions are still waiting")
@@ -98,7 +98,7 @@ def _look(read: Callable[[], T], result: Future[T]) -> None:
 
 
 class Check(NamedTuple):
-    """One thing that must hold, whether it does, and that in a sentence."""
+    """The result of one check, with a sentence that explains it."""
 
     name: str
     ok: bool
@@ -109,7 +109,7 @@ NAMES = ("database", "migrations", "stream", "rosters", "commands")
 
 
 def checks() -> list[Check]:
-    """All that must hold, in the order of NAMES."""
+    """Return the results of all checks, in the order of NAMES."""
     try:
         return look(lambda: list(_checks()))
     except Away:
@@ -162,12 +162,12 @@ def _commands() -> Check:
     return Check("commands", seconds <= MAX_WAIT_SECONDS, says)
 
 
-# --- Asked over HTTP ------------------------------------------------------------
+# --- HTTP -----------------------------------------------------------------------
 
 
 class Health:
-    """Middleware: ``/healthz`` is 200 while the process answers, ``/readyz`` while
-    it is of use; else that is 503, and says what is wrong.
+    """Middleware: ``/healthz`` is 200 while the process answers; ``/readyz`` is 200
+    while the service works, else 503 with the failed checks.
     """
 
     sync_capable = True
@@ -193,7 +193,7 @@ class Health:
         return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
 
     def _log(self, wrong: list[str]) -> None:
-        # A probe asks every few seconds: only what is new is said.
+        # Probes come every few seconds: log changes only.
         if wrong and wrong != self._said:
             logger.warning("not ready: %s", ", ".join(wrong))
         elif self._said and not wrong:

@@ -1,7 +1,8 @@
-"""``/metrics``: what Prometheus reads, computed from the database when it asks.
+"""``/metrics`` for Prometheus, computed from the database on each request.
 
-So they are right whichever process is asked, and need nobody to count. While the
-database is away there are none (503): half of them would look like zeros.
+So they are correct in every process, and nothing has to be counted. While the
+database is unavailable the answer is 503, because partial metrics would look like
+zeros.
 """
 
 import logging
@@ -39,7 +40,7 @@ QUANTILES = (0.5, 0.95, 0.99)
 
 
 class Statistics(Collector):
-    """The service's own metrics, as they are at this moment."""
+    """The service's current metrics."""
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily(
@@ -158,9 +159,10 @@ ProcessCollector(registry=REGISTRY)
 
 
 class Metrics:
-    """Middleware: ``/metrics``, for who has METRICS_TOKEN when there is one.
+    """Middleware: ``/metrics``, which requires METRICS_TOKEN if that is set.
 
-    Before the check of the host, as the probes of :mod:`xmppservice.monitoring.health`.
+    It precedes the host check, like the probes of
+    :mod:`xmppservice.monitoring.health`.
     """
 
     sync_capable = True

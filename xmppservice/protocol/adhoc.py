@@ -7,12 +7,12 @@ from xmppservice.protocol.data_forms import submitted
 from xmppservice.protocol.namespaces import NS_COMMANDS, NS_FORM
 from xmppservice.protocol.xml import escape, escape_attribute
 
-# The one step of an ad-hoc command is its last.
+# Our ad-hoc commands have one step, which is also the last.
 COMPLETE = "<actions execute='complete'><complete/></actions>"
 
 
 class CommandRequest(NamedTuple):
-    """A step of an ad-hoc command (XEP-0050); ``fields`` when a form was filled in."""
+    """A step of an ad-hoc command (XEP-0050); ``fields`` is None without a form."""
 
     action: str
     session: str
@@ -20,7 +20,7 @@ class CommandRequest(NamedTuple):
 
 
 def request_of(child: ET.Element) -> CommandRequest:
-    """What is wanted of a command; a form that is cancelled cancels it."""
+    """Parse a command request; a cancelled form cancels the command."""
     form = child.find(f"{{{NS_FORM}}}x")
     cancelled = form is not None and form.get("type") == "cancel"
     return CommandRequest(
@@ -31,7 +31,7 @@ def request_of(child: ET.Element) -> CommandRequest:
 
 
 def step(node: str, session: str, status: str, inside: str = "") -> str:
-    """Where a command stands: ``executing``, ``completed`` or ``canceled``."""
+    """A command's state: ``executing``, ``completed`` or ``canceled``."""
     named = f" sessionid='{escape_attribute(session)}'" if session else ""
     return (
         f"<command xmlns='{NS_COMMANDS}' node='{escape_attribute(node)}'{named}"
@@ -40,5 +40,5 @@ def step(node: str, session: str, status: str, inside: str = "") -> str:
 
 
 def note(type: str, text: str) -> str:
-    """A sentence for the person: ``info``, ``warn`` or ``error``."""
+    """A note for the user, of type ``info``, ``warn`` or ``error``."""
     return f"<note type='{type}'>{escape(text)}</note>"

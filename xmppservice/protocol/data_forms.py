@@ -1,4 +1,4 @@
-"""Data forms (XEP-0004), and what they are for (XEP-0068)."""
+"""Data forms (XEP-0004), and their FORM_TYPE (XEP-0068)."""
 
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
@@ -39,12 +39,12 @@ def write_field(field: Field) -> str:
 
 
 def form_type(namespace: str) -> Field:
-    """What a form is for (XEP-0068, "The FORM_TYPE Field")."""
+    """The field that names a form's purpose (XEP-0068, "The FORM_TYPE Field")."""
     return Field("FORM_TYPE", "hidden", values=(namespace,))
 
 
 def submitted(child: ET.Element) -> dict[str, list[str]] | None:
-    """Values by field of the form in ``child``; None when no form was filled in."""
+    """Return the values of the submitted form in ``child`` by field; None without."""
     result = child.find(f"{{{NS_FORM}}}x")
     if result is None or result.get("type") != "submit":
         return None
@@ -57,5 +57,5 @@ def submitted(child: ET.Element) -> dict[str, list[str]] | None:
 
 
 def field_of(child: ET.Element, name: str) -> str | None:
-    """Text of a field that stands in ``child`` without a form; None when not there."""
+    """Return the text of a field directly in ``child``, without a form; else None."""
     return child.findtext(f"{{{split(child.tag)[0]}}}{name}")

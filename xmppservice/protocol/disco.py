@@ -8,7 +8,7 @@ from xmppservice.protocol.xml import escape_attribute, up_to
 
 
 class Item(NamedTuple):
-    """An ``item`` of disco#items; without a name it has none."""
+    """An ``item`` of disco#items; an empty name or node is left out."""
 
     jid: str
     name: str = ""
@@ -18,7 +18,7 @@ class Item(NamedTuple):
 def info(
     node: str, category: str, type: str, name: str, features: Iterable[str], more: str
 ) -> str:
-    """What an entity is and does; ``more`` is a data form, or empty."""
+    """An entity's identity and features; ``more`` is a data form, or empty."""
     named = f" name='{escape_attribute(name)}'" if name else ""
     identity = f"<identity category='{category}' type='{type}'{named}/>"
     can = "".join(f"<feature var='{feature}'/>" for feature in features)
@@ -26,7 +26,7 @@ def info(
 
 
 def items(node: str, items: Iterable[Item]) -> str:
-    """A list of entities, in their order; its end is missing when it is too long."""
+    """A list of entities in their order, cut off at MAX_LIST_BYTES."""
     written = "".join(up_to(MAX_LIST_BYTES, map(_item, items)))
     return f"<query xmlns='{NS_ITEMS}'{_node(node)}>{written}</query>"
 

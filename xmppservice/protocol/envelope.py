@@ -1,11 +1,11 @@
-"""The command envelope, and the answer in it (contract, section 2)."""
+"""The envelope of commands and answers (contract, section 2)."""
 
 from xml.etree import ElementTree as ET
 
 from xmppservice.protocol.namespaces import MAX_FIELD, NS_STREAM_DEFAULT, NS_UPDATE
 from xmppservice.protocol.xml import escape, escape_attribute, sibling, split
 
-# An ``x`` in one of these belongs to another protocol, whatever it contains.
+# An ``x`` in one of these namespaces belongs to another protocol.
 NS_FOREIGN = frozenset(
     {
         "jabber:x:data",
@@ -38,7 +38,7 @@ class Oversized(ValueError):
 
 
 def parse(message: ET.Element) -> dict[str, str] | None:
-    """Fields of the command in a message stanza, or None when it carries none.
+    """Return the fields of the command in a message, or None without a command.
 
     The keys are those of ``events.Message`` except ``sender`` and ``owner``.
     ``command`` is empty when the envelope names two different commands.
@@ -115,7 +115,7 @@ def build(
     envelope_action: str,
     payload: str,
 ) -> str:
-    """The one form of what the service sends (contract, section 2)."""
+    """A message of the service: they all have this form (contract, section 2)."""
     xmlns = f" xmlns='{escape_attribute(namespace)}'" if namespace else ""
     stanza_id = f" id='{escape_attribute(id)}'" if id else ""
     in_thread = f"<thread>{escape(thread)}</thread>" if thread else ""

@@ -1,4 +1,4 @@
-"""IQs, and the errors of stanzas (RFC 6120, 8)."""
+"""IQs and stanza errors (RFC 6120, 8)."""
 
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
@@ -9,9 +9,9 @@ from xmppservice.protocol.xml import escape_attribute, split
 
 
 class StanzaError(Exception):
-    """Why a request is not answered: a defined condition and its type.
+    """A request is refused with this defined condition and error type.
 
-    ``more`` is a condition of the protocol that was spoken, as XML.
+    ``more`` is an application-specific condition, as XML.
     """
 
     def __init__(self, condition: str, type: str = "cancel", more: str = "") -> None:
@@ -20,11 +20,11 @@ class StanzaError(Exception):
 
 
 class Request(NamedTuple):
-    """An IQ get or set as it came; ``child`` is for functions of this module."""
+    """A received IQ get or set; ``child`` is its payload, for ``protocol`` only."""
 
     type: str
     tag: str
-    at: str  # the JID that was asked
+    at: str  # the JID it was sent to
     to: str  # the same, bare and normalised
     sender: str  # full JID
     id: str
@@ -38,7 +38,7 @@ def is_iq(xml: ET.Element) -> bool:
 
 
 def build(type: str, *, sender: str, to: str, id: str, payload: str) -> str:
-    """An IQ; an empty ``to`` is the account of the stream (RFC 6120, 8.1.1.1)."""
+    """An IQ; an empty ``to`` means the account of the stream (RFC 6120, 8.1.1.1)."""
     address = f" to='{escape_attribute(to)}'" if to else ""
     return (
         f"<iq type='{type}' from='{escape_attribute(sender)}'{address}"
@@ -47,7 +47,7 @@ def build(type: str, *, sender: str, to: str, id: str, payload: str) -> str:
 
 
 def request(iq: ET.Element, service: str) -> Request:
-    """What an IQ get or set asks; ``service`` is asked when it has no address.
+    """Parse an IQ get or set; without an address it is for ``service``.
 
     Raises StanzaError.
     """
@@ -87,12 +87,12 @@ def ping() -> str:
 
 
 def payload(iq: ET.Element) -> str:
-    """The first child of an IQ as text; empty when it has none."""
+    """Return the first child of an IQ as text; empty without a child."""
     return ET.tostring(iq[0], encoding="unicode") if len(iq) else ""
 
 
 def payload_tag(iq: ET.Element) -> str | None:
-    """Tag of an IQ request's only child, or None when it is malformed.
+    """Return the tag of an IQ request's only child, or None when it is malformed.
 
     Source: RFC 6120, 8.2.3: a request has exactly one child element.
     """
@@ -100,7 +100,7 @@ def payload_tag(iq: ET.Element) -> str | None:
 
 
 def condition(stanza: ET.Element) -> str:
-    """The defined condition of a stanza error; empty when there is none."""
+    """Return the defined condition of a stanza error; empty without one."""
     for child in stanza.iter():
         namespace, name = split(child.tag)
         if namespace == NS_ERRORS and name != "text":

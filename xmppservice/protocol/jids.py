@@ -1,4 +1,4 @@
-"""JIDs (RFC 7622): normalised, taken apart, escaped (XEP-0106)."""
+"""JIDs (RFC 7622): normalising, splitting, and escaping (XEP-0106)."""
 
 import re
 
@@ -6,10 +6,10 @@ from slixmpp import JID, InvalidJID
 
 
 def parse_jid(text: str) -> str | None:
-    """Normalised JID (RFC 7622), or None when ``text`` is none.
+    """Return the normalised JID (RFC 7622), or None when ``text`` is not a JID.
 
-    A text that is another JID when it is normalised again is none: servers
-    would not agree on who is meant.
+    A text that changes when it is normalised again does not count as a JID: servers
+    would disagree about its owner.
     """
     try:
         normal = str(JID(text))
@@ -19,7 +19,7 @@ def parse_jid(text: str) -> str | None:
 
 
 def bare_jid(text: str) -> str | None:
-    """Normalised bare JID of ``text``, or None when ``text`` is no JID."""
+    """Return the normalised bare JID of ``text``, or None when it is not a JID."""
     whole = parse_jid(text)
     return whole.partition("/")[0] if whole else None
 
@@ -39,9 +39,9 @@ _ESCAPE = re.compile(r"\\(?=20|22|26|27|2f|3a|3c|3e|40|5c)")
 
 
 def escape_localpart(text: str) -> str:
-    """Normalised localpart that stands for ``text``; empty when none can.
+    """Return ``text`` as a normalised, escaped localpart; empty when impossible.
 
-    Source: XEP-0106, "Escaping Transformations": a space at either end is none.
+    Source: XEP-0106, "Escaping Transformations": no space at either end.
     """
     escaped = _ESCAPE.sub(r"\\5c", text).translate(_UNALLOWED)
     whole = parse_jid(f"{escaped}@localhost") if text.strip(" ") == text else None

@@ -1,4 +1,4 @@
-"""The namespaces of the protocols that the service speaks, and their limits."""
+"""The XML namespaces of the service's protocols, and size limits."""
 
 NS_VCARD = "vcard-temp"
 NS_DOCUMENT = "urn:xmppservice:document:1"  # its JSON Schema has the same name
@@ -15,9 +15,9 @@ NS_COMMANDS = "http://jabber.org/protocol/commands"
 NS_FORM = "jabber:x:data"
 NS_PRIVILEGE = ("urn:xmpp:privilege:2", "urn:xmpp:privilege:1")
 
-# Longest id, thread, namespace and word that an answer repeats. Even escaped to
-# six times their length they leave room for an answer's payload in one stanza.
+# Characters of the longest id, thread, namespace or word that an answer repeats. Even
+# escaped to six times their length they leave room for a payload in one stanza.
 MAX_FIELD = 1_000
 
-# Bytes of a list in one stanza: what a client may send, and an account is one.
+# Bytes of a list in one stanza: within a client's limit, because an account is one.
 MAX_LIST_BYTES = 200_000

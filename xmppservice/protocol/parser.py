@@ -9,31 +9,32 @@ from xml.parsers import expat
 
 _SEPARATOR = "\1"
 _START_TAG = re.compile(rb"""<(?:[^<>"']|"[^"]*"|'[^']*')*>""")
-# Beyond so many, or after a read of so many bytes, names are forgotten.
+# Above so many names, or after a read of so many bytes, names are discarded.
 _MAX_NAMES, _MAX_READ_BYTES = 1_000, 10_000
 
 
 class StanzaParser:
-    """An XML pull parser that no namespace can stop.
+    """An XML pull parser that accepts any namespace.
 
-    Python's own ends the stream at a ``}`` in a namespace, because expat is
-    told to separate namespace and name with it; U+0001 is no XML character.
+    Python's own parser fails at a ``}`` in a namespace, because it makes expat use
+    it as the separator of namespace and name. This one uses U+0001, which XML does
+    not allow.
 
-    Expat gets nothing past the last ``>``: after a read that ends inside a tag
-    it would put off parsing until much more has come (reparse deferral,
-    CVE-2023-52425), and sit on whole stanzas until then.
+    Expat gets nothing past the last ``>``: after a read that ends inside a tag it
+    would delay parsing until much more data arrives (reparse deferral,
+    CVE-2023-52425), and hold back complete stanzas until then.
 
-    It tells of the stream and of whole stanzas, not of what is in them: a reader
-    of events would only count those.
+    Events are reported for the stream and for whole stanzas, not for their content,
+    which readers would only skip.
 
-    Names are for clients to choose, and expat keeps each one as long as it lives:
-    now and then another one goes on, between two stanzas.
+    Clients choose names, and expat keeps every name until it is destroyed: so it is
+    replaced from time to time, between two stanzas.
     """
 
     def __init__(self) -> None:
         self._tree = ET.TreeBuilder()
         self._begin(b"")
-        self._beginning = b""  # all until the stream's start tag
+        self._beginning = b""  # everything up to the stream's start tag
         self._start_tag = b""
         self._events: deque[tuple[str, ET.Element] | ET.ParseError] = deque()
         self._held: list[bytes] = []

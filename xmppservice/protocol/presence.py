@@ -13,25 +13,25 @@ def build(type: str, *, sender: str, to: str) -> str:
 
 
 def available(*, sender: str, to: str, digest: str) -> str:
-    """Presence that says which document is read now."""
+    """Available presence with the digest of the live document."""
     addresses = f"from='{escape_attribute(sender)}' to='{escape_attribute(to)}'"
     return f"<presence {addresses}>{_update(digest)}</presence>"
 
 
 def own(digest: str) -> str:
-    """What makes a client available, before all others of its account.
+    """Presence of the service's own account, with the highest priority.
 
-    Without a digest it says that it cannot tell yet which document is read.
+    Without a digest it says that the document is not known yet.
     """
     return f"<presence><priority>127</priority>{_update(digest)}</presence>"
 
 
 def _update(digest: str) -> str:
-    # XEP-0153, "User Publishes Avatar": not ready to tell is an x without a photo.
+    # XEP-0153, "User Publishes Avatar": an x without a photo means "not known yet".
     photo = f"<photo>{digest}</photo>" if digest else ""
     return f"<x xmlns='{NS_UPDATE}'>{photo}</x>"
 
 
 def digest(document: str) -> str:
-    """SHA-1 of a document as 40 hex digits, as XEP-0153 has it of a picture."""
+    """Return a document's SHA-1 as 40 hex digits, as XEP-0153 does for a picture."""
     return hashlib.sha1(document.encode(), usedforsecurity=False).hexdigest()

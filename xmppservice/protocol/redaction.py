@@ -1,4 +1,4 @@
-"""What may stand in a log in the place of a JID or of a client's own text."""
+"""Replacements for JIDs and for clients' own text in logs."""
 
 import re
 
@@ -8,9 +8,9 @@ from xmppservice.protocol.jids import domain_of
 
 
 def alias(jid: str) -> str:
-    """A JID as it may stand in a log: the same one each time, but no number.
+    """Return a JID's alias for logs: always the same, but without a phone number.
 
-    Keyed with SECRET_KEY, because there are few enough numbers to try them all.
+    Keyed with SECRET_KEY, because all phone numbers could be tried out.
     """
     name = salted_hmac("xmppservice.log", jid.partition("/")[0]).hexdigest()[:12]
     return f"{name}@{domain_of(jid.partition('/')[0])}"
@@ -21,9 +21,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.ASCII | re
 
 
 def shown(text: str) -> str:
-    """What a client chose, as it may stand in a log: an id, the word of a command.
+    """Return a client's id or command word for logs: unchanged if harmless.
 
-    It may be a number, or a line of its own: only what is harmless stays as it is.
+    Other text becomes an alias: it may be a phone number or a forged line of the log.
     """
     if not text or _HARMLESS.match(text) or _UUID.match(text):
         return text

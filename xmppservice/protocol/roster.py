@@ -23,7 +23,7 @@ def get() -> str:
 
 
 def set_item(jid: str, name: str = "", groups: Iterable[str] = ()) -> str:
-    """One roster item. ``subscription`` is left out: the server keeps it."""
+    """A roster set of one item, without ``subscription``, which the server manages."""
     named = f" name='{escape_attribute(name)}'" if name else ""
     inside = "".join(f"<group>{escape(group)}</group>" for group in groups)
     item = f"<item jid='{escape_attribute(jid)}'{named}>{inside}</item>"
@@ -31,7 +31,7 @@ def set_item(jid: str, name: str = "", groups: Iterable[str] = ()) -> str:
 
 
 def items_of(payload: str) -> list[RosterItem]:
-    """Items of a roster result's payload; none for an empty payload."""
+    """Return the items of a roster result; an empty payload has no items."""
     if not payload:
         return []
     query = ET.fromstring(payload)  # noqa: S314  (from our own XMPP server)
@@ -51,10 +51,10 @@ def items_of(payload: str) -> list[RosterItem]:
 
 
 def privileges(message: ET.Element) -> dict[str, str] | None:
-    """What the server lets us do (XEP-0356, "Server Advertises Entity...").
+    """Return the privileges granted to us (XEP-0356, "Server Advertises Entity...").
 
-    ``access`` → ``type``, for example ``{"roster": "both"}``; None when the
-    message is no advertisement. Both namespaces: Prosody and ejabberd differ.
+    ``access`` → ``type``, for example ``{"roster": "both"}``; None when the message
+    is not an advertisement. Prosody and ejabberd use different namespaces.
     """
     for namespace in NS_PRIVILEGE:
         result = message.find(f"{{{namespace}}}privilege")

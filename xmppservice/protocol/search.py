@@ -9,7 +9,7 @@ from xmppservice.protocol.xml import escape, escape_attribute, up_to
 
 
 def search_fields(instructions: str, field: Field) -> str:
-    """What can be searched by, as a form and as the field that older clients know."""
+    """The search fields, as a form and as a plain field for older clients."""
     fields = form_type(NS_SEARCH), field
     return (
         f"<query xmlns='{NS_SEARCH}'><instructions>{escape(instructions)}"
@@ -19,7 +19,7 @@ def search_fields(instructions: str, field: Field) -> str:
 
 
 def search_table(columns: Sequence[Field], rows: Iterable[Sequence[str]]) -> str:
-    """What a search has found, for a client that sent a form."""
+    """Search results for a client that sent a form."""
     heading = "".join(map(write_field, columns))
     items = "".join(up_to(MAX_LIST_BYTES, (_row(columns, row) for row in rows)))
     purpose = write_field(form_type(NS_SEARCH))
@@ -38,7 +38,7 @@ def _row(columns: Sequence[Field], row: Sequence[str]) -> str:
 
 
 def search_items(result: Iterable[Item]) -> str:
-    """What a search has found, for a client that sent none (XEP-0055, 2.1)."""
+    """Search results for a client that sent no form (XEP-0055, 2.1)."""
     items = "".join(up_to(MAX_LIST_BYTES, map(_search_item, result)))
     return f"<query xmlns='{NS_SEARCH}'>{items}</query>"
 

@@ -1,4 +1,4 @@
-"""vCards (XEP-0054): the document's, and those of channels."""
+"""vCards (XEP-0054) of the document and of channels."""
 
 import base64
 from xml.etree import ElementTree as ET
@@ -13,7 +13,7 @@ def of_document(document: str) -> str:
 
 
 def of_channel(name: str, status: str, photo: str) -> str:
-    """Payload of a vCard result for a channel of our own (XEP-0054)."""
+    """Payload of a vCard result for one of our channels (XEP-0054)."""
     described = f"<DESC>{escape(status)}</DESC>" if status else ""
     return (
         f"<vCard xmlns='{NS_VCARD}'><FN>{escape(name)}</FN>"
@@ -22,7 +22,7 @@ def of_channel(name: str, status: str, photo: str) -> str:
 
 
 def photo(address: str, webp: bytes) -> str:
-    """Picture of a vCard: itself, or else its address; empty without either."""
+    """Picture of a vCard: the image itself, else its URL; empty without either."""
     if webp:
         encoded = base64.b64encode(webp).decode()
         return f"<PHOTO><TYPE>image/webp</TYPE><BINVAL>{encoded}</BINVAL></PHOTO>"
@@ -34,12 +34,12 @@ def get() -> str:
 
 
 def description(payload: str) -> str | None:
-    """Text of DESC in a vCard; None when there is none."""
+    """Return the text of DESC in a vCard; None without DESC."""
     return _vcard_text(payload, "DESC")
 
 
 def description_is_note(payload: str) -> bool:
-    """Whether a server has made NOTE of DESC, as Prosody's vcard_legacy does."""
+    """Whether the server turned DESC into NOTE, as Prosody's vcard_legacy does."""
     return description(payload) is None and _vcard_text(payload, "NOTE") is not None
 
 

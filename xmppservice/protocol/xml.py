@@ -1,7 +1,7 @@
-"""XML as text: escaping it, and taking the names of its elements apart.
+"""XML as text: escaping, and splitting element names.
 
-Only what XML needs is escaped: each entity costs the XMPP server a parser event, and
-a JSON text is full of quotes.
+Only what XML requires is escaped: each entity costs the XMPP server a parser event,
+and JSON is full of quotes.
 """
 
 import re
@@ -26,7 +26,7 @@ def escape_attribute(text: str) -> str:
 
 
 def illegal_character(text: str) -> str:
-    """The first character that XML 1.0 cannot carry, or an empty string."""
+    """Return the first character that XML 1.0 forbids, or an empty string."""
     match = _ILLEGAL.search(text)
     return match.group() if match else ""
 

@@ -1,4 +1,4 @@
-"""The driver that the settings name."""
+"""The driver that the settings select."""
 
 from django.conf import settings
 
@@ -8,5 +8,5 @@ from xmppservice.rosters.privileged import PrivilegedRosters
 
 
 def driver() -> Rosters:
-    """The driver for the XMPP server that the settings name."""
+    """Return the driver for the configured XMPP server."""
     return EjabberdRosters() if settings.EJABBERD_API_URL else PrivilegedRosters()

@@ -21,16 +21,16 @@ from xmppservice.rosters.interface import (
 )
 from xmppservice.rosters.privileged import PrivilegedRosters
 
-# Asking for all accounts of a domain costs ejabberd less than asking for so many.
+# For more lookups than this, listing all accounts of a domain costs ejabberd less.
 MAX_SINGLE_LOOKUPS = 200
 
 
 class EjabberdRosters:
-    """ejabberd: its HTTP API, and stanzas for what a component may read.
+    """Uses ejabberd's HTTP API, and stanzas where a component may read rosters.
 
-    Of the privileges (XEP-0356) ejabberd 23.01 breaks writing, and an account has
-    none. A roster that is written for nobody would come to be: who has no account
-    is asked for before.
+    Writing by privilege (XEP-0356) is broken in ejabberd 23.01, and a service that is
+    an account has no privileges. ejabberd would create a roster for an owner without
+    an account, so owners are checked first.
     """
 
     name = "ejabberd's HTTP API"
@@ -92,7 +92,7 @@ def _roster(owner: str, deadline: float) -> list[RosterItem] | RosterError:
     for row in rows:
         new = RosterItem(row["jid"], row["nick"], (), row["subscription"])
         item = items.get(new.jid, new)
-        # A list since 24, before that a row for each of them.
+        # A list since version 24; before that, one row for each group.
         groups = row["groups"] if "groups" in row else [row["group"]]
         added = tuple(group for group in groups if group)
         items[new.jid] = replace(item, groups=(*item.groups, *added))
@@ -111,8 +111,8 @@ def _write(change: RosterChange, deadline: float) -> str:
     return ""
 
 
-# What the driver calls, tried in ways that change nothing: ejabberd looks at the
-# arguments before it looks who calls.
+# The driver's calls with arguments that change nothing: ejabberd checks arguments
+# before it checks the caller.
 CALLS: dict[str, Callable[[ejabberd_api.EjabberdApi, str, float], object]] = {
     "check_account": lambda api, host, end: api.has_account(f"{NOBODY}@{host}", end),
     "registered_users": lambda api, host, end: api.accounts(host, end),
@@ -126,7 +126,7 @@ CALLS: dict[str, Callable[[ejabberd_api.EjabberdApi, str, float], object]] = {
 def _lacks(
     command: str, call: Callable[[ejabberd_api.EjabberdApi, str, float], object]
 ) -> str:
-    """Why ``command`` may not be called; empty when it may."""
+    """Return why ``command`` may not be called; empty when it may."""
     try:
         call(ejabberd_api.api(), settings.XMPP_DOMAINS[0], time.time() + PROBE_SECONDS)
     except ejabberd_api.ApiError as refusal:

@@ -1,6 +1,6 @@
-"""ejabberd's HTTP API: what its administrator may call, from any thread.
+"""ejabberd's HTTP API for administrators, callable from any thread.
 
-Tried with 23.01 and 24.12. Source: ejabberd's documentation, "API Reference".
+Tested with 23.01 and 24.12. Source: ejabberd's documentation, "API Reference".
 """
 
 import time
@@ -20,7 +20,7 @@ from xmppservice.protocol.jids import domain_of, local_of
 T = TypeVar("T")
 U = TypeVar("U")
 
-# ejabberd serves no more of them faster; measured, four are as good as sixteen.
+# More connections are no faster: measured, four are as good as sixteen.
 MAX_CONNECTIONS = 4
 
 
@@ -34,7 +34,7 @@ class ApiError(Exception):
 
 @cache
 def api() -> "EjabberdApi":
-    """The API that the settings name, with the connections of this process."""
+    """Return the configured API, with this process's connections."""
     return EjabberdApi(
         settings.EJABBERD_API_URL,
         settings.EJABBERD_API_USER,
@@ -57,7 +57,7 @@ class EjabberdApi:
         self._one_group = False
 
     def each(self, call: Callable[[T], U], items: Iterable[T]) -> list[U]:
-        """Results of ``call(item)``, in order, some at once."""
+        """Return the results of ``call(item)``, in order; calls run concurrently."""
         return list(self._threads.map(call, items))
 
     def has_account(self, jid: str, deadline: float) -> bool:
@@ -66,12 +66,12 @@ class EjabberdApi:
         return not missing
 
     def accounts(self, host: str, deadline: float) -> set[str]:
-        """Bare JIDs of all who have an account at a domain."""
+        """Return the bare JIDs of all accounts of a domain."""
         users = self.call("registered_users", deadline, host=host)
         return {f"{user}@{host}" for user in users}
 
     def roster(self, owner: str, deadline: float) -> list[dict[str, Any]]:
-        """The roster of a bare JID, a row for each contact and group."""
+        """Return the roster of a bare JID, one row for each contact and group."""
         user, host = local_of(owner), domain_of(owner)
         rows = self.call("get_roster", deadline, user=user, host=host)
         assert isinstance(rows, list), "get_roster answers with a list"
@@ -86,7 +86,7 @@ class EjabberdApi:
         subscription: str,
         deadline: float,
     ) -> None:
-        """Write an item of a roster, and push it; it makes a roster for nobody."""
+        """Write and push a roster item; creates a roster even without an account."""
         fields = {
             "localuser": local_of(owner),
             "localhost": domain_of(owner),
@@ -101,14 +101,14 @@ class EjabberdApi:
                 self.call("add_rosteritem", deadline, **fields, groups=groups)
                 return
             except ApiError as refusal:
-                # Before 24 there is one argument for all groups.
+                # Before version 24 there is one argument for all groups.
                 if "missing argument: group" not in refusal.reason:
                     raise
                 self._one_group = True
         self.call("add_rosteritem", deadline, **fields, group=";".join(groups))
 
     def call(self, command: str, deadline: float, **arguments: Any) -> Any:
-        """What ``command`` answers. ``deadline`` is as of ``time.time()``."""
+        """Return the answer to ``command``. ``deadline`` is as in ``time.time()``."""
         seconds = deadline - time.time()
         if seconds <= 0:
             raise Late("older than its deadline")
@@ -117,7 +117,7 @@ class EjabberdApi:
                 "POST", f"{self._url}/{command}", json=arguments, timeout=seconds
             )
         except urllib3.exceptions.HTTPError as error:
-            # One that is refused counts as a timeout there.
+            # urllib3 counts a refused connection as a timeout, too.
             refused = isinstance(error, urllib3.exceptions.NewConnectionError)
             if isinstance(error, urllib3.exceptions.TimeoutError) and not refused:
                 text = "ejabberd's HTTP API gave no answer by the deadline"

@@ -1,6 +1,6 @@
-"""The rosters and the users of an XMPP server, as every driver offers them.
+"""The interface of roster drivers: the rosters and the users of an XMPP server.
 
-Every call takes a list. Raises gateway.Down and gateway.Late.
+Calls take lists. They raise gateway.Down and gateway.Late.
 """
 
 from collections.abc import Sequence
@@ -9,26 +9,26 @@ from typing import NamedTuple, Protocol
 from xmppservice.protocol.roster import RosterItem
 
 MISSING = "service-unavailable"
-# Conditions that will be the same next time: what was to be written is at fault.
+# Conditions that a retry does not change: the roster item is at fault.
 PERMANENT = frozenset({"bad-request", "jid-malformed", "not-acceptable", "not-allowed"})
 PROBE_SECONDS = 10
-# Nobody's localpart: who has it, has read this line.
+# A localpart that no real account uses.
 NOBODY = "xmppservice-asks-for-nobody"
 
 
 class RosterChange(NamedTuple):
-    """Write ``item`` on the roster of ``owner`` (bare JID)."""
+    """Write ``item`` to the roster of ``owner`` (bare JID)."""
 
     owner: str
     item: RosterItem
 
 
 class RosterError(Exception):
-    """The XMPP server refused; the message is the condition of its error."""
+    """The XMPP server refused; the message is the error's condition."""
 
 
 class Rosters(Protocol):
-    """``deadline`` is a time as of ``time.time()``."""
+    """``deadline`` is a time as in ``time.time()``."""
 
     name: str
 
@@ -36,27 +36,27 @@ class Rosters(Protocol):
         """Whether the server can be asked now."""
 
     def probe(self) -> str:
-        """What is missing, in a sentence with what grants it; empty when nothing."""
+        """Return what is missing and how to grant it; empty when nothing is missing."""
 
     def read(
         self, owners: Sequence[str], deadline: float
     ) -> list[list[RosterItem] | RosterError]:
-        """The roster of each owner, or why it cannot be read."""
+        """Return the roster of each owner, or why it cannot be read."""
 
     def write(self, changes: Sequence[RosterChange], deadline: float) -> list[str]:
-        """For each change the error's condition, or empty when it is written.
+        """Return each change's error condition, or empty when it was written.
 
-        MISSING says that the owner has no account.
+        MISSING means that the owner has no account.
         """
 
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
-        """For each bare JID of a served domain, whether it has an account.
+        """Return whether each bare JID, of a served domain, has an account.
 
-        Raises RosterError when the server does not tell.
+        Raises RosterError when the server does not say.
         """
 
     def accounts(self, domain: str, deadline: float) -> set[str] | None:
-        """Bare JIDs of all accounts of a domain; None when the server does not list.
+        """Return the bare JIDs of a domain's accounts; None if the server has no list.
 
         Raises RosterError.
         """

@@ -1,4 +1,4 @@
-"""Rosters by privileged stanzas (XEP-0356), as Prosody has them."""
+"""Rosters by privileged stanzas (XEP-0356), as on Prosody."""
 
 import time
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ SELF = "not-allowed"
 
 
 class PrivilegedRosters:
-    """Privileged roster IQs (XEP-0356), one item each, as Prosody wants them."""
+    """Privileged roster IQs (XEP-0356), one item each, as Prosody requires."""
 
     name = "privileged stanzas (XEP-0356)"
 
@@ -67,8 +67,8 @@ class PrivilegedRosters:
         return [answer.condition for answer in gateway.ask(requests, deadline)]
 
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
-        # Nobody can be on their own roster: Prosody says not-allowed to a user
-        # and service-unavailable for nobody, and writes nothing either way.
+        # Users cannot be on their own roster: Prosody answers not-allowed for an
+        # account and service-unavailable without one, and writes nothing either way.
         requests = [gateway.IqRequest("set", jid, roster.set_item(jid)) for jid in jids]
         return [_exists(answer.condition) for answer in gateway.ask(requests, deadline)]
 
@@ -80,7 +80,7 @@ def _exists(condition: str) -> bool:
     if condition == SELF:
         return True
     if condition != MISSING and condition not in PERMANENT:
-        # For example forbidden: it says nothing of the user.
+        # For example forbidden: that says nothing about the account.
         raise RosterError(condition or "a roster holds its owner")
-    # A JID that the server takes for none is nobody's.
+    # A JID that the server considers invalid has no account either.
     return False

@@ -1,4 +1,4 @@
-"""The in-process channel layer of the default deployment."""
+"""The in-process channel layer of the one-process deployment."""
 
 import asyncio
 from typing import Any
@@ -9,9 +9,9 @@ from channels.layers import InMemoryChannelLayer
 class ThreadLayer(InMemoryChannelLayer):
     """An in-memory layer that any thread may send to.
 
-    Its queues belong to the event loop that receives: a send from another
-    thread hops to that loop, because an asyncio queue wakes nobody across
-    threads. A message sent before anyone receives is dropped: it is a wake-up.
+    Its queues belong to the receiver's event loop. A send from another thread hops
+    to that loop, because asyncio queues do not wake receivers across threads. A
+    message without a receiver is dropped: it is only a wake-up.
     """
 
     loop: asyncio.AbstractEventLoop | None = None
@@ -28,5 +28,5 @@ class ThreadLayer(InMemoryChannelLayer):
         if loop is asyncio.get_running_loop():
             await super().send(channel, message)
         else:
-            # Never wait: the caller may hold a lock that the loop's side wants.
+            # Never wait: the caller may hold a lock that code on the loop needs.
             asyncio.run_coroutine_threadsafe(super().send(channel, message), loop)

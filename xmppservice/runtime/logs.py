@@ -1,8 +1,8 @@
-"""How a line of the log looks: for eyes, or as one JSON object for a machine.
+"""Log formats: lines for people, or JSON objects for machines.
 
-What a line about a command says of it comes as ``extra=``, by the names of FIELDS.
-Of an exception the log has the type and the place. Its text may hold a payload or
-a number: PostgreSQL, for one, names the key that is there already.
+Details about a command come as ``extra=``, with the names of FIELDS. Exceptions are
+logged by type and place, without their text: it may contain a payload or a number.
+PostgreSQL, for example, includes duplicate keys.
 """
 
 import logging
@@ -32,7 +32,7 @@ ExcInfo = (
 
 
 class LineFormatter(logging.Formatter):
-    """A line of text, with what is known of the command at its end."""
+    """A line of text that ends with the details of the command."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         known = {
@@ -46,7 +46,7 @@ class LineFormatter(logging.Formatter):
 
 
 def json_lines() -> logging.Formatter:
-    """A formatter of one JSON object a line."""
+    """Return a formatter that writes one JSON object per line."""
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -63,13 +63,13 @@ def json_lines() -> logging.Formatter:
 
 
 def without_texts(exc_info: Any) -> str:
-    """Type and place of an exception, and of those that led to it."""
+    """Return the type and place of an exception and of its causes."""
     error = exc_info[1]
     return "\n".join("".join(_lines(one)).rstrip() for one in _chain(error))
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
-    """The causes of an exception, the first one first, and itself."""
+    """Return the causes of an exception, the first one first, and the exception."""
     chain: list[BaseException] = []
     while error is not None and error not in chain:
         chain.insert(0, error)
@@ -86,21 +86,21 @@ def _lines(error: BaseException) -> Iterator[str]:
 
 
 def plain_task(record: logging.LogRecord) -> bool:
-    """A failed task in our words: Celery's hold its arguments and the error's text."""
+    """Reword a failed task: Celery's message has its arguments and the error's text."""
     if isinstance(record.args, dict) and "exc" in record.args:
         record.msg, record.args = "the task %s failed", (record.args["name"],)
     return True
 
 
 def plain_refusal(record: logging.LogRecord) -> bool:
-    """A refusal is no failure of the code: one line, without where it was said."""
+    """Log a 403 in one line: it is no failure of the code and needs no traceback."""
     if getattr(record, "status_code", None) == HTTPStatus.FORBIDDEN:
         record.exc_info = record.exc_text = None
     return True
 
 
 def plain_probe(record: logging.LogRecord) -> bool:
-    """A probe that is told the truth is no failure either: it asks again and again."""
+    """Do not log the 503 of a probe: it is not a failure, and probes come often."""
     path = getattr(getattr(record, "request", None), "path_info", "")
     unavailable = getattr(record, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE
     return not (unavailable and path in ("/readyz", "/metrics"))

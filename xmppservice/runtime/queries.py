@@ -1,4 +1,4 @@
-"""Many values in several queries: each takes so many parameters."""
+"""Split many values into several queries, each with a limited number of parameters."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -6,11 +6,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-MAX_PARAMETERS = 1_000  # parameters of one query
+MAX_PARAMETERS = 1_000  # of one query
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of up to ``size`` items: what one query takes as parameters."""
+    """Yield lists of up to ``size`` items, such as the parameters of one query."""
     waiting = iter(items)
     while part := list(islice(waiting, size)):
         yield part

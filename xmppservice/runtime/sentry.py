@@ -1,7 +1,7 @@
-"""Reports of unexpected errors to Sentry, when SENTRY_DSN is set.
+"""Report unexpected errors to Sentry when SENTRY_DSN is set.
 
-As in the log: what and where, never with what. A report has no text of an
-exception, no variable, no argument of a task, no request and no breadcrumb.
+As in the log, a report has an exception's type and place only: no exception text, no
+variables, no task arguments, no request and no breadcrumbs.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ CONTEXTS = {"runtime", "trace"}
 
 
 def begin(dsn: str, transport: type[Transport] | None = None) -> None:
-    """Report from now on what nobody catches."""
+    """Start to report uncaught exceptions."""
     sentry_sdk.init(
         dsn=dsn,
         transport=transport,
@@ -43,11 +43,11 @@ def begin(dsn: str, transport: type[Transport] | None = None) -> None:
 
 
 def _bare(event: Any, hint: Any) -> Any:
-    """Of a report only what cannot hold what somebody sent."""
+    """Reduce a report to fields that cannot contain data from users."""
     kept = {name: value for name, value in event.items() if name in KEPT}
     contexts = kept.get("contexts", {})
     kept["contexts"] = {n: value for n, value in contexts.items() if n in CONTEXTS}
     for error in kept.get("exception", {}).get("values", ()):
         error["value"] = ""
-    # A line of the log without an exception is in the log.
+    # Log messages without an exception are not reported.
     return kept if "exception" in kept else None

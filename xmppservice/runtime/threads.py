@@ -1,4 +1,4 @@
-"""Threads for what must not wait on the loop: each with its own database connection."""
+"""Threads for blocking work, each with its own database connection."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 T = TypeVar("T")
 
-# A connection that PostgreSQL has closed is an InterfaceError.
+# A connection closed by PostgreSQL raises InterfaceError.
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
 
 class Thread:
-    """One thread with one database connection, closed with it."""
+    """A thread with a database connection that is closed with it."""
 
     def __init__(self, name: str) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
@@ -24,17 +24,17 @@ class Thread:
 
     async def __aexit__(self, *failure: object) -> None:
         self._pool.submit(connections.close_all)
-        # Not on the loop: what the thread still does may need it.
+        # Not on the loop: the thread's remaining work may need it.
         await asyncio.to_thread(self._pool.shutdown)
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
-        """Result of ``function(*args)``, called on the thread."""
+        """Return ``function(*args)``, called in the thread."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, fresh, function, args)
 
 
 def fresh(function: Callable[..., T], args: tuple[Any, ...]) -> T:
-    """Result of ``function(*args)``, with a connection that has not broken."""
-    # Drops a connection that broke, so that the next call opens a new one.
+    """Return ``function(*args)``, called without a broken connection."""
+    # Drop a broken connection, so that the next query opens a new one.
     close_old_connections()
     return function(*args)

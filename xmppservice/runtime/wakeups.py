@@ -1,8 +1,8 @@
 """Wake-ups: messages that say "look into the database", sent after a commit.
 
 A lost wake-up costs two seconds, because the consumer polls; it never costs a command
-or an edit. Waking never blocks, because the caller may hold a lock, and a broker that
-is away takes its time to say so: a thread sends, and sends once for what has gathered.
+or an edit. Waking never blocks, because the caller may hold a lock and an unavailable
+broker is slow to fail: a thread sends, and merges equal wake-ups that are waiting.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ def _send_task(loop: asyncio.Runner, task: str) -> None:
 
 
 def _send_topic(loop: asyncio.Runner, topic: str) -> None:
-    # One loop for all of them: a layer's connections belong to a loop.
+    # One loop for all sends: a layer's connections belong to a loop.
     loop.run(
         get_channel_layer().send(
             WAKEUP_CHANNEL, {"type": "xmpp.wakeup", "topic": topic}
@@ -52,9 +52,9 @@ def _send_topic(loop: asyncio.Runner, topic: str) -> None:
 
 
 class WakeUp:
-    """Sends in a thread of its own, which the first wake-up of a process starts.
+    """Send in a separate thread, which the first wake-up of a process starts.
 
-    A fork has no thread of its parent's: a worker's child starts its own.
+    A fork does not copy threads: each child of a worker starts its own.
     """
 
     def __init__(self, name: str, send: Callable[[asyncio.Runner, str], None]) -> None:
@@ -88,7 +88,7 @@ class WakeUp:
         try:
             send()
         except Exception as error:
-            # Whatever the transport raises: the work is a row, and waits there.
+            # Any error of the transport: the work is stored as a row and waits there.
             if not self._broken:
                 why = type(error).__name__
                 logger.warning("the %s bell does not ring: %s", self._name, why)

@@ -1,7 +1,7 @@
-"""ServiceConsumer: what the service does with the events of its stream.
+"""ServiceConsumer: handles the events of the service's stream.
 
-Handlers only enqueue; the pumps do the waiting. What comes in, what goes out and the
-announcements have a thread each, so that a slow answer never holds up the inbox.
+Handlers only enqueue; the pumps wait. Incoming commands, outgoing answers and
+announcements have a thread each, so that a slow answer never delays the inbox.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 200  # commands or answers in one transaction
-UNCONFIRMED = 4  # batches on the wire at once
-TICK_SECONDS = 1.0  # a lost wake-up costs no more than two
+UNCONFIRMED = 4  # maximum of batches sent and not yet confirmed
+TICK_SECONDS = 1.0  # a lost wake-up costs two seconds at most
 
 
 class ServiceConsumer(AsyncConsumer):
-    # Names no layer: an error of the layer would end the consumer. pump_wakeups
-    # listens to it instead, and outlives it.
+    # No layer, because its errors would end the consumer. pump_wakeups listens to it
+    # instead, and survives errors.
     channel_layer_alias = "none"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -46,7 +46,7 @@ class ServiceConsumer(AsyncConsumer):
         self.unconfirmed: set[int] = set()
         self.slots = asyncio.Semaphore(UNCONFIRMED)
         self.state = StatusWriter(scope["jid"])
-        self.live: int | None = None  # a number that is still to be marked
+        self.live: int | None = None  # number of a release not yet marked as live
         self.database_is_away = False
         async with (
             Thread("inbox") as inbox,
@@ -72,8 +72,8 @@ class ServiceConsumer(AsyncConsumer):
             await super().__call__(scope, receive, send)
 
     async def dispatch(self, message: Any) -> None:
-        # The stock dispatch closes old database connections first: a hop to a
-        # thread for every stanza. Nothing here touches the database.
+        # Channels' own dispatch first closes old database connections, which costs a
+        # thread switch for every stanza. Nothing here touches the database.
         await getattr(self, message["type"].replace(".", "_"))(message)
 
     # --- Handlers: they enqueue, and never wait for the network ----------------
@@ -98,19 +98,19 @@ class ServiceConsumer(AsyncConsumer):
     async def xmpp_subscription(self, event: events.Subscription) -> None:
         self.announcer.note(event["jid"], event["told"])
 
-    # --- The beginning of a session ---------------------------------------------
+    # --- Start of a session -----------------------------------------------------
 
     async def _begin(self) -> None:
         await self._store(self.state.save)
-        # Commands rested while there was no stream.
+        # Commands were deferred while there was no stream.
         await self._store(wakeups.wake_worker, wakeups.RUN_COMMANDS)
         await self._store(wakeups.wake_worker, wakeups.REFRESH_ACCOUNTS)
         driver = configured.driver()
         try:
-            # Not on a pump's thread: the answers to the probe come through both.
+            # Not in a pump's thread: it would hold up the pumps.
             missing = await asyncio.to_thread(fresh, driver.probe, ())
         except Exception as error:
-            # Whatever it is, it must not cost us the stream.
+            # No error may end the stream.
             why = (
                 str(error) if isinstance(error, (Down, Late)) else type(error).__name__
             )
@@ -129,7 +129,7 @@ class ServiceConsumer(AsyncConsumer):
             self.live = None
 
     async def _store(self, function: Callable[..., object], *args: Any) -> bool:
-        """Call what the next tick can do again; return whether it has worked."""
+        """Call a function that the next poll can repeat; return whether it worked."""
         try:
             await self.outbox_thread.run(function, *args)
         except DATABASE_ERRORS as error:
@@ -155,7 +155,7 @@ class ServiceConsumer(AsyncConsumer):
     # --- Pumps ----------------------------------------------------------------
 
     async def pump_in(self) -> None:
-        """Commands into the queue, a batch in one transaction."""
+        """Store incoming commands, each batch in one transaction."""
         while True:
             batch = [await self.incoming.get()]
             while len(batch) < BATCH_SIZE and not self.incoming.empty():
@@ -175,10 +175,10 @@ class ServiceConsumer(AsyncConsumer):
         try:
             await self.base_send(events.send(answers))
         except OSError:
-            pass  # The stream broke: the clients repeat.
+            pass  # The stream broke: clients will repeat their commands.
 
     async def pump_out(self) -> None:
-        """Answers to their clients, confirmed batch by batch."""
+        """Send answers to clients, and confirm them batch by batch."""
         while True:
             await self.answers.wait()
             await self.connected.wait()
@@ -209,7 +209,7 @@ class ServiceConsumer(AsyncConsumer):
             await self.base_send(events.send(answers))
             await self.outbox_thread.run(confirm, answers)
         except OSError:
-            # Not confirmed: sent again, but no faster than a stream breaks.
+            # Not confirmed: send again, after a pause.
             await asyncio.sleep(TICK_SECONDS)
             self.answers.set()
         except DATABASE_ERRORS as error:
@@ -219,7 +219,7 @@ class ServiceConsumer(AsyncConsumer):
             self.slots.release()
 
     async def pump_release(self) -> None:
-        """The newest release down to the stream; the first opens it."""
+        """Publish each newest release to the stream; the first one opens it."""
         published = None
         while True:
             await self.release.wait()
@@ -238,7 +238,7 @@ class ServiceConsumer(AsyncConsumer):
                 self._away(error)
 
     async def pump_wakeups(self) -> None:
-        """Wake the pumps at a wake-up."""
+        """Forward wake-ups to the pumps."""
         layer, broken = get_channel_layer(), False
         while True:
             try:
@@ -256,7 +256,7 @@ class ServiceConsumer(AsyncConsumer):
             event.set()
 
     async def pump_ticks(self) -> None:
-        """Wake again for whatever a lost wake-up left lying."""
+        """Poll, to make up for lost wake-ups."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self.answers.set()

@@ -1,7 +1,7 @@
-"""One process owns the stream of a JID; any other one waits for its turn.
+"""One process owns the stream of a JID; the others wait as standbys.
 
-The right to it is a lock that ends with its holder, even by kill -9: of the
-database when that is a server, of a file in VAR_DIR otherwise.
+Ownership is a lock that ends with its holder, even on kill -9: in the database if
+that is a server, else on a file in VAR_DIR.
 """
 
 import asyncio
@@ -25,8 +25,8 @@ from xmppservice.protocol.jids import local_of
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-# A machine that vanishes says no good-bye: PostgreSQL asks, and gives up after 11
-# seconds, so that the standby is there within 15.
+# A machine that vanishes does not close its connection: PostgreSQL probes it and gives
+# up after 11 seconds, so that the standby takes over within 15.
 KEEP_ALIVE = (
     "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2;"
     " SET tcp_keepalives_count = 3; SET tcp_user_timeout = 11000"
@@ -35,14 +35,14 @@ KEEP_ALIVE = (
 
 class Lock(Protocol):
     def take(self) -> bool | None:
-        """Take the lock, or look whether it is still held; None: nobody knows."""
+        """Take the lock, or check that we still hold it; None: unknown."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the lock."""
 
 
 class FileLock:
-    """A lock on a file in VAR_DIR, which the kernel lifts when its holder dies."""
+    """A lock on a file in VAR_DIR, which the kernel releases when its holder dies."""
 
     def __init__(self) -> None:
         settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,11 +63,11 @@ class FileLock:
 
 
 class DatabaseLock:
-    """An advisory lock of PostgreSQL, on a connection that does nothing else."""
+    """An advisory lock of PostgreSQL, on a connection of its own."""
 
     def __init__(self) -> None:
         self._connection = connections.create_connection("default")
-        self._connection.inc_thread_sharing()  # made here, used on a thread
+        self._connection.inc_thread_sharing()  # created here, used in a thread
         digest = hashlib.sha256(f"xmppservice {settings.XMPP_JID}".encode()).digest()
         self._key = int.from_bytes(digest[:8], signed=True)
         self._held = False
@@ -99,7 +99,7 @@ class DatabaseLock:
 async def run_xmpp(
     application: Application, begin: Callable[[], None] = lambda: None
 ) -> None:
-    """Serve ``application`` when it is our turn; ``begin`` is called at its start."""
+    """Serve ``application`` while we own the stream; ``begin`` is called before."""
     lock = DatabaseLock() if connection.vendor == "postgresql" else FileLock()
     with ThreadPoolExecutor(1, thread_name_prefix="standby") as thread:
         try:
@@ -125,7 +125,7 @@ async def _turn(thread: ThreadPoolExecutor, lock: Lock) -> None:
 async def _own(
     application: Application, thread: ThreadPoolExecutor, lock: Lock
 ) -> None:
-    """Run the XMPP part until our turn ends."""
+    """Run the XMPP part until we lose the lock."""
     inbox = Inbox(settings.XMPP_INBOX_STANZAS, settings.XMPP_INBOX_BYTES)
     server = XmppServer(application, stream_from_settings(), inbox)
     serving = asyncio.ensure_future(server.run())
@@ -142,9 +142,10 @@ async def _own(
 
 
 async def _lost(thread: ThreadPoolExecutor, lock: Lock) -> None:
-    """Return when another one has the lock.
+    """Return when another process has the lock.
 
-    While the database is away nobody can take it, and vCards are answered on.
+    While the database is unavailable no process can take it, so vCard requests are
+    still answered.
     """
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(thread, lock.take) is not False:  # noqa: ASYNC110  (a lock has no event)
@@ -152,7 +153,7 @@ async def _lost(thread: ThreadPoolExecutor, lock: Lock) -> None:
 
 
 def stream_from_settings() -> ServiceStream:
-    """The stream that the settings describe."""
+    """Return the configured stream."""
     jid, secret = settings.XMPP_JID, settings.XMPP_SECRET
     host, domains = settings.XMPP_HOST, settings.XMPP_DOMAINS
     if local_of(jid):
@@ -160,7 +161,7 @@ def stream_from_settings() -> ServiceStream:
         account = ClientStream(
             jid, secret, address, domains, adhoc, tls=settings.XMPP_TLS
         )
-        # ejabberd tells an account nothing.
+        # ejabberd does not advertise privileges to an account.
         account.asks_privileges = not settings.EJABBERD_API_URL
         return account
     address = (host, settings.XMPP_COMPONENT_PORT)

@@ -1,1 +1,1 @@
-"""How dates look, for Django's FORMAT_MODULE_PATH: in one form in each language."""
+"""Date formats for Django's FORMAT_MODULE_PATH: the same in every language."""

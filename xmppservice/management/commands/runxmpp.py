@@ -1,4 +1,4 @@
-"""manage.py runxmpp: the XMPP part alone, for a deployment of several processes."""
+"""manage.py runxmpp: the XMPP part only, for deployments of several processes."""
 
 import asyncio
 import logging

@@ -109,7 +109,7 @@ def _web() -> Web:
 
 
 def _begin() -> None:
-    # In memory nobody else runs commands: what a killed process held is free.
+    # Without a broker only this process runs commands: release a killed one's claims.
     if settings.CELERY_BROKER_URL == settings.IN_MEMORY:
         claims.clear_claims()
 

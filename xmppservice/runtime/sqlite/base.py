@@ -1,9 +1,9 @@
-"""Django's SQLite, whose writers of one process wait in a queue.
+"""Django's SQLite backend, where the writers of one process queue.
 
-SQLite has one writer. Who finds another one at work sleeps and tries again, up to a
-tenth of a second later each time, and whoever begins anew at once is always first: an
-edit waited for seconds while commands came. Here they wait for a lock, which costs
-nothing and is handed on; other processes are met as ever.
+SQLite allows one writer. Any other sleeps and retries, up to a tenth of a second later
+each time, so a writer that starts again at once always wins: edits waited for seconds
+while commands arrived. Here writers wait for a lock, which costs nothing and is passed
+on. Writers of other processes retry as before.
 """
 
 import threading
@@ -20,10 +20,10 @@ WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Holds the right to write from BEGIN IMMEDIATE to the end of the transaction.
+    """Hold the write lock from BEGIN IMMEDIATE to the end of the transaction.
 
-    A statement that writes outside of one is a transaction of its own, and has its
-    turn; an INSERT commits a moment after that, when its new key is fetched.
+    A write outside a transaction is its own transaction and takes the lock, too; an
+    INSERT commits slightly after releasing it, when its new key is fetched.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -62,7 +62,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        # So every transaction ends, also one whose COMMIT has failed.
+        # Every transaction ends here, even if its COMMIT failed.
         try:
             super()._set_autocommit(autocommit)  # type: ignore[misc]  # not in django-stubs
         finally:

@@ -1,12 +1,12 @@
-// The tree of channels: a document as the webchat shows it, with groups that fold.
+// The webchat's tree of channels, with groups that fold.
 
 import { avatar, button, element } from "../buddies/preview.js";
 import { find, words } from "./page.js";
 
-export let channels = new Map(); // what can be written to, by key
+export let channels = new Map(); // the document's channels, by key
 const closed = new Set(); // addresses of groups that are folded
 
-/** Draws a document. `acts` has a function each: route(item) and open(key). */
+/** Draws a document. `acts` has the functions route(item) and open(key). */
 export function drawTree(text, acts) {
   const focused = document.activeElement?.closest("[data-key]")?.dataset.key;
   channels = new Map();
@@ -15,7 +15,7 @@ export function drawTree(text, acts) {
   find("tree").querySelector(`[data-key="${CSS.escape(focused ?? "")}"]`)?.focus();
 }
 
-/** A list of what is published for the web; a hidden group hides its branch. */
+/** Lists the entries published for the web; a hidden group hides its branch. */
 function branch(items, acts) {
   const list = element("ul", "plain");
   for (const item of items.filter((one) => one.webIsPublished)) {

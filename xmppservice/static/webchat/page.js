@@ -1,4 +1,4 @@
-// What the page of the webchat brings along: where the service is, and words.
+// The webchat's configuration and texts, as the page contains them.
 
 export const { url, service, words, ...pauses } = JSON.parse(find("webchat").textContent);
 

@@ -1,4 +1,4 @@
-// What the webchat says to the XMPP server, on Strophe. A client's rules: docs/contract.md.
+// The webchat's XMPP session, on Strophe. Rules for clients: docs/contract.md.
 
 const { Strophe, $iq, $msg, $pres } = globalThis;
 const { AUTHFAIL, CONNECTED, CONNFAIL, CONNTIMEOUT, DISCONNECTED } = Strophe.Status;
@@ -6,7 +6,7 @@ Strophe.setLogLevel(Strophe.LogLevel.WARN);
 const UPDATE = "vcard-temp:x:update";
 const PATIENCE = 10_000; // milliseconds, for an answer
 
-/** Where a message to a channel goes: contract, section 1, Routing. */
+/** Returns where to send a message to a channel: contract, section 1, Routing. */
 export function route({ address, serverAddress }, domain) {
   const name = serverAddress || address;
   return {
@@ -16,7 +16,7 @@ export function route({ address, serverAddress }, domain) {
 }
 
 /**
- * A user's connection. `heard` has a function each for what comes by itself:
+ * A user's connection. `heard` has a callback for each event:
  * message({ from, thread, body }), failure(id), change(hash) and end().
  */
 export class Session {
@@ -26,7 +26,7 @@ export class Session {
     this.connection = new Strophe.Connection(url);
   }
 
-  /** Logs in, is online, and asks to be told of changes; rejects with "refused" or "away". */
+  /** Logs in, goes online and subscribes to changes; rejects with "refused" or "away". */
   open(jid, password) {
     let isOpen = false;
     return new Promise((opened, refused) => {
@@ -52,7 +52,7 @@ export class Session {
     this.connection.disconnect();
   }
 
-  /** The text in DESC of the service's vCard. */
+  /** Reads the document: DESC of the service's vCard. */
   document() {
     const question = $iq({ type: "get", to: this.service }).c("vCard", { xmlns: "vcard-temp" });
     return new Promise((read, refused) => {
@@ -97,7 +97,7 @@ export class Session {
   }
 }
 
-/** The text of a child, not of what a forwarded message holds deeper inside. */
+/** Returns the text of a direct child; a forwarded message may contain deeper ones. */
 function child(parent, name) {
   return [...parent.children].find((one) => one.localName === name)?.textContent ?? "";
 }

@@ -14,7 +14,7 @@ let timer = 0;
 let current = "";
 const talks = new Map(); // conversations, by key
 
-// --- Coming and going ----------------------------------------------------------
+// --- Logging in and reconnecting -----------------------------------------------
 
 async function enter(jid, password) {
   const joined = new Session(url, service, {
@@ -79,7 +79,7 @@ async function refresh() {
   plan();
 }
 
-// A service that announces changes need not be asked every second.
+// Poll rarely once the service announces changes.
 function plan() {
   clearTimeout(timer);
   if (!session || document.hidden) return;
@@ -104,7 +104,7 @@ document.addEventListener("visibilitychange", () => {
 
 // --- Which channel is open -----------------------------------------------------
 
-/** Shows which channel is open, and whether it still is one. */
+/** Marks the open channel, and shows whether it is still published. */
 function mark() {
   for (const one of find("tree").querySelectorAll("button")) {
     const { key } = one.dataset;

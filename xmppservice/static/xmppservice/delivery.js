@@ -1,4 +1,4 @@
-// The Delivery page: how it stands, asked again and again, and the check.
+// The Delivery page: polls the state, and runs the check.
 
 const { state, words } = JSON.parse(document.getElementById("script").textContent);
 const page = document.getElementById("delivery");

@@ -1,7 +1,7 @@
-// Names that the stock admin's widgets leave out, for people who hear the page.
+// Accessible names that the widgets of Django's admin lack, for screen readers.
 "use strict";
 
-// An aria-label counts only on what has a role.
+// An aria-label needs a role.
 function nameTooltips() {
     for (const tooltip of document.querySelectorAll(".help-tooltip[aria-label]")) {
         tooltip.setAttribute("role", "img");
@@ -30,8 +30,8 @@ function labelOf(select) {
     return select.labels[0]?.textContent.trim() ?? "";
 }
 
-// Tooltips are drawn when the page has loaded. Autocompletes are drawn when jQuery
-// finds it ready, which may be later: we queue behind them.
+// Tooltips exist once the page has loaded. Autocompletes are built when jQuery considers
+// it ready, which may be later: queue behind them.
 window.addEventListener("load", () => {
     nameTooltips();
     window.django?.jQuery?.(nameAutocompletes);
