@@ -344,7 +344,7 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "XMPP Service",
-    "DESCRIPTION": "Manage the tree, its releases, the accounts and the commands.",
+    "DESCRIPTION": "Manage groups and channels, their releases, accounts and commands.",
     "VERSION": __version__,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -1,4 +1,4 @@
-"""Beat's schedule has each task that nobody else calls, and names no other."""
+"""Beat's schedule has each periodic task, and no other."""
 
 from django.conf import settings
 

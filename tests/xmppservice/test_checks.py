@@ -1,4 +1,4 @@
-"""Each system check has an id, and a test that sets it off."""
+"""Each system check has an id, and a test that triggers it."""
 
 import pytest
 from django.core.checks import run_checks
@@ -11,7 +11,7 @@ def ids() -> set[str]:
     return {one.id for one in run_checks() if one.id.startswith("xmppservice.")}
 
 
-def test_the_defaults_agree():
+def test_the_defaults_pass():
     assert ids() == set()
 
 
@@ -38,7 +38,7 @@ def test_the_defaults_agree():
         ("W002", "PUBLIC_URL", "https://buddies.example.org"),
     ],
 )
-def test_settings_that_disagree(settings, id, name, value):
+def test_invalid_settings_are_reported(settings, id, name, value):
     setattr(settings, name, value)
     assert ids() == {f"xmppservice.{id}"}
 
@@ -78,7 +78,7 @@ BROKER, LAYER = "redis://127.0.0.1/0", "redis://127.0.0.1/1"
         ({"E002"}, {"XMPP_JID": "service@localhost/x", "XMPP_STANZA_LIMIT": 9_000}),
     ],
 )
-def test_settings_that_disagree_with_each_other(settings, found, values):
+def test_contradictory_settings_are_reported(settings, found, values):
     for name, value in values.items():
         setattr(settings, name, value)
     assert ids() == {f"xmppservice.{id}" for id in found}

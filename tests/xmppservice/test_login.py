@@ -1,4 +1,4 @@
-"""Who guesses passwords has to wait; nobody else does."""
+"""Clients that guess passwords are locked out for a while; others are not."""
 
 import logging
 from datetime import timedelta
@@ -34,14 +34,14 @@ def test_after_ten_wrong_passwords_the_right_one_is_refused_too(client):
     assert code(client) == 429
 
 
-def test_nine_are_forgotten_after_the_right_one(client):
+def test_a_correct_login_resets_the_count(client):
     guess(client, 9)
 
     assert code(client) == 302
     assert guess(client, 9) == [200] * 9
 
 
-def test_others_may_go_on(client):
+def test_other_names_and_addresses_are_not_locked_out(client):
     User.objects.create_superuser("romeo", password="wherefore")
     guess(client, 10)
 
@@ -50,7 +50,7 @@ def test_others_may_go_on(client):
     assert code(client, REMOTE_ADDR="192.0.2.1") == 302
 
 
-def test_it_lasts_a_quarter_of_an_hour_whatever_is_tried_meanwhile(client):
+def test_a_lock_out_lasts_15_minutes_despite_further_attempts(client):
     guess(client, 12)
     AccessAttempt.objects.update(attempt_time=F("attempt_time") - timedelta(minutes=15))
 
@@ -65,7 +65,7 @@ def test_the_page_says_what_to_do(client):
     assert "Try again in 15 minutes" in page.content.decode()
 
 
-def test_no_password_and_no_name_is_logged_or_kept(client, caplog):
+def test_names_and_passwords_are_neither_logged_nor_stored(client, caplog):
     caplog.set_level(logging.DEBUG)
     guess(client, 11)
 

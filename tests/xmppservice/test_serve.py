@@ -1,4 +1,4 @@
-"""The parts of the service as processes: what they refuse, and how they end."""
+"""The parts of the service as processes: what they refuse, and how they exit."""
 
 import re
 from http.cookiejar import CookieJar
@@ -21,18 +21,20 @@ def test_a_second_service_on_the_same_files_is_refused(service: Service):
     assert "Another service is running on" in said
 
 
-def test_the_stream_alone_needs_servers_that_others_reach(service: Service, tmp_path):
+def test_runxmpp_needs_a_broker_and_a_channel_layer(service: Service, tmp_path):
     alone = {"VAR_DIR": str(tmp_path), "CELERY_BROKER_URL": "", "CHANNEL_LAYER_URL": ""}
     said = service.manage("runxmpp", fails=True, **alone)
     assert "set CELERY_BROKER_URL and CHANNEL_LAYER_URL" in said
 
 
-def test_a_port_in_use_is_one_sentence(service: Service, tmp_path):
+def test_a_port_in_use_is_reported_in_one_sentence(service: Service, tmp_path):
     said = service.manage("serve", fails=True, VAR_DIR=str(tmp_path))
     assert f"HTTP_PORT: 127.0.0.1:{service.http_port}: Address already in use." in said
 
 
-def test_a_database_without_tables_is_one_sentence(service: Service, tmp_path):
+def test_a_database_without_tables_is_reported_in_one_sentence(
+    service: Service, tmp_path
+):
     elsewhere = {
         "VAR_DIR": str(tmp_path),
         "HTTP_PORT": str(free_port()),
@@ -44,13 +46,13 @@ def test_a_database_without_tables_is_one_sentence(service: Service, tmp_path):
     )
 
 
-def test_it_stops_with_zero_when_asked(new_service):
+def test_it_exits_with_zero_on_a_signal(new_service):
     service = new_service()
     assert service.stop() == 0
 
 
-# A browser that goes away in the middle of a static file: servestatic leaves the file
-# to Python, which says so where warnings are errors.
+# When a browser disconnects during a static file, servestatic leaves the file open:
+# Python reports that where warnings are errors.
 LEFT_OPEN = re.compile(
     r"Exception ignored in: <_io\.FileIO .*\n"
     r"Traceback .*\n(?:  .*\n)*ResourceWarning:.*\n"
@@ -64,7 +66,7 @@ def test_nothing_private_reaches_the_log(service: Service):
 
 
 def login(service: Service, name: str, proxied_for: str) -> int:
-    """Status of a login with a wrong password, as a proxy hands it on."""
+    """Return the status of a login with a wrong password, forwarded by a proxy."""
     cookies = HTTPCookieProcessor(CookieJar())
     browser = build_opener(cookies)
     url = f"http://127.0.0.1:{service.http_port}/admin/login/"
@@ -81,7 +83,7 @@ def login(service: Service, name: str, proxied_for: str) -> int:
             return error.code
 
 
-def test_behind_a_proxy_only_who_guesses_is_locked_out(service: Service):
+def test_behind_a_proxy_only_the_guessing_client_is_locked_out(service: Service):
     guesses = [login(service, "tybalt", "192.0.2.1") for _ in range(10)]
     assert guesses[-1] == 429
     assert login(service, "tybalt", "192.0.2.2") == 200

@@ -1,4 +1,4 @@
-"""The environment is read strictly: a typing error stops the start."""
+"""The environment is read strictly: a typo stops the start."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ def check(tmp_path, *options: str, **environment: str) -> subprocess.CompletedPr
 
 
 def start(tmp_path, **environment: str) -> subprocess.CompletedProcess:
-    """Read the settings, as each start does first."""
+    """Read the settings: the first step of each start."""
     return run(tmp_path, "-c", "import xmppservice.settings", **environment)
 
 
@@ -60,13 +60,15 @@ def run(tmp_path, *words: str, **environment: str) -> subprocess.CompletedProces
         ("VAR_DIR", "/dev/null/here", "VAR_DIR: /dev/null/here: Not a directory"),
     ],
 )
-def test_a_bad_value_names_its_variable(tmp_path, name, value, sentence):
+def test_an_invalid_value_is_reported_with_its_variable(
+    tmp_path, name, value, sentence
+):
     done = start(tmp_path, **{name: value})
     assert done.returncode != 0
     assert sentence in done.stderr.splitlines()[-1]
 
 
-def test_secrets_are_made_once_and_for_nobody_else_to_read(tmp_path):
+def test_secrets_are_generated_once_and_only_the_owner_can_read_them(tmp_path):
     assert start(tmp_path).returncode == 0
     made = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert set(made) == {"secret-key", "xmpp-secret", "address-book-key"}
@@ -85,7 +87,7 @@ def test_a_given_secret_is_not_written(tmp_path):
 # --- Files ------------------------------------------------------------------------
 
 
-def test_a_file_gives_a_value_without_the_end_of_its_line(tmp_path):
+def test_a_value_from_a_file_has_no_trailing_newline(tmp_path):
     file = tmp_path / "zone"
     file.write_text("Europe/Nowhere\n")
 
@@ -94,7 +96,7 @@ def test_a_file_gives_a_value_without_the_end_of_its_line(tmp_path):
     assert "not 'Europe/Nowhere'." in done.stderr
 
 
-def test_a_file_that_is_no_text_is_said_without_it(tmp_path):
+def test_a_binary_file_is_refused_without_showing_its_content(tmp_path):
     file = tmp_path / "key"
     file.write_bytes(b"\xff\xfe hidden")
 
@@ -121,13 +123,13 @@ SCALED = {
 }
 
 
-def test_a_scaled_deployment_behind_https_has_nothing_to_warn_of(tmp_path):
+def test_a_scaled_deployment_behind_https_causes_no_warning(tmp_path):
     done = check(tmp_path, "--deploy", "--fail-level", "WARNING", **SCALED)
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_several_processes_on_a_file_are_warned(tmp_path):
+def test_several_processes_with_a_database_file_cause_a_warning(tmp_path):
     done = check(tmp_path, **{**SCALED, "DATABASE_URL": f"sqlite:///{tmp_path}/db"})
     assert done.returncode == 0
     assert "xmppservice.W003" in done.stderr
@@ -135,13 +137,13 @@ def test_several_processes_on_a_file_are_warned(tmp_path):
 
 @pytest.mark.parametrize("name", SECRETS)
 @pytest.mark.parametrize("value", ["", " ", "change-me"])
-def test_several_machines_are_given_their_secrets(tmp_path, name, value):
+def test_several_machines_must_be_given_their_secrets(tmp_path, name, value):
     done = start(tmp_path, **{**SCALED, name: value})
     assert done.returncode != 0
     assert f"{name} must be given" in done.stderr.splitlines()[-1]
 
 
-def test_the_word_of_the_examples_is_no_secret_of_one_process_either(tmp_path):
+def test_one_process_refuses_the_example_secret_too(tmp_path):
     done = start(tmp_path, XMPP_SECRET="change-me")
     assert "the word change-me is no secret" in done.stderr
 
@@ -169,7 +171,7 @@ print(Client().get("/healthz", headers={"host": "10.0.0.7"}).status_code)
         ("http://localhost", "200 None|nosniff same-origin|-|200 -|200"),
     ],
 )
-def test_https_is_for_who_has_it(tmp_path, url, said):
+def test_https_is_required_only_with_an_https_public_url(tmp_path, url, said):
     code = SECURE.replace("Client()", 'Client(SERVER_NAME="localhost")')
     done = manage(
         tmp_path, "shell", "-v0", "-c", code, PUBLIC_URL=url, HSTS_SECONDS="60"

@@ -10,7 +10,7 @@ CSP = "Content-Security-Policy"
 
 
 def connects(answer) -> list[str]:
-    """What the page may connect to."""
+    """Return what the page may connect to."""
     parts = [part.split() for part in answer.headers[CSP].split(";")]
     return next(words for name, *words in parts if name == "connect-src")
 
@@ -19,7 +19,7 @@ def test_without_an_address_there_is_no_webchat(client):
     assert client.get(PAGE).status_code == 404
 
 
-def test_it_may_connect_to_the_xmpp_server_and_no_other_page_may(client, settings):
+def test_only_the_webchat_may_connect_to_the_xmpp_server(client, settings):
     settings.WEBCHAT_URL = URL
 
     answer = client.get(PAGE)
@@ -30,7 +30,7 @@ def test_it_may_connect_to_the_xmpp_server_and_no_other_page_may(client, setting
     assert connects(client.get("/admin/login/")) == ["'self'"]
 
 
-def test_a_page_may_load_and_do_nothing_that_is_not_named(client):
+def test_pages_have_a_strict_content_security_policy(client):
     header = client.get("/admin/login/").headers[CSP]
     said = dict(part.strip().partition(" ")[::2] for part in header.split(";"))
 
@@ -47,7 +47,7 @@ def test_a_page_may_load_and_do_nothing_that_is_not_named(client):
     }
 
 
-def test_it_offers_the_users_of_a_demo_and_else_nobody(client, settings):
+def test_it_offers_only_the_configured_users(client, settings):
     settings.WEBCHAT_URL = URL
     nobody = client.get(PAGE).content.decode()
     settings.WEBCHAT_USERS = ["romeo@localhost:a:b", "juliet@localhost:c"]
@@ -58,6 +58,6 @@ def test_it_offers_the_users_of_a_demo_and_else_nobody(client, settings):
     assert 'data-jid="juliet@localhost" data-password="c"' in both
 
 
-def test_it_is_only_read(client, settings):
+def test_only_get_is_allowed(client, settings):
     settings.WEBCHAT_URL = URL
     assert client.post(PAGE).status_code == 405

@@ -3,7 +3,7 @@ from wsgiref.util import setup_testing_defaults
 from xmppservice.wsgi import application
 
 
-def test_it_answers_a_probe_under_any_name():
+def test_probes_work_with_any_host():
     environ: dict = {"PATH_INFO": "/healthz", "HTTP_HOST": "10.1.2.3"}
     setup_testing_defaults(environ)
     said: list[str] = []

@@ -1,4 +1,4 @@
-"""A write that comes twice under one key is done once."""
+"""A write that is repeated under one key is done once."""
 
 import threading
 from datetime import timedelta
@@ -36,7 +36,7 @@ def post(client, body=ROMEO, key="1", path=BUDDIES):
     return client.post(path, body, format="json", headers=headers)
 
 
-def test_the_second_is_answered_as_the_first(admin):
+def test_a_repeated_write_gets_the_first_response(admin):
     first, second = post(admin), post(admin)
 
     assert first.status_code == second.status_code == 201
@@ -69,7 +69,7 @@ def test_another_request_under_the_same_key_is_refused(admin):
     assert Buddy.objects.count() == 1
 
 
-def test_what_was_refused_is_looked_at_again(admin):
+def test_a_refused_request_is_processed_again(admin):
     assert reasons(post(admin, {"info": {}})) == {
         "info.name": ["This field is required."]
     }
@@ -77,13 +77,13 @@ def test_what_was_refused_is_looked_at_again(admin):
     assert post(admin, ROMEO).status_code == 201
 
 
-def test_keys_belong_to_who_sends_them(admin, admin_user):
+def test_keys_belong_to_one_token(admin, admin_user):
     post(admin)
     other = post(api(admin_user, "erp"))
     assert reasons(other) == {"address": ["This address is already taken."]}
 
 
-def test_a_key_is_forgotten_after_a_day(admin):
+def test_a_key_expires_after_a_day(admin):
     post(admin)
     old = timezone.now() - timedelta(days=1, minutes=1)
     IdempotentRequest.objects.update(made_at=old)
@@ -96,7 +96,7 @@ def test_a_key_is_forgotten_after_a_day(admin):
     assert not IdempotentRequest.objects.exists()
 
 
-def test_who_may_no_more_reads_no_answer_of_before(admin):
+def test_a_revoked_token_does_not_get_the_stored_response(admin):
     post(admin)
     Token.objects.all().delete()
     assert post(admin).status_code == 401
@@ -119,23 +119,23 @@ def test_the_word_before_a_token_makes_no_difference(admin):
     assert Buddy.objects.count() == 1
 
 
-def test_who_is_nobody_takes_no_lock(django_assert_num_queries):
+def test_an_anonymous_request_makes_no_query(django_assert_num_queries):
     with django_assert_num_queries(0):
         assert post(APIClient()).status_code == 401
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])
-def test_a_key_has_a_length(admin, key):
+def test_a_key_must_have_1_to_255_characters(admin, key):
     assert post(admin, key=key).status_code == 400
     assert not Buddy.objects.exists()
 
 
-def test_nobody_else_writes_under_a_key():
+def test_an_anonymous_request_stores_no_key():
     assert post(APIClient()).status_code == 401
     assert not IdempotentRequest.objects.exists()
 
 
-def test_a_key_means_nothing_to_a_read_and_to_other_pages(admin, client):
+def test_a_key_is_ignored_by_reads_and_other_pages(admin, client):
     for _ in range(2):
         answer = admin.get(BUDDIES, headers={"Idempotency-Key": "1"})
         assert answer.status_code == 200
@@ -143,13 +143,13 @@ def test_a_key_means_nothing_to_a_read_and_to_other_pages(admin, client):
     assert not IdempotentRequest.objects.exists()
 
 
-def test_what_is_too_large_to_compare_is_refused(admin, settings):
+def test_a_request_too_large_to_compare_is_refused(admin, settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
     assert post(admin).status_code == 413
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_at_the_same_time_are_done_once(admin):
+def test_two_simultaneous_requests_are_done_once(admin):
     answers, ready = [], threading.Barrier(2)
 
     def send() -> None:

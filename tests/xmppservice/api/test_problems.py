@@ -1,4 +1,4 @@
-"""Every error of the API has one form (RFC 9457)."""
+"""All errors of the API have the same format (RFC 9457)."""
 
 import pytest
 from django.core.exceptions import SuspiciousOperation
@@ -22,7 +22,7 @@ def admin(admin_user) -> APIClient:
     return client
 
 
-def is_problem(answer, status, code):
+def check_problem(answer, status, code):
     assert answer.headers["Content-Type"] == "application/problem+json"
     body = answer.json()
     assert (answer.status_code, body["status"], body["code"]) == (status, status, code)
@@ -32,43 +32,43 @@ def is_problem(answer, status, code):
     return body
 
 
-def test_what_is_not_there(admin):
-    is_problem(admin.get("/api/nothing/"), 404, "not_found")
-    is_problem(admin.get(f"{BUDDIES}1/"), 404, "not_found")
-    is_problem(admin.get(f"{BUDDIES}{'9' * 30}/"), 404, "not_found")
+def test_unknown_addresses_are_not_found(admin):
+    check_problem(admin.get("/api/nothing/"), 404, "not_found")
+    check_problem(admin.get(f"{BUDDIES}1/"), 404, "not_found")
+    check_problem(admin.get(f"{BUDDIES}{'9' * 30}/"), 404, "not_found")
 
 
-def test_what_is_not_done(admin):
+def test_unsupported_methods_and_media_types_are_refused(admin):
     answer = admin.delete(BUDDIES)
-    is_problem(answer, 405, "method_not_allowed")
+    check_problem(answer, 405, "method_not_allowed")
     assert "GET" in answer.headers["Allow"]
     sent = {"data": b"<a/>", "content_type": "application/xml"}
-    is_problem(admin.post(BUDDIES, **sent), 415, "unsupported_media_type")
-    is_problem(
+    check_problem(admin.post(BUDDIES, **sent), 415, "unsupported_media_type")
+    check_problem(
         admin.get(BUDDIES, headers={"Accept": "text/csv"}), 406, "not_acceptable"
     )
 
 
-def test_who_may_not():
-    answer = is_problem(APIClient().get(BUDDIES), 401, "not_authenticated")
+def test_anonymous_requests_are_refused():
+    answer = check_problem(APIClient().get(BUDDIES), 401, "not_authenticated")
     assert "credentials" in answer["detail"]
 
 
-def test_what_is_no_json(admin):
+def test_invalid_json_is_refused(admin):
     answer = admin.post(BUDDIES, "{", content_type="application/json")
-    is_problem(answer, 400, "parse_error")
+    check_problem(answer, 400, "parse_error")
 
 
-def test_what_is_far_too_large(admin, monkeypatch):
+def test_oversized_requests_are_refused(admin, monkeypatch):
     monkeypatch.setattr(representation, "MAX_BYTES", 1_000)
     answer = admin.post(BUDDIES, {"name": "x" * 2_000}, format="json")
-    is_problem(answer, 413, "too_large")
+    check_problem(answer, 413, "too_large")
 
 
-def test_a_refusal_points_at_each_place(admin):
+def test_a_validation_error_points_at_each_place(admin):
     answer = admin.post(BUDDIES, {"type": "bot", "info": {}}, format="json")
 
-    is_problem(answer, 400, "invalid")
+    check_problem(answer, 400, "invalid")
     assert reasons(answer) == {
         "type": ['"bot" is not a valid choice.'],
         "info.name": ["This field is required."],
@@ -77,36 +77,36 @@ def test_a_refusal_points_at_each_place(admin):
     assert pointers == {"#/type", "#/info/name"}
 
 
-def test_what_is_about_the_whole_points_at_the_whole(admin):
+def test_an_error_about_the_whole_request_points_at_its_root(admin):
     sent = {"type": "group", "serverAddress": "x", "info": {"name": "x"}}
     answer = admin.post(BUDDIES, sent, format="json")
     assert reasons(answer) == {"__all__": ["A group can't have a server address."]}
     assert answer.json()["errors"][0]["pointer"] == "#"
 
 
-def test_a_database_that_is_away(admin, monkeypatch):
+def test_an_unavailable_database_is_a_problem(admin, monkeypatch):
     def away(*_: object, **__: object) -> None:
         raise OperationalError("secret host")
 
     monkeypatch.setattr(Buddy, "full_clean", away)
     answer = admin.post(BUDDIES, {"info": {"name": "x"}}, format="json")
 
-    is_problem(answer, 503, "storage_failed")
+    check_problem(answer, 503, "storage_failed")
     assert "secret" not in answer.content.decode()
 
 
-def test_a_fault_of_ours(admin, monkeypatch):
+def test_an_internal_error_is_a_problem(admin, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 
     monkeypatch.setattr(Buddy, "full_clean", broken)
     answer = admin.post(BUDDIES, {"info": {"name": "x"}}, format="json")
 
-    is_problem(answer, 500, "server_error")
+    check_problem(answer, 500, "server_error")
     assert "secret" not in answer.content.decode()
 
 
-def test_elsewhere_a_page_says_it():
+def test_errors_outside_the_api_are_pages():
     assert "<html" in Client().get("/nothing/").content.decode()
 
 
@@ -114,7 +114,7 @@ def test_elsewhere_a_page_says_it():
     ("path", "kind"),
     [(BUDDIES, "application/problem+json"), ("/admin/", "text/html")],
 )
-def test_what_no_view_has_answered_is_a_problem_or_a_page(rf, path, kind):
+def test_errors_outside_views_are_problems_or_pages(rf, path, kind):
     request = rf.get(path)
     said = [
         problems.bad_request(request, SuspiciousOperation("secret")),
@@ -140,5 +140,5 @@ def test_what_no_view_has_answered_is_a_problem_or_a_page(rf, path, kind):
         ("pageSize=null", "pageSize"),
     ],
 )
-def test_a_filter_that_is_none_is_said(admin, query, name):
+def test_invalid_filters_are_refused(admin, query, name):
     assert list(reasons(admin.get(f"{BUDDIES}?{query}"))) == [name]

@@ -1,4 +1,4 @@
-"""What all addresses of the API share: ETags, conditions, throttles, pages."""
+"""What all endpoints of the API share: ETags, conditions, throttling, pagination."""
 
 from base64 import b64encode
 from datetime import timedelta
@@ -38,7 +38,7 @@ def url(buddy: Buddy) -> str:
 # --- ETags ----------------------------------------------------------------------
 
 
-def test_who_has_read_it_gets_no_body(admin):
+def test_an_unchanged_representation_is_a_304_without_a_body(admin):
     romeo = channel("romeo")
     for address in (url(romeo), BUDDIES, "/api/tree/", "/api/", "/api/releases/"):
         tag = admin.get(address).headers["ETag"]
@@ -70,7 +70,7 @@ WRITES = {
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-def test_a_write_of_what_has_changed_since_is_refused(admin, write):
+def test_a_write_with_a_stale_etag_is_refused(admin, write):
     channel("mario")
     romeo = channel("romeo", mobile_is_published=True)
     stale = admin.get(url(romeo)).headers["ETag"]
@@ -88,13 +88,13 @@ def test_a_write_of_what_has_changed_since_is_refused(admin, write):
     assert list(Buddy.objects.values()) != before
 
 
-def test_any_state_may_be_expected(admin):
+def test_if_match_star_accepts_any_state(admin):
     romeo = channel("romeo")
     assert admin.delete(url(romeo), headers={"If-Match": "*"}).status_code == 204
     assert admin.delete(url(romeo), headers={"If-Match": "*"}).status_code == 404
 
 
-def test_an_account_and_the_hold_have_conditions_too(admin):
+def test_accounts_and_the_hold_check_if_match(admin):
     made = admin.post(ACCOUNTS, {"jid": "romeo@localhost"}, format="json")
     path, tag = f"{ACCOUNTS}{made.json()['id']}/", made.headers["ETag"]
     admin.patch(path, {"name": "Romeo"}, format="json")
@@ -111,7 +111,7 @@ def test_an_account_and_the_hold_have_conditions_too(admin):
 
 
 @pytest.mark.parametrize("what", ["plan", "publish", "restore", "retry"])
-def test_what_is_done_to_releases_and_commands_has_conditions_too(admin, what):
+def test_actions_on_releases_and_commands_check_if_match(admin, what):
     channel("romeo")
     first = releases.sync()
     channel("juliet")
@@ -136,21 +136,21 @@ def test_what_is_done_to_releases_and_commands_has_conditions_too(admin, what):
     assert method(path, headers=seen).status_code in (200, 201, 204)
 
 
-def test_an_indented_answer_has_the_same_tag(admin):
+def test_an_indented_response_has_the_same_etag(admin):
     romeo = channel("romeo")
     pretty = {"Accept": "application/json; indent=4"}
     seen = {"If-Match": admin.get(url(romeo), headers=pretty).headers["ETag"]}
     assert admin.delete(url(romeo), headers=seen).status_code == 204
 
 
-def test_a_read_of_what_has_changed_is_a_problem(admin):
+def test_a_read_with_a_stale_if_match_is_a_problem(admin):
     romeo = channel("romeo")
     answer = admin.get(url(romeo), headers={"If-Match": '"other"'})
     assert answer.status_code == 412
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_page_for_a_browser_is_a_page(admin):
+def test_browsers_get_html(admin):
     browser = {"Accept": "text/html"}
     for path in (BUDDIES, f"{BUDDIES}1/"):
         page = admin.get(path, headers=browser)
@@ -159,17 +159,17 @@ def test_a_page_for_a_browser_is_a_page(admin):
     assert admin.get(BUDDIES, headers={**browser, "If-None-Match": tag}).content
 
 
-# --- Who may --------------------------------------------------------------------
+# --- Permissions ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/api/tree/", "/api/delivery/", "/api/tree/review/"])
-def test_a_head_needs_what_a_get_needs(path):
+def test_head_needs_the_permission_of_get(path):
     client = APIClient()
     client.force_authenticate(User.objects.create_user("nobody"))
     assert [client.get(path).status_code, client.head(path).status_code] == [403, 403]
 
 
-def test_options_tell_nothing(admin):
+def test_options_is_not_allowed(admin):
     channel("romeo")
     for path in (BUDDIES, f"{BUDDIES}1/", "/api/tree/"):
         assert admin.options(path).status_code == 405
@@ -203,10 +203,10 @@ def test_an_entry_is_moved_copied_and_hidden(admin):
         ({"target": 0, "where": "first"}, 400),
         ({"where": "first"}, 400),
         ({"target": None, "where": "somewhere"}, 400),
-        ({"target": "romeo", "where": "last"}, 400),  # a channel holds nothing
+        ({"target": "romeo", "where": "last"}, 400),  # not a group
     ],
 )
-def test_a_move_to_nowhere_is_refused(admin, sent, status):
+def test_an_invalid_move_is_refused(admin, sent, status):
     romeo = channel("romeo")
     if sent.get("target") == "romeo":
         sent = {**sent, "target": romeo.pk}
@@ -250,7 +250,7 @@ def test_entries_are_filtered(admin, query, found):
         ("/api/commands/", "state"),
     ],
 )
-def test_a_filter_that_is_sent_empty_is_refused_and_is_not_none(admin, path, name):
+def test_an_empty_filter_is_refused(admin, path, name):
     answer = admin.get(f"{path}?{name}=")
     assert answer.status_code == 400
     assert answer.json()["errors"] == [
@@ -258,7 +258,7 @@ def test_a_filter_that_is_sent_empty_is_refused_and_is_not_none(admin, path, nam
     ]
 
 
-def test_the_form_of_the_page_may_have_empty_fields(admin):
+def test_the_browsable_page_may_send_empty_filters(admin):
     channel("romeo")
     answer = admin.get(
         f"{BUDDIES}?parent=&type=channel&address=", HTTP_ACCEPT="text/html"
@@ -267,7 +267,7 @@ def test_the_form_of_the_page_may_have_empty_fields(admin):
     assert "romeo" in answer.text
 
 
-def test_pages_stay_right_while_rows_go(admin):
+def test_pagination_skips_no_row_when_rows_are_deleted(admin):
     for number in range(6):
         channel(f"{number}")
     first = admin.get(BUDDIES, {"pageSize": 3}).json()
@@ -282,16 +282,16 @@ def test_pages_stay_right_while_rows_go(admin):
 @pytest.mark.parametrize(
     "path", [BUDDIES, ACCOUNTS, "/api/releases/", "/api/commands/"]
 )
-def test_a_broken_cursor_is_not_found(admin, path, place):
+def test_an_invalid_cursor_is_not_found(admin, path, place):
     sent = b64encode(urlencode({"p": place}).encode()).decode()
     answer = admin.get(path, {"cursor": sent})
     assert answer.status_code == 404
 
 
-# --- Throttles ------------------------------------------------------------------
+# --- Throttling -----------------------------------------------------------------
 
 
-def test_each_token_has_a_rate_of_its_own(admin_user, monkeypatch):
+def test_each_token_has_its_own_rate_limit(admin_user, monkeypatch):
     monkeypatch.setattr(Throttle, "rate", "3/min", raising=False)
     clients = []
     for name in ("one", "other"):

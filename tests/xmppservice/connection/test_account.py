@@ -1,4 +1,4 @@
-"""The service as an account: its vCard is the XMPP server's to answer."""
+"""The service as an account, whose vCard the XMPP server serves."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -17,7 +17,7 @@ DOCUMENT = '{"items":[{"address":"liam & <co>","info":{"name":"Liam 🧘\\n"}}]}
 
 
 class LegacyProsody(Prosody):
-    """With the vCard modules that Debian's configuration loads."""
+    """Prosody with the vCard modules of Debian's configuration."""
 
     def _settings(self) -> str:
         return super()._settings().replace('"vcard"', '"vcard4"; "vcard_legacy"')
@@ -56,7 +56,7 @@ def legacy(tmp_path) -> Iterator[Prosody]:
 async def account(
     server: Prosody, password: str = PASSWORD, *, tls: bool = False
 ) -> AsyncIterator[tuple[ClientStream, list[int]]]:
-    """An account with a session, and the numbers of what clients read."""
+    """Yield an account with a session, and the numbers of published documents."""
     address, published = ("127.0.0.1", server.c2s_port), []
     one = ClientStream(ACCOUNT, password, address, ["localhost"], adhoc, tls=tls)
     one.on_published = published.append
@@ -71,7 +71,7 @@ async def read(server: Prosody) -> str:
         return await romeo.document(ACCOUNT)
 
 
-async def test_clients_read_what_was_published_last(prosody):
+async def test_clients_read_the_last_published_document(prosody):
     async with account(prosody) as (one, published):
         one.publish(1, DOCUMENT, ())
         await until(lambda: published == [1])
@@ -83,7 +83,7 @@ async def test_clients_read_what_was_published_last(prosody):
         assert await read(prosody) == '{"items":[],"n":5}'
 
 
-async def test_it_stays_when_the_service_has_gone_and_is_told_again(prosody):
+async def test_the_document_outlives_the_service_and_is_published_again(prosody):
     async with account(prosody) as (one, published):
         one.publish(1, DOCUMENT, ())
         await until(lambda: published == [1])
@@ -94,7 +94,7 @@ async def test_it_stays_when_the_service_has_gone_and_is_told_again(prosody):
         await until(lambda: published == [1])
 
 
-async def test_a_server_that_makes_note_of_desc_is_said(legacy, caplog):
+async def test_a_server_that_turns_desc_into_note_is_logged(legacy, caplog):
     async with account(legacy) as (one, published):
         one.publish(1, DOCUMENT, ())
         await until(lambda: "into NOTE" in caplog.text)
@@ -102,13 +102,13 @@ async def test_a_server_that_makes_note_of_desc_is_said(legacy, caplog):
     assert 'module "vcard"' in caplog.text
 
 
-async def test_it_has_stream_management_and_the_granted_privileges(prosody):
+async def test_an_account_has_stream_management_and_its_privileges(prosody):
     async with account(prosody) as (one, _):
         await until(lambda: one.privileged)
         await until(lambda: one.xmpp.plugin["xep_0198"].enabled_in)
 
 
-async def test_a_wrong_password_is_said(prosody, caplog):
+async def test_a_wrong_password_is_logged(prosody, caplog):
     async with account(prosody, "wrong"):
         await until(lambda: "refuses the password" in caplog.text)
     assert "wrong" not in caplog.text

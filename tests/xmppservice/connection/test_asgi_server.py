@@ -12,7 +12,7 @@ from xmppservice.connection.asgi_server import Inbox, XmppServer
 from xmppservice.connection.component import ComponentStream
 
 
-async def test_events_come_in_their_order():
+async def test_events_keep_their_order():
     inbox = Inbox(10, 10_000)
     for number in range(3):
         inbox.put(number, size=1)
@@ -30,13 +30,13 @@ async def test_waiting_ends_with_the_next_event():
     assert await waiting == "event"
 
 
-def test_it_is_bounded_in_number():
+def test_the_inbox_is_limited_in_number():
     inbox = Inbox(2, 10_000)
     assert [inbox.put(n, size=1) for n in range(3)] == [True, True, False]
     assert len(inbox) == 2
 
 
-async def test_it_is_bounded_in_bytes_and_room_comes_back():
+async def test_the_inbox_is_limited_in_bytes_until_events_are_taken():
     inbox = Inbox(10, 100)
     assert [inbox.put(n, size=60) for n in range(2)] == [True, False]
 
@@ -46,7 +46,7 @@ async def test_it_is_bounded_in_bytes_and_room_comes_back():
     assert inbox.put("again", size=60)
 
 
-def test_what_has_no_size_always_fits():
+def test_events_without_a_size_always_fit():
     inbox = Inbox(1, 1)
     inbox.put("command", size=1)
     assert inbox.put("disconnected")
@@ -54,7 +54,7 @@ def test_what_has_no_size_always_fits():
 
 @pytest.fixture
 async def stream() -> ComponentStream:
-    """A stream to a port where nobody listens."""
+    """A stream to a closed port."""
     address = ("127.0.0.1", free_port())
     return ComponentStream("service.localhost", "s", address, ["localhost"], adhoc)
 
@@ -88,7 +88,7 @@ async def test_a_crashed_application_is_started_again(stream, caplog):
     assert "the XMPP application crashed" in caplog.text
 
 
-async def test_it_connects_after_the_first_document_only(stream, caplog):
+async def test_it_connects_only_after_the_first_document(stream, caplog):
     ready, tried = asyncio.Event(), asyncio.Event()
     stream.xmpp.add_event_handler("connection_failed", lambda _: tried.set())
 
@@ -108,7 +108,7 @@ async def test_it_connects_after_the_first_document_only(stream, caplog):
     assert "no XMPP server at" in caplog.text
 
 
-async def test_answers_without_a_stream_are_an_os_error(stream):
+async def test_sending_without_a_stream_raises_os_error(stream):
     server = XmppServer(None, stream, Inbox(10, 10_000))
     with pytest.raises(OSError, match="no stream"):
         await server._send(events.send([]))
@@ -120,7 +120,7 @@ async def test_an_unknown_event_is_an_error(stream):
         await server._send({"type": "xmpp.dance"})
 
 
-async def test_asking_without_a_stream_is_down(stream):
+async def test_asking_without_a_stream_raises_down(stream):
     server = XmppServer(None, stream, Inbox(10, 10_000))
     assert not server.ready
     with pytest.raises(gateway.Down):

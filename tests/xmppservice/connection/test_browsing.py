@@ -1,4 +1,4 @@
-"""What the published entries are to a client that browses, without a stream."""
+"""How clients browse the published entries, tested without a stream."""
 
 from xml.etree import ElementTree as ET
 
@@ -54,16 +54,16 @@ def search(text: str) -> str:
         ("", "bots@localhost"),
     ],
 )
-def test_channels_are_at_the_asker_s_domain_when_it_is_served(sender, jid):
+def test_channels_are_at_the_clients_domain_if_it_is_served(sender, jid):
     catalogue = Catalogue(SERVICE, DOMAINS, entries=[channel("a")])
-    for _ in range(2):  # made, and remembered
+    for _ in range(2):  # built, then cached
         (item,) = ask(catalogue, items(), sender)
         assert item.get("jid") == jid
     (found,) = ask(catalogue, search("a"), sender, type="set")
     assert found.get("jid") == jid
 
 
-def test_a_jid_and_what_is_none():
+def test_a_channel_with_a_jid_and_one_without_an_address():
     entries = [channel("a", to="bot@elsewhere.example/x"), channel("b", to="")]
     catalogue = Catalogue(SERVICE, DOMAINS, entries=entries)
     (item,) = ask(catalogue, items())
@@ -71,7 +71,7 @@ def test_a_jid_and_what_is_none():
     assert len(ask(catalogue, search("b"), type="set")) == 0
 
 
-def test_an_account_s_groups_are_asked_where_it_was_asked():
+def test_an_accounts_groups_have_the_jid_that_was_asked():
     account = "service@localhost"
     catalogue = Catalogue(
         account, DOMAINS, entries=[group("a"), channel("b", "c", "a")]
@@ -80,13 +80,13 @@ def test_an_account_s_groups_are_asked_where_it_was_asked():
     assert (item.get("jid"), item.get("node")) == (f"{account}/here", "a")
 
 
-def test_the_first_of_two_channels_with_one_jid_has_the_card():
+def test_of_two_channels_with_one_jid_the_first_has_the_vcard():
     first, second = channel("a"), channel("A")._replace(local="a")
     catalogue = Catalogue(SERVICE, DOMAINS, entries=[first, second])
     assert "<FN>a</FN>" in catalogue.card(f"a@{SERVICE}")
 
 
-def test_no_more_than_fifty_are_found_in_the_document_s_order():
+def test_a_search_finds_at_most_fifty_in_document_order():
     entries = [channel(f"n{number:02}") for number in range(60)]
     found = ask(Catalogue(SERVICE, DOMAINS, entries=entries), search("N"), type="set")
     names = [item.findtext(f"{{{NS_SEARCH}}}nick") for item in found]

@@ -21,7 +21,7 @@ PING = IqRequest("get", "localhost", "<ping xmlns='urn:xmpp:ping'/>")
 
 @pytest.fixture
 async def attached():
-    """An owner that answers with what it was asked, or never."""
+    """An owner that echoes requests, or never answers."""
 
     async def ask(requests, deadline):
         if requests[0].to == "nowhere":
@@ -37,7 +37,7 @@ def in_seconds(seconds: float) -> float:
     return time.time() + seconds
 
 
-async def test_answers_cross_from_a_thread_in_order(attached):
+async def test_a_thread_gets_answers_in_order(attached):
     asked = [PING, PING._replace(payload="other")]
 
     answers = await asyncio.to_thread(gateway.ask, asked, in_seconds(10))
@@ -47,37 +47,37 @@ async def test_answers_cross_from_a_thread_in_order(attached):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_a_stream_it_is_down():
+def test_without_a_stream_asking_raises_down():
     assert not gateway.is_up()
     with pytest.raises(Down):
         gateway.ask([PING], in_seconds(10))
 
 
-def test_nothing_asked_needs_no_stream():
+def test_an_empty_list_of_requests_needs_no_stream():
     assert gateway.ask([], in_seconds(10)) == []
 
 
 @pytest.mark.real_time  # faketime never ends the wait for a future
-async def test_an_owner_that_does_not_answer_is_late(attached):
+async def test_an_owner_that_does_not_answer_raises_late(attached):
     silent = PING._replace(to="nowhere")
     with pytest.raises(Late):
         await asyncio.to_thread(gateway.ask, [silent], in_seconds(-1))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_never_inside_a_transaction():
+def test_asking_inside_a_transaction_fails():
     with transaction.atomic(), pytest.raises(AssertionError, match="transaction"):
         gateway.ask([PING], in_seconds(10))
 
 
-async def test_never_on_the_streams_own_loop(attached):
+async def test_asking_on_the_streams_loop_fails(attached):
     with pytest.raises(AssertionError, match="loop"):
         gateway.ask([PING], in_seconds(10))
 
 
 @pytest.mark.django_db
-class TestWhatOtherProcessesKnow:
-    """The row that the stream's owner writes, read where there is no stream."""
+class TestStoredState:
+    """The row that the stream's owner writes, read by another process."""
 
     @pytest.fixture
     def row(self, settings) -> StreamStatus:
@@ -86,17 +86,17 @@ class TestWhatOtherProcessesKnow:
             jid=settings.XMPP_JID, ready=True, privileged=True
         )
 
-    def test_the_owners_word_is_believed(self, row):
+    def test_the_owners_last_state_is_used(self, row):
         assert gateway.state() == State(ready=True, privileged=True)
         assert gateway.is_up()
 
-    def test_a_silent_owner_is_a_dead_one(self, row):
+    def test_a_silent_owner_counts_as_down(self, row):
         row.seen_at = timezone.now() - SILENCE - timedelta(seconds=1)
         row.save()
         assert gateway.state() == State(ready=False, privileged=False)
         assert not gateway.is_up()
 
-    def test_without_a_way_to_ask_it_makes_no_sense_to_ask(self, row, settings):
+    def test_without_a_channel_layer_requests_cannot_be_sent(self, row, settings):
         settings.CHANNEL_LAYER_URL = ""
         assert gateway.is_up()
         assert not gateway.state().ready
@@ -112,7 +112,7 @@ if shutil.which("redis-server"):
 
     @pytest.fixture
     def layer(redis, settings) -> Iterator[None]:
-        """A channel layer that other processes would share."""
+        """A channel layer that several processes could share."""
         host = {"address": redis.url, "socket_timeout": None}
         settings.CHANNEL_LAYER_URL = redis.url
         settings.CHANNEL_LAYERS = {
@@ -126,7 +126,7 @@ if shutil.which("redis-server"):
         channel_layers.backends.clear()
 
     async def answers(requests, deadline) -> list[IqResult]:
-        """What a stream's owner says: it fails as it is asked to, or echoes."""
+        """Answer as a stream's owner: fail as requested, or echo."""
         first = requests[0].payload
         if first in FAILING:
             raise FAILING[first](f"it is {first}")
@@ -146,7 +146,7 @@ if shutil.which("redis-server"):
         got = await asyncio.to_thread(gateway.ask, asked, in_seconds(seconds))
         return [answer.payload for answer in got]
 
-    async def test_answers_cross_the_layer_in_order(layer):
+    async def test_answers_come_through_the_layer_in_order(layer):
         async with owner():
             many = [ask(f"{n} one", f"{n} two") for n in range(20)]
             assert await asyncio.gather(*many) == [
@@ -156,27 +156,27 @@ if shutil.which("redis-server"):
     @pytest.mark.parametrize(
         ("payload", "failure"), [("down", Down), ("broke", Broke), ("late", Late)]
     )
-    async def test_failures_cross_the_layer_as_what_they_are(layer, payload, failure):
+    async def test_failures_keep_their_type_through_the_layer(layer, payload, failure):
         async with owner():
             with pytest.raises(failure, match=f"it is {payload}"):
                 await ask(payload)
 
-    async def test_what_the_owner_cannot_ask_is_broke(layer):
+    async def test_other_errors_of_the_owner_raise_broke(layer):
         async with owner():
             with pytest.raises(Broke, match="ValueError"):
                 await ask("odd")
             assert await ask("next") == ["next"]
 
-    async def test_nobody_who_answers_is_late(layer):
+    async def test_without_an_owner_asking_raises_late(layer):
         with pytest.raises(Late):
             await ask("question", seconds=0.2)
 
-    async def test_a_question_waits_for_the_next_owner(layer):
+    async def test_requests_wait_for_the_next_owner(layer):
         asking = asyncio.create_task(ask("question"))
         async with owner():
             assert await asking == ["question"]
 
-    async def test_a_layer_that_dies_is_down_at_once_and_comes_back(layer, redis):
+    async def test_a_dead_layer_raises_down_at_once_and_recovers(layer, redis):
         async with owner():
             asking = asyncio.create_task(ask("silence", seconds=60))
             assert await ask("before") == ["before"]

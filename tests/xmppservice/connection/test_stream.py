@@ -68,7 +68,7 @@ def in_seconds(seconds: float) -> float:
     return time.time() + seconds
 
 
-async def test_answers_come_in_the_order_of_the_questions(prosody):
+async def test_answers_keep_the_order_of_requests(prosody):
     async with privileged(prosody) as one:
         item = roster.set_item("liam@localhost", "Liam", ["others"])
         asked = [
@@ -85,7 +85,7 @@ async def test_answers_come_in_the_order_of_the_questions(prosody):
     assert refused.condition == "service-unavailable"
 
 
-async def test_what_xml_cannot_carry_is_not_sent(prosody):
+async def test_characters_that_xml_forbids_are_not_sent(prosody):
     async with privileged(prosody) as one:
         bell = IqRequest("set", ROMEO, roster.set_item("liam@localhost", "bell\x07"))
         with pytest.raises(ValueError, match="XML cannot carry"):
@@ -94,7 +94,7 @@ async def test_what_xml_cannot_carry_is_not_sent(prosody):
         assert await one.ask([ROSTER], in_seconds(10))
 
 
-async def test_a_question_past_its_deadline_is_not_asked(prosody):
+async def test_requests_past_their_deadline_are_not_sent(prosody):
     item = IqRequest("set", ROMEO, roster.set_item("liam@localhost", "Liam"))
     async with privileged(prosody) as one:
         with pytest.raises(Late):
@@ -110,8 +110,8 @@ class Silent(Client):
     def _reply(self, request: Element) -> None:
         pass
 
-    async def asked(self) -> str:
-        """The id of the first request that has come."""
+    async def first_request_id(self) -> str:
+        """Wait for the first request; return its id."""
         await until(self._iqs)
         return self._iqs()[0].get("id", "")
 
@@ -119,8 +119,8 @@ class Silent(Client):
         return [stanza for stanza in self.stanzas if stanza.tag == f"{CLIENT}iq"]
 
 
-async def test_an_answer_from_elsewhere_is_none(prosody):
-    """RFC 6120, 8.2.3: who guesses an id may not answer in the place of another."""
+async def test_an_answer_from_another_sender_is_ignored(prosody):
+    """RFC 6120, 8.2.3: a guessed id does not let others answer."""
     domain = "elsewhere.localhost"
     prosody.register("mercutio", PASSWORD, domain)
     port = prosody.c2s_port
@@ -131,10 +131,10 @@ async def test_an_answer_from_elsewhere_is_none(prosody):
     ):
         ping = IqRequest("get", romeo.jid, iq.ping())
         asked = asyncio.create_task(one.ask([ping], in_seconds(30)))
-        id = await romeo.asked()
+        id = await romeo.first_request_id()
 
         await mercutio.send(f"<iq type='result' id='{id}' to='{SERVICE}'/>")
-        # Stanzas of one sender arrive in order (RFC 6120, 10.1): his answer has, too.
+        # One sender's stanzas arrive in order (RFC 6120, 10.1): the forged one, too.
         await mercutio.iq("get", iq.ping(), SERVICE)
         assert not asked.done()
 
@@ -143,7 +143,7 @@ async def test_an_answer_from_elsewhere_is_none(prosody):
         assert answer.condition == ""
 
 
-async def test_a_frozen_server_is_late_and_a_killed_one_broke(prosody):
+async def test_a_frozen_server_raises_late_and_a_killed_one_broke(prosody):
     async with privileged(prosody) as one:
         freeze(prosody)
         with pytest.raises(Late):
@@ -159,9 +159,7 @@ async def test_a_frozen_server_is_late_and_a_killed_one_broke(prosody):
             await one.ask([ROSTER], in_seconds(30))
 
 
-async def test_a_server_that_falls_silent_ends_the_session(
-    prosody, monkeypatch, caplog
-):
+async def test_a_silent_server_ends_the_session(prosody, monkeypatch, caplog):
     monkeypatch.setattr(stream, "PING_SECONDS", 0.05)
     monkeypatch.setattr(stream, "OPENING_SECONDS", 0.3)
     async with privileged(prosody) as one:
@@ -181,7 +179,7 @@ async def test_a_stream_without_a_privilege_is_ready_and_not_privileged(
         assert not one.privileged
 
 
-async def test_a_wrong_secret_is_said(prosody, caplog):
+async def test_a_wrong_secret_is_logged(prosody, caplog):
     port = prosody.component_port
     one = ComponentStream(SERVICE, "wrong", ("127.0.0.1", port), ["localhost"], adhoc)
 
@@ -190,7 +188,7 @@ async def test_a_wrong_secret_is_said(prosody, caplog):
     assert "the XMPP server closes the stream: not-authorized" in caplog.text
 
 
-async def test_who_asks_is_told_and_passed_on(prosody):
+async def test_subscribers_get_the_live_digest_and_are_reported(prosody):
     told: list[tuple[str, int | None]] = []
     async with connected(prosody) as one, romeo(prosody) as client:
         one.on_subscription = lambda jid, number: told.append((jid, number))
@@ -203,9 +201,7 @@ async def test_who_asks_is_told_and_passed_on(prosody):
         await until(lambda: newest(client) == digest("{}"))
 
 
-async def test_who_asks_while_the_server_reads_too_slowly_is_told_later(
-    prosody, monkeypatch
-):
+async def test_subscribers_wait_while_the_server_reads_too_slowly(prosody, monkeypatch):
     told: list[tuple[str, int | None]] = []
     monkeypatch.setattr(responder, "MAX_UNWRITTEN_BYTES", -1)
     async with connected(prosody) as one, romeo(prosody) as client:
@@ -221,7 +217,7 @@ async def test_who_asks_while_the_server_reads_too_slowly_is_told_later(
         await until(lambda: newest(client) == digest("{}"))
 
 
-async def test_presence_that_is_not_for_the_service_is_nobodys(prosody):
+async def test_presence_for_other_jids_is_ignored(prosody):
     told: list[tuple[str, int | None]] = []
     async with connected(prosody) as one, romeo(prosody) as client:
         one.on_subscription = lambda jid, number: told.append((jid, number))
@@ -231,7 +227,7 @@ async def test_presence_that_is_not_for_the_service_is_nobodys(prosody):
     assert len(told) == 1
 
 
-async def test_without_a_stream_nobody_is_announced_to():
+async def test_announcing_without_a_stream_raises_down():
     one = ComponentStream(
         SERVICE, "s", ("127.0.0.1", free_port()), ["localhost"], adhoc
     )

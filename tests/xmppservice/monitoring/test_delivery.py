@@ -1,4 +1,4 @@
-"""The Delivery page: how things stand in words, and a look through the XMPP server."""
+"""The Delivery page: the state as text, and the check through the XMPP server."""
 
 import asyncio
 import threading
@@ -38,7 +38,7 @@ def staff() -> Client:
 
 @pytest.fixture
 def live() -> Release:
-    """A tree that is live."""
+    """A live release."""
     edits.add(Buddy(name="Liam", address="", mobile_is_published=True), "anna")
     release = releases.sync()
     assert release is not None
@@ -48,7 +48,7 @@ def live() -> Release:
 
 @pytest.fixture
 def stream(settings) -> StreamStatus:
-    """The row of a stream that another process keeps."""
+    """The row of another process's stream."""
     return StreamStatus.objects.create(
         jid=settings.XMPP_JID,
         process="elsewhere:1",
@@ -69,7 +69,7 @@ def tones(client: Client) -> dict[str, str]:
     return found
 
 
-def test_it_needs_the_permission_to_look_at_commands(client):
+def test_it_requires_permission_to_view_commands(client):
     person = User.objects.create(username="otto", is_staff=True)
     assert client.get(PAGE).status_code == 302
     client.force_login(person)
@@ -79,7 +79,7 @@ def test_it_needs_the_permission_to_look_at_commands(client):
     assert client.post(CHECK).status_code == 403
 
 
-def test_all_is_well(staff, stream, live):
+def test_a_healthy_service(staff, stream, live):
     assert set(tones(staff).values()) == {"ok"}
     said = texts(staff)
     assert said["headline"] == "All systems working"
@@ -91,7 +91,7 @@ def test_all_is_well(staff, stream, live):
     assert all(text in html for text in said.values())
 
 
-def test_nothing_has_happened_yet(staff):
+def test_a_service_that_has_never_connected(staff):
     assert tones(staff)["all"] == "error"
     said = texts(staff)
     assert said["away"] == "No process has connected to the XMPP server yet."
@@ -106,7 +106,7 @@ def test_nothing_has_happened_yet(staff):
         ({"seen_at": timedelta(minutes=5)}, "last reported on"),
     ],
 )
-def test_a_stream_that_is_away_is_said(staff, stream, live, row, says):
+def test_a_disconnected_stream_is_shown(staff, stream, live, row, says):
     if "seen_at" in row:
         row = {"seen_at": timezone.now() - row["seen_at"]}
     StreamStatus.objects.update(**row)
@@ -120,7 +120,7 @@ def test_a_stream_that_is_away_is_said(staff, stream, live, row, says):
     }
 
 
-def test_what_the_driver_lacks_is_shown_to_be_copied(staff, stream, live):
+def test_missing_configuration_is_shown_for_copying(staff, stream, live):
     StreamStatus.objects.update(missing='privileged_entities = { "<x>" }')
 
     html = staff.get(PAGE).content.decode()
@@ -129,7 +129,7 @@ def test_what_the_driver_lacks_is_shown_to_be_copied(staff, stream, live):
     assert tones(staff)["stream"] == "error"
 
 
-def test_what_is_not_live_yet_is_late_after_a_while(staff, stream, live):
+def test_a_release_that_does_not_go_live_is_late(staff, stream, live):
     Release.objects.update(
         live_at=None, created_at=timezone.now() - timedelta(minutes=3)
     )
@@ -137,7 +137,7 @@ def test_what_is_not_live_yet_is_late_after_a_while(staff, stream, live):
     assert tones(staff)["release"] == "error"
 
 
-def test_commands_that_wait_and_died_are_counted_with_links(staff, stream, live):
+def test_waiting_and_dead_commands_are_counted_with_links(staff, stream, live):
     intake.receive([message(), message()])
     Command.objects.filter(pk=Command.objects.latest("pk").pk).update(
         state="dead", attempts=8
@@ -164,7 +164,7 @@ def test_the_state_has_an_etag(staff, stream, live):
 
 @pytest.fixture
 def answers() -> Iterator[Callable[[object], None]]:
-    """A stream on paper, whose XMPP server answers, or fails, so."""
+    """A fake stream; call the fixture with its answer or exception."""
     outcomes: list[object] = []
 
     async def ask(
@@ -191,7 +191,7 @@ def answers() -> Iterator[Callable[[object], None]]:
     loop.close()
 
 
-def test_a_check_without_a_stream_says_so(staff, live):
+def test_a_check_without_a_stream_fails(staff, live):
     said = staff.post(CHECK, headers={"accept": "application/json"}).json()
     assert said == {
         "ok": False,
@@ -223,7 +223,7 @@ def test_a_check_says_what_is_wrong(live, answers, outcome, says):
     assert says in verdict.says
 
 
-def test_a_check_knows_an_older_version(live, answers):
+def test_a_check_recognises_an_older_version(live, answers):
     edits.add(Buddy(name="Noel", address="", mobile_is_published=True), "anna")
     newer = releases.sync()
     answers(gateway.IqResult("", vcard.of_document(live.body)))
@@ -235,7 +235,7 @@ def test_a_check_knows_an_older_version(live, answers):
     assert verdict == (False, words.format(*numbers))
 
 
-def test_a_check_works_without_a_script(staff, live, answers):
+def test_a_check_works_without_javascript(staff, live, answers):
     answers(gateway.IqResult("", vcard.of_document(live.body)))
 
     page = staff.post(CHECK, headers={"accept": "text/html"}, follow=True)

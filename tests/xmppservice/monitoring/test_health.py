@@ -1,4 +1,4 @@
-"""/readyz: 200 while the service is of use; else it says plainly what is wrong."""
+"""/readyz: 200 while the service works, else 503 with what is wrong."""
 
 import json
 import os
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def _not_known_yet(monkeypatch):
+def _nothing_cached(monkeypatch):
     monkeypatch.setattr(health, "_migrated", False)
 
 
 @pytest.fixture
 def stream(settings) -> StreamStatus:
-    """The row of a stream that another process keeps, and all is well."""
+    """The row of another process's healthy stream."""
     return StreamStatus.objects.create(
         jid=settings.XMPP_JID,
         process="elsewhere:1",
@@ -44,7 +44,7 @@ def stream(settings) -> StreamStatus:
 
 
 def ask(client: Client) -> tuple[int, dict[str, str]]:
-    """The status of /readyz, and the sentence of each check that does not hold."""
+    """Return the status of /readyz, and the sentence of each failed check."""
     response = client.get("/readyz", headers={"host": "10.0.0.7"})
     said = response.json()
     names = [one["name"] for one in said["checks"]]
@@ -54,11 +54,11 @@ def ask(client: Client) -> tuple[int, dict[str, str]]:
     return response.status_code, wrong
 
 
-def test_it_is_ready_when_all_is_well(client, stream):
+def test_a_healthy_service_is_ready(client, stream):
     assert ask(client) == (200, {})
 
 
-def test_without_a_process_that_has_the_stream_it_is_not_ready(client):
+def test_without_a_stream_the_service_is_not_ready(client):
     status, wrong = ask(client)
     assert status == 503
     assert wrong["stream"] == "No process has opened the stream to the XMPP server yet."
@@ -74,7 +74,7 @@ def test_without_a_process_that_has_the_stream_it_is_not_ready(client):
         ({"missing": "set X = 1"}, "rosters", "paper lacks something: set X = 1."),
     ],
 )
-def test_what_is_wrong_with_the_stream_is_said(client, stream, row, name, says):
+def test_problems_of_the_stream_are_reported(client, stream, row, name, says):
     if "seen_at" in row:
         row = {"seen_at": timezone.now() - row["seen_at"]}
     StreamStatus.objects.update(**row)
@@ -87,7 +87,7 @@ def test_what_is_wrong_with_the_stream_is_said(client, stream, row, name, says):
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(29, 200), (31, 503)])
-def test_commands_that_wait_too_long_are_said(client, stream, seconds, status):
+def test_commands_that_wait_too_long_are_reported(client, stream, seconds, status):
     intake.receive([message()])
     Command.objects.update(received_at=timezone.now() - timedelta(seconds=seconds))
 
@@ -97,9 +97,7 @@ def test_commands_that_wait_too_long_are_said(client, stream, seconds, status):
     assert list(wrong) == (["commands"] if status == 503 else [])
 
 
-def test_missing_migrations_are_asked_for_again_until_they_are_there(
-    client, stream, monkeypatch
-):
+def test_migrations_are_checked_until_all_are_applied(client, stream, monkeypatch):
     asked: list[bool] = [True, True, False]
     monkeypatch.setattr(health, "tables_are_old", lambda: asked.pop(0))
 
@@ -113,7 +111,7 @@ def test_missing_migrations_are_asked_for_again_until_they_are_there(
     assert asked == []
 
 
-def test_nothing_secret_is_said(client, stream, settings):
+def test_the_answer_contains_no_secret(client, stream, settings):
     intake.receive([message(payload="+393471111111", id="+393472222222")])
     Command.objects.update(received_at=timezone.now() - timedelta(seconds=99))
 
@@ -134,11 +132,11 @@ def test_a_change_is_logged_once(client, stream, caplog):
     assert said == ["not ready: stream", "ready"]
 
 
-# --- A database that is away ----------------------------------------------------
+# --- Unavailable database -------------------------------------------------------
 
 
 @pytest.mark.real_time  # faketime never ends the wait for a thread
-def test_a_database_that_hangs_is_not_waited_for(monkeypatch):
+def test_a_hanging_database_times_out(monkeypatch):
     monkeypatch.setattr(health, "TIMEOUT_SECONDS", 0.2)
     hangs = threading.Event()
 
@@ -157,12 +155,12 @@ def test_a_database_that_hangs_is_not_waited_for(monkeypatch):
     raise AssertionError("it does not look again")
 
 
-def test_other_errors_are_no_database_that_is_away():
+def test_other_errors_are_passed_on():
     with pytest.raises(ZeroDivisionError):
         health.look(lambda: 1 // 0)
 
 
-def test_an_error_of_the_database_is_one_that_is_away():
+def test_a_database_error_raises_away():
     def read() -> None:
         raise DatabaseError
 
@@ -178,7 +176,7 @@ for path in ("/healthz", "/readyz", "/metrics"):
 """
 
 
-def test_without_a_database_it_says_so_in_time_and_without_a_traceback(tmp_path):
+def test_without_a_database_probes_answer_in_time_without_a_traceback(tmp_path):
     away = f"postgres://user:hidden@127.0.0.1:{free_port()}/away"
     done = subprocess.run(
         [sys.executable, "manage.py", "shell", "-v0", "-c", ASK],

@@ -1,4 +1,4 @@
-"""/metrics: right whichever process is asked, from the database as it stands."""
+"""/metrics: correct in every process, because they are read from the database."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def scrape(client: Client) -> dict[str, float]:
-    """Each sample of ours by its name and labels."""
+    """Return the service's samples by name and labels."""
     response = client.get("/metrics", headers={"host": "10.0.0.7"})
     assert response.status_code == 200
     return {
@@ -44,7 +44,7 @@ def test_an_empty_service_has_metrics(client, settings):
     assert "stream_sessions_total" not in found
 
 
-def test_who_is_held_and_who_is_to_be_told(client):
+def test_flagged_owners_and_late_joins(client):
     romeo, juliet = (Account.objects.create(jid=f"{n}@localhost") for n in "rj")
     LateJoin.objects.create(owner=romeo, joined=juliet, place=0)
     Flag.objects.create(owner=romeo)
@@ -129,7 +129,7 @@ def test_a_release_that_is_not_live_lags(client):
         ({"authorization": "bearer  a-token "}, 200),
     ],
 )
-def test_a_token_is_needed_when_there_is_one(client, settings, sent, status):
+def test_the_token_is_required_if_set(client, settings, sent, status):
     settings.METRICS_TOKEN = "a-token"
 
     response = client.get("/metrics", headers=sent)

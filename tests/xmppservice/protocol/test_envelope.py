@@ -1,4 +1,4 @@
-"""A command as it is read from a message, and its answer."""
+"""Parsing commands from messages, and building answers."""
 
 from xml.etree import ElementTree as ET
 
@@ -54,7 +54,7 @@ def test_two_different_words_leave_the_command_empty():
     assert (fields["envelope_type"], fields["envelope_action"]) == ("cmd_a", "cmd_b")
 
 
-def test_the_envelope_may_stand_beside_another_x():
+def test_the_envelope_may_follow_another_x():
     x = f"<x xmlns='{OOB}'><url>u</url></x><x xmlns='{OOB}'><action>cmd_a</action></x>"
     fields = envelope.parse(message(x))
     assert fields is not None

@@ -1,4 +1,4 @@
-"""IQs and the errors of stanzas."""
+"""IQs and stanza errors."""
 
 from xml.etree import ElementTree as ET
 
@@ -20,7 +20,7 @@ def test_a_request_has_one_child():
     assert iq.payload_tag(ET.fromstring("<iq><a/><b/></iq>")) is None
 
 
-def test_a_request_that_asks_nothing_is_a_bad_one():
+def test_a_request_without_a_child_is_a_bad_request():
     with pytest.raises(StanzaError) as caught:
         iq.request(ET.fromstring("<iq type='get'/>"), "service.localhost")
     assert (caught.value.condition, caught.value.type) == ("bad-request", "modify")

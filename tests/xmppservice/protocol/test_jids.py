@@ -1,4 +1,4 @@
-"""JIDs as they are normalised, taken apart and escaped."""
+"""Normalising, splitting and escaping JIDs."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_parts_of_a_jid():
 
 
 @pytest.mark.parametrize("text", ["u\u1d2cx@localhost", "\u1d2c@localhost"])
-def test_a_jid_that_does_not_settle_is_none(text: str):
+def test_a_jid_that_changes_when_normalised_again_is_invalid(text: str):
     assert parse_jid(text) is None
 
 

@@ -1,4 +1,4 @@
-"""The parser gives whole stanzas, whatever is in them."""
+"""The parser returns whole stanzas, whatever they contain."""
 
 import tracemalloc
 from xml.etree import ElementTree as ET
@@ -16,7 +16,7 @@ def ended(parser: StanzaParser) -> list[ET.Element]:
 
 
 @pytest.mark.parametrize("place", range(len(STANZA) + 1))
-def test_a_stanza_in_two_pieces_is_whole_with_its_last_byte(place: int):
+def test_a_split_stanza_is_complete_with_its_last_byte(place: int):
     parser = StanzaParser()
     parser.feed(STREAM + STANZA[:place])
     parser.feed(STANZA[place:])
@@ -58,7 +58,7 @@ def test_names_that_clients_choose_are_not_kept(header: bytes):
     assert ended(parser) == [root]
 
 
-def test_what_is_no_xml_is_a_parse_error():
+def test_invalid_xml_raises_a_parse_error():
     parser = StanzaParser()
     parser.feed(STREAM + b"<a></b>")
     with pytest.raises(ET.ParseError, match="mismatched tag"):

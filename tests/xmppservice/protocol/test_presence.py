@@ -14,7 +14,7 @@ def test_presence_names_the_document():
     assert photo == "bf21a9e8fbc5a3846fb05b4fa0859e0917b2202f"
 
 
-def test_presence_before_the_document_is_known_names_none():
+def test_presence_without_a_document_has_no_photo():
     (_, update) = ET.fromstring(own(""))
     assert update.tag == "{vcard-temp:x:update}x"
     assert list(update) == []

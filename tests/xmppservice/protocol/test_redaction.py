@@ -1,9 +1,9 @@
-"""What a log may say of a user."""
+"""What logs may contain about a user."""
 
 from xmppservice.protocol import redaction
 
 
-def test_an_alias_is_the_same_each_time_and_no_number():
+def test_an_alias_is_stable_and_contains_no_number():
     alias = redaction.alias("00393471111111@localhost/phone")
 
     assert alias == redaction.alias("00393471111111@localhost")

@@ -9,7 +9,7 @@ from xmppservice.protocol.namespaces import NS_PRIVILEGE
 from xmppservice.protocol.roster import RosterItem
 
 
-def test_roster_entries_of_what_roster_set_writes():
+def test_roster_items_are_read_back_as_written():
     payload = roster.set_item("liam@localhost", "L'<i>", ["a&b", "c"])
     assert roster.items_of(payload) == [
         RosterItem("liam@localhost", "L'<i>", ("a&b", "c"))

@@ -1,4 +1,4 @@
-"""What is escaped, and what no XML can carry."""
+"""Escaping, and characters that XML forbids."""
 
 import pytest
 
@@ -13,10 +13,10 @@ def test_quotes_in_text_are_not_escaped():
 
 
 @pytest.mark.parametrize("bad", ["\0", "\x0b", "\x1f", "\ud800", "\ufffe", "\uffff"])
-def test_what_xml_cannot_carry_is_found(bad: str):
+def test_forbidden_characters_are_found(bad: str):
     assert illegal_character(f"a{bad}b") == bad
 
 
 @pytest.mark.parametrize("good", ["", "\t\n\r", "\x7f\x85", "\ufffd", "🎉"])
-def test_what_xml_can_carry_is_not(good: str):
+def test_allowed_characters_are_not_found(good: str):
     assert illegal_character(good) == ""

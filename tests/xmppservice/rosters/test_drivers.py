@@ -1,4 +1,4 @@
-"""The drivers alone: what they say when a right is missing, and ejabberd's API."""
+"""The drivers alone: what they report when a right is missing, and ejabberd's API."""
 
 import asyncio
 import shutil
@@ -41,7 +41,7 @@ def prosody(tmp_path) -> Iterator[Prosody]:
 
 
 async def probe(prosody: Prosody, settings, *domains: str) -> str:
-    """What the driver misses on a stream that serves ``domains``."""
+    """Return what the driver lacks on a stream that serves ``domains``."""
     settings.XMPP_DOMAINS = list(domains)
     address = ("127.0.0.1", prosody.component_port)
     stream = ComponentStream(COMPONENT, "s", address, domains, adhoc)
@@ -56,17 +56,17 @@ async def probe(prosody: Prosody, settings, *domains: str) -> str:
         await asyncio.wait([session])
 
 
-async def test_nothing_is_missing_where_all_is_granted(prosody, settings):
+async def test_nothing_is_missing_with_all_privileges(prosody, settings):
     assert await probe(prosody, settings, "localhost") == ""
 
 
-async def test_a_domain_without_the_privilege_is_said(prosody, settings):
+async def test_a_domain_without_the_privilege_is_reported(prosody, settings):
     said = await probe(prosody, settings, "localhost", "elsewhere.localhost")
     assert said.startswith("this XMPP server answers forbidden")
     assert "privileged_entities" in said
 
 
-async def test_no_privilege_at_all_is_said_with_the_lines_to_add(prosody, settings):
+async def test_missing_privileges_are_reported_with_the_lines_to_add(prosody, settings):
     said = await probe(prosody, settings, "elsewhere.localhost")
     assert f'privileged_entities = {{ ["{settings.XMPP_JID}"]' in said
 
@@ -75,7 +75,7 @@ async def test_no_privilege_at_all_is_said_with_the_lines_to_add(prosody, settin
 
 
 @pytest.fixture(autouse=True)
-def _no_api_of_another_test() -> Iterator[None]:
+def _fresh_api() -> Iterator[None]:
     ejabberd_api.api.cache_clear()
     yield
     ejabberd_api.api.cache_clear()
@@ -88,16 +88,16 @@ def nowhere(settings) -> None:
     settings.EJABBERD_API_PASSWORD = "secret"
 
 
-def test_an_api_that_is_not_there_is_broke(nowhere):
+def test_an_unreachable_api_raises_broke(nowhere):
     with pytest.raises(gateway.Broke, match="HTTP API is not there"):
         ejabberd.EjabberdRosters().exist([ROMEO], in_seconds(5))
 
 
-def test_an_api_that_is_not_there_is_said(nowhere):
+def test_an_unreachable_api_is_reported(nowhere):
     assert "look at EJABBERD_API_URL" in ejabberd.EjabberdRosters().probe()
 
 
-def test_a_question_past_its_deadline_is_late(nowhere):
+def test_a_request_past_its_deadline_raises_late(nowhere):
     with pytest.raises(gateway.Late):
         ejabberd.EjabberdRosters().exist([ROMEO], in_seconds(-1))
 
@@ -116,13 +116,13 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
         settings.EJABBERD_API_URL = server.api_url
         settings.EJABBERD_API_USER = server.admin
         settings.EJABBERD_API_PASSWORD = server.admin_password
-        settings.CHANNEL_LAYER_URL = ""  # nobody to ask by stanzas
+        settings.CHANNEL_LAYER_URL = ""  # no stream to ask
         return ejabberd.EjabberdRosters()
 
-    def test_who_has_an_account(driver):
+    def test_accounts_are_looked_up(driver):
         assert driver.exist([ROMEO, NOBODY], in_seconds(10)) == [True, False]
 
-    def test_who_of_many_has_an_account(driver):
+    def test_many_accounts_are_looked_up(driver):
         many = [f"{number}@localhost" for number in range(500)]
         asked = [*many, ROMEO, "romeo@no.such.domain"]
         assert driver.exist(asked[:-1], in_seconds(10)) == [False] * 500 + [True]
@@ -138,7 +138,7 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
         with pytest.raises(RosterError, match="400"):
             driver.accounts("no.such.domain", in_seconds(10))
 
-    def test_what_is_written_is_read_back(driver):
+    def test_roster_items_are_read_back_as_written(driver):
         items = [
             RosterItem("liam@localhost", "Liam <&> é", ("verified",), "both"),
             RosterItem("tybalt@localhost", "", ("others", "family"), "none"),
@@ -152,25 +152,25 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
         assert found["liam@localhost"] == items[0]
         assert sorted(found["tybalt@localhost"].groups) == ["family", "others"]
 
-    def test_nobody_gets_no_roster(driver):
+    def test_no_roster_is_created_without_an_account(driver):
         change = RosterChange(NOBODY, RosterItem("liam@localhost", "Liam", ("others",)))
         assert driver.write([change], in_seconds(10)) == [MISSING]
         assert driver.read([NOBODY], in_seconds(10)) == [[]]
 
-    def test_an_address_that_ejabberd_refuses_is_the_entrys_fault(driver):
+    def test_an_address_that_ejabberd_refuses_is_a_bad_request(driver):
         change = RosterChange(ROMEO, RosterItem("a b@localhost", "", ("others",)))
         assert driver.write([change], in_seconds(10)) == ["bad-request"]
 
     def test_nothing_is_missing(driver):
         assert driver.probe() == ""
 
-    def test_a_wrong_password_is_said(driver, settings):
+    def test_a_wrong_password_is_reported(driver, settings):
         settings.EJABBERD_API_PASSWORD = "wrong"
         assert "refuses EJABBERD_API_USER" in driver.probe()
         with pytest.raises(RosterError, match="401"):
             driver.exist([ROMEO], in_seconds(10))
 
-    def test_a_missing_right_is_said_with_the_line_that_grants_it(driver, settings):
+    def test_a_missing_right_is_reported_with_the_line_that_grants_it(driver, settings):
         settings.EJABBERD_API_USER = ROMEO
         settings.EJABBERD_API_PASSWORD = PASSWORD
         said = driver.probe()

@@ -1,4 +1,4 @@
-"""The log: two forms of the same lines, and in neither what somebody sent."""
+"""The log: two formats of the same lines, both without data from users."""
 
 import json
 import logging
@@ -44,13 +44,13 @@ def as_json(found: logging.LogRecord) -> dict[str, object]:
     return parsed
 
 
-def test_a_line_ends_with_what_it_is_about():
+def test_a_line_ends_with_the_commands_details():
     assert line(record()) == "INFO a.logger: said it"
     known = record(command_id=3, stanza_id="one", secret=NUMBER)
     assert line(known) == "INFO a.logger: said it command_id=3 stanza_id=one"
 
 
-def test_an_object_has_the_same():
+def test_a_json_object_has_the_same_details():
     found = as_json(record(command_id=3, owner="x@localhost", secret=NUMBER))
     assert str(found.pop("timestamp")).endswith("Z")
     assert found == {
@@ -62,7 +62,7 @@ def test_an_object_has_the_same():
     }
 
 
-def test_an_exception_is_told_without_its_text():
+def test_an_exception_is_logged_without_its_text():
     for text in (line(broken()), str(as_json(broken())["exception"])):
         assert "builtins.ValueError" in text
         assert "builtins.KeyError" in text
@@ -71,7 +71,7 @@ def test_an_exception_is_told_without_its_text():
         assert "39347" not in text
 
 
-def test_a_failed_task_is_told_without_its_arguments():
+def test_a_failed_task_is_logged_without_its_arguments():
     found = record(logging.ERROR, "Task %(name)s raised: %(exc)s %(args)s")
     found.args = {"name": "a.task", "exc": NUMBER, "args": NUMBER}
 
@@ -95,7 +95,7 @@ def test_a_harmless_id_is_shown(text):
     "text",
     [NUMBER, "a123456", "a" * 65, "two\nlines", "a b", "é", "a=b", "one\n"],
 )
-def test_another_id_has_an_alias(text):
+def test_other_ids_get_an_alias(text):
     shown = redaction.shown(text)
     assert shown.startswith("~")
     assert len(shown) == 13
@@ -135,7 +135,7 @@ except ValueError:
 
 
 @pytest.mark.parametrize("form", ["line", "json"])
-def test_nothing_hostile_is_in_the_log(tmp_path, form):
+def test_the_log_contains_no_data_from_users(tmp_path, form):
     done = subprocess.run(
         [sys.executable, "manage.py", "shell", "-v0", "-c", HOSTILE],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Reports to Sentry hold what broke and where, and nothing that somebody sent."""
+"""Reports to Sentry say what broke and where, without data from users."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 from tests.service import ROOT
 
-# In a process of its own: what sentry_sdk patches stays patched.
+# In a separate process, because sentry_sdk does not undo its patches.
 BREAK = """
 import logging
 from celery import shared_task
@@ -56,16 +56,16 @@ def run(tmp_path, code: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
-def test_an_exception_in_a_task_is_reported_without_what_it_held(tmp_path):
+def test_an_exception_in_a_task_is_reported_without_its_data(tmp_path):
     assert run(tmp_path, BREAK) == "good"
 
 
-def test_without_a_dsn_nothing_of_it_is_loaded(tmp_path):
+def test_without_a_dsn_the_module_is_not_loaded(tmp_path):
     code = "import sys; print('xmppservice.runtime.sentry' in sys.modules)"
     assert run(tmp_path, code) == "False"
 
 
-def test_with_a_dsn_it_begins(tmp_path):
+def test_with_a_dsn_sentry_is_initialised(tmp_path):
     code = "import sentry_sdk; print(sentry_sdk.is_initialized())"
     dsn = "https://key@127.0.0.1:9/1"
     assert run(tmp_path, code, SENTRY_DSN=dsn) == "True"

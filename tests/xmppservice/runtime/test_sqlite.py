@@ -24,7 +24,7 @@ pytestmark = [
 
 
 def elsewhere(function: Callable[[], object]) -> threading.Thread:
-    """Call it in another thread, which closes its connection."""
+    """Call a function in another thread, which closes its connection."""
 
     def call() -> None:
         try:
@@ -43,25 +43,25 @@ def write(jid: str) -> None:
 
 
 def test_a_writer_waits_for_the_one_before_it():
-    began, let_go = threading.Event(), threading.Event()
+    began, may_end = threading.Event(), threading.Event()
 
     def hold() -> None:
         with transaction.atomic():
             began.set()
-            assert let_go.wait(10)
+            assert may_end.wait(10)
 
     first = elsewhere(hold)
     assert began.wait(10)
     second = elsewhere(lambda: write("juliet@localhost"))
     assert not Account.objects.exists()
-    let_go.set()
+    may_end.set()
     first.join(10)
     second.join(10)
 
     assert Account.objects.get().jid == "juliet@localhost"
 
 
-def test_a_statement_by_itself_has_its_turn():
+def test_a_single_statement_takes_the_lock():
     seen: list[tuple[str, bool]] = []
 
     def look(
@@ -79,7 +79,7 @@ def test_a_statement_by_itself_has_its_turn():
     assert not base._writing.locked()
 
 
-def test_who_waits_too_long_is_told(monkeypatch):
+def test_waiting_too_long_raises_an_error(monkeypatch):
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.01)
     said: list[str] = []
 
@@ -118,7 +118,7 @@ def refuse() -> None:
         write("romeo@localhost")
 
 
-def test_a_commit_that_is_interrupted_ends_it_too(monkeypatch):
+def test_an_interrupted_commit_releases_the_lock(monkeypatch):
     def interrupt(self: base.DatabaseWrapper) -> None:
         raise KeyboardInterrupt
 
@@ -139,7 +139,7 @@ def test_a_commit_that_is_interrupted_ends_it_too(monkeypatch):
         (refuse, OperationalError),
     ],
 )
-def test_however_it_ends_the_next_one_writes(breaks, error):
+def test_every_failure_releases_the_lock(breaks, error):
     with pytest.raises(error):
         breaks()
     connection.close()

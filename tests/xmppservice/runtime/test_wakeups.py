@@ -41,11 +41,11 @@ async def test_a_failed_wake_up_is_logged_once(settings, caplog):
     ]
 
 
-async def test_who_rings_never_waits_and_many_rings_are_one():
-    heard, may_ring = [], threading.Event()
+async def test_sending_never_blocks_and_equal_wake_ups_merge():
+    heard, may_send = [], threading.Event()
 
     def send(loop, what):
-        may_ring.wait(10)
+        may_send.wait(10)
         heard.append(what)
 
     wakeup = wakeups.WakeUp("test", send)
@@ -53,7 +53,7 @@ async def test_who_rings_never_waits_and_many_rings_are_one():
     await until(lambda: not wakeup._waiting)
     for _ in range(100):
         wakeup.send("second")
-    may_ring.set()
+    may_send.set()
 
     await until(lambda: heard == ["first", "second"])
     await until(lambda: not wakeup._waiting)

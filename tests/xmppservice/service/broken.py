@@ -1,4 +1,4 @@
-"""A channel layer whose server is away."""
+"""A channel layer whose server is unavailable."""
 
 from typing import Any
 

@@ -46,7 +46,7 @@ async def consumer() -> AsyncIterator[ApplicationCommunicator]:
 
 @contextmanager
 def without(table: str):
-    """The database as it is when a table is out of reach."""
+    """Make a table unavailable."""
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} RENAME TO out_of_reach")
     try:
@@ -75,7 +75,7 @@ async def output(consumer: ApplicationCommunicator) -> dict:
     return await consumer.receive_output(PATIENCE)
 
 
-async def test_the_live_release_is_published_first_and_each_newer_one(consumer):
+async def test_the_live_release_and_each_newer_one_are_published(consumer):
     await sync_to_async(release)("first")
     await consumer.send_input(events.disconnected())
     assert await output(consumer) == await sync_to_async(publish)("first")
@@ -101,7 +101,7 @@ async def test_a_command_that_cannot_be_stored_is_answered_with_sql_error(consum
     assert '"errorCode":"SQL_ERROR"' in answer["payload"]
 
 
-async def test_it_goes_on_when_its_tables_are_back(consumer, caplog):
+async def test_it_recovers_when_its_tables_are_back(consumer, caplog):
     gone = without("buddies_release")
     await sync_to_async(gone.__enter__)()
     try:
@@ -115,7 +115,7 @@ async def test_it_goes_on_when_its_tables_are_back(consumer, caplog):
     assert await output(consumer) == await sync_to_async(publish)("back")
 
 
-async def test_answers_are_sent_once_there_is_a_stream_and_confirmed(consumer):
+async def test_answers_are_sent_when_the_stream_opens_and_confirmed(consumer):
     await sync_to_async(release)("first")
     row = {
         field: SEARCH[field]
@@ -132,7 +132,7 @@ async def test_answers_are_sent_once_there_is_a_stream_and_confirmed(consumer):
     await until(lambda: Command.objects.filter(state="sent").aexists())
 
 
-async def test_a_layer_that_fails_costs_no_release(settings, consumer, caplog):
+async def test_releases_are_published_while_the_layer_fails(settings, consumer, caplog):
     settings.CHANNEL_LAYERS = {
         "default": {"BACKEND": "tests.xmppservice.service.broken.Layer"}
     }

@@ -1,6 +1,6 @@
-"""Who may own the stream: the lock of a file, and that of a database.
+"""Ownership of the stream: the file lock and the database lock.
 
-That a standby takes over is tried with real processes in tests/slow/failures.
+tests/slow/failures tests with real processes that a standby takes over.
 """
 
 import time
@@ -11,14 +11,14 @@ from django.db import connection
 from xmppservice.service.standby import DatabaseLock, FileLock, Lock
 
 
-def one_after_the_other(first: Lock, second: Lock) -> None:
+def check_one_holder(first: Lock, second: Lock) -> None:
     assert first.take() is True
     assert second.take() is False
     assert first.take() is True, "it is still held"
 
     first.close()
 
-    # PostgreSQL lets go of it when it has seen the connection end.
+    # PostgreSQL releases the lock when it notices that the connection ended.
     patience = time.monotonic() + 10
     while not second.take():
         assert time.monotonic() < patience
@@ -27,12 +27,12 @@ def one_after_the_other(first: Lock, second: Lock) -> None:
         lock.close()
 
 
-def test_a_file_has_one_holder(settings, tmp_path):
+def test_the_file_lock_has_one_holder(settings, tmp_path):
     settings.VAR_DIR = tmp_path / "var"
-    one_after_the_other(FileLock(), FileLock())
+    check_one_holder(FileLock(), FileLock())
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's lock")
 @pytest.mark.django_db(transaction=True)
-def test_a_database_has_one_holder():
-    one_after_the_other(DatabaseLock(), DatabaseLock())
+def test_the_database_lock_has_one_holder():
+    check_one_holder(DatabaseLock(), DatabaseLock())
