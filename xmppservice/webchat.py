@@ -1,4 +1,4 @@
-"""The webchat: a page that shows what a client of the service sees."""
+"""The webchat: a client of the service that runs in the browser."""
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse

@@ -32,13 +32,13 @@ class StorageFailed(APIException):
 
 class Stale(APIException):
     status_code = HTTPStatus.PRECONDITION_FAILED
-    default_detail = "It has changed since you read it. Read it again, then retry."
+    default_detail = "The resource has changed. Read it again, then retry."
     default_code = "stale"
 
 
 class Conflict(APIException):
     status_code = HTTPStatus.CONFLICT
-    default_detail = "Not possible in the current state. Read it again, then retry."
+    default_detail = "Not possible in the current state. Read the resource again."
     default_code = "conflict"
 
 

@@ -48,7 +48,7 @@ def digest(secret: str) -> str:
 
 
 def find(secret: str) -> Token | None:
-    """Return the token with this secret, unless it or its user is no longer valid."""
+    """Return the token with this secret, unless it expired or its user is inactive."""
     result = Token.objects.select_related("user").filter(digest=digest(secret)).first()
     if result is None or result.expired or not result.user.is_active:
         return None

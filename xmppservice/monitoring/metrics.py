@@ -1,8 +1,7 @@
 """``/metrics`` for Prometheus, computed from the database on each request.
 
-So they are correct in every process, and nothing has to be counted. While the
-database is unavailable the answer is 503, because partial metrics would look like
-zeros.
+The metrics are thus correct in every process, and need no counters. While the database
+is unavailable the answer is 503, because partial metrics would look like zeros.
 """
 
 import logging

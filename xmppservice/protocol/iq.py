@@ -9,7 +9,7 @@ from xmppservice.protocol.xml import escape_attribute, split
 
 
 class StanzaError(Exception):
-    """A request is refused with this defined condition and error type.
+    """A refused request: its defined condition and error type.
 
     ``more`` is an application-specific condition, as XML.
     """

@@ -219,7 +219,7 @@ class ServiceConsumer(AsyncConsumer):
             self.slots.release()
 
     async def pump_release(self) -> None:
-        """Publish each newest release to the stream; the first one opens it."""
+        """Publish the newest release to the stream; the first one opens it."""
         published = None
         while True:
             await self.release.wait()
