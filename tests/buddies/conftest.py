@@ -1,4 +1,4 @@
-"""Entries to arrange, the tree as text to assert, a PostgreSQL if there is one."""
+"""Helpers that add entries and read the tree as text."""
 
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
@@ -9,24 +9,24 @@ from buddies.models import Buddy
 from buddies.tree import edits
 
 EDITOR = "juliet"
-# Of hypothesis, for tests that store a tree for each example and roll it back.
+# For Hypothesis tests that store a tree for each example and roll it back.
 STORED = settings(
     deadline=None,
     database=None,
     suppress_health_check=[
-        HealthCheck.function_scoped_fixture,  # the database is again what it was
+        HealthCheck.function_scoped_fixture,  # each example is rolled back
         HealthCheck.too_slow,  # a tree is many rows
     ],
 )
 
 
 def group(name: str, parent: Buddy | None = None, **fields: object) -> Buddy:
-    """A published group; its address is its name."""
+    """Add a published group; its address is its name."""
     return _add("group", name, parent, fields)
 
 
 def channel(name: str, parent: Buddy | None = None, **fields: object) -> Buddy:
-    """A published channel; its address is its name."""
+    """Add a published channel; its address is its name."""
     return _add("channel", name, parent, fields)
 
 
@@ -36,7 +36,7 @@ def _add(kind: str, name: str, parent: Buddy | None, fields: dict) -> Buddy:
 
 
 def outline() -> list[str]:
-    """The stored tree: names in order, two spaces for each level."""
+    """Return the names of the stored tree in order, two spaces for each level."""
     children: dict[int | None, list[Buddy]] = {}
     for buddy in Buddy.objects.order_by("position", "pk"):
         children.setdefault(buddy.parent_id, []).append(buddy)
@@ -51,16 +51,16 @@ def outline() -> list[str]:
 
 
 def named(name: str) -> Buddy:
-    """The entry as it is stored now."""
+    """Return the entry as it is stored now."""
     return Buddy.objects.get(name=name)
 
 
 def built() -> Document:
-    """The document that clients would read now."""
+    """Return the document that clients would read now."""
     return build.published(Buddy.objects.all(), timezone.now())
 
 
 def rows() -> list[dict]:
-    """All that is stored of the entries, but for the version of their last edit."""
+    """Return the stored entries without the version of their last edit."""
     entries = Buddy.objects.order_by("pk").values()
     return [{k: v for k, v in one.items() if k != "version"} for one in entries]

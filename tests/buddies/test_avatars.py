@@ -1,4 +1,4 @@
-"""Uploaded pictures: what is kept of them, what is refused, how they are served."""
+"""Uploaded pictures: how they are stored, refused and served."""
 
 import io
 import struct
@@ -65,7 +65,7 @@ def halves(width: int, height: int) -> Image.Image:
 
 
 def claiming(width: int, height: int) -> bytes:
-    """A PNG whose header claims a size, and which has next to nothing in it."""
+    """Return a nearly empty PNG whose header claims the size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + crc(kind + data)
@@ -78,7 +78,7 @@ def claiming(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
 
 
-# --- What is kept -------------------------------------------------------------
+# --- Conversion ---------------------------------------------------------------
 
 
 def test_a_picture_becomes_two_squares():
@@ -92,7 +92,7 @@ def test_a_picture_becomes_two_squares():
     assert kept.image.removesuffix("-512.webp") == kept.thumb.removesuffix("-96.webp")
 
 
-def test_the_middle_is_kept():
+def test_a_picture_is_cropped_to_its_middle():
     picture = Image.new("RGB", (900, 300), RED)
     picture.paste(GREEN, (300, 0, 600, 300))
 
@@ -125,7 +125,7 @@ def test_a_small_picture_is_not_made_larger(size, image, thumb):
         (99, "top", RED),
     ],
 )
-def test_a_picture_is_turned_as_the_camera_was(orientation, place, colour):
+def test_the_exif_orientation_is_applied(orientation, place, colour):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
 
@@ -136,7 +136,7 @@ def test_a_picture_is_turned_as_the_camera_was(orientation, place, colour):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_nothing_says_where_it_was_taken(kind):
+def test_metadata_such_as_the_location_is_removed(kind):
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "Camera of Romeo"
     exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (45.0, 26.0, 0.0)
@@ -163,7 +163,7 @@ def translucent(mode: str) -> Image.Image:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_what_shines_through_goes_on_to(mode):
+def test_transparency_is_preserved(mode):
     square = kept(encoded(translucent(mode)))
 
     assert square.mode == "RGBA"
@@ -186,7 +186,7 @@ def test_each_kind_of_png_is_read(mode, level):
     assert is_near(square.getpixel((4, 4)), (255 if mode == "1" else 128,) * 3)
 
 
-def test_a_jpeg_for_print_is_read():
+def test_a_cmyk_jpeg_is_read():
     square = kept(encoded(Image.new("CMYK", (9, 9), (0, 255, 255, 0)), "JPEG"))
     assert is_near(square.getpixel((4, 4)), RED)
 
@@ -203,7 +203,7 @@ def test_a_colour_profile_is_applied_and_a_bad_one_ignored(profile):
     assert "icc_profile" not in square.info
 
 
-def test_the_first_picture_of_an_animation_is_kept():
+def test_the_first_frame_of_an_animation_is_kept():
     frames = [Image.new("RGB", (64, 64), colour) for colour in (RED, BLUE)]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
@@ -213,7 +213,7 @@ def test_the_first_picture_of_an_animation_is_kept():
     assert is_near(square.convert("RGB").getpixel((32, 32)), RED)
 
 
-# --- By its content -----------------------------------------------------------
+# --- Addresses by content -----------------------------------------------------
 
 
 def test_the_same_picture_has_the_same_addresses(media):
@@ -239,7 +239,7 @@ def test_the_same_picture_is_not_written_again(media):
     } == before
 
 
-def test_half_a_file_is_written_anew(media):
+def test_a_truncated_file_is_written_again(media):
     data = encoded(halves(600, 600))
     name = keep(data).image.rpartition("/")[2]
     whole = avatars.read(name)
@@ -251,7 +251,7 @@ def test_half_a_file_is_written_anew(media):
     assert len(list((media / "avatars").iterdir())) == 2
 
 
-# --- What is refused ----------------------------------------------------------
+# --- Refusals -----------------------------------------------------------------
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -270,7 +270,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
     ],
     ids=["text", "svg", "svg as png", "head of a png", "bmp", "tiff", "ico"],
 )
-def test_what_is_no_such_picture_is_refused(data, name, media):
+def test_other_file_types_are_refused(data, name, media):
     assert refusal(data, name) == UNREADABLE
     assert not media.exists()
 
@@ -291,7 +291,7 @@ def test_a_picture_of_too_many_pixels_is_refused():
 
 
 @pytest.mark.parametrize("side", [12_000, 60_000])
-def test_a_bomb_is_refused_by_its_header(side):
+def test_a_decompression_bomb_is_refused_by_its_header(side):
     assert refusal(claiming(side, side)) == (
         "The picture has more than 25 megapixels. Make it smaller."
     )
@@ -305,7 +305,7 @@ def test_too_many_bytes_are_refused():
 # --- Serving ------------------------------------------------------------------
 
 
-def test_a_picture_is_served_to_everybody_and_for_good(client: Client):
+def test_pictures_are_public_and_immutable(client: Client):
     made = keep(encoded(Image.new("RGB", (64, 64), RED)))
 
     for address in made:

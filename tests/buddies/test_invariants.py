@@ -1,4 +1,4 @@
-"""What the database itself refuses, whoever writes: no validation runs here."""
+"""What the database itself refuses: no validation runs here."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ def pk(name: str) -> int:
 
 
 def raw(sql: str, **names: str) -> None:
-    """Run SQL; each ``:word`` stands for the pk of the entry that it names."""
+    """Run SQL; each ``{word}`` becomes the pk of the entry given for it."""
     with connection.cursor() as cursor:
         values = {word: pk(name) for word, name in names.items()}
         cursor.execute(sql.format(**values))
@@ -39,25 +39,25 @@ def refused(write: Callable[[], object]) -> str:
     return str(caught.value)
 
 
-CIRCLES = pytest.mark.parametrize(
+CYCLES = pytest.mark.parametrize(
     ("name", "below"),
     [("house", "house"), ("verona", "house"), ("mario", "mario")],
     ids=["itself", "its child", "a channel below itself"],
 )
 
 
-@CIRCLES
-def test_no_update_of_a_query_closes_a_circle(name, below):
+@CYCLES
+def test_a_queryset_update_cannot_create_a_cycle(name, below):
     refused(lambda: Buddy.objects.filter(name=name).update(parent_id=pk(below)))
 
 
-@CIRCLES
-def test_no_sql_closes_a_circle(name, below):
+@CYCLES
+def test_sql_cannot_create_a_cycle(name, below):
     sql = "UPDATE buddies_buddy SET parent_id = {below} WHERE id = {name}"
     refused(lambda: raw(sql, name=name, below=below))
 
 
-def test_no_circle_is_closed_over_many_levels():
+def test_a_cycle_over_many_levels_is_refused():
     top = below = group("level 0")
     for number in range(1, 50):
         below = group(f"level {number}", below)
@@ -66,7 +66,7 @@ def test_no_circle_is_closed_over_many_levels():
         Buddy.objects.filter(pk=top.pk).update(parent=below)
 
 
-def test_no_bulk_update_closes_a_circle_in_one_statement():
+def test_a_bulk_update_cannot_create_a_cycle():
     verona, mantua = Buddy.objects.get(name="verona"), group("mantua")
     verona.parent, mantua.parent = mantua, verona
 
@@ -74,17 +74,17 @@ def test_no_bulk_update_closes_a_circle_in_one_statement():
         Buddy.objects.bulk_update([verona, mantua], ["parent"])
 
 
-def test_no_insertion_is_below_itself():
-    circle = [Buddy(pk=900, name="a", address="a", type="group", parent_id=900)]
+def test_an_entry_cannot_be_inserted_below_itself():
+    cycle = [Buddy(pk=900, name="a", address="a", type="group", parent_id=900)]
 
-    text = refused(lambda: Buddy.objects.bulk_create(circle))
+    text = refused(lambda: Buddy.objects.bulk_create(cycle))
 
     assert "cannot stand below itself" in text
 
 
-def test_no_two_insertions_close_a_circle():
+def test_two_insertions_cannot_create_a_cycle():
     def insert() -> None:
-        # The foreign key looks at the end of the transaction only.
+        # The foreign key is checked only at the end of the transaction.
         for this, other in ((900, 901), (901, 900)):
             fields = {"name": str(this), "address": str(this), "type": "group"}
             Buddy.objects.bulk_create([Buddy(pk=this, parent_id=other, **fields)])
@@ -92,7 +92,7 @@ def test_no_two_insertions_close_a_circle():
     assert "cannot stand below itself" in refused(insert)
 
 
-def test_a_channel_gets_no_child():
+def test_a_channel_cannot_have_children():
     below = {"name": "benvolio", "address": "benvolio", "parent_id": pk("mario")}
     sql = "UPDATE buddies_buddy SET parent_id = {mario} WHERE id = {house}"
 
@@ -104,7 +104,7 @@ def test_a_channel_gets_no_child():
         assert "only a group can hold entries" in refused(write)
 
 
-def test_a_group_with_children_becomes_no_channel():
+def test_a_group_with_children_cannot_become_a_channel():
     sql = "UPDATE buddies_buddy SET type = 'channel' WHERE id = {house}"
 
     for write in (
@@ -137,12 +137,12 @@ def test_an_empty_group_may_become_a_channel():
         ),
     ],
 )
-def test_no_update_breaks_a_constraint(name, fields, constraint):
+def test_an_update_cannot_violate_a_constraint(name, fields, constraint):
     text = refused(lambda: Buddy.objects.filter(name=name).update(**fields))
     assert constraint in text
 
 
-def test_a_group_does_not_leave_its_children_behind():
+def test_sql_cannot_delete_a_group_without_its_children():
     def delete() -> None:
         raw("DELETE FROM buddies_buddy WHERE id = {house}", house="house")
         connection.check_constraints()
@@ -150,12 +150,12 @@ def test_a_group_does_not_leave_its_children_behind():
     refused(delete)
 
 
-def test_there_is_one_tree():
+def test_there_can_be_only_one_tree():
     with pytest.raises(IntegrityError, match="there_is_one_tree"):
         Tree.objects.create(pk=2)
 
 
-def test_no_channel_is_inserted_above_its_child():
+def test_a_channel_cannot_be_inserted_above_its_child():
     # The child first: its foreign key is checked at the end of the transaction.
     child = Buddy(pk=901, parent_id=900, name="a", address="a")
     above = Buddy(pk=900, name="b", address="b", type="channel")

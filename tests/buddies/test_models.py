@@ -1,4 +1,4 @@
-"""What one entry, the lock row and a release say for themselves."""
+"""Entries, the lock row and releases: their validation and text."""
 
 import uuid
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
     ("text", "code"),
     [("a\x00", "0000"), ("\x07bell", "0007"), ("\ud800", "D800"), ("\uffff", "FFFF")],
 )
-def test_a_character_that_no_stanza_carries_is_named(text, code):
+def test_a_character_illegal_in_xml_is_named(text, code):
     with pytest.raises(ValidationError) as caught:
         legal_xml(text)
 
@@ -52,7 +52,7 @@ def test_every_other_text_is_legal(text):
         "default_message",
     ],
 )
-def test_no_text_field_takes_an_illegal_character(field):
+def test_text_fields_refuse_illegal_characters(field):
     romeo = Buddy(**{"name": "Romeo", field: "bell\x07"})
 
     with pytest.raises(ValidationError) as caught:
@@ -62,7 +62,7 @@ def test_no_text_field_takes_an_illegal_character(field):
 
 
 @pytest.mark.django_db
-def test_an_empty_address_becomes_a_uuid_of_its_own():
+def test_an_empty_address_becomes_a_unique_uuid():
     romeo, juliet = Buddy(name="Romeo"), Buddy(name="Juliet", address="  ")
 
     romeo.full_clean()
@@ -102,7 +102,7 @@ def test_an_address_is_trimmed():
         ),
     ],
 )
-def test_what_an_entry_must_fulfil_is_said_in_words(fields, where, reason):
+def test_invalid_fields_have_readable_messages(fields, where, reason):
     channel("mario")
     romeo = Buddy(**{"name": "Romeo", "address": "romeo", **fields})
 
@@ -125,7 +125,7 @@ def test_only_a_group_can_hold_entries():
 
 
 @pytest.mark.django_db
-def test_an_entry_stands_neither_below_itself_nor_below_its_own_branch():
+def test_an_entry_cannot_be_moved_below_itself_or_its_descendants():
     verona = group("verona")
     house = group("house", group("street", verona))
 
@@ -138,7 +138,7 @@ def test_an_entry_stands_neither_below_itself_nor_below_its_own_branch():
 
 
 @pytest.mark.django_db
-def test_a_group_that_holds_entries_stays_a_group():
+def test_a_group_with_entries_cannot_become_a_channel():
     verona, mantua = group("verona"), group("mantua")
     channel("romeo", verona)
     verona.type = mantua.type = "channel"
@@ -155,13 +155,13 @@ def test_a_group_that_holds_entries_stays_a_group():
     }
 
 
-def test_an_entry_is_called_by_its_name_or_else_its_address():
+def test_an_entry_is_shown_by_its_name_or_else_its_address():
     assert str(Buddy(name="Romeo", address="romeo")) == "Romeo"
     assert str(Buddy(address="romeo")) == "romeo"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_lock_row_is_made_once():
+def test_the_lock_row_is_created_once():
     with transaction.atomic():
         first, second = Tree.locked(), Tree.locked()
 
@@ -200,7 +200,7 @@ def test_one_flag_publishes_an_entry():
     assert published == [True, True, True, False]
 
 
-def test_a_record_has_room_for_all_that_an_entry_is():
+def test_a_record_has_all_columns_of_an_entry():
     def columns(model: type[Model]) -> dict[str, tuple[str | None, bool]]:
         return {
             field.attname: (field.rel_db_type(connection), field.null)
@@ -211,9 +211,9 @@ def test_a_record_has_room_for_all_that_an_entry_is():
 
 
 @pytest.mark.django_db
-def test_an_entry_saved_past_the_tree_leaves_no_record():
+def test_saving_an_entry_directly_writes_no_record():
     romeo = Buddy.objects.create(name="Romeo", address="romeo")
     romeo.delete()
 
-    # The log is written by the tree alone, or it would say everything twice.
+    # Only the tree's edits write records, or each would be there twice.
     assert not HistoricalBuddy.objects.exists()

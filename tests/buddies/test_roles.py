@@ -21,7 +21,7 @@ PUBLISHER = {*EDITOR, "buddies.publish_release", "buddies.change_address"}
 @pytest.mark.parametrize(
     ("role", "permissions"), [("Editor", EDITOR), ("Publisher", PUBLISHER)]
 )
-def test_a_role_may_what_it_is_for(role, permissions):
+def test_each_role_has_its_permissions(role, permissions):
     Group.objects.all().delete()
 
     _roles.create(apps, None)
@@ -31,7 +31,7 @@ def test_a_role_may_what_it_is_for(role, permissions):
     assert user.get_all_permissions() == permissions
 
 
-def test_a_role_that_is_there_already_keeps_its_members():
+def test_an_existing_role_keeps_its_members():
     Group.objects.all().delete()
     user = User.objects.create_user("mario")
     user.groups.add(Group.objects.create(name="Editor"))

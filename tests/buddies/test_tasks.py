@@ -1,4 +1,4 @@
-"""sync_vcard: at once after quiet, gathered in a burst; thin_releases."""
+"""sync_vcard: a single edit at once, a burst together; thin_releases."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def waiting() -> list[Message]:
-    """Take what waits for a worker off the broker."""
+    """Take the waiting messages off the broker."""
     with app.connection_for_write() as broker, broker.channel() as channel:
         queue = app.amqp.queues[app.conf.task_default_queue].bind(channel)
         queue.declare()
@@ -44,10 +44,10 @@ def test_the_first_edit_is_released_at_once():
     assert waiting() == []
 
 
-def test_edits_that_follow_closely_wait_for_one_release_together():
+def test_a_burst_of_edits_waits_for_one_release():
     channel("romeo")
     sync_vcard()
-    # Made this moment, however slow the machine is.
+    # As if just created, however slow the machine is.
     Release.objects.update(created_at=timezone.now() + timedelta(seconds=30))
 
     for name in ("juliet", "mario", "nurse"):
@@ -61,7 +61,7 @@ def test_edits_that_follow_closely_wait_for_one_release_together():
     assert message.headers["eta"] > timezone.now().isoformat()
 
 
-def test_what_was_gathered_is_released_once_it_is_due():
+def test_a_burst_of_edits_is_released_when_due():
     channel("romeo")
     sync_vcard()
     Release.objects.update(created_at=timezone.now() + timedelta(seconds=30))
@@ -86,7 +86,7 @@ def test_a_wake_up_without_an_edit_does_nothing():
     assert waiting() == []
 
 
-def test_what_is_planned_is_released_when_it_is_due_however_lately_another_was():
+def test_a_plan_is_released_when_due_even_right_after_a_release():
     channel("romeo")
     moment = timezone.now() + timedelta(hours=1)
     review.publish("juliet", "Act 2", review.review_draft().digest, moment)
@@ -103,7 +103,7 @@ def test_what_is_planned_is_released_when_it_is_due_however_lately_another_was()
     assert waiting() == []
 
 
-def test_a_schedule_is_released_at_its_moment():
+def test_a_schedule_is_released_at_its_time():
     channel("mario")
     channel("romeo", visible_from=timezone.now() + timedelta(hours=1))
     sync_vcard()
@@ -129,7 +129,7 @@ def test_a_held_tree_is_not_released():
 
 
 @pytest.mark.parametrize("old", [0, 1])
-def test_how_many_old_releases_went_is_logged_when_there_were_any(caplog, old):
+def test_the_number_of_deleted_releases_is_logged_unless_zero(caplog, old):
     for _number in range(old + 1):
         Release.objects.create(body="", digest="", size=0)
     moment = timezone.now() - timedelta(days=KEPT_DAYS + 1)

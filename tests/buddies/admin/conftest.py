@@ -8,7 +8,7 @@ from tests.buddies.conftest import channel, group
 
 @pytest.fixture
 def verona() -> Buddy:
-    """mario, and behind it verona (juliet, house (romeo))."""
+    """mario, then verona (juliet, house (romeo))."""
     channel("mario")
     verona = group("verona")
     channel("juliet", verona)

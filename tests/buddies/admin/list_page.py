@@ -1,4 +1,4 @@
-"""The list of the admin, for its tests."""
+"""Helpers for the tests of the admin's list."""
 
 from django.test import Client
 
@@ -11,7 +11,7 @@ FLAGS = ("mobile_is_published", "web_is_published")
 
 
 def form(**changed: object) -> dict[str, object]:
-    """What a browser posts: every field, and a flag only when it is ticked."""
+    """Return what a browser posts: every field, and each flag that is ticked."""
     empty = dict.fromkeys(
         (
             "parent",
@@ -27,24 +27,24 @@ def form(**changed: object) -> dict[str, object]:
     return {"type": "channel", "name": "Romeo", **empty, **changed}
 
 
-def of(buddy: Buddy) -> str:
+def change_url(buddy: Buddy) -> str:
     return f"{ENTRIES}{buddy.pk}/change/"
 
 
 def listed(response) -> list[str]:
-    """Entries as they are listed, two spaces for each level."""
+    """Return the listed entries, two spaces for each level."""
     entries = response.context["cl"].result_list
     return ["  " * entry.tree_depth + entry.name for entry in entries]
 
 
-def said(response) -> list[str]:
-    """The messages on a page, with plain spaces."""
+def messages(response) -> list[str]:
+    """Return the messages on a page, with plain spaces."""
     texts = [str(message) for message in response.context["messages"]]
     return [text.replace("\xa0", " ") for text in texts]
 
 
 def sent(page, **more: object) -> dict[str, object]:
-    """What a browser sends of a list: its rows with their switches, and ``seen``."""
+    """Return what a browser posts of a list: rows with switches, and ``seen``."""
     formset = page.context["cl"].formset
     total = len(formset.forms)
     data: dict[str, object] = {"form-TOTAL_FORMS": total, "form-INITIAL_FORMS": total}
@@ -55,8 +55,8 @@ def sent(page, **more: object) -> dict[str, object]:
     return {**data, "seen": page.context["seen"], **more}
 
 
-def place(page, name: str) -> str:
-    """What the switches of an entry are called in the list."""
+def row_prefix(page, name: str) -> str:
+    """Return the form prefix of an entry's row in the list."""
     forms = page.context["cl"].formset.forms
     return next(row.prefix for row in forms if row.instance.name == name)
 

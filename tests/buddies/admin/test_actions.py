@@ -9,11 +9,11 @@ from tests.buddies.admin.list_page import (
     ENTRIES,
     FLAGS,
     act,
+    change_url,
     cut,
     form,
-    of,
+    messages,
     paste,
-    said,
 )
 from tests.buddies.conftest import channel, named, outline, rows
 
@@ -66,14 +66,14 @@ def test_chosen_entries_are_shown_and_hidden(admin_client, verona, action, flags
     assert Tree.objects.get().version == before + changes
 
 
-def test_an_action_on_what_somebody_changed_meanwhile_is_refused(admin_client, verona):
+def test_an_action_on_an_entry_changed_meanwhile_is_refused(admin_client, verona):
     seen = admin_client.get(ENTRIES).context["seen"]
     edits.change([named("romeo")], "mercutio", status="banished")
     before = rows()
 
     response = act(admin_client, "hide_on_web", "juliet", "romeo", seen=str(seen))
 
-    assert said(response) == ["mercutio changed “romeo” just now: status text."]
+    assert messages(response) == ["mercutio changed “romeo” just now: status text."]
     assert rows() == before
 
 
@@ -85,7 +85,7 @@ def test_a_chosen_branch_is_duplicated_as_drafts(admin_client, verona):
     assert Buddy.objects.filter(name="romeo", web_is_published=False).count() == 1
 
 
-def test_chosen_entries_are_deleted_with_all_below(admin_client, verona):
+def test_chosen_entries_are_deleted_with_their_descendants(admin_client, verona):
     before = Tree.objects.get().version
 
     asked = act(admin_client, "delete_selected", "verona", "romeo")
@@ -97,7 +97,7 @@ def test_chosen_entries_are_deleted_with_all_below(admin_client, verona):
     assert Tree.objects.get().version > before
 
 
-def test_one_entry_is_deleted_with_all_below_through_the_tree(admin_client, verona):
+def test_an_entry_is_deleted_with_its_descendants(admin_client, verona):
     before = Tree.objects.get().version
 
     admin_client.post(f"{ENTRIES}{verona.pk}/delete/", {"post": "yes"})
@@ -110,28 +110,28 @@ def history(client: Client, key: object):
     return client.get(f"{ENTRIES}{key}/history/")
 
 
-def test_the_history_tells_who_did_what(admin_client, verona):
+def test_the_history_shows_who_did_what(admin_client, verona):
     romeo = named("romeo")
     act(admin_client, "hide_on_web", "romeo")
     cut(admin_client, "romeo")
     paste(admin_client, "before", "mario")
     same = {"address": "romeo", "name": "Romeo"}
-    admin_client.post(of(romeo), form(**same))
+    admin_client.post(change_url(romeo), form(**same))
     admin_client.post(ENTRIES, {"_undo": Tree.objects.get().version})
 
     response = history(admin_client, romeo.pk)
 
-    told = response.context["told"]
-    assert [(one.editor, one.words) for one in told] == [
+    shown = response.context["told"]
+    assert [(one.editor, one.words) for one in shown] == [
         ("admin", "Undone: Edited “romeo”"),
         ("admin", "Edited “Romeo”"),
         ("admin", "Moved “romeo”"),
         ("admin", "Changed the visibility of “romeo”"),
         ("juliet", "Added “romeo”"),
     ]
-    assert told[1].differences == [("name", "romeo", "Romeo")]
-    assert ("place", "house", "top level") in told[2].differences
-    assert told[3].differences == [("web", "on", "off")]
+    assert shown[1].differences == [("name", "romeo", "Romeo")]
+    assert ("place", "house", "top level") in shown[2].differences
+    assert shown[3].differences == [("web", "on", "off")]
     html = response.content.decode()
     assert "History of “romeo”" in html
     assert "house → top level" in html
@@ -143,11 +143,11 @@ def test_a_deleted_entry_has_a_history(admin_client, verona):
 
     response = history(admin_client, key)
 
-    told = [(one.editor, one.words) for one in response.context["told"]]
-    assert told == [("mercutio", "Deleted “romeo”"), ("juliet", "Added “romeo”")]
+    shown = [(one.editor, one.words) for one in response.context["told"]]
+    assert shown == [("mercutio", "Deleted “romeo”"), ("juliet", "Added “romeo”")]
 
 
-def test_names_in_a_history_are_no_markup(admin_client):
+def test_names_in_a_history_are_escaped(admin_client):
     romeo = channel("<script>alert(1)</script>")
     assert b"<script>alert" not in history(admin_client, romeo.pk).content
 
@@ -155,13 +155,13 @@ def test_names_in_a_history_are_no_markup(admin_client):
 STRANGE = ["abc", "0", "-1", "²", 2**63 - 1, 2**63, 10**30, "9" * 5_000, "_"]
 
 
-def test_what_never_was_has_no_history(admin_client, verona):
+def test_an_unknown_entry_has_no_history(admin_client, verona):
     for key in STRANGE:
         assert history(admin_client, key).status_code == 404, key
 
 
 @pytest.mark.parametrize("page", ["change", "delete"])
-def test_an_entry_that_is_not_there_leads_elsewhere(admin_client, verona, page):
+def test_an_unknown_entry_redirects_or_is_not_found(admin_client, verona, page):
     for key in STRANGE:
         for ask in (admin_client.get, admin_client.post):
             response = ask(f"{ENTRIES}{key}/{page}/")

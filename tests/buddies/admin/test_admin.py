@@ -1,4 +1,4 @@
-"""The list and the form: what is read and written."""
+"""The list and the form: reading and writing."""
 
 import re
 import uuid
@@ -10,7 +10,15 @@ from django.utils.html import strip_tags
 from buddies.models import Buddy, Tree
 from buddies.publishing import live, releases
 from buddies.tree import edits
-from tests.buddies.admin.list_page import CHANNELS, ENTRIES, act, form, listed, of, said
+from tests.buddies.admin.list_page import (
+    CHANNELS,
+    ENTRIES,
+    act,
+    change_url,
+    form,
+    listed,
+    messages,
+)
 from tests.buddies.conftest import channel, group, named, outline, rows
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +50,7 @@ def test_a_search_finds_entries(admin_client: Client, verona):
     assert listed(response) == ["  juliet"]
 
 
-def test_the_list_says_why_clients_do_not_see_an_entry_or_not_well(admin_client):
+def test_the_list_says_why_an_entry_is_hidden_or_flawed(admin_client):
     channel("hidden", web_is_published=False)
     group("hollow")
     channel("escaped", default_message="one\\ntwo")
@@ -50,11 +58,11 @@ def test_the_list_says_why_clients_do_not_see_an_entry_or_not_well(admin_client)
 
     response = admin_client.get(ENTRIES)
 
-    said = {
+    remarks = {
         entry.name: response.context["cl"].model_admin.remarks(entry)
         for entry in response.context["cl"].result_list
     }
-    assert said == {
+    assert remarks == {
         "hidden": "draft: not published anywhere",
         "hollow": "empty group: not shown to apps",
         "escaped": "contains escaped text such as &amp;",
@@ -70,19 +78,19 @@ def test_only_groups_are_offered_as_parents(admin_client: Client, verona):
 
 
 def test_the_list_says_what_is_live(admin_client: Client, verona):
-    def said() -> str:
+    def page_text() -> str:
         html = admin_client.get(ENTRIES).content.decode()
         return " ".join(strip_tags(html).split())
 
-    assert "version" not in said()
+    assert "version" not in page_text()
 
     number = releases.sync().number
-    assert f"Live: version {number}, " in said()
-    assert ", by juliet" in said()
-    assert "on the XMPP server since" not in said()
+    assert f"Live: version {number}, " in page_text()
+    assert ", by juliet" in page_text()
+    assert "on the XMPP server since" not in page_text()
 
     live.mark_live(number)
-    assert "on the XMPP server since" in said()
+    assert "on the XMPP server since" in page_text()
 
 
 def test_the_list_says_why_the_newest_state_is_not_live(admin_client, verona, settings):
@@ -111,7 +119,7 @@ def test_an_edit_changes_the_entry_and_keeps_its_place(admin_client: Client, ver
     juliet = Buddy.objects.get(name="juliet")
 
     admin_client.post(
-        of(juliet),
+        change_url(juliet),
         form(name="Juliet", address="capulet", parent=verona.pk, status="fair"),
     )
 
@@ -178,14 +186,14 @@ def test_the_form_says_what_is_wrong(admin_client, verona, changed, field, reaso
     assert outline() == before
 
 
-def test_the_form_refuses_places_where_nothing_can_stand(admin_client, verona):
+def test_the_form_refuses_invalid_places(admin_client, verona):
     house, mario = (Buddy.objects.get(name=name) for name in ("house", "mario"))
     below = {"type": "group", "name": "verona", "address": "verona"}
 
-    circle = admin_client.post(of(verona), form(**below, parent=house.pk))
-    itself = admin_client.post(of(verona), form(**below, parent=verona.pk))
-    channel = admin_client.post(of(verona), form(**below, parent=mario.pk))
-    turned = admin_client.post(of(verona), form(**{**below, "type": "channel"}))
+    circle = admin_client.post(change_url(verona), form(**below, parent=house.pk))
+    itself = admin_client.post(change_url(verona), form(**below, parent=verona.pk))
+    channel = admin_client.post(change_url(verona), form(**below, parent=mario.pk))
+    turned = admin_client.post(change_url(verona), form(**{**below, "type": "channel"}))
 
     for response in (circle, itself):
         assert errors(response) == {"parent": ["You can't move a group into itself."]}
@@ -197,30 +205,30 @@ def test_the_form_refuses_places_where_nothing_can_stand(admin_client, verona):
 
 
 @pytest.mark.parametrize("query", ["?from=workspace", "?from=elsewhere", ""])
-def test_who_came_from_the_workspace_gets_back_there(admin_client, verona, query):
+def test_the_form_returns_to_the_page_that_opened_it(admin_client, verona, query):
     mario = named("mario")
     back = CHANNELS if query == "?from=workspace" else ENTRIES
     same = {"name": "mario", "address": "mario"}
 
     added = admin_client.post(f"{ENTRIES}add/{query}", form(name="benvolio"))
-    changed = admin_client.post(f"{of(mario)}{query}", form(**same, status="x"))
-    on = admin_client.post(f"{of(mario)}{query}", form(**same, _continue="1"))
+    changed = admin_client.post(f"{change_url(mario)}{query}", form(**same, status="x"))
+    on = admin_client.post(f"{change_url(mario)}{query}", form(**same, _continue="1"))
 
     assert (added.status_code, added.url) == (302, back)
     assert (changed.status_code, changed.url) == (302, back)
-    assert on.url.startswith(of(mario))
+    assert on.url.startswith(change_url(mario))
 
 
 def test_a_stale_form_is_refused_and_keeps_what_was_typed(admin_client, verona):
     romeo = named("romeo")
-    page = admin_client.get(of(romeo))
+    page = admin_client.get(change_url(romeo))
     seen = page.context["adminform"].form["seen"].value()
     assert f'name="seen" value="{seen}"' in page.content.decode()
     edits.change([romeo], "mercutio", status="banished", web_is_published=False)
     before = rows()
 
     typed = form(name="My <Romeo>", address="romeo", parent=romeo.parent_id, seen=seen)
-    response = admin_client.post(of(romeo), typed)
+    response = admin_client.post(change_url(romeo), typed)
 
     reasons = [text.replace("\xa0", " ") for text in errors(response)["__all__"]]
     assert reasons == [
@@ -231,22 +239,22 @@ def test_a_stale_form_is_refused_and_keeps_what_was_typed(admin_client, verona):
     assert rows() == before
 
 
-def test_a_form_of_what_was_deleted_meanwhile_says_so(admin_client, verona):
+def test_a_form_of_an_entry_deleted_meanwhile_says_so(admin_client, verona):
     romeo = named("romeo")
     edits.remove([romeo], "mercutio")
-    response = admin_client.post(of(romeo), form(), follow=True)
-    assert "doesn’t exist" in said(response)[0]
+    response = admin_client.post(change_url(romeo), form(), follow=True)
+    assert "doesn’t exist" in messages(response)[0]
 
 
 def test_saving_a_form_without_a_change_makes_no_version(admin_client, verona):
     mario = named("mario")
     before = Tree.objects.get().version
     same = form(name="mario", address="mario", web_is_published="on")
-    assert admin_client.post(of(mario), same).status_code == 302
+    assert admin_client.post(change_url(mario), same).status_code == 302
     assert Tree.objects.get().version == before
 
 
-def test_a_deletion_takes_only_what_its_page_showed(admin_client, verona):
+def test_a_deletion_is_refused_if_its_page_is_outdated(admin_client, verona):
     page = f"{ENTRIES}{verona.pk}/delete/"
     html = admin_client.get(page).content.decode()
     seen = re.search(r'name="seen" value="(\d+)"', html).group(1)
@@ -254,11 +262,11 @@ def test_a_deletion_takes_only_what_its_page_showed(admin_client, verona):
 
     response = admin_client.post(page, {"post": "yes", "seen": seen}, follow=True)
 
-    assert said(response) == ["juliet added “mercutio” just now."]
+    assert messages(response) == ["juliet added “mercutio” just now."]
     assert "  juliet" in outline()
 
 
-def test_chosen_ones_are_deleted_as_their_page_showed_them(admin_client, verona):
+def test_a_bulk_deletion_is_refused_if_its_page_is_outdated(admin_client, verona):
     seen = str(Tree.objects.get().version)
     asked = act(admin_client, "delete_selected", "verona", seen=seen)
     assert f'name="seen" value="{seen}"' in asked.content.decode()
@@ -266,5 +274,5 @@ def test_chosen_ones_are_deleted_as_their_page_showed_them(admin_client, verona)
 
     response = act(admin_client, "delete_selected", "verona", post="yes", seen=seen)
 
-    assert "juliet added “mercutio” just now." in said(response)
+    assert "juliet added “mercutio” just now." in messages(response)
     assert "  juliet" in outline()

@@ -4,7 +4,14 @@ import pytest
 
 from buddies.models import Buddy, Tree
 from buddies.tree import edits
-from tests.buddies.admin.list_page import ENTRIES, cut, paste, place, said, sent
+from tests.buddies.admin.list_page import (
+    ENTRIES,
+    cut,
+    messages,
+    paste,
+    row_prefix,
+    sent,
+)
 from tests.buddies.conftest import named, outline, rows
 from tests.buddies.pages.workspace_client import person
 
@@ -22,7 +29,7 @@ pytestmark = pytest.mark.django_db
         ("mario romeo", "before", "juliet", "verona _mario _romeo _juliet _house"),
     ],
 )
-def test_what_was_cut_is_pasted(admin_client, verona, names, where, target, order):
+def test_cut_entries_are_pasted(admin_client, verona, names, where, target, order):
     chosen = names.split()
     cut(admin_client, *chosen)
     page = admin_client.get(ENTRIES)
@@ -31,14 +38,14 @@ def test_what_was_cut_is_pasted(admin_client, verona, names, where, target, orde
 
     response = paste(admin_client, where, target)
 
-    assert said(response) == [f"Moved {', '.join(f'“{name}”' for name in chosen)}."]
+    assert messages(response) == [f"Moved {', '.join(f'“{name}”' for name in chosen)}."]
     found = [line.replace("  ", "_") for line in outline()]
     assert found == order.split()
     assert "Cut:" not in response.content.decode()
     assert b"_paste" not in admin_client.get(ENTRIES).content
 
 
-def test_only_a_group_is_pasted_into(admin_client, verona):
+def test_only_groups_can_be_pasted_into(admin_client, verona):
     cut(admin_client, "juliet")
     html = admin_client.get(ENTRIES).content.decode()
     inside = [f"last:{b.pk}" for b in Buddy.objects.all() if f"last:{b.pk}" in html]
@@ -47,7 +54,7 @@ def test_only_a_group_is_pasted_into(admin_client, verona):
     assert 'name="_cut"' not in html
 
 
-def test_what_was_cut_is_left_where_it_is(admin_client, verona):
+def test_a_cut_can_be_cancelled(admin_client, verona):
     cut(admin_client, "romeo")
     before = (rows(), Tree.objects.get().version)
 
@@ -59,7 +66,7 @@ def test_what_was_cut_is_left_where_it_is(admin_client, verona):
     assert (rows(), Tree.objects.get().version) == before
 
 
-def test_a_cut_is_a_person_s_own(admin_client, verona):
+def test_a_cut_is_visible_only_to_its_user(admin_client, verona):
     cut(admin_client, "romeo")
     other = person("tybalt", "Editor")
     assert b"_paste" not in other.get(ENTRIES).content
@@ -83,7 +90,7 @@ def test_a_cut_is_a_person_s_own(admin_client, verona):
     ],
     ids=["deleted", "changed", "moved"],
 )
-def test_what_was_changed_since_it_was_cut_is_not_pasted(
+def test_an_entry_changed_since_the_cut_is_not_pasted(
     admin_client, verona, meanwhile, reason
 ):
     cut(admin_client, "romeo")
@@ -94,14 +101,12 @@ def test_what_was_changed_since_it_was_cut_is_not_pasted(
     post = sent(page, _paste=f"before:{named('mario').pk}")
     response = admin_client.post(ENTRIES, post, follow=True)
 
-    assert said(response) == [reason]
+    assert messages(response) == [reason]
     assert rows() == before
     assert b"_paste" not in admin_client.get(ENTRIES).content
 
 
-def test_after_what_was_cut_is_gone_nothing_is_offered_to_be_pasted(
-    admin_client, verona
-):
+def test_no_paste_is_offered_after_the_cut_entry_is_deleted(admin_client, verona):
     cut(admin_client, "romeo")
     edits.remove([named("romeo")], "mercutio")
 
@@ -112,7 +117,7 @@ def test_after_what_was_cut_is_gone_nothing_is_offered_to_be_pasted(
     assert 'name="_cut"' in html
 
 
-def test_where_nothing_can_stand_nothing_is_pasted(admin_client, verona):
+def test_a_paste_into_an_invalid_place_is_refused(admin_client, verona):
     before = outline()
     for where, target, reason in (
         ("last", "house", "You can't move a group into itself."),
@@ -121,11 +126,11 @@ def test_where_nothing_can_stand_nothing_is_pasted(admin_client, verona):
         ("inside", "mario", "Unknown position."),
     ):
         cut(admin_client, "verona")
-        assert said(paste(admin_client, where, target)) == [reason]
+        assert messages(paste(admin_client, where, target)) == [reason]
     assert outline() == before
 
 
-def test_a_paste_of_nothing_changes_nothing(admin_client, verona):
+def test_a_paste_without_a_cut_changes_nothing(admin_client, verona):
     before = outline()
     response = paste(admin_client, "before", "mario")
     assert response.status_code == 200
@@ -135,55 +140,53 @@ def test_a_paste_of_nothing_changes_nothing(admin_client, verona):
 @pytest.mark.parametrize(
     "word", ["cut:", "cut:abc", "cut", "", f"cut:{10**30}", f"cut:{'9' * 5_000}"]
 )
-def test_whatever_is_cut_the_list_is_shown(admin_client, verona, word):
+def test_the_list_is_shown_after_an_invalid_cut(admin_client, verona, word):
     page = admin_client.get(ENTRIES)
     assert admin_client.post(ENTRIES, sent(page, _cut=word)).status_code == 302
     assert admin_client.get(ENTRIES).status_code == 200
 
 
 @pytest.mark.parametrize("target", ["abc", "-1", f"{10**30}", "9" * 5_000, "10000000"])
-def test_a_paste_beside_what_is_not_there_is_refused(admin_client, verona, target):
+def test_a_paste_beside_an_unknown_entry_is_refused(admin_client, verona, target):
     cut(admin_client, "romeo")
     before = outline()
 
     post = sent(admin_client.get(ENTRIES), _paste=f"before:{target}")
     response = admin_client.post(ENTRIES, post, follow=True)
 
-    assert said(response) == ["Someone deleted this in the meantime."]
+    assert messages(response) == ["Someone deleted this in the meantime."]
     assert outline() == before
 
 
-def test_what_was_switched_before_a_cut_or_a_paste_is_saved_too(admin_client, verona):
+def test_a_cut_or_a_paste_also_saves_the_switches(admin_client, verona):
     page = admin_client.get(ENTRIES)
     post = sent(page, _cut=f"cut:{named('romeo').pk}")
-    post[f"{place(page, 'juliet')}-mobile_is_published"] = "on"
+    post[f"{row_prefix(page, 'juliet')}-mobile_is_published"] = "on"
     admin_client.post(ENTRIES, post)
     assert named("juliet").mobile_is_published
 
     page = admin_client.get(ENTRIES)
     post = sent(page, _paste=f"before:{named('mario').pk}")
-    del post[f"{place(page, 'juliet')}-mobile_is_published"]
+    del post[f"{row_prefix(page, 'juliet')}-mobile_is_published"]
     admin_client.post(ENTRIES, post)
     assert not named("juliet").mobile_is_published
     assert outline()[0] == "romeo"
 
 
 @pytest.mark.parametrize("moment", ["cut", "paste"])
-def test_one_s_own_switch_of_what_is_cut_is_not_in_the_way(
-    admin_client, verona, moment
-):
+def test_switching_a_cut_entry_does_not_block_the_paste(admin_client, verona, moment):
     page = admin_client.get(ENTRIES)
     post = sent(page, _cut=f"cut:{named('romeo').pk}")
     if moment == "cut":
-        post[f"{place(page, 'romeo')}-mobile_is_published"] = "on"
+        post[f"{row_prefix(page, 'romeo')}-mobile_is_published"] = "on"
     admin_client.post(ENTRIES, post)
     page = admin_client.get(ENTRIES)
     post = sent(page, _paste=f"before:{named('mario').pk}")
     if moment == "paste":
-        post[f"{place(page, 'romeo')}-mobile_is_published"] = "on"
+        post[f"{row_prefix(page, 'romeo')}-mobile_is_published"] = "on"
 
     response = admin_client.post(ENTRIES, post, follow=True)
 
-    assert "Moved “romeo”." in said(response)
+    assert "Moved “romeo”." in messages(response)
     assert outline()[0] == "romeo"
     assert named("romeo").mobile_is_published

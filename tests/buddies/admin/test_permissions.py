@@ -8,9 +8,16 @@ from django.urls import reverse
 from buddies.models import Buddy, Release, Tree
 from buddies.publishing import releases
 from buddies.tree import edits
-from tests.buddies.admin.list_page import CHANNELS, ENTRIES, act, form, listed, of
+from tests.buddies.admin.list_page import (
+    CHANNELS,
+    ENTRIES,
+    act,
+    change_url,
+    form,
+    listed,
+)
 from tests.buddies.conftest import channel, named, outline, rows
-from tests.buddies.pages.test_workspace import looker
+from tests.buddies.pages.test_workspace import viewer
 from tests.buddies.pages.workspace_client import person
 
 pytestmark = pytest.mark.django_db
@@ -25,14 +32,14 @@ def staff(*permissions: str) -> Client:
     return client
 
 
-def test_who_is_not_logged_in_is_sent_to_the_login(client: Client, verona):
+def test_anonymous_users_are_redirected_to_the_login(client: Client, verona):
     for name in ("buddies_buddy_changelist", "buddies_release_changelist"):
         response = client.get(reverse(f"admin:{name}"))
         assert response.status_code == 302
         assert response.url.startswith("/admin/login/")
 
 
-def test_who_is_no_staff_is_sent_to_the_login(client: Client, verona):
+def test_non_staff_users_are_redirected_to_the_login(client: Client, verona):
     client.force_login(User.objects.create_user("mario"))
     assert client.get(ENTRIES).status_code == 302
 
@@ -45,14 +52,14 @@ def test_staff_without_a_permission_get_403(path):
     assert staff().get(path).status_code == 403
 
 
-def test_who_may_only_look_changes_nothing(verona):
+def test_viewers_can_change_nothing(verona):
     romeo = Buddy.objects.get(name="romeo")
     client = staff("view_buddy")
     before = list(Buddy.objects.values())
 
     assert client.get(ENTRIES).status_code == 200
-    assert client.get(of(romeo)).status_code == 200
-    assert client.post(of(romeo), form()).status_code == 403
+    assert client.get(change_url(romeo)).status_code == 200
+    assert client.post(change_url(romeo), form()).status_code == 403
     assert client.post(f"{ENTRIES}add/", form()).status_code == 403
     assert (
         client.post(f"{ENTRIES}{romeo.pk}/delete/", {"post": "yes"}).status_code == 403
@@ -67,9 +74,9 @@ def test_who_may_only_look_changes_nothing(verona):
 
 LOGIN = "/admin/login/"
 ROMEO, LIVE = "{romeo}", "{live}"
-# What is asked for, with GET or, when there is data, with POST; and what looker,
-# Editor and Publisher get.
-MAY = [
+# The path, the data to POST (None: GET), and the statuses for a viewer, an Editor
+# and a Publisher.
+STATUSES = [
     (CHANNELS, None, 200, 200, 200),
     *(
         (f"{CHANNELS}{view}/", None, 200, 200, 200)
@@ -127,10 +134,12 @@ MAY = [
 
 @pytest.mark.parametrize(
     ("path", "data", "looking", "editing", "publishing"),
-    MAY,
-    ids=[f"{'GET' if row[1] is None else 'POST'} {row[0]}" for row in MAY],
+    STATUSES,
+    ids=[f"{'GET' if row[1] is None else 'POST'} {row[0]}" for row in STATUSES],
 )
-def test_who_may_what(verona, path, data, looking, editing, publishing):
+def test_each_role_gets_the_expected_status(
+    verona, path, data, looking, editing, publishing
+):
     path = path.format(romeo=named("romeo").pk, live=releases.sync().number)
 
     def status(client: Client) -> int:
@@ -139,18 +148,18 @@ def test_who_may_what(verona, path, data, looking, editing, publishing):
         return 0 if is_login else response.status_code
 
     before = (rows(), Tree.objects.values().get(), Release.objects.count())
-    # Who has no permission is told so, or that it is asked for in a wrong way.
+    # Without a permission: 403, or 405 for a wrong method.
     assert status(Client()) == 0
     assert status(person("mario")) in (403, 405)
-    assert status(looker()) == looking
+    assert status(viewer()) == looking
     assert (rows(), Tree.objects.values().get(), Release.objects.count()) == before
 
     assert status(person("tybalt", "Editor")) == editing
     assert status(person("prince", "Publisher")) == publishing
 
 
-def test_who_may_only_look_sees_the_list_without_its_buttons(verona):
-    client = looker()
+def test_viewers_see_the_list_without_its_buttons(verona):
+    client = viewer()
     edits.change([named("romeo")], "nurse", status="banished")
 
     html = client.get(ENTRIES).content.decode()
@@ -170,7 +179,7 @@ def test_an_editor_sees_the_list_with_its_buttons(verona):
         assert text in html
 
 
-def test_releases_are_to_read_only(admin_client: Client, verona):
+def test_releases_are_read_only(admin_client: Client, verona):
     release = releases.sync()
     page = f"{RELEASES}{release.number}/change/"
 
@@ -191,7 +200,7 @@ def test_saving_another_field_keeps_texts_byte_for_byte(admin_client):
     sent = {"default_message": text.replace("\n", "\r\n"), "status": " as it is "}
     same = {"name": "romeo", "address": "romeo"}
 
-    admin_client.post(of(romeo), form(mobile_is_published="on", **same, **sent))
+    admin_client.post(change_url(romeo), form(mobile_is_published="on", **same, **sent))
 
     stored = Buddy.objects.get()
     assert stored.mobile_is_published

@@ -4,7 +4,14 @@ import pytest
 
 from buddies.models import Buddy, Tree
 from buddies.tree import edits
-from tests.buddies.admin.list_page import ENTRIES, FLAGS, act, place, said, sent
+from tests.buddies.admin.list_page import (
+    ENTRIES,
+    FLAGS,
+    act,
+    messages,
+    row_prefix,
+    sent,
+)
 from tests.buddies.conftest import named, rows
 
 pytestmark = pytest.mark.django_db
@@ -19,27 +26,27 @@ def test_the_list_names_the_version_that_it_shows(admin_client, verona):
 def test_a_stale_switch_in_the_list_is_refused_with_all_others(admin_client, verona):
     page = admin_client.get(ENTRIES)
     post = sent(page, _save="Save")
-    post[f"{place(page, 'mario')}-mobile_is_published"] = "on"
-    post[f"{place(page, 'romeo')}-mobile_is_published"] = "on"
+    post[f"{row_prefix(page, 'mario')}-mobile_is_published"] = "on"
+    post[f"{row_prefix(page, 'romeo')}-mobile_is_published"] = "on"
     edits.change([named("romeo")], "mercutio", status="banished")
     before = rows()
 
     response = admin_client.post(ENTRIES, post, follow=True)
 
-    assert said(response) == ["mercutio changed “romeo” just now: status text."]
+    assert messages(response) == ["mercutio changed “romeo” just now: status text."]
     assert rows() == before
 
 
-def test_a_row_that_somebody_deleted_meanwhile_is_named(admin_client, verona):
+def test_a_row_deleted_meanwhile_is_named(admin_client, verona):
     page = admin_client.get(ENTRIES)
     post = sent(page, _save="Save")
-    post[f"{place(page, 'mario')}-mobile_is_published"] = "on"
+    post[f"{row_prefix(page, 'mario')}-mobile_is_published"] = "on"
     edits.remove([named("romeo")], "mercutio")
     before = rows()
 
     response = admin_client.post(ENTRIES, post, follow=True)
 
-    assert said(response) == ["mercutio deleted “romeo” just now."]
+    assert messages(response) == ["mercutio deleted “romeo” just now."]
     assert rows() == before
 
 
@@ -68,14 +75,14 @@ def test_a_list_that_is_saved_unchanged_makes_no_version(admin_client, verona):
 
 
 @pytest.mark.parametrize("seen", ["", "abc", "-1", "9" * 5_000, str(10**30)])
-def test_whatever_a_list_has_seen_is_answered(admin_client, verona, seen):
+def test_an_invalid_seen_version_is_answered(admin_client, verona, seen):
     page = admin_client.get(ENTRIES)
     post = sent(page, _save="Save", seen=seen)
-    post[f"{place(page, 'mario')}-mobile_is_published"] = "on"
+    post[f"{row_prefix(page, 'mario')}-mobile_is_published"] = "on"
     assert admin_client.post(ENTRIES, post).status_code == 302
 
 
-def test_the_last_edit_is_taken_back_in_the_list(admin_client, verona):
+def test_the_last_edit_can_be_undone_in_the_list(admin_client, verona):
     assert b"_undo" not in admin_client.get(ENTRIES).content
     act(admin_client, "hide_on_web", "romeo")
     version = Tree.objects.get().version
@@ -91,15 +98,15 @@ def test_the_last_edit_is_taken_back_in_the_list(admin_client, verona):
     assert "Redo: Changed the visibility of “romeo”" in response.content.decode()
 
 
-def test_what_cannot_be_taken_back_is_said_in_the_list(admin_client, verona):
+def test_the_list_says_why_an_edit_cannot_be_undone(admin_client, verona):
     before = rows()
     for version in ("", "abc", "0", "1", str(10**30), "9" * 5_000):
         response = admin_client.post(ENTRIES, {"_undo": version}, follow=True)
-        assert said(response) == ["There is nothing to undo."]
+        assert messages(response) == ["There is nothing to undo."]
 
     act(admin_client, "hide_on_web", "romeo")
     mine = Tree.objects.get().version
     edits.change([named("romeo")], "mercutio", web_is_published=True)
     response = admin_client.post(ENTRIES, {"_undo": mine}, follow=True)
-    assert said(response) == ["mercutio changed “romeo” just now: web."]
+    assert messages(response) == ["mercutio changed “romeo” just now: web."]
     assert rows() == before

@@ -1,4 +1,4 @@
-"""Clients of the API, for the tests of entries."""
+"""URLs and a sample for the tests of entries."""
 
 from buddies.models import Buddy
 

@@ -37,18 +37,18 @@ def test_every_url_but_the_public_ones_and_the_admin_needs_a_login():
 
     answers = {path: APIClient().get(path).status_code for path in ours}
 
-    # What the document looks like is no secret.
+    # The schema of the document is public.
     assert answers.pop("/schemas/document-1.json") == 200
 
     assert APIClient().get("/healthz").status_code == 200
     assert answers.pop("/") == 302  # to the admin
     assert answers.pop("/favicon.ico") == 302
-    assert answers.pop("/i18n/") == 302  # the language, back to where one was
-    assert answers.pop("/webchat/") == 404  # where its setting says no more
-    # Pictures are for everybody, and this is none.
+    assert answers.pop("/i18n/") == 302  # sets the language and goes back
+    assert answers.pop("/webchat/") == 404  # while WEBCHAT_URL is empty
+    # Pictures are public, but this one does not exist.
     (picture,) = (path for path in answers if path.startswith("/media/"))
     assert answers.pop(picture) == 404
-    # A notice is signed instead, and there is nothing to read.
+    # Notices are signed instead, and this URL only accepts POST.
     assert answers.pop("/api/accounts/events/") == 405
     assert set(answers) >= {DOCUMENT, BUDDIES, f"{BUDDIES}1/", "/api/accounts/"}
     assert set(answers.values()) == {401}
@@ -56,7 +56,7 @@ def test_every_url_but_the_public_ones_and_the_admin_needs_a_login():
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 @pytest.mark.parametrize("path", [BUDDIES, f"{BUDDIES}1/", DOCUMENT])
-def test_nobody_writes_without_a_login(method, path):
+def test_writing_requires_a_login(method, path):
     assert getattr(APIClient(), method)(path).status_code == 401
 
 
@@ -67,7 +67,7 @@ def test_a_wrong_token_is_refused():
     assert refused.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_token_opens_the_api(juliet):
+def test_a_token_gives_access_to_the_api(juliet):
     _, secret = tokens.make(juliet, "montague", SCOPES, None)
     client = APIClient(headers={"Authorization": f"Bearer {secret}"})
 
@@ -75,7 +75,7 @@ def test_a_token_opens_the_api(juliet):
     assert client.post(BUDDIES, ROMEO, format="json").status_code == 201
 
 
-def test_a_session_opens_the_api_and_its_writes_need_the_csrf_token(juliet):
+def test_a_session_gives_access_but_writes_need_the_csrf_token(juliet):
     client = APIClient(enforce_csrf_checks=True)
     client.force_login(juliet)
 
@@ -94,7 +94,7 @@ def test_a_session_opens_the_api_and_its_writes_need_the_csrf_token(juliet):
         (["delete_buddy"], [403, 403, 403, 403, 403, 204]),
     ],
 )
-def test_each_permission_opens_what_it_names(permissions, codes):
+def test_each_permission_allows_only_its_requests(permissions, codes):
     mario = channel("mario")
     user = User.objects.create_user("mario")
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))

@@ -28,7 +28,7 @@ def test_before_the_first_release_the_document_is_empty(api):
     assert answer.json() == {"items": []}
 
 
-def test_whoever_has_the_live_document_gets_no_body(api):
+def test_a_current_etag_gets_no_body(api):
     channel("romeo")
     seen = [api.get(DOCUMENT).headers["ETag"]]
     releases.sync()
@@ -47,7 +47,7 @@ def test_the_empty_document_has_an_etag_too(api):
     assert api.get(DOCUMENT, headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_a_public_document_is_public_alone(settings):
+def test_a_public_document_opens_nothing_else(settings):
     private = APIClient().get(DOCUMENT)
     settings.DOCUMENT_PUBLIC = True
     public = APIClient().get(DOCUMENT)
@@ -57,7 +57,7 @@ def test_a_public_document_is_public_alone(settings):
     assert APIClient().get(BUDDIES).status_code == 401
 
 
-def test_a_document_for_users_is_kept_by_no_shared_cache(api):
+def test_a_private_document_is_not_kept_by_shared_caches(api):
     assert api.get(DOCUMENT).headers["Cache-Control"] == "private, no-cache"
 
 
@@ -68,7 +68,7 @@ def test_any_user_may_read_the_document():
 
 
 @pytest.mark.parametrize("header", ["W/{tag}", "*"])
-def test_a_weak_etag_is_known_too(client, settings, header):
+def test_a_weak_or_wildcard_etag_matches(client, settings, header):
     settings.DOCUMENT_PUBLIC = True
     tag = client.get(DOCUMENT).headers["ETag"]
 
@@ -93,7 +93,7 @@ def admin(admin_user: User) -> APIClient:
         '{"type": "\\ud800", "info": {"name": "x"}}',
         '{"info": {"name": "\\ud800"}}',
     ],
-    ids=["deep", "infinite", "huge", "half a type", "half a name"],
+    ids=["deep", "infinite", "huge", "surrogate in type", "surrogate in name"],
 )
 def test_odd_json_is_a_bad_request(admin, body):
     answer = admin.post(BUDDIES, body, content_type="application/json")
@@ -107,7 +107,7 @@ def test_a_search_of_thousands_of_words_is_answered(admin):
         assert admin.get(path, {"search": "x " * 3_000}).status_code == 200
 
 
-def test_the_root_names_what_there_is(admin):
+def test_the_root_lists_the_endpoints(admin):
     found = admin.get("/api/").json()
     assert {"document", "tree", "buddies", "accounts", "commands"} <= found.keys()
     assert {admin.get(address).status_code for address in found.values()} == {200}
@@ -116,7 +116,7 @@ def test_the_root_names_what_there_is(admin):
 @pytest.mark.parametrize(
     ("field", "wire"), [("address", "address"), ("server_address", "serverAddress")]
 )
-def test_what_clients_know_as_an_address_stays_without_the_permission(field, wire):
+def test_a_known_address_needs_the_permission_to_change(field, wire):
     romeo = channel("romeo", server_address="bots")
     releases.sync()
     user = User.objects.create_user("tybalt")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 BELL = "Contains the control character U+0007, which XMPP can't transmit."
 
 
-def test_an_entry_is_made_read_changed_and_deleted_in_the_names_of_the_contract(api):
+def test_an_entry_is_created_read_changed_and_deleted(api):
     verona = group("verona")
 
     made = api.post(BUDDIES, {**ROMEO, "parent": verona.pk}, format="json")
@@ -44,7 +44,7 @@ def test_an_entry_is_made_read_changed_and_deleted_in_the_names_of_the_contract(
     assert outline() == ["verona"]
 
 
-def test_what_is_left_out_is_empty_and_hidden(api):
+def test_omitted_fields_are_empty_and_the_entry_is_hidden(api):
     made = api.post(BUDDIES, {"info": {"name": "Romeo"}}, format="json").json()
 
     assert uuid.UUID(made.pop("address"))
@@ -69,7 +69,7 @@ def test_what_is_left_out_is_empty_and_hidden(api):
     }
 
 
-def test_the_position_is_not_the_clients_to_set(api):
+def test_clients_cannot_set_the_position(api):
     channel("mario")
 
     made = api.post(BUDDIES, {**ROMEO, "position": 0}, format="json").json()
@@ -78,7 +78,7 @@ def test_the_position_is_not_the_clients_to_set(api):
     assert made["position"] == changed.json()["position"] == 2 * GAP
 
 
-def test_a_new_parent_moves_an_entry_to_its_end(api):
+def test_a_new_parent_moves_the_entry_to_the_end(api):
     house, romeo = group("house"), channel("romeo")
     channel("juliet", house)
 
@@ -89,7 +89,7 @@ def test_a_new_parent_moves_an_entry_to_its_end(api):
     assert outline() == ["house", "  juliet", "romeo"]
 
 
-def test_a_group_is_deleted_with_all_below(api):
+def test_a_group_is_deleted_with_its_descendants(api):
     house = group("house")
     channel("romeo", house)
 
@@ -97,7 +97,7 @@ def test_a_group_is_deleted_with_all_below(api):
     assert outline() == []
 
 
-def test_entries_come_in_pages(api):
+def test_entries_are_paginated(api):
     for number in range(3):
         channel(f"{number}")
 
@@ -111,7 +111,7 @@ def test_entries_come_in_pages(api):
     assert rest["next"] is None
 
 
-def test_entries_are_found_by_what_they_say(api):
+def test_entries_are_searched_by_name_and_status(api):
     for name, status in (("romeo", "banished"), ("juliet", "fair")):
         channel(name, status=status)
 
@@ -120,7 +120,7 @@ def test_entries_are_found_by_what_they_say(api):
         assert [entry["address"] for entry in page["results"]] == ["romeo"]
 
 
-def test_each_write_is_an_edit_of_the_user(api):
+def test_each_write_is_an_edit_by_the_user(api):
     made = api.post(BUDDIES, ROMEO, format="json").json()
     edits = [Tree.objects.get().editors]
     info = {"info": {"name": "Montague"}}
@@ -133,7 +133,7 @@ def test_each_write_is_an_edit_of_the_user(api):
     assert edits[0]["juliet"] < edits[1]["juliet"] < edits[2]["juliet"]
 
 
-def test_a_write_of_what_is_there_already_is_no_edit(api):
+def test_a_write_without_a_change_is_not_an_edit(api):
     made = api.post(BUDDIES, ROMEO, format="json").json()
     before = Tree.objects.values().get()
 
@@ -180,7 +180,7 @@ def test_each_write_is_in_the_history_of_the_entry(api):
     ],
 )
 @pytest.mark.parametrize("method", ["post", "put"])
-def test_a_refusal_names_the_field_as_the_wire_does(api, method, change, errors):
+def test_an_error_has_the_field_name_of_the_request(api, method, change, errors):
     channel("mario")
     romeo = channel("romeo", address="montague")
     path = BUDDIES if method == "post" else url(romeo)
@@ -201,14 +201,14 @@ def test_a_refusal_names_the_field_as_the_wire_does(api, method, change, errors)
         ),
     ],
 )
-def test_a_group_takes_nothing_that_only_a_channel_has(api, change, reason):
+def test_a_group_refuses_channel_fields(api, change, reason):
     answer = api.post(BUDDIES, {**ROMEO, **change}, format="json")
 
     assert answer.status_code == 400
     assert reason in str(answer.json())
 
 
-def test_an_entry_does_not_go_where_nothing_can_stand(api):
+def test_an_invalid_place_is_refused(api):
     verona, mario = group("verona"), channel("mario")
     house = group("house", verona)
 
@@ -234,6 +234,6 @@ def test_an_entry_does_not_go_where_nothing_can_stand(api):
     assert outline() == ["verona", "  house", "mario"]
 
 
-def test_what_is_not_json_is_refused(api):
+def test_invalid_json_is_refused(api):
     answer = api.post(BUDDIES, "{", content_type="application/json")
     assert answer.status_code == 400

@@ -23,7 +23,7 @@ from xmppservice.api import tokens
 from xmppservice.api.models import Token
 
 pytestmark = [
-    # The route reads on a thread of its own.
+    # The route reads in its own thread.
     pytest.mark.django_db(transaction=True),
 ]
 
@@ -31,8 +31,8 @@ HANDED_ON = 599
 Answer = tuple[int, dict[str, str], bytes]
 
 
-class Hot:
-    """Asks the ASGI route; what that hands on is answered HANDED_ON."""
+class Asgi:
+    """Asks the ASGI route; requests that it passes on get HANDED_ON."""
 
     def __init__(self) -> None:
         self.route = FastDocument(self._handed_on)
@@ -65,8 +65,8 @@ class Hot:
         if self.route._noting is not None:
             await self.route._noting
         start, body = sent
-        said = {name.decode(): value.decode() for name, value in start["headers"]}
-        return start["status"], said, body["body"]
+        fields = {name.decode(): value.decode() for name, value in start["headers"]}
+        return start["status"], fields, body["body"]
 
     def close(self) -> None:
         for thread in (self.route._thread, self.route._notes):
@@ -74,7 +74,7 @@ class Hot:
 
 
 class Wsgi:
-    """Asks the route of a WSGI server; what that hands on is answered HANDED_ON."""
+    """Asks the route of a WSGI server; requests that it passes on get HANDED_ON."""
 
     def __init__(self) -> None:
         self.route = WsgiDocument(self._handed_on)
@@ -88,9 +88,9 @@ class Wsgi:
         environ |= {"REQUEST_METHOD": method, "QUERY_STRING": query}
         environ["PATH_INFO"] = http_cache.PATH
         started: list[Any] = []
-        body = self.route(environ, lambda *said: started.append(said))
-        ((status, said),) = started
-        found = {name.lower(): value for name, value in said}
+        body = self.route(environ, lambda *start: started.append(start))
+        ((status, pairs),) = started
+        found = {name.lower(): value for name, value in pairs}
         return int(status.partition(" ")[0]), found, b"".join(body)
 
     def close(self) -> None:
@@ -98,27 +98,27 @@ class Wsgi:
 
 
 class Plain:
-    """Asks Django's view, as where there is no route in front of it."""
+    """Asks Django's view, as if no route were in front of it."""
 
     def __call__(self, method: str = "GET", query: str = "", **headers: str) -> Answer:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         path = f"{http_cache.PATH}?{query}" if query else http_cache.PATH
         answer = Client().generic(method, path, headers=sent)
-        said = {name.lower(): value for name, value in answer.headers.items()}
-        return answer.status_code, said, answer.content
+        fields = {name.lower(): value for name, value in answer.headers.items()}
+        return answer.status_code, fields, answer.content
 
     def close(self) -> None:
         pass
 
 
-@pytest.fixture(params=[Hot, Wsgi, Plain])
+@pytest.fixture(params=[Asgi, Wsgi, Plain])
 def ask(request) -> Iterator[Any]:
     asked = request.param()
     yield asked
     asked.close()
 
 
-@pytest.fixture(params=[Hot, Wsgi])
+@pytest.fixture(params=[Asgi, Wsgi])
 def route(request) -> Iterator[Any]:
     asked = request.param()
     yield asked
@@ -126,8 +126,8 @@ def route(request) -> Iterator[Any]:
 
 
 @pytest.fixture
-def asgi() -> Iterator[Hot]:
-    asked = Hot()
+def asgi() -> Iterator[Asgi]:
+    asked = Asgi()
     yield asked
     asked.close()
 
@@ -174,7 +174,7 @@ def test_before_the_first_release_it_is_empty(ask, bearer):
     assert ask(**bearer)[2].decode() == EMPTY
 
 
-def test_a_newer_release_is_there_a_moment_later(ask, bearer, release, monkeypatch):
+def test_a_newer_release_is_served_a_moment_later(ask, bearer, release, monkeypatch):
     ask(**bearer)
     channel("juliet")
     newer = releases.sync()
@@ -200,7 +200,7 @@ def test_a_platform_sees_no_branch_without_its_flag(
 
 
 @pytest.mark.parametrize("query", ["platform=desk", "platform=", "x=1", "web"])
-def test_another_question_is_django_s(route, bearer, release, query):
+def test_other_queries_are_passed_on_to_django(route, bearer, release, query):
     assert route(query=query, **bearer)[0] == HANDED_ON
     assert Plain()(query=query, **bearer)[0] == (400 if "platform" in query else 200)
 
@@ -217,7 +217,7 @@ def test_another_question_is_django_s(route, bearer, release, query):
         ("", None, bytes),
     ],
 )
-def test_it_comes_compressed_as_the_client_accepts(
+def test_it_is_compressed_as_the_client_accepts(
     ask, bearer, release, accepted, encoding, decode
 ):
     _, headers, body = ask(accept_encoding=accepted, **bearer)
@@ -228,7 +228,7 @@ def test_it_comes_compressed_as_the_client_accepts(
     assert int(headers["content-length"]) == len(body)
 
 
-def test_who_has_it_gets_no_body(ask, bearer, release):
+def test_a_current_etag_gets_no_body(ask, bearer, release):
     tags = set()
     for accepted in ("", "gzip", "br"):
         tag = ask(accept_encoding=accepted, **bearer)[1]["etag"]
@@ -240,7 +240,7 @@ def test_who_has_it_gets_no_body(ask, bearer, release):
             assert (status, body) == (304, b"")
             assert headers["etag"] == tag
     assert len(tags) == 3
-    # It has another encoding than it can read now.
+    # The ETag of another encoding does not match.
     for sent in ('"x"', *(tag for tag in tags if "-" in tag)):
         assert ask(if_none_match=sent, **bearer)[0] == 200
 
@@ -252,25 +252,25 @@ def test_a_head_has_the_same_headers(ask, bearer, release):
     assert asked[1]["etag"] == got[1]["etag"]
 
 
-# --- Who may --------------------------------------------------------------------
+# --- Access ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "headers", [{}, {"authorization": "Bearer x"}, {"authorization": "Basic eDp5"}]
 )
-def test_nobody_else_reads_it(route, release, headers):
+def test_reading_requires_a_valid_token(route, release, headers):
     assert route(**headers)[0] == HANDED_ON
     status, _, body = Plain()(**headers)
     assert (status, json.loads(body)["status"]) == (401, 401)
 
 
-def test_a_token_for_something_else_does_not_read_it(route, bearer, release):
+def test_a_token_without_the_scope_is_refused(route, bearer, release):
     Token.objects.update(scopes=["tree:read"])
     assert route(**bearer)[0] == HANDED_ON
     assert Plain()(**bearer)[0] == 403
 
 
-def test_a_token_that_is_taken_back_ends(route, bearer, release, monkeypatch):
+def test_a_deleted_token_is_refused(route, bearer, release, monkeypatch):
     assert route(**bearer)[0] == 200
     Token.objects.all().delete()
     monkeypatch.setattr(fast_document, "TRUST_SECONDS", 0.0)
@@ -290,12 +290,12 @@ def test_a_known_token_costs_no_query(route, bearer, release, monkeypatch):
     assert route(**bearer)[0] == 200
 
 
-def test_the_use_of_a_token_is_noted(route, bearer, release):
+def test_the_use_of_a_token_is_recorded(route, bearer, release):
     assert route(**bearer)[0] == 200
     assert Token.objects.get().used_at is not None
 
 
-def test_many_tokens_are_not_all_remembered(route, release, monkeypatch):
+def test_the_number_of_cached_tokens_is_limited(route, release, monkeypatch):
     monkeypatch.setattr(fast_document, "MAX_TOKENS", 2)
     user = User.objects.create_user("juliet")
     for number in range(4):
@@ -304,7 +304,9 @@ def test_many_tokens_are_not_all_remembered(route, release, monkeypatch):
     assert len(route.route._trust) == 2
 
 
-def test_without_a_database_the_last_one_is_served(ask, release, settings, monkeypatch):
+def test_without_a_database_the_last_document_is_served(
+    ask, release, settings, monkeypatch
+):
     settings.DOCUMENT_PUBLIC = True
     assert ask()[0] == 200
 
@@ -319,9 +321,7 @@ def test_without_a_database_the_last_one_is_served(ask, release, settings, monke
     assert ask()[0] in (HANDED_ON, 503)
 
 
-def test_who_waits_for_a_slow_database_waits_together(
-    asgi, release, settings, monkeypatch
-):
+def test_waiting_requests_share_one_slow_query(asgi, release, settings, monkeypatch):
     settings.DOCUMENT_PUBLIC = True
     assert asgi()[0] == 200
     looks, go_on = [], threading.Event()
@@ -339,7 +339,7 @@ def test_who_waits_for_a_slow_database_waits_together(
     assert len(looks) == 1
 
 
-async def _many(route: Hot, count: int, go_on: threading.Event) -> list[Answer]:
+async def _many(route: Asgi, count: int, go_on: threading.Event) -> list[Answer]:
     answers = await asyncio.gather(*(route._ask("GET", "", {}) for _ in range(count)))
     go_on.set()
     assert route.route._looking
@@ -347,13 +347,13 @@ async def _many(route: Hot, count: int, go_on: threading.Event) -> list[Answer]:
     return answers
 
 
-def test_behind_a_proxy_only_what_came_encrypted(route, bearer, release, settings):
+def test_plain_http_behind_a_proxy_is_passed_on(route, bearer, release, settings):
     settings.HTTPS = True
     assert route(**bearer)[0] == HANDED_ON
     assert route(x_forwarded_proto="https", **bearer)[0] == 200
 
 
-def test_browsers_are_told_what_django_tells_them(ask, bearer, release, settings):
+def test_security_headers_match_those_of_django(ask, bearer, release, settings):
     settings.SECURE_HSTS_SECONDS = 60
     etag = ask(**bearer)[1]["etag"]
     for status, headers, _ in (ask(**bearer), ask(if_none_match=etag, **bearer)):
@@ -368,7 +368,7 @@ def test_browsers_are_told_what_django_tells_them(ask, bearer, release, settings
 @pytest.mark.parametrize(
     ("age", "cached"), [(0, "public, no-cache"), (60, "public, max-age=60")]
 )
-def test_a_public_document_is_for_everybody(ask, release, settings, age, cached):
+def test_a_public_document_needs_no_token(ask, release, settings, age, cached):
     settings.DOCUMENT_PUBLIC, settings.DOCUMENT_MAX_AGE = True, age
 
     status, headers, body = ask()

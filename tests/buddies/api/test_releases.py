@@ -25,7 +25,7 @@ def api() -> APIClient:
 
 @pytest.fixture
 def held(api) -> str:
-    """A held tree with one change; the digest of its review."""
+    """Hold a tree with one change; return the digest of its review."""
     channel("romeo")
     releases.sync()
     assert api.put(HOLD).status_code == 200
@@ -38,7 +38,7 @@ def publish(api, digest, **fields):
     return api.post(RELEASES, {"digest": digest, **fields}, format="json")
 
 
-def test_how_the_tree_stands(api):
+def test_the_state_of_the_tree_is_returned(api):
     channel("romeo")
     release = releases.sync()
 
@@ -51,7 +51,7 @@ def test_how_the_tree_stands(api):
     assert 0 < state["size"] < state["limit"]
 
 
-def test_before_the_first_edit_there_is_a_tree_too(api):
+def test_the_tree_exists_before_the_first_edit(api):
     assert api.get(TREE).json()["liveRelease"] is None
     assert api.get(REVIEW).json()["changes"] == []
 
@@ -75,7 +75,7 @@ def test_a_review_says_what_publishing_would_change(api, held):
     assert review["warnings"] == ["No picture: “romeo”."]
 
 
-def test_what_was_reviewed_is_published(api, held):
+def test_the_reviewed_draft_is_published(api, held):
     answer = publish(api, held, note="Out of Verona")
 
     live = Release.objects.first()
@@ -85,7 +85,7 @@ def test_what_was_reviewed_is_published(api, held):
     assert "banished" in live.body
 
 
-def test_what_was_not_reviewed_is_not_published(api, held):
+def test_changes_after_the_review_are_not_published(api, held):
     edits.change([named("romeo")], "anna", status="dead")
 
     refused = publish(api, held)
@@ -119,7 +119,7 @@ def test_a_release_is_planned_and_cancelled(api, held):
         ({"digest": "x", "note": "x" * 1001}, "note"),
     ],
 )
-def test_a_publication_that_is_none_is_refused(api, sent, name):
+def test_an_invalid_publication_is_refused(api, sent, name):
     answer = api.post(RELEASES, sent, format="json")
     assert list(reasons(answer)) == [name]
 
@@ -164,7 +164,7 @@ def test_releases_are_compared(api, two):
 
 
 @pytest.mark.parametrize(("other", "status"), [("x", 400), ("0", 400), ("999", 404)])
-def test_a_comparison_with_nothing_is_refused(api, two, other, status):
+def test_a_comparison_with_an_unknown_release_is_refused(api, two, other, status):
     answer = api.get(f"{RELEASES}{two[0].number}/diff/?with={other}")
     assert answer.status_code == status
 
@@ -181,7 +181,7 @@ def test_an_older_release_is_made_live_again(api, two):
     assert api.post(f"{RELEASES}{first.number}/publish/").status_code == 409
 
 
-def test_the_tree_is_made_what_it_was(api, two):
+def test_the_tree_is_restored_from_a_release(api, two):
     first, _ = two
     edits.remove([named("romeo")], "anna")
 
@@ -195,7 +195,7 @@ def test_the_tree_is_made_what_it_was(api, two):
     ("permissions", "read", "written"),
     [([], 403, 403), (["view_release"], 200, 403), (["publish_release"], 403, 409)],
 )
-def test_each_permission_opens_what_it_names(two, permissions, read, written):
+def test_each_permission_allows_only_its_requests(two, permissions, read, written):
     client, second = client_of(*permissions, name="piero"), two[1]
     number = f"{RELEASES}{second.number}/"
 

@@ -68,7 +68,7 @@ def entry(**fields: str) -> CatalogueEntry:
         ({"address": " b"}, "", ""),
     ],
 )
-def test_an_entry_says_where_to_write(fields, to, thread):
+def test_a_catalogue_entry_says_where_to_write(fields, to, thread):
     one = entry(**fields)
     assert (one.to, one.thread) == (to, thread)
 
@@ -82,14 +82,14 @@ def test_an_entry_says_where_to_write(fields, to, thread):
         "/media/avatars/deeper/" + "0" * 32 + "-96.webp",
     ],
 )
-def test_a_thumbnail_that_is_not_ours_or_not_there_is_none(thumb):
+def test_a_foreign_or_missing_thumbnail_is_empty(thumb):
     info = dict.fromkeys(INFO, "") | {"thumbUrl": thumb}
     item = {"address": "liam", "type": "channel", "info": info}
     (one,) = catalogue_entries({"items": [item]})
     assert one.thumb == b""
 
 
-def test_entries_are_the_document_s_each_group_before_what_it_holds():
+def test_catalogue_entries_list_each_group_before_its_children():
     info = dict.fromkeys(INFO, "")
     inner = [{"address": name, "type": "channel", "info": info} for name in "bc"]
     items = [
@@ -109,7 +109,7 @@ def test_entries_are_the_document_s_each_group_before_what_it_holds():
 
 
 @pytest.mark.django_db
-def test_text_is_written_as_real_text():
+def test_text_is_written_unescaped():
     channel("perché 🎭")
     assert "perché 🎭" in build.dumps(built())
 
@@ -175,7 +175,7 @@ def test_flags_are_those_of_the_item_itself(mobile, web):
 
 
 @pytest.mark.django_db
-def test_a_draft_stays_out_with_everything_below_it():
+def test_a_draft_is_left_out_with_everything_below_it():
     verona = group("verona", web_is_published=False)
     channel("romeo", group("montague", verona))
     channel("mario", web_is_published=False)
@@ -185,7 +185,7 @@ def test_a_draft_stays_out_with_everything_below_it():
 
 
 @pytest.mark.django_db
-def test_a_group_left_without_items_stays_out_and_so_does_the_one_it_empties():
+def test_groups_left_without_items_are_left_out():
     montague = group("montague", group("verona"))
     channel("romeo", montague, web_is_published=False)
     group("mantua")
@@ -206,7 +206,7 @@ def test_the_whole_tree_has_drafts_and_empty_groups():
     assert [len(item["items"]) for item in whole["items"]] == [1, 0]
 
 
-def test_items_come_by_position_then_age_in_whatever_order_they_are_given():
+def test_items_are_ordered_by_position_then_age():
     places = [(1, 5), (2, 5), (3, 0), (4, 9), (5, 7)]  # pk, position
     buddies = [
         Buddy(pk=pk, position=position, name=str(pk), web_is_published=True)
@@ -219,7 +219,7 @@ def test_items_come_by_position_then_age_in_whatever_order_they_are_given():
     assert [item["info"]["name"] for item in items] == ["3", "1", "2", "5", "4"]
 
 
-def test_a_tree_of_depth_200_goes_out_and_in():
+def test_a_tree_of_depth_200_survives_a_round_trip():
     groups = [
         Buddy(pk=n, parent_id=n - 1 or None, type="group", web_is_published=True)
         for n in range(1, 200)
@@ -246,12 +246,12 @@ HOUR = timedelta(hours=1)
         (None, -HOUR, False),
         (-2 * HOUR, -HOUR, False),
         (HOUR, 2 * HOUR, False),
-        # The first moment is in, the last one is out.
+        # The beginning is inclusive, the end exclusive.
         (0 * HOUR, None, True),
         (None, 0 * HOUR, False),
     ],
 )
-def test_an_entry_is_shown_between_its_two_moments(begin, end, shown):
+def test_an_entry_is_shown_during_its_schedule(begin, end, shown):
     romeo = Buddy(
         pk=1,
         web_is_published=True,
@@ -264,7 +264,7 @@ def test_an_entry_is_shown_between_its_two_moments(begin, end, shown):
     assert build.remarks(romeo, False, NOW) == ([] if shown else [late])
 
 
-def test_a_group_hides_all_below_it_until_its_moment():
+def test_a_group_hides_its_entries_until_its_schedule_begins():
     verona = Buddy(pk=1, type="group", web_is_published=True, visible_from=NOW)
     romeo = Buddy(pk=2, parent_id=1, web_is_published=True)
 
@@ -272,7 +272,7 @@ def test_a_group_hides_all_below_it_until_its_moment():
     assert len(build.published([verona, romeo], NOW)["items"][0]["items"]) == 1
 
 
-def test_a_group_whose_entries_are_all_hidden_by_their_schedules_stays_out():
+def test_a_group_is_left_out_while_schedules_hide_all_its_entries():
     verona = Buddy(pk=1, type="group", web_is_published=True)
     romeo = Buddy(pk=2, parent_id=1, web_is_published=True, visible_from=NOW + HOUR)
 
@@ -290,7 +290,7 @@ def test_a_group_whose_entries_are_all_hidden_by_their_schedules_stays_out():
         ([(2 * HOUR, None), (None, HOUR)], HOUR),
     ],
 )
-def test_the_next_change_is_the_first_moment_to_come(moments, expected):
+def test_the_next_change_is_the_earliest_future_time(moments, expected):
     buddies = [
         Buddy(
             web_is_published=True,
@@ -321,9 +321,7 @@ def test_the_schedule_of_a_draft_changes_nothing():
         ("",) * 2,
     ],
 )
-def test_own_pictures_are_absolute_in_the_document_and_come_back_as_they_are_stored(
-    settings, stored, shown
-):
+def test_our_picture_urls_are_absolute_only_in_the_document(settings, stored, shown):
     settings.PUBLIC_URL = "https://buddies.example.org/x"
     pictures = {"image_url": stored, "thumb_url": stored}
     buddies = [
@@ -340,7 +338,7 @@ def test_own_pictures_are_absolute_in_the_document_and_come_back_as_they_are_sto
         assert {name: node.fields[name] for name in pictures} == pictures
 
 
-def test_a_picture_of_another_field_is_text(settings):
+def test_a_picture_url_in_another_field_is_text(settings):
     text = f"{settings.PUBLIC_URL}/media/a.webp"
     info = {"name": text, "defaultMessage": "/media/a.webp", "status": text}
 
@@ -351,7 +349,7 @@ def test_a_picture_of_another_field_is_text(settings):
     assert item["info"]["defaultMessage"] == "/media/a.webp"
 
 
-def test_all_items_of_a_document_come_each_group_before_what_it_holds():
+def test_all_items_are_listed_each_group_before_its_children():
     buddies = [
         Buddy(pk=pk, parent_id=parent, position=pk, address=f"{pk}", type=kind)
         for pk, parent, kind in [

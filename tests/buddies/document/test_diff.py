@@ -29,7 +29,7 @@ def group(address: str, *below: dict) -> dict:
 
 
 def items(words: str) -> list[dict]:
-    """Items of an outline like "a (b c (d)) e"; what has brackets is a group."""
+    """Return the items of an outline like "a (b c (d)) e"; brackets make a group."""
     found: list[list[dict]] = [[]]
     for word in words.replace("(", " ( ").replace(")", " ) ").split():
         if word == "(":
@@ -47,7 +47,7 @@ def doc(words: str) -> Document:
     return {"items": items(words)}
 
 
-def said(old: str, new: str) -> list[str]:
+def describe(old: str, new: str) -> list[str]:
     found = diff.between(doc(old), doc(new))
     return [f"{one.kind} {one.name}: {one.words}" for one in found]
 
@@ -64,7 +64,7 @@ def said(old: str, new: str) -> list[str]:
         ("x", "x a (b)", ["added a: at the top, with 1 item"]),
         ("x", "x a (b c (d))", ["added a: at the top, with 3 items"]),
         ("x (a (b c (d)) y)", "x (y)", ["removed a: inside “x”, with 3 items"]),
-        # What comes or goes with its group is counted there, and once.
+        # Entries added or removed with their group are counted there, once.
         (
             "b",
             "a (b c)",
@@ -86,7 +86,7 @@ def said(old: str, new: str) -> list[str]:
             ],
         ),
         ("a (x b) c (y)", "a (x) c (y b)", ["moved b: “a” → “c”"]),
-        # A group takes what it holds along without a word.
+        # Entries that move with their group are not listed.
         (
             "a (b (c d)) e (f)",
             "a (g) e (f b (c d))",
@@ -110,7 +110,7 @@ def said(old: str, new: str) -> list[str]:
             "g (b a d c)",
             ["reordered b: inside “g”", "reordered d: inside “g”"],
         ),
-        # What others leave or join is no new order of those that stay.
+        # Entries that leave or join do not reorder the others.
         ("a b c", "a x c", ["removed b: at the top", "added x: at the top"]),
         (
             "a b (y) c",
@@ -119,8 +119,8 @@ def said(old: str, new: str) -> list[str]:
         ),
     ],
 )
-def test_each_difference_is_said_once(old, new, expected):
-    assert said(old, new) == expected
+def test_each_difference_is_listed_once(old, new, expected):
+    assert describe(old, new) == expected
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_each_difference_is_said_once(old, new, expected):
         ({"info": {"defaultMessage": "m"}}, "edited", "default message: “” → “m”"),
     ],
 )
-def test_each_field_of_an_item_has_its_words_both_ways(change, kind, words):
+def test_each_field_change_is_described_in_both_directions(change, kind, words):
     romeo = channel("romeo")
     other = {**romeo, **change, "info": {**romeo["info"], **change.get("info", {})}}
     turned = {"hidden": "shown", "edited": "edited"}[kind]
@@ -154,7 +154,7 @@ def test_each_field_of_an_item_has_its_words_both_ways(change, kind, words):
         assert back.words == f"{field}: {after} → {before}"
 
 
-def test_a_new_type_is_an_edit():
+def test_a_changed_type_is_an_edit():
     old = doc("a b")
     new = doc("a (c) b")
     found = diff.between(old, new)
@@ -174,7 +174,7 @@ def test_one_entry_may_have_many_changes():
 
 
 @pytest.mark.parametrize(("at", "length"), [(0, 500), (70, 500), (499, 500), (59, 61)])
-def test_of_a_long_text_the_part_that_differs_is_shown(at, length):
+def test_only_the_differing_part_of_a_long_text_is_shown(at, length):
     old = "x" * length
     new = old[:at] + "y" + old[at + 1 :]
 
@@ -188,7 +188,7 @@ def test_of_a_long_text_the_part_that_differs_is_shown(at, length):
     assert max(len(before), len(after)) <= diff.MAX_CHARACTERS + 4
 
 
-def test_a_text_that_ends_earlier_or_later_is_seen_to_do_so():
+def test_a_longer_text_is_visibly_different():
     short, long = "x" * 60, "x" * 80
 
     (change,) = diff.between(
@@ -201,7 +201,7 @@ def test_a_text_that_ends_earlier_or_later_is_seen_to_do_so():
 
 @settings(max_examples=50, deadline=None, database=None)
 @given(one=trees(), other=trees())
-def test_documents_are_equal_exactly_when_nothing_is_said(one, other):
+def test_documents_are_equal_exactly_when_no_change_is_listed(one, other):
     assert (diff.between(one, other) == []) == (one == other)
     assert diff.between(one, copy.deepcopy(one)) == []
 
@@ -211,7 +211,7 @@ ADDRESSES = st.permutations("abcdefgh")
 
 @st.composite
 def outlines(draw: st.DrawFn) -> Document:
-    """Documents of few addresses, so that two of them have much in common."""
+    """Draw documents of few addresses, so that two have much in common."""
     top: list[dict] = []
     lists = [top]
     for address in draw(ADDRESSES)[: draw(st.integers(0, 8))]:
@@ -225,7 +225,7 @@ def outlines(draw: st.DrawFn) -> Document:
 
 @settings(max_examples=400, deadline=None, database=None)
 @given(one=outlines(), other=outlines())
-def test_like_documents_are_equal_exactly_when_nothing_is_said(one, other):
+def test_similar_documents_are_equal_exactly_when_no_change_is_listed(one, other):
     found = diff.between(one, other)
 
     assert (found == []) == (one == other)
@@ -238,7 +238,7 @@ def test_like_documents_are_equal_exactly_when_nothing_is_said(one, other):
     }
     kinds = sorted(turn.get(change.kind, change.kind) for change in there)
     assert kinds == sorted(change.kind for change in back)
-    # Each entry that is in one of them only is a change, or counted in one.
+    # Each entry in only one of them is a change, or counted in one.
     gone = shape.addresses(one) ^ shape.addresses(other)
     assert gone >= {c.address for c in found if c.kind in ("added", "removed")}
     counted = [
@@ -250,10 +250,10 @@ def test_like_documents_are_equal_exactly_when_nothing_is_said(one, other):
 
 @settings(max_examples=200, deadline=None, database=None)
 @given(order=st.permutations("abcdefgh"))
-def test_a_new_order_is_said_with_the_fewest_entries(order):
-    found = said("a b c d e f g h", " ".join(order))
+def test_a_new_order_is_described_with_the_fewest_entries(order):
+    found = describe("a b c d e f g h", " ".join(order))
 
-    # All the others stand in their old order, and no more of them could.
+    # The others keep their order, and no larger set of them could.
     named = {one.split()[1].rstrip(":") for one in found}
     stayed = [address for address in order if address not in named]
     assert stayed == sorted(stayed)
@@ -261,14 +261,14 @@ def test_a_new_order_is_said_with_the_fewest_entries(order):
 
 
 def longest(order: list[str]) -> int:
-    """The length of a longest ascending subsequence, the slow and plain way."""
+    """Return the length of a longest ascending subsequence, in quadratic time."""
     ends = [1] * len(order)
     for place, one in enumerate(order):
         ends[place] += max((ends[i] for i in range(place) if order[i] < one), default=0)
     return max(ends)
 
 
-def test_ten_thousand_entries_turned_round_are_compared():
+def test_ten_thousand_reversed_entries_are_compared():
     addresses = [f"{number}" for number in range(10_000)]
     old = {"items": [channel(address) for address in addresses]}
     new = {"items": old["items"][::-1]}

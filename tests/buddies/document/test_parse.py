@@ -169,21 +169,21 @@ def test_a_wrong_shape_is_refused_with_its_place_and_the_reason(wrong, path, rea
     ("text", "place"),
     [("", "line 1, column 1"), ('{\n "items": [}', "line 2, column 12")],
 )
-def test_what_is_not_json_is_refused_with_line_and_column(text, place):
+def test_invalid_json_is_refused_with_line_and_column(text, place):
     with pytest.raises(DocumentError, match="not JSON: ") as caught:
         parse.loads(text)
 
     assert caught.value.path == place
 
 
-def test_a_text_nested_too_deep_for_the_reader_is_refused():
+def test_json_nested_too_deeply_is_refused():
     with pytest.raises(DocumentError) as caught:
         parse.loads("[" * 100_000)
 
     assert str(caught.value) == "nested too deeply"
 
 
-def test_groups_below_more_levels_than_there_may_be_are_refused():
+def test_more_levels_than_allowed_are_refused():
     items: list[dict] = [CHANNEL]
     for number in range(MAX_LEVELS):
         items = [{**GROUP, "address": f"level-{number}", "items": items}]
@@ -202,7 +202,7 @@ def test_a_number_with_too_many_digits_is_refused():
         parse.loads('{"items": ' + "9" * 5_000 + "}")
 
 
-def test_remarks_say_why_clients_do_not_see_an_entry_well():
+def test_remarks_say_why_an_entry_is_hidden_or_flawed():
     channel = Buddy(type="channel", web_is_published=True)
     assert build.remarks(channel, True, NOW) == []
 

@@ -1,4 +1,4 @@
-"""Documents and texts, for their tests."""
+"""Samples and strategies for the tests of documents."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ CHARACTERS = st.characters(
 )
 TEXT = st.text(CHARACTERS, max_size=12)
 SOME = st.text(CHARACTERS, min_size=1, max_size=12)
-# A document has our own pictures as clients need them, below PUBLIC_URL.
+# A document has our own pictures below PUBLIC_URL, as clients need them.
 PICTURE = TEXT.filter(lambda text: not text.startswith(OURS))
 TEXTS = dict.fromkeys(INFO, TEXT) | dict.fromkeys(PICTURES, PICTURE)
 

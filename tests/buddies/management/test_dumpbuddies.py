@@ -28,7 +28,7 @@ def dump(capsys: pytest.CaptureFixture[str]):
 
 @pytest.mark.parametrize("path", SEED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("words", [[], ["--drafts"]], ids=["live", "drafts"])
-def test_a_seed_document_goes_in_and_comes_out_equal(dump, path: Path, words):
+def test_a_seed_document_is_loaded_and_dumped_equal(dump, path: Path, words):
     call_command("loadbuddies", str(path))
     assert json.loads(dump(*words)) == json.loads(path.read_bytes())
 
@@ -57,12 +57,12 @@ def test_with_drafts_the_whole_tree_loads_back(dump, tmp_path):
     assert len(before["items"]) == 3
 
 
-def test_text_is_written_as_real_text(dump):
+def test_text_is_written_unescaped(dump):
     channel("perché 🎭")
     assert '"perché 🎭"' in dump()
 
 
-def test_what_a_schedule_hides_is_dumped_with_the_drafts_alone(dump):
+def test_scheduled_entries_are_dumped_only_with_drafts(dump):
     channel("romeo", visible_from=timezone.now() + timedelta(hours=1))
 
     assert json.loads(dump()) == {"items": []}

@@ -1,4 +1,4 @@
-"""loadbuddies: all files, or none with the file, the place in it, and the reason."""
+"""loadbuddies loads all files, or none and names the file, place and reason."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def save(tmp_path: Path):
     return write
 
 
-def test_the_seed_loads_as_one_tree_by_the_editor_command_line(capsys):
+def test_the_seed_loads_as_one_tree_with_command_line_as_its_editor(capsys):
     call_command("loadbuddies", *map(str, SEED))
 
     expected = [one for path in SEED for one in json.loads(path.read_bytes())["items"]]
@@ -49,7 +49,7 @@ def test_the_seed_loads_as_one_tree_by_the_editor_command_line(capsys):
     assert list(Tree.objects.get().editors) == ["command line"]
 
 
-def test_replace_empties_the_tree_before(save):
+def test_replace_empties_the_tree_first(save):
     channel("romeo", group("verona"))
 
     call_command("loadbuddies", "--replace", save(text(item("romeo"))))
@@ -120,7 +120,7 @@ def test_a_bad_file_is_refused_and_changes_nothing(save, content, where, reason,
     assert Tree.objects.values().get() == before
 
 
-def test_an_address_of_the_tree_is_refused_unless_it_is_replaced(save):
+def test_an_address_that_is_in_the_tree_already_is_refused(save):
     channel("romeo")
     path = save(text(item("juliet"), item("romeo")))
 
@@ -145,7 +145,7 @@ def test_the_same_address_in_two_files_is_refused(save):
     ("name", "reason"),
     [("missing.json", "No such file or directory"), ("", "Is a directory")],
 )
-def test_what_is_no_file_is_refused(tmp_path, save, name, reason):
+def test_a_path_that_is_not_a_file_is_refused(tmp_path, save, name, reason):
     path = str(tmp_path / name)
 
     with pytest.raises(CommandError) as caught:

@@ -20,7 +20,7 @@ def publisher() -> Client:
 
 @pytest.fixture
 def verona() -> Buddy:
-    """verona (juliet, house (romeo)), and behind it mario."""
+    """verona (juliet, house (romeo)), then mario."""
     verona = group("verona")
     channel("juliet", verona)
     channel("romeo", group("house", verona))

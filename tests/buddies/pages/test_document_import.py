@@ -20,10 +20,10 @@ from tests.buddies.pages.transfer_client import (
     PREVIEW,
     button,
     confirm,
+    messages,
     person,
-    shown,
+    preview_text,
     upload,
-    words,
 )
 from tests.buddies.spreadsheet.test_round_trip import forests, plant
 from tests.processes import ROOT
@@ -39,13 +39,13 @@ def editor() -> Client:
 SEED = ROOT / "tests" / "payloads" / "bots.json"
 
 
-def test_a_document_is_shown_and_then_what_clients_read(editor):
+def test_a_document_is_previewed_and_then_imported(editor):
     channel("Romeo")
     text = SEED.read_text(encoding="utf-8")
 
     upload(editor, text, "document")
 
-    page = shown(editor)
+    page = preview_text(editor)
     assert "changes for apps" in page
     assert "removed Romeo" in page
     assert outline() == ["Romeo"]
@@ -56,30 +56,30 @@ def test_a_document_is_shown_and_then_what_clients_read(editor):
     assert not named("Romeo").is_published
 
 
-def test_a_document_is_pasted(editor):
+def test_a_document_can_be_pasted(editor):
     channel("Romeo")
     text = draft.current_draft().body.replace('"name":"Romeo"', '"name":"Roméo"')
 
     editor.post(PAGE, {"what": "document", "document-text": text})
 
-    assert "1 change for apps" in shown(editor)
-    assert "“Romeo” → “Roméo”" in shown(editor)
+    assert "1 change for apps" in preview_text(editor)
+    assert "“Romeo” → “Roméo”" in preview_text(editor)
     confirm(editor)
     assert outline() == ["Roméo"]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("nonsense", "line 1, column 1: not JSON"),
         ('{"items": [{"type": "folder"}]}', "items[0].type: must be group or channel"),
         (b"\xff", "it is not UTF-8 text"),
     ],
 )
-def test_what_is_no_document_is_refused_with_the_place(editor, text, said):
+def test_an_invalid_document_is_refused_with_the_place(editor, text, message):
     response = upload(editor, text, "document")
 
-    assert said in response.content.decode()
+    assert message in response.content.decode()
 
 
 def test_a_document_of_too_many_entries_is_refused_at_once(editor):
@@ -93,22 +93,22 @@ def test_a_document_of_too_many_entries_is_refused_at_once(editor):
     assert "The document has more than 20000 channels and groups." in page
 
 
-def test_what_the_tree_refuses_of_a_document_is_said_with_its_path(editor):
+def test_validation_errors_name_the_path_in_the_document(editor):
     channel("Romeo")
     text = draft.current_draft().body.replace('"name":"Romeo"', '"name":""')
     before = rows()
 
     upload(editor, text, "document")
 
-    page = shown(editor)
+    page = preview_text(editor)
     assert "document: items[0]: This field cannot be blank. (name)" in page
-    assert words(confirm(editor)) == [
+    assert messages(confirm(editor)) == [
         "document: items[0]: This field cannot be blank. (name)"
     ]
     assert rows() == before
 
 
-def test_a_document_does_not_undo_what_came_since(editor):
+def test_an_import_does_not_overwrite_later_edits(editor):
     romeo = channel("Romeo")
     upload(editor, '{"items":[]}', "document")
     seen = button(editor)
@@ -116,13 +116,13 @@ def test_a_document_does_not_undo_what_came_since(editor):
 
     response = editor.post(CONFIRM, seen, follow=True)
 
-    assert "Review the changes again" in words(response)[0]
+    assert "Review the changes again" in messages(response)[0]
     assert named("Romeo").is_published
 
 
 @examples(STORED, max_examples=15)
 @given(forest=forests())
-def test_a_document_brought_back_changes_nothing(editor, forest):
+def test_a_reimported_document_changes_nothing(editor, forest):
     with transaction.atomic():
         for place, buddy in enumerate(forest):
             buddy.position = place
@@ -131,25 +131,27 @@ def test_a_document_brought_back_changes_nothing(editor, forest):
 
         upload(editor, editor.get(f"{PAGE}document/").content, "document")
 
-        assert "Nothing to import" in shown(editor)
+        assert "Nothing to import" in preview_text(editor)
         assert rows() == before
         transaction.set_rollback(True)
 
 
-def test_a_preview_neither_writes_nor_rings(editor, django_capture_on_commit_callbacks):
+def test_a_preview_writes_nothing_and_sends_no_wake_up(
+    editor, django_capture_on_commit_callbacks
+):
     channel("Romeo")
     version = Tree.locked().version
     upload(editor, '{"items":[]}', "document")
 
-    with django_capture_on_commit_callbacks() as rung:
-        shown(editor)
+    with django_capture_on_commit_callbacks() as callbacks:
+        preview_text(editor)
 
-    assert rung == []
+    assert callbacks == []
     assert Tree.locked().version == version
     assert named("Romeo").is_published
 
 
-def test_the_page_has_no_script_or_style_of_its_own(editor):
+def test_the_page_has_no_inline_script_or_style(editor):
     upload(editor, "address,name,type\nromeo,Romeo,channel\n")
 
     for path in (PAGE, PREVIEW):
@@ -170,7 +172,7 @@ def test_ten_megabytes_of_text_are_read_and_kept(editor):
 
 
 @pytest.mark.parametrize("what", ["table", "document"])
-def test_an_import_does_not_open_a_known_server_address(editor, what):
+def test_an_import_cannot_change_a_known_server_address(editor, what):
     channel("Romeo", server_address="bots")
     releases.sync()
     if what == "table":
@@ -182,5 +184,5 @@ def test_an_import_does_not_open_a_known_server_address(editor, what):
     response = confirm(editor)
 
     text = "Apps already use the server address of “Romeo”, so it was not changed."
-    assert words(response) == [text]
+    assert messages(response) == [text]
     assert named("Romeo").server_address == "bots"

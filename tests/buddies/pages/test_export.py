@@ -1,4 +1,4 @@
-"""Exporting the tree, and who may do it."""
+"""Exporting the tree, and the permissions for it."""
 
 import pytest
 from django.test import Client
@@ -13,9 +13,9 @@ from tests.buddies.pages.transfer_client import (
     CONFIRM,
     PAGE,
     PREVIEW,
+    messages,
     person,
     upload,
-    words,
 )
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def editor() -> Client:
 
 
 @pytest.mark.parametrize("kind", list(FORMATS))
-def test_who_may_look_takes_the_tree_out(kind):
+def test_viewers_can_export_the_tree(kind):
     channel("Romeo")
 
     response = person("view").get(f"{PAGE}export/{kind}/")
@@ -38,7 +38,7 @@ def test_who_may_look_takes_the_tree_out(kind):
     assert disposition.endswith(f'.{kind}"')
 
 
-def test_who_may_look_takes_the_document_out():
+def test_viewers_can_export_the_document():
     channel("Romeo")
 
     response = person("view").get(f"{PAGE}document/")
@@ -47,24 +47,24 @@ def test_who_may_look_takes_the_document_out():
     assert response["Content-Type"] == "application/json"
 
 
-def test_there_is_no_other_kind_of_file(editor):
+def test_an_unknown_format_is_not_found(editor):
     assert editor.get(f"{PAGE}export/exe/").status_code == 404
 
 
-def test_what_no_spreadsheet_can_hold_is_said(editor):
+def test_a_text_too_long_for_xlsx_is_reported(editor):
     channel("Romeo", default_message="a" * 32_768)
 
     response = editor.get(f"{PAGE}export/xlsx/", follow=True)
 
-    (said,) = words(response)
-    assert "Export as CSV or JSON" in said
+    (message,) = messages(response)
+    assert "Export as CSV or JSON" in message
 
 
-def test_what_no_client_could_read_is_said(editor):
+def test_a_tree_too_deep_for_clients_is_reported(editor):
     verona = group("Verona")
     for level in range(200):
         verona = group(f"{level}", verona) if level < 199 else verona
-    # Deeper by a move of a whole branch, which only counts the levels above it.
+    # Too deep by moving a branch: a move only counts the levels above it.
     edits.move([named("Verona")], EDITOR, group("top"), "last")
     channel("Romeo", None)
     edits.change([named("Romeo")], EDITOR, parent=None)
@@ -72,12 +72,12 @@ def test_what_no_client_could_read_is_said(editor):
 
     response = editor.get(f"{PAGE}document/", follow=True)
 
-    assert words(response) == [
+    assert messages(response) == [
         "The tree has more than 200 levels. Move some groups up.",
     ]
 
 
-def test_chosen_entries_are_taken_out_of_the_list(editor):
+def test_chosen_entries_are_exported_from_the_list(editor):
     channel("Romeo")
     juliet = channel("Juliet")
     chosen = {"action": "export", "_selected_action": [juliet.pk], "index": 0}
@@ -87,17 +87,17 @@ def test_chosen_entries_are_taken_out_of_the_list(editor):
     assert [row.cells["name"] for row in files.read(response.content)] == ["Juliet"]
 
 
-def test_chosen_entries_that_no_spreadsheet_can_hold_stay_in_the_list(editor):
+def test_chosen_entries_with_a_text_too_long_for_xlsx_are_reported(editor):
     romeo = channel("Romeo", default_message="a" * 32_768)
     chosen = {"action": "export", "_selected_action": [romeo.pk], "index": 0}
 
     response = editor.post("/admin/buddies/buddy/", chosen, follow=True)
 
-    assert "Export as CSV or JSON" in words(response)[0]
+    assert "Export as CSV or JSON" in messages(response)[0]
 
 
 @pytest.mark.parametrize("verbs", [("view",), ("view", "add"), ("view", "change")])
-def test_who_may_not_add_and_change_may_look_but_not_import(verbs):
+def test_importing_needs_the_permissions_to_add_and_change(verbs):
     client = person(*verbs)
 
     page = client.get(PAGE).content.decode()
@@ -110,12 +110,12 @@ def test_who_may_not_add_and_change_may_look_but_not_import(verbs):
 
 
 @pytest.mark.parametrize("path", ["", "export/csv/", "document/", "preview/"])
-def test_who_may_not_look_sees_nothing(path):
+def test_every_page_needs_the_permission_to_view(path):
     assert person("add", "change").get(PAGE + path).status_code == 403
     assert Client().get(PAGE + path).status_code == 302
 
 
-def test_a_link_imports_nothing(editor):
+def test_a_get_request_imports_nothing(editor):
     upload(editor, "address,name\nromeo,Romeo\n")
 
     assert editor.get(CONFIRM).status_code == 405

@@ -23,15 +23,15 @@ OPTIONS = [
 
 @pytest.fixture
 async def page(service: Service) -> AsyncIterator[Page]:
-    """The form of a new entry; a script that fails, or is refused, fails the test."""
-    said: list[str] = []
+    """Yield the form of a new entry; a failed or blocked script fails the test."""
+    errors: list[str] = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM, args=OPTIONS
         )
         page = await browser.new_page()
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("console", lambda line: said.append(line.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda line: errors.append(line.text))
         await page.goto(
             f"http://127.0.0.1:{service.http_port}"
             "/admin/login/?next=/admin/buddies/buddy/add/"
@@ -42,11 +42,11 @@ async def page(service: Service) -> AsyncIterator[Page]:
         await page.get_by_role("tablist").wait_for()
         yield page
         await browser.close()
-    # Chromium asks for an icon that no page names.
-    assert [text for text in said if "404" not in text] == []
+    # Chromium requests an icon that no page names.
+    assert [text for text in errors if "404" not in text] == []
 
 
-async def test_one_part_is_shown_at_a_time_and_chosen_by_keyboard(page: Page):
+async def test_one_tab_is_shown_at_a_time_and_chosen_by_keyboard(page: Page):
     tabs = page.get_by_role("tab")
     await tabs.nth(0).focus()
 
@@ -60,7 +60,7 @@ async def test_one_part_is_shown_at_a_time_and_chosen_by_keyboard(page: Page):
     await expect(page.locator("#id_name")).to_be_hidden()
 
 
-async def test_the_part_with_an_error_is_opened_and_marked(page: Page):
+async def test_the_tab_with_an_error_is_opened_and_marked(page: Page):
     await page.fill("#id_name", "ATM")
     await page.get_by_role("tab", name="Technical").click()
     await page.fill("#id_address", "atm_milano")
@@ -86,7 +86,7 @@ async def test_the_preview_follows_what_is_typed(page: Page):
     await expect(page.get_by_text("7 / 1000")).to_be_visible()
 
 
-async def test_what_a_group_lacks_is_hidden_unless_it_is_filled_in(page: Page):
+async def test_channel_fields_of_a_group_are_hidden_unless_filled_in(page: Page):
     await page.select_option("#id_type", "group")
     await expect(page.locator("#id_default_message")).to_be_hidden()
 

@@ -1,4 +1,4 @@
-"""The form of an entry: an upload, the locked address, and what is drawn."""
+"""The form of an entry: the upload, the locked address, the rendering."""
 
 import io
 import re
@@ -39,7 +39,7 @@ def picture(colour: str = "red") -> SimpleUploadedFile:
 
 
 def sent(buddy: Buddy, **changed: object) -> dict[str, object]:
-    """What a browser posts of an entry's form."""
+    """Return what a browser posts for an entry."""
     names = ("type", "name", "status", "default_message", "image_url", "thumb_url")
     texts = {name: getattr(buddy, name) for name in (*names, "server_address")}
     here = {"address": buddy.address, "parent": buddy.parent_id or ""}
@@ -52,7 +52,7 @@ def filled(buddy: Buddy, avatar: object = None, **changed: object) -> BuddyForm:
     return BuddyForm(sent(buddy, **changed), files, instance=buddy)
 
 
-def of(buddy: Buddy) -> str:
+def change_url(buddy: Buddy) -> str:
     return f"{ENTRIES}{buddy.pk}/change/"
 
 
@@ -68,7 +68,7 @@ def nurse(*permissions: str) -> Client:
 
 
 def test_an_upload_sets_both_addresses(client: Client, admin_client: Client, romeo):
-    admin_client.post(of(romeo), sent(romeo, avatar=picture()))
+    admin_client.post(change_url(romeo), sent(romeo, avatar=picture()))
 
     romeo.refresh_from_db()
     assert romeo.image_url.startswith("/media/avatars/")
@@ -86,7 +86,7 @@ def test_a_new_entry_can_have_a_picture(admin_client: Client):
     assert Buddy.objects.get().thumb_url.startswith("/media/avatars/")
 
 
-def test_an_upload_is_an_edit_of_the_addresses_alone(romeo):
+def test_an_upload_changes_only_the_picture_addresses(romeo):
     form = filled(romeo, picture(), seen=99)
     assert form.is_valid()
     assert form.changed_data == ["image_url", "thumb_url"]
@@ -99,7 +99,7 @@ def test_nothing_changes_when_nothing_is_uploaded(romeo):
     assert form.changed_data == []
 
 
-def test_an_upload_wins_over_what_is_typed(romeo):
+def test_an_upload_overrides_typed_addresses(romeo):
     form = filled(romeo, picture(), image_url=ELSEWHERE, thumb_url="bell\x07")
     assert form.is_valid()
     assert form.cleaned_data["image_url"].endswith("-512.webp")
@@ -122,7 +122,9 @@ def test_a_picture_is_removed(romeo):
 
 
 def test_an_upload_survives_an_error_elsewhere(admin_client: Client, romeo):
-    answer = admin_client.post(of(romeo), sent(romeo, name="", avatar=picture()))
+    answer = admin_client.post(
+        change_url(romeo), sent(romeo, name="", avatar=picture())
+    )
 
     form = answer.context["adminform"].form
     assert list(form.errors) == ["name"]
@@ -132,10 +134,12 @@ def test_an_upload_survives_an_error_elsewhere(admin_client: Client, romeo):
     assert f'value="{kept}"' in answer.content.decode()
 
 
-def test_a_refused_upload_is_said_at_the_picture(admin_client: Client, romeo, media):
+def test_a_refused_upload_is_reported_at_the_picture(
+    admin_client: Client, romeo, media
+):
     text = SimpleUploadedFile("romeo.png", b"Wherefore art thou?", "image/png")
 
-    answer = admin_client.post(of(romeo), sent(romeo, avatar=text))
+    answer = admin_client.post(change_url(romeo), sent(romeo, avatar=text))
 
     assert answer.context["adminform"].form.errors == {
         "avatar": [
@@ -147,7 +151,7 @@ def test_a_refused_upload_is_said_at_the_picture(admin_client: Client, romeo, me
     assert not media.exists()
 
 
-def test_the_present_picture_is_drawn_and_can_be_removed(romeo):
+def test_the_current_picture_is_shown_and_can_be_removed(romeo):
     assert "avatar-clear" not in str(filled(romeo)["avatar"])
     romeo.image_url = 'https://pictures.example.org/"><script>'
 
@@ -162,7 +166,7 @@ def test_the_present_picture_is_drawn_and_can_be_removed(romeo):
 
 
 @pytest.mark.parametrize("name", ["default_message", "status"])
-def test_line_breaks_of_a_browser_are_no_edit(romeo, name):
+def test_line_breaks_from_a_browser_are_not_an_edit(romeo, name):
     setattr(romeo, name, "\none\ntwo ")
 
     form = filled(romeo, **{name: "\r\none\r\ntwo "})
@@ -192,12 +196,12 @@ def test_an_address_is_known_once_the_entry_was_shown(romeo):
     assert not releases.knows(romeo)
 
 
-def test_a_known_address_stays(romeo):
+def test_a_known_address_cannot_be_changed(romeo):
     releases.sync()
     client = nurse("view_buddy", "change_buddy")
 
-    html = client.get(of(romeo)).content.decode()
-    client.post(of(romeo), sent(romeo, address="montague", name="Romeo"))
+    html = client.get(change_url(romeo)).content.decode()
+    client.post(change_url(romeo), sent(romeo, address="montague", name="Romeo"))
 
     assert "Apps already use this address, so it can't be changed" in html
     assert 'name="address"' not in html
@@ -205,29 +209,29 @@ def test_a_known_address_stays(romeo):
     assert (romeo.name, romeo.address) == ("Romeo", "romeo")
 
 
-def test_an_address_that_nobody_knows_is_changed(romeo):
+def test_an_address_unknown_to_clients_can_be_changed(romeo):
     client = nurse("view_buddy", "change_buddy")
 
-    client.post(of(romeo), sent(romeo, address="montague"))
+    client.post(change_url(romeo), sent(romeo, address="montague"))
 
     assert Buddy.objects.get().address == "montague"
 
 
-def test_a_permission_opens_a_known_address(romeo):
+def test_a_permission_allows_changing_a_known_address(romeo):
     releases.sync()
     client = nurse("view_buddy", "change_buddy", "change_address")
 
-    html = client.get(of(romeo)).content.decode()
-    client.post(of(romeo), sent(romeo, address="montague"))
+    html = client.get(change_url(romeo)).content.decode()
+    client.post(change_url(romeo), sent(romeo, address="montague"))
 
     assert "Apps already use this address" not in html
     assert Buddy.objects.get().address == "montague"
 
 
-# --- What is drawn ------------------------------------------------------------
+# --- Rendering ----------------------------------------------------------------
 
 
-def test_the_form_knows_the_version_it_was_drawn_of(romeo):
+def test_the_form_sends_the_version_it_was_rendered_from(romeo):
     version = Tree.objects.get().version
 
     form = BuddyForm(instance=romeo)
@@ -240,13 +244,13 @@ def test_the_form_knows_the_version_it_was_drawn_of(romeo):
     assert without.cleaned_data["seen"] is None
 
 
-def test_the_first_form_is_drawn_before_there_is_a_tree(admin_client: Client):
+def test_the_form_is_rendered_before_there_is_a_tree(admin_client: Client):
     Tree.objects.all().delete()
     assert admin_client.get(f"{ENTRIES}add/").status_code == 200
 
 
 def test_the_form_has_four_parts_and_says_the_time_zone(admin_client: Client, romeo):
-    answer = admin_client.get(of(romeo))
+    answer = admin_client.get(change_url(romeo))
 
     names = [fieldset.name for fieldset in answer.context["adminform"]]
     assert names == [
@@ -259,26 +263,24 @@ def test_the_form_has_four_parts_and_says_the_time_zone(admin_client: Client, ro
     assert "multipart/form-data" in answer.content.decode()
 
 
-def test_nothing_is_written_into_the_page_that_a_strict_policy_forbids(
-    admin_client: Client, romeo
-):
+def test_the_form_has_nothing_that_a_strict_csp_forbids(admin_client: Client, romeo):
     romeo.image_url = ELSEWHERE
     romeo.save()
-    html = admin_client.get(of(romeo)).content.decode()
+    html = admin_client.get(change_url(romeo)).content.decode()
     start = html.index('class="entry-form"')
     form = html[start : html.index("</aside>")]
     assert "entry-card" in form
     assert not re.search(r"<script|<style|\s(style|on\w+)=", form)
 
 
-def test_who_may_only_look_sees_the_picture(romeo):
+def test_viewers_see_the_picture(romeo):
     romeo.thumb_url = ELSEWHERE
     romeo.save()
     verona = group("verona")
     client = nurse("view_buddy")
 
-    html = client.get(of(romeo)).content.decode()
+    html = client.get(change_url(romeo)).content.decode()
 
     assert f'<img class="avatar-seen" src="{ELSEWHERE}" alt="">' in html
     assert 'type="file"' not in html
-    assert client.get(of(verona)).status_code == 200
+    assert client.get(change_url(verona)).status_code == 200

@@ -1,4 +1,4 @@
-"""Holding the tree, and trying again to make it live."""
+"""Holding the tree, and retrying its release."""
 
 import pytest
 from django.test import Client
@@ -10,7 +10,7 @@ from tests.buddies.pages.workspace_client import CHANNELS, ask, change, go_live,
 pytestmark = pytest.mark.django_db
 
 
-def test_changes_are_held_and_let_go(publisher: Client, verona):
+def test_a_hold_is_begun_and_ended(publisher: Client, verona):
     held = publisher.post(f"{CHANNELS}hold/", {"on": "1"})
     assert (held.status_code, held.url) == (302, CHANNELS)
     assert Tree.objects.get().held_by == "prince"
@@ -19,36 +19,36 @@ def test_changes_are_held_and_let_go(publisher: Client, verona):
     publisher.post(f"{CHANNELS}hold/", end(publisher))
     assert Tree.objects.get().held_at is None
     assert releases.sync() is not None
-    # Ended already: nothing happens, and nothing goes wrong.
+    # Ending it again does nothing and is no error.
     assert publisher.post(f"{CHANNELS}hold/", end(publisher)).url == CHANNELS
     assert publisher.post(f"{CHANNELS}hold/").url == CHANNELS
 
 
 def end(client: Client) -> dict[str, str]:
-    """What the end of the hold that is seen now posts."""
+    """Return what the page posts to end the current hold."""
     return {"held": ask(client, "state")["held_at"], "sure": "1"}
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         ([], "Nothing changes for apps now."),
         (["romeo"], "1 change goes live now."),
         (["romeo", "juliet"], "2 changes go live now."),
     ],
 )
-def test_the_end_of_a_hold_is_asked_about_before(publisher, verona, names, said):
+def test_the_end_of_a_hold_needs_a_confirmation(publisher, verona, names, message):
     go_live()
     publisher.post(f"{CHANNELS}hold/", {"on": "1"})
     for name in names:
         change(name, status="new")
     held = ask(publisher, "state")["held_at"]
-    assert ask(publisher, "state")["going"] == said
+    assert ask(publisher, "state")["going"] == message
 
     page = publisher.post(f"{CHANNELS}hold/", {"held": held})
 
     html = page.content.decode()
-    assert said in html
+    assert message in html
     assert f'name="held" value="{held}"' in html
     assert 'name="sure"' in html
     assert Tree.objects.get().held_at is not None
@@ -62,34 +62,34 @@ def test_somebody_else_s_hold_is_not_ended_by_a_stale_page(publisher, verona):
 
     for posted in (stale, {"sure": "1"}, {"sure": "1", "held": "\x00"}):
         page = publisher.post(f"{CHANNELS}hold/", posted, follow=True)
-        said = [str(message) for message in page.context["messages"]]
-        assert said == [
+        messages = [str(message) for message in page.context["messages"]]
+        assert messages == [
             "tybalt holds the changes since: look at them before you end it."
         ]
     assert Tree.objects.get().held_by == "tybalt"
 
 
-def test_a_hold_is_not_let_go_while_a_version_is_planned(publisher: Client, verona):
+def test_a_hold_cannot_end_while_a_version_is_planned(publisher: Client, verona):
     plan()
 
     response = publisher.post(f"{CHANNELS}hold/", end(publisher), follow=True)
 
-    said = [str(message) for message in response.context["messages"]]
-    assert said == ["A version is planned, and would be undone: cancel it first."]
+    messages = [str(message) for message in response.context["messages"]]
+    assert messages == ["A version is planned, and would be undone: cancel it first."]
     assert Tree.objects.get().held_at is not None
 
 
-def test_a_retry_makes_the_release_and_rings_for_it(
+def test_a_retry_makes_the_release_and_sends_wake_ups(
     editor: Client, verona, django_capture_on_commit_callbacks
 ):
-    with django_capture_on_commit_callbacks() as rung:
+    with django_capture_on_commit_callbacks() as callbacks:
         response = editor.post(f"{CHANNELS}retry/")
 
     assert (response.status_code, response.url) == (302, CHANNELS)
     assert live.live_release().body == draft.current_draft().body
-    assert len(rung) == 2  # of the release, and of the retry
+    assert len(callbacks) == 2  # of the release, and of the retry
 
-    with django_capture_on_commit_callbacks() as rung:
+    with django_capture_on_commit_callbacks() as callbacks:
         editor.post(f"{CHANNELS}retry/")
-    assert len(rung) == 1
+    assert len(callbacks) == 1
     assert Release.objects.count() == 1

@@ -16,7 +16,7 @@ from tests.buddies.pages.versions_client import (
     form,
     messages,
     numbers,
-    words,
+    page_text,
 )
 from tests.buddies.pages.workspace_client import go_live, person
 
@@ -52,13 +52,13 @@ def test_a_review_shows_changes_and_warnings(publisher: Client, verona):
 
     page = publisher.get(REVIEW)
 
-    said = words(page)
-    assert "2 changes for apps" in said
-    assert "edited juliet status text: “” → “one\\ntwo”" in said
-    assert "added nurse inside “verona”" in said
-    assert "No picture: “verona”, “Montague”, “juliet”." in said
-    assert "Contains escaped text such as &amp;: “juliet”." in said
-    assert "Empty groups, not shown to apps: “hollow”." in said
+    text = page_text(page)
+    assert "2 changes for apps" in text
+    assert "edited juliet status text: “” → “one\\ntwo”" in text
+    assert "added nurse inside “verona”" in text
+    assert "No picture: “verona”, “Montague”, “juliet”." in text
+    assert "Contains escaped text such as &amp;: “juliet”." in text
+    assert "Empty groups, not shown to apps: “hollow”." in text
     assert "errornote" not in page.content.decode()
     assert " disabled" not in page.content.decode()
 
@@ -75,7 +75,7 @@ def test_without_changes_there_is_nothing_to_publish(publisher: Client, verona):
     assert numbers() == before
 
 
-def test_of_very_many_changes_the_first_are_shown(publisher: Client):
+def test_a_long_list_of_changes_is_truncated(publisher: Client):
     Buddy.objects.bulk_create(
         Buddy(name=f"{number}", address=f"{number}", web_is_published=True)
         for number in range(versions.MAX_CHANGES + 5)
@@ -86,11 +86,11 @@ def test_of_very_many_changes_the_first_are_shown(publisher: Client):
     assert (
         page.content.decode().count('<li class="change-added">') == versions.MAX_CHANGES
     )
-    assert "305 changes for apps" in words(page)
-    assert "… 305 in total" in words(page)
+    assert "305 changes for apps" in page_text(page)
+    assert "… 305 in total" in page_text(page)
 
 
-def test_errors_stop_a_publication(publisher: Client, verona, settings):
+def test_errors_prevent_publishing(publisher: Client, verona, settings):
     review.hold("prince")
     channel("MONTAGUE")
     channel("montague")
@@ -100,17 +100,17 @@ def test_errors_stop_a_publication(publisher: Client, verona, settings):
     answer = publisher.post(REVIEW, form(publisher))
 
     reason = "“montague” and “MONTAGUE” have the same address."
-    assert reason in words(page)
+    assert reason in page_text(page)
     assert '<button class="button primary" disabled>' in page.content.decode()
     assert messages(answer) == [reason]
 
     settings.XMPP_STANZA_LIMIT = 100
     answer = publisher.post(REVIEW, form(publisher))
-    assert "the limit is 100. Hide or delete some channels." in words(answer)
+    assert "the limit is 100. Hide or delete some channels." in page_text(answer)
     assert numbers() == before
 
 
-def test_what_was_reviewed_is_published_with_its_note(publisher: Client, verona):
+def test_the_reviewed_draft_is_published_with_its_note(publisher: Client, verona):
     review.hold("prince")
     edits.change([named("juliet")], "mercutio", status="fair")
 
@@ -127,7 +127,7 @@ def test_what_was_reviewed_is_published_with_its_note(publisher: Client, verona)
     assert Tree.objects.get().held_at is not None
 
 
-def test_what_was_reviewed_is_planned_for_a_moment(publisher: Client, verona):
+def test_the_reviewed_draft_is_planned_for_later(publisher: Client, verona):
     edits.change([named("juliet")], "mercutio", status="fair")
     before, body = numbers(), draft.current_draft().body
 
@@ -149,7 +149,7 @@ def test_what_was_reviewed_is_planned_for_a_moment(publisher: Client, verona):
 
 
 @pytest.mark.parametrize(
-    ("at", "said"),
+    ("at", "text"),
     [
         ("", "Say when."),
         ("tomorrow", "Enter a valid date/time."),
@@ -160,14 +160,14 @@ def test_what_was_reviewed_is_planned_for_a_moment(publisher: Client, verona):
         ("9999-12-31T23:59-05:00", "Enter a valid date/time."),
     ],
 )
-def test_a_moment_that_cannot_be_is_refused(publisher: Client, verona, at, said):
+def test_an_invalid_time_is_refused(publisher: Client, verona, at, text):
     edits.change([named("juliet")], "mercutio", status="fair")
     before = numbers()
 
     page = publisher.post(REVIEW, form(publisher, when="later", at=at, note="My note"))
 
     assert page.status_code == 200
-    assert said in words(page)
+    assert text in page_text(page)
     assert "My note" in page.content.decode()
     assert numbers() == before
     assert not PlannedRelease.objects.exists()
@@ -175,7 +175,7 @@ def test_a_moment_that_cannot_be_is_refused(publisher: Client, verona, at, said)
 
 
 @pytest.mark.parametrize(
-    ("flaw", "said"),
+    ("flaw", "text"),
     [
         ({"note": "x" * 1_001}, "at most 1000 characters"),
         ({"note": "nul\x00"}, "Null characters are not allowed."),
@@ -183,37 +183,37 @@ def test_a_moment_that_cannot_be_is_refused(publisher: Client, verona, at, said)
         ({"when": ""}, "This field is required."),
     ],
 )
-def test_the_review_says_what_is_wrong(publisher: Client, verona, flaw, said):
+def test_the_review_says_what_is_wrong(publisher: Client, verona, flaw, text):
     edits.change([named("juliet")], "mercutio", status="fair")
     before = numbers()
 
     page = publisher.post(REVIEW, form(publisher, **flaw))
 
-    assert said in words(page)
+    assert text in page_text(page)
     assert numbers() == before
 
 
 @pytest.mark.parametrize("at", ["2000-01-01T00:00", SOON, "tomorrow"])
-def test_a_date_beside_now_publishes_nothing(publisher: Client, verona, at):
+def test_a_date_together_with_now_publishes_nothing(publisher: Client, verona, at):
     edits.change([named("juliet")], "mercutio", status="fair")
     before = numbers()
 
     page = publisher.post(REVIEW, form(publisher, when="now", at=at))
 
-    said = "Enter a valid date/time."
+    text = "Enter a valid date/time."
     if at != "tomorrow":
-        said = "Choose “at a moment”, or empty the date."
-    assert said in words(page)
+        text = "Choose “at a moment”, or empty the date."
+    assert text in page_text(page)
     assert numbers() == before
 
 
-def test_a_moment_is_at_most_five_years_ahead(publisher: Client, verona):
+def test_a_plan_is_at_most_five_years_ahead(publisher: Client, verona):
     edits.change([named("juliet")], "mercutio", status="fair")
     year = timezone.now().year
 
     late = f"{year + 6}-12-31T00:00"
     page = publisher.post(REVIEW, form(publisher, when="later", at=late))
-    assert "Choose a moment within five years." in words(page)
+    assert "Choose a moment within five years." in page_text(page)
     assert not PlannedRelease.objects.exists()
 
     at = f"{year + 5}-01-01T00:00"
@@ -222,9 +222,7 @@ def test_a_moment_is_at_most_five_years_ahead(publisher: Client, verona):
 
 
 @pytest.mark.parametrize(("when", "at"), [("now", ""), ("later", SOON)])
-def test_what_somebody_changed_since_the_review_is_shown_first(
-    publisher: Client, verona, when, at
-):
+def test_changes_since_the_review_are_shown_first(publisher: Client, verona, when, at):
     edits.change([named("juliet")], "mercutio", status="fair")
     posted = form(publisher, when=when, at=at, note="My note")
     edits.change([named("juliet")], "mercutio", status="fairest")
@@ -235,7 +233,7 @@ def test_what_somebody_changed_since_the_review_is_shown_first(
     assert messages(page) == [
         "Someone changed the channels in the meantime. Review the changes again."
     ]
-    assert "status text: “” → “fairest”" in words(page)
+    assert "status text: “” → “fairest”" in page_text(page)
     assert "My note" in page.content.decode()
     assert f'value="{review.review_draft().digest}"' in page.content.decode()
     assert numbers() == before

@@ -1,4 +1,4 @@
-"""What the banner says."""
+"""The status banner."""
 
 import asyncio
 import re
@@ -21,11 +21,11 @@ from tests.buddies.pages.workspace_client import (
     CHANNELS,
     ask,
     change,
+    delivered,
     edited,
     key,
     plan,
     send,
-    taken,
     version,
 )
 from xmppservice.connection import gateway
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def stream() -> Iterator[None]:
-    """A stream of this process that is up, and is never asked."""
+    """A connected stream of this process that gets no requests."""
 
     async def ask(requests, deadline):
         raise AssertionError("nobody asks")
@@ -53,18 +53,18 @@ def nothing_is_live() -> None:
     pass
 
 
-def not_taken() -> None:
+def undelivered() -> None:
     channel("romeo")
     releases.sync()
 
 
 def hidden_edit() -> None:
-    taken()
+    delivered()
     channel("draft", web_is_published=False)
 
 
 def held() -> None:
-    taken()
+    delivered()
     review.hold("prince")
 
 
@@ -78,12 +78,12 @@ def held_and_edited_twice() -> None:
     channel("juliet")
 
 
-def held_before_the_first() -> None:
+def held_before_the_first_release() -> None:
     review.hold("prince")
 
 
-def not_taken_for_long() -> None:
-    not_taken()
+def undelivered_for_long() -> None:
+    undelivered()
     long_ago = timezone.now() - timedelta(seconds=SLOW_SECONDS + 1)
     Release.objects.update(created_at=long_ago)
 
@@ -95,7 +95,7 @@ def edited_long_ago() -> None:
 
 
 def too_large() -> None:
-    taken()
+    delivered()
     change("romeo", status="x" * 900)
 
 
@@ -113,16 +113,16 @@ ON_ITS_WAY = "Being sent to the XMPP server"
     ("arrange", "tone", "headline", "problem"),
     [
         (nothing_is_live, "busy", "Nothing is live yet", ""),
-        (taken, "ok", "Everything is live", ""),
-        (not_taken, "busy", ON_ITS_WAY, ""),
+        (delivered, "ok", "Everything is live", ""),
+        (undelivered, "busy", ON_ITS_WAY, ""),
         (edited, "busy", ON_ITS_WAY, ""),
         (hidden_edit, "ok", "Everything is live", ""),
         (held, "held", "On hold: no unpublished changes", ""),
-        (held_before_the_first, "held", "On hold: no unpublished changes", ""),
+        (held_before_the_first_release, "held", "On hold: no unpublished changes", ""),
         (held_and_edited, "held", "On hold: 1 unpublished change", ""),
         (held_and_edited_twice, "held", "On hold: 2 unpublished changes", ""),
         (
-            not_taken_for_long,
+            undelivered_for_long,
             "error",
             ATTENTION,
             "The XMPP server has not received this version yet.",
@@ -137,27 +137,27 @@ ON_ITS_WAY = "Being sent to the XMPP server"
         ),
     ],
 )
-def test_the_state_is_told_in_words(
+def test_the_banner_describes_the_state(
     settings, editor, arrange: Callable[[], None], tone, headline, problem
 ):
     settings.XMPP_STANZA_LIMIT = 900
     arrange()
 
-    said = ask(editor, "state")
+    state = ask(editor, "state")
 
-    assert (said["tone"], said["headline"]) == (tone, headline)
-    assert problem in said["problem"]
-    assert bool(problem) == bool(said["problem"])
-
-
-def test_without_a_stream_in_this_process_it_says_so(editor: Client):
-    taken()
-    said = ask(editor, "state")
-    assert said["tone"] == "error"
-    assert "not connected to the XMPP server" in said["problem"]
+    assert (state["tone"], state["headline"]) == (tone, headline)
+    assert problem in state["problem"]
+    assert bool(problem) == bool(state["problem"])
 
 
-def test_a_stream_that_is_down_is_said_to_be(editor: Client):
+def test_a_missing_stream_is_reported(editor: Client):
+    delivered()
+    state = ask(editor, "state")
+    assert state["tone"] == "error"
+    assert "not connected to the XMPP server" in state["problem"]
+
+
+def test_a_stream_that_is_down_is_reported(editor: Client):
     async def attach():
         gateway.attach(None, lambda: gateway.State(ready=False, privileged=False))
 
@@ -180,43 +180,43 @@ def test_a_stream_that_is_down_is_said_to_be(editor: Client):
 def test_the_stream_of_another_process_is_known_by_its_row(
     editor: Client, settings, row, is_up
 ):
-    taken()
+    delivered()
     StreamStatus.objects.create(**{"jid": settings.XMPP_JID, **row})
 
     assert ("not connected" in ask(editor, "state")["problem"]) == (not is_up)
 
 
-def test_what_is_live_is_told_with_when_by_whom_and_since(editor: Client):
+def test_the_live_version_is_shown_with_its_author_and_times(editor: Client):
     at = "[0-9]+ [A-Z][a-z]+ [0-9]{4}, [0-9]{2}:[0-9]{2}"
 
     assert ask(editor, "state")["live"] == ""
     channel("romeo")
     number = releases.sync().number
-    said = ask(editor, "state")["live"]
-    assert re.fullmatch(f"Live: version {number}, {at}, by {EDITOR}", said)
+    text = ask(editor, "state")["live"]
+    assert re.fullmatch(f"Live: version {number}, {at}, by {EDITOR}", text)
 
     live.mark_live(number)
     since = ask(editor, "state")["live"]
-    assert since.startswith(f"{said} · on the XMPP server since ")
+    assert since.startswith(f"{text} · on the XMPP server since ")
 
     Release.objects.update(author="")
     assert "by the service" in ask(editor, "state")["live"]
 
 
-def test_a_hold_is_told_with_who_and_what_waits(editor: Client):
+def test_a_hold_is_shown_with_its_user_and_its_effects(editor: Client):
     channel("romeo")
     assert ask(editor, "state")["held"] == ""
 
     review.hold("prince")
-    said = ask(editor, "state")["held"]
-    assert said.startswith("Held since ")
-    assert said.endswith(" by prince: edits stay a draft until published.")
+    text = ask(editor, "state")["held"]
+    assert text.startswith("Held since ")
+    assert text.endswith(" by prince: edits stay a draft until published.")
 
     change("romeo", visible_from=timezone.now())
-    assert ask(editor, "state")["held"] == f"{said} Schedules of entries wait, too."
+    assert ask(editor, "state")["held"] == f"{text} Schedules of entries wait, too."
 
 
-def test_plans_are_told_in_their_order(editor: Client, verona):
+def test_plans_are_listed_in_order(editor: Client, verona):
     day = timezone.now().replace(year=2099, month=3, day=2, hour=9, minute=5)
     plan(day)
     channel("benvolio")
@@ -239,19 +239,19 @@ def test_the_size_turns_amber_at_four_fifths_of_the_limit(
 
     settings.XMPP_STANZA_LIMIT = int(size * (1 + more))
 
-    said = ask(editor, "state")["size"]
-    assert (said["level"], said["bytes"]) == (level, size)
-    assert said["limit"] == settings.XMPP_STANZA_LIMIT
-    assert f"({round(100 / (1 + more))} %)" in said["words"]
+    shown = ask(editor, "state")["size"]
+    assert (shown["level"], shown["bytes"]) == (level, size)
+    assert shown["limit"] == settings.XMPP_STANZA_LIMIT
+    assert f"({round(100 / (1 + more))} %)" in shown["words"]
 
 
-def test_the_size_is_the_draft_s_before_it_is_released(editor: Client, verona):
+def test_the_size_is_that_of_the_unreleased_draft(editor: Client, verona):
     before = ask(editor, "state")["size"]["bytes"]
     change("romeo", status="x" * 500)
     assert ask(editor, "state")["size"]["bytes"] == before + 500
 
 
-def test_one_s_own_last_edit_is_offered_to_be_taken_back(editor: Client, verona):
+def test_undo_is_offered_for_ones_own_last_edit(editor: Client, verona):
     assert ask(editor, "state")["undo"] is None
 
     send(editor, "switch", ids=[key("romeo")], web=False, seen=version())
@@ -271,7 +271,7 @@ def test_one_s_own_last_edit_is_offered_to_be_taken_back(editor: Client, verona)
     }
 
 
-def test_a_state_that_is_known_is_answered_with_304(editor: Client, verona):
+def test_an_unchanged_state_is_answered_with_304(editor: Client, verona):
     first = editor.get(f"{CHANNELS}state/")
     known = {"If-None-Match": first["ETag"]}
 
@@ -286,7 +286,7 @@ def test_a_state_that_is_known_is_answered_with_304(editor: Client, verona):
 
 
 @pytest.mark.usefixtures("stream")
-def test_a_hold_and_what_the_server_took_are_no_304(editor: Client, verona):
+def test_a_changed_state_is_not_answered_with_304(editor: Client, verona):
     number = releases.sync().number
 
     def newer() -> int:
@@ -310,8 +310,8 @@ def test_a_hold_and_what_the_server_took_are_no_304(editor: Client, verona):
         assert (newer(), newer()) == (200, 304)
 
 
-def questions(client: Client) -> int:
-    """How many questions to the database a known state takes."""
+def count_queries(client: Client) -> int:
+    """Return the number of database queries for a repeated request."""
     ask(client, "state")
     with CaptureQueriesContext(connection) as asked:
         ask(client, "state")
@@ -320,11 +320,13 @@ def questions(client: Client) -> int:
 
 @pytest.mark.usefixtures("stream")
 @pytest.mark.parametrize("is_held", [False, True])
-def test_the_state_asks_no_more_of_many_entries(editor: Client, verona, is_held):
+def test_the_state_takes_no_more_queries_for_many_entries(
+    editor: Client, verona, is_held
+):
     if is_held:
         review.hold("prince")
     send(editor, "switch", ids=[key("romeo")], mobile=True, seen=version())
-    few = questions(editor)
+    few = count_queries(editor)
 
     for parent in (verona, named("house")):
         Buddy.objects.bulk_create(
@@ -333,11 +335,11 @@ def test_the_state_asks_no_more_of_many_entries(editor: Client, verona, is_held)
         )
     change("romeo", name="Romeo")
 
-    assert questions(editor) == few
+    assert count_queries(editor) == few
     assert few <= 14
 
 
-def test_who_is_not_logged_in_is_sent_to_the_login(client: Client, verona):
+def test_anonymous_users_are_redirected_to_the_login(client: Client, verona):
     names = ("", *(f"_{view}" for view in (*READING, *EDITING)))
     before = rows()
     for name in (*names, "_hold", "_retry"):
@@ -348,7 +350,7 @@ def test_who_is_not_logged_in_is_sent_to_the_login(client: Client, verona):
     assert rows() == before
 
 
-def test_an_entry_of_a_hidden_group_says_why_it_is_not_seen(editor: Client):
+def test_an_entry_of_a_hidden_group_says_why_it_is_hidden(editor: Client):
     house = group("house", web_is_published=False)
     inner = group("inner", house)
     channel("romeo", inner)
@@ -357,8 +359,8 @@ def test_an_entry_of_a_hidden_group_says_why_it_is_not_seen(editor: Client):
     (top,) = ask(editor, "tree")["entries"]
 
     (below,) = top["children"]
-    told = {row["title"]: row["remark"] for row in (top, below, *below["children"])}
-    assert told == {
+    remarks = {row["title"]: row["remark"] for row in (top, below, *below["children"])}
+    assert remarks == {
         "house": "draft: not published anywhere",
         "inner": "its group is hidden",
         "romeo": "its group is hidden",

@@ -20,11 +20,11 @@ from tests.buddies.pages.transfer_client import (
     PREVIEW,
     button,
     confirm,
+    messages,
+    page_text,
     person,
-    said,
-    shown,
+    preview_text,
     upload,
-    words,
 )
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def editor() -> Client:
     return person("view", "add", "change")
 
 
-def test_an_import_is_shown_and_then_done(editor):
+def test_an_import_is_previewed_and_then_done(editor):
     verona = group("Verona")
     channel("Romeo", verona)
     table = (
@@ -49,7 +49,7 @@ def test_an_import_is_shown_and_then_done(editor):
 
     assert response.status_code == 302
     assert response["Location"] == PREVIEW
-    page = shown(editor)
+    page = preview_text(editor)
     assert "1 added · 1 edited · 1 unchanged" in page
     assert "edited Roméo row 2 name Romeo → Roméo" in page
     assert "added Juliet row 3 inside Verona" in page
@@ -59,29 +59,29 @@ def test_an_import_is_shown_and_then_done(editor):
     response = confirm(editor)
 
     assert response.redirect_chain == [("/admin/buddies/buddy/channels/", 302)]
-    assert words(response) == ["Imported. Use “Undo” to revert it."]
+    assert messages(response) == ["Imported. Use “Undo” to revert it."]
     assert outline() == ["Verona", "  Roméo", "  Juliet"]
 
 
-def test_an_import_on_hold_is_said_to_stay_a_draft(editor):
+def test_a_preview_says_that_changes_are_on_hold(editor):
     review.hold(EDITOR)
     upload(editor, "address,name,type\nromeo,Romeo,channel\n")
 
-    assert "Changes are on hold" in shown(editor)
+    assert "Changes are on hold" in preview_text(editor)
 
 
 @pytest.mark.parametrize("kind", list(FORMATS))
-def test_an_export_brought_back_has_nothing_to_import(editor, kind):
+def test_a_reimported_export_has_nothing_to_import(editor, kind):
     channel("Romeo", group("Verona"))
     upload(editor, editor.get(f"{PAGE}export/{kind}/").content)
 
-    page = shown(editor)
+    page = preview_text(editor)
 
     assert "Nothing to import" in page
     assert "2 unchanged" in page
 
 
-def test_undo_takes_back_a_whole_import(editor):
+def test_undo_reverts_a_whole_import(editor):
     channel("Romeo", group("Verona"))
     before = rows()
     upload(editor, "address,name,type\nRomeo,Roméo,channel\ntybalt,Tybalt,channel\n")
@@ -111,12 +111,12 @@ def test_bad_rows_are_named_and_there_is_no_button(editor):
     ):
         assert problem in page
     assert 'class="button primary"' not in page
-    assert words(confirm(editor)) == ["Row 2, column “mobile”: Enter yes or no."]
+    assert messages(confirm(editor)) == ["Row 2, column “mobile”: Enter yes or no."]
     assert not Buddy.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"\x89PNG\x00", "The file could not be read"),
         (b"name\nRomeo\n", "The column “address” is missing"),
@@ -125,25 +125,25 @@ def test_bad_rows_are_named_and_there_is_no_button(editor):
     ],
     ids=["a picture", "no address", "too large", "empty"],
 )
-def test_a_file_that_cannot_be_read_is_refused_at_once(editor, content, said):
+def test_an_unreadable_file_is_refused_at_once(editor, content, message):
     response = upload(editor, content)
 
     assert response.status_code == 200
-    assert said in response.content.decode()
-    assert words(editor.get(PREVIEW, follow=True)) == [
+    assert message in response.content.decode()
+    assert messages(editor.get(PREVIEW, follow=True)) == [
         "This import has expired. Choose the file again."
     ]
 
 
 @pytest.mark.parametrize("what", ["table", "document", "nonsense"])
-def test_nothing_chosen_is_nothing_kept(editor, what):
+def test_an_upload_without_a_file_is_refused(editor, what):
     response = editor.post(PAGE, {"what": what})
 
     assert response.status_code == 200
     assert ("Choose a file." in response.content.decode()) == (what != "nonsense")
 
 
-def test_somebody_was_faster_so_it_is_looked_at_again(editor):
+def test_a_conflicting_edit_requires_a_new_review(editor):
     romeo = channel("Romeo")
     upload(editor, "address,name\nRomeo,Roméo\n")
     seen = button(editor)
@@ -152,35 +152,35 @@ def test_somebody_was_faster_so_it_is_looked_at_again(editor):
     response = editor.post(CONFIRM, seen, follow=True)
 
     assert response.redirect_chain == [(PREVIEW, 302)]
-    assert "nurse changed “Rómeo”" in words(response)[0]
+    assert "nurse changed “Rómeo”" in messages(response)[0]
     assert outline() == ["Rómeo"]
-    assert "Rómeo → Roméo" in said(response)
+    assert "Rómeo → Roméo" in page_text(response)
     confirm(editor)
     assert outline() == ["Roméo"]
 
 
-@pytest.mark.parametrize("said", [{}, {"seen": "x", "digest": "y"}])
-def test_a_confirmation_of_nothing_seen_is_refused(editor, said):
+@pytest.mark.parametrize("fields", [{}, {"seen": "x", "digest": "y"}])
+def test_a_confirmation_without_a_preview_is_refused(editor, fields):
     channel("Romeo")
     upload(editor, "address,name\nRomeo,Roméo\n")
 
-    editor.post(CONFIRM, said)
-    editor.post(CONFIRM, {"content": button(editor)["content"], **said})
+    editor.post(CONFIRM, fields)
+    editor.post(CONFIRM, {"content": button(editor)["content"], **fields})
 
     assert outline() == ["Romeo"]
 
 
-def test_a_file_waits_for_its_own_person(editor):
+def test_a_file_is_kept_for_its_user_only(editor):
     upload(editor, "address,name,type\nromeo,Romeo,channel\n")
     other = person("add", "change", "view")
 
     assert other.get(PREVIEW)["Location"] == PAGE
     assert other.post(CONFIRM)["Location"] == PAGE
     assert not Buddy.objects.exists()
-    assert "1 added" in shown(editor)
+    assert "1 added" in preview_text(editor)
 
 
-def test_a_file_is_kept_until_it_is_imported_and_only_the_last_one(editor):
+def test_only_the_last_file_is_kept_until_it_is_imported(editor):
     own = Session.objects.count()
     upload(editor, "address,name,type\nromeo,Romeo,channel\n")
     upload(editor, "address,name,type\njuliet,Juliet,channel\n")
@@ -193,7 +193,7 @@ def test_a_file_is_kept_until_it_is_imported_and_only_the_last_one(editor):
     assert editor.post(CONFIRM)["Location"] == PAGE
 
 
-def test_a_file_is_kept_for_half_an_hour_and_swept_by_the_next_one(editor):
+def test_a_file_expires_after_half_an_hour_and_is_then_deleted(editor):
     upload(editor, "address,name,type\nromeo,Romeo,channel\n")
     kept = Session.objects.order_by("expire_date").first()
     left = kept.expire_date - timezone.now()
@@ -216,9 +216,9 @@ TABLE = "address,name,type,default_message\nromeo,Romeo,channel,{}\n"
         (("document", DOCUMENT.format("b")), ("document", DOCUMENT.format("c"))),
         (("table", TABLE.format(LONG + "b")), ("table", TABLE.format(LONG + "c"))),
     ],
-    ids=["a table and a document", "two documents", "tables alike for 300 letters"],
+    ids=["a table and a document", "two documents", "tables equal for 300 letters"],
 )
-def test_what_another_tab_uploaded_is_not_imported_by_this_one(editor, one, other):
+def test_a_file_uploaded_in_another_tab_is_not_imported(editor, one, other):
     upload(editor, one[1], one[0])
     first = button(editor)
     upload(editor, other[1], other[0])
@@ -227,7 +227,7 @@ def test_what_another_tab_uploaded_is_not_imported_by_this_one(editor, one, othe
     response = editor.post(CONFIRM, first, follow=True)
 
     assert response.redirect_chain == [(PREVIEW, 302)]
-    (message,) = words(response)
+    (message,) = messages(response)
     assert message.startswith("This is not the file you reviewed")
     assert not Buddy.objects.exists()
     confirm(editor)
@@ -239,16 +239,8 @@ def test_what_another_tab_uploaded_is_not_imported_by_this_one(editor, one, othe
     [
         ("table", '[{"address": "a", "name": "\\ud800"}]', "an invalid character"),
         ("table", '[{"address": "a", "\\ud800": ""}]', "an invalid character"),
-        (
-            "document",
-            DOCUMENT.format("\\ud800"),
-            "items[0].info.defaultMessage: contains",
-        ),
-        (
-            "document",
-            '{"items":[],"\\ud800":1}',
-            "document: the name of a field contains",
-        ),
+        ("document", DOCUMENT.format("\\ud800"), "items[0].info.defaultMessage: contains"),
+        ("document", '{"items":[],"\\ud800":1}', "document: the name of a field contains"),
         (
             "document",
             DOCUMENT.format("b").replace('"name"', '"\\udc00"'),
@@ -256,7 +248,7 @@ def test_what_another_tab_uploaded_is_not_imported_by_this_one(editor, one, othe
         ),
     ],
 )
-def test_half_a_character_is_refused_at_once(editor, what, content, reason):
+def test_a_lone_surrogate_is_refused_at_once(editor, what, content, reason):
     response = upload(editor, content, what)
 
     assert response.status_code == 200
@@ -266,7 +258,8 @@ def test_half_a_character_is_refused_at_once(editor, what, content, reason):
 @pytest.mark.parametrize(
     "moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"]
 )
-def test_a_moment_that_no_calendar_converts_is_named(editor, moment):
+def test_a_time_out_of_range_is_named(editor, moment):
     upload(editor, f"address,name,type,visible_until\nromeo,R,channel,{moment}\n")
 
-    assert "column “visible_until”: Choose a date between 2000" in shown(editor)
+    page = preview_text(editor)
+    assert "column “visible_until”: Choose a date between 2000" in page

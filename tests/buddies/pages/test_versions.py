@@ -13,7 +13,7 @@ from buddies.publishing import draft, releases
 from buddies.publishing.live import live_release
 from buddies.tree import edits
 from tests.buddies.conftest import channel, group, named, outline
-from tests.buddies.pages.test_workspace import looker
+from tests.buddies.pages.test_workspace import viewer
 from tests.buddies.pages.versions_client import (
     CHANNELS,
     RELEASES,
@@ -21,7 +21,7 @@ from tests.buddies.pages.versions_client import (
     form,
     messages,
     numbers,
-    words,
+    page_text,
 )
 from tests.buddies.pages.workspace_client import go_live, person, plan
 
@@ -46,7 +46,7 @@ def verona() -> Buddy:
     return verona
 
 
-def of(number: int, page: str = "change") -> str:
+def version_url(number: int, page: str = "change") -> str:
     return f"{RELEASES}{number}/{page}/"
 
 
@@ -65,17 +65,17 @@ def test_the_list_names_each_version_with_its_state(publisher: Client, verona):
         (second, "replaced", ""),
         (first, "replaced", "The first"),
     ]
-    said = words(page)
-    assert "The first" in said
-    assert "mercutio" in said
-    assert "bytes" in said or "KB" in said
+    text = page_text(page)
+    assert "The first" in text
+    assert "mercutio" in text
+    assert "bytes" in text or "KB" in text
 
 
-def test_what_the_server_has_not_taken_is_on_its_way(publisher: Client, verona):
+def test_an_undelivered_version_is_on_its_way(publisher: Client, verona):
     edits.change([named("juliet")], "mercutio", status="fair")
     releases.sync()
-    said = words(publisher.get(RELEASES))
-    assert "on its way" in said
+    text = page_text(publisher.get(RELEASES))
+    assert "on its way" in text
 
 
 @pytest.mark.parametrize(
@@ -89,24 +89,24 @@ def test_versions_are_searched_and_filtered(publisher, verona, query, found):
     page = publisher.get(RELEASES, query)
 
     assert len(page.context["cl"].result_list) == found
-    assert ("The ball" in words(page)) == bool(found)
+    assert ("The ball" in page_text(page)) == bool(found)
 
 
-def test_plans_are_listed_and_given_up(publisher: Client, verona):
+def test_plans_are_listed_and_cancelled(publisher: Client, verona):
     edits.change([named("juliet")], "mercutio", status="fair")
     kept = plan(note="The ball")
     edits.change([named("juliet")], "mercutio", status="fairer")
-    given_up = plan(note="The duel")
-    cancel = f"{RELEASES}planned/{given_up.pk}/cancel/"
+    cancelled = plan(note="The duel")
+    cancel = f"{RELEASES}planned/{cancelled.pk}/cancel/"
     page = publisher.get(RELEASES)
-    assert "planned by prince" in words(page)
-    assert "The duel" in words(page)
+    assert "planned by prince" in page_text(page)
+    assert "The duel" in page_text(page)
     assert cancel in page.content.decode()
 
     response = publisher.post(cancel, follow=True)
 
     assert messages(response) == ["The planned version was cancelled."]
-    assert "The duel" not in words(response)
+    assert "The duel" not in page_text(response)
     assert PlannedRelease.objects.get() == kept
     assert publisher.post(cancel).status_code == 302
     assert publisher.post(f"{RELEASES}planned/{10**30}/cancel/").status_code == 302
@@ -114,55 +114,55 @@ def test_plans_are_listed_and_given_up(publisher: Client, verona):
 
 
 @pytest.mark.parametrize("role", ["", "Editor"])
-def test_who_may_not_publish_sees_versions_without_the_buttons(verona, role):
-    client = person("tybalt", role) if role else looker()
+def test_versions_have_no_buttons_without_the_permission_to_publish(verona, role):
+    client = person("tybalt", role) if role else viewer()
     edits.change([named("juliet")], "mercutio", status="fair")
     plan()
 
     listed = client.get(RELEASES)
-    page = client.get(of(numbers()[0]))
+    page = client.get(version_url(numbers()[0]))
 
-    assert "planned by prince" in words(listed)
-    assert "Cancel it" not in words(listed)
+    assert "planned by prince" in page_text(listed)
+    assert "Cancel it" not in page_text(listed)
     for text in ("Publish again", "Restore as draft"):
-        assert text not in words(page)
+        assert text not in page_text(page)
 
 
-def test_a_version_shows_its_facts_its_document_and_what_to_do(publisher, verona):
+def test_a_version_shows_its_details_its_document_and_actions(publisher, verona):
     first, second, third = numbers()
     Release.objects.filter(number=second).update(note="The <ball>")
 
-    page = publisher.get(of(second))
+    page = publisher.get(version_url(second))
 
     release = Release.objects.get(number=second)
-    said = words(page)
-    assert "Replaced" in said
-    assert "The <ball>" in said
-    assert "mercutio (automatically, after an edit)" in said
+    text = page_text(page)
+    assert "Replaced" in text
+    assert "The <ball>" in text
+    assert "mercutio (automatically, after an edit)" in text
     assert page.context["version"]["document"] == json.loads(release.body)
     assert json.loads(page.context["text"]) == json.loads(release.body)
     assert page.context["before"] == first
     assert [other.number for other in page.context["others"]] == [third, first]
-    assert "Publish again" in said
-    assert "Restore as draft" in said
+    assert "Publish again" in text
+    assert "Restore as draft" in text
 
 
 def test_the_live_version_cannot_be_published_again(publisher: Client, verona):
-    said = words(publisher.get(of(numbers()[-1])))
-    assert "Live now" in said
-    assert "Publish again" not in said
-    assert "Restore as draft" in said
+    text = page_text(publisher.get(version_url(numbers()[-1])))
+    assert "Live now" in text
+    assert "Publish again" not in text
+    assert "Restore as draft" in text
 
 
-def test_texts_of_a_version_are_no_markup(publisher: Client):
+def test_texts_of_a_version_are_escaped(publisher: Client):
     channel("</pre></script><script>alert(1)</script>")
-    html = publisher.get(of(go_live().number)).content.decode()
+    html = publisher.get(version_url(go_live().number)).content.decode()
     assert "<script>alert" not in html
 
 
-def test_the_only_version_has_nothing_to_be_compared_with(publisher: Client):
+def test_the_only_version_cannot_be_compared(publisher: Client):
     number = releases.sync().number
-    page = publisher.get(of(number))
+    page = publisher.get(version_url(number))
     assert page.context["before"] == 0
     assert ">Compare</button>" in page.content.decode()
     assert '<button class="button" disabled>' in page.content.decode()
@@ -181,21 +181,21 @@ def test_unknown_versions_are_not_found(publisher: Client, verona, page):
     assert (numbers(), Tree.objects.get().held_at) == (before, None)
 
 
-def test_two_versions_are_compared_in_words(publisher: Client, verona):
+def test_two_versions_are_compared(publisher: Client, verona):
     first, _second, third = numbers()
 
-    forth = publisher.get(of(third, "compare"), {"with": first})
-    back = publisher.get(of(first, "compare"), {"with": third})
-    same = publisher.get(of(third, "compare"), {"with": third})
+    forth = publisher.get(version_url(third, "compare"), {"with": first})
+    back = publisher.get(version_url(first, "compare"), {"with": third})
+    same = publisher.get(version_url(third, "compare"), {"with": third})
 
-    assert f"From version {first} to version {third}" in words(forth)
-    assert "edited Montague name: “romeo” → “Montague”" in words(forth)
-    assert "edited romeo name: “Montague” → “romeo”" in words(back)
-    assert "No differences." in words(same)
+    assert f"From version {first} to version {third}" in page_text(forth)
+    assert "edited Montague name: “romeo” → “Montague”" in page_text(forth)
+    assert "edited romeo name: “Montague” → “romeo”" in page_text(back)
+    assert "No differences." in page_text(same)
 
 
-def test_a_comparison_with_what_is_not_there_is_not_found(publisher, verona):
-    url = of(numbers()[-1], "compare")
+def test_a_comparison_with_an_unknown_version_is_not_found(publisher, verona):
+    url = version_url(numbers()[-1], "compare")
     assert publisher.get(url).status_code == 404
     for word in ("", *STRANGE):
         assert publisher.get(url, {"with": word}).status_code == 404, word
@@ -205,7 +205,7 @@ def test_a_version_is_published_again_and_changes_are_held(publisher, verona):
     first = numbers()[0]
     body = Release.objects.get(number=first).body
 
-    response = publisher.post(of(first, "again"), follow=True)
+    response = publisher.post(version_url(first, "again"), follow=True)
 
     new = live_release()
     assert response.redirect_chain == [(CHANNELS, 302)]
@@ -225,7 +225,7 @@ def test_a_version_is_restored_as_a_draft(publisher: Client, verona):
     releases.sync()
     live = live_release()
 
-    response = publisher.post(of(first, "restore"), follow=True)
+    response = publisher.post(version_url(first, "restore"), follow=True)
 
     assert messages(response) == [
         f"The tree is what it was for version {first}, as a draft: changes are on "
@@ -238,9 +238,9 @@ def test_a_version_is_restored_as_a_draft(publisher: Client, verona):
     assert response.context["state"]["undo"]["words"].startswith("Undo: Changed ")
 
 
-def test_a_restored_version_is_taken_back(publisher: Client, verona):
+def test_a_restored_version_can_be_undone(publisher: Client, verona):
     before = draft.current_draft().body
-    publisher.post(of(numbers()[0], "restore"))
+    publisher.post(version_url(numbers()[0], "restore"))
     assert draft.current_draft().body != before
 
     url = f"{CHANNELS}undo/"
@@ -255,7 +255,7 @@ def test_the_empty_version_is_restored_by_hiding_everything(publisher: Client):
     channel("romeo")
     go_live()
 
-    publisher.post(of(empty, "restore"))
+    publisher.post(version_url(empty, "restore"))
 
     assert outline() == ["romeo"]
     assert draft.current_draft().body == EMPTY
@@ -265,19 +265,19 @@ def test_a_version_is_downloaded_byte_for_byte(publisher: Client):
     channel("giulietta è\u2028</script> 🌹", default_message="one\ntwo")
     release = go_live()
 
-    response = publisher.get(of(release.number, "download"))
+    response = publisher.get(version_url(release.number, "download"))
 
     assert response.content == release.body.encode()
     assert response["Content-Type"] == "application/json"
-    said = f'attachment; filename="version-{release.number}.json"'
-    assert response["Content-Disposition"] == said
+    disposition = f'attachment; filename="version-{release.number}.json"'
+    assert response["Content-Disposition"] == disposition
 
 
-def test_a_plan_that_is_over_due_is_still_listed(publisher: Client, verona):
+def test_an_overdue_plan_is_still_listed(publisher: Client, verona):
     PlannedRelease.objects.create(
         version=1,
         body=EMPTY,
         author="prince",
         publish_at=timezone.now() - timedelta(minutes=1),
     )
-    assert "planned by prince" in words(publisher.get(RELEASES))
+    assert "planned by prince" in page_text(publisher.get(RELEASES))

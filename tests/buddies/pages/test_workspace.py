@@ -28,12 +28,12 @@ from tests.buddies.pages.workspace_client import (
 pytestmark = pytest.mark.django_db
 
 
-def looker(name: str = "nurse") -> Client:
-    """Who may look at everything, and change nothing."""
+def viewer(name: str = "nurse") -> Client:
+    """Return a client that may view everything and change nothing."""
     return person(name, "", "view_buddy", "view_release")
 
 
-def test_the_page_brings_the_state_and_all_addresses(editor: Client, verona):
+def test_the_page_contains_the_state_and_all_urls(editor: Client, verona):
     response = editor.get(CHANNELS)
 
     context = response.context
@@ -71,8 +71,8 @@ def test_the_page_brings_the_state_and_all_addresses(editor: Client, verona):
         ),
     ],
 )
-def test_a_role_sees_the_buttons_of_what_it_may(role, shown, hidden):
-    client = person("prince", role) if role else looker()
+def test_a_role_sees_only_the_buttons_that_it_may_use(role, shown, hidden):
+    client = person("prince", role) if role else viewer()
 
     html = client.get(CHANNELS).content.decode()
 
@@ -80,7 +80,7 @@ def test_a_role_sees_the_buttons_of_what_it_may(role, shown, hidden):
     assert [text for text in hidden if text in html] == []
 
 
-def test_names_are_no_markup_in_the_page(editor: Client):
+def test_names_are_escaped_in_the_page(editor: Client):
     channel("</script><script>alert(1)")
     send(editor, "switch", ids=[Buddy.objects.get().pk], web=False, seen=version())
     html = editor.get(CHANNELS).content.decode()
@@ -88,7 +88,7 @@ def test_names_are_no_markup_in_the_page(editor: Client):
     assert "<script>alert" not in html
 
 
-def test_on_hold_a_publisher_gets_to_the_review(publisher: Client, verona):
+def test_a_hold_switches_the_controls_of_a_publisher(publisher: Client, verona):
     def hidden() -> dict[str, bool]:
         html = publisher.get(CHANNELS).content.decode()
         found = re.findall(r'data-held="(yes|no)"[^>]*?( hidden)?>', html)
@@ -100,7 +100,7 @@ def test_on_hold_a_publisher_gets_to_the_review(publisher: Client, verona):
     assert hidden() == {"yes": False, "no": True}
 
 
-def test_the_tree_is_nested_in_its_order_and_says_its_version(editor, verona):
+def test_the_tree_is_nested_in_order_and_has_its_version(editor, verona):
     group("hollow")
     change("romeo", status="in love", web_is_published=False)
 
@@ -145,7 +145,7 @@ def test_the_document_is_the_one_that_clients_would_read(editor: Client, verona)
     assert "romeo" not in json.dumps(answer)
 
 
-def test_changes_are_told_in_words(editor: Client, verona):
+def test_changes_are_described(editor: Client, verona):
     go_live()
     change("romeo", name="Romeo")
 
@@ -163,7 +163,7 @@ def test_changes_are_told_in_words(editor: Client, verona):
     }
 
 
-def test_of_very_many_changes_the_first_are_listed(editor: Client):
+def test_a_long_list_of_changes_is_truncated(editor: Client):
     Buddy.objects.bulk_create(
         Buddy(name=f"{number}", address=f"{number}", web_is_published=True)
         for number in range(MAX_CHANGES + 5)
@@ -203,16 +203,16 @@ def test_of_very_many_changes_the_first_are_listed(editor: Client):
         ),
     ],
 )
-def test_what_a_deletion_takes_along_is_said_before(editor, verona, name, words):
+def test_the_effects_of_a_deletion_are_described_before_it(editor, verona, name, words):
     channel("draft", verona, web_is_published=False)
     channel("draft inside", group("drafts", web_is_published=False))
     go_live()
 
-    told = {"version": version(), "words": words}
-    assert ask(editor, "fate", id=key(name)) == told
+    fate = {"version": version(), "words": words}
+    assert ask(editor, "fate", id=key(name)) == fate
 
 
-def test_what_came_since_it_was_said_is_not_deleted(editor: Client, verona):
+def test_a_group_that_got_an_entry_since_is_not_deleted(editor: Client, verona):
     seen = ask(editor, "fate", id=key("house"))["version"]
     change("mario", parent=named("house"))
 
@@ -226,7 +226,7 @@ def test_what_came_since_it_was_said_is_not_deleted(editor: Client, verona):
 STRANGE = ["", "abc", "-1", "1.0", "0", "²", 2**63 - 1, 2**63, 10**30, "9" * 5_000]
 
 
-def test_the_fate_of_what_is_not_there_is_told_in_words(editor, verona):
+def test_the_fate_of_an_unknown_entry_is_a_readable_error(editor, verona):
     gone = {"error": "Someone deleted this in the meantime."}
     for query in ({}, *({"id": word} for word in STRANGE)):
         response = editor.get(f"{CHANNELS}fate/", query)
@@ -234,12 +234,12 @@ def test_the_fate_of_what_is_not_there_is_told_in_words(editor, verona):
 
 
 @pytest.mark.parametrize("view", READING)
-def test_who_asks_only_reads(editor, verona, view):
+def test_reading_views_refuse_post(editor, verona, view):
     assert send(editor, view).status_code == 405
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD"])
-def test_who_writes_posts(publisher, verona, method):
+def test_writing_views_accept_only_post(publisher, verona, method):
     before = (rows(), version())
     for view in (*EDITING, "hold", "retry"):
         response = publisher.generic(method, f"{CHANNELS}{view}/")
@@ -264,10 +264,10 @@ def test_a_write_from_another_site_is_refused(verona, view):
 
 
 @pytest.mark.parametrize("view", EDITING)
-def test_who_may_only_look_is_told_so(verona, view):
+def test_viewers_cannot_edit(verona, view):
     before = (rows(), version())
 
-    response = send(looker(), view, **bodies()[view])
+    response = send(viewer(), view, **bodies()[view])
 
     assert response.status_code == 403
     assert response.json() == {"error": "You can view this but not change it."}
@@ -282,7 +282,7 @@ def test_who_may_only_look_is_told_so(verona, view):
         ("delete_buddy", {"remove"}),
     ],
 )
-def test_each_edit_takes_its_permission(verona, permission, allowed):
+def test_each_edit_needs_its_permission(verona, permission, allowed):
     client = person("nurse", "", "view_buddy", permission)
 
     answers = {view: send(client, view, raw="{}") for view in EDITING}

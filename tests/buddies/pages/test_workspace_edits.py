@@ -1,4 +1,4 @@
-"""What the workspace's script sends."""
+"""The edits that the workspace's script sends."""
 
 import pytest
 from django.test import Client
@@ -66,7 +66,7 @@ def test_entries_are_moved(editor, verona, names, target, where, order):
         ("mario", "romeo", "first", "Only a group can contain channels and groups."),
     ],
 )
-def test_a_move_to_where_nothing_can_stand_is_refused(
+def test_a_move_to_an_invalid_place_is_refused(
     editor, verona, name, target, where, reason
 ):
     response = send(
@@ -77,17 +77,17 @@ def test_a_move_to_where_nothing_can_stand_is_refused(
     assert outline() == VERONA
 
 
-def test_switches_are_switched_one_or_both_of_one_or_several(editor, verona):
+def test_one_or_both_flags_of_one_or_several_entries_are_switched(editor, verona):
     both = [key("romeo"), key("juliet")]
 
-    said = [
+    messages = [
         send(editor, "switch", ids=both, mobile=True, seen=version()).json()["said"],
         send(
             editor, "switch", ids=both[:1], mobile=False, web=False, seen=version()
         ).json()["said"],
     ]
 
-    assert said == ["Changed 2 items", "Changed the visibility of “romeo”"]
+    assert messages == ["Changed 2 items", "Changed the visibility of “romeo”"]
     flags = ("mobile_is_published", "web_is_published")
     of = {name: flags for name, *flags in Buddy.objects.values_list("name", *flags)}
     assert of["romeo"] == [False, False]
@@ -141,7 +141,7 @@ def test_a_branch_is_removed(editor: Client, verona):
     ],
     ids=["move", "switch", "duplicate", "remove"],
 )
-def test_each_edit_is_taken_back_and_done_again(editor: Client, verona, edit):
+def test_each_edit_is_undone_and_redone(editor: Client, verona, edit):
     view, body = edit()
     before = rows()
     send(editor, view, **body, seen=version())
@@ -156,7 +156,7 @@ def test_each_edit_is_taken_back_and_done_again(editor: Client, verona, edit):
     assert rows() == after
 
 
-def test_nobody_takes_back_the_edit_of_somebody_else(editor: Client, verona):
+def test_an_edit_of_another_user_cannot_be_undone(editor: Client, verona):
     change("romeo", status="banished")
     before = rows()
 
@@ -168,7 +168,7 @@ def test_nobody_takes_back_the_edit_of_somebody_else(editor: Client, verona):
     assert rows() == before
 
 
-def test_what_somebody_edited_since_is_not_taken_back(editor: Client, verona):
+def test_an_entry_edited_since_is_not_undone(editor: Client, verona):
     send(editor, "switch", ids=[key("romeo")], web=False, seen=version())
     mine = version()
     change("romeo", status="banished")
@@ -176,13 +176,13 @@ def test_what_somebody_edited_since_is_not_taken_back(editor: Client, verona):
     response = send(editor, "undo", seen=mine)
 
     assert response.status_code == 409
-    said = response.json()["error"].replace("\xa0", " ")
-    assert said == "mercutio changed “romeo” just now: status text."
+    message = response.json()["error"].replace("\xa0", " ")
+    assert message == "mercutio changed “romeo” just now: status text."
     assert not named("romeo").web_is_published
 
 
 @pytest.mark.parametrize("view", ["move", "switch", "remove"])
-def test_a_stale_edit_is_refused_with_who_what_and_when(editor, verona, view):
+def test_a_stale_edit_is_refused_with_who_did_what(editor, verona, view):
     body = bodies()[view]
     change("romeo", name="Romeo", status="banished")
     before = rows()
@@ -190,13 +190,13 @@ def test_a_stale_edit_is_refused_with_who_what_and_when(editor, verona, view):
     response = send(editor, view, **body)
 
     assert response.status_code == 409
-    said = response.json()["error"].replace("\xa0", " ")
-    assert said == "mercutio changed “Romeo” just now: name and status text."
+    message = response.json()["error"].replace("\xa0", " ")
+    assert message == "mercutio changed “Romeo” just now: name and status text."
     assert rows() == before
 
 
 @pytest.mark.parametrize("view", ["move", "switch", "remove", "duplicate"])
-def test_an_edit_of_what_is_gone_is_refused_with_who_deleted_it(editor, verona, view):
+def test_an_edit_of_a_deleted_entry_says_who_deleted_it(editor, verona, view):
     body = bodies()[view]
     edits.remove([named("romeo")], "mercutio")
     before = rows()
@@ -204,24 +204,24 @@ def test_an_edit_of_what_is_gone_is_refused_with_who_deleted_it(editor, verona, 
     response = send(editor, view, **body)
 
     assert response.status_code == 409
-    said = response.json()["error"].replace("\xa0", " ")
-    assert said == "mercutio deleted “romeo” just now."
+    message = response.json()["error"].replace("\xa0", " ")
+    assert message == "mercutio deleted “romeo” just now."
     assert rows() == before
 
 
-def test_a_removal_spares_what_somebody_added_below_in_the_meantime(editor, verona):
+def test_a_removal_is_refused_if_an_entry_was_added_below(editor, verona):
     seen = version()
     channel("benvolio", named("house"))
 
     response = send(editor, "remove", ids=[verona.pk], seen=seen)
 
     assert response.status_code == 409
-    said = response.json()["error"].replace("\xa0", " ")
-    assert said == "juliet added “benvolio” just now."
+    message = response.json()["error"].replace("\xa0", " ")
+    assert message == "juliet added “benvolio” just now."
     assert "    benvolio" in outline()
 
 
-def test_of_several_entries_one_that_is_stale_refuses_all(editor, verona):
+def test_one_stale_entry_refuses_the_whole_edit(editor, verona):
     seen, ids = version(), [key("juliet"), key("romeo")]
     change("romeo", status="banished")
 
@@ -231,7 +231,7 @@ def test_of_several_entries_one_that_is_stale_refuses_all(editor, verona):
     assert named("juliet").web_is_published
 
 
-def test_an_edit_of_something_else_in_the_meantime_is_no_matter(editor, verona):
+def test_an_edit_of_another_entry_does_not_conflict(editor, verona):
     body = bodies()["switch"]
     change("juliet", status="fair")
     assert send(editor, "switch", **body).status_code == 200
@@ -270,7 +270,7 @@ def test_an_edit_that_changes_nothing_makes_no_version(editor, verona, edit):
     assert (rows(), version()) == (before, seen)
 
 
-def test_an_entry_that_is_named_twice_is_edited_once(editor: Client, verona):
+def test_an_entry_named_twice_is_edited_once(editor: Client, verona):
     romeo = key("romeo")
 
     response = send(editor, "switch", ids=[romeo, romeo], web=False, seen=version())
@@ -301,7 +301,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("view", EDITING)
-def test_what_is_no_object_is_refused(editor: Client, verona, view):
+def test_a_body_that_is_not_an_object_is_refused(editor: Client, verona, view):
     before, seen = rows(), version()
 
     answers = {what: send(editor, view, raw=raw) for what, raw in BODIES.items()}
@@ -352,7 +352,7 @@ FLAWS = {
         ("switch", "web"),
     ],
 )
-def test_what_the_script_does_not_send_is_refused(editor, verona, view, name):
+def test_values_that_the_script_never_sends_are_refused(editor, verona, view, name):
     body = {**bodies()[view], **({"mobile": True} if view == "switch" else {})}
     before, seen = rows(), version()
 
@@ -367,7 +367,7 @@ def test_what_the_script_does_not_send_is_refused(editor, verona, view, name):
     assert (rows(), version()) == (before, seen)
 
 
-def test_a_place_is_one_of_four_words(editor, verona):
+def test_an_unknown_position_is_refused(editor, verona):
     for where in (
         *("", "inside", "Before", "before ", "\ud800"),
         *(None, 1, True, [], {}, ["first"]),
@@ -378,14 +378,14 @@ def test_a_place_is_one_of_four_words(editor, verona):
     assert outline() == VERONA
 
 
-def test_a_switch_of_nothing_is_refused(editor, verona):
+def test_a_switch_without_a_flag_is_refused(editor, verona):
     body = {"ids": [key("romeo")], "seen": version(), "name": "Tybalt"}
     assert send(editor, "switch", **body).status_code == 400
     assert named("romeo")
 
 
 @pytest.mark.parametrize("ids", [[], ["romeo", "juliet"]])
-def test_one_entry_at_a_time_is_duplicated(editor, verona, ids):
+def test_only_one_entry_at_a_time_is_duplicated(editor, verona, ids):
     response = send(editor, "duplicate", ids=[key(name) for name in ids])
     assert response.status_code == 400
     assert outline() == VERONA
@@ -393,7 +393,7 @@ def test_one_entry_at_a_time_is_duplicated(editor, verona, ids):
 
 @pytest.mark.parametrize("unknown", [10**9, 2**63 - 1])
 @pytest.mark.parametrize("view", ["move", "switch", "duplicate", "remove"])
-def test_entries_that_never_were_are_said_to_be_gone(editor, verona, view, unknown):
+def test_unknown_entries_are_reported_as_deleted(editor, verona, view, unknown):
     body = {**bodies()[view], "ids": [unknown]}
 
     response = send(editor, view, **body)
@@ -402,7 +402,7 @@ def test_entries_that_never_were_are_said_to_be_gone(editor, verona, view, unkno
     assert response.json() == {"error": "Someone deleted this in the meantime."}
 
 
-def test_a_target_that_is_gone_is_said_to_be(editor, verona):
+def test_a_deleted_target_is_reported(editor, verona):
     body = bodies()["move"]
     edits.remove([named("mario")], "mercutio")
 

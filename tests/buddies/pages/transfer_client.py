@@ -1,4 +1,4 @@
-"""A client of import and export, for their tests."""
+"""Helpers for the tests of import and export."""
 
 import re
 
@@ -11,7 +11,7 @@ PREVIEW, CONFIRM = f"{PAGE}preview/", f"{PAGE}confirm/"
 
 
 def person(*verbs: str) -> Client:
-    """Somebody who may do this with entries."""
+    """Return the client of a user with these permissions on entries."""
     user = User.objects.create_user("-".join(verbs), password="pw", is_staff=True)
     names = [f"{verb}_buddy" for verb in verbs]
     user.user_permissions.set(Permission.objects.filter(codename__in=names))
@@ -26,15 +26,15 @@ def upload(client: Client, content: bytes | str, what: str = "table"):
     return client.post(PAGE, {"what": what, f"{what}-file": file})
 
 
-def shown(client: Client) -> str:
-    """The words of the preview."""
+def preview_text(client: Client) -> str:
+    """Return the text of the preview."""
     page = client.get(PREVIEW)
     assert page.status_code == 200
-    return said(page)
+    return page_text(page)
 
 
-def said(response) -> str:
-    """The words of a page."""
+def page_text(response) -> str:
+    """Return the text of a page."""
     return " ".join(re.sub("<[^>]+>", " ", response.content.decode()).split())
 
 
@@ -44,7 +44,7 @@ def confirm(client: Client):
 
 
 def button(client: Client) -> dict[str, str]:
-    """What the button of the preview sends: the fields of its form."""
+    """Return the form fields that the button of the preview sends."""
     page = client.get(PREVIEW).content.decode()
     form = page[page.index(f'action="{CONFIRM}"') :]
     fields = dict(re.findall('name="([a-z]+)" value="([^"]*)"', form))
@@ -52,7 +52,7 @@ def button(client: Client) -> dict[str, str]:
     return fields
 
 
-def words(response) -> list[str]:
+def messages(response) -> list[str]:
     return [str(message) for message in response.context["messages"]]
 
 

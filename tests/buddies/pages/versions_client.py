@@ -1,4 +1,4 @@
-"""Versions to look at, for the tests of their pages."""
+"""Helpers for the tests of the pages of versions."""
 
 from html import unescape
 
@@ -13,12 +13,12 @@ REVIEW = f"{RELEASES}review/"
 
 
 def numbers() -> list[int]:
-    """The versions, the oldest first."""
+    """Return the versions, the oldest first."""
     return sorted(Release.objects.values_list("number", flat=True))
 
 
-def words(response) -> str:
-    """What a page says, without its markup."""
+def page_text(response) -> str:
+    """Return the text of a page, without its markup."""
     html = response.content.decode().replace("<", " <")
     return " ".join(unescape(strip_tags(html)).split())
 
@@ -28,6 +28,6 @@ def messages(response) -> list[str]:
 
 
 def form(client: Client, **changed: str) -> dict[str, str]:
-    """What a browser posts of the review that it shows now."""
+    """Return what a browser posts for the review that it shows now."""
     digest = client.get(REVIEW).context["review"].digest
     return {"note": "", "when": "now", "at": "", "digest": digest, **changed}

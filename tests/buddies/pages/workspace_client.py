@@ -1,4 +1,4 @@
-"""A client of the workspace, for its tests."""
+"""Helpers for the tests of the workspace."""
 
 import json
 from datetime import timedelta
@@ -19,8 +19,8 @@ VERONA = ["verona", "  juliet", "  house", "    romeo", "mario"]
 
 
 def person(name: str, role: str = "", *permissions: str) -> Client:
-    """Somebody of the staff with the role and the permissions."""
-    # A test with transactions of its own empties what the migration made.
+    """Return the client of a staff user with the role and the permissions."""
+    # A transactional test deletes the roles that the migration created.
     _roles.create(apps, None)
     user = User.objects.create_user(name, is_staff=True)
     user.groups.set(Group.objects.filter(name=role))
@@ -45,7 +45,7 @@ def ask(client: Client, view: str, **query: object) -> dict:
 
 
 def send(client: Client, view: str, **body: object):
-    """What the script sends; ``raw`` instead of JSON when it is given."""
+    """Send what the script sends, or ``raw`` instead of JSON."""
     raw = body.pop("raw", None)
     text = json.dumps(body) if raw is None else raw
     return client.post(f"{CHANNELS}{view}/", text, content_type="application/json")
@@ -62,18 +62,18 @@ def go_live() -> Release:
     return release
 
 
-def taken() -> None:
+def delivered() -> None:
     channel("romeo")
     go_live()
 
 
 def edited() -> None:
-    taken()
+    delivered()
     change("romeo", name="Romeo")
 
 
 def bodies() -> dict[str, dict]:
-    """Each edit of romeo, as the script would send it."""
+    """Return each edit of romeo as the script would send it."""
     one = {"ids": [key("romeo")]}
     return {
         "move": {**one, "target": key("mario"), "where": "after", "seen": version()},

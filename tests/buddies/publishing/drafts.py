@@ -1,4 +1,4 @@
-"""Drafts and releases, for their tests."""
+"""Helpers for the tests of drafts and releases."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 
 
 def text() -> str:
-    """The document of the tree as it stands, as text."""
+    """Return the document of the current tree as text."""
     return build.dumps(built())
 
 
@@ -23,11 +23,11 @@ def add(name: str, editor: str, **fields: object) -> Buddy:
 
 
 def live_names() -> list[str]:
-    """The names in the live document, groups before what they hold."""
+    """Return the names in the live document, groups before their children."""
     found = shape.items(document_of(live_release()))
     return [item["info"]["name"] for item in found]
 
 
 def publish(editor: str = "juliet", **more: object) -> Release | PlannedRelease:
-    """Publish the tree as it stands."""
+    """Publish the current tree."""
     return review.publish(editor, "", review_draft().digest, **more)

@@ -52,7 +52,7 @@ def test_a_planned_document_goes_live_as_reviewed_when_it_is_due():
     assert not releases.behind()
 
 
-def test_of_two_plans_that_are_due_the_later_one_is_live():
+def test_the_later_of_two_due_plans_goes_live():
     romeo = channel("romeo")
     later = publish(at=timezone.now() + 2 * HOUR)
     edits.change([romeo], "mario", name="sooner")
@@ -67,7 +67,7 @@ def test_of_two_plans_that_are_due_the_later_one_is_live():
     assert Release.objects.count() == 2
 
 
-def test_a_plan_for_a_moment_that_is_over_is_refused():
+def test_a_plan_in_the_past_is_refused():
     channel("romeo")
 
     with pytest.raises(ReleaseError, match="That time has passed"):
@@ -77,7 +77,7 @@ def test_a_plan_for_a_moment_that_is_over_is_refused():
     assert Tree.objects.get().held_at is None
 
 
-def test_a_plan_that_is_given_up_never_goes_live():
+def test_a_cancelled_plan_never_goes_live():
     channel("romeo")
     plan = publish(at=timezone.now() + HOUR)
 
@@ -90,7 +90,7 @@ def test_a_plan_that_is_given_up_never_goes_live():
     assert live_release() is None
 
 
-def test_the_same_is_planned_once():
+def test_the_same_document_is_planned_only_once():
     channel("romeo")
     publish(at=timezone.now() + HOUR)
 
@@ -140,13 +140,13 @@ def test_an_old_release_published_again_is_live_and_holds_the_tree():
     assert (again.author, again.note) == ("juliet", f"version {old.number} again")
     assert not again.automatic
     assert Tree.objects.get().held_by == "juliet"
-    # The tree is what it was, and what it holds does not go live.
+    # The tree is unchanged and does not go live.
     assert outline() == ["Romeo"]
     assert releases.sync() is None
     assert live_release() == again
 
 
-def test_a_restored_release_is_the_tree_again_as_a_draft():
+def test_a_restored_release_becomes_the_draft():
     verona = group("verona")
     romeo = channel("romeo", verona)
     old = releases.sync()
@@ -166,7 +166,7 @@ def test_a_restored_release_is_the_tree_again_as_a_draft():
     assert release.body == old.body
 
 
-def test_a_restoring_of_what_the_tree_is_already_only_holds():
+def test_restoring_the_current_state_only_holds_the_tree():
     channel("romeo")
     release = releases.sync()
     before = Tree.objects.get().version
@@ -177,7 +177,7 @@ def test_a_restoring_of_what_the_tree_is_already_only_holds():
     assert Tree.objects.get().held_by == "juliet"
 
 
-def test_a_restoring_is_taken_back_like_any_edit():
+def test_a_restore_can_be_undone_like_any_edit():
     romeo = channel("romeo")
     old = releases.sync()
     edits.change([romeo], "mario", name="Romeo")

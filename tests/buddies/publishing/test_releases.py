@@ -54,7 +54,7 @@ def test_a_release_holds_the_document_with_its_size_and_digest():
     assert release.live_at is None
 
 
-def test_there_is_one_release_of_a_state():
+def test_an_unchanged_tree_makes_no_second_release():
     channel("romeo")
 
     assert releases.sync() is not None
@@ -62,7 +62,7 @@ def test_there_is_one_release_of_a_state():
     assert Release.objects.count() == 1
 
 
-def test_an_edit_that_no_client_sees_makes_no_release_but_is_not_behind_either():
+def test_an_edit_invisible_to_clients_makes_no_release():
     channel("romeo")
     releases.sync()
     channel("draft", web_is_published=False)
@@ -74,7 +74,7 @@ def test_an_edit_that_no_client_sees_makes_no_release_but_is_not_behind_either()
     assert Release.objects.count() == 1
 
 
-def test_a_state_that_was_live_before_gets_a_release_of_its_own():
+def test_a_return_to_an_earlier_state_makes_a_new_release():
     romeo = channel("romeo")
     bodies = [releases.sync().body]
     for shown in (False, True):
@@ -113,7 +113,7 @@ def test_the_author_is_the_last_editor_and_the_note_names_the_others():
     assert release.remark == "includes edits by romeo, juliet"
 
 
-def test_a_release_names_nobody_whose_edits_are_in_the_one_before():
+def test_a_release_names_only_editors_since_the_previous_one():
     add("a", "romeo")
     releases.sync()
     add("b", "juliet")
@@ -123,14 +123,14 @@ def test_a_release_names_nobody_whose_edits_are_in_the_one_before():
     assert (release.author, release.note) == ("juliet", "")
 
 
-def test_a_note_of_very_many_editors_is_cut():
+def test_a_note_with_many_editors_is_truncated():
     for number in range(80):
         add(f"{number}", f"editor-{number:010d}")
 
     assert len(releases.sync().note) == 1000
 
 
-def test_a_document_above_the_limit_is_refused_in_words_and_the_old_one_stays(settings):
+def test_a_document_above_the_limit_is_refused_and_the_old_one_stays(settings):
     settings.XMPP_STANZA_LIMIT = 2_000
     romeo = channel("romeo")
     old = releases.sync()
@@ -150,7 +150,7 @@ def test_a_document_above_the_limit_is_refused_in_words_and_the_old_one_stays(se
 
 
 @pytest.mark.parametrize(("room", "released"), [(0, True), (-1, False)])
-def test_the_limit_is_the_last_size_that_fits(settings, room, released):
+def test_the_limit_is_inclusive(settings, room, released):
     channel("romeo <&> 🎭")
     body = text()
     settings.XMPP_STANZA_LIMIT = len(vcard.of_document(body).encode()) + room
@@ -159,7 +159,7 @@ def test_the_limit_is_the_last_size_that_fits(settings, room, released):
 
 
 @pytest.mark.parametrize("back", ["romeo", "shorter"])
-def test_the_error_goes_with_the_next_state_that_fits(settings, back):
+def test_the_error_is_cleared_by_the_next_state_that_fits(settings, back):
     settings.XMPP_STANZA_LIMIT = 2_000
     romeo = channel("romeo")
     releases.sync()
@@ -172,13 +172,13 @@ def test_the_error_goes_with_the_next_state_that_fits(settings, back):
 
     assert Tree.objects.get().refused == ""
     assert Tree.objects.get().size == live_release().size
-    # The way back to what is live needs no release.
+    # A return to the live document needs no release.
     assert (release is None) == (back == "romeo")
     if release:
         assert (release.author, release.note) == ("juliet", "mario")
 
 
-def test_a_tree_too_deep_is_refused_in_words():
+def test_a_tree_that_is_too_deep_is_refused():
     above = group("top")
     rows = []
     for number in range(above.pk + 1, above.pk + MAX_LEVELS + 1):
@@ -197,7 +197,7 @@ def test_a_tree_too_deep_is_refused_in_words():
     assert draft.refusal_in_words(state.refused, state.size) == error
 
 
-def test_newer_than_is_the_live_release_unless_it_is_known():
+def test_newer_than_returns_the_live_release_unless_known():
     channel("romeo")
     first = releases.sync()
     channel("juliet")
@@ -220,7 +220,7 @@ def test_a_release_is_marked_live_once():
     assert live_release().live_at == since
 
 
-def test_what_should_be_live_lags_since_it_should():
+def test_lag_counts_from_the_edit_and_then_from_the_release():
     assert releases.lag() == 0
     channel("romeo")
     assert 0 < releases.lag() < 60
@@ -236,14 +236,14 @@ def test_what_should_be_live_lags_since_it_should():
     assert releases.lag() == 0
 
 
-def test_what_is_held_does_not_lag():
+def test_a_held_tree_has_no_lag():
     mark_live(releases.sync().number)
     hold("anna")
     channel("romeo")
     assert releases.lag() == 0
 
 
-def test_a_schedule_and_a_plan_lag_since_their_moment():
+def test_lag_counts_from_the_time_of_a_schedule_or_a_plan():
     mark_live(releases.sync().number)
     ago = timezone.now() - HOUR
     Tree.objects.update(next_at=ago)
@@ -257,7 +257,7 @@ def test_a_schedule_and_a_plan_lag_since_their_moment():
     assert 7200 <= releases.lag() < 7300
 
 
-def test_the_next_release_is_due_so_long_after_the_newest():
+def test_the_next_release_is_due_an_interval_after_the_newest():
     channel("romeo")
     number = releases.sync().number
     made = Release.objects.filter(number=number)
@@ -330,8 +330,8 @@ def test_schedules_wait_while_the_tree_is_held():
     assert live_names() == ["romeo", "mario"]
 
 
-def made(days: float, **fields: object) -> int:
-    """The number of a release of so many days ago."""
+def create_release(days: float, **fields: object) -> int:
+    """Create a release of ``days`` ago; return its number."""
     values = {"body": "{}", "digest": "", "size": 0, **fields}
     release = Release.objects.create(**values)
     noon = timezone.now().replace(hour=12, minute=0, second=0)
@@ -341,11 +341,11 @@ def made(days: float, **fields: object) -> int:
 
 
 def test_old_automatic_releases_are_thinned_to_the_last_one_of_a_day():
-    first = made(200.2)
-    last_of_a_day = made(200.1)
-    published = made(200, automatic=False)
-    alone = made(150)
-    young = [made(88.2), made(88.1), made(0)]
+    first = create_release(200.2)
+    last_of_a_day = create_release(200.1)
+    published = create_release(200, automatic=False)
+    alone = create_release(150)
+    young = [create_release(88.2), create_release(88.1), create_release(0)]
 
     assert releases.thin() == 1
 
@@ -356,21 +356,21 @@ def test_old_automatic_releases_are_thinned_to_the_last_one_of_a_day():
 
 
 def test_the_live_release_is_kept_however_old_it_is():
-    # As far as the clock knew, the live one was made first.
-    made(200)
-    live = made(200.1)
+    # By the clock, the live one was created first.
+    create_release(200)
+    live = create_release(200.1)
 
     assert releases.thin() == 1
     assert live_release().number == live
 
 
-def test_what_is_live_is_not_published_again():
+def test_the_live_release_cannot_be_published_again():
     channel("romeo")
     with pytest.raises(ReleaseError, match="This version is live"):
         publish_again(releases.sync(), "juliet")
 
 
-def test_what_is_too_large_by_now_is_not_published_again(settings):
+def test_a_release_above_a_new_limit_cannot_be_published_again(settings):
     romeo = channel("romeo")
     old = releases.sync()
     edits.change([romeo], "juliet", name="Romeo")

@@ -24,7 +24,7 @@ from xmppservice.protocol import vcard
 pytestmark = pytest.mark.django_db
 
 
-def test_held_edits_stay_a_draft_until_the_tree_is_let_go():
+def test_held_edits_stay_a_draft_until_the_hold_ends():
     channel("romeo")
     old = releases.sync()
     hold("juliet")
@@ -47,7 +47,7 @@ def test_held_edits_stay_a_draft_until_the_tree_is_let_go():
     assert (state.held_at, state.held_by) == (None, "")
 
 
-def test_whoever_holds_first_holds():
+def test_a_second_hold_does_not_replace_the_first():
     hold("juliet")
     since = Tree.objects.get().held_at
 
@@ -57,7 +57,7 @@ def test_whoever_holds_first_holds():
     assert (state.held_at, state.held_by) == (since, "juliet")
 
 
-def test_letting_go_brings_back_the_tree_over_what_was_published_again():
+def test_the_end_of_a_hold_replaces_a_release_published_again():
     romeo = channel("romeo")
     old = releases.sync()
     edits.change([romeo], "juliet", name="Romeo")
@@ -72,7 +72,7 @@ def test_letting_go_brings_back_the_tree_over_what_was_published_again():
     assert live_names() == ["Romeo"]
 
 
-def test_letting_go_waits_for_what_is_planned():
+def test_a_hold_cannot_end_while_a_release_is_planned():
     channel("romeo")
     plan = publish(at=timezone.now() + HOUR)
 
@@ -85,7 +85,7 @@ def test_letting_go_waits_for_what_is_planned():
     assert Tree.objects.get().held_at is None
 
 
-def test_a_review_says_what_differs_from_what_is_live():
+def test_a_review_lists_differences_from_the_live_release():
     romeo = channel("romeo", image_url="i")
     releases.sync()
     hold("juliet")
@@ -106,7 +106,7 @@ def test_before_the_first_release_a_review_adds_everything():
     assert [change.kind for change in review_draft().changes] == ["added"]
 
 
-def test_a_review_is_no_edit_and_no_release():
+def test_a_review_makes_no_edit_and_no_release():
     channel("romeo")
     before = Tree.objects.values().get(), rows()
 
@@ -117,11 +117,11 @@ def test_a_review_is_no_edit_and_no_release():
 
 
 def rename(buddy: Buddy, **fields: str) -> None:
-    """Write past the checks, as an old version of this service could."""
+    """Write without validation, as an old version of this service could."""
     Buddy.objects.filter(pk=buddy.pk).update(**fields)
 
 
-def test_what_cannot_be_published_is_said_in_words(settings):
+def test_a_review_lists_errors(settings):
     rename(channel("nobody"), name=" ")
     channel("x", address="Romeo")
     channel("x", address="romeo")
@@ -140,7 +140,7 @@ def test_what_cannot_be_published_is_said_in_words(settings):
     ]
 
 
-def test_what_should_be_looked_at_is_said_in_words():
+def test_a_review_lists_warnings():
     for number in range(7):
         channel(f"{number}")
     channel("twice", default_message="a\\nb", image_url="i")
@@ -171,7 +171,7 @@ def test_a_reviewed_document_is_published_with_its_author_and_note():
     assert release.body == text()
     assert release.digest == hashlib.sha256(release.body.encode()).hexdigest()
     assert release.size == len(vcard.of_document(release.body).encode())
-    # The next automatic one names nobody for what is live already.
+    # The next automatic release does not name them again.
     assert Tree.objects.get().editors == {}
     end_hold("juliet")
     assert releases.sync() is None
@@ -186,7 +186,7 @@ def test_without_a_hold_publishing_leaves_nothing_to_release():
     assert releases.sync() is None
 
 
-def test_publishing_ends_what_was_refused_before(settings):
+def test_publishing_clears_an_earlier_refusal(settings):
     settings.XMPP_STANZA_LIMIT = 2_000
     romeo = channel("romeo", default_message="x" * 2_000)
     releases.sync()
@@ -200,7 +200,7 @@ def test_publishing_ends_what_was_refused_before(settings):
     assert (state.refused, state.size) == ("", release.size)
 
 
-def test_what_was_edited_after_the_review_is_not_published():
+def test_edits_after_the_review_are_not_published():
     romeo = channel("romeo")
     old = releases.sync()
     hold("juliet")
@@ -216,7 +216,7 @@ def test_what_was_edited_after_the_review_is_not_published():
     assert not PlannedRelease.objects.exists()
 
 
-def test_an_edit_that_no_client_sees_does_not_stop_what_was_reviewed():
+def test_an_edit_invisible_to_clients_does_not_block_publishing():
     channel("romeo")
     hold("juliet")
     digest = review_draft().digest
@@ -234,7 +234,7 @@ def test_an_edit_that_no_client_sees_does_not_stop_what_was_reviewed():
         ({"address": "JULIET"}, 262_144, "have the same address"),
     ],
 )
-def test_what_has_errors_is_not_published(settings, fields, limit, reason, later):
+def test_a_draft_with_errors_is_not_published(settings, fields, limit, reason, later):
     channel("juliet")
     rename(channel("romeo"), **fields)
     settings.XMPP_STANZA_LIMIT = limit

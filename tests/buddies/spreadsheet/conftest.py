@@ -7,7 +7,7 @@ from tests.buddies.conftest import channel, group
 
 @pytest.fixture
 def verona() -> None:
-    """Verona holds Romeo, Juliet and Mercutio; Mantua holds nothing."""
+    """Verona holds Romeo, Juliet and Mercutio; Mantua is empty."""
     verona = group("Verona")
     for name in ("Romeo", "Juliet", "Mercutio"):
         channel(name, verona)

@@ -12,7 +12,7 @@ from tests.buddies.conftest import EDITOR
 
 
 def cells(*, of: str = "json", content: bytes | None = None) -> list[dict[str, Any]]:
-    """The rows of an export, by their columns."""
+    """Return the rows of an export, by column."""
     content = files.export(of) if content is None else content
     return [dict(row.cells) for row in files.read(content)]
 
@@ -26,7 +26,7 @@ def planned(*table: dict[str, Any]) -> Plan:
 
 
 def bring(*table: dict[str, Any], editor: str = EDITOR) -> Plan:
-    """Import rows as somebody does who looked at the preview just now."""
+    """Import rows as a user does right after the preview."""
     read = files.read(content(*table))
     plan = plan_import(read)
     return run_import(read, editor, plan.version, plan.digest)

@@ -21,7 +21,7 @@ from tests.xmppservice.runtime.test_sentry import run
 pytestmark = pytest.mark.django_db
 
 
-def test_the_service_starts_without_the_library_of_xlsx_files(tmp_path):
+def test_the_service_starts_without_importing_openpyxl(tmp_path):
     names = {"openpyxl", "buddies.spreadsheet.xlsx"}
     code = f"import sys, xmppservice.urls; print({names} & sys.modules.keys())"
 
@@ -46,7 +46,7 @@ def test_rows_are_entries_depth_first_with_their_group_and_place():
     assert tuple(read[0]) == COLUMNS
 
 
-def test_an_export_of_some_entries_says_where_these_stand():
+def test_an_export_of_some_entries_has_their_parent_and_place():
     verona = group("Verona")
     channel("Romeo", verona)
     juliet = channel("Juliet", verona)
@@ -57,7 +57,7 @@ def test_an_export_of_some_entries_says_where_these_stand():
     assert (row["address"], row["parent"], row["place"]) == ("Juliet", "Verona", 2)
 
 
-def test_an_export_asks_the_database_once(django_assert_num_queries):
+def test_an_export_takes_two_queries(django_assert_num_queries):
     for number in range(5):
         channel(f"c{number}", named("g") if number else group("g"))
 
@@ -92,7 +92,7 @@ def test_each_text_is_a_text_cell_in_xlsx(name):
     assert {one.data_type for one in row if one.value is not None} <= {"s", "n", "b"}
 
 
-def test_a_new_row_below_in_excel_keeps_its_zeros():
+def test_a_new_row_in_excel_keeps_leading_zeros():
     sheet = openpyxl.load_workbook(io.BytesIO(files.export("xlsx"))).worksheets[0]
 
     formats = {
@@ -104,7 +104,7 @@ def test_a_new_row_below_in_excel_keeps_its_zeros():
     assert formats["place"] == "General"
 
 
-def test_a_text_too_long_for_a_cell_is_refused_for_xlsx_alone():
+def test_a_text_too_long_for_a_cell_is_refused_only_in_xlsx():
     channel("Romeo", default_message="😀" * 16_384)
 
     with pytest.raises(FileError, match="Export as CSV or JSON"):
@@ -113,14 +113,14 @@ def test_a_text_too_long_for_a_cell_is_refused_for_xlsx_alone():
 
 
 @pytest.mark.parametrize(("language", "delimiter"), [("en", ","), ("it", ";")])
-def test_a_csv_file_opens_in_columns_in_the_excel_of_a_language(language, delimiter):
+def test_the_csv_delimiter_suits_the_excel_of_the_language(language, delimiter):
     with translation.override(language):
         content = files.export("csv")
 
     assert content.startswith(b"\xef\xbb\xbfaddress" + delimiter.encode() + b"parent")
 
 
-def test_flags_are_words_in_csv_and_flags_elsewhere():
+def test_flags_are_words_in_csv_and_booleans_in_xlsx():
     channel("Romeo", mobile_is_published=True, web_is_published=False)
 
     (row,), (flags,) = cells(of="csv"), cells(of="xlsx")
@@ -145,9 +145,9 @@ ITALIAN = (
         ITALIAN.removeprefix("\ufeff").replace(";", "\t").encode("utf-16"),
         ITALIAN.removeprefix("\ufeff").replace(";", ",").encode(),
     ],
-    ids=["utf-8 with its mark", "utf-8", "utf-16 with tabs", "commas"],
+    ids=["utf-8 with a bom", "utf-8", "utf-16 with tabs", "commas"],
 )
-def test_a_csv_file_of_an_italian_excel_is_read(content):
+def test_a_csv_file_from_an_italian_excel_is_read(content):
     read = files.read(content)
 
     plan = plan_import(read)
@@ -171,7 +171,7 @@ def sheet(*table: list[Any]) -> bytes:
     return file.getvalue()
 
 
-def test_what_a_person_types_in_a_spreadsheet_is_understood():
+def test_values_typed_in_a_spreadsheet_are_understood():
     content = sheet(
         ["Address", "name ", "place", "visible_from", "mobile", None],
         ["romeo", 2026, 1.0, datetime(2026, 5, 1, 10, 30), "x", None],
@@ -189,7 +189,7 @@ def test_what_a_person_types_in_a_spreadsheet_is_understood():
 
 
 def repacked(content: bytes, part: str, old: bytes, new: bytes) -> bytes:
-    """A file with another text in one of its parts."""
+    """Return a file with text replaced in one of its parts."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     assert old in parts[part]
@@ -212,12 +212,12 @@ TOO_LARGE = "too large once unpacked"
     ],
     ids=["30 MB", "a row", "a shorter row", "rows", "styles"],
 )
-def test_a_small_file_with_much_in_it_is_refused_unopened(
+def test_a_decompression_bomb_is_refused_unopened(
     part, old, new, monkeypatch: pytest.MonkeyPatch
 ):
     content = repacked(sheet(["address"], ["Romeo"]), part, old, new)
     assert len(content) < 100_000
-    # Openpyxl would unpack it for minutes.
+    # Openpyxl would take minutes to unpack it.
     monkeypatch.delattr(openpyxl, "load_workbook")
 
     with pytest.raises(FileError, match=TOO_LARGE):
@@ -233,7 +233,7 @@ def test_an_entity_in_a_file_is_refused():
 
 
 def with_a_row_at(number: int) -> bytes:
-    """A sheet of one entry, and a row without a name far below it."""
+    """Return a sheet with one entry, and another row at ``number``."""
     row = b'<row r="%d"><c t="n"><v>1</v></c></row></sheetData>' % number
     return repacked(sheet(["address"], ["Romeo"]), SHEET, b"</sheetData>", row)
 
@@ -251,7 +251,7 @@ def test_a_sheet_is_read_no_further_than_its_rows_may_go(number, monkeypatch):
         assert [row.number for row in found] == [2, number]
 
 
-def test_a_file_is_read_whatever_it_says_of_its_size():
+def test_a_sheet_is_read_despite_wrong_declared_dimensions():
     book = repacked(
         sheet(["address", "name"], ["a", "A"], ["b", "B"]), SHEET, b"A1:B3", b"A1:A2"
     )
@@ -289,20 +289,20 @@ def test_a_file_is_read_whatever_it_says_of_its_size():
     ],
     ids=range(6),
 )
-def test_half_a_character_is_refused_with_its_place(content, words):
+def test_a_lone_surrogate_is_refused_with_its_place(content, words):
     with pytest.raises(FileError) as refusal:
         files.read(content)
 
     assert str(refusal.value) == words
 
 
-def test_a_whole_character_in_two_halves_of_json_is_one():
+def test_a_surrogate_pair_in_json_is_one_character():
     (row,) = files.read(b'[{"address": "\\ud83d\\ude00"}]')
 
     assert row.cells == {"address": "😀"}
 
 
-def test_rows_that_waited_as_text_mean_the_same():
+def test_rows_survive_serialization():
     moment = datetime(2026, 5, 1, 10, 30)
     book = sheet(
         ["address", "name", "place", "visible_from", "mobile", "status"],
@@ -368,6 +368,6 @@ def packed(**parts: bytes) -> bytes:
     ],
     ids=range(21),
 )
-def test_a_file_that_cannot_be_read_is_refused_in_words(content, words):
+def test_an_unreadable_file_is_refused_with_a_message(content, words):
     with pytest.raises(FileError, match=words):
         files.read(content)

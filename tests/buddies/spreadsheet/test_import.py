@@ -166,7 +166,7 @@ def test_rows_that_contradict_each_other_are_named(table, expected):
 
 
 @in_verona
-def test_a_group_cannot_come_into_what_it_holds():
+def test_a_group_cannot_be_moved_into_its_child():
     bring({"address": "Mantua", "parent": "Verona"})
 
     assert problems({"address": "Verona", "parent": "Mantua"}) == [
@@ -174,7 +174,7 @@ def test_a_group_cannot_come_into_what_it_holds():
     ]
 
 
-def test_a_tree_has_a_greatest_depth():
+def test_a_tree_has_a_maximum_depth():
     table = [
         {
             "address": str(level) + "x",
@@ -190,7 +190,7 @@ def test_a_tree_has_a_greatest_depth():
     assert Buddy.objects.count() == MAX_LEVELS
 
 
-def test_what_was_stored_before_a_rule_came_is_no_obstacle():
+def test_an_entry_stored_before_a_rule_does_not_block_an_import():
     Buddy.objects.create(address="old", name="")
 
     assert problems({"address": "old", "name": "", "place": 1}) == []
@@ -205,7 +205,7 @@ CHANGES = (
 
 
 @in_verona
-def test_an_import_is_one_edit_and_undo_takes_all_of_it_back():
+def test_an_import_is_one_edit_that_undo_reverts():
     before, seen = rows(), version()
 
     bring(*CHANGES)
@@ -225,7 +225,7 @@ def test_an_import_is_one_edit_and_undo_takes_all_of_it_back():
 
 
 @in_verona
-def test_an_entry_that_somebody_changed_since_is_not_overwritten():
+def test_an_entry_changed_since_the_preview_is_not_overwritten():
     read = files.read(content(*CHANGES))
     plan = plan_import(read)
     edits.change([named("Romeo")], "nurse", status="hunted")
@@ -238,7 +238,7 @@ def test_an_entry_that_somebody_changed_since_is_not_overwritten():
 
 
 @in_verona
-def test_what_became_of_the_tree_since_is_to_be_looked_at_first():
+def test_a_deletion_since_the_preview_requires_a_new_review():
     read = files.read(content({"address": "Romeo", "name": "Roméo"}))
     plan = plan_import(read)
     edits.remove([named("Romeo")], "nurse")
@@ -250,7 +250,7 @@ def test_what_became_of_the_tree_since_is_to_be_looked_at_first():
 
 
 @in_verona
-def test_an_edit_elsewhere_is_in_nobodys_way():
+def test_an_edit_of_another_entry_does_not_block_an_import():
     read = files.read(content({"address": "Romeo", "name": "Roméo"}))
     plan = plan_import(read)
     edits.change([named("Mantua")], "nurse", status="quiet")

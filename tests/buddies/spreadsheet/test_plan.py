@@ -14,8 +14,8 @@ pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def said(*table: dict[str, Any]) -> list[str]:
-    """What a plan says of each row that is not the same."""
+def describe(*table: dict[str, Any]) -> list[str]:
+    """Return what a plan says of each row with a change."""
     return [
         f"{one.kind} {one.name}: "
         + ", ".join(f"{what} {old} → {new}" for what, old, new in one.differences)
@@ -25,7 +25,7 @@ def said(*table: dict[str, Any]) -> list[str]:
 
 
 @in_verona
-def test_texts_flags_and_schedules_come_in():
+def test_texts_flags_and_schedules_are_imported():
     bring(
         {
             "address": "Romeo",
@@ -46,7 +46,7 @@ def test_texts_flags_and_schedules_come_in():
 
 
 @in_verona
-def test_what_has_no_row_or_no_column_stays_as_it_is():
+def test_entries_without_a_row_and_fields_without_a_column_are_kept():
     edits.change([named("Romeo")], EDITOR, status="in love")
     before = {row["name"]: row for row in rows()}
 
@@ -58,7 +58,7 @@ def test_what_has_no_row_or_no_column_stays_as_it_is():
 
 
 @in_verona
-def test_what_an_object_does_not_name_stays_as_it_is():
+def test_fields_missing_from_a_json_object_are_kept():
     bring(
         {"address": "Romeo", "status": "in love"}, {"address": "Juliet", "web": False}
     )
@@ -68,7 +68,7 @@ def test_what_an_object_does_not_name_stays_as_it_is():
 
 
 @in_verona
-def test_a_new_group_and_its_channels_come_in_whatever_their_order():
+def test_a_new_group_and_its_channels_are_imported_in_any_order():
     bring(
         {"address": "tybalt", "name": "Tybalt", "type": "channel", "parent": "padua"},
         {"address": "", "name": "Benvolio", "type": "channel", "parent": "padua"},
@@ -100,7 +100,7 @@ def test_a_new_group_and_its_channels_come_in_whatever_their_order():
         ({"Romeo": None, "Juliet": "", "Mercutio": 1}, "Mercutio Romeo Juliet"),
     ],
 )
-def test_an_entry_stands_where_its_row_says(places, expected):
+def test_an_entry_is_placed_where_its_row_says(places, expected):
     seen = version()
 
     bring(*({"address": name, "place": place} for name, place in places.items()))
@@ -111,7 +111,7 @@ def test_an_entry_stands_where_its_row_says(places, expected):
 
 
 @in_verona
-def test_a_place_moves_the_one_entry_and_no_neighbour():
+def test_a_place_moves_only_its_entry():
     before = {row["name"]: row["position"] for row in rows()}
 
     plan = bring({"address": "Mercutio", "place": 1})
@@ -123,7 +123,7 @@ def test_a_place_moves_the_one_entry_and_no_neighbour():
 
 
 @in_verona
-def test_an_inserted_row_moves_none_of_those_that_are_numbered_anew():
+def test_an_inserted_row_moves_none_of_the_renumbered_rows():
     table = (
         {"address": "tybalt", "name": "Tybalt", "parent": "Verona", "place": 2},
         {"address": "Romeo", "place": 1},
@@ -140,7 +140,7 @@ def test_an_inserted_row_moves_none_of_those_that_are_numbered_anew():
 
 
 @in_verona
-def test_where_there_is_no_room_the_siblings_are_numbered_anew():
+def test_siblings_are_respaced_when_there_is_no_gap():
     Buddy.objects.filter(name__in=["Romeo", "Juliet"]).update(position=7)
 
     bring({"address": "Mercutio", "place": 2})
@@ -149,7 +149,7 @@ def test_where_there_is_no_room_the_siblings_are_numbered_anew():
 
 
 @in_verona
-def test_entries_change_their_groups_and_groups_turn_round():
+def test_entries_change_groups_and_nested_groups_swap():
     bring(
         {"address": "Verona", "parent": "Mantua"},
         {"address": "Juliet", "parent": "", "place": 1},
@@ -169,7 +169,7 @@ def test_entries_change_their_groups_and_groups_turn_round():
 
 
 @in_verona
-def test_a_channel_becomes_a_group_that_holds_what_an_old_group_held():
+def test_a_channel_becomes_a_group_with_the_entries_of_another():
     bring(
         {"address": "Mantua", "type": "group", "parent": "Juliet"},
         {"address": "Juliet", "type": "group", "parent": ""},
@@ -183,10 +183,10 @@ def test_a_channel_becomes_a_group_that_holds_what_an_old_group_held():
 
 
 @in_verona
-def test_a_plan_says_what_would_be_and_does_nothing():
+def test_a_plan_describes_the_changes_and_makes_none():
     before = rows()
 
-    words = said(
+    words = describe(
         {"address": "tybalt", "name": "Tybalt", "parent": "Verona", "web": "yes"},
         {"address": "Romeo", "name": "Roméo", "mobile": "yes", "web": "yes"},
         {"address": "Juliet", "parent": "", "type": "group"},

@@ -1,4 +1,4 @@
-"""An export that is imported again changes nothing."""
+"""Importing an export again changes nothing."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -61,7 +61,7 @@ MOMENTS = st.none() | st.datetimes(
 
 @st.composite
 def forests(draw: st.DrawFn) -> list[Buddy]:
-    """Entries with texts of every kind, groups before what they hold."""
+    """Draw entries with texts of every kind, groups before their children."""
     forest: list[Buddy] = []
     for key in range(1, draw(st.integers(0, 7)) + 1):
         groups = [buddy for buddy in forest if buddy.type == "group"]
@@ -95,7 +95,7 @@ def plant(forest: list[Buddy]) -> None:
 
 
 def imported_again(count: int) -> Callable[..., None]:
-    """An export imported again changes nothing: so many trees, in each form."""
+    """Return a test: reimporting ``count`` exports in each format changes nothing."""
 
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("language", ["en", "it"])
@@ -120,7 +120,7 @@ def imported_again(count: int) -> Callable[..., None]:
 
 
 def imported_anew(count: int) -> Callable[..., None]:
-    """An export makes an empty tree what it was, in whatever order its rows stand."""
+    """Return a test: an export restores an emptied tree, in any order of its rows."""
 
     @pytest.mark.parametrize("kind", KINDS)
     @settings(STORED, max_examples=count)
@@ -143,6 +143,6 @@ def imported_anew(count: int) -> Callable[..., None]:
     return check
 
 
-# Many more in tests/slow.
+# tests/slow runs more examples.
 test_an_export_imported_again_changes_nothing = imported_again(10)
 test_an_export_makes_an_empty_tree_what_it_was = imported_anew(10)

@@ -8,7 +8,7 @@ from tests.buddies.conftest import channel, group
 
 @pytest.fixture
 def verona(db) -> Buddy:
-    """verona (romeo, house (tybalt, nurse), juliet) and, beside it, mario."""
+    """verona (romeo, house (tybalt, nurse), juliet), then mario."""
     verona = group("verona")
     channel("romeo", verona)
     house = group("house", verona)

@@ -54,7 +54,7 @@ def rebuild(*items: dict) -> None:
     whole_tree.rebuild("text", nodes(*items), "mario")
 
 
-# What mario does, and the records of it: kind, then name.
+# Each edit by mario and its records: kind, then name.
 EDITS = {
     "add": (lambda: edits.add(new_in("house"), "mario"), "+benvolio"),
     "edit": (
@@ -103,7 +103,7 @@ EDITS = {
         "+b +romeo -house -juliet -mario -nurse -romeo -tybalt -verona",
     ),
     "rebuild": (
-        # A channel becomes a group, with a new entry and the group it stood in.
+        # A channel becomes a group that holds its old parent and a new entry.
         lambda: rebuild(
             item("romeo", item("verona", item("a"), item("nurse")), item("b"))
         ),

@@ -13,8 +13,8 @@ from tests.buddies.conftest import EDITOR, channel, named, outline, rows
 from tests.buddies.tree.verona import VERONA, positions
 
 
-def gone(name: str) -> Buddy:
-    """An entry as somebody read it before somebody else deleted it."""
+def deleted(name: str) -> Buddy:
+    """Delete an entry; return it as it was read before."""
     buddy = named(name)
     edits.remove([named(name)], EDITOR)
     return buddy
@@ -29,7 +29,7 @@ def test_a_new_entry_is_the_last_of_its_parent(verona):
 
 
 @pytest.mark.django_db
-def test_the_last_place_is_free_again_after_a_deletion_in_the_middle(verona):
+def test_a_new_entry_is_the_last_after_a_deletion_in_the_middle(verona):
     edits.remove([named("house")], EDITOR)
     channel("benvolio", verona)
     gaps = [place / GAP for place in positions("romeo", "juliet", "benvolio")]
@@ -37,23 +37,23 @@ def test_the_last_place_is_free_again_after_a_deletion_in_the_middle(verona):
 
 
 @pytest.mark.django_db
-def test_a_new_entry_below_a_deleted_group_is_refused_in_words(verona):
-    house = gone("house")
+def test_adding_an_entry_to_a_deleted_group_is_refused(verona):
+    house = deleted("house")
 
     with pytest.raises(TreeError, match="juliet deleted “house”"):
         edits.add(Buddy(name="benvolio", parent=house), EDITOR)
 
 
 @pytest.mark.django_db
-def test_a_change_below_a_deleted_group_is_refused_in_words(verona):
-    chosen = gone("house")
+def test_changing_the_parent_to_a_deleted_group_is_refused(verona):
+    chosen = deleted("house")
 
     with pytest.raises(TreeError, match="juliet deleted “house”"):
         edits.change([named("mario")], EDITOR, parent=chosen)
 
 
 @pytest.mark.django_db
-def test_a_circle_closed_meanwhile_is_refused_in_words(verona):
+def test_a_cycle_with_a_concurrent_move_is_refused(verona):
     top = edits.add(Buddy(type="group", name="top"), EDITOR)
     below = edits.add(Buddy(type="group", name="below"), EDITOR)
     chosen = Buddy.objects.with_tree_fields().get(pk=below.pk)  # by the admin's form
@@ -64,7 +64,7 @@ def test_a_circle_closed_meanwhile_is_refused_in_words(verona):
 
 
 @pytest.mark.django_db
-def test_a_tree_has_a_bounded_number_of_levels():
+def test_a_tree_has_a_limited_number_of_levels():
     above = None
     for level in range(MAX_LEVELS):
         above = edits.add(Buddy(type="group", name=f"{level}", parent=above), EDITOR)
@@ -81,7 +81,7 @@ def test_a_change_keeps_the_place(verona):
 
 
 @pytest.mark.django_db
-def test_a_change_of_parent_moves_to_its_end(verona):
+def test_a_change_of_parent_moves_the_entry_to_the_end(verona):
     edits.change([named("romeo")], EDITOR, parent=named("house"))
 
     assert outline() == [
@@ -96,7 +96,7 @@ def test_a_change_of_parent_moves_to_its_end(verona):
 
 
 @pytest.mark.django_db
-def test_several_entries_change_together_and_come_back_as_they_are_stored(verona):
+def test_a_change_of_several_entries_returns_them_as_stored(verona):
     chosen = [named("nurse"), named("romeo")]
 
     changed = edits.change(chosen, EDITOR, parent=None, status="banished")
@@ -108,7 +108,7 @@ def test_several_entries_change_together_and_come_back_as_they_are_stored(verona
 
 
 @pytest.mark.django_db
-def test_one_change_that_is_refused_changes_none_of_several(verona):
+def test_one_refused_change_leaves_all_entries_unchanged(verona):
     before = rows()
 
     with pytest.raises(ValidationError, match="it can't become a channel"):
@@ -118,13 +118,13 @@ def test_one_change_that_is_refused_changes_none_of_several(verona):
 
 
 @pytest.mark.django_db
-def test_a_change_checks_what_the_model_forbids(verona):
+def test_a_change_runs_the_model_validation(verona):
     with pytest.raises(ValidationError, match="You can't move a group into itself"):
         edits.change([verona], EDITOR, parent=named("house"))
 
 
 @pytest.mark.django_db
-def test_a_change_keeps_what_others_wrote_in_the_meantime(verona):
+def test_a_change_keeps_changes_by_others(verona):
     stale = named("romeo")
     edits.change([named("romeo")], EDITOR, status="banished")
 
@@ -135,7 +135,7 @@ def test_a_change_keeps_what_others_wrote_in_the_meantime(verona):
 
 
 @pytest.mark.django_db
-def test_what_lies_below_another_chosen_one_is_copied_once(verona):
+def test_an_entry_below_another_chosen_one_is_copied_once(verona):
     count = Buddy.objects.count()
     chosen = list(Buddy.objects.all())
 
@@ -158,7 +158,7 @@ def test_switching_many_takes_as_many_queries_as_switching_two(verona):
 
 
 @pytest.mark.django_db
-def test_a_duplicate_is_the_branch_again_behind_the_original_as_drafts(verona):
+def test_a_duplicate_is_a_draft_of_the_branch_after_the_original(verona):
     before = {row["id"]: row for row in Buddy.objects.values()}
 
     (copy,) = edits.duplicate([named("house")], EDITOR)
@@ -177,7 +177,7 @@ def test_a_duplicate_is_the_branch_again_behind_the_original_as_drafts(verona):
 
 
 @pytest.mark.django_db
-def test_a_duplicate_has_room_made_behind_the_original(verona):
+def test_a_duplicate_makes_room_after_the_original(verona):
     for position, name in enumerate(("romeo", "house", "juliet")):
         Buddy.objects.filter(name=name).update(position=position)
 
@@ -188,7 +188,7 @@ def test_a_duplicate_has_room_made_behind_the_original(verona):
 
 
 @pytest.mark.django_db
-def test_a_removal_takes_all_below_and_counts_it(verona):
+def test_a_removal_deletes_and_counts_all_descendants(verona):
     count = edits.remove([named("house"), named("tybalt"), named("mario")], EDITOR)
 
     assert count == 4
@@ -196,8 +196,8 @@ def test_a_removal_takes_all_below_and_counts_it(verona):
 
 
 @pytest.mark.django_db
-def test_removing_what_is_gone_removes_nothing(verona):
-    chosen = [named("romeo"), gone("mario")]
+def test_removing_a_deleted_entry_removes_nothing(verona):
+    chosen = [named("romeo"), deleted("mario")]
 
     with pytest.raises(TreeError, match="juliet deleted “mario”"):
         edits.remove(chosen, EDITOR)
@@ -218,8 +218,8 @@ def test_removing_what_is_gone_removes_nothing(verona):
     ],
     ids=["change", "move", "move below", "move beside", "duplicate", "remove"],
 )
-def test_an_entry_that_is_gone_is_said_to_be_gone(verona, write):
-    house = gone("house")
+def test_an_edit_of_a_deleted_entry_says_who_deleted_it(verona, write):
+    house = deleted("house")
 
     with pytest.raises(TreeError, match="juliet deleted “house”"):
         write(house)

@@ -1,4 +1,4 @@
-"""What the history records, and what it says."""
+"""The records of the history, and its messages."""
 
 import pytest
 
@@ -29,9 +29,7 @@ def _verona(db) -> None:
 
 
 @EACH_EDIT
-def test_an_edit_leaves_a_record_of_each_entry_with_its_editor_and_version(
-    edit, logged
-):
+def test_an_edit_records_each_entry_with_its_editor_and_version(edit, logged):
     before = version()
 
     edit()
@@ -45,7 +43,7 @@ def test_an_edit_leaves_a_record_of_each_entry_with_its_editor_and_version(
 
 
 @EACH_EDIT
-def test_the_newest_record_of_an_entry_is_what_is_stored(edit, logged):
+def test_the_newest_record_equals_the_stored_entry(edit, logged):
     edit()
 
     for stored in Buddy.objects.values():
@@ -80,8 +78,8 @@ def test_the_newest_record_of_an_entry_is_what_is_stored(edit, logged):
         "rebuild the same",
     ],
 )
-def test_an_edit_that_changes_nothing_is_none(edit):
-    # Places as several moves leave them.
+def test_an_edit_that_changes_nothing_is_not_recorded(edit):
+    # Positions as after several moves.
     Buddy.objects.filter(name="house").update(position=GAP + 7)
     before = Tree.objects.values().get(), HistoricalBuddy.objects.count(), rows()
 
@@ -94,7 +92,7 @@ def test_an_edit_that_changes_nothing_is_none(edit):
     ) == before
 
 
-def test_a_shift_writes_none_but_those_that_change_places():
+def test_a_shift_writes_only_the_entries_that_swap():
     Buddy.objects.filter(name="romeo").update(position=5)
     before = version()
 
@@ -117,7 +115,7 @@ EACH_WRITE = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 
 
 @EACH_WRITE
-def test_a_stale_write_is_refused_with_who_did_what_and_when(write):
+def test_a_stale_write_is_refused_with_who_did_what(write):
     seen = version()
     edits.change(entries("romeo"), "mario", name="romeo!", status="banished")
     edits.move(entries("romeo!"), "nurse", None, "last")
@@ -133,7 +131,7 @@ def test_a_stale_write_is_refused_with_who_did_what_and_when(write):
 
 
 @EACH_WRITE
-def test_what_others_did_elsewhere_makes_no_write_stale(write):
+def test_edits_of_other_entries_make_no_write_stale(write):
     seen = version()
     edits.change(entries("verona juliet"), "mario", status="fair")
 
@@ -143,7 +141,7 @@ def test_what_others_did_elsewhere_makes_no_write_stale(write):
 
 
 @EACH_WRITE
-def test_whoever_has_seen_the_newest_edit_may_write(write):
+def test_a_write_from_the_newest_version_is_accepted(write):
     edits.change(entries("romeo"), "mario", status="banished")
 
     write(version())
@@ -151,7 +149,7 @@ def test_whoever_has_seen_the_newest_edit_may_write(write):
     assert Tree.objects.get().editors[EDITOR] == version()
 
 
-def test_a_write_to_what_somebody_deleted_says_so():
+def test_a_write_to_a_deleted_entry_says_so():
     romeo, seen = named("romeo"), version()
     edits.remove(entries("verona"), "mario")
 
@@ -161,7 +159,7 @@ def test_a_write_to_what_somebody_deleted_says_so():
     assert str(caught.value) == "mario deleted “romeo” just now."
 
 
-def test_a_stale_write_says_no_more_when_the_other_took_it_back():
+def test_a_stale_write_names_no_fields_after_an_undo():
     seen = version()
     edits.change(entries("romeo"), "mario", status="banished")
     undo(version(), "mario")
@@ -182,7 +180,7 @@ def test_a_branch_is_not_deleted_when_somebody_edited_inside_it():
     assert len(outline()) == len(VERONA) + 1
 
 
-def test_whoever_never_edited_has_no_last_edit():
+def test_an_editor_without_edits_has_no_last_edit():
     assert history.newest("mario") is None
 
 
@@ -202,7 +200,7 @@ def test_whoever_never_edited_has_no_last_edit():
         ("rebuild", "Changed 8 items"),
     ],
 )
-def test_ones_last_edit_is_called_what_it_was(name, words):
+def test_the_last_edit_is_described(name, words):
     edit, _logged = EDITS[name]
     edit()
     mine = version()
@@ -218,7 +216,7 @@ def test_a_deletion_of_one_entry_names_it():
     assert newest.words == "Deleted “romeo”"
 
 
-def test_the_last_edit_says_whether_it_took_one_back():
+def test_the_last_edit_says_whether_it_was_an_undo():
     edits.change(entries("romeo"), "mario", name="Romeo")
     undo(version(), "mario")
 

@@ -1,4 +1,4 @@
-"""The lock of the tree, and several editors at once."""
+"""The lock of the tree, and concurrent editors."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -18,22 +18,22 @@ from tests.buddies.tree.verona import VERONA
 from xmppservice.runtime import wakeups
 
 
-def test_an_edit_rings_for_the_worker(db, django_capture_on_commit_callbacks):
-    with django_capture_on_commit_callbacks() as rung:
+def test_an_edit_wakes_the_worker(db, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks() as callbacks:
         channel("romeo")
-    assert wakeups.SYNC_VCARD in str(rung)
+    assert wakeups.SYNC_VCARD in str(callbacks)
 
 
-def test_an_edit_that_writes_nothing_rings_for_nobody(
+def test_an_edit_that_writes_nothing_sends_no_wake_up(
     db, django_capture_on_commit_callbacks
 ):
-    with django_capture_on_commit_callbacks() as rung, editing(EDITOR):
+    with django_capture_on_commit_callbacks() as callbacks, editing(EDITOR):
         pass
-    assert rung == []
+    assert callbacks == []
 
 
 @pytest.mark.django_db
-def test_each_write_moves_the_version_on_and_notes_its_editor():
+def test_each_write_increments_the_version_and_records_its_editor():
     for name in ("Mercutio", "Romeo"):
         romeo = edits.add(Buddy(name=name), "juliet")
     before = Tree.objects.get().version
@@ -47,7 +47,7 @@ def test_each_write_moves_the_version_on_and_notes_its_editor():
 
 
 @pytest.mark.django_db
-def test_a_refused_write_leaves_the_version_alone(verona):
+def test_a_refused_write_leaves_the_version_unchanged(verona):
     before = Tree.objects.values().get()
 
     with pytest.raises(ValidationError):
@@ -67,7 +67,7 @@ class Pair:
         self._threads = ThreadPoolExecutor(2)
 
     def race(self, *moves: Callable[[], object]) -> list[object]:
-        """Run both at once; what each returned, or why it was refused."""
+        """Run both at once; return what each returned, or its error."""
         futures = [self._threads.submit(self._run, move) for move in moves]
         return [future.result() for future in futures]
 
@@ -94,7 +94,7 @@ def refused(results: list[object]) -> list[object]:
     return [result for result in results if isinstance(result, Exception)]
 
 
-def test_a_race_of_two_moves_into_each_other_closes_no_circle(pair):
+def test_a_race_of_two_moves_into_each_other_creates_no_cycle(pair):
     for number in range(30):
         with transaction.atomic():
             left, right = group(f"left {number}"), group(f"right {number}")
@@ -107,12 +107,12 @@ def test_a_race_of_two_moves_into_each_other_closes_no_circle(pair):
         )
 
         assert [type(error) for error in refused(results)] == [ValidationError]
-    # Everything is reached from the top, so no branch was lost either.
+    # Every entry is reached from the top, so no branch was lost either.
     assert len(outline()) == Buddy.objects.count() == 120
 
 
-def test_a_race_of_writes_past_the_lock_closes_no_circle(pair):
-    """The triggers take it, for writers without it."""
+def test_a_race_of_writes_without_the_lock_creates_no_cycle(pair):
+    """Triggers refuse the cycle when writers do not take the lock."""
 
     def put(name: str, below: str) -> None:
         Buddy.objects.filter(pk=named(name).pk).update(parent=named(below))
@@ -155,13 +155,13 @@ def test_a_race_of_a_move_and_a_deletion_leaves_no_orphan(pair):
             lambda house=house: edits.remove([house], "juliet"),
         )
 
-        # Either the branch was below the house and went with it, or it stayed.
+        # The branch was either moved and deleted with the house, or it stayed.
         stayed = [f"romeo {number}", f"  mario {number}"]
         assert outline() == (stayed if isinstance(moved, TreeError) else [])
         Buddy.objects.all().delete()
 
 
-def test_a_race_of_additions_gives_each_a_place_of_its_own(pair):
+def test_a_race_of_additions_gives_each_its_own_position(pair):
     house = group("house")
     for number in range(20):
         pair.race(
@@ -177,7 +177,7 @@ def test_a_race_of_additions_gives_each_a_place_of_its_own(pair):
     assert sorted(places) == [GAP * (nth + 1) for nth in range(40)]
 
 
-def test_a_race_of_two_who_saw_the_same_has_one_winner(pair):
+def test_a_race_of_two_edits_of_one_version_has_one_winner(pair):
     channel("mario")
     for number in range(20):
         romeo = channel(f"romeo {number}")

@@ -45,13 +45,13 @@ def test_a_move_puts_entries_in_their_place_among_their_siblings(
     children = verona.children.order_by("position")
     assert [child.name for child in children] == order.split()
     assert [one.position for one in moved] == positions(*names.split())
-    # Places of their own: no two entries are only told apart by their age.
+    # Positions are distinct, so that no order depends on age.
     assert len(set(positions(*order.split()))) == len(order.split())
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("where", ["first", "last"])
-def test_without_a_target_a_move_goes_to_an_end_of_the_top(verona, where):
+def test_a_move_without_a_target_goes_to_an_end_of_the_top(verona, where):
     edits.move([named("nurse"), named("romeo")], EDITOR, None, where)
 
     top = [name for name in outline() if not name.startswith(" ")]
@@ -72,7 +72,7 @@ def test_without_a_target_a_move_goes_to_an_end_of_the_top(verona, where):
         ("romeo house", "before", "juliet"),
     ],
 )
-def test_a_move_to_where_entries_stand_already_is_no_edit(verona, names, where, target):
+def test_a_move_to_the_current_place_is_not_an_edit(verona, names, where, target):
     before = Tree.objects.values().get()
 
     edits.move([named(name) for name in names.split()], EDITOR, named(target), where)
@@ -82,7 +82,7 @@ def test_a_move_to_where_entries_stand_already_is_no_edit(verona, names, where, 
 
 
 @pytest.mark.django_db
-def test_a_move_writes_the_moved_entry_alone(verona):
+def test_a_move_writes_only_the_moved_entry(verona):
     others = Buddy.objects.exclude(name="juliet").order_by("pk")
     before = list(others.values())
 
@@ -93,7 +93,7 @@ def test_a_move_writes_the_moved_entry_alone(verona):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("where", "target"), [("before", "last"), ("after", "first")])
-def test_where_the_room_between_two_neighbours_ends_all_get_new_room(where, target):
+def test_siblings_are_respaced_when_a_gap_is_used_up(where, target):
     names = [f"{number}" for number in range(60)]
     for name in ("first", "last", *names):
         channel(name)
@@ -114,7 +114,7 @@ def test_where_the_room_between_two_neighbours_ends_all_get_new_room(where, targ
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("where", ["before", "after"])
-def test_entries_with_the_same_position_are_told_apart_by_a_move(where):
+def test_a_move_separates_entries_with_the_same_position(where):
     for name in "abcd":
         channel(name)
     Buddy.objects.update(position=7)
@@ -160,9 +160,7 @@ def test_a_move_takes_the_whole_branch_along(verona):
         ),
     ],
 )
-def test_a_move_to_where_nothing_can_stand_is_refused(
-    verona, names, where, target, reason
-):
+def test_a_move_to_an_invalid_place_is_refused(verona, names, where, target, reason):
     before = rows()
 
     with pytest.raises(ValidationError) as caught:
@@ -173,7 +171,7 @@ def test_a_move_to_where_nothing_can_stand_is_refused(
 
 
 @pytest.mark.django_db
-def test_a_move_goes_by_what_is_stored_now_and_keeps_what_others_wrote(verona):
+def test_a_move_of_a_stale_entry_keeps_changes_by_others(verona):
     stale = named("romeo")
     edits.change([named("romeo")], EDITOR, status="banished")
 
@@ -207,7 +205,7 @@ def test_a_shift_swaps_with_neighbours_and_stops_at_the_ends(
 
 
 @pytest.mark.django_db
-def test_a_shift_among_entries_of_one_position_gives_each_its_own(verona):
+def test_a_shift_separates_entries_with_the_same_position(verona):
     verona.children.update(position=7)
 
     edits.shift([named("juliet")], EDITOR, down=False)
@@ -218,7 +216,7 @@ def test_a_shift_among_entries_of_one_position_gives_each_its_own(verona):
 
 
 @pytest.mark.django_db
-def test_a_shift_goes_by_where_entries_stand_now(verona):
+def test_a_shift_uses_the_stored_positions(verona):
     stale = [named("romeo")]
     edits.move([named("romeo")], "mario", named("house"), "first")
 

@@ -26,7 +26,7 @@ def _verona(db) -> None:
 
 
 @EACH_EDIT
-def test_an_edit_taken_back_leaves_everything_as_it_was(edit, logged):
+def test_an_undo_restores_the_previous_state(edit, logged):
     before = rows()
     edit()
     assert rows() != before
@@ -38,7 +38,7 @@ def test_an_edit_taken_back_leaves_everything_as_it_was(edit, logged):
 
 
 @EACH_EDIT
-def test_taking_back_the_taking_back_does_it_again(edit, logged):
+def test_an_undo_of_an_undo_redoes_the_edit(edit, logged):
     before = rows()
     edit()
     after = rows()
@@ -52,7 +52,7 @@ def test_taking_back_the_taking_back_does_it_again(edit, logged):
 
 
 @EACH_EDIT
-def test_taking_back_is_an_edit_of_its_own_with_its_records(edit, logged):
+def test_an_undo_is_an_edit_with_its_own_records(edit, logged):
     edit()
     before = version()
 
@@ -72,7 +72,7 @@ def test_taking_back_is_an_edit_of_its_own_with_its_records(edit, logged):
         assert {name: getattr(newest, name) for name in stored} == stored
 
 
-def test_a_move_that_made_new_room_is_taken_back_with_all_it_pushed():
+def test_an_undo_of_a_move_restores_respaced_siblings():
     for position, name in enumerate(("romeo", "house", "juliet")):
         Buddy.objects.filter(name=name).update(position=position)
         HistoricalBuddy.objects.filter(name=name).update(position=position)
@@ -85,7 +85,7 @@ def test_a_move_that_made_new_room_is_taken_back_with_all_it_pushed():
     assert rows() == before
 
 
-def test_an_edit_before_ones_last_is_not_taken_back_where_both_meet():
+def test_an_edit_is_not_undone_over_ones_own_later_edit():
     edits.change(entries("romeo"), "mario", status="banished")
     first = version()
     edits.change(entries("romeo"), "mario", name="Romeo")
@@ -120,12 +120,12 @@ REFUSALS = {
         lambda: edits.remove(entries("house"), "nurse"),
         "It can't be undone because its group was deleted.",
     ),
-    "its group a channel by now": (
+    "its group became a channel": (
         lambda: edits.move(entries("tybalt nurse"), "mario", None, "last"),
         lambda: edits.change(entries("house"), "nurse", type="channel"),
         "It can't be undone because the tree has changed since.",
     ),
-    "its group below it by now": (
+    "its group moved below it": (
         lambda: edits.move(entries("house"), "mario", None, "last"),
         lambda: edits.move(entries("verona"), "nurse", named("house"), "last"),
         "It can't be undone because the tree has changed since.",
@@ -135,12 +135,12 @@ REFUSALS = {
         lambda: edits.add(Buddy(name="other", address="romeo"), "nurse"),
         "It can't be undone because the tree has changed since.",
     ),
-    "the address of what was deleted taken": (
+    "the address of a deleted entry taken": (
         lambda: edits.remove(entries("romeo"), "mario"),
         lambda: edits.add(Buddy(name="other", address="romeo"), "nurse"),
         "It can't be undone because the tree has changed since.",
     ),
-    "entries in it by now": (
+    "entries added to it since": (
         lambda: edits.add(Buddy(name="mantua", type="group"), "mario"),
         lambda: edits.add(new_in("mantua"), "nurse"),
         "It can't be undone because the group is no longer empty.",
@@ -155,17 +155,17 @@ REFUSALS = {
         ),
         "It can't be undone because the group is no longer empty.",
     ),
-    "a group that became one holding entries": (
+    "entries added to a channel made a group": (
         lambda: edits.change(entries("romeo"), "mario", type="group"),
         lambda: edits.add(new_in("romeo"), "nurse"),
         "It can't be undone because the tree has changed since.",
     ),
-    "taken back already": (
+    "undone already": (
         lambda: edits.change(entries("romeo"), "mario", name="Romeo"),
         lambda: undo(version(), "mario"),
         "mario changed “romeo” just now: name.",
     ),
-    "taken back already and there again": (
+    "deletion undone already": (
         lambda: edits.remove(entries("romeo"), "mario"),
         lambda: undo(version(), "mario"),
         "mario added “romeo” just now.",
@@ -178,7 +178,7 @@ REFUSALS = {
     REFUSALS.values(),
     ids=[name.replace(" ", "-") for name in REFUSALS],
 )
-def test_an_edit_is_not_taken_back_over_what_others_did(edit, meanwhile, reason):
+def test_an_edit_is_not_undone_over_later_changes(edit, meanwhile, reason):
     edit()
     mine = version()
     meanwhile()
@@ -195,7 +195,7 @@ def test_an_edit_is_not_taken_back_over_what_others_did(edit, meanwhile, reason)
     ) == before
 
 
-def test_what_others_did_elsewhere_stays_when_an_edit_is_taken_back():
+def test_an_undo_keeps_edits_of_other_entries():
     edits.remove(entries("house"), "mario")
     mine = version()
     edits.change(entries("romeo"), "nurse", status="banished")
@@ -211,7 +211,7 @@ def test_what_others_did_elsewhere_stays_when_an_edit_is_taken_back():
 
 
 @pytest.mark.parametrize("editor", ["mario", ""])
-def test_nobody_takes_back_what_somebody_else_did(editor):
+def test_an_edit_of_another_editor_cannot_be_undone(editor):
     edits.change(entries("romeo"), "juliet", status="banished")
 
     with pytest.raises(TreeError, match="There is nothing to undo"):
@@ -220,12 +220,12 @@ def test_nobody_takes_back_what_somebody_else_did(editor):
     assert named("romeo").status == "banished"
 
 
-def test_an_edit_that_never_was_is_not_taken_back():
+def test_an_unknown_edit_cannot_be_undone():
     with pytest.raises(TreeError, match="There is nothing to undo"):
         undo(version() + 1, EDITOR)
 
 
-def test_a_refused_edit_leaves_nothing_to_take_back():
+def test_a_refused_edit_leaves_nothing_to_undo():
     with pytest.raises(ValidationError):
         edits.change(entries("romeo house"), "mario", type="channel")
 

@@ -1,4 +1,4 @@
-"""Loading a tree, and making it what a document says."""
+"""Loading a tree, and rebuilding it from a document."""
 
 import uuid
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def test_documents_are_added_at_the_end_in_their_order(verona):
 
 
 @pytest.mark.django_db
-def test_replace_empties_the_tree_before_so_its_addresses_are_free(verona):
+def test_replace_frees_the_addresses_of_the_old_tree(verona):
     assert whole_tree.load([("1", nodes(item("mario")))], EDITOR, True) == 1
     assert outline() == ["mario"]
 
@@ -95,7 +95,7 @@ def text() -> str:
 
 
 @pytest.mark.django_db
-def test_a_rebuilt_document_has_its_order_and_what_it_does_not_name_is_hidden(verona):
+def test_a_rebuild_applies_the_order_and_hides_other_entries(verona):
     before = {row["id"] for row in rows()}
 
     rebuild(item("mario"), item("verona", item("juliet"), item("house", item("nurse"))))
@@ -108,7 +108,7 @@ def test_a_rebuilt_document_has_its_order_and_what_it_does_not_name_is_hidden(ve
 
 
 @pytest.mark.django_db
-def test_a_rebuilt_document_has_the_fields_that_it_had(verona):
+def test_a_rebuild_restores_the_fields_of_the_document(verona):
     edits.change([named("tybalt")], EDITOR, server_address="", status="fierce")
     old = text()
     nodes = parse.loads(old)
@@ -123,7 +123,7 @@ def test_a_rebuilt_document_has_the_fields_that_it_had(verona):
 
 
 @pytest.mark.django_db
-def test_a_rebuilding_can_swap_a_group_with_what_it_holds(verona):
+def test_a_rebuild_can_swap_a_group_with_its_child(verona):
     rebuild(item("house", item("verona", item("mario"), item("nurse"))))
 
     seen = [entry["address"] for entry in shape.items(built())]
@@ -133,7 +133,7 @@ def test_a_rebuilding_can_swap_a_group_with_what_it_holds(verona):
 
 
 @pytest.mark.django_db
-def test_a_group_rebuilt_as_a_channel_leaves_what_it_holds_hidden_at_the_top(verona):
+def test_a_group_rebuilt_as_a_channel_leaves_its_entries_hidden_at_the_top(verona):
     rebuild(item("verona", item("romeo")), item("house"))
 
     assert named("house").type == "channel"
@@ -147,7 +147,7 @@ def test_a_group_rebuilt_as_a_channel_leaves_what_it_holds_hidden_at_the_top(ver
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("order", ["house nurse", "nurse house"])
-def test_a_group_is_rebuilt_as_a_channel_beside_what_it_held(verona, order):
+def test_a_group_is_rebuilt_as_a_channel_beside_its_child(verona, order):
     rebuild(*(item(name) for name in order.split()))
 
     assert [one["address"] for one in shape.items(built())] == order.split()
@@ -155,7 +155,7 @@ def test_a_group_is_rebuilt_as_a_channel_beside_what_it_held(verona, order):
 
 
 @pytest.mark.django_db
-def test_a_channel_rebuilt_as_a_group_loses_what_only_a_channel_has(verona):
+def test_a_channel_rebuilt_as_a_group_loses_its_channel_fields(verona):
     edits.change([named("mario")], EDITOR, server_address="s", default_message="m")
 
     rebuild(item("mario", item("romeo")))
@@ -170,7 +170,7 @@ def test_a_channel_rebuilt_as_a_group_loses_what_only_a_channel_has(verona):
 
 
 @pytest.mark.django_db
-def test_of_what_a_rebuilding_hides_the_topmost_entry_is_written_alone(verona):
+def test_a_rebuild_writes_only_the_topmost_entry_that_it_hides(verona):
     rebuild(item("mario"))
 
     assert not named("verona").is_published
@@ -178,7 +178,7 @@ def test_of_what_a_rebuilding_hides_the_topmost_entry_is_written_alone(verona):
 
 
 @pytest.mark.django_db
-def test_what_a_rebuilt_document_names_is_hidden_by_no_schedule(verona):
+def test_a_rebuild_clears_schedules_that_hide_its_entries(verona):
     old, day = nodes(*built()["items"]), timedelta(days=1)
     now = timezone.now()
     edits.change([named("romeo")], EDITOR, visible_from=now + day)
@@ -209,9 +209,7 @@ def test_a_rebuilt_entry_without_an_address_gets_one(verona):
         (item("a\x07"), "items[1]", "character U+0007, which XMPP can't transmit."),
     ],
 )
-def test_a_document_that_the_tree_cannot_take_rebuilds_nothing(
-    verona, bad, place, reason
-):
+def test_an_invalid_document_rebuilds_nothing(verona, bad, place, reason):
     before = rows(), Tree.objects.values().get()
 
     with pytest.raises(DocumentError) as caught:
@@ -230,7 +228,7 @@ SHOWN = st.sampled_from([True] * 5 + [False])
 
 @st.composite
 def forests(draw: st.DrawFn) -> list[Buddy]:
-    """Entries of a tree, groups before what they hold; addresses are few."""
+    """Draw entries of a tree, groups before their children; addresses are few."""
     now, forest = timezone.now(), []
     addresses = draw(st.permutations("abcdefg"))[: draw(st.integers(4, 7))]
     for key, address in enumerate(addresses, 1):
@@ -260,7 +258,7 @@ def forests(draw: st.DrawFn) -> list[Buddy]:
 
 
 def plant(forest: list[Buddy]) -> None:
-    """Store entries as an editor would; their keys are the database's to give."""
+    """Store entries as an editor would; the database assigns their keys."""
     stored: dict[int | None, Buddy | None] = {None: None}
     for buddy in forest:
         old, above = buddy.pk, stored[buddy.parent_id]
@@ -269,7 +267,7 @@ def plant(forest: list[Buddy]) -> None:
 
 
 def rebuilding(count: int) -> Callable[..., None]:
-    """Any tree is made to show any document, and back: so many of them."""
+    """Return a test that rebuilds ``count`` trees from documents, and undoes it."""
 
     @pytest.mark.django_db
     @settings(STORED, max_examples=count)
@@ -306,7 +304,5 @@ def rebuilding(count: int) -> Callable[..., None]:
     return check
 
 
-# As many more in tests/slow as there is time for.
-test_a_rebuilding_makes_any_tree_show_any_document_and_can_be_taken_back = rebuilding(
-    20
-)
+# tests/slow runs more examples.
+test_any_tree_can_be_rebuilt_from_any_document_and_undone = rebuilding(20)
