@@ -239,8 +239,16 @@ def test_a_file_uploaded_in_another_tab_is_not_imported(editor, one, other):
     [
         ("table", '[{"address": "a", "name": "\\ud800"}]', "an invalid character"),
         ("table", '[{"address": "a", "\\ud800": ""}]', "an invalid character"),
-        ("document", DOCUMENT.format("\\ud800"), "items[0].info.defaultMessage: contains"),
-        ("document", '{"items":[],"\\ud800":1}', "document: the name of a field contains"),
+        (
+            "document",
+            DOCUMENT.format("\\ud800"),
+            "items[0].info.defaultMessage: contains",
+        ),
+        (
+            "document",
+            '{"items":[],"\\ud800":1}',
+            "document: the name of a field contains",
+        ),
         (
             "document",
             DOCUMENT.format("b").replace('"name"', '"\\udc00"'),
