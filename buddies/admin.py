@@ -1,4 +1,4 @@
-"""The editor of the tree: entries in their order, and what is live."""
+"""The tree in the admin: the list of its entries, and their form."""
 
 import re
 from http import HTTPStatus
@@ -32,7 +32,7 @@ from buddies.tree.undo import undo
 from xmppservice.backoffice import site
 
 MAX_WORDS = 10
-ROW = re.compile(r"form-\d+-id")  # of the list, in what is posted
+ROW = re.compile(r"form-\d+-id")  # of the list, in a POST
 LOCKED = _(
     "Apps already use this address, so it can't be changed here: "
     "messages would go elsewhere. An administrator can allow "
@@ -53,7 +53,7 @@ class BuddyAdmin(admin.ModelAdmin):
     )
     list_editable = ("mobile_is_published", "web_is_published")
     list_filter = ("type", "mobile_is_published", "web_is_published")
-    # A row may send four fields, and Django takes a thousand of them.
+    # A row may send four fields, and Django accepts a thousand per request.
     list_per_page = 200
     search_fields = ("name", "status", "address", "server_address")
     autocomplete_fields = ("parent",)
@@ -113,7 +113,7 @@ class BuddyAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("name"))
     def indented_name(self, buddy: Buddy) -> str:
-        # An element a level: the policy forbids a style in the page.
+        # One element per level: the security policy forbids inline styles.
         depth = getattr(buddy, "tree_depth", 0)
         levels = format_html_join("", "<i>{}</i>", [("",)] * depth)
         return format_html(
@@ -134,7 +134,7 @@ class BuddyAdmin(admin.ModelAdmin):
     ) -> tuple[QuerySet[Buddy], bool]:
         if request.GET.get("field_name") == "parent":
             queryset = queryset.filter(type=Buddy.Type.GROUP)
-        # Each word is a part of the query, and a query has its limits.
+        # Each word adds to the query, and queries have limits.
         words = " ".join(search_term.replace("\0", "").split()[:MAX_WORDS])
         return super().get_search_results(request, queryset, words)
 
@@ -160,7 +160,7 @@ class BuddyAdmin(admin.ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        """Who changed what of an entry, and when; of a deleted one, too."""
+        """Show who changed what in an entry, even a deleted one, and when."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         entries = history.of_entry(whole_number(object_id))
@@ -190,9 +190,9 @@ class BuddyAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("Picture"))
     def avatar(self, buddy: Buddy) -> str:
-        """The picture, for who may only look."""
+        """Show the picture to users who cannot edit."""
         address = buddy.image_url or buddy.thumb_url
-        # The contract's own examples say "http://....", which nobody can ask for.
+        # The contract's own examples say "http://....", which cannot be loaded.
         if not re.match(r"https?://\w|/\w", address):
             return self.get_empty_value_display()
         return format_html('<img class="avatar-seen" src="{}" alt="">', address)
@@ -200,7 +200,7 @@ class BuddyAdmin(admin.ModelAdmin):
     # --- Writing: through the tree, under its lock ------------------------------
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        # What somebody else did between the form's check and the lock.
+        # Another user may edit between the form's check and the lock.
         try:
             return super().changeform_view(request, *args, **kwargs)
         except (TreeError, ValidationError) as error:
@@ -217,7 +217,7 @@ class BuddyAdmin(admin.ModelAdmin):
     ) -> None:
         editor = request.user.get_username()
         if change:
-            # Only what this person changed: the rest may be somebody else's.
+            # Only what this user changed: others may have changed the rest.
             fields = {name: getattr(obj, name) for name in form.changed_data}
             edits.change([obj], editor, seen_by(request), **fields)
         else:
@@ -234,7 +234,7 @@ class BuddyAdmin(admin.ModelAdmin):
         return _back(request) or super().response_post_save_change(request, obj)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """All that goes, as a flat list: Django's own nests as deep as the tree."""
+        """List all that is deleted, flat: Django's list nests as deep as the tree."""
         names = [str(buddy) for buddy in edits.branch(objs)]
         needed = set() if self.has_delete_permission(request) else {"entry"}
         return names, {self.opts.verbose_name_plural: len(names)}, needed, []
@@ -256,7 +256,7 @@ class BuddyAdmin(admin.ModelAdmin):
         edits.remove(queryset, request.user.get_username(), seen_by(request))
 
     def _refuse_gone(self, request: HttpRequest) -> None:
-        # Of a row that is gone Django says that there is an error, and not which.
+        # For a deleted row Django says that there is an error, but not which.
         rows = filter(ROW.fullmatch, request.POST)
         keys = {whole_number(request.POST[name]) for name in rows}
         there = Buddy.objects.filter(pk__in=keys).values_list("pk", flat=True)
@@ -282,10 +282,10 @@ class BuddyAdmin(admin.ModelAdmin):
     def _cut_or_paste(self, request: HttpRequest) -> HttpResponse:
         if not self.has_change_permission(request):
             raise PermissionDenied
-        # What was switched in the list before is not to be lost.
+        # Save what was switched in the list before.
         saving = request.POST.copy()
         saving["_save"] = "1"
-        request.POST = saving  # type: ignore[assignment]  # immutable, says the stub
+        request.POST = saving  # type: ignore[assignment]  # the stub says it is immutable
         response = super().changelist_view(request)
         if response.status_code != HTTPStatus.FOUND:
             return response
@@ -296,7 +296,7 @@ class BuddyAdmin(admin.ModelAdmin):
 
 
 def _back(request: HttpRequest) -> HttpResponseRedirect | None:
-    """To the workspace, for who came from there."""
+    """Redirect to the workspace if the user came from there."""
     if request.GET.get("from") != "workspace":
         return None
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))

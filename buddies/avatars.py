@@ -1,8 +1,8 @@
-"""Avatars: an uploaded picture becomes two square ones, named after their content.
+"""Avatars: an uploaded picture becomes two square ones, named by a content hash.
 
-The upload itself is not kept: not its metadata, which may say where it was taken,
-and nothing that a browser could take for something else than a picture. A picture
-that was kept stays: releases name it, and any of them may be published again.
+The upload itself is discarded, with its metadata, which may say where it was taken,
+and with anything that a browser could mistake for something else. Stored pictures are
+never deleted: releases refer to them, and any release may be published again.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 MAX_MEGABYTES = 5
 MAX_MEGAPIXELS = 25
-# Pixels of a side.
+# Side lengths in pixels.
 IMAGE, THUMB = 512, 96
 NAME = r"[0-9a-f]{32}-(?:512|96)\.webp"
 
@@ -46,7 +46,7 @@ class Avatar(NamedTuple):
 
 
 def read(name: str) -> bytes | None:
-    """The file of a name that is like ``NAME``; None when there is none."""
+    """Return the file of a name that matches ``NAME``; None if there is none."""
     try:
         with default_storage.open(f"{_FOLDER}/{name}") as file:
             return bytes(file.read())
@@ -55,9 +55,9 @@ def read(name: str) -> bytes | None:
 
 
 def keep(file: Any) -> Avatar:
-    """Addresses of the picture in an uploaded file: the same ones each time.
+    """Store an uploaded picture; return its addresses, which depend on its content.
 
-    Raises ValidationError, in words for the person.
+    Raises ValidationError, with a message for the user.
     """
     picture = _square(_decode(file))
     image, thumb = _webp(picture, IMAGE), _webp(picture, THUMB)
@@ -90,7 +90,7 @@ def _plain_errors() -> Iterator[None]:
         text = _("The picture has more than %(most)s megapixels. Make it smaller.")
         raise ValidationError(text % {"most": MAX_MEGAPIXELS}) from None
     except Exception:
-        # Pillow raises a dozen types at what is broken, and documents none.
+        # Pillow raises a dozen undocumented types for broken files.
         text = _("This is not a picture we can read: use JPEG, PNG, WEBP or GIF.")
         raise ValidationError(text) from None
 
@@ -110,13 +110,13 @@ def _refuse_pixels(pixels: int) -> None:
             "The picture has %(count)s megapixels; the limit is %(most)s. "
             "Make it smaller."
         )
-        # Upwards: 25.1 are more than 25.
+        # Rounded up: 25.1 is more than 25.
         params = {"count": -(-pixels // 1_000_000), "most": MAX_MEGAPIXELS}
         raise ValidationError(text, params=params)
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    # Not ImageOps.exif_transpose: it writes the other tags anew, and fails at bad ones.
+    # Not ImageOps.exif_transpose: it rewrites the other tags, and fails on bad ones.
     turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return image.copy() if turn is None else image.transpose(turn)
 
@@ -125,7 +125,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _square(image: Image.Image) -> Image.Image:
-    """The middle of a picture in sRGB, 512 pixels wide, or less when it has less."""
+    """Return the centre square of a picture in sRGB, at most 512 pixels wide."""
     profile = image.info.get("icc_profile")
     mode = "RGBA" if image.has_transparency_data else "RGB"
     if image.mode in _SIXTEEN_BITS:
@@ -135,7 +135,7 @@ def _square(image: Image.Image) -> Image.Image:
     side = min(IMAGE, *image.size)
     small = ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
     square = _in_srgb(small, profile, mode).convert(mode)
-    # What Pillow would write into the file: profile, comments, camera.
+    # Pillow would write these into the file: profile, comments, camera.
     square.info.clear()
     return square
 
@@ -148,7 +148,7 @@ def _in_srgb(image: Image.Image, profile: bytes | None, mode: str) -> Image.Imag
         srgb = ImageCms.createProfile("sRGB")
         made = ImageCms.profileToProfile(image, source, srgb, outputMode=mode)
     except (ImageCms.PyCMSError, OSError):
-        # A profile for other pixels than these: the colours are a little off.
+        # The profile is for other pixel formats: the colours are slightly off.
         return image
     return made or image
 
@@ -168,7 +168,7 @@ def _store(name: str, data: bytes) -> str:
     if not _is_whole(name, data):
         kept = default_storage.save(name, ContentFile(data))
         if kept != name:
-            # Somebody kept the same picture at the same moment.
+            # Another request stored the same picture at the same time.
             default_storage.delete(kept)
     return str(default_storage.url(name))
 
@@ -178,6 +178,6 @@ def _is_whole(name: str, data: bytes) -> bool:
         return False
     if default_storage.size(name) == len(data):
         return True
-    # Half of it, from when the machine stopped.
+    # An incomplete file, from when the machine stopped.
     default_storage.delete(name)
     return False

@@ -14,12 +14,12 @@ from tree_queries.query import TreeQuerySet
 
 from xmppservice.protocol.xml import illegal_character
 
-# A client parses the document with a parser of its own, and few go deeper.
+# Clients have parsers of their own, and few of these nest deeper.
 MAX_LEVELS = 200
 
 
 def legal_xml(text: str) -> None:
-    """Refuse what no stanza can carry (XML 1.0, 2.2)."""
+    """Refuse characters that no stanza can carry (XML 1.0, 2.2)."""
     if character := illegal_character(text):
         raise ValidationError(
             _("Contains the control character U+%(code)s, which XMPP can't transmit."),
@@ -29,7 +29,7 @@ def legal_xml(text: str) -> None:
 
 
 def plausible(moment: datetime) -> None:
-    """Refuse what a slip of the finger makes, and what no calendar can convert."""
+    """Refuse mistyped years, and dates that no time zone can convert."""
     if not 2000 <= moment.year <= 2100:
         raise ValidationError(_("Choose a date between 2000 and 2100."))
 
@@ -39,14 +39,14 @@ def new_address() -> str:
 
 
 class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queries is untyped
-    """One entry of the tree a client draws: a group, or a channel.
+    """One entry of the tree that clients show: a group or a channel.
 
     ``address`` and ``server_address`` are opaque to this service. A client
     sends to ``server_address`` with ``address`` as the thread; when
     ``server_address`` is empty it sends to ``address`` itself.
 
-    Structural writes go through :mod:`buddies.tree.edits`. That a channel has no
-    children and that there is no cycle is held by triggers (migrations).
+    Structural writes go through :mod:`buddies.tree.edits`. Triggers (migrations)
+    ensure that channels have no children and that there are no cycles.
 
     Source: contract, 1.
     """
@@ -64,7 +64,7 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         verbose_name=_("inside"),
         help_text=_("The group that contains it; leave blank for the top level."),
     )
-    # Only the order counts: there is room between two neighbours.
+    # Only the order matters: there are gaps between neighbours.
     position = models.BigIntegerField(default=0, editable=False)
     version = models.PositiveBigIntegerField(
         default=0,
@@ -115,7 +115,7 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         validators=[legal_xml],
         help_text=_("Shown below the name."),
     )
-    # Plain text: the contract's own examples are no valid URLs.
+    # Plain text: the contract's own examples are not valid URLs.
     image_url = models.CharField(
         _("image address"), max_length=2000, blank=True, validators=[legal_xml]
     )
@@ -142,7 +142,7 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
             models.CheckConstraint(
                 condition=Q(type__in=("group", "channel")), name="buddy_type_is_known"
             ),
-            # A group is a shelf, not a destination: nothing is sent to it.
+            # Nothing is sent to a group.
             models.CheckConstraint(
                 condition=Q(type="channel") | Q(server_address=""),
                 name="group_has_no_server_address",
@@ -172,11 +172,11 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
 
     @property
     def is_published(self) -> bool:
-        """Whether a flag is on: without one it is a draft."""
+        """Whether a flag is on. Without one the entry is a draft."""
         return self.mobile_is_published or self.web_is_published
 
     def is_due(self, at: datetime) -> bool:
-        """Whether its schedule lets it be seen at a moment."""
+        """Whether its schedule makes it visible at a moment."""
         begun = self.visible_from is None or self.visible_from <= at
         return begun and (self.visible_until is None or at < self.visible_until)
 
@@ -192,12 +192,12 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
             raise ValidationError({"type": text})
 
     def check_can_hold(self, entries: "Iterable[Buddy]") -> None:
-        """Raise ValidationError when entries cannot stand inside this one."""
+        """Raise ValidationError if entries cannot go inside this one."""
         if self.type != self.Type.GROUP:
             raise ValidationError(
                 {"parent": _("Only a group can contain channels and groups.")}
             )
-        # By its key: a node that was read with its path may be stale.
+        # By key, because an entry that was read with its path may be stale.
         above = Buddy.objects.ancestors(self.pk, include_self=True)
         keys = set(above.values_list("pk", flat=True))
         if any(entry.pk in keys for entry in entries):
@@ -209,10 +209,10 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
 
 
 class HistoricalBuddy(models.Model):
-    """An entry as an edit left it, or deleted it: :mod:`buddies.tree.history`.
+    """An entry after an edit, or as it was deleted: :mod:`buddies.tree.history`.
 
-    The editor is a name, because not each one is a user: "command line" is not.
-    Keys are plain numbers, because what they named may be gone.
+    The editor is a name, because not every editor is a user ("command line").
+    Keys are plain numbers, because the rows may have been deleted.
     """
 
     history_id = models.BigAutoField(primary_key=True)
@@ -256,13 +256,13 @@ class HistoricalBuddy(models.Model):
 class Tree(models.Model):
     """The one row that every write to the tree locks.
 
-    ``version`` grows with each accepted state; ``built`` is the newest version
-    that was looked at for a release, and ``next_at`` the moment at which the
-    schedule of an entry makes that look old. ``editors`` maps who edited since
-    the last release to the version of their last edit.
+    ``version`` grows with each accepted state. ``built`` is the newest version
+    that was checked for a release, and ``next_at`` is when the schedule of an
+    entry makes that check outdated. ``editors`` maps the editors since the last
+    release to the version of their last edit.
 
     While ``held_at`` is set, by ``held_by``, edits stay a draft. ``refused`` is
-    why the newest state is not live, and ``size`` the bytes of its stanza.
+    why the newest state is not live, and ``size`` its stanza's size in bytes.
     """
 
     class Refused(models.TextChoices):
@@ -289,7 +289,7 @@ class Tree(models.Model):
 
     @classmethod
     def locked(cls) -> "Tree":
-        """The row, locked until the end of the transaction."""
+        """Return the row, locked until the end of the transaction."""
         return cls.objects.select_for_update().get_or_create(pk=1)[0]
 
 
@@ -298,9 +298,9 @@ class Release(models.Model):
 
     ``body`` is what a client reads in DESC, byte for byte; ``digest`` its
     SHA-256 in hexadecimal; ``size`` counts the bytes of its vCard stanza.
-    ``live_at`` is when the XMPP process took it. An ``automatic`` one was made
-    of an edit or of a schedule, and its ``note`` names who else edited; the others
-    were published by their author.
+    ``live_at`` is when the XMPP process took it. An ``automatic`` release was
+    made from an edit or a schedule, and its ``note`` names the other editors. All
+    others were published by their author.
     """
 
     number = models.BigAutoField(_("version"), primary_key=True)
@@ -326,7 +326,7 @@ class Release(models.Model):
 
     @property
     def remark(self) -> str:
-        """The note, in the reader's language where nobody wrote it."""
+        """The note; an automatic one is in the reader's language."""
         if not self.automatic or not self.note:
             return self.note
         return gettext("includes edits by %(names)s") % {"names": self.note}

@@ -7,16 +7,16 @@ from buddies.publishing import releases, review
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two releases: a burst of edits makes a handful of them.
+# Seconds between two releases, so that a burst of edits makes only a few.
 APART_SECONDS = 1.0
 
 
 @shared_task
 def sync_vcard() -> None:
-    """Make the release of the tree as it stands, and wake the XMPP process.
+    """Make a release of the current tree, and wake the XMPP process.
 
-    The first edit after a quiet second is released at once; those that follow
-    it closely are gathered. The last one always gets its release.
+    The first edit after a quiet second is released at once; edits that follow
+    closely are combined. The last edit is always released.
     """
     if not releases.behind():
         return
@@ -27,12 +27,12 @@ def sync_vcard() -> None:
     if not wait:
         releases.sync()
     elif cache.add("sync_vcard.waits", True, timeout=wait):
-        # A moment later than the mark above is gone, so that no edit slips between.
+        # Just after the key above expires, so that no edit is missed in between.
         sync_vcard.apply_async(countdown=wait + 0.05)
 
 
 @shared_task
 def thin_releases() -> None:
-    """Delete what nobody will ask for of the automatic releases of long ago."""
+    """Delete old automatic releases, except the last one of each day."""
     if count := releases.thin():
         logger.info("%d old automatic releases deleted", count)

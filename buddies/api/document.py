@@ -1,4 +1,4 @@
-"""The live document, where no route in front of Django has answered."""
+"""The live document, for requests that the fast document did not answer."""
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -14,15 +14,15 @@ from xmppservice.api.permissions import Allowed
 
 
 class DocumentView(APIView):
-    """The live document, byte for byte what a client reads in DESC.
+    """Get the live document, byte for byte as clients read it in ``DESC``.
 
-    ``platform=mobile`` or ``web``: without what has no flag for it, as the client
-    of that platform would draw it.
+    With ``platform``, it contains only what clients of that platform show: entries
+    without its flag are left out.
     """
 
     scope = "document"
     needs = {"get": None}
-    # A 304 costs less than counting it would.
+    # A 304 costs less than counting it.
     throttle_classes = ()
 
     def get_permissions(self) -> list[BasePermission]:
@@ -40,7 +40,7 @@ class DocumentView(APIView):
         live = http_cache.shelf.look()
         return _response(http_cache.answer(live, platform or "", _headers(request)))
 
-    def options(  # type: ignore[override]  # what asks is a browser, and no reader
+    def options(  # type: ignore[override]  # the preflight of a browser
         self, request: Request
     ) -> HttpResponse:
         return _response(http_cache.preflight(_headers(request)))

@@ -1,4 +1,4 @@
-"""The API of the tree: its entries, and how it stands."""
+"""The API of the tree: its entries and its state."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +60,7 @@ WIRE_NAMES = {
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Answer with the model's, the tree's and the releases' reasons in words."""
+    """Turn errors of the model, the tree and the releases into API errors."""
     try:
         yield
     except (TreeError, ReleaseError) as error:
@@ -79,7 +79,7 @@ def _in_wire_names(reasons: dict[str, list[str]]) -> dict[str, list[str]]:
 class BuddyFilter(FilterSet):
     parent = filters.NumberFilter(field_name="parent_id", **KEY)
     top = BooleanFilter(
-        field_name="parent", lookup_expr="isnull", label="At the top level, or not."
+        field_name="parent", lookup_expr="isnull", label="Is at the top level."
     )
     type = filters.ChoiceFilter(choices=Buddy.Type.choices)
     address = filters.CharFilter()
@@ -88,7 +88,7 @@ class BuddyFilter(FilterSet):
 
 
 class BuddyViewSet(Idempotent, ModelViewSet):
-    """Entries of the tree: groups, and channels."""
+    """The groups and channels of the tree."""
 
     queryset = Buddy.objects.order_by("pk")
     serializer_class = BuddySerializer
@@ -133,7 +133,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
     @extend_schema(request=MoveSerializer, responses=BuddySerializer)
     @action(detail=True, methods=["post"], serializer_class=MoveSerializer)
     def move(self, request: Request, pk: str) -> Response:
-        """Put an entry before, after or into another one."""
+        """Move an entry before, after or into another one."""
         serializer = MoveSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         target, where = (
@@ -147,7 +147,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
     @extend_schema(request=None, responses={HTTPStatus.CREATED: BuddySerializer})
     @action(detail=True, methods=["post"])
     def duplicate(self, request: Request, pk: str) -> Response:
-        """Copy an entry with all below it, as drafts behind the original."""
+        """Copy an entry and everything below it, as drafts after the original."""
         with self._locked() as buddy:
             (copy,) = edits.duplicate([buddy], self._editor)
         return Response(BuddySerializer(copy).data, HTTPStatus.CREATED)
@@ -155,7 +155,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
     @extend_schema(request=None, responses=BuddySerializer)
     @action(detail=True, methods=["post"])
     def hide(self, request: Request, pk: str) -> Response:
-        """Take both flags away: clients see neither the entry nor what is below it."""
+        """Turn off both flags: clients see neither the entry nor anything below it."""
         with self._locked() as buddy:
             (hidden,) = edits.change([buddy], self._editor, **HIDDEN)
         return Response(BuddySerializer(hidden).data)
@@ -166,7 +166,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
 
     @contextmanager
     def _locked(self) -> Iterator[Buddy]:
-        """The entry as it stands under the tree's lock, and as it is expected."""
+        """Yield the entry under the tree's lock; refuse a stale If-Match."""
         with plain_errors(), transaction.atomic():
             Tree.locked()
             buddy = self.get_object()
@@ -187,7 +187,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
 
 
 class TreeView(APIView):
-    """How the tree stands: its version, what is live of it, whether it is held."""
+    """Get the tree's state: its version, the live release, whether it is held."""
 
     scope = "tree"
     needs = {"get": VIEW}
@@ -207,23 +207,23 @@ class HoldView(Idempotent):
 
     @extend_schema(request=None)
     def put(self, request: Request) -> Response:
-        """Keep edits a draft from now on."""
+        """Start a hold: from now on, edits stay a draft."""
         with _tree_as_expected(request):
             hold(request.user.get_username())
         return Response(_state())
 
     @extend_schema(responses={HTTPStatus.OK: TreeSerializer})
     def delete(self, request: Request) -> Response:
-        """Let edits go live by themselves again, those made meanwhile first."""
+        """End the hold: the draft goes live, and so does each edit after it."""
         with _tree_as_expected(request):
             end_hold(request.user.get_username())
         return Response(_state())
 
 
 class ReviewView(APIView):
-    """What publishing the tree as it stands would change for clients.
+    """Get what publishing the current tree would change for clients.
 
-    ``digest`` names what was reviewed: it is what publishing needs.
+    To publish what was reviewed, send its ``digest``.
     """
 
     scope = "releases"
@@ -251,7 +251,7 @@ def _state() -> dict[str, Any]:
     return result
 
 
-# --- For everybody --------------------------------------------------------------
+# --- Public ---------------------------------------------------------------------
 
 
 @require_safe
@@ -265,7 +265,7 @@ def document_schema(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def avatar(request: HttpRequest, name: str) -> HttpResponse:
-    """A picture, for everybody: phones ask without a token, and once for all."""
+    """Return a picture: phones load it without a token, and cache it for good."""
     data = avatars.read(name)
     if data is None:
         raise Http404

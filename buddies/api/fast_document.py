@@ -1,7 +1,7 @@
-"""The live document in front of Django: no middleware, and no query a request.
+"""The live document in front of Django: no middleware, and no query per request.
 
-For ASGI without a thread, too. Who may read it is answered here; whoever may not, or
-asks in a way that is not this one, is handed on: Django says what is wrong.
+With ASGI, no thread either. Authorised requests in the expected form are answered
+here; Django gets all others, and says what is wrong with them.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from xmppservice.api.models import Token
 from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
 
 SCOPE = "document:read"
-TIMEOUT_SECONDS = 1.0  # with the database
-TRUST_SECONDS = 5.0  # a token is not looked at again for so long
+TIMEOUT_SECONDS = 1.0  # waiting for the database
+TRUST_SECONDS = 5.0  # before a token is checked again
 MAX_TOKENS = 1_000
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Trust:
-    """Tokens that were looked at a moment ago, by their digests; for any thread."""
+    """Tokens that were checked a moment ago, by their digests. Thread-safe."""
 
     def __init__(self) -> None:
         self._until: OrderedDict[str, float] = OrderedDict()
@@ -42,7 +42,7 @@ class Trust:
         return self._until.get(tokens.digest(secret), 0.0) > time.monotonic()
 
     def learn(self, token: Token | None) -> bool:
-        """Whether who has this token may read the document."""
+        """Remember a token that may read the document; return whether it may."""
         if token is None or SCOPE not in token.scopes:
             return False
         with self._writing:
@@ -54,7 +54,7 @@ class Trust:
 
 
 class FastDocument:
-    """An ASGI application that answers for the document, and hands on all else."""
+    """An ASGI application that answers with the document, and passes on all else."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -85,10 +85,10 @@ class FastDocument:
         return None if live is None else http_cache.answer(live, platform, headers)
 
     async def _live(self) -> http_cache.PublishedDocument | None:
-        """The newest release, or the last one when that takes too long."""
+        """Return the newest release, or the cached one if that takes too long."""
         shelf = http_cache.shelf
         if shelf.published is None or not shelf.is_fresh:
-            # All who wait at this moment wait for the same look.
+            # Concurrent requests wait for the same lookup.
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look())
             await asyncio.wait({self._looking}, timeout=TIMEOUT_SECONDS)
@@ -115,7 +115,7 @@ class FastDocument:
 
 
 class WsgiDocument:
-    """The same for a server of WSGI, whose threads may wait for the database."""
+    """The same for WSGI servers, whose threads may wait for the database."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -162,13 +162,13 @@ class WsgiDocument:
 
 
 def _secret(headers: Mapping[str, str]) -> str:
-    """What the request proves itself with; empty without."""
+    """Return the request's token; empty without one."""
     word, _, secret = headers.get("authorization", "").partition(" ")
     return secret.strip() if word.lower().encode() in tokens.WORDS else ""
 
 
 def _platform(query: bytes) -> str | None:
-    """The one that is asked for, "" for all; None for what is no such question."""
+    """Return the requested platform, "" for all; None for any other query."""
     if not query:
         return ""
     name, _, platform = query.decode("latin-1").partition("=")
@@ -181,7 +181,7 @@ def _is_secure(headers: Mapping[str, str]) -> bool:
 
 
 def _headers(answer: http_cache.HttpAnswer) -> list[tuple[str, str]]:
-    """The headers of an answer, also of one to HEAD."""
+    """Return the headers of an answer to GET or HEAD."""
     headers = dict(answer.headers)
     if answer.status == HTTPStatus.OK:
         headers["Content-Length"] = str(len(answer.body))

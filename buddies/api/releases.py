@@ -1,4 +1,4 @@
-"""The API of releases: what is live, what was, what is planned."""
+"""The API of releases: live, past and planned."""
 
 from http import HTTPStatus
 from typing import Any
@@ -42,7 +42,7 @@ class ReleaseFilter(FilterSet):
 
 
 class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
-    """The versions of the document that clients could read; the newest is live."""
+    """The published versions of the document. The newest is live."""
 
     queryset = Release.objects.defer("body")
     serializer_class = ReleaseSerializer
@@ -70,7 +70,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
         },
     )
     def create(self, request: Request) -> Response:
-        """Publish what was reviewed: now (201), or at a moment to come (202)."""
+        """Publish the reviewed draft: now (201), or at a future time (202)."""
         serializer = PublishSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         params = serializer.validated_data
@@ -88,7 +88,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     @action(detail=True)
     def document(self, request: Request, number: str) -> HttpResponseBase:
-        """The document of a release, byte for byte as clients read it."""
+        """Get the document of a release, byte for byte as clients read it."""
         body = self._whole().body
         return HttpResponse(body, content_type="application/json")
 
@@ -98,7 +98,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     )
     @action(detail=True)
     def diff(self, request: Request, number: str) -> Response:
-        """What changed from another release (``with``; the one before by default)."""
+        """List the changes since release ``with``, by default the previous one."""
         new = self._whole()
         old = self._other(new, request.query_params.get("with"))
         result = diff.between(live.document_of(old), live.document_of(new))
@@ -108,7 +108,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     @extend_schema(request=None, responses={HTTPStatus.CREATED: ReleaseSerializer})
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, number: str) -> Response:
-        """Make an older release live again, as a new one; the tree is held."""
+        """Publish an older release again, as a new one. This holds the tree."""
         with plain_errors():
             made = review.publish_again(self._expected(), self._editor)
         return Response(ReleaseSerializer(made).data, HTTPStatus.CREATED)
@@ -116,7 +116,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     @extend_schema(request=None, responses={HTTPStatus.NO_CONTENT: None})
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, number: str) -> Response:
-        """Make the tree what it was for a release, as a draft: the tree is held."""
+        """Restore the tree of a release, as a draft. This holds the tree."""
         with plain_errors():
             review.restore(self._expected(), self._editor)
         return Response(status=HTTPStatus.NO_CONTENT)
@@ -127,7 +127,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
 
     def _expected(self) -> Release:
         release = self._whole()
-        # Of a release nothing changes but since when it is live.
+        # Only ``live_at`` of a release ever changes.
         representation.refuse_stale(self.request, ReleaseSerializer(release).data)
         return release
 
@@ -146,7 +146,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
 
 
 class PlanViewSet(Idempotent, DestroyModelMixin, ReadOnlyModelViewSet):
-    """Releases to come. Deleting one cancels it."""
+    """Planned releases. Deleting one cancels it."""
 
     queryset = PlannedRelease.objects.defer("body")
     serializer_class = PlanSerializer
@@ -155,7 +155,7 @@ class PlanViewSet(Idempotent, DestroyModelMixin, ReadOnlyModelViewSet):
     conditional = ("destroy",)
 
     def perform_destroy(self, instance: PlannedRelease) -> None:
-        # A plan never changes: it is there, or it is not.
+        # A plan never changes: it exists, or it does not.
         representation.refuse_stale(self.request, PlanSerializer(instance).data)
         with plain_errors():
             review.cancel(instance.pk)

@@ -32,11 +32,9 @@ class InfoSerializer(serializers.ModelSerializer):
 
 
 class BuddySerializer(serializers.ModelSerializer):
-    """One entry in the contract's names; ``parent`` is the id of its group.
+    """A group or a channel. ``parent`` is the id of its group, null without one."""
 
-    What an entry must fulfil is the model's to say: see ``Buddy.full_clean``,
-    which every write of :mod:`buddies.tree.edits` calls.
-    """
+    # The model validates: every write of buddies.tree.edits calls Buddy.full_clean.
 
     serverAddress = serializers.CharField(
         source="server_address", max_length=255, required=False, allow_blank=True
@@ -80,7 +78,7 @@ class BuddySerializer(serializers.ModelSerializer):
 
 
 class MoveSerializer(serializers.Serializer):
-    """Where an entry goes: beside a target, or into one; null is the top level."""
+    """Where to move an entry: next to a target, or into it; null is the top level."""
 
     target: serializers.PrimaryKeyRelatedField = serializers.PrimaryKeyRelatedField(
         queryset=Buddy.objects.all(),
@@ -97,7 +95,7 @@ class MoveSerializer(serializers.Serializer):
 
 
 class TreeSerializer(serializers.Serializer):
-    """``size`` and ``limit`` are bytes of the stanza that carries the document."""
+    """The tree's state. ``size`` and ``limit`` are bytes of the document's stanza."""
 
     version = serializers.IntegerField(source="tree.version")
     builtVersion = serializers.IntegerField(source="tree.built")
@@ -123,7 +121,7 @@ class ChangeSerializer(serializers.Serializer):
 
 
 class DiffSerializer(serializers.Serializer):
-    """What changed from one release to another, by their numbers."""
+    """The changes from one release to another, by number."""
 
     old = serializers.IntegerField(allow_null=True)
     new = serializers.IntegerField()
@@ -131,7 +129,7 @@ class DiffSerializer(serializers.Serializer):
 
 
 class ReviewSerializer(serializers.Serializer):
-    """What publishing would change; with ``errors`` it would be refused."""
+    """What publishing would change. With ``errors``, it would be refused."""
 
     digest = serializers.CharField()
     version = serializers.IntegerField(source="draft.version")
@@ -144,7 +142,7 @@ class ReviewSerializer(serializers.Serializer):
 
 
 class ReleaseSerializer(serializers.ModelSerializer):
-    """A release without its document. ``liveAt``: since when clients read it."""
+    """A release without its document. Clients read it since ``liveAt``."""
 
     createdAt = serializers.DateTimeField(source="created_at")
     liveAt = serializers.DateTimeField(source="live_at", allow_null=True)
@@ -165,7 +163,7 @@ class ReleaseSerializer(serializers.ModelSerializer):
 
 
 class PlanSerializer(serializers.ModelSerializer):
-    """A release to come."""
+    """A planned release."""
 
     publishAt = serializers.DateTimeField(source="publish_at")
 
@@ -176,7 +174,7 @@ class PlanSerializer(serializers.ModelSerializer):
 
 
 class PublishSerializer(serializers.Serializer):
-    """The digest of what was reviewed, and when it goes live: at once by default."""
+    """The digest of the review, and when to publish it: at once by default."""
 
     digest = serializers.CharField(max_length=64)
     note = serializers.CharField(max_length=1000, allow_blank=True, default="")

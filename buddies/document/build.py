@@ -1,4 +1,4 @@
-"""Building the document from the tree: the one for clients, and the whole."""
+"""Build the document from the tree: for clients, or the whole tree."""
 
 import json
 import re
@@ -17,15 +17,15 @@ from buddies.document.shape import (
 )
 from buddies.models import Buddy
 
-# "\\n" or "&amp;" as text: somebody escaped what was escaped already.
+# "\\n" or "&amp;" in a text: it was escaped twice.
 _DOUBLE_ESCAPED = re.compile(r"\\[nrtu\"]|&(?:amp|lt|gt|quot|#\d+);")
 
 
 def published(buddies: Iterable[Buddy], at: datetime) -> Document:
     """The document that clients read: no drafts, no empty groups.
 
-    ``buddies`` is the whole tree, in any order; ``at`` is the moment for which
-    the schedules of entries count.
+    ``buddies`` is the whole tree, in any order; ``at`` is the moment at which
+    schedules are evaluated.
     """
 
     def is_shown(buddy: Buddy, item: Item) -> bool:
@@ -63,7 +63,7 @@ def _assemble(
     for buddy in sorted(buddies, key=lambda buddy: (buddy.position, buddy.pk)):
         children.setdefault(buddy.parent_id, []).append(buddy)
     items: dict[int, Item] = {}
-    # Children before their parents, so that an emptied group is seen as empty.
+    # Children before parents, so that a group with no shown child is empty.
     for buddy in reversed(list(_depth_first(children))):
         item = _item(buddy)
         if buddy.type == Buddy.Type.GROUP:
@@ -76,7 +76,7 @@ def _assemble(
 
 
 def _depth_first(children: dict[int | None, list[Buddy]]) -> Iterator[Buddy]:
-    # A stack of its own: a tree may be deeper than Python's.
+    # An explicit stack: a tree may be deeper than Python's.
     stack = list(reversed(children.get(None, ())))
     while stack:
         buddy = stack.pop()
@@ -99,12 +99,12 @@ def _item(buddy: Buddy) -> Item:
 
 
 def only(document: Document, flag: str) -> Document:
-    """What a client of one platform draws: no branch without its ``flag``."""
+    """Return the document for one platform, without branches that lack its ``flag``."""
     return {"items": _only(document["items"], flag)}
 
 
 def _only(items: list[Item], flag: str) -> list[Item]:
-    # Not deeper than MAX_LEVELS: what is released was looked at.
+    # Recursion is safe: no release is deeper than MAX_LEVELS.
     shown = [_pruned(item, flag) for item in items if item[flag]]
     return [item for item in shown if item.get("items") != []]
 
@@ -120,7 +120,7 @@ ESCAPED = gettext_lazy("contains escaped text such as &amp;")
 
 
 def remarks(buddy: Buddy, is_empty: bool, at: datetime) -> list[str]:
-    """What staff should know of an entry: why clients do not see it, or not well."""
+    """Return remarks for staff: why clients do not see an entry, or see it garbled."""
     texts = (getattr(buddy, field) for field in INFO.values())
     results = (
         (DRAFT, not buddy.is_published),

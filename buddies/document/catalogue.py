@@ -1,4 +1,4 @@
-"""What clients that read no document see of it."""
+"""The document for clients that do not read it."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ MAX_THUMB_BYTES = 8 * 1024  # bytes (XEP-0153, 5.1)
 
 
 def catalogue_entries(document: Document) -> Iterator[CatalogueEntry]:
-    """What clients see of it that read no document, each group before its items."""
+    """Yield an entry for each item, groups before their items."""
     stack = [("", item) for item in reversed(document["items"])]
     while stack:
         parent, item = stack.pop()
@@ -39,14 +39,14 @@ def _entry(parent: str, item: Item) -> CatalogueEntry:
 
 
 def _thumb(address: str) -> bytes:
-    """The file of an own thumbnail, if a vCard may carry it."""
+    """Return the file of one of our thumbnails, if small enough for a vCard."""
     folder, _, name = relative(address).rpartition("/")
     if f"{folder}/" != f"{OURS}avatars/" or not re.fullmatch(avatars.NAME, name):
         return b""
     try:
         data = avatars.read(name) or b""
     except OSError:
-        # Not worth a release: the vCard has the address.
+        # No reason to lose a release: the vCard has the address.
         return b""
     return data if len(data) <= MAX_THUMB_BYTES else b""
 

@@ -1,4 +1,4 @@
-"""What differs between two documents, in words for the people who made it so."""
+"""The differences between two documents, in words for staff."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -21,10 +21,10 @@ PATHS: dict[tuple[str, ...], str] = {
 
 
 class DocumentChange(NamedTuple):
-    """One difference of an entry, called ``name``.
+    """One difference of the entry called ``name``.
 
     ``kind`` is added, removed, moved, reordered, shown, hidden or edited;
-    ``words`` say where, or from what to what.
+    ``words`` say where, or the old and the new value.
     """
 
     kind: str
@@ -47,7 +47,7 @@ class DocumentChange(NamedTuple):
 
 
 class PlacedItem(NamedTuple):
-    """An item, and the group that holds it; None at the top."""
+    """An item and its group, which is None at the top level."""
 
     item: Item
     group: Item | None
@@ -61,9 +61,9 @@ Index = dict[str, PlacedItem]
 
 
 def between(old: Document, new: Document) -> list[DocumentChange]:
-    """What to do to come from ``old`` to ``new``: what goes, what comes, the rest.
+    """List the changes from ``old`` to ``new``: removed, added, then all others.
 
-    An added or removed group stands for all that comes or goes with it.
+    An added or removed group includes everything added or removed with it.
     """
     was, now = _index(old), _index(new)
     results = [_whole("removed", placed, now) for placed in _tops(was, now)]
@@ -88,7 +88,7 @@ def _index(document: Document) -> Index:
 
 
 def _tops(these: Index, others: Index) -> Iterator[PlacedItem]:
-    """What only ``these`` have, without what only came or went with its group."""
+    """Yield what only ``these`` have, except what is included in its group."""
     for address, placed in these.items():
         if address not in others and (placed.where is None or placed.where in others):
             yield placed
@@ -107,7 +107,7 @@ def _count_below(item: Item, others: Index) -> int:
     count, waiting = 0, [*item.get("items", ())]
     while waiting:
         child = waiting.pop()
-        # What stays speaks for what is below it.
+        # Items in both documents, and those below them, are listed separately.
         if child["address"] not in others:
             count += 1
             waiting.extend(child.get("items", ()))
@@ -136,7 +136,7 @@ def _at(item: Item, path: tuple[str, ...]) -> str:
 def _from_to(before: str, after: str) -> str:
     if max(len(before), len(after)) <= MAX_CHARACTERS:
         return f"{_quoted(before)} → {_quoted(after)}"
-    # What differs is in the part that is shown.
+    # Cut both texts so that the difference is shown.
     same = takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
     start = max(0, len(list(same)) - MAX_CHARACTERS // 3)
     dots = "…" if start else ""
@@ -144,7 +144,7 @@ def _from_to(before: str, after: str) -> str:
 
 
 def _reordered(was: Index, now: Index) -> Iterator[DocumentChange]:
-    """The fewest entries whose moving among their neighbours explains the order."""
+    """Yield the fewest entries whose moves among their siblings explain the order."""
     groups: dict[str | None, list[str]] = {}
     for address, placed in now.items():
         if address in was and was[address].where == placed.where:

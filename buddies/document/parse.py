@@ -1,4 +1,4 @@
-"""Reading a document: its text, checked, becomes nodes."""
+"""Read a document: check its text, and turn it into nodes."""
 
 import json
 from collections import deque
@@ -21,7 +21,7 @@ from buddies.models import MAX_LEVELS, Buddy
 
 
 def loads(text: str) -> list[Node]:
-    """Nodes of a document's text, parents before children.
+    """Return the nodes of a document's text, parents before children.
 
     Raises DocumentError.
     """
@@ -39,14 +39,14 @@ def _parse(text: str) -> Any:
     except RecursionError:
         raise DocumentError("", _("nested too deeply")) from None
     except ValueError:
-        # Python refuses to read a number of thousands of digits.
+        # Python refuses to parse numbers with thousands of digits.
         raise DocumentError("", _("not JSON: a number is too long")) from None
 
 
 def read(document: Any) -> Iterator[Node]:
     """Check the shape of a parsed document; yield its nodes, parents first.
 
-    Raises DocumentError. Length, characters and uniqueness are the model's.
+    Raises DocumentError. The model checks lengths, characters and uniqueness.
     """
     _expect(document, dict, "document")
     _no_other_keys(document, {"items"}, "document")

@@ -28,7 +28,7 @@ INFO = {
     "defaultMessage": "default_message",
 }
 PICTURES = ("imageUrl", "thumbUrl")
-OURS = "/media/"  # what a rooted address of an own picture begins with
+OURS = "/media/"  # the path prefix of our own pictures
 ITEM_KEYS = {"address", "serverAddress", "type", "info", "items", *FLAGS}
 
 
@@ -49,7 +49,7 @@ class Node(NamedTuple):
 
 
 def absolute(address: str) -> str:
-    """The address of a picture as clients need it: our own are below PUBLIC_URL."""
+    """Return a picture's address for clients: our own are below PUBLIC_URL."""
     ours = address.startswith(OURS)
     return settings.PUBLIC_URL + address if ours else address
 
@@ -65,7 +65,7 @@ def addresses(document: Document) -> set[str]:
 
 
 def items(document: Document) -> Iterator[Item]:
-    """All items, each group before what it holds."""
+    """Yield all items, each group before its items."""
     stack = document["items"][::-1]
     while stack:
         item = stack.pop()
@@ -74,7 +74,7 @@ def items(document: Document) -> Iterator[Item]:
 
 
 def levels(document: Document) -> int:
-    """How deep the document is: 1 for entries at the top alone."""
+    """Return the document's depth: 1 if all entries are at the top level."""
     depth, below = 0, document["items"]
     while below:
         depth += 1
@@ -86,5 +86,5 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def has_surrogate(text: str) -> bool:
-    """Whether a text has half a character, as JSON can write and UTF-8 cannot."""
+    """Whether a text has a surrogate, which JSON can encode and UTF-8 cannot."""
     return _SURROGATE.search(text) is not None

@@ -16,13 +16,13 @@ ROLES = {
 
 
 def create(apps, schema_editor):
-    # Django makes permissions after all migrations; these are needed here.
+    # Django creates permissions after all migrations, but they are needed here.
     create_permissions(installed.get_app_config("buddies"), verbosity=0)
     Group = apps.get_model("auth", "Group")
     Permission = apps.get_model("auth", "Permission")
     names = []
     for role, more in ROLES.items():
-        # A publisher may do what an editor may.
+        # Publishers can do all that editors can.
         names += more
         wanted = Permission.objects.filter(
             content_type__app_label="buddies", codename__in=names

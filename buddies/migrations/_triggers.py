@@ -1,7 +1,7 @@
-"""Triggers hold what no constraint can: no cycle, and no entry below a channel.
+"""Triggers for what no constraint can check: no cycles, no entries below a channel.
 
-They hold for every writer, raw SQL included. On PostgreSQL they take the
-tree's lock row first, so that two writers cannot close a circle together.
+They apply to every writer, raw SQL included. On PostgreSQL they take the
+tree's lock row first, so that two writers cannot make a cycle together.
 """
 
 SQLITE_PLACE = """
@@ -65,7 +65,7 @@ def create(apps, schema_editor):
         schema_editor.execute(
             SQLITE_PLACE.format(event="update", when="UPDATE OF parent_id")
         )
-        # A foreign key is checked at commit: children may be there already.
+        # Foreign keys are checked at commit, so children may already exist.
         schema_editor.execute(SQLITE_TYPE.format(event="insert", when="INSERT"))
         schema_editor.execute(SQLITE_TYPE.format(event="update", when="UPDATE OF type"))
     else:

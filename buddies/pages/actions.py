@@ -1,4 +1,4 @@
-"""What the list of entries offers to do with those that are chosen."""
+"""Actions for the chosen entries of the list."""
 
 from typing import Any
 

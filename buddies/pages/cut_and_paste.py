@@ -23,8 +23,7 @@ PASTE = (
 
 
 def buttons(buddy: Buddy) -> str:
-    """Buttons that cut an entry, or paste what was cut beside it."""
-    """Buttons that cut an entry, or paste what was cut beside it."""
+    """Return buttons that cut an entry, or paste the cut entries next to it."""
     buttons = PASTE if getattr(buddy, "can_paste", False) else CUT_ONE
     offered = (
         (name, f"{where}:{buddy.pk}", sign, label % {"name": buddy})
@@ -40,7 +39,7 @@ def buttons(buddy: Buddy) -> str:
 
 
 def shown(request: HttpRequest) -> dict[str, Any]:
-    """What was cut, for the page: nothing after it is gone."""
+    """Return the cut entries for the page; forget the cut if they were deleted."""
     keys = request.session.get(CUT, {}).get("ids", ())
     cut = list(Buddy.objects.filter(pk__in=keys))
     if not cut:
@@ -50,7 +49,7 @@ def shown(request: HttpRequest) -> dict[str, Any]:
 
 
 def apply(request: HttpRequest) -> list[Buddy]:
-    """Cut, paste or drop, as was posted; return what was moved."""
+    """Cut, paste or drop, as posted; return the moved entries."""
     where, _colon, key = (request.POST.get("_paste") or "").partition(":")
     if where and CUT in request.session:
         return _paste(request, where, key)
@@ -77,7 +76,7 @@ def _paste(request: HttpRequest, where: str, key: str) -> list[Buddy]:
         try:
             moved = edits.move(stubs, editor, target, positions.where(where), seen)
         except TreeError:
-            # It is not what was cut any more.
+            # The cut entries have changed.
             del request.session[CUT]
             raise
     del request.session[CUT]
@@ -90,7 +89,7 @@ def seen_by(request: HttpRequest) -> int | None:
 
 
 def _unless_own(cut: dict[str, Any], editor: str) -> int | None:
-    """The version that was seen of what was cut; None when nobody else edited it."""
+    """Return the version seen at the cut; None if only this editor edited since."""
     records = HistoricalBuddy.objects.filter(id__in=cut["ids"]).exclude(
         history_user_id=editor
     )

@@ -30,7 +30,7 @@ class AsWritten(forms.CharField):
 
 
 class MomentInput(AdminSplitDateTime):
-    """A date and a time, each with a name of its own for who cannot see them."""
+    """A date and a time, each with its own name for screen readers."""
 
     def __init__(self, date: Any, time: Any) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class MomentInput(AdminSplitDateTime):
 
 
 class AvatarInput(forms.ClearableFileInput):
-    """A place to drop a picture on; the value is the present one's address."""
+    """A drop area for a picture; its value is the current picture's address."""
 
     template_name = "buddies/avatar.html"
 
@@ -53,19 +53,19 @@ class AvatarInput(forms.ClearableFileInput):
 
 
 class AvatarField(forms.FileField):
-    """An uploaded picture; False when the present one is to go."""
+    """An uploaded picture; False to remove the current one."""
 
     widget = AvatarInput
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        # What is drawn is a picture that we have, never the upload.
+        # Show the stored picture, never the upload.
         return initial
 
 
 class BuddyForm(forms.ModelForm):
-    """An entry. An upload, or its removal, counts as edit of the two addresses.
+    """An entry. Uploading or removing a picture edits its two addresses.
 
-    ``seen`` is the entry's version that the form was drawn of.
+    ``seen`` is the entry's version that the form shows.
     """
 
     avatar = AvatarField(
@@ -144,7 +144,7 @@ class BuddyForm(forms.ModelForm):
             self._set_picture(*avatars.keep(upload))
 
     def _set_picture(self, image: str, thumb: str) -> None:
-        # As if typed in: so it survives when another field is refused.
+        # As if typed in, so that it survives an error in another field.
         data: Any = copy(self.data)
         data[self.add_prefix("image_url")] = image
         data[self.add_prefix("thumb_url")] = thumb
@@ -153,7 +153,7 @@ class BuddyForm(forms.ModelForm):
 
 
 class SwitchesForm(forms.ModelForm):
-    """A row of the list: each switch says whose it is."""
+    """A row of the list: the label of each switch names the entry."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Who may see a page of the tree."""
+"""The permissions for the pages of the tree."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -11,7 +11,7 @@ View = Callable[..., HttpResponse]
 
 
 def allowed(permission: str) -> Callable[[View], View]:
-    """Let only those in who have a permission of this app."""
+    """Require a permission of this app."""
 
     def decorate(view: View) -> View:
         @wraps(view)

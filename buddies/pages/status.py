@@ -1,4 +1,4 @@
-"""How the tree stands, in words: what is live, what is not yet, what is wrong."""
+"""The tree's state in words: what is live, what is not yet, what is wrong."""
 
 from typing import Any, NamedTuple
 
@@ -18,11 +18,11 @@ from xmppservice.backoffice.words import moment
 from xmppservice.connection import gateway
 
 AMBER_SHARE = 0.8  # of the limit
-SLOW_SECONDS = 10  # until what is on its way is said to be late
+SLOW_SECONDS = 10  # until what is on its way counts as late
 
 
 def state(user: Any) -> dict[str, Any]:
-    """How things stand, in words: what is live, what is not yet, what is wrong."""
+    """Return the tree's state, in words for the banner."""
     row = Tree.objects.first() or Tree()
     release = live_release()
     figures = _figures(row, release)
@@ -45,7 +45,7 @@ def state(user: Any) -> dict[str, Any]:
 
 
 class DraftStatistics(NamedTuple):
-    """Of the draft: the bytes of its stanza, changes not live yet, Tree.Refused."""
+    """The draft's stanza in bytes, its changes not live yet, and its Tree.Refused."""
 
     size: int
     changes: int
@@ -53,7 +53,7 @@ class DraftStatistics(NamedTuple):
 
 
 def _figures(row: Tree, release: Release | None) -> DraftStatistics:
-    # A page asks every two seconds; the answer changes with the tree.
+    # Pages poll every two seconds; the result changes only with the tree.
     number = release.number if release else 0
     key = f"figures-{row.version}-{number}-{settings.XMPP_STANZA_LIMIT}"
     result: DraftStatistics | None = cache.get(key)

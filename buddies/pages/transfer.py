@@ -1,8 +1,8 @@
 """Import & export: the tree as a table, and the document itself.
 
-An import is looked at before it is done. What was uploaded waits for that in a
-session of its own, which no browser has the key of: whichever process answers
-finds it in the database, for this person alone, and it expires.
+Users review an import before it runs. Until then the upload is stored in a session
+of its own, whose key no browser has: any process finds it in the database, for this
+user alone, and it expires.
 """
 
 import zlib
@@ -80,7 +80,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
 @allowed("view_buddy")
 @require_GET
 def download_table(request: HttpRequest, kind: str) -> HttpResponse:
-    """All entries as a file of a kind."""
+    """Download all entries as a file of a kind."""
     if kind not in FORMATS:
         raise Http404
     try:
@@ -112,7 +112,7 @@ def _file(stem: str, content: bytes, content_type: str) -> HttpResponse:
 def export(
     listed: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Buddy]
 ) -> HttpResponse | None:
-    """The chosen entries as a file: an action of their list."""
+    """Export the chosen entries as a file: an action of the list."""
     try:
         return _table("xlsx", queryset)
     except FileError as error:
@@ -123,7 +123,7 @@ def export(
 @allowed("view_buddy")
 @require_GET
 def download_document(request: HttpRequest) -> HttpResponse:
-    """The document that the tree makes at this moment, byte for byte."""
+    """Download the document that the tree would publish now, byte for byte."""
     draft = current_draft()
     if not draft.body:
         messages.error(request, refusal_in_words(draft.refused, draft.size))
@@ -135,7 +135,7 @@ def download_document(request: HttpRequest) -> HttpResponse:
 
 
 class Upload(forms.Form):
-    """Something to import: ``content`` is what is kept of it, once it can be read."""
+    """An upload to import: ``content`` is what is stored of it, once it was read."""
 
     read: Callable[[bytes], str]
 
@@ -165,7 +165,7 @@ class Upload(forms.Form):
 
 
 class TableUpload(Upload):
-    """A table: its rows are kept, for to read a spreadsheet takes long."""
+    """A table: its rows are stored, because reading a spreadsheet takes long."""
 
     @staticmethod
     def read(content: bytes) -> str:
@@ -173,7 +173,7 @@ class TableUpload(Upload):
 
 
 class DocumentUpload(Upload):
-    """A document, as a file or as text: this is kept, and soon read again."""
+    """A document, as a file or as text, which is stored: it is fast to read again."""
 
     text = forms.CharField(
         label=gettext_lazy("or paste its text"),
@@ -206,7 +206,7 @@ UPLOADS: dict[str, type[Upload]] = {"table": TableUpload, "document": DocumentUp
 
 @allowed("view_buddy")
 def page(request: HttpRequest) -> HttpResponse:
-    """What can be taken out, and forms for what can be brought in."""
+    """Show the exports, and the forms for imports."""
     what = request.POST.get("what", "")
     uploads = {name: form(prefix=name) for name, form in UPLOADS.items()}
     if request.method == "POST" and what in UPLOADS:
@@ -238,11 +238,11 @@ def _refuse_reader(request: HttpRequest) -> None:
         raise PermissionDenied
 
 
-# --- Import: in between ---------------------------------------------------------
+# --- Import: the stored upload --------------------------------------------------
 
 
 def _keep(request: HttpRequest, what: str, content: str) -> None:
-    """Put an upload aside; the one before is forgotten."""
+    """Store an upload, and forget the previous one."""
     _forget(request)
     kept = type(request.session)()
     kept.clear_expired()
@@ -254,7 +254,7 @@ def _keep(request: HttpRequest, what: str, content: str) -> None:
 
 
 def _kept(request: HttpRequest) -> tuple[str, str] | None:
-    """What was put aside, and its content; None when that is over."""
+    """Return what was stored, and its content; None if it has expired."""
     kept = type(request.session)(request.session.get(KEPT))
     if "content" not in kept:
         return None
@@ -262,7 +262,7 @@ def _kept(request: HttpRequest) -> tuple[str, str] | None:
 
 
 def _name(what: str, content: str) -> str:
-    """Names what was put aside: anything else has another name."""
+    """Return a name for a stored upload: anything else has another name."""
     return sha256(f"{what} {content}".encode()).hexdigest()
 
 
@@ -271,13 +271,13 @@ def _forget(request: HttpRequest) -> None:
         type(request.session)(key).delete()
 
 
-# --- Import: the preview, and the deed ------------------------------------------
+# --- Import: preview and confirmation --------------------------------------------
 
 
 class Preview(NamedTuple):
     """What an import would do, for a page.
 
-    ``seen`` and ``digest`` name the tree that it was looked at with.
+    ``seen`` and ``digest`` identify what was reviewed.
     """
 
     what: str
@@ -293,7 +293,7 @@ class Preview(NamedTuple):
 @allowed("view_buddy")
 @require_GET
 def preview(request: HttpRequest) -> HttpResponse:
-    """What an import would do, and a button to do it."""
+    """Show what an import would do, and a button to do it."""
     _refuse_reader(request)
     kept = _kept(request)
     if kept is None:
@@ -346,10 +346,10 @@ def _summary(plan: Plan) -> str:
 
 
 def _of_document(content: str, editor: str) -> Preview:
-    """What the document would do: it is done, and taken back at once."""
-    # All that time the tree is locked, and whoever edits it waits: seconds for
-    # MAX_ITEMS, again for each look at the page. It would take a comparison that
-    # needs no rebuilt tree to do without.
+    """Preview a document: import it, and roll back at once."""
+    # Meanwhile the tree is locked, and all editors wait: seconds for MAX_ITEMS,
+    # at each view of the page. Avoiding that would need a comparison without a
+    # rebuilt tree.
     with transaction.atomic():
         now = then = current_draft()
         problems = []
@@ -383,7 +383,7 @@ PREVIEWS: dict[str, Callable[[str, str], Preview]] = {
 @allowed("view_buddy")
 @require_POST
 def confirm(request: HttpRequest) -> HttpResponse:
-    """Do what the preview showed, or show another one when that is no more so."""
+    """Do what the preview showed, or show another one if it is outdated."""
     _refuse_reader(request)
     kept = _kept(request)
     if kept is None:
@@ -412,7 +412,7 @@ def _do(request: HttpRequest, what: str, content: str) -> None:
 
 
 def _refuse_known_addresses(request: HttpRequest) -> None:
-    """What the form locks, an import does not open (an address finds its entry)."""
+    """Refuse a new server address where the form locks it; addresses never change."""
     if request.user.has_perm("buddies.change_address"):
         return
     row = Tree.objects.get()
@@ -435,7 +435,7 @@ def _import_table(content: str, editor: str, seen: int, digest: str) -> None:
 
 def _import_document(content: str, editor: str, seen: int, digest: str) -> None:
     with transaction.atomic():
-        # It says how all is to stand, so nothing may have changed since.
+        # A document sets the whole tree, so nothing may have changed since.
         if Tree.locked().version != seen:
             text = _(
                 "Someone changed the channels in the meantime. Review the "

@@ -16,7 +16,7 @@ from xmppservice.backoffice.actions import ReadOnlyAdmin
 
 
 class ReleaseAdmin(ReadOnlyAdmin):
-    """What was live, and since when: to read, and to make live again."""
+    """What was live, and since when: to read, and to publish again."""
 
     list_display = ("version", "state", "created_at", "author", "remark", "kilobytes")
     list_display_links = ("version",)
@@ -29,7 +29,7 @@ class ReleaseAdmin(ReadOnlyAdmin):
         return [*versions.urls(self.admin_site), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
-        # A page of them would be megabytes of documents.
+        # The documents of one page would be megabytes.
         return super().get_queryset(request).defer("body")
 
     @admin.display(description=_("version"), ordering="number")

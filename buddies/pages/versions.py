@@ -1,4 +1,4 @@
-"""Review & publish, and the versions that were: pages that work without a script."""
+"""Review & publish, and past versions: pages that work without a script."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -83,7 +83,7 @@ class ReviewForm(forms.Form):
         try:
             at = at and at.astimezone(UTC)
         except OverflowError:
-            # It came with an offset of its own, which leads out of the calendar.
+            # It had its own offset, which moves it out of the calendar's range.
             text = self.fields["at"].error_messages["invalid"]
             raise ValidationError(text) from None
         if at and at > timezone.now() + MAX_AHEAD:
@@ -107,7 +107,7 @@ class ReviewForm(forms.Form):
 
 @allowed("publish_release")
 def review_view(request: HttpRequest) -> HttpResponse:
-    """What would change for clients, and a form to let it go."""
+    """Show what would change for clients, and a form to publish it."""
     form = ReviewForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         done = _publish(request, form)
@@ -147,7 +147,7 @@ def _publish(request: HttpRequest, form: ReviewForm) -> HttpResponse | None:
 @allowed("publish_release")
 @require_POST
 def cancel_view(request: HttpRequest, key: int) -> HttpResponse:
-    """Give up a planned publication."""
+    """Cancel a planned publication."""
     try:
         review.cancel(key)
         messages.success(request, _("The planned version was cancelled."))
@@ -160,7 +160,7 @@ def cancel_view(request: HttpRequest, key: int) -> HttpResponse:
 
 
 def page(request: HttpRequest, release: Release) -> HttpResponse:
-    """One version: as a phone, as a webchat, and as JSON."""
+    """Show one version: on a phone, in a webchat, and as JSON."""
     read = document_of(release)
     live = live_release()
     others = Release.objects.exclude(pk=release.pk).defer("body")
@@ -185,7 +185,7 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
 @allowed("view_release")
 @require_GET
 def compare(request: HttpRequest, number: int) -> HttpResponse:
-    """What changed from one version (``with``) to another, in words."""
+    """Show what changed from one version (``with``) to another, in words."""
     new = _release(number)
     old = _release(whole_number(request.GET.get("with", "")))
     result = diff.between(document_of(old), document_of(new))
@@ -232,7 +232,7 @@ def again(request: HttpRequest, number: int) -> HttpResponse:
 @allowed("publish_release")
 @require_POST
 def restore_view(request: HttpRequest, number: int) -> HttpResponse:
-    """Make the tree what it was for an older version, as a draft."""
+    """Restore the tree of an older version, as a draft."""
     review.restore(_release(number), request.user.get_username())
     text = _(
         "The tree is what it was for version %(number)s, as a draft: changes are on "
@@ -245,7 +245,7 @@ def restore_view(request: HttpRequest, number: int) -> HttpResponse:
 @allowed("view_release")
 @require_GET
 def download(request: HttpRequest, number: int) -> HttpResponse:
-    """The document of a version, byte for byte as clients read it."""
+    """Download the document of a version, byte for byte as clients read it."""
     body = _release(number).body
     return HttpResponse(
         body,

@@ -1,10 +1,10 @@
-"""What the scripts of the pages say by themselves."""
+"""The texts of the pages' scripts."""
 
 from django.utils.translation import gettext as _
 
 
 def workspace_words() -> dict[str, str]:
-    """What the script says by itself."""
+    """Return the texts of the workspace's script."""
     return {
         "name": _("Name"),
         "status": _("Status text"),
@@ -43,7 +43,7 @@ def workspace_words() -> dict[str, str]:
 
 
 def preview_words() -> dict[str, str]:
-    """What a preview says by itself."""
+    """Return the texts of a preview."""
     return {
         "showAll": _("Show all (%s)"),
         "empty": _("Nothing to show yet. Turn on a channel to see it here."),

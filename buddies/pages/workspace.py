@@ -1,7 +1,7 @@
-"""The Channels workspace: one page, and what its script asks and sends as JSON.
+"""The Channels workspace: one page, and the JSON requests of its script.
 
-What it sends is an edit by a function of :mod:`buddies.tree.edits`; what went wrong
-comes back as ``{"error": words}``, with status 409 when somebody was faster.
+Each edit calls a function of :mod:`buddies.tree.edits`. Errors are answered with
+``{"error": words}``, and with status 409 if another user was faster.
 """
 
 import json
@@ -128,7 +128,7 @@ def state_view(request: HttpRequest) -> HttpResponse:
 @allowed("view_buddy")
 @require_GET
 def tree_view(request: HttpRequest) -> HttpResponse:
-    """All entries, nested, and the version of the tree that this is."""
+    """Return all entries, nested, and the tree's version."""
     row = Tree.objects.first() or Tree()
     return JsonResponse({"version": row.version, "entries": _nested()})
 
@@ -151,7 +151,7 @@ def _nested() -> list[dict[str, Any]]:
 def _say_what_is_covered(
     buddies: list[Buddy], rows: dict[int, dict[str, Any]], now: datetime
 ) -> None:
-    """Add a remark to what would be seen, were its group not hidden."""
+    """Add a remark to entries that only a hidden group hides."""
     hidden = {b.pk for b in buddies if not (b.is_published and b.is_due(now))}
     waiting = [child for key in hidden for child in rows[key].get("children", ())]
     remark = _("its group is hidden")
@@ -163,7 +163,7 @@ def _say_what_is_covered(
 
 
 def _row(buddy: Buddy, is_empty: bool, now: datetime) -> dict[str, Any]:
-    """An entry as the grid of the workspace takes it."""
+    """Return an entry in the format of the workspace's grid."""
     return {
         "key": str(buddy.pk),
         "title": buddy.name,
@@ -178,7 +178,7 @@ def _row(buddy: Buddy, is_empty: bool, now: datetime) -> dict[str, Any]:
 @allowed("view_buddy")
 @require_GET
 def document_view(request: HttpRequest) -> HttpResponse:
-    """The document that the tree makes at this moment, for the previews."""
+    """Return the document that the tree would publish now, for the previews."""
     draft = current_draft()
     return JsonResponse({"version": draft.version, "document": draft.document})
 
@@ -186,7 +186,7 @@ def document_view(request: HttpRequest) -> HttpResponse:
 @allowed("view_buddy")
 @require_GET
 def changes_view(request: HttpRequest) -> HttpResponse:
-    """What differs from what is live, in words."""
+    """Return the differences from the live release, in words."""
     result = differences(current_draft())
     listed = [{**c._asdict(), "label": c.label} for c in result[:MAX_CHANGES]]
     return JsonResponse({"changes": listed, "count": len(result)})
@@ -195,8 +195,8 @@ def changes_view(request: HttpRequest) -> HttpResponse:
 @allowed("view_buddy")
 @require_GET
 def fate_view(request: HttpRequest) -> HttpResponse:
-    """What a deletion would take along, in words, and of which version they are."""
-    # Read first: what is edited after it is refused when it is deleted.
+    """Return what a deletion would remove, in words, and the tree's version."""
+    # Read first, so that any later edit makes the deletion fail.
     row = Tree.objects.first() or Tree()
     key = whole_number(request.GET.get("id", ""))
     going = edits.branch(Buddy.objects.filter(pk=key))
@@ -208,7 +208,7 @@ def fate_view(request: HttpRequest) -> HttpResponse:
 
 
 def whole_number(word: str) -> int:
-    """A whole number that came from outside; 0 for what the database cannot hold."""
+    """Return an untrusted whole number; 0 for what the database cannot store."""
     return int(word) if word.isdecimal() and len(word) < 19 else 0
 
 
@@ -235,7 +235,7 @@ def _fate(going: list[Buddy], seen: int) -> Iterable[str]:
 
 
 def editing(permission: str) -> Callable[[Callable[[str, dict[str, Any]], None]], View]:
-    """Make a view of an edit: of an editor and a JSON object."""
+    """Make a view from an edit, which takes an editor and a JSON object."""
 
     def decorate(edit: Callable[[str, dict[str, Any]], None]) -> View:
         @wraps(edit)
@@ -266,7 +266,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     try:
         body = json.loads(request.body)
     except (ValueError, RecursionError, RawPostDataException):
-        # A form's body is gone once its token was looked for.
+        # The body of a form is consumed by the check of its token.
         body = None
     if not isinstance(body, dict):
         raise ValidationError(
@@ -289,7 +289,7 @@ def _is_key(value: Any) -> bool:
 
 
 def _seen(body: dict[str, Any]) -> int:
-    """The version that the editor was looking at: every edit has to name it."""
+    """Return the version that the editor saw: every edit has to name it."""
     (seen,) = _keys({"seen": [body.get("seen")]}, "seen")
     return seen
 
@@ -299,7 +299,7 @@ def _version() -> int:
 
 
 def _outcome(editor: str, before: int) -> dict[str, Any]:
-    """What an edit has changed: the entries as they are now, and what was done."""
+    """Return the result of an edit: the changed entries, and what was done."""
     last = history.newest(editor)
     if last is None or last.version <= before:
         return {"version": before, "said": "", "entries": []}
@@ -318,7 +318,7 @@ def _done_in_words(done: history.LastEdit) -> str:
 
 @editing("change_buddy")
 def move(editor: str, body: dict[str, Any]) -> None:
-    """Put entries ``ids`` ``where`` with regard to ``target``."""
+    """Move entries ``ids`` to ``where`` relative to ``target``."""
     where = positions.where(body.get("where"))
     target = None if body.get("target") is None else _keys({"ids": [body["target"]]})[0]
     edits.move(
@@ -331,7 +331,7 @@ def move(editor: str, body: dict[str, Any]) -> None:
 
 
 def _stubs(keys: list[int]) -> list[Buddy]:
-    # The tree reads each entry anew, under its lock; once, or it is logged twice.
+    # Edits read each entry again, under the lock. Duplicates would be logged twice.
     return [Buddy(pk=key) for key in dict.fromkeys(keys)]
 
 
@@ -351,7 +351,7 @@ def switch(editor: str, body: dict[str, Any]) -> None:
 
 @editing("add_buddy")
 def duplicate(editor: str, body: dict[str, Any]) -> None:
-    """Copy the one entry of ``ids`` with all below it."""
+    """Copy the one entry of ``ids`` with everything below it."""
     stubs = _stubs(_keys(body))
     if len(stubs) != 1:
         raise ValidationError(
@@ -362,22 +362,22 @@ def duplicate(editor: str, body: dict[str, Any]) -> None:
 
 @editing("delete_buddy")
 def remove(editor: str, body: dict[str, Any]) -> None:
-    """Delete entries ``ids`` with all below them."""
+    """Delete entries ``ids`` with everything below them."""
     edits.remove(_stubs(_keys(body)), editor, _seen(body))
 
 
 @editing("change_buddy")
 def undo_view(editor: str, body: dict[str, Any]) -> None:
-    """Take back one's own edit that made version ``seen``."""
+    """Undo the editor's own edit that made version ``seen``."""
     undo(_seen(body), editor)
 
 
 @allowed("publish_release")
 @require_POST
 def hold(request: HttpRequest) -> HttpResponse:
-    """Keep edits a draft from now on (``on`` given), or let them go live.
+    """Start a hold (with ``on``), or end it.
 
-    The end of a hold names the one that was seen, ``held``, and is ``sure``.
+    Ending needs ``held``, the hold that the user saw, and ``sure``.
     """
     params = request.POST
     try:
@@ -406,7 +406,7 @@ def _end_hold(editor: str, seen: str) -> None:
 
 
 def _ask_to_end(request: HttpRequest) -> HttpResponse:
-    """The question that the script asks in a dialog, as a page."""
+    """Ask on a page what the script asks in a dialog."""
     now = state(request.user)
     held = request.POST.get("held") or now["held_at"]
     context = {"state": now, "held": held}
@@ -417,7 +417,7 @@ def _ask_to_end(request: HttpRequest) -> HttpResponse:
 @allowed("change_buddy")
 @require_POST
 def retry(request: HttpRequest) -> HttpResponse:
-    """Try again to make the tree live, and to hand it to the XMPP server."""
+    """Try again to publish the tree, and to hand it to the XMPP server."""
     releases.sync()
     wakeups.wake_stream(wakeups.RELEASE)
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))

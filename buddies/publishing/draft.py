@@ -20,7 +20,7 @@ class ReleaseError(ValueError):
 
 
 class Draft(NamedTuple):
-    """The document that the tree makes at this moment, and of which version."""
+    """The document that the tree would publish now, and the tree's version."""
 
     version: int
     document: Document
@@ -30,7 +30,7 @@ class Draft(NamedTuple):
 
     @property
     def refused(self) -> str:
-        """Why no XMPP server or client would take it; empty when they would."""
+        """Why XMPP servers or clients would refuse it; empty if they would not."""
         if shape.levels(self.document) > MAX_LEVELS:
             return Tree.Refused.TOO_DEEP
         too_large = self.size > settings.XMPP_STANZA_LIMIT
@@ -38,21 +38,21 @@ class Draft(NamedTuple):
 
 
 def current_draft() -> Draft:
-    """What clients would read, were the tree published now."""
+    """Return what clients would read if the tree were published now."""
     now = timezone.now()
-    # Under the lock they are one state; without it, entries may be newer.
+    # Under the lock both are one state; without it, entries may be newer.
     version = (Tree.objects.first() or Tree()).version
     buddies = list(Buddy.objects.all())
     built = build.published(buddies, now)
     is_deep = shape.levels(built) > MAX_LEVELS
-    # Python's encoder goes no deeper than Python's stack.
+    # Python's encoder nests no deeper than Python's stack.
     body = "" if is_deep else build.dumps(built)
     next_at = build.next_change(buddies, now)
     return Draft(version, built, body, size_of(body), next_at)
 
 
 def differences(draft: Draft) -> list[DocumentChange]:
-    """What differs between what is live and a draft."""
+    """Return the differences between the live release and a draft."""
     return diff.between(document_of(live_release()), draft.document)
 
 

@@ -1,7 +1,7 @@
-"""The live document over HTTP: made once a release, for each platform and encoding.
+"""The live document over HTTP: built once per release, platform and encoding.
 
-Nothing here knows a framework: the ASGI route in front of Django and Django's own
-view give the same answers.
+This depends on no framework, so that the fast document and Django's own view give
+the same answers.
 """
 
 import gzip
@@ -27,7 +27,7 @@ MEDIA_TYPE = "application/json"
 
 
 class HttpAnswer(NamedTuple):
-    """An HTTP response: an integer, names and values, and the body."""
+    """An HTTP response, for any framework."""
 
     status: int
     headers: dict[str, str]
@@ -47,7 +47,7 @@ class Variant:
         self.digest = digest
 
     def choose(self, accepted: str) -> str:
-        """The best encoding of an Accept-Encoding (RFC 9110, 12.5.3)."""
+        """Return the best encoding for an Accept-Encoding (RFC 9110, 12.5.3)."""
         words = _weights(accepted)
         for encoding in ("br", "gzip"):
             if words.get(encoding, words.get("*", 0.0)) > 0:
@@ -55,7 +55,7 @@ class Variant:
         return ""
 
     def etag(self, encoding: str) -> str:
-        # Another representation, another tag (RFC 9110, 8.8.3.3).
+        # Each representation has its own tag (RFC 9110, 8.8.3.3).
         return f'"{self.digest}{"-" + encoding if encoding else ""}"'
 
 
@@ -77,7 +77,7 @@ class PublishedDocument:
 
     def __init__(self, number: int, body: str, digest: str) -> None:
         self.number = number
-        # All of them now, and not while a client waits. "" is for every platform.
+        # Build all of them now, not while a client waits. "" is for all platforms.
         self.variants = {"": Variant(body, digest)}
         for platform, flag in PLATFORMS.items():
             text = build.dumps(build.only(json.loads(body), flag))
@@ -85,7 +85,7 @@ class PublishedDocument:
 
 
 class Shelf:
-    """Holds the newest release, and knows whether that was so a moment ago."""
+    """Caches the newest release, and knows whether it was checked a moment ago."""
 
     def __init__(self) -> None:
         self._looking = threading.Lock()
@@ -97,11 +97,11 @@ class Shelf:
         return time.monotonic() - self._looked < FRESH_SECONDS
 
     def look(self) -> PublishedDocument:
-        """The newest release; never on a loop.
+        """Return the newest release; never call this on an event loop.
 
-        While the database is away, or somebody looks already, the last one.
+        While the database is down, or another thread looks, return the cached one.
         """
-        # One looks, and the first time all others wait for that.
+        # One thread looks; the others wait for it only the first time.
         if not self._looking.acquire(blocking=self.published is None):
             assert self.published is not None
             return self.published
@@ -130,7 +130,7 @@ shelf = Shelf()
 def answer(
     published: PublishedDocument, platform: str, headers: Mapping[str, str]
 ) -> HttpAnswer:
-    """The document for a GET or HEAD; ``headers`` of the request in small letters."""
+    """Answer a GET or HEAD; the names of its ``headers`` are in lower case."""
     variant = published.variants[platform]
     encoding = variant.choose(headers.get("accept-encoding", ""))
     etag = variant.etag(encoding)
@@ -145,7 +145,7 @@ def answer(
 
 
 def _guards() -> dict[str, str]:
-    """What Django says to browsers, of an answer that may not pass its middleware."""
+    """The headers of Django's middleware, which this answer may not pass."""
     sent = {"X-Content-Type-Options": "nosniff"}
     if settings.SECURE_HSTS_SECONDS:
         sent["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
@@ -160,13 +160,13 @@ def _cache() -> str:
 
 
 def _knows(sent: str, etag: str) -> bool:
-    # A proxy that compresses makes tags weak (RFC 9110, 13.1.2).
+    # A compressing proxy makes tags weak (RFC 9110, 13.1.2).
     tags = {tag.strip().removeprefix("W/") for tag in sent.split(",")}
     return not tags.isdisjoint((etag, "*"))
 
 
 def origin(headers: Mapping[str, str]) -> dict[str, str]:
-    """What lets a page of another origin read it (Fetch, "CORS protocol")."""
+    """The headers that let other origins read it (Fetch, "CORS protocol")."""
     asking = headers.get("origin", "")
     known = settings.DOCUMENT_ORIGINS
     if not asking or not {asking, "*"} & set(known):
@@ -179,7 +179,7 @@ def origin(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def preflight(headers: Mapping[str, str]) -> HttpAnswer:
-    """The answer to what a browser asks before it sends a token along."""
+    """Answer the preflight that a browser sends before a request with a token."""
     allowed = origin(headers)
     if allowed:
         allowed |= {

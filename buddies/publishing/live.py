@@ -35,6 +35,6 @@ def size_of(body: str) -> int:
 
 
 def document_of(release: Release | PlannedRelease | None) -> Document:
-    """A release as a document; the empty one for none."""
+    """Return a release's document; the empty document for None."""
     parsed: Document = json.loads(release.body if release else EMPTY)
     return parsed

@@ -1,7 +1,7 @@
-"""What is live: each accepted state of the tree becomes an immutable release.
+"""Releases: each accepted state of the tree becomes an immutable one.
 
-By itself, as soon as it is edited; or, while the tree is held, when somebody
-has reviewed and published it.
+This happens automatically after an edit or, while the tree is held, when staff
+have reviewed and published it.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def behind() -> bool:
 
 
 def lag() -> float:
-    """Seconds since something should be live that is not; 0 when all is."""
+    """Return how many seconds the oldest overdue change is late; 0 without one."""
     since = min(_late_since(timezone.now()), default=None)
     return 0.0 if since is None else (timezone.now() - since).total_seconds()
 
@@ -55,7 +55,7 @@ def _late_since(now: datetime) -> Iterator[datetime]:
 
 
 def due_in(seconds: float) -> float:
-    """How long to wait so that releases stay ``seconds`` apart; 0 for now."""
+    """Return the seconds to wait to keep releases ``seconds`` apart."""
     newest = live_release()
     if newest is None:
         return 0.0
@@ -64,19 +64,19 @@ def due_in(seconds: float) -> float:
 
 
 def sync() -> Release | None:
-    """Make a release of the tree as it stands; None when nothing changed.
+    """Make a release of the current tree; return None if nothing changed.
 
-    A document that cannot go out is refused: the tree says why, and the live
-    release stays live.
+    A document that cannot be sent is refused: the tree's row says why, and the
+    live release stays live.
     """
     with transaction.atomic():
-        # Built under the lock: an older draft can never come after a newer one.
+        # Built under the lock, so that an older draft never follows a newer one.
         tree = Tree.locked()
         return None if tree.held_at is not None else _settle(tree, current_draft())
 
 
 def _settle(tree: Tree, draft: Draft) -> Release | None:
-    """Note that the draft was looked at; return the release, if one is due."""
+    """Record that the draft was checked; return the release, if one was made."""
     release = None
     newest = live_release()
     if not draft.refused and (newest is None or newest.body != draft.body):
@@ -92,9 +92,9 @@ def mark_built(tree: Tree, draft: Draft) -> None:
 
 
 def take_editors(tree: Tree, version: int) -> tuple[str, str]:
-    """Who made the edits up to a version: the last one, and the others' names.
+    """Return the editors up to a version: the last one, and the others' names.
 
-    They are taken off the tree.
+    This removes them from ``tree``; the caller saves it.
     """
     seen = [name for name, last in tree.editors.items() if last <= version]
     *others, author = sorted(seen, key=tree.editors.__getitem__) or [""]
@@ -121,15 +121,15 @@ def digest_of(body: str) -> str:
 
 
 def knows(buddy: Buddy) -> bool:
-    """Whether clients may know an entry's addresses: it was shown, and released."""
+    """Whether clients may know an entry's addresses, because a release showed it."""
     row = Tree.objects.first() or Tree()
     return history.was_shown(buddy.pk, buddy.address, row.built)
 
 
 def thin() -> int:
-    """Delete old automatic releases, all but the last one of a day; how many.
+    """Delete old automatic releases, except each day's last; return how many.
 
-    The live one is the last of its day.
+    The live release is the last one of its day.
     """
     old = timezone.now() - timedelta(days=KEPT_DAYS)
     last: dict[object, int] = {}

@@ -1,4 +1,4 @@
-"""What staff decide on: publishing, planning, holding, going back."""
+"""What staff decide: publishing, planning, holding, rolling back."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -42,9 +42,9 @@ def _hold(tree: Tree, editor: str) -> None:
 
 
 def end_hold(editor: str) -> None:
-    """Let edits go live by themselves again, those made in the meantime first.
+    """Publish the draft, and let edits go live automatically again.
 
-    What that makes live is the ``editor``'s doing.
+    The ``editor`` is the author of what goes live.
     """
     with transaction.atomic():
         tree = Tree.locked()
@@ -60,10 +60,10 @@ def end_hold(editor: str) -> None:
 
 
 class Review(NamedTuple):
-    """What publishing the tree as it stands would mean.
+    """What publishing the current tree would change.
 
-    ``digest`` names the document that was reviewed. With ``errors`` it cannot
-    be published; ``warnings`` are for the eyes.
+    ``digest`` identifies the reviewed document. With ``errors`` it cannot be
+    published; ``warnings`` do not prevent that.
     """
 
     draft: Draft
@@ -74,7 +74,7 @@ class Review(NamedTuple):
 
 
 def review_draft() -> Review:
-    """The draft, and what differs from the live release."""
+    """Compare the draft with the live release."""
     built = current_draft()
     errors, warnings = list(_errors(built)), list(_warnings(built))
     return Review(built, digest_of(built.body), differences(built), errors, warnings)
@@ -89,7 +89,7 @@ def _errors(draft: Draft) -> Iterator[str]:
         if not name.strip():
             yield _("%(address)s has no name.") % {"address": item["address"]}
         if item["type"] == Buddy.Type.CHANNEL and not item.get("serverAddress"):
-            # It is a JID's localpart, and these compare so (RFC 7622, 3.3).
+            # It is a JID's localpart, which ignores case (RFC 7622, 3.3).
             other = taken.setdefault(item["address"].casefold(), item)
             if other is not item:
                 text = _("“%(name)s” and “%(other)s” have the same address.")
@@ -114,8 +114,8 @@ def _warnings(draft: Draft) -> Iterator[str]:
 
 
 def _empty_groups(shown: set[str]) -> Iterator[Buddy]:
-    """Groups that would be shown with something in them."""
-    # They are in the tree only: clients never see an empty group.
+    """Yield groups that would be shown if they were not empty."""
+    # Only the tree has them: clients never see an empty group.
     stored = Buddy.objects.filter(type=Buddy.Type.GROUP)
     groups: dict[int | None, Buddy] = {group.pk: group for group in stored}
     now = timezone.now()
@@ -141,10 +141,10 @@ def _listed(names: list[str]) -> str:
 def publish(
     editor: str, note: str, digest: str, at: datetime | None = None
 ) -> Release | PlannedRelease:
-    """Publish the reviewed document, now or at a moment to come.
+    """Publish the reviewed document, now or at a future time.
 
-    ``digest`` is the review's: raises ReleaseError when the tree has changed
-    since, or when there are errors.
+    ``digest`` is the review's. Raises ReleaseError if the tree has changed
+    since, or if there are errors.
     """
     with transaction.atomic():
         tree, built = Tree.locked(), current_draft()
@@ -194,7 +194,7 @@ def publish_planned() -> None:
     """Make a release of each plan that is due."""
     due = PlannedRelease.objects.filter(publish_at__lte=timezone.now())
     if not due.exists():
-        return  # who writes may have to wait
+        return  # without the lock, which may block
     with transaction.atomic():
         tree = Tree.locked()
         for plan in due:
@@ -206,9 +206,9 @@ def publish_planned() -> None:
 
 
 def cancel(key: int) -> None:
-    """Give up a planned release; raises ReleaseError when it is not there."""
+    """Cancel a planned release; raises ReleaseError if it does not exist."""
     with transaction.atomic():
-        # What is going live at this moment cannot be given up.
+        # A plan that is going live at this moment cannot be cancelled.
         Tree.locked()
         if not PlannedRelease.objects.filter(pk=key).delete()[0]:
             raise ReleaseError(_("It is not planned any more."))
@@ -229,7 +229,7 @@ def publish_again(release: Release, editor: str) -> Release:
 
 
 def restore(release: Release, editor: str) -> None:
-    """Make the tree what it was for a release, as a draft: the tree is held."""
+    """Restore the tree of a release, as a draft: this holds the tree."""
     with transaction.atomic():
         _hold(Tree.locked(), editor)
         whole_tree.rebuild(str(release), parse.loads(release.body), editor)

@@ -29,7 +29,7 @@ def as_text(cell: Any) -> str:
 
 
 def as_address(cell: Any) -> str:
-    """An address, as a spreadsheet has not shortened it."""
+    """An address that no spreadsheet has turned into a number."""
     if not isinstance(cell, str | None) or _SHORTENED.fullmatch(cell or ""):
         reason = _(
             "This is a number, so leading zeros are lost. Format the column as text."
@@ -51,7 +51,7 @@ def as_place(cell: Any) -> int | None:
     raise ValueError(_("Enter a whole number of 1 or more, or leave blank."))
 
 
-# The words that people may use for a value; the first one is ours.
+# The words that people may use for a value; exports use the first one.
 FLAGS = {
     True: ("yes", "true", "1", "sì", "si", "vero", "x"),
     False: ("no", "false", "0", "falso", ""),
@@ -63,7 +63,7 @@ KINDS: dict[Any, tuple[str, ...]] = {
 
 
 def as_flag(cell: Any) -> Any:
-    """Yes or no; an empty cell is a no."""
+    """Yes or no; an empty cell means no."""
     return _meant(cell, FLAGS)
 
 
@@ -82,10 +82,10 @@ def _meant(cell: Any, known: dict[Any, tuple[str, ...]]) -> Any:
 
 
 def as_moment(cell: Any) -> datetime | None:
-    """A moment in ISO 8601, with its offset; without one in the site's time zone."""
+    """A moment in ISO 8601; without an offset, in the site's time zone."""
     try:
         if isinstance(cell, str):
-            # A form's field forgets the fraction of a second.
+            # A form field drops fractions of a second.
             exact = parse_datetime(cell.strip())
             cell = exact if exact and exact.tzinfo else cell
         found: datetime | None = cell
@@ -107,7 +107,7 @@ def as_moment(cell: Any) -> datetime | None:
 
 
 class Column(NamedTuple):
-    """The attribute of an entry that a column shows, and what reads a cell of it."""
+    """An attribute of an entry, and the function that reads its cells."""
 
     attribute: str
     read: Callable[[Any], Any]
@@ -136,10 +136,10 @@ COLUMN_OF = {column.attribute: name for name, column in FIELDS.items()}
 
 @dataclass(eq=False)
 class Entry:
-    """An entry of the plan: where it stands, in which group and at which place.
+    """An entry of the plan, with its new group and place.
 
-    ``row`` is its row in the file, 0 without one; ``cells`` what that says.
-    ``was_in`` and ``was_at`` are how it stood, and ``old`` the other values.
+    ``row`` is its row in the file, 0 without one; ``cells`` holds that row's
+    values. ``was_in``, ``was_at`` and ``old`` are its old group, place and values.
     """
 
     buddy: Buddy
@@ -158,18 +158,18 @@ class Entry:
 
     @property
     def has_arrived(self) -> bool:
-        """Whether it comes from elsewhere, not from among its siblings."""
+        """Whether it is new in its group."""
         return self.is_new or self.group is not self.was_in
 
     @property
     def asks(self) -> bool:
-        """Whether its row wants it at another place than it has."""
+        """Whether its row requests another place than it has."""
         place = self.cells.get("place")
         return self.has_arrived or (place is not None and place != self.was_at)
 
 
 def entries(buddies: Iterable[Buddy]) -> list[Entry]:
-    """All entries, each with its group and place, groups before what they hold."""
+    """Return all entries with their group and place, groups before their children."""
     below: dict[int | None, list[Buddy]] = {}
     for buddy in sorted(buddies, key=lambda buddy: (buddy.position, buddy.pk)):
         below.setdefault(buddy.parent_id, []).append(buddy)

@@ -1,12 +1,11 @@
-"""The tree as a table: a row an entry, depth-first, as CSV, XLSX or JSON.
+"""The tree as a table: one row per entry, depth-first, as CSV, XLSX or JSON.
 
-An export imported again changes nothing: every text comes back byte for byte.
-A spreadsheet may not execute what somebody typed as a name. So a cell of an
-XLSX file is marked as text, and in CSV, which has no such mark, a text that a
-spreadsheet would take for a formula gets an apostrophe before it; the import
-takes one away where it finds one before such a text.
+Importing an export changes nothing: every text comes back byte for byte. A
+spreadsheet must not execute a text that looks like a formula. So XLSX cells are
+marked as text; CSV has no such mark, so such a text gets an apostrophe before it,
+which the import removes.
 
-What an import of one does: :mod:`buddies.spreadsheet.plan`.
+What an import does: :mod:`buddies.spreadsheet.plan`.
 """
 
 import csv
@@ -28,12 +27,12 @@ from buddies.spreadsheet.xlsx import MAX_BYTES, MAX_LINES, MAX_ROWS, XLSX, FileE
 
 
 class CSV:
-    """CSV in UTF-8, with what Excel needs to see that: a byte order mark."""
+    """CSV in UTF-8, with the byte order mark that Excel needs to detect it."""
 
     content_type = "text/csv"
 
     def write(self, rows: list[list[Any]]) -> bytes:
-        # Excel splits at semicolons where the comma is in the numbers.
+        # Excel splits at semicolons where the comma is the decimal separator.
         comma = get_format("DECIMAL_SEPARATOR") == ","
         lines = io.StringIO(newline="")
         writer = csv.writer(lines, delimiter=";" if comma else ",")
@@ -56,7 +55,7 @@ class CSV:
             raise FileError(text) from None
 
 
-# What a spreadsheet takes for a formula, says OWASP of CSV injection.
+# What spreadsheets take for a formula (OWASP, CSV injection).
 _FORMULA = r"(?:\s*[=+\-@＝＋－＠]|[\t\r\n])"
 _ALARMING = re.compile(f"'*{_FORMULA}")
 _GUARDED = re.compile(f"'+{_FORMULA}")
@@ -82,11 +81,11 @@ def _decoded(content: bytes) -> str:
         raise FileError(text) from None
 
 
-UNSAID = object()  # what an object does not name stays as it is
+UNSAID = object()  # values that an object does not contain stay as they are
 
 
 class JSON:
-    """JSON: a list with an object an entry."""
+    """JSON: a list with one object per entry."""
 
     content_type = "application/json"
 
@@ -112,7 +111,7 @@ class JSON:
         if not isinstance(result, list) or not all(isinstance(o, dict) for o in result):
             raise FileError(_("This is not a list of channels and groups."))
         names = list(dict.fromkeys(name for row in result for name in row))
-        # Of an empty tree there is no object to name them.
+        # For an empty tree, no object has the names.
         yield names or list(COLUMNS)
         for row in result:
             yield [row.get(name, UNSAID) for name in names]
@@ -122,7 +121,7 @@ FORMATS: dict[str, CSV | XLSX | JSON] = {"xlsx": XLSX(), "csv": CSV(), "json": J
 
 
 def export(kind: str, buddies: Iterable[Buddy] | None = None) -> bytes:
-    """A file of all entries, or of these: ``kind`` is a key of FORMATS.
+    """Return a file of all entries, or of these; ``kind`` is a key of FORMATS.
 
     Raises FileError.
     """
@@ -164,8 +163,8 @@ def read(content: bytes) -> list[Row]:
     return results
 
 
-# Rows wait as JSON between the upload of a file and its import: of a value that
-# JSON does not have, nothing but moments means something in a cell.
+# Rows are stored as JSON between the upload and the import. Of the types that JSON
+# lacks, only moments are valid in a cell.
 
 
 def dumps(rows: list[Row]) -> str:
@@ -179,7 +178,7 @@ def dumps(rows: list[Row]) -> str:
 
 
 def loads(text: str) -> list[Row]:
-    """The rows of :func:`dumps`: what these do in an import, they do."""
+    """Return the rows of :func:`dumps`; an import treats them the same."""
     return [
         Row(number, {name: _meant(cell) for name, cell in cells.items()})
         for number, cells in json.loads(text)
@@ -189,7 +188,7 @@ def loads(text: str) -> list[Row]:
 def _plain(cell: Any) -> Any:
     if cell is None or isinstance(cell, str | int | float):
         return cell
-    # A cell that holds anything else is refused in whichever column.
+    # Every column refuses any other type.
     return {"moment": cell.isoformat()} if isinstance(cell, datetime) else [None]
 
 
@@ -198,7 +197,7 @@ def _meant(cell: Any) -> Any:
 
 
 def _kind_of(content: bytes) -> str:
-    """The content tells: a name may lie."""
+    """Detect the kind by content: a file name may be wrong."""
     if content.startswith(b"PK\x03\x04"):
         return "xlsx"
     if content.startswith(b"\xd0\xcf\x11\xe0"):
@@ -236,7 +235,7 @@ def _named(number: int, names: list[str], cells: list[Any]) -> dict[str, Any]:
     if any(cell not in (None, "") for cell in cells[len(names) :]):
         text = _("Row %(row)s has more cells than columns.")
         raise FileError(text % {"row": number})
-    # Excel leaves empty cells out at the end of a row.
+    # Excel omits empty cells at the end of a row.
     cells = cells + [None] * (len(names) - len(cells))
     for name, cell in zip(names, cells, strict=False):
         if isinstance(cell, str) and has_surrogate(cell):

@@ -1,6 +1,6 @@
-"""What an import of a table would do to the tree, and doing it.
+"""Plan an import of a table into the tree, and run it.
 
-A :class:`Plan` says what would come of all rows, for a person to look at, and
+A :class:`Plan` shows what all rows would change, for a person to review, and
 :func:`run_import` does that in one edit of the tree.
 """
 
@@ -42,7 +42,7 @@ class Problem(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What comes of a row: ``kind`` is added, edited or same; what differs."""
+    """What a row does: ``kind`` is added, edited or same; and what differs."""
 
     row: int
     kind: str
@@ -58,9 +58,9 @@ class Outcome(NamedTuple):
 class Plan:
     """What rows would do to the tree of ``buddies``, which is at ``version``.
 
-    Entries are found by their address. A row changes what it has columns for;
-    an empty cell empties. A place counts from 1, and where rows ask for none the
-    order stays. With ``problems`` nothing is to be written.
+    Entries are found by their address. A row changes only what it has columns
+    for; an empty cell clears the value. Places count from 1; if rows request none,
+    the order stays. With ``problems``, nothing may be written.
     """
 
     def __init__(self, rows: list[Row], buddies: list[Buddy], version: int) -> None:
@@ -75,7 +75,7 @@ class Plan:
         self._check_levels()
         self._siblings = self._arranged()
         self.outcomes = [self._outcome(entry) for entry in self._named]
-        # A group has to stay one for each entry that it holds.
+        # Each entry in a group reports the same problem of that group.
         self.problems = sorted(set(self.problems))
 
     def of_kind(self, kind: str) -> list[Outcome]:
@@ -87,7 +87,7 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """Names what was shown: another tree, or another file, has another one."""
+        """Identifies what was shown: another tree or file has another digest."""
         return sha256(repr(self.outcomes).encode()).hexdigest()
 
     @property
@@ -97,7 +97,7 @@ class Plan:
         return [e.buddy for e, o in pairs if o.kind != "same" and not e.is_new]
 
     def write(self, edit: Edit) -> None:
-        """Do it, under the tree's lock."""
+        """Apply the plan, under the tree's lock."""
         ordered = [entry for siblings in self._siblings.values() for entry in siblings]
         at: dict[Entry | None, int] = {entry: n for n, entry in enumerate(ordered)}
         for entry in ordered:
@@ -112,7 +112,7 @@ class Plan:
     # --- A row ----------------------------------------------------------------
 
     def _entry(self, row: Row) -> Iterator[Entry]:
-        """The entry that a row is about, with the row's values; none without."""
+        """Yield a row's entry, with the row's values; none without a valid address."""
         cells = dict(self._cells(row))
         if "address" not in cells:
             return
@@ -153,7 +153,7 @@ class Plan:
             text = _("There is no group with the address “%(address)s”.")
             self._complain(entry.row, "parent", text % {"address": address})
 
-    # --- Whether the tree may be so ---------------------------------------------
+    # --- Whether the tree would be valid ------------------------------------------
 
     def _check_kinds(self) -> None:
         for entry in self._all:
@@ -196,9 +196,9 @@ class Plan:
                 self._complain(entry.row, "parent", text)
 
     def _check_values(self, entry: Entry) -> None:
-        """What the model refuses, as far as that needs no question to the database."""
+        """Check what the model refuses, as far as needs no database query."""
         buddy = entry.buddy
-        # An address is made when there is none.
+        # A missing address is generated.
         aside = {"parent"} if buddy.address else {"parent", "address"}
         try:
             buddy.clean_fields(exclude=aside)
@@ -219,7 +219,7 @@ class Plan:
     # --- Places -----------------------------------------------------------------
 
     def _arranged(self) -> dict[Entry | None, list[Entry]]:
-        """The siblings in each group, in the order that the rows ask for."""
+        """Return the siblings in each group, in the order that the rows request."""
         siblings: dict[Entry | None, list[Entry]] = {}
         for entry in self._all:
             siblings.setdefault(entry.group, []).append(entry)
@@ -236,7 +236,7 @@ class Plan:
 
 
 def _ordered(siblings: list[Entry]) -> list[Entry]:
-    """Siblings, each that asks at the place it asks for, the others around them."""
+    """Return siblings in order: requested places first, the others around them."""
     order = [entry for entry in siblings if not entry.asks]
     asking = [entry for entry in siblings if entry.asks]
     last = -1
@@ -251,12 +251,13 @@ def _ordered(siblings: list[Entry]) -> list[Entry]:
 
 
 def _kept(siblings: list[Entry]) -> set[Entry]:
-    """Who has not moved: whoever does not ask, and as many others as possible.
+    """Return the entries that keep their place: as many as possible.
 
-    Who inserts a row and numbers all behind it anew has moved none of these.
+    Those without a request always do. Inserting a row and renumbering all rows
+    after it moves none of them.
     """
     ranks = [entry.was_at for entry in siblings]
-    # Those who do not ask are in their old order: between which two of them?
+    # Entries that request no place keep their order: find the nearest two of them.
     fixed = [0 if entry.asks else entry.was_at for entry in siblings]
     lows = accumulate(fixed, max)
     highs = [*accumulate((rank or inf for rank in reversed(fixed)), min)][::-1]
@@ -266,7 +267,7 @@ def _kept(siblings: list[Entry]) -> set[Entry]:
 
 
 def _differences(entry: Entry) -> Iterator[tuple[str, str, str]]:
-    """What a row changes of its entry: what, from, and to."""
+    """Yield what a row changes in its entry: the field, its old and its new value."""
     if entry.has_arrived:
         source = "" if entry.is_new else _group(entry.was_in)
         yield _("inside"), source, _group(entry.group)
@@ -298,11 +299,11 @@ def _in_words(column: str, value: Any) -> str:
     return Truncator(value or "").chars(MAX_CHARACTERS)
 
 
-# --- Doing it -------------------------------------------------------------------
+# --- Plan and run ---------------------------------------------------------------
 
 
 def plan_import(rows: list[Row]) -> Plan:
-    """What rows would do to the tree as it stands."""
+    """Plan what rows would do to the current tree."""
     with transaction.atomic():
         # The lock makes version and entries one consistent state.
         version = Tree.locked().version
@@ -314,8 +315,8 @@ def run_import(rows: list[Row], editor: str, seen: int, digest: str) -> Plan:
     """Import rows in one edit of the tree; return what was done.
 
     ``seen`` and ``digest`` are the version and the digest of the plan that the
-    editor looked at: Stale when it would do something else now. All or nothing:
-    raises FileError when a row has a problem.
+    editor reviewed. Raises Stale if it would do something else now. All or
+    nothing: raises FileError if a row has a problem.
     """
     with editing(editor) as edit:
         result = Plan(rows, list(Buddy.objects.all()), edit.version - 1)

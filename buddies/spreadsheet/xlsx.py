@@ -1,6 +1,6 @@
 """XLSX files: written as text cells, read within limits.
 
-openpyxl is imported where one is written or read, not at the start of each process.
+openpyxl is imported only to write or read a file, not when each process starts.
 """
 
 import io
@@ -16,14 +16,14 @@ from django.utils.translation import gettext as _
 from buddies.spreadsheet.cells import COLUMNS, FIELDS, as_address, as_text
 
 MAX_BYTES = 10 * 1024 * 1024
-MAX_UNPACKED = 32 * 1024 * 1024  # of an XLSX file
-MAX_ELEMENTS = 1_250_000  # of its XML, those of rows and texts,
-MAX_IN_A_ROW = 150_000  # of these and of their ends,
-MAX_OTHERS = 100_000  # and all others, with which openpyxl is slower
+MAX_UNPACKED = 32 * 1024 * 1024  # bytes of an XLSX file
+MAX_ELEMENTS = 1_250_000  # in its XML, for rows and texts
+MAX_IN_A_ROW = 150_000  # tags in a row, end tags included
+MAX_OTHERS = 100_000  # all other elements, which openpyxl reads more slowly
 MAX_ROWS = 20_000
 MAX_LINES = 10 * MAX_ROWS  # of a file, empty rows included
 MAX_COLUMNS = 100
-MAX_IN_A_CELL = 32_767  # UTF-16 units, says Excel
+MAX_IN_A_CELL = 32_767  # UTF-16 units, Excel's limit
 
 
 class FileError(ValueError):
@@ -47,7 +47,7 @@ class XLSX:
             shown = sheet.column_dimensions[get_column_letter(place)]
             shown.width = 32 if name in ("name", "status", "default_message") else 18
             if column.read in (as_text, as_address):
-                # What somebody types below stays as it is typed, zeros included.
+                # What users type below stays as typed, leading zeros included.
                 shown.number_format = "@"
         sheet.append(_cells(sheet, COLUMNS, bold=True))
         for row in rows:
@@ -65,7 +65,7 @@ class XLSX:
             book = openpyxl.load_workbook(
                 io.BytesIO(content), read_only=True, data_only=True
             )
-            # One more row than allowed, for the reader to see that it is too many.
+            # One more row than allowed, so that the reader sees that it is too many.
             for row in book.worksheets[0].iter_rows(
                 max_col=MAX_COLUMNS, max_row=MAX_LINES + 2, values_only=True
             ):
@@ -73,7 +73,7 @@ class XLSX:
         except FileError:
             raise
         except Exception:
-            # A damaged file fails in a way of its own in each part of openpyxl.
+            # Each part of openpyxl fails differently on a damaged file.
             text = _(
                 "The file could not be read. Save it again as XLSX or “CSV UTF-8”."
             )
@@ -81,10 +81,10 @@ class XLSX:
 
 
 def _check_size(content: bytes) -> None:
-    """Refuse a file that takes long to read.
+    """Refuse a file that would take long to read.
 
-    openpyxl has all of a row in memory before it leaves a cell out, so what a
-    file holds is counted before, by its tags: that takes a fraction of a second.
+    openpyxl loads a whole row before it drops a cell, so the file's tags are
+    counted first, which takes a fraction of a second.
     """
     refusal = FileError(_("The file is too large once unpacked."))
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
@@ -125,7 +125,7 @@ def _cells(sheet: Any, row: Iterable[Any], bold: bool = False) -> list[Any]:
         cell = value
         if isinstance(value, str):
             cell = WriteOnlyCell(sheet, value)
-            # By itself openpyxl makes a formula of "=1+1", and an error of "#N/A".
+            # By default openpyxl turns "=1+1" into a formula, and "#N/A" into an error.
             cell.data_type, cell.number_format = "s", "@"
             if bold:
                 cell.font = Font(bold=True)
@@ -133,8 +133,8 @@ def _cells(sheet: Any, row: Iterable[Any], bold: bool = False) -> list[Any]:
     return cells
 
 
-# A reader of XML makes a line break of a carriage return, and "_x000D_" is one
-# in the words of ECMA-376 (part 1, 22.9.2.19).
+# An XML parser turns a carriage return into a line break, so ECMA-376 (part 1,
+# 22.9.2.19) writes it as "_x000D_".
 
 
 def _escaped(value: Any) -> Any:

@@ -34,10 +34,10 @@ def add(buddy: Buddy, editor: str) -> Buddy:
 def change(
     buddies: Iterable[Buddy], editor: str, seen: int | None = None, **fields: Any
 ) -> list[Buddy]:
-    """Set ``fields`` of entries, as they are stored now; return these.
+    """Set ``fields`` of the stored entries; return these.
 
-    What is not named keeps what others wrote in the meantime. A new ``parent``
-    moves an entry to that parent's end.
+    Other fields keep what others wrote in the meantime. A new ``parent`` moves
+    an entry to that parent's end.
     """
     with editing(editor) as edit:
         stored = fresh_ones(buddies, seen)
@@ -54,14 +54,14 @@ def change(
 
 
 def _set(buddy: Buddy, fields: dict[str, Any]) -> bool:
-    """Whether that changes the entry: what changes nothing is not an edit."""
+    """Set fields; return whether that changed the entry, as only then it is an edit."""
     old = {name: getattr(buddy, name) for name in fields}
     for name, value in fields.items():
         setattr(buddy, name, value)
     if old == fields:
         return False
     if fields.keys() - history.FLAGS:
-        # A switch can make nothing wrong.
+        # Flags alone cannot make an entry invalid.
         check(buddy)
     return True
 
@@ -75,8 +75,8 @@ def move(
 ) -> list[Buddy]:
     """Put entries ``before`` or ``after`` another, or ``first`` or ``last`` in it.
 
-    Without a ``target``: first or last at the top. They keep the order given.
-    Return the entries as they stand now.
+    Without a ``target``: first or last at the top level. They keep the given
+    order. Return the entries as they are now.
     """
     with editing(editor) as edit:
         moved = fresh_ones(buddies, seen)
@@ -120,7 +120,7 @@ def _shifted(siblings: list[Buddy], chosen: set[int], down: bool) -> list[Buddy]
 
 
 def _swap(siblings: list[Buddy], order: list[Buddy]) -> list[Buddy]:
-    """Give siblings each other's positions; return those whose changed."""
+    """Give siblings each other's positions; return those that changed."""
     positions = [buddy.position for buddy in siblings]
     if order != siblings and len(set(positions)) < len(positions):
         return renumber(order)
@@ -128,10 +128,10 @@ def _swap(siblings: list[Buddy], order: list[Buddy]) -> list[Buddy]:
 
 
 def duplicate(buddies: Iterable[Buddy], editor: str) -> list[Buddy]:
-    """Copy entries with all below them, as drafts with addresses of their own.
+    """Copy entries with everything below them, as drafts with new addresses.
 
-    Each copy stands behind its original. What lies below another one that is
-    copied is copied with that.
+    Each copy follows its original. An entry below another of ``buddies`` is
+    copied only with that one.
     """
     with editing(editor) as edit:
         return [_duplicate(edit, root) for root in _tops(fresh_ones(buddies))]
@@ -171,9 +171,9 @@ def _copy(original: Buddy) -> Buddy:
 
 
 def remove(buddies: Iterable[Buddy], editor: str, seen: int | None = None) -> int:
-    """Delete entries with all below them; return how many went.
+    """Delete entries with everything below them; return how many.
 
-    Stale when any of them changed after ``seen``, or came.
+    Raises Stale if any of them was changed or added after ``seen``.
     """
     with editing(editor) as edit:
         going = branch(fresh_ones(buddies))
@@ -184,7 +184,7 @@ def remove(buddies: Iterable[Buddy], editor: str, seen: int | None = None) -> in
 
 
 def branch(roots: Iterable[Buddy]) -> list[Buddy]:
-    """Entries with all below them, each one once, parents before children."""
+    """Return entries with everything below them, each once, parents first."""
     below: dict[int | None, list[Buddy]] = {}
     for buddy in Buddy.objects.all():
         below.setdefault(buddy.parent_id, []).append(buddy)

@@ -1,7 +1,7 @@
 """The log of the tree: who edited which entry, when, and what it was before.
 
 An edit makes one version of the tree, and a record for each entry it touches;
-so the log can say what an editor missed, and what there is to take back.
+so the log can say what an editor missed, and what can be undone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from buddies.models import Buddy, HistoricalBuddy
 from xmppservice.backoffice.words import moment
 
-UNDO = "undo"  # the reason on the records of an edit that takes another back
+UNDO = "undo"  # the reason on the records of an edit that undoes another
 
 ADDED, CHANGED, DELETED = "+", "~", "-"
 OPPOSITE = {ADDED: DELETED, CHANGED: CHANGED, DELETED: ADDED}
@@ -28,7 +28,7 @@ FIELDS = {field.attname: field for field in Buddy._meta.fields}
 
 
 class LastEdit(NamedTuple):
-    """The newest edit of somebody: its version, what it did, what undoing is."""
+    """An editor's newest edit: its version, what it did, whether it is an undo."""
 
     version: int
     words: str
@@ -38,7 +38,7 @@ class LastEdit(NamedTuple):
 def write(
     kind: str, buddies: Iterable[Buddy], editor: str, at: datetime, reason: str
 ) -> None:
-    """Log entries as they stand now, all of them edited at once."""
+    """Log entries as one edit left them."""
     records = (
         HistoricalBuddy(
             history_date=at,
@@ -53,12 +53,12 @@ def write(
 
 
 def of(version: int, editor: str) -> list[HistoricalBuddy]:
-    """The records of the edit that made ``version``, when it was this editor's."""
+    """Return the records of the edit that made ``version``, if it is this editor's."""
     return list(HistoricalBuddy.objects.filter(version=version, history_user_id=editor))
 
 
 def before(records: Iterable[HistoricalBuddy]) -> dict[int, HistoricalBuddy]:
-    """What each entry was before these records of one edit, by its key."""
+    """Return each entry's record before these records of one edit, by its key."""
     older: dict[int, HistoricalBuddy] = {}
     records = list(records)
     keys = [record.id for record in records]
@@ -72,7 +72,7 @@ def before(records: Iterable[HistoricalBuddy]) -> dict[int, HistoricalBuddy]:
 
 def newest(editor: str) -> LastEdit | None:
     """The last edit of an editor; None before the first."""
-    # Keys grow with versions, and the index of names is in their order.
+    # Keys grow with versions, and the index on names keeps their order.
     mine = HistoricalBuddy.objects.filter(history_user_id=editor).order_by(
         "-history_id"
     )
@@ -86,7 +86,7 @@ def newest(editor: str) -> LastEdit | None:
 
 
 def made_at(version: int) -> datetime | None:
-    """When the tree came to a version by an edit."""
+    """Return when an edit made this version of the tree."""
     at: datetime | None = (
         HistoricalBuddy.objects.filter(version=version)
         .values_list("history_date", flat=True)
@@ -116,7 +116,7 @@ def was_shown(key: int, address: str, version: int) -> bool:
 
 
 def _many(edit: QuerySet[HistoricalBuddy], count: int) -> str:
-    # Thousands, perhaps, and asked for at each look at the state.
+    # There may be thousands, and each poll of the state asks for them.
     kinds = {_done(kind, reason) for kind, reason in _kinds(edit)}
     params = {"count": count}
     if kinds == {ADDED}:
@@ -136,7 +136,7 @@ def _kinds(
 
 
 def _done(kind: str, reason: str | None) -> str:
-    """What was done; of a record that takes back, what was taken back."""
+    """Return what was done; for an undo, what was undone."""
     return OPPOSITE[kind] if reason == UNDO else kind
 
 
@@ -156,7 +156,7 @@ def _one(record: HistoricalBuddy) -> str:
 
 
 def missed(key: int, seen: int) -> str:
-    """Who did what to an entry after version ``seen``, and how long ago."""
+    """Say who did what to an entry after version ``seen``, and how long ago."""
     records = list(
         HistoricalBuddy.objects.filter(id=key, version__gt=seen).order_by(
             "version", "history_id"
@@ -174,7 +174,7 @@ def missed(key: int, seen: int) -> str:
         return _("%(editor)s deleted “%(name)s” %(ago)s.") % params
     if last.history_type == ADDED:
         return _("%(editor)s added “%(name)s” %(ago)s.") % params
-    # There is nothing to name when it was added since, or is what it was again.
+    # Nothing differs if it was added since, or changed back.
     old = before(records[:1]).get(key)
     if not (changed := _changed(old, last) if old else set()):
         return _("%(editor)s changed “%(name)s” %(ago)s.") % params
@@ -200,7 +200,7 @@ def _names(changed: set[str]) -> str:
 
 
 class HistoryEntry(NamedTuple):
-    """A record in words: of when, by whom, what, and each difference."""
+    """A record in words: when, by whom, what, and each difference."""
 
     at: datetime
     editor: str
@@ -210,7 +210,7 @@ class HistoryEntry(NamedTuple):
 
 
 def of_entry(key: int) -> list[HistoryEntry]:
-    """Everything that was done to an entry, the newest first."""
+    """Return everything that was done to an entry, newest first."""
     records = HistoricalBuddy.objects.filter(id=min(key, 2**63 - 1))
     ordered = list(records.order_by("version", "history_id"))
     results = [

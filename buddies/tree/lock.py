@@ -1,9 +1,9 @@
-"""The one lock of the tree, under which every write stands.
+"""The tree's one lock, which every write takes.
 
 Without the lock every tree library lost branches under concurrent moves. Each edit
-wakes a worker for a new release after commit. What the tree forbids raises Django's
-ValidationError, in words for the person; an entry that is gone, TreeError; what
-somebody changed since the editor looked, Stale.
+wakes a worker for a new release after commit. An edit raises ValidationError, with a
+message for the user, if the tree forbids it; TreeError if an entry was deleted; Stale
+if one was changed after the editor saw it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,11 +18,11 @@ from xmppservice.runtime import wakeups
 
 
 class TreeError(ValueError):
-    """The entry is not there any more."""
+    """The entry no longer exists."""
 
 
 class Stale(TreeError):
-    """Somebody changed the entry after the editor looked at it."""
+    """The entry was changed after the editor saw it."""
 
 
 class Edit:
@@ -68,7 +68,7 @@ class Edit:
 
 @contextmanager
 def editing(editor: str, reason: str = "") -> Iterator[Edit]:
-    """Hold the tree's lock; when something was written its version moves on."""
+    """Hold the tree's lock; if something is written, increase its version."""
     with transaction.atomic():
         tree = Tree.locked()
         edit = Edit(tree, editor, reason)
@@ -82,13 +82,13 @@ def editing(editor: str, reason: str = "") -> Iterator[Edit]:
 
 def check(buddy: Buddy) -> None:
     if buddy.parent_id is not None:
-        # As it is under the lock: it may have become a channel, or be gone.
+        # Read under the lock: it may have become a channel, or been deleted.
         buddy.parent = fresh(buddy.parent_id)
     buddy.full_clean()
 
 
 def fresh(pk: int, seen: int | None = None) -> Buddy:
-    """The entry as it is stored now; Stale when it changed after ``seen``."""
+    """Return the stored entry. Raises Stale if it changed after ``seen``."""
     buddy = Buddy.objects.filter(pk=pk).first()
     if buddy is None:
         raise TreeError(history.missed(pk, seen or 0))
@@ -102,7 +102,7 @@ def refuse_stale(buddy: Buddy, seen: int | None) -> None:
 
 
 def fresh_ones(buddies: Iterable[Buddy], seen: int | None = None) -> list[Buddy]:
-    """Entries as they are stored now, in their order, each one once."""
+    """Return the stored entries in their order, each once; raises like ``fresh``."""
     keys = list(dict.fromkeys(buddy.pk for buddy in buddies))
     stored = Buddy.objects.in_bulk(keys)
     for key in keys:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from buddies.models import Buddy
 
-# Between two neighbours, so that a move writes the moved entry alone.
+# Between two neighbours, so that a move writes only the moved entry.
 GAP = 2**16
 
 Where = Literal["before", "after", "first", "last"]
@@ -17,7 +17,7 @@ INSIDE = ("first", "last")
 
 
 def where(word: object) -> Where:
-    """A word that came from outside, as a place; raises ValidationError."""
+    """Return an untrusted word as a place; raises ValidationError."""
     for known in get_args(Where):
         if word == known:
             return cast(Where, known)
@@ -25,7 +25,7 @@ def where(word: object) -> Where:
 
 
 def fit(siblings: list[tuple[Buddy, bool]]) -> None:
-    """Give those that moved positions between their neighbours."""
+    """Give moved siblings positions between their neighbours."""
     before: list[Buddy] = []
     grouped = groupby(siblings, key=itemgetter(1))
     runs = [(has_moved, [buddy for buddy, _moved in run]) for has_moved, run in grouped]
@@ -45,7 +45,7 @@ def siblings_of(parent_id: int | None) -> list[Buddy]:
 
 
 def seat(moved: list[Buddy], target: Buddy | None, where: Where) -> list[Buddy]:
-    """Give entries their parent and position; return who must make room."""
+    """Give entries their parent and position; return siblings that make room."""
     parent, before, behind = around(moved, target, where)
     for buddy in moved:
         buddy.parent = parent
@@ -60,7 +60,7 @@ def seat(moved: list[Buddy], target: Buddy | None, where: Where) -> list[Buddy]:
 def around(
     moved: list[Buddy], target: Buddy | None, where: Where
 ) -> tuple[Buddy | None, list[Buddy], list[Buddy]]:
-    """The parent for entries, and what else it holds: before them, and behind."""
+    """Return the parent for entries, and its other children before and after them."""
     parent = target if target is None or where in INSIDE else target.parent
     keys = {buddy.pk for buddy in moved}
     others = [s for s in siblings_of(parent.pk if parent else None) if s.pk not in keys]
@@ -77,7 +77,7 @@ def _index(siblings: list[Buddy], target: Buddy | None, where: Where) -> int:
 
 
 def free_positions(before: list[Buddy], behind: list[Buddy], count: int) -> list[int]:
-    """``count`` positions between the two; none without room."""
+    """Return ``count`` positions between the two lists; none without room."""
     low = before[-1].position if before else None
     high = behind[0].position if behind else None
     if low is None:
@@ -89,7 +89,7 @@ def free_positions(before: list[Buddy], behind: list[Buddy], count: int) -> list
 
 
 def renumber(siblings: list[Buddy]) -> list[Buddy]:
-    """Spread siblings in this order; return those whose position changed."""
+    """Space siblings evenly in this order; return those whose position changed."""
     return set_positions(siblings, [GAP * (nth + 1) for nth in range(len(siblings))])
 
 

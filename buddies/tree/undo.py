@@ -1,4 +1,4 @@
-"""Taking back an edit."""
+"""Undo an edit."""
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -9,9 +9,9 @@ from buddies.tree.lock import Edit, Stale, TreeError, editing
 
 
 def undo(version: int, editor: str) -> None:
-    """Take back one's own edit that made ``version``: all of it, or nothing.
+    """Undo the editor's own edit that made ``version``: all of it, or nothing.
 
-    Raises Stale when somebody has edited since what it would change.
+    Raises Stale if an entry that it would change was edited since.
     """
     with editing(editor, history.UNDO) as edit:
         records = history.of(version, editor)
@@ -53,8 +53,8 @@ def _restore(
 
 
 def _clear(changed: list[Buddy]) -> None:
-    """Let no entry be in another's way on the way to what they were."""
-    # No circle, and nothing below what becomes a channel or goes.
+    """Detach entries, so that restoring one does not conflict with another."""
+    # No cycle, and nothing below what becomes a channel or is deleted.
     Buddy.objects.filter(pk__in=[buddy.pk for buddy in changed]).update(parent=None)
     groups = [buddy.pk for buddy in changed if buddy.type == Buddy.Type.GROUP]
     empty = {"server_address": "", "default_message": ""}
@@ -62,7 +62,7 @@ def _clear(changed: list[Buddy]) -> None:
 
 
 def _refuse_gone_parents(buddies: list[Buddy], returning: set[int]) -> None:
-    # Foreign keys are checked at the commit, too late for a word about it.
+    # Foreign keys are checked at commit, too late for a good message.
     wanted = {b.parent_id for b in buddies if b.parent_id is not None} - returning
     there = Buddy.objects.filter(pk__in=wanted).count()
     if there < len(wanted):

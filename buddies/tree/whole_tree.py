@@ -22,7 +22,7 @@ def load(
     """Add the nodes of named documents at the end; return how many.
 
     ``replace`` empties the tree first. All or nothing: raises DocumentError,
-    its path beginning with the document's name.
+    whose path starts with the document's name.
     """
     checked = [(name, _entries(name, nodes)) for name, nodes in documents]
     with editing(editor) as edit:
@@ -46,10 +46,10 @@ def _append(edit: Edit, entries: "Entries") -> None:
 
 
 def rebuild(name: str, nodes: list[Node], editor: str) -> None:
-    """Make the document that clients would read equal to the one of ``nodes``.
+    """Change the tree so that clients would read the document of ``nodes``.
 
-    Entries are found by their address. Nothing is deleted: what the document
-    does not name is hidden, when it would be seen. Raises DocumentError.
+    Entries are found by their address. Nothing is deleted: visible entries that
+    the document does not contain are hidden. Raises DocumentError.
     """
     entries = _entries(name, nodes)
     _refuse_taken(name, entries, set())
@@ -73,7 +73,7 @@ def _state(buddy: Buddy) -> list[Any]:
 
 def _rewrite(buddy: Buddy, fields: dict[str, Any], edit: Edit) -> Buddy:
     for name, value in fields.items():
-        # The address is what it was found by, or made because there was none.
+        # The entry was found by its address, or given a new one.
         if name != "address":
             setattr(buddy, name, value)
     # The document shows it now, so no schedule may hide it.
@@ -97,7 +97,7 @@ def _order(buddies: list[Buddy], parents: list[int | None]) -> None:
 def _make_way(
     edit: Edit, wanted: list[Buddy], parents: list[int | None], others: list[Buddy]
 ) -> None:
-    """Take out of their places whatever could be in the way of the new ones."""
+    """Detach entries that could conflict with the new places."""
     moved = [
         buddy.pk
         for buddy, parent in zip(wanted, parents, strict=True)
@@ -116,7 +116,7 @@ def _make_way(
 
 
 def _hide_others(edit: Edit, named: set[str]) -> None:
-    """Hide the topmost ones of what is seen and not named."""
+    """Hide the topmost visible entries that are not named."""
     buddies = list(Buddy.objects.all())
     seen = shape.addresses(build.published(buddies, edit.at)) - named
     hidden = {buddy.pk: buddy for buddy in buddies if buddy.address in seen}
@@ -130,7 +130,7 @@ Entries = list[tuple[Node, Buddy]]
 
 
 def _entries(name: str, nodes: list[Node]) -> Entries:
-    """Entries that the model accepts, as far as that needs no database."""
+    """Return nodes with their entries, validated as far as needs no database."""
     return [(node, _entry(f"{name}: {node.path}", node)) for node in nodes]
 
 
@@ -159,10 +159,10 @@ def plant(
     parents: list[int | None],
     was: Mapping[int, list[Any]] = MappingProxyType({}),
 ) -> None:
-    """Store entries, a level of the tree at a time.
+    """Store entries, one level of the tree at a time.
 
-    ``parents`` are places in ``buddies``; what has none keeps its parent.
-    ``was`` is how those that are stored already stood.
+    ``parents`` are indexes in ``buddies``; an entry without one keeps its parent.
+    ``was`` holds the old states of entries that are stored already.
     """
     level = [place for place, parent in enumerate(parents) if parent is None]
     while level:
@@ -181,11 +181,11 @@ def plant(
 def weave(
     edit: Edit, wanted: list[Buddy], parents: list[int | None], moved: set[int]
 ) -> None:
-    """Make the whole tree what is wanted; write what differs from that alone.
+    """Make the whole tree what is wanted; write only the differences.
 
-    ``wanted`` are all entries, new ones among them, siblings in their order;
-    ``parents`` are places in it, and ``moved`` the places of those that stand
-    elsewhere now. What an entry may be is for the caller to check.
+    ``wanted`` holds all entries, including new ones, with siblings in order;
+    ``parents`` are indexes in it, and ``moved`` the indexes of moved entries.
+    The caller validates the entries.
     """
     was = {buddy.pk: _state(buddy) for buddy in Buddy.objects.all()}
     siblings: dict[int | None, list[int]] = {}

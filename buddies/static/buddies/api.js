@@ -1,14 +1,14 @@
-// What the workspace asks of the server, and sends to it, one after the other.
+// The workspace's requests to the server; edits run one after the other.
 //
-// The server is the truth: `state` is how things stood when it was last asked.
+// The server is the source of truth: `state` is its answer to the last request.
 
 import { read, urls, words } from "./page.js";
 
 const csrf = document.querySelector("[name=csrfmiddlewaretoken]").value;
 
 export let state = read("state");
-export let edits = Promise.resolve(); // one after the other, each on the version before
-let tag = ""; // of that state
+export let edits = Promise.resolve(); // a chain, each edit on the version before
+let tag = ""; // the ETag of `state`
 
 export async function get(address) {
   const answer = await fetch(address, { headers: { Accept: "application/json" } });
@@ -31,22 +31,22 @@ export async function post(address, body) {
   return result;
 }
 
-/** Why something was refused, and that the tree is drawn anew. */
+/** Returns why something was refused, and that the tree is reloaded. */
 export function standing(reason) {
   return `${reason} ${words.reloaded}`;
 }
 
 export function isOffline(error) {
-  return error instanceof TypeError; // fetch says so when nobody answers
+  return error instanceof TypeError; // thrown by fetch without a response
 }
 
-/** Does a step after the edits before it; the ones that follow wait for it. */
+/** Runs a step after the edits before it; later ones wait for it. */
 export function inTurn(step, failed) {
   edits = edits.then(step).catch(failed);
   return edits;
 }
 
-/** Asks how things stand; returns whether that has changed. */
+/** Fetches the state; returns whether it has changed. */
 export async function askState() {
   const answer = await fetch(urls.state, { headers: { "If-None-Match": tag } });
   if (answer.redirected) throw new Error(words.loggedOut);
@@ -57,7 +57,7 @@ export async function askState() {
   return true;
 }
 
-/** From here on the next answer counts as a change, whatever it is. */
+/** Makes the next answer count as a change, whatever it is. */
 export function forgetState() {
   tag = "";
 }

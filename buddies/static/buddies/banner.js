@@ -1,4 +1,4 @@
-// The banner says how things stand, and asks that anew; the toast says what was just done.
+// The banner shows the state and refreshes it; the toast says what was just done.
 
 import { askState, forgetState, isOffline, state } from "./api.js";
 import { byId, may, words } from "./page.js";
@@ -10,7 +10,7 @@ const TOAST_MS = 15000;
 
 let hiding;
 
-/** Asks how things stand; draws what has changed. */
+/** Fetches the state; draws what has changed. */
 export async function refresh() {
   try {
     if (await askState()) await take();
@@ -81,7 +81,7 @@ function drawProblem(text) {
 function drawLoggedOut() {
   drawProblem(words.loggedOut);
   const headline = byId("headline");
-  if (headline.querySelector("a")) return; // somebody may be on it
+  if (headline.querySelector("a")) return; // it may have the focus
   const again = element("a", "", words.logIn);
   again.href = location.pathname; // it leads to the login, and back
   headline.replaceChildren(words.loggedOutShort, " · ", again);
@@ -89,7 +89,7 @@ function drawLoggedOut() {
 
 // --- The toast -----------------------------------------------------------------
 
-/** Says what was done; `takeBack` is offered beside it. */
+/** Says what was done, and offers to undo it with `takeBack`. */
 export function toast(text, takeBack = null) {
   const shown = byId("toast");
   shown.replaceChildren(element("span", "", text));

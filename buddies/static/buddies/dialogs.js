@@ -29,7 +29,7 @@ function closing(dialog) {
 export async function askDelete(node) {
   let fate;
   try {
-    await edits; // one's own, before it is asked what they are of
+    await edits; // our own come first: they change the version
     fate = await get(`${urls.fate}?id=${node.key}`);
   } catch (error) {
     toast(isOffline(error) ? words.offline : error.message);
@@ -45,7 +45,7 @@ export async function askDelete(node) {
   });
 }
 
-/** Asks before the draft goes live; the form alone leads to a page that asks. */
+/** Asks before the draft goes live; without a script a page asks. */
 export function askEnd(event) {
   event.preventDefault();
   const form = event.currentTarget;

@@ -1,7 +1,7 @@
-// Edits: sent to the server, and what comes of them drawn.
+// Edits: sends them to the server, and draws the results.
 //
-// Each edit names the version of the tree that it was made on; what the server
-// refuses is drawn anew as it stands there.
+// Each edit names the version of the tree that it was made on. If the server
+// refuses it, the tree is reloaded.
 
 import { inTurn, isOffline, post, standing } from "./api.js";
 import { refresh, toast } from "./banner.js";
@@ -10,7 +10,7 @@ import { load, loadSoon, loads, patch, search, tree, version } from "./tree.js";
 
 const WHERE = { before: "before", after: "after", over: "last", appendChild: "last" };
 
-/** Sends an edit after those before it; draws what comes of it. */
+/** Sends an edit after those before it; draws the result. */
 export function edit(name, body, isPlain = false) {
   const drawnBefore = loads;
   return inTurn(async () => {
@@ -18,7 +18,7 @@ export function edit(name, body, isPlain = false) {
       const done = await post(urls[name], { seen: version, ...body });
       if (done.version > version) {
         const isNext = done.version === version + 1 && loads === drawnBefore;
-        // Without words it changed nothing, and somebody else made that version.
+        // Without words it changed nothing, and another user made that version.
         if (isNext && isPlain && done.said) patch(done);
         else await load();
         if (done.said) toast(done.said, () => takeBack(done.version));
@@ -40,7 +40,7 @@ export function toggle(node, flag) {
   return edit("switch", { ids: [Number(node.key)], [flag]: !node.data[flag] }, true);
 }
 
-/** Moves at once on the screen, then on the server; both are keys of entries. */
+/** Moves at once on the screen, then on the server; key and place are keys of entries. */
 export function move(key, place, how) {
   const node = tree.findKey(key);
   const target = place && tree.findKey(place);
@@ -57,7 +57,7 @@ export function move(key, place, how) {
   edit("move", { ...body, where: WHERE[how] }, true);
 }
 
-/** Says that an entry has gone, and shows how it stands. */
+/** Says that an entry was deleted, and reloads the tree. */
 function missed() {
   toast(standing(words.gone));
   loadSoon();

@@ -1,5 +1,5 @@
 // The form of an entry: tabs, counters, the chosen picture, and a preview.
-// Without it the form is four fieldsets that work.
+// Without it the form is four plain fieldsets, and works.
 
 import { isAddress } from "./preview.js";
 
@@ -36,7 +36,7 @@ function makeTabs(box) {
   open(tabs, panels, Math.max(0, panels.findIndex(hasErrors)));
 }
 
-// A fieldset itself may not be a tab's panel.
+// A fieldset itself cannot be a tab's panel.
 function makePanel(fieldset) {
   const panel = document.createElement("div");
   panel.setAttribute("role", "tabpanel");
@@ -99,7 +99,7 @@ function makeCounter(input) {
   count();
 }
 
-// A group has none of these. What is filled in stays, to be emptied.
+// Groups have none of these. A filled-in field stays visible, to be cleared.
 function hideWhatGroupsLack() {
   for (const name of ["default_message", "server_address"]) {
     const row = field(name)?.closest(".form-row");
@@ -212,7 +212,7 @@ function drawTexts() {
   card.querySelector(".entry-bubble").hidden = message === "";
   card.querySelector(".entry-silence").hidden = message !== "";
   card.querySelector(".entry-chat").hidden = isGroup();
-  // Only letters: pictures would be asked for anew at each key.
+  // Only letters: pictures would be loaded again at each keystroke.
   for (const face of document.querySelectorAll(".avatar .face, .entry-card .face")) {
     if (!face.firstElementChild) drawInitial(face);
   }
@@ -233,7 +233,7 @@ function makePreview() {
   draw();
 }
 
-// Who may only look has tabs, and no fields.
+// Users who cannot edit have tabs, and no fields.
 document.querySelectorAll(".entry-tabs").forEach(makeTabs);
 if (field("name")) {
   ["name", "status"].map(field).forEach(makeCounter);

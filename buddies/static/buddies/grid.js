@@ -125,7 +125,7 @@ function onActivate(e) {
   pointAtActive();
 }
 
-/** Names the active row to a screen reader, unless it is scrolled or searched away. */
+/** Tells screen readers the active row, unless it is scrolled or filtered out. */
 function pointAtActive() {
   const id = `entry-${tree?.getActiveNode()?.key}`;
   if (byId(id)) byId("tree").setAttribute("aria-activedescendant", id);

@@ -1,4 +1,4 @@
-// The keyboard in the tree: what each key does with the row that one is on.
+// The keyboard in the tree: what each key does with the active row.
 
 import { askDelete } from "./dialogs.js";
 import { move, toggle } from "./edits.js";
@@ -15,7 +15,7 @@ const STEPS = {
 
 export function onKey(e) {
   const { event } = e;
-  const node = e.node ?? tree.getActiveNode() ?? firstFor(event); // none has the focus yet
+  const node = e.node ?? tree.getActiveNode() ?? firstFor(event); // no row is active yet
   if (!node || event.target.closest("input")) return undefined;
   const act = keyAction(event, node);
   if (!act) return undefined;

@@ -1,4 +1,4 @@
-// What the page of the workspace brings along: addresses, permissions and words.
+// The data in the workspace's page: addresses, permissions and texts.
 
 export const { urls, may, words } = read("workspace");
 export const narrow = matchMedia("(max-width: 767px)");

@@ -5,7 +5,7 @@ import { byId, urls, words } from "./page.js";
 import { draw, element } from "./preview.js";
 
 export let tab = sessionStorage.getItem("tab") ?? "phone";
-export let drawn = {}; // of which version and release the panel is
+export let drawn = {}; // the version and release that the panel shows
 
 export async function drawPanel() {
   const panel = byId("panel");

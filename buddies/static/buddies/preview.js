@@ -25,7 +25,7 @@ export function draw(place, items, app, words, most = MOST_ROWS) {
   if (app === "webchat" && first) open(frame, talk, first[0], words);
 }
 
-/** Yields [item, depth] of what has the flag; a hidden group hides its branch. */
+/** Yields [item, depth] of items with the flag; a hidden group hides its branch. */
 function* shown(items, flag, depth = 0) {
   for (const item of items) {
     if (!item[flag]) continue;
@@ -63,7 +63,7 @@ function open(frame, talk, item, words) {
   frame.classList.add("open");
 }
 
-/** A picture, or the first letter when there is none or it does not come. */
+/** A picture, or the first letter if there is none or it does not load. */
 export function avatar(info) {
   const letter = element("span", "avatar", [...info.name.trim()][0] ?? "?");
   letter.setAttribute("aria-hidden", "true");
@@ -78,7 +78,7 @@ export function avatar(info) {
   return picture;
 }
 
-/** Whether a browser can ask for it: the contract's examples say "http://....". */
+/** Whether a browser can load it: the contract's examples say "http://....". */
 export function isAddress(text) {
   if (!/^(https?:\/\/|\/\w)/.test(text)) return false;
   try {

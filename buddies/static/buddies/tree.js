@@ -1,6 +1,6 @@
-// The tree that is drawn: of which version it is, and when it is drawn anew.
+// The displayed tree: its version, and when it is reloaded.
 //
-// What it looks like is in grid.js, which makes the widget.
+// Its appearance is in grid.js, which makes the widget.
 
 import { get, inTurn, state } from "./api.js";
 import { byId, urls, words } from "./page.js";
@@ -8,10 +8,10 @@ import { byId, urls, words } from "./page.js";
 const MOST_EXPANDED = 200; // entries that are shown expanded at first
 
 export let tree; // the widget
-export let version = 0; // of the tree that is drawn
-export let loads = 0; // how often the tree was drawn anew
+export let version = 0; // of the displayed tree
+export let loads = 0; // how often the tree was loaded
 let build; // makes the widget
-let isStale = false; // it has to be drawn anew, whatever its version
+let isStale = false; // it has to be reloaded, whatever its version
 let isDragging = false;
 
 /** Draws the tree for the first time, in the widget that make(entries) makes. */
@@ -21,9 +21,9 @@ export async function begin(make) {
 }
 
 /**
- * Reads the whole tree anew; keeps what is expanded, and where one is.
+ * Reloads the whole tree; keeps the expanded groups and the active row.
  *
- * While a gesture is under way it waits: follow() comes back to it.
+ * During a gesture it does nothing: follow() repeats it later.
  */
 export async function load() {
   isStale = true;
@@ -32,21 +32,21 @@ export async function load() {
   if (!isBusy()) await drawTree(newest);
 }
 
-/** Whether something is open, or on its way, that belongs to the tree as it is drawn. */
+/** Whether a drag, a dialog or a menu needs the tree as it is displayed. */
 function isBusy() {
   return isDragging || byId("dialog").open || byId("menu").matches(":popover-open");
 }
 
-/** Reads the tree anew if it is not the newest one. */
+/** Reloads the tree if it is not the newest one. */
 export async function follow() {
   if (isStale || state.version > version) await load();
 }
 
 export function followSoon() {
-  inTurn(follow, () => {}); // asked again with the next state
+  inTurn(follow, () => {}); // repeated with the next state
 }
 
-/** Reads the tree anew, as soon as the edits before are done. */
+/** Reloads the tree as soon as the edits before are done. */
 export function loadSoon() {
   isStale = true;
   followSoon();

@@ -1,4 +1,4 @@
-// The Channels workspace: begins the tree, the banner and the panel, and listens.
+// The Channels workspace: starts the tree, the banner and the panel, and listens.
 
 import { inTurn, state } from "./api.js";
 import { drawBanner, refresh } from "./banner.js";
@@ -22,7 +22,7 @@ function listen() {
   byId("dialog").addEventListener("close", followSoon);
   byId("end-hold")?.addEventListener("submit", askEnd);
   document.addEventListener("dragend", endDrag);
-  // A row that was scrolled away hears no end of its drag; nor does the page.
+  // If the dragged row was scrolled away, neither it nor the page gets a dragend.
   document.addEventListener("pointermove", (event) => event.buttons || endDrag());
   byId("undo")?.addEventListener("click", () => takeBack(state.undo.version));
   narrow.addEventListener("change", () => location.reload());
