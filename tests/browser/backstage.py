@@ -1,4 +1,4 @@
-"""What the tests of the pages do behind them, and how they read them."""
+"""Helpers of the page tests: a shell of the service, and how to read pages."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from playwright.async_api import Error, Locator, Page, expect
 from tests.golden import DOCUMENTS
 from tests.service import Service
 
-# The machine may be busy; nothing waits longer than it has to.
+# The machine may be busy; no test waits longer than it has to.
 expect.set_options(timeout=30_000)
 
 WORKSPACE = "/admin/buddies/buddy/channels/"
@@ -71,7 +71,7 @@ def outline():
 
 
 class Backstage:
-    """A shell of a service that knows the names above, and keeps those that it makes.
+    """A persistent shell of a service, with the names of BEGIN.
 
     Called with code, it returns what that printed.
     """
@@ -84,17 +84,17 @@ class Backstage:
         return self._shell(code, keep=True)
 
     def read(self, expression: str) -> Any:
-        """The value of an expression, as JSON carries it."""
+        """Return the value of an expression, through JSON."""
         return json.loads(self(f"print(json.dumps({expression}))"))
 
     def outline(self) -> list[str]:
-        """The stored tree: a name for each entry, two spaces for each level."""
+        """Return the stored tree: a name for each entry, two spaces for each level."""
         found: list[str] = self.read("outline()")
         return found
 
 
 async def becomes(read: Callable[[], Any], wanted: Any, seconds: float = 30) -> None:
-    """Wait until ``read()``, awaited or not, is what is wanted; else show both."""
+    """Wait until ``read()``, sync or async, returns ``wanted``; else show both."""
     end = time.monotonic() + seconds
     found = None
     while found != wanted and time.monotonic() < end:
@@ -102,7 +102,7 @@ async def becomes(read: Callable[[], Any], wanted: Any, seconds: float = 30) -> 
             found = read()
             if isinstance(found, Awaitable):
                 found = await found
-        except Error:  # the next page is on its way
+        except Error:  # the next page is loading
             continue
     assert found == wanted, f"{found} instead of {wanted}"
 
@@ -124,7 +124,7 @@ async def ready(page: Page) -> Page:
 
 
 def row(page: Page, name: str) -> Locator:
-    """The row of the entry of this name in the workspace's tree."""
+    """Return the row of the entry with this name in the workspace's tree."""
     title = page.locator(".wb-title", has_text=re.compile(f"^{re.escape(name)}$"))
     return page.locator("#tree .wb-node-list .wb-row").filter(has=title)
 
@@ -134,14 +134,14 @@ def switch(page: Page, flag: str, name: str) -> Locator:
 
 
 async def shown(page: Page) -> list[str]:
-    """The tree as it is drawn, from top to bottom."""
+    """Return the displayed tree, from top to bottom."""
     rows = page.locator("#tree .wb-node-list .wb-row")
     found: list[str] = await rows.evaluate_all(OUTLINE)
     return found
 
 
 async def looks(page: Page, wanted: list[str]) -> None:
-    """Wait until the tree is drawn so."""
+    """Wait until the displayed tree is ``wanted``."""
     await becomes(lambda: shown(page), wanted)
 
 
@@ -156,7 +156,7 @@ async def drag(page: Page, name: str, target: str, where: str = "over") -> None:
     await page.mouse.move(start["x"] + 20, start["y"] + start["height"] / 2)
     await page.mouse.down()
     await page.mouse.move(x + 5, y, steps=5)
-    # Once more, until the row says where the other one would go.
+    # Keep moving until the row marks the drop position.
     sign = row(page, target).and_(page.locator(f".wb-drop-{where}"))
 
     async def seen() -> int:
@@ -169,7 +169,7 @@ async def drag(page: Page, name: str, target: str, where: str = "over") -> None:
 
 
 async def menu(page: Page, name: str, item: str) -> None:
-    """Choose from the menu of an entry."""
+    """Choose an item from the menu of an entry."""
     await row(page, name).locator("button.more").click()
     await page.get_by_role("menuitem", name=item, exact=True).click()
 
@@ -182,7 +182,7 @@ def toast(page: Page) -> Locator:
 
 
 def items(text: str) -> dict[str, Any]:
-    """Each item of a document by its name."""
+    """Return each item of a document by its name."""
     found: dict[str, Any] = {}
     waiting = list(json.loads(text)["items"])
     while waiting:
@@ -219,10 +219,10 @@ edits.move([one({name!r})], "admin", None, "first")
 
 
 def screens(backstage: Backstage, name: str = "Liam", text: str = "Out") -> list[str]:
-    """Make something to show on each page of the back office; return their paths.
+    """Fill each page of the back office; return the pages' paths.
 
-    There are an entry ``name`` that was edited, changes on hold, a plan, and
-    versions whose note is ``text``. The workspace is the first page.
+    This makes an edited entry ``name``, changes on hold, a plan, and versions
+    with the note ``text``. The workspace is the first page.
     """
     backstage(BUSY.format(name=name, text=text))
     key = backstage.read(f"one({name!r}).pk")
@@ -243,7 +243,7 @@ def screens(backstage: Backstage, name: str = "Liam", text: str = "Out") -> list
 
 
 async def preview_import(page: Page, text: str) -> None:
-    """Look at what a pasted document would change."""
+    """Open the preview of importing a pasted document."""
     await page.goto(TRANSFER)
     form = page.locator("form", has=page.locator("[name=what][value=document]"))
     await form.locator("textarea").fill(text)

@@ -1,8 +1,8 @@
 """Pages of the running service in Debian's Chromium, as staff see them.
 
-Everything here is asynchronous and lives on one loop: Playwright's synchronous
-API leaves its loop running in the thread, and no other asynchronous test could
-run beside it.
+Everything here is asynchronous and runs on one loop: Playwright's synchronous
+API leaves its loop running in the thread, so that no other asynchronous test
+could run.
 """
 
 import re
@@ -32,8 +32,8 @@ QUIET = [
 ]
 DESK, PHONE = (1400, 900), (390, 844)
 
-# Each page in each of these. Two that have nothing in common are looked at each time,
-# the others with the slow tests (tests/slow/browser).
+# Pages are tested in each of these: two opposite ones each time, the others with the
+# slow tests (tests/slow/browser).
 LOOKS = {
     f"{size}-{language}-{theme}": (
         {"desk": DESK, "phone": PHONE}[size],
@@ -70,7 +70,7 @@ TOO_WIDE = "document.documentElement.scrollWidth - window.innerWidth"
 
 @pytest.fixture(scope="session", autouse=True)
 def _service_first(service: Service) -> None:
-    """Not on the loop: what starts a service waits for it."""
+    """Start the service outside the loop, because starting it blocks."""
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -82,10 +82,10 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 class Pages:
-    """Opens pages of a service; what any of them complains of is in ``complaints``.
+    """Opens pages of a service, and collects their errors in ``complaints``.
 
-    A test that provokes a complaint on purpose, such as a refused request, says
-    so with a pattern in ``forgiven``.
+    A test that provokes an error on purpose, such as a refused request, adds a
+    pattern to ``forgiven``.
     """
 
     def __init__(self, chromium: Browser, service: Service) -> None:
@@ -114,10 +114,10 @@ class Pages:
         theme: str = "light",
         **context: Any,
     ) -> Page:
-        """A page in a browser of its own, logged in as ``user`` unless that is ""."""
+        """Open a page in its own context, logged in as ``user`` unless that is ""."""
         page = await self._page(size, language, theme, **context)
         if user:
-            await self._be(page, user)
+            await self._log_in_as(page, user)
         await page.goto(path)
         return page
 
@@ -132,22 +132,22 @@ class Pages:
             **context,
         )
         self._contexts.append(opened)
-        await opened.expose_binding("reportViolation", self._violated)
+        await opened.expose_binding("reportViolation", self._on_violation)
         await opened.add_init_script(LISTEN)
         await opened.add_init_script(THEME % theme)
         page = await opened.new_page()
-        page.on("console", self._said)
+        page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         return page
 
-    def _violated(self, source: Any, text: str) -> None:
+    def _on_violation(self, source: Any, text: str) -> None:
         self.complaints.append(f"CSP on {source['page'].url}: {text}")
 
-    def _said(self, message: Any) -> None:
+    def _on_console(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.complaints.append(f"console on {message.page.url}: {message.text}")
 
-    async def _be(self, page: Page, user: str) -> None:
+    async def _log_in_as(self, page: Page, user: str) -> None:
         if user not in self._sessions:
             await _log_in(page, user)
             self._sessions[user] = await page.context.cookies()
@@ -172,7 +172,7 @@ async def pages(chromium: Browser, service: Service) -> AsyncIterator[Pages]:
 
 
 async def login(page: Page, user: str = "admin", password: str = PASSWORD) -> None:
-    """Log in through the form, as a person does."""
+    """Log in through the form, as a user does."""
     await page.goto("/admin/login/")
     await page.fill("#id_username", user)
     await page.fill("#id_password", password)
@@ -181,7 +181,7 @@ async def login(page: Page, user: str = "admin", password: str = PASSWORD) -> No
 
 
 async def _log_in(page: Page, user: str) -> None:
-    """The same without a page, which would complain of what it leads to."""
+    """Log in without a page, which would collect errors of the next page."""
     http = page.context.request
     await http.get("/admin/login/")
     (token,) = [
@@ -196,21 +196,21 @@ async def _log_in(page: Page, user: str) -> None:
 
 async def severe(page: Page) -> list[str]:
     """Return what axe-core finds serious or critical on the page."""
-    # Not a script element: the content security policy holds for that one.
+    # Not a script element: the content security policy applies to those.
     await page.evaluate(AXE_SCRIPT)
     found: list[str] = await page.evaluate(SEVERE)
     return found
 
 
 async def overflow(page: Page) -> int:
-    """Pixels by which the page is wider than its window."""
+    """Return by how many pixels the page is wider than its window."""
     pixels: int = await page.evaluate(TOO_WIDE)
     return max(0, pixels)
 
 
 @pytest.fixture
 def new_person(service: Service) -> Iterator[Any]:
-    """``new_person("anna", "buddies.view_buddy")`` makes a member of the staff."""
+    """``new_person("anna", "buddies.view_buddy")`` creates a staff user."""
     made: list[str] = []
 
     def make(name: str, *permissions: str) -> str:
@@ -242,7 +242,7 @@ User.objects.filter(username__in={names!r}).delete()
 STAFF = {
     "anna": ["Editor"],
     "piero": ["Publisher"],
-    "rita": [],  # may only look
+    "rita": [],  # can only view
 }
 NEW_STAFF = """
 for name, groups in {staff!r}.items():
@@ -256,8 +256,8 @@ for name, groups in {staff!r}.items():
 
 
 @contextmanager
-def behind(service: Service) -> Iterator[Backstage]:
-    """A shell of a service, and its staff."""
+def open_backstage(service: Service) -> Iterator[Backstage]:
+    """Open a shell of a service, and create its staff."""
     backstage = Backstage(service)
     backstage(NEW_STAFF.format(staff=STAFF, word=PASSWORD))
     yield backstage
@@ -266,14 +266,14 @@ def behind(service: Service) -> Iterator[Backstage]:
 
 @pytest.fixture(scope="session")
 def backstage(service: Service) -> Iterator[Backstage]:
-    """A shell of the shared service that stays open. The staff: see STAFF."""
-    with behind(service) as shell:
+    """A persistent shell of the shared service, whose staff is STAFF."""
+    with open_backstage(service) as shell:
         yield shell
 
 
 @pytest.fixture(scope="session")
 def logins() -> dict[str, Any]:
-    """Cookies of who has logged in to the shared service."""
+    """Cookies of the users that have logged in to the shared service."""
     return {}
 
 
@@ -281,7 +281,7 @@ def logins() -> dict[str, Any]:
 def demo(
     backstage: Backstage, pages: Pages, logins: dict[str, Any]
 ) -> Iterator[Backstage]:
-    """The demo's tree, before and after: nothing on hold, planned or to take back."""
+    """Restore the demo's tree before and after: no holds, no plans, nothing to undo."""
     pages._sessions = logins
     backstage("demo()")
     yield backstage
@@ -290,10 +290,10 @@ def demo(
 
 @pytest.fixture(scope="module", autouse=True)
 def _as_it_was(backstage: Backstage) -> Iterator[None]:
-    """For whoever reads the document after these tests: what they changed is over."""
+    """Wait until the demo's tree is live again, for tests that read it later."""
     yield
     until = monotonic() + 30
-    # The reset wakes no process of the service: it is another process.
+    # The reset runs in another process, and wakes none of the service's.
     while not backstage.read("bool(live_release().live_at)"):
         assert monotonic() < until, "the demo's tree is not live again"
         sleep(0.05)
@@ -309,7 +309,7 @@ def own_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def own_backstage(own_service: Service) -> Iterator[Backstage]:
-    with behind(own_service) as shell:
+    with open_backstage(own_service) as shell:
         yield shell
 
 
@@ -317,7 +317,7 @@ def own_backstage(own_service: Service) -> Iterator[Backstage]:
 async def own_pages(
     chromium: Browser, own_service: Service, own_backstage: Backstage
 ) -> AsyncIterator[Pages]:
-    """As ``pages``, of the service that may be stopped, with the demo's tree."""
+    """Like ``pages``, for ``own_service``, with the demo's tree."""
     own_backstage("demo()")
     opened = Pages(chromium, own_service)
     yield opened
@@ -327,7 +327,7 @@ async def own_pages(
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def client(service: Service) -> AsyncIterator[Client]:
-    """Somebody's phone: it reads the document over XMPP."""
+    """A user's phone, which reads the document over XMPP."""
     (local,) = service.register()
     async with service.client(local) as connected:
         yield connected

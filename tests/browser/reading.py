@@ -1,4 +1,4 @@
-"""What the browser's tests read of clients and previews."""
+"""Keys for the workspace's tree."""
 
 from tests.browser.backstage import DEMO
 

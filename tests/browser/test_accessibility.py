@@ -1,4 +1,4 @@
-"""Every page of the back office: for axe, for a finger, and with hostile texts."""
+"""Every page of the back office: axe, touch targets and hostile texts."""
 
 import json
 
@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.usefixtures("demo"), pytest.mark.appearance]
 
 TARGET = 44  # px
 
-# What a finger cannot hit: its box is smaller, and so is what answers around it.
-# A link in a sentence is no larger than its line (WCAG 2.5.8).
+# Controls too small for a finger: the box is smaller, and so is the area that reacts.
+# A link in a sentence may be as small as its line (WCAG 2.5.8).
 SMALL = """(least) => {
     const CONTROLS = `main :is(a[href], button, summary, select, textarea,
         input:not([type=hidden]), [role=tab], [role=switch])`;
@@ -124,7 +124,7 @@ async def nothing_severe_in_what_opens(pages, demo, theme):
     assert {name: what for name, what in found.items() if what} == {}
 
 
-async def test_nothing_is_beside_the_window_of_a_phone_or_too_small(pages, demo):
+async def test_nothing_overflows_a_phone_or_is_too_small(pages, demo):
     paths = screens(demo)
     page = await pages.open("/healthz", size=PHONE, has_touch=True)
 
@@ -179,12 +179,12 @@ def hostile(demo):
 
 
 async def harmless(page) -> None:
-    """The text stands there, and made no element."""
+    """Check that the text is shown and made no element."""
     await expect(page.get_by_text(HOSTILE).first).to_be_attached()
     await expect(page.locator("img[src=x], [onerror]")).to_have_count(0)
 
 
-async def test_texts_are_texts_in_the_workspace(pages, hostile):
+async def test_hostile_texts_are_escaped_in_the_workspace(pages, hostile):
     screens(hostile, HOSTILE, HOSTILE)
     page = await ready(await pages.open(WORKSPACE))
     page.on("dialog", lambda dialog: pages.complaints.append(dialog.message))
@@ -212,7 +212,7 @@ async def test_texts_are_texts_in_the_workspace(pages, hostile):
     await harmless(page)
 
 
-async def test_texts_are_texts_on_every_other_page(pages, hostile):
+async def test_hostile_texts_are_escaped_on_every_other_page(pages, hostile):
     paths = screens(hostile, HOSTILE, HOSTILE)[1:]
     page = await pages.open("/healthz")
     page.on("dialog", lambda dialog: pages.complaints.append(dialog.message))

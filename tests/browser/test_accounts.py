@@ -134,7 +134,7 @@ async def test_an_account_is_found_switched_and_logged(pages, cast):
     await expect(page.locator("#change-history tbody")).to_contain_text("discoverable")
 
 
-async def test_a_flag_is_seen_understood_and_released(pages, cast):
+async def test_a_flag_is_found_explained_and_cleared(pages, cast):
     page = await pages.open(ACCOUNTS)
     await page.locator(".notice .button").click()
     await expect(page.locator("#result_list tbody tr")).to_have_count(1)
@@ -151,7 +151,7 @@ async def test_a_flag_is_seen_understood_and_released(pages, cast):
     await expect(page.locator(".notice")).to_have_count(0)
 
 
-async def test_a_dry_run_says_what_a_command_then_does(pages, cast, service, owner):
+async def test_a_dry_run_predicts_the_command(pages, cast, service, owner):
     friend, off = service.register(2)
     contacts = [("Mario", f"+{friend[2:]}"), ("Off", f"+{off[2:]}")]
     number = f"jid='{off}@localhost', msisdn='+{off[2:]}'"
@@ -168,7 +168,7 @@ async def test_a_dry_run_says_what_a_command_then_does(pages, cast, service, own
     await expect(rows.nth(1).locator(".group")).to_have_text("others")
     await expect(page.locator("#result .facts").last).to_contain_text("9,998")
     assert friend not in page.url
-    # What the XMPP server has told of the friend is remembered, and nothing else.
+    # What the XMPP server answered about the friend is stored, and nothing else.
     cast(f"Account.objects.filter(jid='{friend}@localhost').delete()")
     assert cast.read("stored()") == before
     promised = json.loads(await page.locator("#result pre").text_content() or "")
@@ -187,9 +187,7 @@ async def test_a_dry_run_says_what_a_command_then_does(pages, cast, service, own
     cast(f"Account.objects.filter(jid='{off}@localhost').delete()")
 
 
-async def test_an_xmpp_server_that_is_away_is_said(
-    own_pages, own_service, own_backstage
-):
+async def test_a_stopped_xmpp_server_is_reported(own_pages, own_service, own_backstage):
     own_backstage("from roster.models import Account")
     key = own_backstage.read(
         "Account.objects.get_or_create(jid='romeo@localhost')[0].pk"

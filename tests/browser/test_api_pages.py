@@ -5,18 +5,18 @@ from playwright.async_api import expect
 
 pytestmark = pytest.mark.appearance
 
-# Its makers' picture, from their server: not shown.
+# The logo of Redoc's makers, from their server: not shown.
 PICTURE = r"https://cdn\.redoc\.ly/"
 
 
-async def test_swagger_ui_shows_what_there_is(pages):
+async def test_swagger_ui_lists_the_operations(pages):
     page = await pages.open("/api/docs/")
     entry = page.locator(".opblock", has_text="/api/buddies/{id}/move/").first
     await expect(entry).to_be_visible()
     await expect(page.locator(".opblock-tag", has_text="releases")).to_be_visible()
 
 
-async def test_redoc_shows_it_and_asks_nobody_else(pages):
+async def test_redoc_loads_nothing_from_other_servers(pages):
     pages.forgiven.append(PICTURE)
     page = await pages.open("/healthz")
     answered = []
@@ -31,7 +31,7 @@ async def test_redoc_shows_it_and_asks_nobody_else(pages):
 
 
 @pytest.mark.parametrize("path", ["/api/docs/", "/api/redoc/"])
-async def test_the_pages_are_for_who_is_logged_in(pages, path):
+async def test_the_pages_require_a_login(pages, path):
     pages.forgiven += ["401"]
     page = await pages.open(path, user="")
     await expect(page.locator("body")).to_contain_text("401")

@@ -1,4 +1,4 @@
-"""Delivery and Commands: what gets there, what waits, and what somebody asked."""
+"""The Delivery page and the commands: what is delivered, pending or dead."""
 
 import json
 
@@ -16,7 +16,7 @@ from tests.browser.conftest import (
 DELIVERY, COMMANDS = "/admin/delivery/", "/admin/roster/command/"
 
 
-# Without a wake-up: nothing runs it.
+# Created without a wake-up, so nothing runs it.
 COMMAND = """
 from roster.models import Command
 Command.objects.all().delete()
@@ -66,7 +66,7 @@ async def each_page_is_clean(pages, dead, size, language, theme):
 
 
 @pytest.mark.usefixtures("dead")
-async def test_the_page_says_how_it_stands_and_follows(pages, demo):
+async def test_the_page_shows_the_state_and_updates_itself(pages, demo):
     page = await pages.open(DELIVERY)
     await expect(page.locator("nav [aria-current=page]")).to_have_text("Delivery")
     await expect(page.locator("[data-text=headline]")).to_have_text(
@@ -98,14 +98,14 @@ async def test_a_check_reads_the_live_document_through_the_xmpp_server(pages, de
     await clean(page)
 
 
-async def test_it_works_without_a_script(pages, demo):
+async def test_the_check_works_without_a_script(pages, demo):
     page = await pages.open(DELIVERY, java_script_enabled=False)
     number = demo.read("live_release().number")
     await page.get_by_role("button", name="Check now").click()
     await expect(page.locator(".messagelist")).to_contain_text(f"version {number}, ")
 
 
-async def test_an_xmpp_server_that_is_away_is_said(own_pages, own_service):
+async def test_a_stopped_xmpp_server_is_reported(own_pages, own_service):
     page = await own_pages.open(DELIVERY)
     connection = page.locator("[data-text=connection]")
     await expect(connection).to_contain_text("Connected since")
@@ -126,7 +126,7 @@ async def test_an_xmpp_server_that_is_away_is_said(own_pages, own_service):
     await expect(page.locator("[data-text=away]")).to_be_hidden()
 
 
-async def test_a_dead_command_is_found_and_tried_again(pages, dead):
+async def test_a_dead_command_is_found_and_retried(pages, dead):
     page = await pages.open(DELIVERY)
     await page.locator("[data-text=dead]").click()
     await page.locator("#result_list th a").click()
@@ -141,7 +141,7 @@ async def test_a_dead_command_is_found_and_tried_again(pages, dead):
     await expect(page.get_by_role("button", name="Retry")).to_have_count(0)
 
 
-async def test_a_payload_is_hidden_from_who_has_no_permission(pages, dead, new_person):
+async def test_a_payload_is_hidden_without_the_permission(pages, dead, new_person):
     name = new_person("carlotta", "roster.view_command")
     key = dead.read("Command.objects.get().pk")
 

@@ -13,7 +13,7 @@ from tests.service import ROOT
 
 pytestmark = [pytest.mark.usefixtures("demo"), pytest.mark.appearance]
 
-# Words that Italian has, too, and names.
+# Names, and words that are the same in Italian.
 SAME = {
     "Web",
     "Web,",
@@ -27,7 +27,7 @@ SAME = {
 }
 
 LITERAL = re.compile(r'translate "([^"]+)"')
-# What a page says: its texts, and the names and hints of its controls.
+# All that a page shows: its texts, and the names and hints of its controls.
 SAID = """() => {
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const said = [document.title];
@@ -46,7 +46,7 @@ SAID = """() => {
 
 
 def literals() -> set[str]:
-    """The words that our templates and the workspace's script say."""
+    """Return the texts of our templates and of the workspace's script."""
     templates = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("*/templates/**/*.html")]
     found = {
         word
@@ -70,7 +70,7 @@ async def test_the_words_of_the_pages_are_in_the_catalogue():
     assert sorted(word for word in words if translated(word) == word) == []
 
 
-async def test_no_page_says_an_english_word_of_ours(pages, demo):
+async def test_no_page_shows_an_english_text_of_ours(pages, demo):
     english = {word for word in literals() - SAME if translated(word) != word}
     paths = screens(demo)
     page = await pages.open("/healthz", language="it")
@@ -86,7 +86,7 @@ async def test_no_page_says_an_english_word_of_ours(pages, demo):
     assert {path: words for path, words in found.items() if words} == {}
 
 
-async def test_the_workspace_speaks_italian(pages, demo):
+async def test_the_workspace_is_in_italian(pages, demo):
     page = await ready(await pages.open(WORKSPACE, language="it"))
     t = translated
 

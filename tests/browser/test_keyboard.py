@@ -27,7 +27,7 @@ ACTIVE = """(grid) => {
 
 
 async def active(page) -> str:
-    """The name of the row where one is, as the grid tells a screen reader."""
+    """Return the name of the active row, as the grid tells screen readers."""
     found: str = await page.locator("#tree").evaluate(ACTIVE)
     return found
 
@@ -62,7 +62,7 @@ async def test_the_tree_is_a_treegrid_to_a_screen_reader(pages):
     ).to_have_attribute("aria-haspopup", "menu")
 
 
-async def test_arrows_walk_and_open_and_close(pages):
+async def test_arrows_navigate_expand_and_collapse(pages):
     page = await ready(await pages.open(WORKSPACE))
 
     await on_tree(page)
@@ -146,7 +146,7 @@ async def test_space_switches_and_enter_edits(pages, demo):
     await looks(page, [*DEMO[:6], "Liam the monk"])
 
 
-async def test_the_menu_opens_walks_and_closes_with_keys(pages):
+async def test_the_menu_works_by_keyboard(pages):
     page = await ready(await pages.open(WORKSPACE))
     await on_tree(page, "End")
     item = page.get_by_role("menuitem")
@@ -179,7 +179,7 @@ async def test_the_menu_opens_walks_and_closes_with_keys(pages):
     await becomes(lambda: active(page), "Liam")
 
 
-async def test_delete_asks_and_escape_leaves_it(pages, demo):
+async def test_delete_asks_and_escape_cancels(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
     await on_tree(page, "End", "Delete")
     dialog = page.get_by_role("dialog", name="Delete “Liam”?")
@@ -197,7 +197,7 @@ async def test_delete_asks_and_escape_leaves_it(pages, demo):
     assert demo.outline() == DEMO[:6]
 
 
-async def test_tabs_are_walked_with_arrows(pages):
+async def test_arrows_switch_tabs(pages):
     page = await ready(await pages.open(WORKSPACE))
     await page.get_by_role("tab", name="Phone").focus()
 

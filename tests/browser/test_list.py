@@ -1,4 +1,4 @@
-"""The list: the way for a keyboard, a finger, and a browser without a script."""
+"""The list: for keyboards, touch screens and browsers without scripts."""
 
 import re
 
@@ -16,7 +16,7 @@ def line(page, name):
 
 
 async def listed(page) -> list[str]:
-    """Names as they are listed, two spaces for each level."""
+    """Return the names as listed, two spaces for each level."""
     found: list[str] = await page.locator("#result_list .entry").evaluate_all(
         "all => all.map((one) => '  '.repeat(one.querySelectorAll('i').length)"
         " + one.textContent.trim())"
@@ -28,7 +28,7 @@ async def lists(page, wanted) -> None:
     await becomes(lambda: listed(page), wanted)
 
 
-async def test_an_entry_is_cut_and_pasted_with_a_finger(pages, demo):
+async def test_an_entry_is_cut_and_pasted_by_touch(pages, demo):
     page = await pages.open(LIST, size=PHONE, has_touch=True)
     await lists(page, DEMO)
 
@@ -57,7 +57,7 @@ async def test_an_entry_is_cut_and_pasted_with_a_finger(pages, demo):
     await lists(page, DEMO)
 
 
-async def test_the_workspace_moves_with_a_finger_through_its_menu(pages, demo):
+async def test_the_workspace_menu_moves_an_entry_by_touch(pages, demo):
     page = await ready(await pages.open(WORKSPACE, size=PHONE, has_touch=True))
 
     await page.get_by_role("button", name="Actions: Liam").tap()
@@ -71,7 +71,7 @@ async def test_the_workspace_moves_with_a_finger_through_its_menu(pages, demo):
     ).to_be_visible()
 
 
-async def test_switches_are_saved_and_taken_back(pages, demo):
+async def test_switches_are_saved_and_undone(pages, demo):
     page = await pages.open(LIST)
     shown = "one('Liam').mobile_is_published, one('ATM Milano').web_is_published"
 
@@ -89,7 +89,7 @@ async def test_switches_are_saved_and_taken_back(pages, demo):
     assert demo.read(f"[{shown}]") == [True, False]
 
 
-async def test_actions_switch_move_and_duplicate_what_is_chosen(pages, demo):
+async def test_actions_switch_move_and_duplicate_the_chosen_entries(pages, demo):
     page = await pages.open(LIST)
 
     async def act(label, *chosen):
@@ -128,7 +128,7 @@ async def test_the_list_is_searched_and_filtered(pages):
     await lists(page, DEMO[:2])
 
 
-async def test_it_all_works_without_a_script(pages, demo):
+async def test_the_list_works_without_a_script(pages, demo):
     page = await pages.open(LIST, java_script_enabled=False)
 
     await page.get_by_role("button", name="Cut “Liam” to paste it elsewhere").click()
@@ -141,7 +141,7 @@ async def test_it_all_works_without_a_script(pages, demo):
     await expect(page).to_have_url(re.compile(f"{LIST}$"))
 
 
-async def test_menu_leads_to_the_history(pages, demo):
+async def test_the_menu_opens_the_history(pages, demo):
     demo("edits.change([one('Liam')], 'anna', name='Noel', web_is_published=True)")
     page = await ready(await pages.open(WORKSPACE))
 

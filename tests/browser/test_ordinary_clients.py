@@ -1,4 +1,4 @@
-"""What a JavaScript library without our conventions finds: Strophe, in a browser."""
+"""A JavaScript library without our conventions: Strophe, in a browser."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ FORM = """({
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def strophe(pages, demo, service, client):
-    """A page in which Strophe is logged in; what it asks is answered by value."""
+    """A function with which a logged-in Strophe asks; it returns part of the answer."""
     demo(f"load({json.dumps(CHANNELS)!r})")
     await becomes(lambda: read(client), NAMES)
     (local,) = await asyncio.to_thread(service.register)
@@ -59,8 +59,8 @@ async def read(client):
     return [name for name in seen if name in NAMES]
 
 
-async def test_it_walks_through_the_tree(strophe):
-    """Groups are nodes, channels are JIDs with their names, threads are nodes, too."""
+async def test_strophe_browses_the_tree(strophe):
+    """Groups and threads are nodes; channels are JIDs with their names."""
     query = "<query xmlns='http://jabber.org/protocol/disco#items' %s/>"
 
     top = await strophe("get", query % "", ITEMS)
@@ -76,7 +76,7 @@ async def test_it_walks_through_the_tree(strophe):
     ]
 
 
-async def test_it_finds_a_friend_with_a_form(strophe, service):
+async def test_strophe_finds_a_friend_with_a_form(strophe, service):
     (friend,) = await asyncio.to_thread(service.register)
     command = "<command xmlns='http://jabber.org/protocol/commands' %s>%s</command>"
     node = "node='cmd_search_users'"

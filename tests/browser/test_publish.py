@@ -30,12 +30,12 @@ CLIENT_SEES = [name.strip() for name in DEMO]
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def read(client, demo):
-    """``await read("Liam")``: an item as a client reads it now, or None."""
+    """``await read("Liam")`` returns an item as a client reads it now, or None."""
 
     async def is_reset():
         return await client.document(SERVICE) == demo.read("live_release().body")
 
-    # The reset wakes no process of the service: it is another process.
+    # The reset runs in another process, and wakes none of the service's.
     await until(is_reset)
 
     async def item(name):
@@ -51,7 +51,7 @@ async def settled(page) -> None:
     )
 
 
-async def held(page) -> None:
+async def hold_changes(page) -> None:
     """Press Hold changes."""
     await settled(page)
     await page.get_by_role("button", name="Hold changes").click()
@@ -66,7 +66,7 @@ def number(demo) -> int:
     return found
 
 
-async def live_is(demo, wanted: int) -> None:
+async def until_live(demo, wanted: int) -> None:
     async def taken():
         return demo.read(
             f"Release.objects.filter(number__gte={wanted}).exclude(live_at=None).exists()"
@@ -80,7 +80,7 @@ async def live_is(demo, wanted: int) -> None:
 
 async def test_on_hold_edits_are_a_draft_until_they_are_reviewed(pages, demo, read):
     page = await pages.open(WORKSPACE, user="piero")
-    await held(page)
+    await hold_changes(page)
     await expect(page.locator("#held")).to_have_text(
         re.compile(r"^Held since .+ by piero: edits stay a draft until published\.$")
     )
@@ -125,9 +125,9 @@ async def _gone(read, name):
     return await read(name) is None
 
 
-async def test_the_end_of_a_hold_makes_the_draft_live(pages, demo, read):
+async def test_ending_a_hold_publishes_the_draft(pages, demo, read):
     page = await pages.open(WORKSPACE, user="piero")
-    await held(page)
+    await hold_changes(page)
     await switch(page, "Mobile", "Liam").click()
     await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
 
@@ -194,7 +194,7 @@ async def test_a_review_warns_and_refuses(pages, demo):
     await expect(page.get_by_role("button", name="Publish")).to_be_disabled()
 
 
-async def test_what_changed_after_the_review_is_not_published(pages, demo, read):
+async def test_changes_after_the_review_are_not_published(pages, demo, read):
     demo("review.hold('piero'); edits.change([one('Liam')], 'anna', status='In')")
     page = await pages.open(f"{VERSIONS}review/", user="piero")
     await expect(page.locator(".changes")).to_contain_text("status text")
@@ -209,7 +209,7 @@ async def test_what_changed_after_the_review_is_not_published(pages, demo, read)
     assert (await read("Liam"))["info"]["status"] == "Life in a monk house"
 
 
-# --- At a moment to come -----------------------------------------------------
+# --- At a future time --------------------------------------------------------
 
 
 async def plan(page, note: str) -> None:
@@ -230,7 +230,7 @@ async def test_a_plan_is_shown_and_goes_live_when_it_is_due(pages, demo, read):
 
     words = f"Goes live on 31 Dec {NEXT_YEAR}, 23:59, planned by piero"
     await expect(page.locator("#planned li")).to_have_text(words)
-    # What is edited later is not part of it.
+    # Later edits are not part of it.
     demo("edits.change([one('Liam')], 'anna', status='2200')")
     other = await pages.open(VERSIONS, user="piero")
     await expect(other.locator(".plan")).to_contain_text("planned by piero")
@@ -254,7 +254,7 @@ async def test_a_plan_is_shown_and_goes_live_when_it_is_due(pages, demo, read):
     )
 
 
-async def test_a_plan_is_cancelled_before_the_hold_ends(pages, demo):
+async def test_a_plan_must_be_cancelled_before_a_hold_ends(pages, demo):
     demo("review.hold('piero'); edits.change([one('Liam')], 'piero', status='2100')")
     page = await pages.open(WORKSPACE, user="piero")
     await plan(page, "Not so soon")
@@ -273,7 +273,7 @@ async def test_a_plan_is_cancelled_before_the_hold_ends(pages, demo):
     assert demo.read("PlannedRelease.objects.count()") == 0
 
 
-async def test_a_moment_that_is_missing_or_over_is_refused(pages, demo):
+async def test_a_missing_or_past_time_is_refused(pages, demo):
     demo("review.hold('piero'); edits.change([one('Liam')], 'piero', status='2100')")
     page = await pages.open(f"{VERSIONS}review/", user="piero")
     publish = page.get_by_role("button", name="Publish")
@@ -294,14 +294,14 @@ async def test_a_moment_that_is_missing_or_over_is_refused(pages, demo):
     assert demo.read("PlannedRelease.objects.count()") == 0
 
 
-# --- Back --------------------------------------------------------------------
+# --- Older versions ----------------------------------------------------------
 
 
 async def edited(demo) -> int:
-    """The number of the demo's version; another one is live after it."""
+    """Make a newer version live; return the number of the demo's version."""
     first = number(demo)
     demo("edits.change([one('Liam')], 'anna', name='Noel'); releases.sync()")
-    await live_is(demo, number(demo))
+    await until_live(demo, number(demo))
     return first
 
 
@@ -344,7 +344,7 @@ async def test_an_older_version_is_restored_as_a_draft(pages, demo, read):
     assert demo.outline() == DEMO
 
 
-async def test_a_version_is_seen_compared_and_downloaded(pages, demo, client):
+async def test_a_version_is_shown_compared_and_downloaded(pages, demo, client):
     first = await edited(demo)
     page = await pages.open(f"{VERSIONS}{first}/change/")
     chats = page.locator("#panel .chats strong")

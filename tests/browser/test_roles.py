@@ -28,7 +28,7 @@ EDITS = ("switch", "move", "duplicate", "remove", "undo")
 
 
 async def post(page, path: str, body: object = None, **form: str) -> int:
-    """The status of a request that the page offers no button for."""
+    """Send a request that the page has no button for; return the status."""
     cookies = {one["name"]: one["value"] for one in await page.context.cookies()}
     token = {"X-CSRFToken": cookies["csrftoken"]}
     if body is None:
@@ -48,7 +48,7 @@ def publishing(page):
 
 @pytest.fixture
 def plan(demo) -> int:
-    """The key of a plan, on hold; there are two versions and a change."""
+    """Make two versions, a hold, a change and a plan; return the plan's key."""
     demo("edits.change([one('Liam')], 'anna', status='Out'); releases.sync()")
     demo("review.hold('piero'); edits.change([one('Liam')], 'piero', status='In')")
     at = "timezone.now() + timedelta(days=1)"
@@ -74,7 +74,7 @@ PUBLISHERS = {
 
 
 async def refused(page, plan: int, versions: list[int]) -> list[str]:
-    """What of a publisher's doings the server refuses this person."""
+    """Return which of a publisher's requests the server refuses this user."""
     addresses = {
         name: path.format(old=versions[1], plan=plan)
         for name, path in PUBLISHERS.items()
@@ -82,7 +82,7 @@ async def refused(page, plan: int, versions: list[int]) -> list[str]:
     return [n for n, path in addresses.items() if await post(page, path) == 403]
 
 
-async def test_an_editor_edits_and_publishes_nothing(pages, demo, plan, versions):
+async def test_an_editor_edits_but_cannot_publish(pages, demo, plan, versions):
     page = await ready(await pages.open(WORKSPACE, user="anna"))
 
     await switch(page, "Web", "Liam").click()
@@ -103,7 +103,7 @@ async def test_an_editor_edits_and_publishes_nothing(pages, demo, plan, versions
     assert demo.read("Tree.objects.get().held_by") == "piero"
 
 
-async def test_an_editor_may_not_change_an_address_that_clients_know(pages, demo):
+async def test_an_editor_cannot_change_an_address_that_clients_know(pages, demo):
     key = demo.read("one('Liam').pk")
 
     page = await pages.open(f"{LIST}{key}/change/", user="anna")
@@ -117,7 +117,7 @@ async def test_an_editor_may_not_change_an_address_that_clients_know(pages, demo
     await expect(page.locator("input[name=address]")).to_be_editable()
 
 
-async def test_a_publisher_does_all_of_it(pages, plan, versions):
+async def test_a_publisher_can_do_everything(pages, plan, versions):
     page = await ready(await pages.open(WORKSPACE, user="piero"))
 
     await expect(page.get_by_role("button", name="End hold")).to_be_visible()

@@ -23,7 +23,7 @@ from tests.service import SERVICE, until
 pytestmark = [pytest.mark.usefixtures("demo"), pytest.mark.appearance]
 
 
-async def test_a_search_shows_what_it_finds_with_its_group(pages):
+async def test_a_search_shows_each_result_with_its_group(pages):
     page = await ready(await pages.open(WORKSPACE))
     search = page.get_by_role("searchbox", name="Search channels")
 
@@ -37,7 +37,7 @@ async def test_a_search_shows_what_it_finds_with_its_group(pages):
     await looks(page, DEMO)
 
 
-async def test_what_is_open_stays_so_over_a_reload(pages):
+async def test_a_reload_keeps_groups_collapsed_or_expanded(pages):
     page = await ready(await pages.open(WORKSPACE))
     closed = [*DEMO[:4], "Liam"]
 
@@ -55,7 +55,7 @@ async def test_what_is_open_stays_so_over_a_reload(pages):
 
 
 def many(groups: int, channels: int) -> str:
-    """A document of so many groups, with so many channels each."""
+    """Return a document with so many groups, and so many channels in each."""
 
     def item(kind, name, **more):
         flags = {"mobileIsPublished": True, "webIsPublished": True}
@@ -102,16 +102,16 @@ async def test_a_thousand_entries_are_searched_switched_and_moved(pages, demo, c
     await until(live)
 
 
-async def take_back(page) -> None:
+async def press_undo(page) -> None:
     await toast(page).get_by_role("button", name="Undo").click()
 
 
-async def test_a_switch_and_a_move_are_taken_back_where_they_happened(pages, demo):
+async def test_a_switch_and_a_move_are_undone_from_the_toast(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
 
     await switch(page, "Mobile", "Liam").click()
     await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
-    await take_back(page)
+    await press_undo(page)
     await expect(switch(page, "Mobile", "Liam")).to_have_attribute(
         "aria-checked", "true"
     )
@@ -122,7 +122,7 @@ async def test_a_switch_and_a_move_are_taken_back_where_they_happened(pages, dem
     await on_tree(page, "End", "Alt+ArrowRight")
     await expect(toast(page)).to_contain_text("Moved “Liam”")
     await looks(page, [*DEMO[:6], "  Liam"])
-    await take_back(page)
+    await press_undo(page)
     await looks(page, DEMO)
     assert demo.outline() == DEMO
     assert demo.read("one('Liam').mobile_is_published") is True
@@ -131,13 +131,13 @@ async def test_a_switch_and_a_move_are_taken_back_where_they_happened(pages, dem
 KEYS = "sorted(Buddy.objects.values_list('pk', 'address', 'position'))"
 
 
-async def test_a_copy_and_a_deletion_are_taken_back(pages, demo):
+async def test_a_copy_and_a_deletion_are_undone(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
     before = demo.read(KEYS)
 
     await menu(page, "Mobile Ticketing", "Duplicate with contents")
     await expect(toast(page)).to_contain_text("Added 3 items")
-    await take_back(page)
+    await press_undo(page)
     await expect(toast(page)).to_contain_text("Undone: Added 3 items")
     await becomes(demo.outline, DEMO)
     await looks(page, DEMO)
@@ -145,12 +145,12 @@ async def test_a_copy_and_a_deletion_are_taken_back(pages, demo):
     await menu(page, "Mobile Ticketing", "Delete …")
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await expect(toast(page)).to_contain_text("Deleted 3 items")
-    await take_back(page)
+    await press_undo(page)
     await becomes(demo.outline, DEMO)
     assert demo.read(KEYS) == before
 
 
-async def test_the_banner_takes_back_after_a_reload_and_does_it_again(pages, demo):
+async def test_the_banner_undoes_after_a_reload_and_redoes(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
     await expect(page.locator("#undo")).to_be_hidden()
     await switch(page, "Mobile", "Liam").click()
@@ -171,14 +171,14 @@ async def test_the_banner_takes_back_after_a_reload_and_does_it_again(pages, dem
     assert demo.read("one('Liam').mobile_is_published") is False
 
 
-async def test_what_somebody_else_built_on_is_not_taken_back(pages, demo):
+async def test_an_edit_that_another_user_changed_since_is_not_undone(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
     await switch(page, "Mobile", "Liam").click()
     await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
     demo("edits.change([one('Liam')], 'anna', status='Out')")
     pages.forgiven.append("409")
 
-    await take_back(page)
+    await press_undo(page)
 
     await expect(toast(page)).to_contain_text("anna changed “Liam” just now")
     assert demo.read("[one('Liam').status, one('Liam').mobile_is_published]") == [
@@ -187,7 +187,7 @@ async def test_what_somebody_else_built_on_is_not_taken_back(pages, demo):
     ]
 
 
-async def test_a_long_undo_is_cut_at_its_end(pages, demo):
+async def test_a_long_undo_label_is_truncated(pages, demo):
     demo("edits.change([one('Liam')], 'admin', name='Liam ' + 'of the house ' * 15)")
     page = await ready(await pages.open(WORKSPACE))
 
@@ -203,7 +203,7 @@ async def test_a_long_undo_is_cut_at_its_end(pages, demo):
     assert outer["width"] <= 320
 
 
-async def test_a_channel_that_says_nothing_has_no_bubble(pages, demo):
+async def test_a_channel_without_a_message_has_no_bubble(pages, demo):
     demo("edits.change([one('Liam')], 'admin', default_message='')")
     key = demo.read("one('Liam').pk")
 

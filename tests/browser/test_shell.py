@@ -40,7 +40,7 @@ sizes = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 
 
 async def clean(page) -> None:
-    """Nothing that axe finds severe, and nothing beside the window."""
+    """Check that axe finds nothing severe, and that nothing overflows the window."""
     assert await severe(page) == []
     assert await overflow(page) == 0
 
@@ -80,7 +80,7 @@ async def what_opens_on_a_page_is_clean_too(pages, size, language, theme):
     await clean(page)
 
 
-async def test_an_autocomplete_has_a_name_before_and_when_it_is_open(pages):
+async def test_an_autocomplete_has_a_name_closed_and_open(pages):
     page = await pages.open("/admin/buddies/buddy/add/")
     await page.get_by_role("tab", name="Where it appears").click()
     await expect(page.get_by_role("combobox", name="Inside:")).to_be_visible()
@@ -93,14 +93,14 @@ async def test_an_autocomplete_has_a_name_before_and_when_it_is_open(pages):
     assert await severe(page) == []
 
 
-async def test_the_api_is_shown_without_a_violation(pages):
+async def test_the_api_pages_violate_no_policy(pages):
     page = await pages.open("/api/")
 
     for path in ("/api/buddies/", "/api/document/", "/api/accounts/"):
         await page.goto(path)
 
 
-async def test_a_script_of_a_page_is_not_run(pages):
+async def test_an_inline_script_is_not_run(pages):
     page = await pages.open("/admin/password_change/")
     pages.forgiven.append("script-src")
 
@@ -124,7 +124,7 @@ async def test_login_leads_to_the_workspace(pages):
     await expect(current).to_have_text("Channels")
 
 
-async def test_who_may_not_see_entries_gets_the_stock_index(pages, new_person):
+async def test_users_who_cannot_see_entries_get_the_stock_index(pages, new_person):
     page = await pages.open("/", user=new_person("otto", "roster.view_account"))
 
     await expect(page).to_have_url(re.compile("/admin/$"))
@@ -133,7 +133,7 @@ async def test_who_may_not_see_entries_gets_the_stock_index(pages, new_person):
 
 
 @sizes
-async def test_the_language_lasts(pages, size):
+async def test_the_chosen_language_is_kept(pages, size):
     page = await pages.open("/admin/auth/user/?q=a", size=size)
 
     await page.get_by_role("button", name="IT").click()
@@ -155,7 +155,7 @@ async def test_the_theme_is_switched_without_a_reload(pages):
     assert await page.evaluate(background) != light
 
 
-async def test_without_a_choice_the_theme_is_the_systems(pages):
+async def test_the_default_theme_is_the_systems(pages):
     background = "getComputedStyle(document.body).backgroundColor"
 
     found = {
@@ -178,7 +178,7 @@ async def test_targets_are_large_enough_on_a_phone(pages, language):
             assert (box["width"] >= TARGET, box["height"] >= TARGET) == (True, True)
 
 
-async def test_who_logs_out_is_out(pages):
+async def test_logging_out_ends_the_session(pages):
     page = await pages.open("/admin/login/", user="")
     await login(page)
 

@@ -1,4 +1,4 @@
-"""Empty, away, too large, logged out, far too many: what to do is said."""
+"""Empty, offline, too large, logged out, far too many: the page says what to do."""
 
 import pytest
 from playwright.async_api import expect
@@ -45,7 +45,7 @@ async def test_an_empty_tree_says_what_to_do(pages, demo):
 
 
 @pytest.mark.usefixtures("demo")
-async def test_offline_is_said_and_ends_by_itself(pages, demo):
+async def test_offline_is_reported_until_the_network_returns(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
     pages.forgiven.append(FAILED)
 
@@ -69,7 +69,7 @@ async def test_offline_is_said_and_ends_by_itself(pages, demo):
 
 
 @pytest.mark.usefixtures("demo")
-async def test_who_logged_out_elsewhere_is_told(pages):
+async def test_a_logout_elsewhere_is_reported(pages):
     page = await pages.open("/healthz", user="")
     await login(page)
     await ready(page)
@@ -97,7 +97,7 @@ async def test_who_logged_out_elsewhere_is_told(pages):
 # --- A service that may be stopped -------------------------------------------
 
 
-async def test_a_service_that_was_away_is_found_again(own_pages, own_service):
+async def test_a_stopped_service_is_reported_until_it_returns(own_pages, own_service):
     page = await ready(await own_pages.open(WORKSPACE))
     own_pages.forgiven.append(FAILED)
 
@@ -111,7 +111,7 @@ async def test_a_service_that_was_away_is_found_again(own_pages, own_service):
     await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
 
 
-async def test_an_xmpp_server_that_is_away_is_said_and_waited_for(
+async def test_a_stopped_xmpp_server_is_reported_until_it_returns(
     own_pages, own_service
 ):
     page = await ready(await own_pages.open(WORKSPACE))
@@ -134,7 +134,7 @@ async def test_an_xmpp_server_that_is_away_is_said_and_waited_for(
     await expect(page.locator("#headline")).to_have_text("Everything is live")
 
 
-async def test_what_is_too_large_is_said_and_the_old_one_stays(
+async def test_a_too_large_document_is_reported_and_the_old_one_stays(
     own_pages, own_backstage, own_service
 ):
     page = await ready(await own_pages.open(WORKSPACE))

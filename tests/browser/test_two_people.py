@@ -1,4 +1,4 @@
-"""Two browsers at once: nobody overwrites what somebody else did."""
+"""Two browsers at once: no user overwrites another's edits."""
 
 import re
 
@@ -25,22 +25,22 @@ pytestmark = pytest.mark.usefixtures("demo")
 AGO = "just now"
 
 
-async def deaf(page) -> None:
-    """From now on the page hears nothing new of the tree by itself."""
+async def stop_polling(page) -> None:
+    """Stop the page from learning about changes by itself."""
     await page.route("**/channels/state/", lambda route: route.fulfill(status=304))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def two(pages):
-    """anna's workspace and piero's; piero's has not heard yet what anna does."""
+    """anna's workspace and piero's; piero's does not learn what anna does."""
     pages.forgiven.append("409")
     anna = await ready(await pages.open(WORKSPACE, user="anna"))
     piero = await ready(await pages.open(WORKSPACE, user="piero"))
-    await deaf(piero)
+    await stop_polling(piero)
     return anna, piero
 
 
-async def switched(page, flag, name, on) -> None:
+async def press_switch(page, flag, name, on) -> None:
     """Press a switch, and wait until the server has it."""
     await switch(page, flag, name).click()
     await expect(switch(page, flag, name)).to_have_attribute("aria-checked", on)
@@ -50,9 +50,9 @@ async def switched(page, flag, name, on) -> None:
 FLAGS = "[one('Liam').mobile_is_published, one('Liam').web_is_published]"
 
 
-async def test_a_stale_switch_is_refused_and_drawn_anew(two, demo):
+async def test_a_stale_switch_is_refused_and_redrawn(two, demo):
     anna, piero = two
-    await switched(anna, "Mobile", "Liam", "false")
+    await press_switch(anna, "Mobile", "Liam", "false")
 
     await switch(piero, "Web", "Liam").click()
 
@@ -62,11 +62,11 @@ async def test_a_stale_switch_is_refused_and_drawn_anew(two, demo):
     )
     assert demo.read(FLAGS) == [False, False]
 
-    await switched(piero, "Web", "Liam", "true")
+    await press_switch(piero, "Web", "Liam", "true")
     assert demo.read(FLAGS) == [False, True]
 
 
-async def test_a_stale_move_is_refused_and_drawn_anew(two, demo):
+async def test_a_stale_move_is_refused_and_redrawn(two, demo):
     anna, piero = two
     await drag(anna, "Liam", "Mobile Ticketing")
     await expect(toast(anna)).to_contain_text("Moved “Liam”")
@@ -79,7 +79,7 @@ async def test_a_stale_move_is_refused_and_drawn_anew(two, demo):
     assert demo.outline() == moved
 
 
-async def test_an_edit_of_what_is_gone_is_refused(two, demo):
+async def test_an_edit_of_a_deleted_entry_is_refused(two, demo):
     anna, piero = two
     demo("edits.remove([one('Liam')], 'anna')")
 
@@ -90,11 +90,11 @@ async def test_an_edit_of_what_is_gone_is_refused(two, demo):
     await looks(anna, DEMO[:6])
 
 
-async def test_edits_of_different_entries_both_stand(two, demo):
+async def test_edits_of_different_entries_are_both_kept(two, demo):
     anna, piero = two
-    await switched(anna, "Mobile", "Liam", "false")
+    await press_switch(anna, "Mobile", "Liam", "false")
 
-    await switched(piero, "Mobile", "ATM Milano", "false")
+    await press_switch(piero, "Mobile", "ATM Milano", "false")
 
     await expect(switch(piero, "Mobile", "Liam")).to_have_attribute(
         "aria-checked", "false"
@@ -111,7 +111,7 @@ async def test_a_stale_form_is_refused(pages, demo):
     key = demo.read("one('Liam').pk")
     page = await pages.open(f"{LIST}{key}/change/", user="piero")
     anna = await ready(await pages.open(WORKSPACE, user="anna"))
-    await switched(anna, "Mobile", "Liam", "false")
+    await press_switch(anna, "Mobile", "Liam", "false")
 
     await page.locator("#id_name").fill("Liam the monk")
     await page.get_by_role("button", name="Save", exact=True).click()
@@ -130,7 +130,7 @@ async def test_a_stale_form_is_refused(pages, demo):
 async def test_a_stale_list_is_refused(pages, demo):
     page = await pages.open(LIST, user="piero")
     anna = await ready(await pages.open(WORKSPACE, user="anna"))
-    await switched(anna, "Mobile", "Liam", "false")
+    await press_switch(anna, "Mobile", "Liam", "false")
 
     line = page.locator("#result_list tr").filter(has_text="Liam")
     await line.locator("input[name$=web_is_published]").check()
@@ -143,20 +143,20 @@ async def test_a_stale_list_is_refused(pages, demo):
     await expect(line.locator("input[name$=mobile_is_published]")).not_to_be_checked()
 
 
-async def test_each_sees_the_other_without_doing_anything(pages, demo):
+async def test_edits_appear_in_the_other_workspace_automatically(pages, demo):
     anna = await ready(await pages.open(WORKSPACE, user="anna"))
     piero = await ready(await pages.open(WORKSPACE, user="piero"))
 
     await drag(anna, "Liam", "Mobile Ticketing")
     await looks(piero, [*DEMO[:6], "  Liam"])
-    await switched(piero, "Web", "Liam", "true")
+    await press_switch(piero, "Web", "Liam", "true")
 
     await expect(switch(anna, "Web", "Liam")).to_have_attribute("aria-checked", "true")
     await expect(anna.locator("#panel .chats")).to_contain_text("Liam")
     await expect(anna.locator("#live")).to_contain_text("by piero")
 
 
-async def test_a_hold_is_seen_by_the_other(pages):
+async def test_a_hold_appears_in_the_other_workspace(pages):
     anna = await ready(await pages.open(WORKSPACE, user="anna"))
     piero = await ready(await pages.open(WORKSPACE, user="piero"))
 
@@ -173,7 +173,7 @@ async def end_hold(page) -> None:
     await page.get_by_role("dialog").get_by_role("button", name="End hold").click()
 
 
-async def test_the_buttons_follow_a_hold_of_somebody_else(pages, demo):
+async def test_the_buttons_follow_another_users_hold(pages, demo):
     piero = await ready(await pages.open(WORKSPACE, user="piero"))
     hold = piero.get_by_role("button", name="Hold changes")
     end = piero.get_by_role("button", name="End hold")
@@ -191,7 +191,7 @@ async def test_the_buttons_follow_a_hold_of_somebody_else(pages, demo):
     await expect(review).to_be_hidden()
 
 
-async def test_a_hold_that_was_not_seen_is_not_ended(pages, demo):
+async def test_a_hold_that_the_user_has_not_seen_is_not_ended(pages, demo):
     demo("review.hold('admin')")
     piero = await ready(await pages.open(WORKSPACE, user="piero"))
     await piero.get_by_role("button", name="End hold").click()
@@ -206,27 +206,27 @@ async def test_a_hold_that_was_not_seen_is_not_ended(pages, demo):
     assert demo.read("Tree.objects.get().held_by") == "anna"
 
 
-# --- A gesture is under way while somebody else edits --------------------------
+# --- Another user edits during a gesture ---------------------------------------
 
 
 NEWS = "edits.change([one('Fibra Fastweb')], 'anna', name='Fibra')"
 NEW = [*DEMO[:2], "Fibra", *DEMO[3:]]
 
 
-async def heard(page) -> None:
-    """Wait until the page has heard of NEWS, and could have drawn it."""
+async def received_news(page) -> None:
+    """Wait until the page has received NEWS, and could have drawn it."""
     await expect(page.locator("#panel .chats")).to_contain_text(
         re.compile("Fibra(?! F)")
     )
     await page.wait_for_timeout(500)
 
 
-async def test_a_dialog_moves_what_it_was_opened_for(pages, demo):
+async def test_a_dialog_moves_the_entry_it_was_opened_for(pages, demo):
     page = await ready(await pages.open(WORKSPACE, user="piero"))
     await menu(page, "Liam", "Move to …")
 
     demo(NEWS)
-    await heard(page)
+    await received_news(page)
     await looks(page, DEMO)
     await page.get_by_role("dialog").get_by_role("button", name="Mobile").click()
 
@@ -234,11 +234,11 @@ async def test_a_dialog_moves_what_it_was_opened_for(pages, demo):
     await becomes(demo.outline, [*NEW[:6], "  Liam"])
 
 
-async def test_a_dialog_that_is_given_up_draws_what_is_new(pages, demo):
+async def test_cancelling_a_dialog_shows_new_edits(pages, demo):
     page = await ready(await pages.open(WORKSPACE, user="piero"))
     await menu(page, "Liam", "Move to …")
     demo(NEWS)
-    await heard(page)
+    await received_news(page)
     await looks(page, DEMO)
 
     await page.keyboard.press("Escape")
@@ -246,12 +246,12 @@ async def test_a_dialog_that_is_given_up_draws_what_is_new(pages, demo):
     await looks(page, NEW)
 
 
-async def test_a_menu_stays_open_and_acts(pages, demo):
+async def test_a_menu_stays_open_and_works(pages, demo):
     page = await ready(await pages.open(WORKSPACE, user="piero"))
     await row(page, "Liam").locator("button.more").click()
 
     demo(NEWS)
-    await heard(page)
+    await received_news(page)
     await looks(page, DEMO)
     await page.get_by_role("menuitem", name="Move to …").click()
     await page.get_by_role("dialog").get_by_role("button", name="Mobile").click()
@@ -260,7 +260,7 @@ async def test_a_menu_stays_open_and_acts(pages, demo):
     await becomes(demo.outline, [*NEW[:6], "  Liam"])
 
 
-async def test_a_drag_ends_where_it_was_let_go(pages, demo):
+async def test_a_drag_ends_where_it_is_dropped(pages, demo):
     page = await ready(await pages.open(WORKSPACE, user="piero"))
     start = await row(page, "Liam").locator(".wb-title").bounding_box()
     end = await row(page, "Mobile Ticketing").locator(".wb-title").bounding_box()
@@ -270,7 +270,7 @@ async def test_a_drag_ends_where_it_was_let_go(pages, demo):
     await page.mouse.move(x, y, steps=5)
 
     demo(NEWS)
-    await heard(page)
+    await received_news(page)
     await looks(page, DEMO)
     await page.mouse.move(x + 5, y)
     await page.mouse.move(x, y)
@@ -280,14 +280,14 @@ async def test_a_drag_ends_where_it_was_let_go(pages, demo):
     await becomes(demo.outline, [*NEW[:6], "  Liam"])
 
 
-async def test_a_drag_that_is_given_up_draws_what_is_new(pages, demo):
+async def test_cancelling_a_drag_shows_new_edits(pages, demo):
     page = await ready(await pages.open(WORKSPACE, user="piero"))
     start = await row(page, "Liam").locator(".wb-title").bounding_box()
     await page.mouse.move(start["x"] + 20, start["y"] + start["height"] / 2)
     await page.mouse.down()
     await page.mouse.move(start["x"] + 25, 20, steps=5)
     demo(NEWS)
-    await heard(page)
+    await received_news(page)
     await looks(page, DEMO)
 
     await page.mouse.up()
@@ -295,7 +295,7 @@ async def test_a_drag_that_is_given_up_draws_what_is_new(pages, demo):
     await looks(page, NEW)
 
 
-async def test_what_is_gone_when_its_place_is_chosen_is_said(pages, demo):
+async def test_moving_an_entry_deleted_meanwhile_is_refused(pages, demo):
     pages.forgiven.append("409")
     page = await ready(await pages.open(WORKSPACE, user="piero"))
     await menu(page, "Liam", "Move to …")
@@ -308,14 +308,14 @@ async def test_what_is_gone_when_its_place_is_chosen_is_said(pages, demo):
     await looks(page, DEMO[:6])
 
 
-async def test_what_came_since_the_dialog_said_so_is_not_deleted(pages, demo):
+async def test_entries_added_since_the_dialog_opened_are_not_deleted(pages, demo):
     pages.forgiven.append("409")
     page = await ready(await pages.open(WORKSPACE, user="piero"))
     await menu(page, "Mobile Ticketing", "Delete …")
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text("It holds 2 entries")
     demo(f"edits.move([one('Liam')], 'anna', one('Mobile Ticketing'), 'last'); {NEWS}")
-    await heard(page)
+    await received_news(page)
 
     await dialog.get_by_role("button", name="Delete").click()
 

@@ -1,4 +1,4 @@
-"""The webchat: what a user sees and sends, and how it follows the staff."""
+"""The webchat: what a user sees and sends, and how it follows edits of the staff."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ PAGE = "/webchat/"
 
 
 def entry(name, *below, web=True, **more):
-    """An item of a document; a group when something is below it."""
+    """Return an item of a document: a group if there is something below it."""
     info = {"name": name, "status": f"{name}, in a word"}
     item = {"address": name.lower(), "mobileIsPublished": True, "webIsPublished": web}
     if below:
@@ -55,7 +55,7 @@ TREE = """() => {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def _answers(service):
-    """The demo's echo, for the two channels that somebody answers."""
+    """Run the demo's echo for the two channels that answer."""
     for local in ("myticket", "liam", GUEST):
         await asyncio.to_thread(service.server.register, local, PASSWORD)
     jids = {"myticket@localhost", "liam@localhost"}
@@ -73,7 +73,7 @@ def chats(demo, _answers):
 
 
 async def enter(pages, **how):
-    """Be the guest whom the page offers; return the page with its channels."""
+    """Log in as the guest that the page offers; return the page with its channels."""
     page = await pages.open(PAGE, user="", **how)
     await page.get_by_role("button", name=f"{GUEST}@localhost").click()
     await expect(page.locator("#tree .channel").first).to_be_visible()
@@ -88,10 +88,10 @@ def bubble(page, text):
     return page.get_by_role("log").locator(".bubble").filter(has_text=text)
 
 
-# --- Coming in -----------------------------------------------------------------
+# --- Logging in ----------------------------------------------------------------
 
 
-async def test_it_shows_what_is_published_for_the_web(pages, chats):
+async def test_the_webchat_shows_what_is_published_for_the_web(pages, chats):
     page = await enter(pages)
 
     await becomes(lambda: page.evaluate(TREE), SHOWN)
@@ -173,7 +173,7 @@ async def test_two_channels_of_one_address_are_two_conversations(pages):
 
 
 @pytest.mark.usefixtures("chats")
-async def test_a_message_to_nobody_is_not_delivered(pages):
+async def test_a_message_to_a_missing_account_is_not_delivered(pages):
     page = await enter(pages)
     await channel(page, "Nobody").click()
     await page.get_by_role("button", name="Send").click()
@@ -181,11 +181,11 @@ async def test_a_message_to_nobody_is_not_delivered(pages):
     await expect(page.locator(".bubble.mine")).to_contain_text("Not delivered")
 
 
-# --- Following the staff -------------------------------------------------------
+# --- Edits of the staff --------------------------------------------------------
 
 
 @pytest.mark.usefixtures("chats")
-async def test_what_staff_switch_off_is_gone(pages):
+async def test_a_channel_that_staff_switch_off_disappears(pages):
     admin = await ready(await pages.open("/admin/buddies/buddy/channels/"))
     page = await enter(pages)
     await channel(page, "Liam").click()
@@ -201,7 +201,7 @@ async def test_what_staff_switch_off_is_gone(pages):
     await becomes(lambda: page.evaluate(TREE), ["Liam", "Nobody"])
 
 
-async def test_it_reads_again_when_the_service_announces_a_change(pages, chats, client):
+async def test_the_webchat_reloads_when_a_change_is_announced(pages, chats, client):
     page = await pages.open("/healthz", user="")
     await page.add_init_script(NEVER_BY_ITSELF)
     await becomes(lambda: published(client, "Regional"), True)
@@ -224,11 +224,11 @@ NEVER_BY_ITSELF = """document.addEventListener("readystatechange", () => {
 
 
 async def published(client, name):
-    """Whether clients read of a channel or group with this name."""
+    """Whether the document for clients has a channel or group with this name."""
     return name in map(str.strip, names(await client.document(SERVICE)))
 
 
-# --- For everybody -------------------------------------------------------------
+# --- Accessibility and safety --------------------------------------------------
 
 
 @in_looks(*OPPOSITES)
@@ -262,7 +262,7 @@ async def each_step_is_clean(pages, size, language, theme):
 
 
 @pytest.mark.usefixtures("chats")
-async def test_the_keyboard_is_enough(pages):
+async def test_the_webchat_works_by_keyboard(pages):
     page = await enter(pages)
     summary = page.locator("summary", has_text="Tickets")
     await summary.focus()
@@ -280,7 +280,7 @@ async def test_the_keyboard_is_enough(pages):
     await expect(mine).to_have_text("Hello Liam\nCiao")
 
 
-async def test_texts_are_texts(pages, chats):
+async def test_hostile_texts_are_escaped(pages, chats):
     chats(f"load({json.dumps(SEED)!r})")
     page = await enter(pages)
 
@@ -292,7 +292,9 @@ async def test_texts_are_texts(pages, chats):
     await expect(page.locator("img[src=x], [onerror]")).to_have_count(0)
 
 
-async def test_it_comes_back_when_the_xmpp_server_does(own_pages, own_service):
+async def test_the_webchat_reconnects_when_the_xmpp_server_returns(
+    own_pages, own_service
+):
     await asyncio.to_thread(own_service.server.register, GUEST, PASSWORD)
     own_pages.forgiven.append("(?i)websocket")
     page = await enter(own_pages)

@@ -1,4 +1,4 @@
-"""The Channels workspace: by mouse, and what it says to the rest."""
+"""The Channels workspace: by mouse, and what reaches previews and clients."""
 
 import re
 
@@ -36,7 +36,7 @@ async def previewed(page) -> list[str]:
 
 
 async def reads(client, wanted) -> None:
-    """Within two seconds, a client reads a document that is as ``wanted`` says."""
+    """Wait at most two seconds until ``wanted`` accepts what a client reads."""
 
     async def read():
         return wanted(await client.document(SERVICE))
@@ -44,7 +44,7 @@ async def reads(client, wanted) -> None:
     await until(read, seconds=SECONDS)
 
 
-async def at_rest(client) -> None:
+async def until_demo_is_live(client) -> None:
     async def demo_is_live():
         return sorted(items(await client.document(SERVICE))) == sorted(
             name.strip() for name in DEMO
@@ -53,12 +53,12 @@ async def at_rest(client) -> None:
     await until(demo_is_live)
 
 
-async def test_a_drag_and_a_switch_are_in_the_previews_and_with_a_client(pages, client):
+async def test_a_drag_and_a_switch_reach_the_previews_and_a_client(pages, client):
     page = await pages.open(user="")
     await login(page)
     await ready(page)
     await looks(page, DEMO)
-    await at_rest(client)
+    await until_demo_is_live(client)
     assert "Fibra Fastweb" in await previewed(page)
 
     await drag(page, "Fibra Fastweb", "Mobile Ticketing")
@@ -77,7 +77,7 @@ async def test_a_drag_and_a_switch_are_in_the_previews_and_with_a_client(pages, 
     await expect(switch(page, "Web", BOT)).to_have_attribute("aria-checked", "false")
 
 
-async def test_a_drop_between_two_rows_puts_it_there(pages, demo):
+async def test_a_drop_between_two_rows_moves_the_entry_there(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
 
     await drag(page, "Liam", "ATAF Firenze", "before")
@@ -105,9 +105,7 @@ async def test_a_preview_opens_a_channel_with_its_message(pages):
     await expect(talk).to_have_count(0)
 
 
-async def test_a_preview_draws_a_picture_and_a_letter_when_it_does_not_come(
-    pages, demo
-):
+async def test_a_preview_draws_a_picture_or_a_letter_without_one(pages, demo):
     ours = f"http://127.0.0.1:{pages.service.http_port}"
     there, gone = f"{ours}/static/xmppservice/icon.svg", f"{ours}/static/gone.png"
     demo(f"edits.change([one('Liam')], 'x', thumb_url={there!r})")
@@ -149,7 +147,7 @@ async def _sorted_outline(page):
     return sorted(await shown(page))
 
 
-async def test_what_is_added_inside_a_group_stands_there(pages, demo):
+async def test_an_entry_added_inside_a_group_appears_there(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
 
     await menu(page, "Mobile Ticketing", "Add a channel inside")
@@ -162,7 +160,7 @@ async def test_what_is_added_inside_a_group_stands_there(pages, demo):
     assert demo.outline() == [*DEMO[:6], "  GTT Torino", "Liam"]
 
 
-async def test_a_deletion_says_what_goes_with_it(pages, demo):
+async def test_a_deletion_says_what_else_it_deletes(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
 
     await menu(page, "Mobile Ticketing", "Delete …")
@@ -182,7 +180,7 @@ async def test_a_deletion_says_what_goes_with_it(pages, demo):
 
 
 async def test_the_banner_says_what_is_live_and_since_when(pages, demo):
-    # Whatever was live before, and by whomever.
+    # Whatever was live before, and whoever edited it.
     demo("edits.change([one('Liam')], 'rita', status='Heard')\nreleases.sync()")
     page = await ready(await pages.open(WORKSPACE))
 
@@ -195,7 +193,7 @@ async def test_the_banner_says_what_is_live_and_since_when(pages, demo):
     )
 
 
-async def test_an_edit_elsewhere_is_drawn_by_itself(pages, demo):
+async def test_an_edit_elsewhere_appears_automatically(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
 
     demo("edits.change([one('Liam')], 'anna', name='Liam the monk')")
