@@ -265,7 +265,7 @@ def document_schema(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def avatar(request: HttpRequest, name: str) -> HttpResponse:
-    """Return a picture: phones load it without a token, and cache it for good."""
+    """Return a picture: phones load it without a token, and cache it forever."""
     data = avatars.read(name)
     if data is None:
         raise Http404

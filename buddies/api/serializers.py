@@ -142,7 +142,7 @@ class ReviewSerializer(serializers.Serializer):
 
 
 class ReleaseSerializer(serializers.ModelSerializer):
-    """A release without its document. Clients read it since ``liveAt``."""
+    """A release without its document. ``liveAt``: when clients began to read it."""
 
     createdAt = serializers.DateTimeField(source="created_at")
     liveAt = serializers.DateTimeField(source="live_at", allow_null=True)

@@ -1,4 +1,4 @@
-"""The document for clients that do not read it."""
+"""Catalogue entries: the document for clients that do not read it."""
 
 import re
 from collections.abc import Iterator

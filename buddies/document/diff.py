@@ -88,7 +88,7 @@ def _index(document: Document) -> Index:
 
 
 def _tops(these: Index, others: Index) -> Iterator[PlacedItem]:
-    """Yield what only ``these`` have, except what is included in its group."""
+    """Yield items that only ``these`` have, except those that their group includes."""
     for address, placed in these.items():
         if address not in others and (placed.where is None or placed.where in others):
             yield placed

@@ -145,7 +145,7 @@ def answer(
 
 
 def _guards() -> dict[str, str]:
-    """The headers of Django's middleware, which this answer may not pass."""
+    """Return the security headers of Django's middleware, which may be bypassed."""
     sent = {"X-Content-Type-Options": "nosniff"}
     if settings.SECURE_HSTS_SECONDS:
         sent["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"

@@ -55,7 +55,7 @@ def _late_since(now: datetime) -> Iterator[datetime]:
 
 
 def due_in(seconds: float) -> float:
-    """Return the seconds to wait to keep releases ``seconds`` apart."""
+    """Return the seconds to wait to keep releases ``seconds`` apart, 0 for none."""
     newest = live_release()
     if newest is None:
         return 0.0

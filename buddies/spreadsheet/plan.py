@@ -236,7 +236,7 @@ class Plan:
 
 
 def _ordered(siblings: list[Entry]) -> list[Entry]:
-    """Return siblings in order: requested places first, the others around them."""
+    """Return siblings in order: requests at their places, the others around them."""
     order = [entry for entry in siblings if not entry.asks]
     asking = [entry for entry in siblings if entry.asks]
     last = -1

@@ -181,7 +181,7 @@ async def login(page: Page, user: str = "admin", password: str = PASSWORD) -> No
 
 
 async def _log_in(page: Page, user: str) -> None:
-    """Log in without a page, which would collect errors of the next page."""
+    """Log in without a page, so that no errors of the next page are collected."""
     http = page.context.request
     await http.get("/admin/login/")
     (token,) = [

@@ -37,7 +37,7 @@ FORM = """({
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def strophe(pages, demo, service, client):
-    """A function with which a logged-in Strophe asks; it returns part of the answer."""
+    """A function that sends an IQ through Strophe, and returns part of the answer."""
     demo(f"load({json.dumps(CHANNELS)!r})")
     await becomes(lambda: read(client), NAMES)
     (local,) = await asyncio.to_thread(service.register)

@@ -213,7 +213,7 @@ NEWS = "edits.change([one('Fibra Fastweb')], 'anna', name='Fibra')"
 NEW = [*DEMO[:2], "Fibra", *DEMO[3:]]
 
 
-async def received_news(page) -> None:
+async def until_news_arrives(page) -> None:
     """Wait until the page has received NEWS, and could have drawn it."""
     await expect(page.locator("#panel .chats")).to_contain_text(
         re.compile("Fibra(?! F)")
@@ -226,7 +226,7 @@ async def test_a_dialog_moves_the_entry_it_was_opened_for(pages, demo):
     await menu(page, "Liam", "Move to …")
 
     demo(NEWS)
-    await received_news(page)
+    await until_news_arrives(page)
     await looks(page, DEMO)
     await page.get_by_role("dialog").get_by_role("button", name="Mobile").click()
 
@@ -238,7 +238,7 @@ async def test_cancelling_a_dialog_shows_new_edits(pages, demo):
     page = await ready(await pages.open(WORKSPACE, user="piero"))
     await menu(page, "Liam", "Move to …")
     demo(NEWS)
-    await received_news(page)
+    await until_news_arrives(page)
     await looks(page, DEMO)
 
     await page.keyboard.press("Escape")
@@ -251,7 +251,7 @@ async def test_a_menu_stays_open_and_works(pages, demo):
     await row(page, "Liam").locator("button.more").click()
 
     demo(NEWS)
-    await received_news(page)
+    await until_news_arrives(page)
     await looks(page, DEMO)
     await page.get_by_role("menuitem", name="Move to …").click()
     await page.get_by_role("dialog").get_by_role("button", name="Mobile").click()
@@ -270,7 +270,7 @@ async def test_a_drag_ends_where_it_is_dropped(pages, demo):
     await page.mouse.move(x, y, steps=5)
 
     demo(NEWS)
-    await received_news(page)
+    await until_news_arrives(page)
     await looks(page, DEMO)
     await page.mouse.move(x + 5, y)
     await page.mouse.move(x, y)
@@ -287,7 +287,7 @@ async def test_cancelling_a_drag_shows_new_edits(pages, demo):
     await page.mouse.down()
     await page.mouse.move(start["x"] + 25, 20, steps=5)
     demo(NEWS)
-    await received_news(page)
+    await until_news_arrives(page)
     await looks(page, DEMO)
 
     await page.mouse.up()
@@ -315,7 +315,7 @@ async def test_entries_added_since_the_dialog_opened_are_not_deleted(pages, demo
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text("It holds 2 entries")
     demo(f"edits.move([one('Liam')], 'anna', one('Mobile Ticketing'), 'last'); {NEWS}")
-    await received_news(page)
+    await until_news_arrives(page)
 
     await dialog.get_by_role("button", name="Delete").click()
 
