@@ -1,4 +1,4 @@
-"""Accounts to look up and switch; flagged owners to release."""
+"""The admin pages of accounts, to look up and switch, and flags, to clear."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ from xmppservice.backoffice.words import day, number
 from xmppservice.runtime import queries
 from xmppservice.runtime.queries import MAX_PARAMETERS
 
-MAX_NAMES = 100  # found by a part of it
+MAX_NAMES = 100  # accounts found by a part of their name
 MAX_COUNTED = 50_000
 
 YES_NO = (("1", _("Yes")), ("0", _("No")))
@@ -82,7 +82,7 @@ def _open_flags() -> QuerySet[Flag]:
 
 
 def _matching(term: str) -> Q:
-    """Accounts that a search means: by number, else by JID and by name."""
+    """Accounts that match a search: by number, else by JID and by name."""
     number = msisdn.beginning(term)
     if number and Account.objects.filter(begins_with("msisdn", number)).exists():
         return _begins_with("msisdn", number)
@@ -100,7 +100,7 @@ def _begins_with(field: str, word: str) -> Q:
         .exists()
     ):
         return by_index
-    # Reading all rows as they lie is faster than looking so many of them up.
+    # A sequential scan is faster than so many index lookups.
     return Q(**{f"{field}__startswith": word})
 
 
@@ -228,7 +228,7 @@ class AccountAdmin(LargeSortedAdmin):
     # --- Switching --------------------------------------------------------------------
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        # Whoever is deleted comes back with the XMPP server's next word, and with a
+        # A deleted account comes back with the XMPP server's next report, and with a
         # new budget: one at a time, on purpose.
         actions = super().get_actions(request)
         return {name: one for name, one in actions.items() if name != "delete_selected"}
@@ -268,8 +268,8 @@ class AccountAdmin(LargeSortedAdmin):
 
 
 def _set(keys: list[int], value: Mapping[str, bool]) -> None:
-    # As Account.clean: who is invisible is not announced. Who was so before is not,
-    # either, and is told to all holders once visible.
+    # Like Account.clean: a hidden account counts as not announced. All holders of its
+    # number are queued once it is visible again.
     hidden = {} if all(value.values()) else {"announced": False}
     Account.objects.filter(pk__in=keys).update(**value, **hidden)
 
@@ -302,7 +302,7 @@ class ByStanding(Choice):
 
 @admin.register(Flag)
 class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
-    """Who seems to try numbers out, and why: to read, and to release."""
+    """Owners who appear to enumerate numbers, and why: to read, and to clear."""
 
     object_action = "release"
     list_display = ("owner", "why", "raised_at", "standing")

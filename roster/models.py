@@ -27,11 +27,11 @@ def is_bare_jid(text: str) -> None:
 class Account(models.Model):
     """A registered user of a served domain, as far as we know.
 
-    ``checked_at`` is when the XMPP server last told us of it, None when it was only
-    given to us; ``gone_at`` since when the server has it no more. Such a row is
-    kept for a while: with its budget, and with what staff has switched off.
-    ``announced`` says that the holders of its number are queued (LateJoin).
-    ``budget`` is what is left of the owner's discovery budget, in numbers, as of
+    ``checked_at`` is when the XMPP server last reported on it, None if it was only
+    added here; ``gone_at`` is since when the server no longer has it. Such a row is
+    kept for a while, with its budget and with what staff switched off.
+    ``announced`` means that the holders of its number are queued (LateJoin).
+    ``budget`` is what was left of the owner's discovery budget, in numbers, at
     ``budget_at``.
     """
 
@@ -62,7 +62,7 @@ class Account(models.Model):
         verbose_name = _("account")
         verbose_name_plural = _("accounts")
         indexes = (
-            # Whom to ask the XMPP server about next.
+            # Accounts to check with the XMPP server next.
             models.Index(fields=("checked_at",), name="account_by_check"),
             models.Index(
                 fields=("id",),
@@ -73,7 +73,7 @@ class Account(models.Model):
             ),
         )
 
-    # What is edited by hand. The rest changes meanwhile, and is not written back.
+    # Fields edited by hand. The rest may change meanwhile and is not written back.
     EDITED = ("jid", "msisdn", "name", "enabled", "discoverable", "announced")
 
     def __str__(self) -> str:
@@ -93,7 +93,7 @@ class Account(models.Model):
             reason = _("The domain must be one of XMPP_DOMAINS.")
             raise ValidationError({"jid": reason})
         self.msisdn = msisdn.of_jid(self.jid) or ""
-        # Who can be found again, or is somebody else now, is told to all holders.
+        # An account that becomes visible or changes its JID is announced again.
         self.announced = (
             self.announced
             and self.visible
@@ -102,9 +102,9 @@ class Account(models.Model):
 
 
 class Listing(models.Model):
-    """When the XMPP server last told all accounts of a domain, if it does.
+    """When the XMPP server last listed all accounts of a domain, if it can.
 
-    What was learnt before ``renew_at`` is asked about again.
+    What was learnt before ``renew_at`` is checked again.
     """
 
     domain = models.CharField(max_length=1023, unique=True)
@@ -116,13 +116,13 @@ class Listing(models.Model):
 
 
 class AddressBookEntry(models.Model):
-    """A contact that an owner has, as a keyed digest: for those who join late.
+    """A contact of an owner, as a keyed digest, kept for late joins.
 
     ``digest`` is an HMAC-SHA-256, 32 bytes, under the key that ``key`` names.
     ``asked_at`` is when the owner's discovery budget was charged for it, so that
-    asking again is free; ``hit`` whether it was a user when it was last asked about.
+    asking again is free; ``hit`` is whether it was a user at the last lookup.
     ``prefix`` is a keyed digest, 15 bits, of a number without its last digits: it
-    shows which numbers of this owner are neighbours, and not where. ``seen_at`` is
+    shows which numbers of this owner are neighbours, but not where. ``seen_at`` is
     when the owner last sent it, to within some weeks.
     """
 
@@ -142,9 +142,9 @@ class AddressBookEntry(models.Model):
             ),
         )
         indexes = (
-            # Who holds a number that joins.
+            # The holders of a number that joins.
             models.Index(fields=("digest",), name="entry_by_digest"),
-            # What has expired, and what a dropped key leaves.
+            # Expired entries, and those under a dropped key.
             models.Index(fields=("key", "seen_at"), name="entry_by_key"),
         )
 
@@ -153,9 +153,9 @@ class AddressBookEntry(models.Model):
 
 
 class Flag(models.Model):
-    """An owner who seems to try numbers out: nothing new is answered until release.
+    """A flag for apparent number enumeration: no new lookups until it is cleared.
 
-    ``reasons``: a list of objects as roster.discovery.detector gives them.
+    ``reasons``: a list of objects as roster.discovery.detector returns them.
     """
 
     owner = models.ForeignKey(Account, models.CASCADE, verbose_name=_("owner"))
@@ -181,10 +181,10 @@ class Flag(models.Model):
 
 
 class LateJoin(models.Model):
-    """One holder of a number that has become a user: a roster to look at.
+    """An owner's roster to check, because a number on it has become a user.
 
-    ``place`` is the holder's place among all holders of that number. The smallest go
-    first, so that a number that everybody has makes no other one wait.
+    ``place`` is the owner's place among all holders of that number. The smallest go
+    first, so that a number that many hold does not delay the others.
     """
 
     joined = models.ForeignKey(Account, models.CASCADE, related_name="+")
@@ -206,9 +206,9 @@ class LateJoin(models.Model):
 
 
 class Subscriber(models.Model):
-    """Who is told of a new release: subscribed to the service's presence.
+    """A subscriber to the service's presence, notified of new releases.
 
-    ``told`` is the number of the newest release that was told.
+    ``told`` is the number of the newest release they were notified of.
     """
 
     jid = models.CharField(max_length=BARE_JID, unique=True)
@@ -219,7 +219,7 @@ class Subscriber(models.Model):
 
 
 class Load(models.Model):
-    """How far a file of accounts is loaded: who starts again goes on from there.
+    """How far a file of accounts has been loaded, so that a restart resumes there.
 
     ``file`` is a digest of its content, ``offset`` in bytes.
     """
@@ -233,7 +233,7 @@ class Load(models.Model):
 
 
 class Claim(models.Model):
-    """The right to run an owner's commands: one an owner, until it expires."""
+    """The right to run an owner's commands: one per owner, until it expires."""
 
     token = models.UUIDField(primary_key=True)
     owner = models.CharField(max_length=BARE_JID, unique=True)
@@ -244,14 +244,14 @@ class Claim(models.Model):
 
 
 class Command(models.Model):
-    """One command of a client, from its arrival to the confirmed answer.
+    """A client's command, from its arrival to the confirmed answer.
 
     received → running → done → sent; ``dead`` after the last attempt failed
     (its answer is sent too). ``sender`` is the full JID of the latest repeat.
     ``final`` is false for an answer that a repeat does not get again. ``key`` is
-    a keyed digest of who asked what with which id; it outlives the payload.
-    ``received_at`` is since when it is open: a repeat once it is done, or another
-    try of a dead one, opens it anew.
+    a keyed digest of owner, command, id and payload; it outlives the payload.
+    ``received_at`` is since when it is open: a repeat of a done command, or a retry
+    of a dead one, reopens it.
 
     Source: contract, 2.
     """
@@ -293,27 +293,27 @@ class Command(models.Model):
         verbose_name_plural = _("commands")
         permissions = (("view_payload", _("Can read payloads and answers")),)
         indexes = (
-            # Who waits, the longest first: asked for at every claim.
+            # Waiting commands, the oldest first: queried by every claim.
             models.Index(fields=("state", "id"), name="command_by_state"),
             models.Index(
                 fields=("owner", "state", "id"),
                 name="command_by_owner",
-                # So that PostgreSQL finds the beginning of a JID by it, too.
+                # Lets PostgreSQL search for the beginning of a JID, too.
                 opclasses=("varchar_pattern_ops", "varchar_ops", "int8_ops"),
             ),
-            # What pump_out asks for at every wake-up.
+            # Queried by pump_out at every wake-up.
             models.Index(
                 fields=("id",),
                 name="command_unsent",
                 condition=Q(state__in=("done", "dead"), sent_at=None),
             ),
-            # The one that waits longest: asked for by every probe.
+            # The command that has waited longest: queried by every probe.
             models.Index(
                 fields=("received_at",),
                 name="command_waiting",
                 condition=Q(sent_at=None, attempts=0),
             ),
-            # What was sent of late, and what is old enough to go.
+            # Recently sent commands, and those old enough to delete.
             models.Index(
                 fields=("sent_at",),
                 name="command_by_sent",

@@ -8,8 +8,8 @@ from django.conf import settings
 
 from xmppservice.protocol.jids import domain_of, local_of
 
-# A spelling is repeated to the client and may become a name on a roster: what
-# counts as punctuation is listed, so that no control character passes for it.
+# A spelling is echoed to the client and may become a name on a roster. The allowed
+# punctuation is listed, so that control characters do not pass.
 _PUNCTUATION = re.compile("[ \t().\\-/\u00a0\u2010-\u2015\u202f]+")
 _INTERNATIONAL = re.compile(r"(?:\+|00)([1-9][0-9]{4,16})")
 _BEGINNING = re.compile(r"(?:\+|00)([1-9][0-9]{0,14})")
@@ -21,8 +21,8 @@ MAX_LENGTH = 64  # characters of a spelling
 def parse(text: str) -> str | None:
     """E.164 of an international number (``00…`` or ``+…``), or None.
 
-    Spaces and punctuation are tolerated. A number without its country is None:
-    there is no default region to guess it from.
+    Spaces and punctuation are tolerated. A number without a country code gives
+    None: there is no default region.
     """
     return _parse(text) if len(text) <= MAX_LENGTH else None
 
@@ -32,7 +32,7 @@ def _parse(text: str) -> str | None:
     match = _INTERNATIONAL.fullmatch(_PUNCTUATION.sub("", text))
     if match is None:
         return None
-    # phonenumbers knows no 00: it is a prefix that only some countries dial.
+    # phonenumbers does not accept 00, which only some countries dial.
     e164 = f"+{match[1]}"
     try:
         number = phonenumbers.parse(e164)
@@ -42,7 +42,7 @@ def _parse(text: str) -> str | None:
 
 
 def beginning(text: str) -> str | None:
-    """The beginning of an E.164 number, of any international spelling, or None."""
+    """The beginning of a number in E.164, from any international spelling, or None."""
     if len(text) > MAX_LENGTH:
         return None
     match = _BEGINNING.fullmatch(_PUNCTUATION.sub("", text))
@@ -74,9 +74,9 @@ def _template(spelling: str, domain: str) -> re.Pattern[str]:
 
 
 def contact_key(jid: str, domain: str) -> str:
-    """What makes two roster items the same contact: the number, or the JID.
+    """The key that identifies a contact on a roster: the number, or the JID.
 
-    Numbers are numbers only on the owner's own domain.
+    A localpart is read as a number only on the owner's own domain.
     """
     if domain_of(jid) == domain:
         return of_jid(jid) or jid

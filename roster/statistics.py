@@ -1,4 +1,4 @@
-"""How many commands there are and how long they take, also among a million of them."""
+"""How many commands there are and how long they take; fast for a million rows."""
 
 from datetime import timedelta
 
@@ -10,24 +10,24 @@ from roster.models import Command, Flag, LateJoin
 State = Command.State
 
 OPEN = (State.RECEIVED, State.RUNNING, State.DONE)
-# Sent ones are all others: counting them would read a whole index.
+# All other commands are sent: counting them would read a whole index.
 COUNTED = (*OPEN, State.DEAD)
 LATELY = timedelta(minutes=5)
 MAX_ANSWERS = 10_000
-# What no index knows is looked for among the newest ones.
+# Without an index, only this many of the newest rows are searched.
 NEWEST = 100_000
 
 
 def newest(model: type[Model]) -> Q:
-    """The newest rows of a table, as many as may be looked through."""
+    """Return a filter for the newest rows of a table, as many as may be searched."""
     newest = model._default_manager.aggregate(newest=Max("pk"))["newest"] or 0
     return Q(pk__gt=newest - NEWEST)
 
 
 def in_state(rows: QuerySet[Command], state: str) -> QuerySet[Command]:
-    """Those of ``rows`` in a state, found in their own order."""
+    """Return those of ``rows`` in a state, keeping their order."""
     if state == State.SENT:
-        # Nearly all: found by leaving out the others, and not by sorting them.
+        # Nearly all rows: exclude the others, which needs no sorting.
         return rows.exclude(state__in=COUNTED)
     return rows.filter(state=state)
 
@@ -42,7 +42,7 @@ def by_state() -> dict[str, int]:
 def longest_wait() -> float:
     """Seconds that the oldest open command has waited; 0 without one.
 
-    One that has failed waits on purpose, and is not counted.
+    Commands that have failed wait on purpose and are not counted.
     """
     waiting = Command.objects.filter(sent_at=None, attempts=0)
     since = waiting.order_by("received_at").values_list("received_at", flat=True)
@@ -53,9 +53,9 @@ def longest_wait() -> float:
 
 
 def latencies() -> list[float]:
-    """Seconds from arrival to confirmed answer, of those sent lately, sorted.
+    """Seconds from arrival to confirmed answer of recent commands, sorted.
 
-    Of the newest MAX_ANSWERS, when there are more.
+    Only the newest MAX_ANSWERS, if there are more.
     """
     sent = Command.objects.filter(sent_at__gte=timezone.now() - LATELY)
     moments = sent.order_by("-sent_at").values_list("received_at", "sent_at")
@@ -67,10 +67,10 @@ def latencies() -> list[float]:
 
 
 def flagged() -> int:
-    """How many owners the detector holds back."""
+    """How many owners have an open flag."""
     return Flag.objects.filter(released_at=None).count()
 
 
 def late_joins() -> int:
-    """How many rosters are to be looked at for those who have joined."""
+    """How many rosters are still to be checked for late joins."""
     return LateJoin.objects.count()

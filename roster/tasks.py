@@ -21,16 +21,16 @@ from xmppservice.runtime import wakeups
 
 logger = logging.getLogger(__name__)
 
-# Seconds that all questions of one batch share; a claim outlives them.
+# Seconds that all requests of one batch share; a claim lasts longer.
 DEADLINE_SECONDS = 20
-# Seconds after which a task ends and wakes the next: a worker that is to stop
-# must not wait until nobody asks any more.
+# Seconds after which a task ends and wakes the next, so that a worker can stop
+# while commands keep coming.
 SLICE_SECONDS = 5
 LISTING_SECONDS = 120  # for the XMPP server to list its accounts
-PROBE_PAUSE_SECONDS = 1.0  # after a thousand of them
+PROBE_PAUSE_SECONDS = 1.0  # after a thousand accounts
 
-# A worker with several threads keeps one for what takes a moment: under a flood of
-# commands, and while accounts are listed, an edit is released as fast as ever.
+# A worker with several threads keeps one for short tasks, so that a flood of commands
+# or a listing of accounts does not delay the release of an edit.
 _for_commands = threading.BoundedSemaphore(
     max(1, settings.CELERY_WORKER_CONCURRENCY - 2)
 )
@@ -39,9 +39,9 @@ _for_accounts = threading.Lock()
 
 @shared_task
 def run_commands() -> None:
-    """Run waiting commands until none is left, or for SLICE_SECONDS seconds.
+    """Run waiting commands until none are left, or for SLICE_SECONDS seconds.
 
-    While the XMPP server is away nothing is claimed: the next session wakes a worker.
+    Without the XMPP server nothing is claimed: the next session wakes a worker.
     """
     rosters = driver()
     if rosters.ready() and _for_commands.acquire(blocking=False):
@@ -59,7 +59,7 @@ def _run_all(rosters: Rosters) -> None:
     work = claims.claim()
     while work:
         if not rosters.ready():
-            # The service stops, or its stream has gone: whoever is next goes on.
+            # The service stops, or its stream is lost: the next task continues.
             results.defer(work)
             return
         try:
@@ -72,7 +72,7 @@ def _run_all(rosters: Rosters) -> None:
 
 
 def _give_back(work: list[ClaimedWork], error: Exception) -> None:
-    """Nothing is known of this work: it rests, or an attempt is counted."""
+    """Defer work whose outcome is unknown, or count an attempt for it."""
     if isinstance(error, Down) and not isinstance(error, Broke):
         logger.warning("commands rest: %s", error)
         results.defer(work)
@@ -94,7 +94,7 @@ def _where(error: Exception) -> str:
 def sweep() -> None:
     """Delete commands answered long ago, and the payloads of dead ones."""
     idempotency.forget_old()
-    # Who is busy sweeps the next minute.
+    # If another thread is busy, the next minute's run cleans up.
     _alone(_sweep)
 
 
@@ -106,14 +106,14 @@ def _sweep() -> None:
 
 @shared_task
 def refresh_accounts() -> None:
-    """Follow the XMPP server: list its accounts, or ask about them one by one."""
+    """Update accounts from the XMPP server: list them, or check them one by one."""
     rosters = driver()
     if rosters.ready() and not _alone(partial(_refresh, rosters)):
         refresh_accounts.apply_async(countdown=SLICE_SECONDS)
 
 
 def _alone(work: Callable[[], None]) -> bool:
-    """Do this and return True, unless another thread does the like."""
+    """Do the work and return True, or return False if another thread is busy."""
     if not _for_accounts.acquire(blocking=False):
         return False
     try:
@@ -134,13 +134,13 @@ def _refresh(rosters: Rosters) -> None:
 
 
 def _list(rosters: Rosters, domain: str) -> bool:
-    """Whether nobody of ``domain`` is to be asked about one by one."""
+    """List ``domain`` if due; return False if it must be checked one by one."""
     if not directory.is_due(domain):
         return True
     try:
         return _listed(rosters, domain)
     except (RosterError, directory.Broken) as error:
-        # The other domains can do without this one.
+        # The other domains do not need this one.
         logger.warning("accounts are not refreshed: %s", error)
         return True
 
@@ -163,16 +163,16 @@ def _probe(rosters: Rosters) -> None:
         if time.monotonic() > end:
             wakeups.wake_worker(wakeups.REFRESH_ACCOUNTS)
             return
-        # The XMPP server has others to answer.
+        # Leave the XMPP server time for other requests.
         time.sleep(PROBE_PAUSE_SECONDS)
 
 
 @shared_task
 def join_late() -> None:
-    """Have new users verified on the rosters of those who know their numbers."""
+    """Verify new users on the rosters of owners who hold their numbers."""
     rosters = driver()
     if rosters.ready() and late_joins.waiting():
-        # The poll wakes again.
+        # If another thread is busy, the poll wakes this task again.
         _alone(partial(_join, rosters))
 
 
@@ -183,13 +183,13 @@ def _join(rosters: Rosters) -> None:
     except Down as error:
         logger.warning("late joins rest: %s", error)
     except (DatabaseError, InterfaceError) as error:
-        # The rows stay, and what was half queued is queued again.
+        # The rows stay, and half-queued accounts are queued again.
         logger.warning("late joins rest: %s", type(error).__name__)
 
 
 @shared_task
 def expire_contacts() -> None:
-    """Delete contacts that were not sent for long, and those of dropped keys."""
+    """Delete contacts not sent for a long time, and those under dropped keys."""
     if not _alone(_expire):
         expire_contacts.apply_async(countdown=SLICE_SECONDS)
 

@@ -1,4 +1,4 @@
-"""Accounts by the thousand: what a row must be, and its way into the table."""
+"""Bulk loading of accounts: validate rows and write them to the table."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -12,14 +12,14 @@ from django.db import connection
 from roster import msisdn
 from roster.models import Account
 
-BATCH_SIZE = 100  # rows of a statement
+BATCH_SIZE = 100  # rows per statement
 OPTIONAL = ("name", "enabled", "discoverable")
 INSERTED = ("jid", "msisdn", *OPTIONAL, "announced")
-# What is not inserted is NULL: the XMPP server is asked about these first.
+# Columns not inserted are NULL: such accounts are checked first.
 RENEWED = ("gone_at", "announced", "checked_at")
 NOT_JID = {field.name for field in Account._meta.get_fields()} - {"jid"}
-# The spellings of MSISDN_JID that give each number back as it was: no need to parse it
-# a second time.
+# Spellings of MSISDN_JID that give each number back unchanged: no need to parse it a
+# second time.
 GIVE_BACK = ("00{number}@{domain}", "+{number}@{domain}", "{number}@{domain}")
 
 # JID, MSISDN, and a value for each further column.
@@ -28,7 +28,7 @@ Given = tuple[Row, Sequence[str]]  # a row, and its further columns
 
 
 def account(word: str) -> tuple[str, str]:
-    """JID and MSISDN, as the model has them, of a JID or a phone number.
+    """Return the model's JID and MSISDN for a JID or a phone number.
 
     Raises ValidationError.
     """
@@ -47,13 +47,13 @@ def account(word: str) -> tuple[str, str]:
 def store(rows: Iterable[Given]) -> tuple[int, int]:
     """Add or change accounts; return how many are new, how many changed.
 
-    Within a transaction: all of them, or none.
+    Needs a transaction: all of them are stored, or none.
     """
-    # The last one of an account wins.
+    # The last row of an account wins.
     latest = {row[0]: (row, columns) for row, columns in rows}
     known = _known(latest)
     wanted = []
-    # In one order everywhere: two who write the same ones do not deadlock.
+    # The same order everywhere, so that concurrent writers do not deadlock.
     for jid in sorted(latest):
         row, columns = latest[jid]
         if account := _merged(row, columns, known.get(jid)):
@@ -77,7 +77,7 @@ def _known(jids: Iterable[str]) -> dict[str, dict[str, Any]]:
 def _merged(
     row: Row, columns: Sequence[str], old: dict[str, Any] | None
 ) -> Account | None:
-    """The account as it is to be; None when it is that already."""
+    """Return the account as it should be; None if it already is."""
     jid, number, *values = row
     given = dict(zip(columns, values, strict=True))
     if old is None:
@@ -91,7 +91,7 @@ def _merged(
 
 
 def _upsert(accounts: Sequence[Account], columns: Sequence[str]) -> None:
-    """What bulk_create does in thrice the time: it prepares each field of each row."""
+    """Upsert rows. bulk_create takes three times as long: it prepares every field."""
     marks = ", ".join(f"({', '.join(['%s'] * len(INSERTED))})" for _ in accounts)
     changes = (f"{name} = excluded.{name}" for name in (*columns, *RENEWED))
     statement = (

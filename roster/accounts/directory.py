@@ -1,8 +1,9 @@
-"""Who is a user of a served domain: what we know, and what the XMPP server tells.
+"""The users of the served domains: what we know, and what the XMPP server reports.
 
-The table of accounts answers first. An XMPP server that tells all its accounts is
-believed until it tells them again; another is asked about whom the table does not
-know, and remembered: users as accounts, everybody else for minutes, in memory.
+The table of accounts answers first. If the XMPP server can list its accounts, a listing
+is trusted until the next one. Otherwise the server is asked about contacts that the
+table does not have. The results are kept: users as accounts, all others for minutes, in
+memory.
 """
 
 import hashlib
@@ -24,28 +25,28 @@ from xmppservice.protocol.jids import domain_of, local_of
 from xmppservice.runtime import wakeups
 from xmppservice.runtime.queries import MAX_PARAMETERS, batches
 
-# Of those whom a listing does not have, so few are asked about all the same: they
-# may have registered since.
+# Up to this many contacts missing from a listing are looked up all the same: they may
+# have registered since.
 MAX_SINGLE_LOOKUPS = 200
 LISTED_EVERY = timedelta(hours=1)
-# A listing that has failed for so long is believed no more.
+# A listing older than this is no longer trusted.
 LISTING_HOLDS = timedelta(hours=6)
-# Whoever comes back sooner has the budget that was left.
+# Users who come back sooner keep the budget that was left.
 GONE_FOR, GONE_FOR_MOST = timedelta(days=90), timedelta(days=3650)
 YEAR = timedelta(days=365)
-# So few may leave at once, or half of all.
+# This many accounts may disappear at once, or half of all.
 BROKEN = 100
 
 
 class Broken(Exception):
-    """A listing that cannot be believed; the message is why."""
+    """A listing cannot be trusted; the message says why."""
 
 
 Exist = Callable[[Sequence[str]], Sequence[bool]]
 
 
 def owners_of(jids: Iterable[str]) -> dict[str, Account]:
-    """The accounts that own commands, by JID; without whom no served domain has."""
+    """Return the owners' accounts by JID, on served domains only; create new ones."""
     served = [jid for jid in jids if _is_served(jid)]
     result = _accounts_of(served)
     lost = [
@@ -66,14 +67,14 @@ def _accounts_of(jids: Sequence[str]) -> dict[str, Account]:
 
 
 def gone(accounts: Iterable[Account], at: datetime | None = None) -> None:
-    """Note that the XMPP server had these accounts no more, ``at`` that moment.
+    """Note that the XMPP server no longer had these accounts at the time ``at``.
 
-    What we know from later on is not undone.
+    Newer information is kept.
     """
     at = at or timezone.now()
     for part in batches((account.pk for account in accounts), MAX_PARAMETERS):
         with transaction.atomic():
-            # In one order everywhere: two who note the same ones do not deadlock.
+            # The same order everywhere, so that concurrent writers do not deadlock.
             rows = Account.objects.filter(pk__in=part).exclude(checked_at__gt=at)
             pks = [row.pk for row in rows.order_by("jid").select_for_update()]
             here = Account.objects.filter(pk__in=pks)
@@ -82,13 +83,13 @@ def gone(accounts: Iterable[Account], at: datetime | None = None) -> None:
 
 
 def apply_notices(jids: Mapping[str, bool], at: datetime) -> None:
-    """Note who has registered (True) or unregistered, as of ``at``.
+    """Note which JIDs have registered (True) or unregistered, as of ``at``.
 
-    What we know from later on is not undone.
+    Newer information is kept.
     """
     _keep([jid for jid, here in jids.items() if here], at)
     left = [jid for jid, here in jids.items() if not here]
-    # Also of whom we did not know: a notice from before may still be on its way.
+    # Also for unknown accounts: an older notice about them may still arrive.
     Account.objects.bulk_create(
         (_account(jid, at, gone_at=at) for jid in sorted(left)),
         MAX_PARAMETERS,
@@ -101,7 +102,7 @@ def apply_notices(jids: Mapping[str, bool], at: datetime) -> None:
 
 
 class AccountLookup:
-    """What we know of contacts of a domain: read once, for many who ask about them."""
+    """What we know about contacts of a domain: read once for many owners."""
 
     def __init__(self, contacts: Mapping[str, str], domain: str) -> None:
         self._known, self._domain = accounts(contacts, domain), domain
@@ -111,12 +112,12 @@ class AccountLookup:
         return is_listed(self._domain)
 
     def ask(self, books: Iterable[Mapping[str, str]], exist: Exist) -> None:
-        """Have the XMPP server tell what we do not know of books of contacts."""
+        """Ask the XMPP server about the contacts in ``books`` that we do not know."""
         known = self._known
         unknown: dict[str, str] = {}
         for contacts in books:
             unknown |= self._unknown(contacts)
-        # What one part has told is kept, should the next be Late.
+        # Keep the results of each part, in case the next raises Late.
         for part in batches(unknown.items(), MAX_PARAMETERS):
             at = timezone.now()
             lookups = _ask(dict(part), exist)
@@ -124,18 +125,18 @@ class AccountLookup:
             _learn(lookups, known, at)
 
     def users(self, contacts: Iterable[str]) -> dict[str, str]:
-        """Who of the contacts are users: see :func:`users`."""
+        """Return those contacts who are users: see :func:`users`."""
         known = ((key, self._known[key]) for key in contacts if key in self._known)
         return {key: account.jid for key, account in known if account.visible}
 
     def _unknown(self, contacts: Mapping[str, str]) -> dict[str, str]:
-        """Whom the XMPP server has to be asked about: key → JID."""
+        """The contacts to ask the XMPP server about: key → JID."""
         known, at = self._known, self._domain
         mine = {key: jid for key, jid in contacts.items() if domain_of(jid) == at}
         absent = {key: jid for key, jid in mine.items() if not _is_here(key, known)}
         here = {key: known[key] for key in mine if key not in absent}
-        # Also whom nobody may find: an answer that does not wait for the XMPP server
-        # would tell them from the absent ones.
+        # Also hidden users: an answer that does not wait for the XMPP server would
+        # distinguish them from absent ones.
         absent |= {key: one.jid for key, one in here.items() if not one.visible}
         before = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
         old = {key: one.jid for key, one in here.items() if _is_old(one, before)}
@@ -148,7 +149,7 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
     """Those contacts who are registered, enabled and discoverable: key → JID.
 
     ``contacts`` maps contact keys to the JID each would have. ``exist`` asks
-    the XMPP server about bare JIDs; what it raises passes through.
+    the XMPP server about bare JIDs; its exceptions propagate.
     """
     look = AccountLookup(contacts, domain)
     look.ask([contacts], exist)
@@ -156,10 +157,10 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
 
 
 def accounts(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
-    """The accounts that we know of contacts, users or not: key → account."""
+    """The known accounts of contacts, users or not: key → account."""
     known: dict[str, Account] = {}
     for part in batches(contacts.items(), MAX_PARAMETERS):
-        # Unordered: SQLite would read all accounts in the order of their JIDs instead.
+        # Unordered: otherwise SQLite would read all accounts in JID order.
         for row in Account.objects.filter(_among(dict(part))).order_by():
             key = msisdn.contact_key(row.jid, domain)
             if domain_of(row.jid) == domain and key in contacts:
@@ -173,7 +174,7 @@ def _standing(account: Account) -> tuple[bool, bool, str]:
 
 
 def _among(contacts: Mapping[str, str]) -> Q:
-    """One index or the other: together they cost PostgreSQL a scan of each."""
+    """Use a single index if possible: with both, PostgreSQL scans each."""
     numbers = [key for key in contacts if key.startswith("+")]
     names = [jid for key, jid in contacts.items() if not key.startswith("+")]
     if not names:
@@ -198,7 +199,7 @@ def _ask(unknown: Mapping[str, str], exist: Exist) -> dict[str, tuple[str, bool]
 
 
 def _hide(lookups: dict[str, tuple[str, bool]], known: Mapping[str, Account]) -> None:
-    """Take out whom nobody may find, remembered as long as an absent one is."""
+    """Remove hidden users from ``lookups``; cache them as long as absent ones."""
     hidden = [
         key
         for key, (_, there) in lookups.items()
@@ -211,9 +212,9 @@ def _hide(lookups: dict[str, tuple[str, bool]], known: Mapping[str, Account]) ->
 def _learn(
     lookups: Mapping[str, tuple[str, bool]], known: dict[str, Account], at: datetime
 ) -> None:
-    """Keep what the XMPP server told, in ``known`` and in the table.
+    """Store the XMPP server's answers in ``known`` and in the table.
 
-    It was asked ``at`` that moment.
+    ``at`` is when it was asked.
     """
     absent = [key for key, (_, there) in lookups.items() if not there]
     cache.set_many(
@@ -229,15 +230,15 @@ def _learn(
 
 
 def _keep(jids: Collection[str], at: datetime | None = None) -> None:
-    """Note that these accounts existed ``at`` that moment.
+    """Note that these accounts existed at the time ``at``.
 
-    What staff has set stays as it is; what we know from later on, too.
+    What staff has set and newer information are kept.
     """
     at = at or timezone.now()
     later = Account.objects.filter(jid__in=jids, checked_at__gte=at)
     known = set(later.values_list("jid", flat=True))
     Account.objects.bulk_create(
-        # In one order everywhere: two who keep the same ones do not deadlock.
+        # The same order everywhere, so that concurrent writers do not deadlock.
         (_account(jid, at) for jid in sorted(jids) if jid not in known),
         MAX_PARAMETERS,
         update_conflicts=True,
@@ -264,7 +265,7 @@ def _key() -> bytes:
 
 
 def is_listed(domain: str) -> bool:
-    """Whether the XMPP server has told all accounts of a domain lately."""
+    """Whether the XMPP server has recently listed all accounts of a domain."""
     since = timezone.now() - LISTING_HOLDS
     return Listing.objects.filter(domain=domain, listed_at__gt=since).exists()
 
@@ -279,7 +280,7 @@ def is_due(domain: str) -> bool:
 
 
 def renew() -> None:
-    """Have all that was learnt from the XMPP server learnt anew, now."""
+    """Start checking again all that was learnt from the XMPP server."""
     for domain in settings.XMPP_DOMAINS:
         now = {"renew_at": timezone.now()}
         Listing.objects.update_or_create(domain=domain, defaults=now)
@@ -287,11 +288,11 @@ def renew() -> None:
 
 
 def listed(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, int]:
-    """Follow a listing of all accounts of a domain, asked for at the time ``at``.
+    """Apply a listing of all accounts of a domain, requested at the time ``at``.
 
-    Writes only what differs; who has come or been seen since stays. Returns how many
-    have come, and how many are gone. Raises Broken when so many are gone at once
-    that the listing is rather broken.
+    Writes only what differs; accounts added or seen since then stay. Returns how many
+    are new, and how many are gone. Raises Broken if so many are gone at once that the
+    listing is probably broken.
     """
     there = set(jids)
     ours = Account.objects.filter(jid__endswith=f"@{domain}")
@@ -309,9 +310,9 @@ def listed(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, int]:
 
 
 def refresh(exist: Exist, most: int = MAX_PARAMETERS) -> int:
-    """Ask about the accounts that were checked longest ago, or never.
+    """Check the accounts that were checked longest ago, or never.
 
-    Returns how many were asked about: none, when all were checked lately.
+    Returns how many were checked: 0 if all were checked recently.
     """
     before = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
     renewed = Listing.objects.aggregate(at=Max("renew_at"))["at"]
@@ -330,7 +331,7 @@ def refresh(exist: Exist, most: int = MAX_PARAMETERS) -> int:
 
 
 def forget_gone() -> int:
-    """Delete accounts gone for long, but for what staff has switched off or flagged.
+    """Delete accounts gone for a long time, unless switched off by staff or flagged.
 
     By then their discovery budget is full again.
     """

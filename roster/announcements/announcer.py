@@ -1,9 +1,9 @@
-"""The change signal: subscribers are told of a new release, some of them a second.
+"""The change signal: announces a new release to some subscribers a second.
 
-The table has who was told of which release, so that an announcement goes on after a
-restart or a broken stream with those who are left, and a newer release takes its place.
-Then all are told once more: who came online meanwhile had no answer, and nobody knows
-who that was.
+The table stores which release each subscriber was notified of, so that an announcement
+can resume after a restart or a broken stream, and a newer release replaces it. Then all
+are notified once more: those who came online meanwhile had no answer, and we do not
+know who they are.
 """
 
 import asyncio
@@ -20,25 +20,25 @@ from xmppservice.connection import events
 from xmppservice.runtime.threads import DATABASE_ERRORS, Thread
 
 MAX_WAITING = 50_000  # subscriptions in memory that are still to be stored
-BATCH_SIZE = 500  # of them, or of announcements, in one go
-PARTS_PER_SECOND = 4  # in which a second's announcements are sent, at least
+BATCH_SIZE = 500  # subscriptions or announcements at a time
+PARTS_PER_SECOND = 4  # batches that a second's announcements are split into, at least
 RETRY_SECONDS = 1.0  # after a failure
 
 Rows = Callable[[int, int], list[Subscriber]]
 
 
 class Begun(NamedTuple):
-    """The session of the stream, and the release that clients read in it; 0: none."""
+    """A session of the stream, and the release that clients read in it (0: none)."""
 
     session: int
     number: int
 
 
 class Announcer:
-    """Keeps the subscribers, and tells them of the release that clients read.
+    """Stores the subscribers and notifies them of the release that clients read.
 
-    ``send`` gives an event to the server and raises OSError while there is no stream;
-    ``failed`` hears why the database did not answer. Neither ends :meth:`run`.
+    ``send`` sends an event to the server and raises OSError while there is no stream;
+    ``failed`` is called with database errors. Neither ends :meth:`run`.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Announcer:
         self._noted, self._due = asyncio.Event(), asyncio.Event()
 
     def note(self, jid: str, number: int | None) -> None:
-        """Remember who was told of which release; None is who wants to hear no more.
+        """Remember the last release a user was notified of; None unsubscribes them.
 
-        What does not fit is dropped: the next login asks again.
+        Notes beyond MAX_WAITING are dropped: the next login asks again.
         """
         has_room = jid in self._waiting or len(self._waiting) < MAX_WAITING
         if has_room and subscribers.is_kept(jid):
@@ -64,24 +64,24 @@ class Announcer:
             self._noted.set()
 
     def begin(self, number: int) -> None:
-        """Clients read release ``number``: tell whoever has not been told of it."""
-        # A newer one is told to all anyway.
+        """Announce release ``number``, which clients now read."""
+        # A newer one is announced to all anyway.
         self._greets = self._greets and self._begun.number in (0, number)
         self._begun = self._begun._replace(number=number)
         self._due.set()
 
     def rest(self) -> None:
-        """There is no stream."""
+        """Stop announcing, because there is no stream."""
         self._begun = Begun(self._begun.session + 1, number=0)
         self._greets = True
 
     async def run(self) -> None:
-        """Do all this until cancelled."""
+        """Store and announce until cancelled."""
         async with asyncio.TaskGroup() as pumps:
             pumps.create_task(self._pump_subscribers())
             pumps.create_task(self._pump_announcements())
 
-    # --- Who ------------------------------------------------------------------
+    # --- Subscribers ----------------------------------------------------------
 
     async def _pump_subscribers(self) -> None:
         while True:
@@ -97,15 +97,15 @@ class Announcer:
             await self._thread.run(subscribers.note, batch)
         except DATABASE_ERRORS as error:
             self._failed(error)
-            # What was noted meanwhile is newer.
+            # Notes taken meanwhile are newer.
             self._waiting = {**batch, **self._waiting}
             await asyncio.sleep(RETRY_SECONDS)
-        # Told of an older one a moment ago: the announcement may have gone by.
+        # Some know an older release only: the announcement may have missed them.
         number = self._begun.number
         if any(known is not None and known < number for known in batch.values()):
             self._due.set()
 
-    # --- What -----------------------------------------------------------------
+    # --- Announcements --------------------------------------------------------
 
     async def _pump_announcements(self) -> None:
         while True:
@@ -125,19 +125,19 @@ class Announcer:
             await self._greet(begun)
 
     async def _tell_all(self, begun: Begun) -> None:
-        """Tell whoever is not told, until there is a newer release.
+        """Notify those who do not know the release, until there is a newer one.
 
-        From a random place on and then all over, so that not always the same are
-        first, and who came meanwhile is told too.
+        Start at a random place, then go over all rows: it is not always the same
+        users who are first, and those who subscribed meanwhile are included.
         """
         for place in (await self._thread.run(subscribers.somewhere), 0):
             rows = partial(subscribers.untold, begun.number)
             await self._round(begun, rows, place, message=settings.CHANGE_MESSAGE)
 
     async def _greet(self, begun: Begun) -> None:
-        """Tell all once more; for who knows it already, that is no news."""
+        """Notify all once more; this changes nothing for those who know it."""
         await self._round(begun, subscribers.everybody, 0, message=False)
-        # Broken off, it begins anew; without a stream there was none.
+        # If interrupted, it starts over; without a stream it did not happen.
         if begun.number and self._begun == begun:
             self._greets = False
 
@@ -158,8 +158,8 @@ class Announcer:
         loop = asyncio.get_running_loop()
         seconds = len(rows) / max(1, settings.ANNOUNCEMENTS_PER_SECOND)
         next_at = loop.time() + seconds
-        # Returns when the XMPP server has them: one that is slow, or busy with those
-        # who read the document now, is not given more.
+        # Returns when the XMPP server has them, so that a server that is slow, or busy
+        # with clients reading the document, gets no more.
         await self._send(events.announce([row.jid for row in rows], message))
         await self._thread.run(subscribers.mark, rows, number)
         await asyncio.sleep(next_at - loop.time())

@@ -1,4 +1,4 @@
-"""Who is told of a new release, and of which one each was told last.
+"""The subscribers to new releases, and the last release each was notified of.
 
 A row for each user of a served domain who subscribed to the service's presence, or
 whose server asked for it. Only the owner of the stream writes here.
@@ -13,21 +13,21 @@ from django.db.models import Count, Max, Q
 from roster.models import BARE_JID, Subscriber
 from xmppservice.protocol.jids import domain_of, local_of
 
-# Rows. Nobody can add anybody but himself; this bounds who makes accounts for it.
+# Rows. Users can add only themselves; this limits those who register many accounts.
 MAX_SUBSCRIBERS = 1_000_000
 
 
 def is_kept(jid: str) -> bool:
-    """Whether a bare JID is a user's of a served domain."""
+    """Whether a bare JID belongs to a user of a served domain."""
     served = domain_of(jid) in settings.XMPP_DOMAINS
     return served and bool(local_of(jid)) and len(jid) <= BARE_JID
 
 
 def note(numbers: Mapping[str, int | None]) -> None:
-    """Keep which release each was told last; None is who does not want to be told.
+    """Store the last release that each user was notified of; None unsubscribes them.
 
-    0 is who is still to be told. Nothing is written for who was known and told
-    before: after a restart of the XMPP server all of them ask at once.
+    0 means not yet notified. Unchanged rows are not written: after a restart of the
+    XMPP server all subscribers ask at once.
     """
     left = [jid for jid, number in numbers.items() if number is None]
     if left:
@@ -49,31 +49,31 @@ def _add(new: Mapping[str, int]) -> None:
 
 
 def somewhere() -> int:
-    """A random place in the table, to begin at."""
+    """A random place in the table to start from."""
     last = Subscriber.objects.aggregate(last=Max("pk"))["last"] or 0
     return random.randint(0, last)  # noqa: S311  (no secret)
 
 
 def untold(number: int, after: int, most: int) -> list[Subscriber]:
-    """The next after a place who were not told of a release, ``most`` of them."""
+    """Up to ``most`` subscribers after a place who were not notified of a release."""
     rows = Subscriber.objects.filter(pk__gt=after, told__lt=number)
     return list(rows.order_by("pk")[:most])
 
 
 def everybody(after: int, most: int) -> list[Subscriber]:
-    """The next after a place, ``most`` of them."""
+    """Up to ``most`` subscribers after a place."""
     return list(Subscriber.objects.filter(pk__gt=after).order_by("pk")[:most])
 
 
 def mark(rows: Collection[Subscriber], number: int) -> None:
-    """Note that these were told of a release."""
+    """Note that these subscribers were notified of a release."""
     keys = [row.pk for row in rows if row.told < number]
     if keys:
         Subscriber.objects.filter(pk__in=keys, told__lt=number).update(told=number)
 
 
 def count(number: int) -> tuple[int, int]:
-    """How many there are, and how many of them were not told of a release."""
+    """Count the subscribers, and those not notified of a release."""
     counted = Subscriber.objects.aggregate(
         all=Count("pk"), untold=Count("pk", filter=Q(told__lt=number))
     )

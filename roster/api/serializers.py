@@ -11,9 +11,9 @@ MAX_ROWS = 10_000
 
 
 class AccountSerializer(serializers.ModelSerializer):
-    """An account; ``msisdn`` is E.164, or empty for a JID that is no number."""
+    """An account. ``msisdn`` is E.164, or empty if the JID is not a number."""
 
-    # The model normalises it before it judges.
+    # The model normalises it before validating it.
     jid = serializers.CharField(max_length=BARE_JID)
     lastSeen = serializers.DateTimeField(source="last_seen", read_only=True)
     goneSince = serializers.DateTimeField(source="gone_at", read_only=True)
@@ -34,7 +34,7 @@ class AccountSerializer(serializers.ModelSerializer):
 
 
 class RowSerializer(serializers.Serializer):
-    """An account among many, a bare JID or a number; what is left out stays."""
+    """An account, by bare JID or phone number. Omitted fields stay unchanged."""
 
     account = serializers.CharField(max_length=BARE_JID)
     name = serializers.CharField(max_length=255, allow_blank=True, required=False)
@@ -43,7 +43,7 @@ class RowSerializer(serializers.Serializer):
 
 
 class BoundedRows(serializers.ListField):
-    """A list whose length is looked at before what is in it."""
+    """A list field that checks its length before its items."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
         if isinstance(data, list) and len(data) > MAX_ROWS:
@@ -53,7 +53,7 @@ class BoundedRows(serializers.ListField):
 
 
 class BulkSerializer(serializers.Serializer):
-    """What to add or change; each row is judged by itself."""
+    """Accounts to add or change. Each row is validated on its own."""
 
     accounts = BoundedRows(
         child=serializers.DictField(), min_length=1, max_length=MAX_ROWS
@@ -61,14 +61,14 @@ class BulkSerializer(serializers.Serializer):
 
 
 class RowError(serializers.Serializer):
-    """What is wrong with a row, by the JSON Pointer of it."""
+    """An error in a row, with the JSON Pointer to it."""
 
     pointer = serializers.CharField()
     detail = serializers.CharField()
 
 
 class StoredSerializer(serializers.Serializer):
-    """How many accounts are new, were changed, or were so already; and what was bad."""
+    """How many accounts were created, changed or left unchanged, and the errors."""
 
     created = serializers.IntegerField()
     changed = serializers.IntegerField()
@@ -77,7 +77,7 @@ class StoredSerializer(serializers.Serializer):
 
 
 class CommandSerializer(serializers.ModelSerializer):
-    """A command of a client, and how it stands."""
+    """A client's command and its state."""
 
     stanzaId = serializers.CharField(source="stanza_id")
     receivedAt = serializers.DateTimeField(source="received_at")
@@ -102,10 +102,10 @@ class CommandSerializer(serializers.ModelSerializer):
 
 
 class WholeCommandSerializer(CommandSerializer):
-    """The same with its answer.
+    """A client's command, its state and its answer.
 
-    ``payload`` and ``answer`` are texts with other people's numbers: null for who
-    may not read them.
+    ``payload`` and ``answer`` contain other people's numbers: null without the
+    permission to read them.
     """
 
     status = serializers.SerializerMethodField()
@@ -142,6 +142,6 @@ class WholeCommandSerializer(CommandSerializer):
 
 
 def _answer(command: Command) -> dict[str, Any]:
-    # Ours are JSON objects.
+    # Our answers are JSON objects.
     result: dict[str, Any] = json.loads(command.answer) if command.answer else {}
     return result

@@ -49,12 +49,12 @@ class AccountFilter(FilterSet):
         field_name="gone_at",
         lookup_expr="isnull",
         exclude=True,
-        label="Whether the XMPP server has it no more.",
+        label="Whether the account is gone from the XMPP server.",
     )
 
 
 class AccountViewSet(Idempotent, ModelViewSet):
-    """Users of the XMPP server, as far as we know."""
+    """Accounts: the users of the XMPP server that the service knows."""
 
     queryset = Account.objects.order_by("pk")
     serializer_class = AccountSerializer
@@ -85,7 +85,7 @@ class AccountViewSet(Idempotent, ModelViewSet):
             self._expected(instance).delete()
 
     def _expected(self, seen: Any) -> Account:
-        """The account, locked, when it is still what the client has seen."""
+        """Lock and return the account if it is unchanged since the client read it."""
         account = Account.objects.select_for_update().filter(pk=seen.pk).first()
         if account is None:
             raise problems.Conflict("The account is not there any more.")
@@ -95,7 +95,10 @@ class AccountViewSet(Idempotent, ModelViewSet):
     @extend_schema(request=BulkSerializer, responses=StoredSerializer)
     @action(detail=False, methods=["post"], serializer_class=BulkSerializer)
     def bulk(self, request: Request) -> Response:
-        """Add or change up to 10,000 accounts; bad rows are told, the others stored."""
+        """Add or change up to 10,000 accounts.
+
+        Invalid rows are reported in ``errors``; the others are stored.
+        """
         sent = BulkSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         accounts = sent.validated_data["accounts"]
@@ -108,13 +111,13 @@ class AccountViewSet(Idempotent, ModelViewSet):
     @extend_schema(request=None, responses={HTTPStatus.ACCEPTED: None})
     @action(detail=False, methods=["post"])
     def refresh(self, request: Request) -> Response:
-        """Have the XMPP server asked about all accounts, now."""
+        """Start checking all accounts with the XMPP server."""
         directory.renew()
         return Response(status=HTTPStatus.ACCEPTED)
 
 
 def _save(serializer: BaseSerializer, account: Account) -> None:
-    """Save what was sent under the model's own rules."""
+    """Validate the account by the model's own rules and save it."""
     for field, value in serializer.validated_data.items():
         setattr(account, field, value)
     try:
@@ -124,7 +127,7 @@ def _save(serializer: BaseSerializer, account: Account) -> None:
     except ModelError as error:
         raise ValidationError(error.message_dict) from None
     except IntegrityError:
-        # Somebody has added it in this moment.
+        # Another request has just added it.
         text = "Account with this JID already exists."
         raise ValidationError({"jid": text}) from None
     serializer.instance = account
@@ -134,7 +137,7 @@ def _save(serializer: BaseSerializer, account: Account) -> None:
 
 
 def _judge(accounts: Iterable[Any]) -> tuple[list[bulk.Given], list[dict[str, str]]]:
-    """Rows to store, each with its columns; and what is wrong with the others."""
+    """Return the valid rows, each with its columns, and the errors of the others."""
     good: list[bulk.Given] = []
     errors: list[dict[str, str]] = []
     for place, account in enumerate(accounts):
@@ -176,7 +179,7 @@ class NewestFirst(Pages):
 class CommandFilter(FilterSet):
     state = filters.ChoiceFilter(choices=Command.State.choices, method="in_state")
     command = filters.CharFilter(
-        method="with_word", label="Looked for among the newest 100,000."
+        method="with_word", label="Searches only the newest 100,000 commands."
     )
     owner = filters.CharFilter()
 
@@ -188,7 +191,7 @@ class CommandFilter(FilterSet):
 
 
 class CommandViewSet(ReadOnlyModelViewSet):
-    """What clients asked, and how it stands."""
+    """Commands that clients sent, and their state."""
 
     queryset = Command.objects.all()
     filterset_class = CommandFilter
@@ -208,11 +211,11 @@ class CommandViewSet(ReadOnlyModelViewSet):
     @extend_schema(request=None, responses=WholeCommandSerializer)
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: str) -> Response:
-        """Try a dead command again; one that is open already stays as it is."""
+        """Retry a dead command. A command in progress is left unchanged."""
         command = self.get_object()
         representation.refuse_stale(request, self.get_serializer(command).data)
         intake.retry([command.pk])
-        # It may have gone in between: after its days it does.
+        # It may have been deleted meanwhile, at the end of its retention.
         command = self.get_object()
         if command.state == Command.State.DEAD:
             raise problems.Conflict("What it asked is not stored any more.")

@@ -1,4 +1,4 @@
-"""Signed notices of a provisioning system: who has registered, who has left.
+"""Signed notices from a provisioning system: accounts registered or unregistered.
 
 Source: Standard Webhooks 1.0.0, "Webhook Headers" and "Signature scheme".
 """
@@ -31,7 +31,7 @@ from xmppservice.protocol.jids import bare_jid, domain_of, local_of
 
 REGISTERED, UNREGISTERED = "account.registered", "account.unregistered"
 PREFIX = "whsec_"
-TOLERANCE_SECONDS = 300  # between their clock and ours
+TOLERANCE_SECONDS = 300  # between the sender's clock and ours
 MAX_JIDS = 10_000  # accounts in one notice
 
 
@@ -44,7 +44,7 @@ class JidsSerializer(serializers.Serializer):
 
 
 class NoticeSerializer(serializers.Serializer):
-    """What a provisioning system tells."""
+    """A notice about accounts from a provisioning system."""
 
     type = serializers.ChoiceField(choices=(REGISTERED, UNREGISTERED))
     timestamp = serializers.DateTimeField()
@@ -52,12 +52,12 @@ class NoticeSerializer(serializers.Serializer):
 
 
 class AccountEvents(APIView):
-    """``POST``: accounts have registered or unregistered on the XMPP server.
+    """Report accounts that have registered or unregistered on the XMPP server.
 
-    The body: ``type``, ``timestamp`` (when it happened, ISO 8601), and ``data`` with
-    ``jids``, a list of bare JIDs of served domains. What is known from later on is
-    not undone, so that notices may come twice and in any order. Answers 204; 403
-    for a wrong or old signature, 404 when ACCOUNT_WEBHOOK_SECRET is not set.
+    The body has ``type``, ``timestamp`` (when it happened, ISO 8601), and ``data``
+    with ``jids``, a list of bare JIDs of served domains. A notice never overrides
+    newer information, so notices may arrive twice and in any order. Returns 204;
+    403 for a wrong or old signature, 404 if ACCOUNT_WEBHOOK_SECRET is not set.
     """
 
     authentication_classes: Sequence[type[BaseAuthentication]] = ()
@@ -89,7 +89,7 @@ def _check_signature(request: Request) -> None:
 
 
 def signature(secret: str, id: str, sent: str, body: bytes) -> str:
-    """What ``webhook-signature`` must have for a notice."""
+    """Return what ``webhook-signature`` must contain for a notice."""
     key = base64.b64decode(secret.removeprefix(PREFIX))
     mac = hmac.digest(key, f"{id}.{sent}.".encode() + body, "sha256")
     return "v1," + base64.b64encode(mac).decode()
@@ -122,7 +122,7 @@ def _moment(text: object) -> datetime:
     try:
         at = parse_datetime(text) if isinstance(text, str) else None
         if at is not None and timezone.is_aware(at):
-            # A clock that is ahead must not outdo what we learn meanwhile.
+            # A clock that is ahead must not override what we learn meanwhile.
             return min(at.astimezone(UTC), timezone.now())
     except (ValueError, OverflowError):
         pass

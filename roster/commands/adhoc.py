@@ -1,8 +1,8 @@
 """Ad-hoc commands (XEP-0050): both commands of the contract as forms.
 
-A form that was filled in becomes the same event as a command that came by message,
-with the owner and the id of its IQ; when the answer comes out of the queue it is
-written as the IQ's result. Nothing is kept between the two, or between the steps.
+A completed form becomes the same event as a command sent by message, with the owner
+and the id of its IQ. When the answer leaves the queue, it is written as the IQ's
+result. No state is kept between the two, or between the steps.
 """
 
 import secrets
@@ -33,10 +33,10 @@ def is_meant(request: Request) -> bool:
 
 
 def answer(request: Request, owner: str | None, take: Take) -> str | None:
-    """Payload of the result; None when the answer comes out of the queue.
+    """Payload of the result; None if the answer will come from the queue.
 
-    ``owner`` is None for who may not command. ``take`` gets a command, as
-    ``ServiceStream.on_message``. Raises StanzaError.
+    ``owner`` is None if the sender may not run commands. ``take`` receives a command,
+    like ``ServiceStream.on_message``. Raises StanzaError.
     """
     match request.type, request.tag:
         case "get", str(tag) if tag == browsing.INFO:

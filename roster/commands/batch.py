@@ -1,8 +1,8 @@
 """The two commands: payload and roster in, changes and answer out.
 
-A batch runs the claimed commands of a few owners together: one look-up of
-users, one reading of rosters, the rules in order on that copy, each changed
-item written once. Nothing here is stored: what to store is returned.
+A batch runs the claimed commands of a few owners together: look up users once,
+read rosters once, apply the rules in order to that copy, write each changed item
+once. Nothing is stored here: the caller gets what to store.
 
 Source: contract, 3 and 4.
 """
@@ -109,7 +109,7 @@ class OwnerBatch:
             request.problems = []
 
     def miss(self) -> None:
-        """The XMPP server has no such owner."""
+        """Note that the XMPP server has no such owner."""
         self.missing = True
         self.reply_to_all(NOT_A_USER)
 
@@ -119,8 +119,8 @@ def run(
 ) -> list[Settled]:
     """Run claimed commands; return what to store.
 
-    ``deadline`` (as of ``time.time()``) is for everything asked of the XMPP
-    server. Roster writes that do not fit in are left for the next batch.
+    ``deadline`` (as of ``time.time()``) covers all requests to the XMPP server.
+    Roster writes that do not fit in are left for the next batch.
 
     Raises gateway.Down and gateway.Late.
     """
@@ -132,7 +132,7 @@ def run(
 def decide(
     work: Sequence[ClaimedWork], rosters: Rosters, deadline: float
 ) -> list[OwnerBatch]:
-    """What the commands will answer and write; no roster is written yet.
+    """Decide what the commands answer and write; no roster is written yet.
 
     Raises gateway.Down and gateway.Late.
     """
@@ -172,9 +172,9 @@ def _parse(work: ClaimedWork, account: Account | None) -> OwnerBatch:
 
 
 def _charge(book: AddressBook, request: ParsedCommand) -> None:
-    """Charge the owner's budget before anybody is looked up."""
+    """Charge the owner's budget before any contact is looked up."""
     if request.command.command == ADD_TO_ROSTER:
-        # Only somebody of the owner's own domain can be verified.
+        # Only contacts on the owner's own domain can be verified.
         domain = domain_of(book.owner.jid)
         mine = [e.key for e in request.entries if domain_of(e.jid) == domain]
         own = msisdn.contact_key(book.owner.jid, domain)
@@ -200,7 +200,7 @@ NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
 
 
 def _look_up(batches: Sequence[OwnerBatch], exist: directory.Exist) -> None:
-    """Who of the contacts are users: read and asked for all owners together."""
+    """Find out which contacts are users, for all owners together."""
     for domain in {batch.domain for batch in batches}:
         mine = [(batch, batch.lookups) for batch in batches if batch.domain == domain]
         together = {key: jid for _, contacts in mine for key, jid in contacts.items()}
@@ -208,7 +208,7 @@ def _look_up(batches: Sequence[OwnerBatch], exist: directory.Exist) -> None:
         try:
             look.ask([contacts for _, contacts in mine], exist)
         except RosterError:
-            # Because of one of them, perhaps.
+            # Perhaps because of one owner's contacts.
             _ask_each(mine, look, exist)
         for batch, contacts in mine:
             _learn(batch, look.users(contacts))
@@ -321,8 +321,8 @@ def _write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> 
             if len(chunk) + len(waiting) < len(changes):
                 _leave([*chunk, *waiting])
                 return
-            # It must not go on for ever: an attempt is counted, and what was asked
-            # is charged, because some of it may have been written.
+            # Do not repeat for ever: an attempt is counted. Lookups are charged,
+            # because some changes may have been written.
             for batch, _ in changes:
                 batch.failed = f"roster not written: {late}"
             return
@@ -334,7 +334,7 @@ def _write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> 
 
 
 def _interleaved(batches: Sequence[OwnerBatch]) -> list[tuple[OwnerBatch, RosterItem]]:
-    """Changes of all owners in turn: a large roster makes nobody wait."""
+    """Interleave the owners' changes, so that a large roster delays no others."""
     ranked = [
         (rank, (batch, item))
         for batch in batches
@@ -380,7 +380,7 @@ def _end(batch: OwnerBatch) -> Settled:
 
 
 def _with_problems(reply: Reply, request: ParsedCommand) -> Reply:
-    """The reply with what is wrong with entries; no longer OK when all are."""
+    """Add the entries' problems to the reply; not OK if all entries were refused."""
     is_add = request.command.command == ADD_TO_ROSTER
     none_usable = request.refused and len(request.refused) == len(request.entries)
     code = NO_CHANNEL_FOUND if is_add and none_usable else reply.code
@@ -392,5 +392,5 @@ def _effects(batch: OwnerBatch) -> list[Callable[[], None]]:
         return []
     if batch.missing:
         return [partial(directory.gone, [batch.account])]
-    # Also when it has failed: what was asked of the XMPP server is charged, once.
+    # Also after a failure: what the XMPP server was asked is charged, once.
     return [batch.book.save]

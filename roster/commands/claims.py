@@ -1,4 +1,4 @@
-"""Which commands run now: owners are claimed, each with his oldest commands."""
+"""Which commands run now: owners are claimed, with their oldest commands."""
 
 import time
 import uuid
@@ -18,12 +18,12 @@ from xmppservice.runtime import wakeups
 State = Command.State
 
 CLAIM_DURATION = timedelta(seconds=30)
-# Of one batch: owners, commands of one of them, and of all.
+# Per batch: owners, commands of one owner, and commands in total.
 MAX_OWNERS, MAX_COMMANDS_OF_OWNER, BATCH_SIZE = 50, 25, 100
-# Characters of payloads in one batch, and of one owner's, if he has more than one
-# command in it: a long address book has a batch of its own.
+# Payload characters per batch, and per owner with more than one command in it: a long
+# address book has a batch of its own.
 MAX_CHARACTERS, MAX_CHARACTERS_OF_OWNER = 20_000, 5_000
-# The oldest commands, so many at a time, until they are of enough owners.
+# The oldest commands are read in windows, until they belong to enough owners.
 WINDOW_SIZE, MAX_WINDOWS = 400, 4
 RELEASE_BATCH_SIZE = 10  # owners in one transaction
 RELEASE_PAUSE_SECONDS = 0.01
@@ -46,7 +46,7 @@ class ClaimedWork:
 
 
 def claim() -> list[ClaimedWork]:
-    """Take the oldest commands of up to MAX_OWNERS owners, for the caller alone."""
+    """Claim the oldest commands of up to MAX_OWNERS owners for the caller."""
     with exclusive() as now:
         return take_next(now)
 
@@ -63,13 +63,13 @@ def take_next(now: datetime, *, again: bool = False) -> list[ClaimedWork]:
     rows = [row for one in work for row in one.commands]
     rows_of(rows).update(state=State.RUNNING, claim=Subquery(mine))
     if len(rows) >= MAX_COMMANDS_OF_OWNER:
-        # A full claim: there is probably more, for another worker too.
+        # A full claim: there is probably more work, for another worker too.
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
     return work
 
 
 def _busy(now: datetime) -> set[str]:
-    """Owners whose commands run now, once what has expired is given back."""
+    """Release expired claims and return the owners whose commands are running."""
     claims = dict(Claim.objects.values_list("owner", "expires_at"))
     if any(at < now for at in claims.values()):
         _expire(now)
@@ -87,10 +87,10 @@ def is_due(now: datetime) -> Q:
 
 
 def _chosen(busy: set[str], now: datetime, *, again: bool) -> dict[str, list[Command]]:
-    """Commands for a batch, by their owners: who has waited longest, with his oldest.
+    """Choose the oldest commands of the owners that have waited longest, by owner.
 
-    Or one command alone that has failed before: when nothing else waits, and
-    ``again`` unless another one is being tried.
+    Or a single command that has failed before: if nothing else waits, or with
+    ``again`` if no other one is being retried.
     """
     queues, failed = _waiting(busy, now)
     if failed and (not queues or (again and not _trying())):
@@ -99,7 +99,7 @@ def _chosen(busy: set[str], now: datetime, *, again: bool) -> dict[str, list[Com
     rows = Command.objects.in_bulk(pks := list(islice(first, BATCH_SIZE)))
     taken = _together([rows[pk] for pk in pks])
     more = [queues[owner][len(mine) :] for owner, mine in taken.items()]
-    # With what is left they are behind everybody who waits now.
+    # Their remaining commands queue behind all owners that wait now.
     served = Command.objects.filter(pk__in=[queue[0] for queue in more if queue])
     if served.update(not_before=now) or len(taken) < len(queues):
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
@@ -114,10 +114,10 @@ def _trying() -> bool:
 def _waiting(
     busy: set[str], now: datetime
 ) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """Who waits, the longest first: the keys of commands that can share a batch.
+    """Keys of waiting commands by owner, the longest wait first.
 
-    Those of each owner, up to the first that has failed before; and the keys of such
-    as are their owners' oldest.
+    Those that can share a batch: each owner's, up to the first that has failed before.
+    Then failed ones that are their owners' oldest.
     """
     due = Command.objects.filter(is_due(now)).order_by("pk")
     seen = set(busy)
@@ -131,7 +131,7 @@ def _waiting(
             if owner in failed:
                 continue
             if attempts:
-                # It is to be alone, and nothing of its owner goes before it.
+                # It must run alone, and its owner's later commands after it.
                 failed[owner] = [pk]
             else:
                 since.setdefault(owner, not_before)
@@ -147,12 +147,12 @@ def _waiting(
 def _claims(owners: Sequence[str], now: datetime) -> list[Claim]:
     new = [Claim(uuid.uuid4(), owner, now + CLAIM_DURATION) for owner in owners]
     Claim.objects.bulk_create(new, ignore_conflicts=True)
-    # On PostgreSQL another worker may have been first for some of them.
+    # On PostgreSQL another worker may have claimed some of them first.
     return list(Claim.objects.filter(pk__in=[claim.pk for claim in new]))
 
 
 def _together(rows: Sequence[Command]) -> dict[str, list[Command]]:
-    """What a batch has room for, by owner: a share of the size, or one command."""
+    """What fits into a batch, by owner: within the size limits, or one command."""
     taken: dict[str, list[Command]] = {}
     sizes: Counter[str] = Counter()
     full: set[str] = set()
@@ -162,7 +162,7 @@ def _together(rows: Sequence[Command]) -> dict[str, list[Command]]:
             row.owner in taken and sizes[row.owner] + size > MAX_CHARACTERS_OF_OWNER
         )
         if is_large or (taken and sizes.total() + size > MAX_CHARACTERS):
-            # Nothing of this owner after it, either: in their order.
+            # This owner's later commands wait, too, to keep their order.
             full.add(row.owner)
         if row.owner not in full:
             taken.setdefault(row.owner, []).append(row)
@@ -175,13 +175,13 @@ def rows_of(rows: Iterable[Command]) -> QuerySet[Command]:
 
 
 def claim_owners(owners: Collection[str]) -> list[Claim]:
-    """Claim owners for something else than their commands; who is busy is left out."""
+    """Claim owners for work other than commands; busy owners are left out."""
     with exclusive() as now:
         return _claims(sorted(set(owners) - _busy(now)), now)
 
 
 def renew(claims: Collection[Claim]) -> None:
-    """Hold for longer what is still held."""
+    """Extend those claims that were not lost."""
     rows = Claim.objects.filter(pk__in=[claim.pk for claim in claims])
     rows.update(expires_at=timezone.now() + CLAIM_DURATION)
 
@@ -189,7 +189,7 @@ def renew(claims: Collection[Claim]) -> None:
 def release(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -> None:
     """Store the effect of each owner whose claim was not lost, and end the claims.
 
-    A few owners at a time: meanwhile everybody's commands wait.
+    A few owners at a time, because all commands wait meanwhile.
     """
     for at in range(0, len(claims), RELEASE_BATCH_SIZE):
         time.sleep(RELEASE_PAUSE_SECONDS if at else 0)
@@ -207,7 +207,7 @@ def _let_go(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) 
 
 
 def clear_claims() -> None:
-    """Give up every claim. For a process that is alone, at its start."""
+    """Release every claim. For a process that runs alone, at its start."""
     with exclusive():
         Command.objects.filter(state=State.RUNNING).update(state=State.RECEIVED)
         Claim.objects.all().delete()

@@ -19,18 +19,18 @@ from xmppservice.rosters.interface import Rosters
 
 
 class BudgetDecision(StrEnum):
-    """What the owner's discovery budget says to an entry."""
+    """How the owner's discovery budget treats an entry."""
 
     FREE = "free"
     CHARGED = "charged"
     NOT_COVERED = "not covered"
-    # Nobody of another domain can be verified, and the owner is skipped.
+    # Contacts of other domains cannot be verified, and the owner is skipped.
     NOT_ASKED = "not asked"
 
 
 @dataclass(frozen=True, slots=True)
 class DryRunRow:
-    """One entry: who it is for us, and what becomes of the roster, by which rule."""
+    """One entry: its account, and how the roster changes, by which rule."""
 
     entry: RequestedContact
     decision: BudgetDecision
@@ -46,10 +46,10 @@ class DryRunRow:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """``failed`` says why the command could not be run now; else there is a reply.
+    """A reply, or in ``failed`` why the command could not be run now.
 
     ``left`` is the owner's discovery budget afterwards, ``flagged`` whether the
-    detector holds the owner, ``reasons`` why this command makes it do so.
+    owner is flagged, ``reasons`` why this command flags them.
     """
 
     reply: Reply | None
@@ -64,9 +64,9 @@ class DryRun:
 def run(
     owner: Account, word: str, payload: str, rosters: Rosters, deadline: float
 ) -> DryRun:
-    """Run a command on paper. Neither the roster nor the budget is touched.
+    """Simulate a command. Neither the roster nor the budget is changed.
 
-    What the XMPP server tells about accounts is remembered, as ever.
+    What the XMPP server reports about accounts is stored, as always.
 
     Raises gateway.Down and gateway.Late.
     """

@@ -1,7 +1,7 @@
 """Both commands as forms that a person fills in, and their answers in plain words.
 
-What is filled in becomes the payload that a client of the contract sends, and goes
-the same way; the answer's payload becomes sentences.
+A completed form becomes the payload that a client of the contract sends, and is
+processed like it; the answer's payload becomes sentences.
 """
 
 import json
@@ -14,7 +14,7 @@ from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS
 
 
 class AdHocForm(NamedTuple):
-    """What a command asks for: one field of several lines."""
+    """The form of a command: one field of several lines."""
 
     name: str
     instructions: str
@@ -44,7 +44,7 @@ FORMS = {
     ),
 }
 
-# A number may be spelled with spaces: where its name begins is something else.
+# A number may contain spaces: the name begins at the first other character.
 _NAME = re.compile(r"[^\d\s().\-/+]")
 _ENTRY = re.compile(r"channelUsers\[(\d+)\](?:\.\w+)?")
 
@@ -58,8 +58,8 @@ MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
 def payload(command: str, lines: Iterable[str], session: str) -> str:
     """Payload of a command whose form was filled in with ``lines``.
 
-    Ids of IQs may begin anew with each stream, so that one alone does not tell a
-    repeat from a new question; with the ``session`` of the form it does.
+    IQ ids may start over with each stream, so that an id alone does not distinguish
+    a repeat from a new request; with the ``session`` of the form it does.
     """
     filled = [line.strip() for line in lines if line.strip()]
     body: dict[str, Any] = {"session": session}
@@ -84,7 +84,7 @@ def _contact(line: str) -> dict[str, str]:
 
 
 def words(command: str, answer: str) -> AnswerInWords:
-    """What the answer's payload says to a person."""
+    """Put the answer's payload into words."""
     response = json.loads(answer)
     code = response["status"], response["errorCode"]
     users: list[str] = response.get("userList", [])
@@ -128,5 +128,5 @@ def _duration(seconds: int) -> str:
 
 
 def _plain(message: str) -> str:
-    """A message without the names of the payload, which nobody has seen."""
+    """A message without the payload's field names, which the user has never seen."""
     return _ENTRY.sub(lambda entry: f"Contact {int(entry[1]) + 1}", message)

@@ -1,4 +1,4 @@
-"""Commands come in: each is a row before anything else happens."""
+"""Receives commands: each becomes a row before anything else happens."""
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
@@ -15,11 +15,11 @@ State = Command.State
 
 
 def receive(messages: Sequence[Message]) -> None:
-    """Write a batch of commands down. A repeat becomes no second row.
+    """Store a batch of commands. A repeat does not become a second row.
 
-    A repeat of an answered command is answered again with the first answer; one
-    whose answer was sent, and not final, runs again. Either way the answer goes
-    to the full JID of the latest repeat.
+    A repeat of an answered command gets the first answer again; if that was sent and
+    not final, the command runs again. Either way the answer goes to the full JID of
+    the latest repeat.
     """
     arrived = {_key(message): message for message in messages}
     with exclusive() as now:
@@ -40,7 +40,7 @@ def _key(message: Message) -> str:
     if not message["id"]:
         return uuid.uuid4().hex
     parts = (message["owner"], message["command"], message["id"], message["payload"])
-    # Keyed: a payload of one number could be found by trying all numbers.
+    # Keyed, or a payload of one number could be found by trying all numbers.
     mac = salted_hmac("roster.commands", "\0".join(parts), algorithm="sha256")
     return mac.hexdigest()
 
@@ -66,7 +66,7 @@ def _repeat(repeats: Iterable[tuple[Command, Message]], now: datetime) -> None:
     for row, message in repeats:
         row.sender = message["sender"]
         if row.state in (State.SENT, State.DEAD) and not row.final:
-            # The key has the payload in it, so this is the same one: a row
+            # The key covers the payload, so this is the same one: a row
             # whose payload has been cleared gets it back.
             row.payload = message["payload"]
             row.state, row.attempts, row.not_before = State.RECEIVED, 0, now

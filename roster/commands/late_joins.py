@@ -1,10 +1,10 @@
-"""Late joiners: who has a new user's number gets the roster item verified.
+"""Late joins: verifies new users on the rosters of owners who hold their numbers.
 
-An account that becomes visible is announced: a row for each owner who asked about it
-in vain. The rows are worked off some owners a second, so that the XMPP server and
-everybody else go on as ever; a row is gone when that roster is right. Only what
-exists on a roster is touched, and only for whom the owner's discovery budget was
-charged: the group tells as much as a search.
+An account that becomes visible is announced: a row for each owner who looked it up in
+vain. The rows of a limited number of owners are processed a second, so that nothing
+else slows down; a row is deleted when that roster is right. Only items that exist on a
+roster are changed, and only contacts that the owner's discovery budget was charged for:
+the group reveals as much as a search.
 
 Source: contract, 3 (AddressBook, for late joiners).
 """
@@ -40,12 +40,12 @@ from xmppservice.runtime.queries import MAX_PARAMETERS
 
 logger = logging.getLogger(__name__)
 
-# Claimed while somebody works rows off: two of them would be twice as fast as allowed.
+# Claimed while a worker processes rows: two workers would be twice as fast as allowed.
 # No owner has that name.
 WORKER = "late joins"
 # Rosters in one round trip: few, because what is read is written a moment later.
 ROSTER_BATCH_SIZE = 25
-DEADLINE_SECONDS = 20  # shared by the questions of a batch
+DEADLINE_SECONDS = 20  # shared by the requests of a batch
 ATTEMPTS = 8
 BUSY_DELAY = timedelta(seconds=1)
 
@@ -53,7 +53,7 @@ _VISIBLE = Q(gone_at=None, enabled=True, discoverable=True)
 
 
 def waiting() -> bool:
-    """Whether somebody is to be announced, or a roster to be looked at."""
+    """Whether there is an account to announce or a roster to check."""
     due = LateJoin.objects.filter(not_before__lte=timezone.now())
     return due.exists() or _unannounced().exists()
 
@@ -62,19 +62,19 @@ def _unannounced() -> QuerySet[Account]:
     return Account.objects.filter(_VISIBLE, announced=False).order_by("pk")
 
 
-# --- Who holds the number -------------------------------------------------------------
+# --- Holders of a number --------------------------------------------------------------
 
 
 def announce(until: float, renew: Callable[[], None]) -> int:
-    """Queue the holders of new users until a moment; return how many users.
+    """Queue the holders of new users' numbers; return how many users.
 
-    ``renew`` is called now and then.
+    Stops at ``until`` and calls ``renew`` now and then.
     """
     count = 0
     for account in _unannounced()[:MAX_PARAMETERS]:
         _queue_holders(account, renew)
-        # Killed before this, all are queued again: a right roster stays as it is.
-        # Who is gone meanwhile is announced when he comes back.
+        # If it is killed before this, all are queued again: correct rosters stay.
+        # An account that is gone meanwhile is announced when it comes back.
         here = Account.objects.filter(_VISIBLE, pk=account.pk)
         here.update(announced=True)
         count += 1
@@ -100,7 +100,7 @@ def _queue_holders(account: Account, renew: Callable[[], None]) -> None:
             for n, (_, owner) in enumerate(page)
         ]
         place += len(page)
-        # A row from before counts anew: who looks at it just now leaves it then.
+        # An existing row is renewed, so that a visit in progress does not delete it.
         LateJoin.objects.bulk_create(
             rows,
             update_conflicts=True,
@@ -119,7 +119,7 @@ def _contact(account: Account) -> str:
 
 @dataclass(slots=True)
 class RosterVisit:
-    """An owner's roster, and who of it has joined: contact key → row."""
+    """An owner's roster, and its contacts that have joined: contact key → row."""
 
     owner: Account
     joins: dict[str, LateJoin]
@@ -128,7 +128,7 @@ class RosterVisit:
 
     @property
     def contacts(self) -> set[str]:
-        """Contacts whom this owner is told about."""
+        """Contacts to verify for this owner."""
         if not self.owner.enabled or self.owner.gone_at is not None:
             return set()
         domain = domain_of(self.owner.jid)
@@ -140,9 +140,9 @@ class RosterVisit:
 
 
 def run(rosters: Rosters, until: float) -> bool:
-    """Announce, and work rows off, until ``until`` as of ``time.monotonic()``.
+    """Announce and process rows until ``until`` (as of ``time.monotonic()``).
 
-    At most LATE_JOINS_PER_SECOND owners a second. Returns whether some are left.
+    At most LATE_JOINS_PER_SECOND owners a second. Returns whether any are left.
     Raises gateway.Down.
     """
     mine = claims.claim_owners([WORKER])
@@ -162,7 +162,7 @@ def run(rosters: Rosters, until: float) -> bool:
 
 
 def _work_off(rosters: Rosters) -> int:
-    """Look at the next few rosters; return how many."""
+    """Check the next few rosters; return how many."""
     rows = _next(min(ROSTER_BATCH_SIZE, max(1, settings.LATE_JOINS_PER_SECOND)))
     held = claims.claim_owners({row.owner.jid for row in rows})
     free = {claim.owner for claim in held}
@@ -178,7 +178,7 @@ def _work_off(rosters: Rosters) -> int:
 
 
 def _next(most: int) -> list[LateJoin]:
-    """What is due; what has failed before comes alone, so that it fails alone."""
+    """Rows that are due; one that has failed before comes alone, to fail alone."""
     due = LateJoin.objects.filter(not_before__lte=timezone.now())
     rows = due.select_related("owner", "joined").order_by("place", "id")[:most]
     fresh = [row for row in rows if not row.attempts]
@@ -186,7 +186,7 @@ def _next(most: int) -> list[LateJoin]:
 
 
 def _postpone(rows: Sequence[LateJoin]) -> None:
-    """Their owners' commands run just now."""
+    """Postpone rows whose owners' commands are running."""
     busy = LateJoin.objects.filter(pk__in=[row.pk for row in rows])
     busy.update(not_before=timezone.now() + BUSY_DELAY)
 
@@ -204,7 +204,7 @@ def _look_or_fail(visits: Sequence[RosterVisit], rosters: Rosters) -> None:
     except Down:
         raise
     except Exception as error:
-        # Late, or whatever it is: nobody may hold up the others for ever.
+        # Late, or any other error: one roster must not block the others for ever.
         for visit in visits:
             visit.failed = f"not looked at: {type(error).__name__}"
 
@@ -231,7 +231,7 @@ def _changes(visit: RosterVisit, items: Iterable[RosterItem]) -> list[RosterItem
     changes = []
     for item in items:
         if msisdn.contact_key(item.jid, domain) in contacts:
-            # No name was received: the one that is there stays.
+            # No name was received: the present one stays.
             wanted = Contact(item.jid, item.jid, "", verified=True)
             changes.append(rules.decide(item, wanted, groups))
     return [item for item in changes if item is not None]
@@ -247,7 +247,7 @@ def _settle(visit: RosterVisit) -> None:
         who = redaction.alias(visit.owner.jid)
         logger.warning("a late join of %s: %s", who, visit.failed)
     for row in rows:
-        # Announced again meanwhile, it is another one, and stays.
+        # A row that was announced again meanwhile stays.
         same = LateJoin.objects.filter(pk=row.pk, not_before=row.not_before)
         attempts = row.attempts + 1
         if not visit.failed or attempts >= ATTEMPTS:

@@ -1,4 +1,4 @@
-"""The one lock of the writers."""
+"""The lock that all writers of the command queue share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +7,8 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.utils import timezone
 
-# Of PostgreSQL, for the writers of all processes. Without it, those who lock the
-# same rows in different orders end each other (a repeat that meets its answer).
+# A PostgreSQL lock for the writers of all processes. Without it, writers that lock the
+# same rows in different orders deadlock (a repeat that meets its answer).
 _LOCK_KEY = 0x6C6564676572
 
 

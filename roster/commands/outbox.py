@@ -1,4 +1,4 @@
-"""Answers go out, until the XMPP server has taken them."""
+"""Answers to send, until the XMPP server has accepted them."""
 
 from collections.abc import Collection, Sequence
 
@@ -13,7 +13,7 @@ State = Command.State
 
 
 def unsent(most: int, but: Collection[int]) -> list[Answer]:
-    """Up to ``most`` answers that no client has yet, except those rows."""
+    """Up to ``most`` answers that no client has yet, except the rows ``but``."""
     rows = Command.objects.filter(
         state__in=(State.DONE, State.DEAD), sent_at=None
     ).exclude(pk__in=but)
@@ -35,10 +35,10 @@ def unsent(most: int, but: Collection[int]) -> list[Answer]:
 
 
 def confirm(answers: Sequence[Answer]) -> None:
-    """Note that the XMPP server took these answers.
+    """Note that the XMPP server accepted these answers.
 
-    A row whose client has repeated since they were read stays unsent: it is owed
-    another.
+    If a client has repeated its command since they were read, the row stays unsent:
+    the repeat needs an answer, too.
     """
     taken = {answer["key"]: answer["received_at"] for answer in answers}
     with exclusive() as now:
@@ -53,7 +53,7 @@ def confirm(answers: Sequence[Answer]) -> None:
 
 
 def has_work() -> bool:
-    """Whether some command waits to be run, or its claim has expired."""
+    """Whether a command is waiting to run, or a claim has expired."""
     now = timezone.now()
     return (
         Command.objects.filter(is_due(now)).exists()

@@ -1,4 +1,4 @@
-"""What clients ask, and what they get: the payloads of both commands.
+"""The payloads of both commands: requests and answers.
 
 Source: contract, 3 and 4.
 """
@@ -39,7 +39,7 @@ Code = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer before it is text."""
+    """An answer before it is serialised."""
 
     code: Code = OK
     messages: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class Reply:
             ensure_ascii=False,
             separators=(",", ":"),
         )
-        # A stanza too large would end the stream, and be sent again for ever.
+        # Too large a stanza would end the stream, and be resent for ever.
         return text if len(text.encode()) <= MAX_BYTES else TOO_LARGE.dumps()
 
 
@@ -83,7 +83,7 @@ def storage_failed() -> str:
 
 @dataclass(frozen=True, slots=True)
 class RequestedContact:
-    """A contact as asked for: its key, and how the client spelled it where."""
+    """A requested contact: its key, and where and how the client spelled it."""
 
     key: str
     jid: str
@@ -94,13 +94,13 @@ class RequestedContact:
 
 @dataclass(slots=True)
 class ParsedCommand:
-    """A parsed command; with a ``reply`` already, when it cannot be run."""
+    """A parsed command; it already has a ``reply`` if it cannot be run."""
 
     command: Command
     entries: list[RequestedContact] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     reply: Reply | None = None
-    # Keys that the owner's budget lets us look up; a search may be limited.
+    # Keys that the owner's budget covers; a search may be limited.
     lookups: set[str] = field(default_factory=set)
     limited: bool = False
     refused: set[str] = field(default_factory=set)
@@ -140,7 +140,7 @@ def _parse_contacts(command: Command, domain: str) -> ParsedCommand:
         except Unusable as error:
             problems.append(str(error))
         else:
-            # The last of a duplicate wins, in the place of the last.
+            # The last duplicate wins, in its own place.
             entries.pop(entry.key, None)
             entries[entry.key] = entry
     if not entries:
@@ -226,7 +226,7 @@ def _jid(address: str, domain: str) -> str | None:
         jid = bare_jid(address)
     else:
         jid = bare_jid(f"{address}@{domain}")
-        # Full-width digits and their like are plain ones in a JID.
+        # A JID turns full-width and similar digits into plain ones.
         number = msisdn.of_jid(jid) if jid else None
         jid = msisdn.jid_of(number, domain) if number else jid
     return jid if jid and local_of(jid) else None

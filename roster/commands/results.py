@@ -1,4 +1,4 @@
-"""What became of claimed commands: answered, failed, or to rest."""
+"""The outcome of claimed commands: answered, failed or deferred."""
 
 import json
 import logging
@@ -31,12 +31,12 @@ _ANSWERED = f"""
 
 @dataclass(slots=True)
 class Settled:
-    """What became of claimed work, to be stored in one transaction.
+    """The outcome of claimed work, to be stored in one transaction.
 
     ``answers``: pk → (payload, final). ``failed``: pk → why, without any
-    number or payload; it is tried again later. What is in neither rests for a
-    second, before anything else of its owner, and no attempt is counted.
-    ``effects`` store what belongs to it.
+    number or payload; it is retried later. Commands in neither are deferred for a
+    second, ahead of all others of their owner, without counting an attempt.
+    ``effects`` store what belongs to the work.
     """
 
     work: ClaimedWork
@@ -48,11 +48,11 @@ class Settled:
 def finish(
     settled: Sequence[Settled], sql_error: str, *, more: bool = True
 ) -> list[ClaimedWork]:
-    """Store what became of work and claim the next, in one transaction.
+    """Store the outcome of work and claim the next, in one transaction.
 
     Without ``more`` nothing is claimed: another task is woken.
 
-    Work whose claim was lost in the meantime is left to who has it now.
+    Work whose claim was lost in the meantime is left to its new holder.
     ``sql_error`` is the answer for a command that fails for the last time.
     """
     with exclusive() as now:
@@ -61,7 +61,7 @@ def finish(
         if not more:
             wakeups.wake_worker(wakeups.RUN_COMMANDS)
             return []
-        # Who has tried one again goes on with those who have not failed.
+        # After a retry, continue with commands that have not failed.
         tried = any(row.attempts for one in settled for row in one.work.commands)
         return take_next(now, again=not tried)
 
@@ -69,8 +69,8 @@ def finish(
 def fail(work: Sequence[ClaimedWork], why: str, sql_error: str) -> None:
     """Count an attempt for each command of ``work``, and claim nothing.
 
-    ``why`` holds no number and no payload. Whoever failed is claimed alone the
-    next time, so that a poison command fails nobody but itself.
+    ``why`` holds no number and no payload. A failed command is claimed alone the
+    next time, so that a poison command fails only itself.
     """
     with exclusive() as now:
         _store(
@@ -81,18 +81,18 @@ def fail(work: Sequence[ClaimedWork], why: str, sql_error: str) -> None:
 
 
 def defer(work: Sequence[ClaimedWork]) -> None:
-    """Give work back untouched: the XMPP server cannot be asked just now."""
+    """Give work back untouched, because the XMPP server cannot be reached now."""
     with exclusive() as now:
         _store([Settled(one) for one in work], "", now)
 
 
 def _store(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
     ours = Claim.objects.filter(pk__in=[one.work.claim.pk for one in settled])
-    # Only who still has the claim may finish.
+    # Only the holder of the claim may finish.
     held = set(ours.select_for_update().values_list("pk", flat=True))
     mine = [one for one in settled if one.work.claim.pk in held]
     resting = _settle(mine, sql_error, now)
-    # Still held: what came after these would take their part of the owner's budget.
+    # Keep these claims: later commands would use their part of the owner's budget.
     rest = ours.filter(owner__in={row.owner for row in resting})
     rest.update(expires_at=now + DEFER_DURATION)
     ours.exclude(pk__in=rest.values("pk")).delete()
@@ -101,8 +101,8 @@ def _store(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
 def _settle(
     settled: Sequence[Settled], sql_error: str, now: datetime
 ) -> Sequence[Command]:
-    """Store what became of commands; return those that are to rest."""
-    # Accounts are locked by their JIDs everywhere: no two wait for each other.
+    """Store the outcome of commands; return those that are deferred."""
+    # Accounts are locked in JID order everywhere, to avoid deadlocks.
     by_owner = sorted(settled, key=lambda one: one.work.owner)
     for effect in (effect for one in by_owner for effect in one.effects):
         effect()
@@ -127,7 +127,7 @@ def _answer(
             logger.debug("answered", extra={**_known(row), **_outcome(row, now)})
     at = connection.ops.adapt_datetimefield_value(now)
     values = [(State.DONE, row.answer, row.final, at, row.pk) for row in rows]
-    # Not bulk_update: to build its CASE costs more than everything else in a batch.
+    # Not bulk_update: building its CASE costs more than all else in a batch.
     with connection.cursor() as cursor:
         cursor.executemany(_ANSWERED, values)
 
@@ -158,7 +158,7 @@ def _fail(row: Command, why: str, sql_error: str, now: datetime) -> None:
 
 
 def _known(row: Command) -> dict[str, object]:
-    """What the log says of a command."""
+    """What the log shows of a command."""
     return {
         "command_id": row.pk,
         "stanza_id": redaction.shown(row.stanza_id),

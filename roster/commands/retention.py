@@ -1,4 +1,4 @@
-"""What was answered goes; nothing is kept for longer than it is needed."""
+"""Deletes answered commands: nothing is kept for longer than it is needed."""
 
 import time
 from collections.abc import Callable
@@ -25,17 +25,17 @@ def forget(owner: str) -> int:
 
 
 class Cleaned(NamedTuple):
-    """How many answered commands have gone, and how many dead ones' payloads."""
+    """How many answered commands, and payloads of dead ones, were deleted."""
 
     deleted: int
     cleared: int
 
 
 def clean_up(seconds: float = CLEANUP_SECONDS) -> Cleaned:
-    """Delete what was answered long ago; of a dead command, its payload.
+    """Delete commands answered long ago; of a dead command, its payload.
 
-    In batches, so that nobody waits; what is left after ``seconds`` is left to the
-    next call. Source: contract, 3: numbers of people who never registered are not
+    In batches, so that others need not wait; what remains after ``seconds`` is left to
+    the next call. Source: contract, 3: numbers of people who never registered are not
     readable at rest after seven days.
     """
     end = time.monotonic() + seconds
@@ -61,7 +61,7 @@ def _delete_sent(before: datetime) -> int:
     sent = Command.objects.filter(sent_at__lt=before).exclude(state=State.DEAD)
     with exclusive():
         pks = list(sent.order_by("sent_at").values_list("pk", flat=True)[:BATCH_SIZE])
-        # Asked again: on PostgreSQL a repeat may open one in between.
+        # Filtered again: on PostgreSQL a repeat may reopen one in between.
         deleted, _ = sent.filter(pk__in=pks).delete()
     return deleted
 
@@ -75,7 +75,7 @@ def _clear_dead(before: datetime) -> int:
 
 
 def empty_log() -> None:
-    """Empty SQLite's write-ahead log: what was cleared stays readable there."""
+    """Empty SQLite's write-ahead log, where deleted data stays readable."""
     if connection.vendor != "sqlite":
         return
     with connection.cursor() as cursor:

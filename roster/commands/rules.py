@@ -1,4 +1,4 @@
-"""The table of contract 3 as one pure function, and the values it speaks of."""
+"""The table of contract 3 as one pure function, and the types it uses."""
 
 import unicodedata
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """What a client asks to have on its roster; ``name`` may be empty."""
+    """A contact that a client wants on its roster; ``name`` may be empty."""
 
     jid: str
     address: str
@@ -38,7 +38,7 @@ def decide(
     name = normal_name(contact.name)
     if item is None:
         return RosterItem(contact.jid, name or contact.address, (target,))
-    # An empty name received says nothing, so it never blanks one.
+    # An empty name says nothing, so it never replaces one.
     same = not name or normal_name(item.name) == name
     wanted = replace(
         item,
@@ -49,7 +49,7 @@ def decide(
 
 
 class Rule(StrEnum):
-    """Which row of the table has decided: what it writes."""
+    """The rows of the table, by what they write."""
 
     ADDED = "added"
     GROUPED = "grouped"
@@ -92,5 +92,5 @@ def _is(name: str, group: str) -> bool:
 
 
 def normal_name(name: str) -> str:
-    """A name as it is compared: trimmed, NFC."""
+    """Normalise a name for comparison: trimmed, NFC."""
     return unicodedata.normalize("NFC", name.strip())

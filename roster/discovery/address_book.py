@@ -1,7 +1,7 @@
-"""An owner's contacts as they are stored: under keyed digests.
+"""An owner's contacts, stored as keyed digests.
 
 A number at rest is an HMAC-SHA-256 under a key that is not in the database. Rows
-name their key; looking up tries all that are listed, and moves what it finds to the
+name their key; a lookup tries all configured keys, and moves the rows it finds to the
 newest. Source: contract, 3 ("Every received contact is remembered …").
 """
 
@@ -18,16 +18,16 @@ from roster.discovery.digests import keys, prefix_of
 from roster.models import Account, AddressBookEntry, Flag, LateJoin
 from xmppservice.runtime.queries import MAX_PARAMETERS, batches
 
-# What is noted anew only after so long: a contact as still there, an owner as seen.
+# How often, at most, seen_at of a contact and last_seen of an owner are updated.
 SEEN_CONTACT_EVERY, SEEN_OWNER_EVERY = timedelta(days=30), timedelta(hours=1)
 
-# Contacts of an owner that nothing was charged for: more are not remembered.
+# Uncharged contacts of an owner: more are not remembered.
 MAX_UNASKED = 20_000
 MOVE_BATCH_SIZE = 500
 
 
 class AddressBook:
-    """The contacts of ``owner`` that one batch speaks of, and the budget for them.
+    """The contacts of ``owner`` in one batch, and the budget for them.
 
     Nothing is stored before :meth:`save`.
     """
@@ -46,7 +46,7 @@ class AddressBook:
         self.hits: set[str] = set()
 
     def save(self) -> None:
-        """Store the contacts, what was charged, and who is flagged."""
+        """Store the contacts, what was charged, and a new flag."""
         if not self._has_news() or self._is_erased():
             return
         self._add()
@@ -62,7 +62,7 @@ class AddressBook:
         self._save_owner()
 
     def _has_news(self) -> bool:
-        """Whether there is anything to store: most owners repeat what they asked."""
+        """Whether there is anything to store: most owners repeat the same contacts."""
         return bool(
             self.budget.charged
             or self.budget.reasons
@@ -96,7 +96,7 @@ class AddressBook:
         )
 
     def _added(self) -> list[str]:
-        """New contacts; of those that nothing was charged for, a bounded number."""
+        """New contacts, with a limited number of uncharged ones."""
         new = [contact for contact in self.contacts if contact not in self.stored]
         unasked = [contact for contact in new if contact not in self.budget.charged]
         if not unasked:
@@ -131,7 +131,7 @@ class AddressBook:
             AddressBookEntry.objects.filter(pk__in=part).update(**values)
 
     def _join_late(self) -> None:
-        """Queue who has become a user since we looked: announced without this entry."""
+        """Queue contacts announced as users since the lookup, without this entry."""
         missed = self.budget.charged - self.hits
         for part in batches(missed, MAX_PARAMETERS):
             named = Q(msisdn__in=[one for one in part if one.startswith("+")])
@@ -144,7 +144,7 @@ class AddressBook:
 
     def _move_to_newest_key(self) -> None:
         key = keys()[0]
-        # Some at a time: the command queue waits for it.
+        # A few at a time, because the command queue waits.
         old = dict(islice(filter(self._is_old, self.stored.items()), MOVE_BATCH_SIZE))
         moved = [
             AddressBookEntry(
@@ -172,7 +172,7 @@ class AddressBook:
             values |= {"budget": self.budget.left, "budget_at": self.now}
         seen = self.owner.last_seen
         if seen is None or seen < self.now - SEEN_OWNER_EVERY:
-            # The XMPP server has just stamped the owner's JID on a stanza.
+            # The XMPP server has just sent a stanza with the owner's JID.
             values |= {"last_seen": self.now, "checked_at": self.now}
         return values
 
@@ -180,7 +180,7 @@ class AddressBook:
 def open_books(
     contacts: Mapping[Account, Collection[str]], now: datetime
 ) -> dict[Account, AddressBook]:
-    """The books of some owners, for the contacts of each; read together."""
+    """The books of some owners, for the contacts of each, read with shared queries."""
     stored = _stored(contacts)
     return {
         owner: AddressBook(owner, mine, now, stored[owner.pk])
@@ -191,9 +191,9 @@ def open_books(
 def _stored(
     books: Mapping[Account, Collection[str]],
 ) -> dict[int, dict[str, Stored]]:
-    """Rows of contacts that the owners' books have, whichever key they are under.
+    """The stored rows of the owners' contacts, under any key.
 
-    By the owner's primary key, and the contact.
+    By the owner's primary key, then by contact.
     """
     results: dict[int, dict[str, Stored]] = {owner.pk: {} for owner in books}
     for key in keys():
@@ -212,7 +212,7 @@ def _stored(
 
 
 def _rows(wanted: Iterable[tuple[int, bytes]]) -> QuerySet[AddressBookEntry]:
-    """Rows of so many owners and digests, in one query."""
+    """The rows of several owners and digests, in one query."""
     digests: dict[int, list[bytes]] = {}
     for pk, digest in wanted:
         digests.setdefault(pk, []).append(digest)

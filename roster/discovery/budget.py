@@ -1,4 +1,4 @@
-"""An owner's right to ask about contacts: how much is left, and who holds it back.
+"""An owner's discovery budget: how much is left, and whether a flag blocks it.
 
 Source: contract, 3 ("Every received contact is remembered …").
 """
@@ -17,12 +17,12 @@ from roster.discovery.hit_rate import count_by, usual_hit_rate
 from roster.models import Account, AddressBookEntry, Flag
 
 YEAR = timedelta(days=365).total_seconds()
-# A flagged owner is told to come back after a day; staff has looked by then.
+# A flagged owner may retry after a day; staff should have looked by then.
 FLAGGED_RETRY_SECONDS = int(timedelta(days=1).total_seconds())
 
 
 class Stored(NamedTuple):
-    """What is known of a contact; no model: a batch reads a thousand of them."""
+    """A known contact. Not a model, because a batch reads a thousand of them."""
 
     pk: int
     key: str
@@ -33,10 +33,10 @@ class Stored(NamedTuple):
 
 
 class Budget:
-    """The right of ``owner`` to ask about new contacts, during one batch.
+    """How many new contacts ``owner`` may ask about, during one batch.
 
-    ``stored`` is what is known of the contacts of the batch. An owner has one batch at
-    a time, so the budget is exact.
+    ``stored`` has the known contacts of the batch. An owner has one batch at a time,
+    so the budget is exact.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Budget:
 
     @property
     def flagged(self) -> bool:
-        """Whether the detector holds the owner back."""
+        """Whether the detector has flagged the owner."""
         return self._watch is not None and self._watch.flagged
 
     def covers(self, contacts: Iterable[str]) -> bool:
-        """Charge for all of ``contacts``, or for none; asked before is free."""
+        """Charge for all of ``contacts`` or none; those asked about before are free."""
         new = self._new(contacts)
         if self._held(new) or len(new) > self.left:
             return False
@@ -102,7 +102,7 @@ class Budget:
             self._watch.crowds.update(self._suspect(contacts).values())
 
     def _held(self, new: Sequence[str]) -> bool:
-        """Whether the owner may ask about nobody new; this may be what flags him."""
+        """Whether the owner is flagged, perhaps now because of ``new``."""
         if not new:
             return False
         self._watch = self._watch or _Watch(self.owner)
@@ -115,7 +115,7 @@ class Budget:
         return self._watch.flagged
 
     def _suspect(self, new: Iterable[str]) -> dict[str, int]:
-        """Numbers with their prefixes, but for those that staff has released."""
+        """Numbers with their prefixes, except those added before a flag was cleared."""
         assert self._watch is not None, "asked of somebody"
         prefixes = {
             one: prefix_of(self.owner, one)
@@ -136,7 +136,7 @@ def budget_of(owner: Account, now: datetime) -> float:
 
 
 class _Watch:
-    """What the detector knows of an owner: read for the first new contact."""
+    """What the detector knows about an owner: read at the first new contact."""
 
     def __init__(self, owner: Account) -> None:
         flag = Flag.objects.filter(owner=owner).order_by("-raised_at").first()
@@ -154,7 +154,7 @@ class _Watch:
             self._hits += hits
 
     def is_released(self, added_at: datetime) -> bool:
-        """Whether staff has released the owner since a contact came."""
+        """Whether staff cleared the owner's flag after a contact was added."""
         return self._released_at is not None and added_at <= self._released_at
 
     @property

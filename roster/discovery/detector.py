@@ -1,10 +1,10 @@
-"""Who tries numbers out instead of asking about an address book.
+"""Detects owners who enumerate numbers instead of asking about an address book.
 
-Three rules that need no number afterwards: the numbers of one command stand in rows;
-all numbers so far crowd in few blocks; too few of them are users. The thresholds come
-from tests/roster/books.py: of its address books one in 5,000 is taken for enumeration,
-at most. What stays below them is bounded by the discovery budget alone: random valid
-numbers where many people are users, large steps in small commands, decoys.
+Three rules, none of which needs stored numbers: the numbers of one command are evenly
+spaced; all numbers so far crowd in few blocks; too few of them are users. The
+thresholds come from tests/roster/books.py: at most one in 5,000 of its address books is
+taken for enumeration. Only the discovery budget limits what stays below them: random
+valid numbers where many people are users, large steps in small commands, decoys.
 """
 
 import math
@@ -15,26 +15,26 @@ from itertools import groupby, pairwise
 
 from django.utils.translation import gettext_lazy as _
 
-# At 90 % of a company's range, one number in 30 stands in a row of 50. Taken to the
-# last number, a range of 300 passes; one of 400 does not.
+# With 90 % of a company's range, one number in 30 is in a run of 50. Of complete
+# ranges, one of 300 passes; one of 400 does not.
 MIN_IN_ROW = 50
 MAX_IN_ROWS = 400
 
-# A company of 1,000 may fill one block of 10,000, and is all of a book; it stays
-# uncounted up to here, and what else crowds (its second block, a town) up to there.
+# A company of 1,000 may be all of a book, in one block of 10,000: COMPANY_SIZE of its
+# numbers do not count, nor do MAX_ELSEWHERE others (its second block, a town).
 COMPANY_SIZE = 500
 MAX_ELSEWHERE = 500
-# Numbers for every effective block: up to 65 in the books of a small town's shops, 100
-# where blocks of 100 are scanned.
+# Numbers per effective block: up to 65 in the books of a small town's shops, 100 where
+# blocks of 100 are scanned.
 MAX_PER_BLOCK = 70
 
-# Who has contacts only where nobody is a user finds nobody either, but one book in
-# 1,000 is that large.
+# A book of a region without users has no hits either, but only one book in 1,000 is
+# that large.
 MAX_NUMBERS = 7_500
-# Whose friends are users has more hits than numbers at random, by the share of valid
-# numbers that are in use and by how much friends are alike.
+# An address book has more hits than random numbers: not all valid numbers are in use,
+# and friends of users are more often users.
 RARELY = 10
-# Below this many hits expected, a tenth of them says nothing.
+# If fewer hits than this are expected, a tenth of them means nothing.
 MIN_HITS = 50
 
 Reason = dict[str, float | int | str]
@@ -57,10 +57,10 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class AskedNumbers:
-    """What an owner was charged for since the last release: only numbers.
+    """The numbers an owner was charged for since the last flag was cleared.
 
-    ``crowds``: by the digest of a prefix, how many of the asked numbers have it.
-    ``hits``: how many of them were users.
+    ``crowds``: by the digest of a prefix, how many of them have it. ``hits``: how
+    many of them were users.
     """
 
     crowds: Mapping[int, int]
@@ -74,10 +74,10 @@ class AskedNumbers:
 def suspicions(
     past: AskedNumbers, new: Mapping[str, int], usual: float | None
 ) -> list[Reason]:
-    """Why the owner seems to farm, if they were now answered for ``new`` as well.
+    """Why the owner would appear to enumerate numbers if ``new`` were answered, too.
 
-    Empty when they do not. ``new``: E.164 numbers not asked before, with the digests
-    of their prefixes. ``usual``: the share of hits of an ordinary owner, None when
+    Empty if they would not. ``new``: E.164 numbers not asked about before, with the
+    digests of their prefixes. ``usual``: an ordinary owner's share of hits, None if
     not enough is known.
     """
     results = (_run(new), _crowd(past, new), _misses(past, usual or 0.0))
@@ -85,7 +85,7 @@ def suspicions(
 
 
 def explain(reason: Reason) -> str:
-    """A reason as a sentence for staff; no number of anybody appears in it."""
+    """A reason as a sentence for staff, without any phone number."""
     return _SENTENCES[str(reason["rule"])] % reason
 
 
@@ -113,7 +113,7 @@ def _crowd(past: AskedNumbers, new: Mapping[str, int]) -> Reason | None:
 
 
 def _effective(sizes: Sequence[int]) -> float:
-    """How many equally large crowds would be as unpredictable: 2 to the entropy."""
+    """The effective number of crowds: 2 to the power of their entropy."""
     total = sum(sizes)
     shares = [size / total for size in sizes if size]
     return math.exp2(-sum(share * math.log2(share) for share in shares))

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from roster.models import Account
 
-# A number without these is its prefix: 10,000 numbers have the same one.
+# A number without these digits is its prefix, which 10,000 numbers share.
 LINE_DIGITS = 4
 
 
@@ -42,7 +42,7 @@ def digests(contact: str) -> list[bytes]:
 
 
 def prefix_of(owner: Account, contact: str) -> int | None:
-    """15 bits that the owner's numbers of one block share; None without a number."""
+    """15 bits that the owner's numbers of one block share; None if not a number."""
     if not contact.startswith("+"):
         return None
     block = keys()[0].digest(f"{owner.pk} {contact[:-LINE_DIGITS]}")

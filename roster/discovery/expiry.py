@@ -1,4 +1,4 @@
-"""What no owner has sent for long goes."""
+"""Deletes contacts that their owners have not sent for a long time."""
 
 import time
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ BATCH_SIZE, PAUSE_SECONDS = 1_000, 0.05  # rows, seconds
 
 
 def expire(seconds: float) -> Mapping[str, int]:
-    """Delete what no owner has sent for long, and what is under a dropped key.
+    """Delete contacts not sent for a long time, and those under a dropped key.
 
     In batches, until ``seconds`` have passed; returns how many of each.
     """
@@ -31,7 +31,7 @@ def expire(seconds: float) -> Mapping[str, int]:
 
 
 def _names() -> list[str]:
-    """Names of all keys that rows are under: one look at the index for each."""
+    """Names of all keys in use, with one index lookup for each."""
     names = [""]
     rows = AddressBookEntry.objects.order_by("key").values_list("key", flat=True)
     while (name := rows.filter(key__gt=names[-1]).first()) is not None:

@@ -8,7 +8,7 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from roster.models import AddressBookEntry
 
-# What ordinary owners' hits are judged by: the newest rows, of so many owners.
+# The sample: the newest rows, of owners with MIN_ASKED lookups, MIN_OWNERS at least.
 SAMPLE_SIZE, MIN_ASKED, MIN_OWNERS = 100_000, 20, 30
 RATE_KEY, RATE_SECONDS = "usual-hits", 3600
 UNKNOWN_KEY, UNKNOWN_SECONDS = "usual-hits-unknown", 60
@@ -17,7 +17,7 @@ UNKNOWN_KEY, UNKNOWN_SECONDS = "usual-hits-unknown", 60
 def count_by(
     rows: QuerySet[AddressBookEntry], by: str
 ) -> Iterable[tuple[int, int, int]]:
-    """Each value of a field, the rows that have it, and the hits among them."""
+    """For each value of a field, count the rows that have it, and hits among them."""
     hits = Count("pk", filter=Q(hit=True))
     return rows.order_by().values_list(by).annotate(asked=Count("pk"), hits=hits)
 

@@ -1,4 +1,4 @@
-"""Commands to watch and try again, also a million of them."""
+"""The admin pages of commands: to watch and retry them, even a million."""
 
 import json
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class ByState(Choice):
 
 
 class ByWord(Choice):
-    """Only known words: another one is whatever a client wrote."""
+    """Offers known words only: others are arbitrary text from clients."""
 
     title = _("command")
     parameter_name = "command"
@@ -80,9 +80,9 @@ class ByAge(Choice):
 
 
 def _first_after(age: timedelta) -> int:
-    """The key from which on commands are younger than ``age``.
+    """The first key of commands younger than ``age``.
 
-    Keys grow with time, and have an index: twenty looks find it.
+    Keys grow with time and are indexed: twenty queries find it.
     """
     ends = Command.objects.aggregate(first=Min("pk"), last=Max("pk"))
     low, high = ends["first"] or 0, (ends["last"] or 0) + 1
@@ -99,7 +99,7 @@ def _first_after(age: timedelta) -> int:
 
 
 class CommandAdmin(LargeAdmin, ObjectActionAdmin):
-    """What clients asked and how it stands: to read, and to retry what died."""
+    """Clients' commands and their state: read-only, but dead ones can be retried."""
 
     list_display = (
         "id",
@@ -148,7 +148,7 @@ class CommandAdmin(LargeAdmin, ObjectActionAdmin):
             return queryset, False
         keys = Command.objects.order_by().values_list("pk", flat=True)
         by_owner = keys.filter(begins_with("owner", word.lower()))[: lists.MAX_ROWS]
-        # Apart: together they would be looked for in all rows.
+        # Two queries: a combined one would search all rows.
         by_id = list(keys.filter(statistics.newest(Command), stanza_id=word)[:MAX_SAME])
         return queryset.filter(Q(pk__in=by_owner) | Q(pk__in=by_id)), False
 
@@ -209,5 +209,5 @@ class CommandAdmin(LargeAdmin, ObjectActionAdmin):
 
 
 def _part(answer: str, name: str, missing: Any) -> Any:
-    """A field of an answer; ours are JSON objects."""
+    """A field of an answer, which is a JSON object."""
     return json.loads(answer).get(name, missing) if answer else missing

@@ -1,7 +1,6 @@
-"""The page that says what a command would do for an owner, and why.
+"""The page that shows what a command would do for an owner, and why.
 
-What is typed there holds other people's numbers: it is posted, answered, and kept
-nowhere.
+Its input holds other people's numbers: it is posted, answered, and not stored.
 """
 
 import json
@@ -43,13 +42,13 @@ from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters import configured
 
 PERMISSIONS = ("roster.view_account", "roster.view_payload")
-TIMEOUT_SECONDS = 20  # with the XMPP server
+TIMEOUT_SECONDS = 20  # for the XMPP server
 MAX_CHARACTERS = 100_000
 MAX_SHOWN = 200  # entries
 
 Text = str | Promise
 
-# A name before its address: with a comma, or as two cells of a table are pasted.
+# A name before its address, with a comma or as two pasted cells of a table.
 _LINE = re.compile(r"(?:(?P<name>.*)[,;\t])?(?P<address>[^,;\t]*)")
 
 ANSWERS: Mapping[payloads.Code, Text] = {
@@ -65,7 +64,7 @@ ANSWERS: Mapping[payloads.Code, Text] = {
         "It would be answered in part: only about known contacts."
     ),
 }
-# With one of these the entries have been looked at.
+# With these answers, the entries have been processed.
 RUN = (payloads.OK, payloads.RATE_LIMITED)
 
 RULES: Mapping[Rule, Text] = {
@@ -85,7 +84,7 @@ RULES: Mapping[Rule, Text] = {
 
 
 class CommandForm(forms.Form):
-    """A command to try: its word, and its payload or what one is made of."""
+    """A command to simulate: its word, and its payload or a list of contacts."""
 
     command = forms.ChoiceField(
         label=_("Command"),
@@ -116,7 +115,7 @@ class CommandForm(forms.Form):
 
 
 def payload_of(word: str, text: str) -> str:
-    """The payload that was typed, or one made of a contact a line."""
+    """The payload that was typed, or one built from a contact per line."""
     if text.lstrip().startswith(("{", "[")):
         return text
     contacts = [_contact(line) for line in text.splitlines() if line.strip()]
@@ -140,7 +139,7 @@ def may(request: HttpRequest) -> bool:
 
 @sensitive_post_parameters("contacts")
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """A form; once it is posted, the answer, what it costs, and a row per entry."""
+    """A form; once it is posted, the answer, its cost, and a row per entry."""
     if not may(request):
         raise PermissionDenied
     owner = get_object_or_404(Account, pk=pk)
@@ -150,7 +149,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         "form": form,
         "flagged": Flag.objects.filter(owner=owner, released_at=None).exists(),
     }
-    # A command proves that its owner is registered: a dry run would note just that.
+    # A command proves that its owner is registered, and a dry run would store that.
     if request.method == "POST" and owner.gone_at is None and form.is_valid():
         context |= _result(owner, form.cleaned_data["command"], form.payload)
     template = "admin/roster/account/dry_run.html"
@@ -180,7 +179,7 @@ def _result(owner: Account, word: str, payload: str) -> dict[str, Any]:
 
 
 class ShownAnswer(NamedTuple):
-    """What the client would get: in words, in parts, and as it is sent."""
+    """What the client would get: in words, in parts, and as sent."""
 
     is_good: bool
     says: Text
@@ -210,7 +209,7 @@ def _answer(outcome: DryRun) -> ShownAnswer:
 
 
 def _duration(seconds: int) -> str:
-    """Seconds, and what they are in larger units; empty without any."""
+    """Format seconds, also in a larger unit; empty for 0."""
     if not seconds:
         return ""
     text = ngettext("%(count)s second", "%(count)s seconds", seconds)
@@ -247,7 +246,7 @@ class Row(NamedTuple):
 def _rows(owner: Account, word: str, outcome: DryRun) -> dict[str, Any]:
     if outcome.reply is None or outcome.reply.code not in RUN:
         return {}
-    # A search that finds nobody does not look at the roster.
+    # A search that finds no users does not read the roster.
     is_read = word == ADD_TO_ROSTER or any(line.verified for line in outcome.lines)
     rows = [_row(owner, word, outcome, line) for line in outcome.lines[:MAX_SHOWN]]
     return {"rows": rows, "is_read": is_read, "more": len(outcome.lines) - len(rows)}

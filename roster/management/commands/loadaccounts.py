@@ -1,8 +1,8 @@
 """Accounts from files, in two passes: all is checked before anything is written.
 
-What was checked waits in a file without a name, so that each line is parsed once
-and the memory that is needed does not grow with the files. It is written in
-batches; each leaves behind how far it has come (Load), in its own transaction.
+Checked rows are kept in an unnamed file, so that each line is parsed once and memory
+use does not grow with the files. They are written in batches; each records its
+progress (Load) in its own transaction.
 """
 
 import csv
@@ -46,7 +46,7 @@ _HEADER = re.compile(r'"?account"?\s*(?:$|([,;|\t]))', re.IGNORECASE)
 class Batch(NamedTuple):
     """Checked rows of a file, to be written in one transaction.
 
-    ``file`` is the digest of its content, ``end`` the offset in bytes of what follows.
+    ``file`` is the digest of its content, ``end`` the byte offset after the batch.
     """
 
     file: str
@@ -69,7 +69,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
-        # Not below /tmp, which may be memory.
+        # Not in /tmp, which may be in memory.
         with TemporaryFile("w+", encoding="utf-8", dir=settings.VAR_DIR) as checked:
             with _or_say("Nothing was changed."):
                 read = self._check(options["files"], checked)
@@ -95,7 +95,7 @@ class Command(BaseCommand):
         return read
 
     def _batches(self, path: Path) -> Iterator[Batch]:
-        """Checked rows, without those that an interrupted load has written."""
+        """Yield checked rows, without those that an interrupted load has written."""
         with _open(path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
@@ -124,7 +124,7 @@ class Command(BaseCommand):
 
     @contextmanager
     def _progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Call it with what was done since: a bar on a terminal, else lines."""
+        """Show progress: a bar on a terminal, else lines. Call it with increments."""
         if self.stderr.isatty():
             with click.progressbar(length=total, label=what, file=sys.stderr) as bar:
                 yield bar.update
@@ -133,7 +133,7 @@ class Command(BaseCommand):
 
 
 class Lines:
-    """Progress where there is no terminal: a line now and then."""
+    """Progress without a terminal: a line now and then."""
 
     def __init__(self, say: Callable[[str], None], what: str, total: int) -> None:
         self._say, self._what, self._total = say, what, total
@@ -148,13 +148,13 @@ class Lines:
 
 @contextmanager
 def _or_say(outcome: str) -> Iterator[None]:
-    """End with one line, should it be interrupted, or the database fail."""
+    """End with one line if it is interrupted or the database fails."""
     try:
         yield
     except KeyboardInterrupt:
         raise CommandError(f"Interrupted. {outcome}", returncode=130) from None
     except DatabaseError as error:
-        # No more than its name: the text may show the row, and so a number.
+        # Only its name: the text may show the row, and so a number.
         reason = f"The database failed ({type(error).__name__})."
         raise CommandError(f"{reason} {outcome}") from None
 
@@ -163,7 +163,7 @@ def _or_say(outcome: str) -> Iterator[None]:
 
 
 class Source:
-    """The rows of an open file. ``columns`` and ``end`` are known as it is read."""
+    """The rows of an open file. Reading sets ``columns`` and ``end``."""
 
     def __init__(self, path: Path, file: BufferedReader) -> None:
         self._path, self._file = path, file
@@ -233,7 +233,7 @@ def _text(line: bytes, number: int) -> str:
 
 
 def _header(text: str) -> list[str]:
-    """The columns of a CSV; none when this line is an account already."""
+    """The columns of a CSV; empty if this line is already an account."""
     match = _HEADER.match(text)
     if not match:
         return []
@@ -250,7 +250,7 @@ def _header(text: str) -> list[str]:
 
 
 def _cells(text: str) -> list[str]:
-    """One line, one row: an open quote must not swallow the accounts below it."""
+    """Read one line as one row: an open quote must not swallow the next accounts."""
     try:
         return [cell.strip() for cell in next(csv.reader([text], strict=True))]
     except csv.Error:
@@ -259,7 +259,7 @@ def _cells(text: str) -> list[str]:
 
 def _value(column: str, cell: str) -> str | bool:
     if column == "name":
-        # PostgreSQL stores no NUL.
+        # PostgreSQL cannot store NUL.
         ProhibitNullCharactersValidator()(cell)
         Account._meta.get_field("name").clean(cell, None)
         return cell
@@ -274,7 +274,7 @@ def _value(column: str, cell: str) -> str | bool:
 def _make_room() -> None:
     """Let SQLite keep the indexes in memory.
 
-    Accounts come in any order: with its 2 MiB it writes most pages again and again.
+    Accounts come in any order: with the default 2 MiB, most pages are rewritten often.
     """
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
@@ -282,14 +282,14 @@ def _make_room() -> None:
 
 
 def _let_others_write() -> None:
-    """SQLite lets one write at a time, and who waits looks every 0.1 seconds."""
+    """Pause: SQLite has one writer at a time, and waiting ones retry every 0.1 s."""
     if connection.vendor == "sqlite":
         time.sleep(PAUSE_SECONDS)
 
 
 @transaction.atomic
 def _store(batch: Batch) -> tuple[int, int]:
-    """Write a batch and how far it goes; return how many are new, how many changed."""
+    """Write a batch and its progress; return how many are new, how many changed."""
     columns = batch.columns[1:]
     stored = bulk.store((row, columns) for row in batch.rows)
     _keep_place(batch)
@@ -298,8 +298,8 @@ def _store(batch: Batch) -> tuple[int, int]:
 
 def _keep_place(batch: Batch) -> None:
     if batch.last:
-        # The other ones', too: should what was interrupted before be loaded after
-        # all, its first half must not be left out.
+        # Those of other files, too: if an interrupted one is loaded after all, its
+        # first half must not be skipped.
         Load.objects.all().delete()
         wakeups.wake_worker(wakeups.JOIN_LATE)
     elif batch.rows:
