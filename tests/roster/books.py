@@ -1,10 +1,10 @@
-"""Address books as people have them, and numbers as somebody tries them out.
+"""Realistic address books, and sequences of numbers as an attacker enumerates them.
 
-No real address book stands behind this: the shares are set by hand, wide on purpose.
-The same seed makes the same books. An address book has
+They are not derived from real address books: the shares are set by hand, wide on
+purpose. The same seed makes the same books. An address book has
 
-- a size, log-normal: median 220, one in a hundred above 3,400, one in 300 above 5,000;
-  none above 10,000;
+- a size, log-normal: median 220, one in a hundred above 3,400, one in 300 above 5,000,
+  10,000 at most;
 - one of three numbering plans: wide (Italy: ten digits of a mobile, landlines of a
   town in few blocks of 10,000), town (North America: mobiles and landlines alike in
   the blocks of one area) and small (Iceland: seven digits, the whole country);
@@ -13,8 +13,8 @@ The same seed makes the same books. An address book has
   the numbers of their company's range;
 - for one in 25 thousands of local customers (a shop, a doctor), for one in 30
   customers all over the country, with a few numbers of each company (sales);
-- hits, beta-distributed: friends of users are users (homophily), customers less;
-  three books in a hundred have none at all.
+- hits, beta-distributed: friends of users are users (homophily), customers less so;
+  three books in a hundred have no hits at all.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from itertools import accumulate
 from random import Random
 from zlib import crc32
 
-LARGEST = 10_000  # no more can be asked about at once
+LARGEST = 10_000  # the most that can be asked about at once
 MAX_OF_A_BLOCK = 500  # customers in 10,000 landlines, of which a third are in use
 ADOPTION = 0.25
 COMPANY, LARGEST_COMPANY = 10, 1_000  # colleagues
@@ -40,7 +40,7 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where numbers are: blocks without their last digits, by cumulated weight."""
+    """The blocks of numbers, without their last digits, by cumulated weight."""
 
     mobiles: tuple[tuple[str, ...], list[float]]
     digits: int  # of a mobile, behind its block
@@ -48,7 +48,7 @@ class Plan:
 
 
 def prefixes(numbers: list[str]) -> dict[str, int]:
-    """The digests of their prefixes, as the service makes them but for the key."""
+    """The digests of their prefixes, as the service makes them, but without a key."""
     return {number: crc32(number[:-4].encode()) & 0x7FFF for number in numbers}
 
 
@@ -70,10 +70,10 @@ def _small_town(random: Random) -> list[str]:
     return [f"+354{random.randrange(400, 600)}" for _ in range(random.randint(2, 8))]
 
 
-# Of six operators, ten prefixes each; some have many more customers than others.
+# Ten prefixes for each of six operators; some have many more customers than others.
 _ITALY = [f"+393{operator}{n}" for n in range(10) for operator in (4, 2, 3, 8, 9, 7)]
 WIDE = Plan(_zipf(_ITALY, 0.6), 7, _wide_town)
-# The blocks of the own town first, then those of the area.
+# The blocks of the home town first, then those of the area.
 TOWN = Plan(_zipf([f"+1209{n}" for n in range(200, 600)], 0.9), 4, _own_exchanges)
 SMALL = Plan(_zipf([f"+354{n}" for n in range(610, 790)], 0.3), 4, _small_town)
 PLANS = (WIDE, TOWN, SMALL)
@@ -142,7 +142,7 @@ def _neighbour(number: str) -> str:
 
 
 def company(random: Random, size: int, share: float | None = None) -> list[str]:
-    """Colleagues with direct dial: so many, at this share of their range."""
+    """``size`` colleagues with direct dial, at ``share`` of their range."""
     size = min(size, LARGEST_COMPANY)
     taken = int(size / (share or random.uniform(0.5, 0.9)))
     start = 39_02_0000_0000 + random.randrange(10**8 - taken)
@@ -164,7 +164,7 @@ def _share(random: Random, kind: str) -> float:
     return random.betavariate(alike * mean, alike * (1 - mean))
 
 
-# Attacks: the numbers in the order in which they are asked about.
+# Attacks: the numbers in the order in which they are looked up.
 
 
 def sequential(count: int, step: int = 1, start: int = 39_333_120_0000) -> list[str]:
@@ -183,7 +183,7 @@ def hybrid(count: int, block: int, seed: int = 1) -> list[str]:
 
 
 def valid(count: int, seed: int = 1) -> list[str]:
-    """Random mobiles of a country: no two of them are neighbours."""
+    """Random mobiles of a country, no two of them neighbours."""
     return _mobiles(Random(seed), WIDE, count)
 
 

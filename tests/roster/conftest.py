@@ -1,4 +1,4 @@
-"""An XMPP server on paper, commands as they arrive, and whole batches."""
+"""A simulated XMPP server, commands as they arrive, and whole batches."""
 
 import json
 import time
@@ -25,13 +25,13 @@ Contact = dict[str, Any]
 
 
 class PaperRosters:
-    """The rosters of an XMPP server, kept in memory; behaves as Prosody does.
+    """The rosters of an XMPP server, kept in memory; behaves like Prosody.
 
-    Nobody's roster reads as empty, and writing to it says MISSING. Whose
-    ``unreadable`` roster is read, or what ``unwritable`` JID is written, is
-    refused with that condition. ``raises`` breaks off whenever that JID is
-    asked about, read or written. After ``writes_left`` writes it is Late. With
-    ``lists`` it tells all accounts, as ejabberd does.
+    The roster of an unknown user reads as empty, and writing to it returns MISSING.
+    Reading an ``unreadable`` roster, or writing an ``unwritable`` JID, is refused
+    with that condition. ``raises`` is raised whenever that JID is asked about, read
+    or written. After ``writes_left`` writes it is Late. With ``lists`` it lists all
+    accounts, like ejabberd.
     """
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ def rosters() -> PaperRosters:
 
 
 def staff(*permissions: str) -> Client:
-    """A browser of a member of the staff with these permissions."""
+    """The client of a staff user with these permissions."""
     user = User.objects.create_user("nurse", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     client = Client()
@@ -125,7 +125,7 @@ def message(
     id: str | None = None,
     resource: str = "phone",
 ) -> events.Message:
-    """A command as the stream hands it over; without ``id``, with one of its own."""
+    """A command as the stream delivers it; without ``id`` it gets a new one."""
     return events.message(
         {
             "sender": f"{owner}/{resource}",
@@ -153,7 +153,7 @@ def numbers(*spellings: object) -> dict[str, list[object]]:
 
 
 def settle(rosters: PaperRosters) -> None:
-    """Run what waits until nothing does, as the task does."""
+    """Run waiting commands until none are left, like the task."""
     work = claims.claim()
     while work:
         settled = batch.run(work, rosters, time.time() + 60)
@@ -161,13 +161,13 @@ def settle(rosters: PaperRosters) -> None:
 
 
 def make_due() -> None:
-    """As if the backoff or the rest were over."""
+    """End all backoffs and deferrals."""
     Command.objects.update(not_before=timezone.now())
     Claim.objects.filter(command=None).update(expires_at=timezone.now())
 
 
 def ask(rosters: PaperRosters, *messages: events.Message) -> list[dict[str, Any]]:
-    """The answers to commands that came together, in their order."""
+    """Receive commands together; return their answers in order."""
     before = set(Command.objects.values_list("pk", flat=True))
     intake.receive(messages)
     settle(rosters)

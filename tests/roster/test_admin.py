@@ -1,4 +1,4 @@
-"""Accounts to find and to switch; flagged owners to understand and to release."""
+"""Finding and switching accounts; reading and clearing flags."""
 
 from datetime import timedelta
 
@@ -27,14 +27,14 @@ def page(client: Client, path: str, **query: str) -> str:
     return client.get(path, query).content.decode()
 
 
-def said(response) -> list[str]:
+def messages_of(response) -> list[str]:
     return [str(message) for message in response.context["messages"]]
 
 
 # --- Accounts -----------------------------------------------------------------------
 
 
-def test_an_account_is_made_with_its_number(admin_client: Client):
+def test_an_account_is_created_with_its_number(admin_client: Client):
     form = {"jid": MARIO, "name": "Mario", "enabled": "on", "discoverable": "on"}
 
     assert admin_client.post(f"{ACCOUNTS}add/", form).status_code == 302
@@ -68,8 +68,8 @@ def test_the_form_says_what_is_wrong_with_a_jid(admin_client: Client, jid, reaso
     response = admin_client.post(f"{ACCOUNTS}add/", {"jid": jid})
 
     assert response.status_code == 200
-    said = response.context["adminform"].form.errors["jid"]
-    assert any(text.startswith(reason) for text in said)
+    errors = response.context["adminform"].form.errors["jid"]
+    assert any(text.startswith(reason) for text in errors)
     assert Account.objects.count() == 1
 
 
@@ -109,7 +109,7 @@ OTHER, SHORT = "00393472222222@localhost", "00999@localhost"
         ({"q": "+39 347"}, [MARIO, OTHER]),
         ({"q": "00393472"}, [OTHER]),
         ({"q": "+1"}, []),
-        # No number that anybody has: a JID may begin so all the same.
+        # No account has this number, but a JID may still begin with it.
         ({"q": "00999"}, [SHORT]),
         ({"q": "00393471111111@"}, [MARIO]),
         ({"q": "ROMEO@"}, [ROMEO]),
@@ -132,7 +132,7 @@ def test_accounts_are_found(admin_client: Client, query, jids):
 
 
 @pytest.mark.usefixtures("several")
-def test_a_word_that_very_many_begin_with_finds_the_same(
+def test_a_prefix_with_very_many_matches_finds_the_same(
     admin_client: Client, monkeypatch
 ):
     words = ("0039", "+39 347", "0", "ju")
@@ -143,7 +143,9 @@ def test_a_word_that_very_many_begin_with_finds_the_same(
     assert [found(admin_client, q=word) for word in words] == few
 
 
-def test_a_name_is_looked_for_among_the_newest(admin_client: Client, monkeypatch):
+def test_names_are_searched_among_the_newest_accounts(
+    admin_client: Client, monkeypatch
+):
     monkeypatch.setattr(statistics, "NEWEST", 1)
     account(MARIO, name="Mario Rossi")
     account(JULIET, name="Giulia Rossi")
@@ -162,7 +164,7 @@ def test_a_list_counts_no_further_than_it_shows(admin_client: Client, monkeypatc
     assert [row.jid for row in some.result_list] == [MARIO, OTHER]
 
 
-def test_a_row_costs_no_query_of_its_own(
+def test_the_number_of_queries_does_not_grow_with_the_rows(
     admin_client: Client, django_assert_max_num_queries
 ):
     account(ROMEO)
@@ -176,7 +178,7 @@ def test_a_row_costs_no_query_of_its_own(
         assert len(found(admin_client)) == 51
 
 
-def test_a_row_says_how_an_account_stands(admin_client: Client, settings):
+def test_a_row_shows_the_state_of_an_account(admin_client: Client, settings):
     settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 10_000, 0
     now = timezone.now().replace(2026, 5, 3, 12)
     gone = account(MARIO, gone_at=now, last_seen=now, budget=8796.0, budget_at=now)
@@ -195,7 +197,7 @@ def test_a_row_says_how_an_account_stands(admin_client: Client, settings):
     assert "1 user is flagged" in html
 
 
-def test_who_may_not_see_flags_is_told_of_none():
+def test_flags_are_hidden_without_the_permission_to_view_them():
     flagged = account(ROMEO)
     Flag.objects.create(owner=flagged, reasons=[MISSES])
     client = staff("view_account")
@@ -206,7 +208,7 @@ def test_who_may_not_see_flags_is_told_of_none():
     assert FLAGS not in html
 
 
-def test_the_page_of_an_account_leads_to_all_about_it(admin_client: Client):
+def test_the_page_of_an_account_links_to_everything_about_it(admin_client: Client):
     romeo = account(ROMEO)
     assert "?owner__id__exact" not in page(admin_client, of(romeo))
     flag = Flag.objects.create(owner=romeo, reasons=[MISSES])
@@ -247,16 +249,18 @@ def test_accounts_are_switched_together(admin_client: Client, action, field, val
 
     response = switch(admin_client, action, *rows)
 
-    assert said(response) == ["2 accounts are changed."]
+    assert messages_of(response) == ["2 accounts are changed."]
     assert set(Account.objects.values_list(field, flat=True)) == {value}
     logged = [str(one) for one in LogEntry.objects.all()]
     assert len(logged) == 2
     assert all(f"Changed {field}." in one for one in logged)
-    assert said(switch(admin_client, action, *rows)) == ["0 accounts are changed."]
+    assert messages_of(switch(admin_client, action, *rows)) == [
+        "0 accounts are changed."
+    ]
 
 
 @pytest.mark.parametrize("action", ["disable", "hide"])
-def test_who_becomes_invisible_is_announced_no_more(admin_client: Client, action):
+def test_a_hidden_account_no_longer_counts_as_announced(admin_client: Client, action):
     romeo, juliet = account(ROMEO), account(JULIET)
     Account.objects.update(announced=True)
 
@@ -267,7 +271,7 @@ def test_who_becomes_invisible_is_announced_no_more(admin_client: Client, action
     assert (romeo.announced, juliet.announced) == (False, True)
 
 
-def test_who_becomes_visible_is_still_to_be_announced(admin_client: Client):
+def test_an_account_that_becomes_visible_is_to_be_announced(admin_client: Client):
     romeo = account(ROMEO, enabled=False)
 
     switch(admin_client, "enable", romeo)
@@ -287,7 +291,7 @@ def test_no_more_are_switched_than_the_list_counts(admin_client: Client, monkeyp
     assert Account.objects.filter(enabled=False).count() == 2
 
 
-def test_who_may_only_look_switches_nobody():
+def test_view_permission_does_not_allow_switching():
     romeo = account(ROMEO)
 
     switch(staff("view_account"), "disable", romeo)
@@ -296,7 +300,7 @@ def test_who_may_only_look_switches_nobody():
     assert romeo.enabled
 
 
-def test_accounts_are_not_deleted_by_the_thousand(admin_client: Client):
+def test_accounts_cannot_be_deleted_in_bulk(admin_client: Client):
     romeo = account(ROMEO)
     fields = {"action": "delete_selected", "_selected_action": [romeo.pk]}
 
@@ -318,7 +322,7 @@ def nurse() -> Client:
     return staff("view_flag", "change_flag")
 
 
-def test_a_flag_says_why_in_plain_words(nurse, flag):
+def test_a_flag_explains_its_reasons(nurse, flag):
     for path in (FLAGS, of(flag)):
         html = page(nurse, path)
         assert ROMEO in html
@@ -326,13 +330,13 @@ def test_a_flag_says_why_in_plain_words(nurse, flag):
     assert "about known contacts only" in html
 
 
-def test_a_flag_is_released_from_its_page(nurse, flag):
+def test_a_flag_can_be_cleared_from_its_page(nurse, flag):
     path = f"{FLAGS}{flag.pk}/release/"
     assert f'action="{path}"' in page(nurse, of(flag))
 
     response = nurse.post(path, follow=True)
 
-    assert said(response) == ["1 flag cleared."]
+    assert messages_of(response) == ["1 flag cleared."]
     flag.refresh_from_db()
     assert flag.released_by == "nurse"
     assert timezone.now() - flag.released_at < timedelta(minutes=1)
@@ -342,28 +346,28 @@ def test_a_flag_is_released_from_its_page(nurse, flag):
     assert "by nurse" in page(nurse, FLAGS)
 
 
-def test_what_was_released_keeps_who_released_it(nurse, flag):
+def test_a_cleared_flag_keeps_the_name_of_who_cleared_it(nurse, flag):
     then = timezone.now() - timedelta(days=1)
     Flag.objects.update(released_at=then, released_by="anna")
 
     response = nurse.post(f"{FLAGS}{flag.pk}/release/", follow=True)
 
-    assert said(response) == ["0 flags cleared."]
+    assert messages_of(response) == ["0 flags cleared."]
     flag.refresh_from_db()
     assert (flag.released_at, flag.released_by) == (then, "anna")
 
 
-def test_flags_are_released_from_the_list(nurse, flag):
+def test_flags_can_be_cleared_from_the_list(nurse, flag):
     more = Flag.objects.create(owner=account(JULIET), reasons=[MISSES])
     fields = {"action": "release", "_selected_action": [flag.pk, more.pk]}
 
     response = nurse.post(FLAGS, fields, follow=True)
 
-    assert said(response) == ["2 flags cleared."]
+    assert messages_of(response) == ["2 flags cleared."]
     assert not Flag.objects.filter(released_at=None).exists()
 
 
-def test_a_release_is_posted_and_needs_a_permission(flag):
+def test_clearing_a_flag_needs_a_post_and_a_permission(flag):
     client = staff("view_flag")
     path = f"{FLAGS}{flag.pk}/release/"
 
@@ -376,18 +380,18 @@ def test_a_release_is_posted_and_needs_a_permission(flag):
     assert flag.released_at is None
 
 
-def test_a_release_needs_a_token(flag, admin_user):
+def test_clearing_a_flag_needs_a_csrf_token(flag, admin_user):
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
 
     assert client.post(f"{FLAGS}{flag.pk}/release/").status_code == 403
 
 
-def test_a_flag_that_does_not_exist_is_not_released(admin_client: Client):
+def test_clearing_a_flag_that_does_not_exist_is_not_found(admin_client: Client):
     assert admin_client.post(f"{FLAGS}99/release/").status_code == 404
 
 
-def test_flags_are_to_read_only(admin_client: Client, flag):
+def test_flags_are_read_only(admin_client: Client, flag):
     before = Flag.objects.values().get()
 
     assert admin_client.get(f"{FLAGS}add/").status_code == 403
@@ -403,7 +407,7 @@ def flagged(client: Client, **query: str) -> list[str]:
     return [row.owner.jid for row in rows]
 
 
-def test_open_flags_come_first_and_are_found(nurse, flag):
+def test_open_flags_come_first_and_flags_can_be_searched(nurse, flag):
     days = [timezone.now() - timedelta(days=number) for number in range(9)]
     juliet = account(JULIET)
     Flag.objects.update(raised_at=days[5])
@@ -427,14 +431,14 @@ def test_staff_without_a_permission_get_403(path):
     assert staff().get(path).status_code == 403
 
 
-def test_who_is_not_logged_in_is_sent_to_the_login(client: Client, flag):
+def test_anonymous_users_are_sent_to_the_login(client: Client, flag):
     for path in (ACCOUNTS, FLAGS, of(flag), of(flag.owner)):
         response = client.get(path)
         assert response.status_code == 302
         assert response.url.startswith("/admin/login/")
 
 
-def test_who_may_only_look_at_accounts_changes_none():
+def test_view_permission_does_not_allow_changing_accounts():
     romeo = Account.objects.create(jid=ROMEO)
     client = staff("view_account")
 

@@ -1,4 +1,4 @@
-"""Accounts, the address book, claims and commands: what the models say."""
+"""The models of accounts, the address book, claims and commands."""
 
 import uuid
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ def test_a_bare_jid_is_accepted(jid):
     "text",
     ["", "localhost", "romeo@localhost/phone", "ROMEO@localhost", "@", "a b@localhost"],
 )
-def test_what_is_no_bare_jid_in_its_normal_form_is_refused(text):
+def test_text_that_is_not_a_normalised_bare_jid_is_refused(text):
     with pytest.raises(ValidationError, match="Enter a JID without a resource"):
         is_bare_jid(text)
 
@@ -45,13 +45,13 @@ def test_the_number_follows_the_jid():
     assert mario.msisdn == ""
 
 
-def test_an_account_is_written_in_its_normal_form():
+def test_the_jid_of_an_account_is_normalised():
     romeo = Account(jid="ROMEO@Localhost")
     romeo.clean_fields(exclude={"name"})
     assert romeo.jid == "romeo@localhost"
 
 
-def test_an_account_is_in_a_served_domain(settings):
+def test_an_account_must_be_in_a_served_domain(settings):
     settings.XMPP_DOMAINS = ["verona.example"]
     Account(jid="romeo@verona.example").clean()
 
@@ -63,7 +63,7 @@ def test_an_account_is_in_a_served_domain(settings):
 
 
 @pytest.mark.django_db
-def test_an_owner_has_a_contact_once():
+def test_an_owner_has_each_contact_once():
     owner = Account.objects.create(jid="romeo@localhost")
     fields = {"owner": owner, "digest": bytes.fromhex("0123456789abcdef")}
     entry = AddressBookEntry.objects.create(**fields)
@@ -84,6 +84,6 @@ def test_an_owner_has_one_claim():
         Claim.objects.create(token=uuid.uuid4(), **fields)
 
 
-def test_a_command_is_called_by_its_word():
+def test_a_command_is_displayed_by_its_word():
     assert str(Command(pk=7, command="cmd_search_users")) == "cmd_search_users 7"
     assert str(Command(pk=7)) == "command 7"

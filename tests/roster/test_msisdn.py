@@ -29,7 +29,7 @@ TEMPLATES = [
         "0 0 3 9 3471111111",
     ],
 )
-def test_each_spelling_of_a_number_is_the_number(spelling):
+def test_every_spelling_of_a_number_is_parsed(spelling):
     assert msisdn.parse(spelling) == MARIO
 
 
@@ -57,7 +57,7 @@ def test_each_spelling_of_a_number_is_the_number(spelling):
         "00393471111111@localhost",
     ],
 )
-def test_what_is_no_international_number_is_none(text):
+def test_text_that_is_not_an_international_number_gives_none(text):
     assert msisdn.parse(text) is None
 
 
@@ -97,7 +97,7 @@ def test_the_jid_of_a_number_is_spelled_by_a_setting(settings, template, jid):
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_the_number_of_its_jid_is_the_number(settings, template):
+def test_the_jid_of_a_number_gives_the_number_back(settings, template):
     settings.MSISDN_JID = template
 
     @given(st.integers(0, 9_999_999))
@@ -128,10 +128,10 @@ def test_another_jid_has_no_number(settings, template, jid):
 
 
 @pytest.mark.parametrize("jid", ["393471111111@localhost", "3471111111@localhost"])
-def test_digits_that_the_template_does_not_spell_are_no_number(jid: str):
+def test_digits_outside_the_template_are_not_a_number(jid: str):
     assert msisdn.of_jid(jid) is None
 
 
 @pytest.mark.parametrize("between", ["\x0b", "\x0c", "\x1c", "\x1f", "\n", 60 * " "])
-def test_what_no_name_may_hold_is_no_punctuation(between: str):
+def test_characters_not_allowed_in_names_are_not_punctuation(between: str):
     assert msisdn.parse(f"0039347{between}1111111") is None

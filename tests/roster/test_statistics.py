@@ -1,4 +1,4 @@
-"""Figures for who watches the service, cheap however many commands there are."""
+"""Statistics for monitoring, cheap for any number of commands."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def commands(*states: str, seconds: float = 0) -> None:
-    """Commands that came some seconds ago and are in these states now."""
+    """Create commands in these states that arrived some seconds ago."""
     came = timezone.now() - timedelta(seconds=seconds)
     for state in states:
         known = set(Command.objects.values_list("pk", flat=True))
@@ -27,13 +27,13 @@ def commands(*states: str, seconds: float = 0) -> None:
         )
 
 
-def test_open_and_dead_ones_are_counted_and_sent_ones_are_not():
+def test_open_and_dead_commands_are_counted_but_not_sent_ones():
     assert statistics.by_state() == {"received": 0, "running": 0, "done": 0, "dead": 0}
     commands("received", "received", "done", "dead", "sent", "sent")
     assert statistics.by_state() == {"received": 2, "running": 0, "done": 1, "dead": 1}
 
 
-def test_the_longest_wait_is_of_the_oldest_open_one():
+def test_the_longest_wait_is_that_of_the_oldest_open_command():
     assert statistics.longest_wait() == 0
     commands("sent", seconds=900)
     assert statistics.longest_wait() == 0
@@ -42,13 +42,13 @@ def test_the_longest_wait_is_of_the_oldest_open_one():
         assert seconds <= statistics.longest_wait() < seconds + 5
 
 
-def test_who_waits_after_a_failure_is_not_counted():
+def test_commands_waiting_after_a_failure_are_not_counted():
     commands("received", seconds=100)
     Command.objects.update(attempts=1)
     assert statistics.longest_wait() == 0
 
 
-def test_latencies_are_of_what_was_sent_lately(monkeypatch):
+def test_latencies_are_those_of_recently_sent_answers(monkeypatch):
     commands("sent", seconds=9)
     commands("sent", seconds=3)
     commands("sent", seconds=600)
@@ -67,7 +67,7 @@ def test_latencies_are_of_what_was_sent_lately(monkeypatch):
 @pytest.mark.parametrize(
     "read", [statistics.by_state, statistics.longest_wait, statistics.latencies]
 )
-def test_no_figure_reads_the_whole_table(read):
+def test_no_statistic_reads_the_whole_table(read):
     with CaptureQueriesContext(connection) as captured:
         read()
 

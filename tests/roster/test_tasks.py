@@ -34,8 +34,8 @@ pytestmark = pytest.mark.django_db
 POISON = "poison@elsewhere.example"
 
 
-def work_off(rosters, attempts: int = 1) -> None:
-    """Run what is due, once the back-off after ``attempts`` attempts is over."""
+def run_due(rosters, attempts: int = 1) -> None:
+    """Run due commands, once the backoff after ``attempts`` attempts is over."""
     Command.objects.filter(attempts=attempts).update(not_before=timezone.now())
     tasks._run_all(rosters)
 
@@ -60,7 +60,7 @@ def test_a_poison_command_fails_only_itself(rosters):
     )
 
     for _ in range(4):
-        work_off(rosters)
+        run_due(rosters)
 
     good = [by_id(id) for id in ("before", "after", "juliet")]
     assert [row.state for row in good] == ["done"] * 3
@@ -76,25 +76,25 @@ def test_a_poison_command_dies_after_its_attempts(rosters):
     intake.receive([message(id="poison", payload=users(("P", POISON)))])
 
     for attempts in range(MAX_ATTEMPTS):
-        work_off(rosters, attempts)
+        run_due(rosters, attempts)
 
     assert by_id("poison").state == "dead"
     assert len(outbox.unsent(9, ())) == 1
 
 
-def test_an_owner_whose_roster_is_poison_stops_nobody_else(rosters):
+def test_an_owner_with_a_poison_roster_does_not_stop_others(rosters):
     rosters.raises[ROMEO] = RuntimeError()
     liam = users(("Liam", "liam"))
     intake.receive([message(id=o, owner=o, payload=liam) for o in (ROMEO, JULIET)])
 
     for _ in range(3):
-        work_off(rosters)
+        run_due(rosters)
 
     assert by_id(ROMEO).error == "RuntimeError"
     assert by_id(JULIET).state == "done"
 
 
-def test_the_log_says_where_it_failed_but_not_with_what(rosters, caplog):
+def test_the_log_shows_where_it_failed_but_no_data(rosters, caplog):
     rosters.raises[POISON] = RuntimeError("+393471111111 broke it")
     intake.receive([message(payload=users(("P", POISON)))])
 
@@ -139,11 +139,11 @@ def test_a_command_that_failed_before_is_claimed_alone():
     assert claimed() == []
 
 
-def test_an_error_without_a_traceback_has_a_name_at_least():
+def test_an_error_without_a_traceback_is_logged_by_name():
     assert tasks._where(ValueError("x")) == "ValueError in ?"
 
 
-def test_without_a_stream_nothing_is_claimed_and_nobody_is_asked_about():
+def test_without_a_stream_nothing_is_claimed_or_looked_up():
     intake.receive([message(ADD)])
     Account.objects.create(jid=ROMEO, checked_at=timezone.now() - timedelta(days=99))
     before = Command.objects.values().get()
@@ -155,7 +155,7 @@ def test_without_a_stream_nothing_is_claimed_and_nobody_is_asked_about():
     assert Account.objects.filter(jid=ROMEO).exists()
 
 
-def test_the_sweep_deletes_what_was_answered_long_ago(caplog):
+def test_the_cleanup_deletes_commands_answered_long_ago(caplog):
     caplog.set_level(logging.INFO)
     intake.receive([message(id="old"), message(id="new")])
     (work,) = claims.claim()
@@ -181,7 +181,7 @@ def visible() -> set[str]:
     return {account.jid for account in Account.objects.all() if account.visible}
 
 
-def test_a_server_that_lists_is_followed_by_its_list(rosters, caplog):
+def test_accounts_follow_the_listing_of_a_server_that_lists(rosters, caplog):
     caplog.set_level(logging.INFO)
     rosters.lists = True
     Account.objects.create(jid="left@localhost")
@@ -197,7 +197,7 @@ def test_a_server_that_lists_is_followed_by_its_list(rosters, caplog):
     assert caplog.text == ""
 
 
-def test_a_server_that_does_not_list_is_asked_about_each(rosters, monkeypatch):
+def test_each_account_is_checked_if_the_server_does_not_list(rosters, monkeypatch):
     monkeypatch.setattr(tasks, "PROBE_PAUSE_SECONDS", 0)
     for jid in (ROMEO, "left@localhost"):
         Account.objects.create(jid=jid)
@@ -208,21 +208,21 @@ def test_a_server_that_does_not_list_is_asked_about_each(rosters, monkeypatch):
     assert sorted(rosters.asked) == ["left@localhost", ROMEO]
 
 
-def test_asking_about_many_rings_for_another_task(
+def test_checking_many_accounts_wakes_another_task(
     rosters, monkeypatch, django_capture_on_commit_callbacks
 ):
     monkeypatch.setattr(tasks, "SLICE_SECONDS", 0)
     monkeypatch.setattr(tasks, "PROBE_PAUSE_SECONDS", 0)
     Account.objects.create(jid=ROMEO)
-    with django_capture_on_commit_callbacks() as rung:
+    with django_capture_on_commit_callbacks() as callbacks:
         tasks._refresh(rosters)
-    assert wakeups.REFRESH_ACCOUNTS in str(rung)
+    assert wakeups.REFRESH_ACCOUNTS in str(callbacks)
 
 
 @pytest.mark.parametrize(
     "error", [Down("gone"), Late("older than its deadline"), RosterError("forbidden")]
 )
-def test_a_server_that_does_not_tell_is_asked_the_next_time(rosters, caplog, error):
+def test_a_listing_that_fails_is_repeated_the_next_time(rosters, caplog, error):
     rosters.lists = True
     rosters.raises["localhost"] = error
     Account.objects.create(jid="left@localhost")
@@ -233,7 +233,9 @@ def test_a_server_that_does_not_tell_is_asked_the_next_time(rosters, caplog, err
     assert visible() == {"left@localhost"}
 
 
-def test_a_domain_that_does_not_list_stops_no_other_one(rosters, settings, caplog):
+def test_a_domain_that_fails_to_list_does_not_stop_the_others(
+    rosters, settings, caplog
+):
     settings.XMPP_DOMAINS = ["mantua.example", "localhost"]
     rosters.lists = True
     rosters.raises["mantua.example"] = RosterError("400")
@@ -243,7 +245,7 @@ def test_a_domain_that_does_not_list_stops_no_other_one(rosters, settings, caplo
 
 
 @pytest.mark.parametrize("task", [tasks.refresh_accounts, tasks.expire_contacts])
-def test_what_takes_long_comes_after_its_like(rosters, monkeypatch, task):
+def test_long_tasks_run_one_after_the_other(rosters, monkeypatch, task):
     monkeypatch.setattr(tasks, "driver", lambda: rosters)
     sent: list[float] = []
 
@@ -262,19 +264,19 @@ def test_what_takes_long_comes_after_its_like(rosters, monkeypatch, task):
     assert [round(seconds) for seconds in sent] == [tasks.SLICE_SECONDS]
 
 
-def test_expiry_rings_for_another_task_when_some_are_left(
+def test_expiry_wakes_another_task_if_rows_are_left(
     rosters, monkeypatch, django_capture_on_commit_callbacks
 ):
     monkeypatch.setattr(tasks, "SLICE_SECONDS", 0)
-    with django_capture_on_commit_callbacks() as rung:
+    with django_capture_on_commit_callbacks() as callbacks:
         tasks.expire_contacts()
-    assert wakeups.EXPIRE_CONTACTS in str(rung)
+    assert wakeups.EXPIRE_CONTACTS in str(callbacks)
 
 
-def test_late_joins_rest_while_the_server_is_away(rosters, caplog):
+def test_late_joins_are_deferred_while_the_server_is_away(rosters, caplog):
     late = "00393479999999@localhost"
     intake.receive([message(payload=users(("Late", late)))])
-    work_off(rosters, attempts=0)
+    run_due(rosters, attempts=0)
     rosters.register(late)
     Account.objects.create(jid=late, msisdn="+393479999999")
     rosters.raises[ROMEO] = Down("gone")
@@ -287,13 +289,13 @@ def test_late_joins_rest_while_the_server_is_away(rosters, caplog):
     assert groups_of(rosters)[late] == ("verified",)
 
 
-def test_contacts_that_nobody_sends_any_more_expire(rosters, caplog):
+def test_contacts_that_are_no_longer_sent_expire(rosters, caplog):
     caplog.set_level(logging.INFO)
     intake.receive([message(payload=users(("Liam", "liam")))])
-    work_off(rosters, attempts=0)
+    run_due(rosters, attempts=0)
     AddressBookEntry.objects.update(seen_at=timezone.now() - timedelta(days=999))
 
-    with tasks._for_accounts:  # a list of accounts is being read
+    with tasks._for_accounts:  # a listing is in progress
         tasks.expire_contacts()
     assert AddressBookEntry.objects.exists()
     tasks.expire_contacts()

@@ -1,4 +1,4 @@
-"""XMPP servers on paper, for the tests of accounts."""
+"""Helpers for the tests of accounts."""
 
 from datetime import datetime, timedelta
 

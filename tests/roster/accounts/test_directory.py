@@ -35,7 +35,7 @@ def exist(rosters) -> directory.Exist:
         ("00393471111111@elsewhere.example", "00393471111111@elsewhere.example"),
     ],
 )
-def test_a_contact_is_its_number_on_the_owners_domain_or_else_its_jid(jid, key):
+def test_a_contact_key_is_the_number_on_the_owners_domain_else_the_jid(jid, key):
     assert msisdn.contact_key(jid, "localhost") == key
 
 
@@ -46,19 +46,19 @@ def test_an_owner_gets_an_account_once():
     assert (made.jid, made.msisdn, made.enabled) == (MARIO, NUMBER, True)
 
 
-def test_an_account_that_was_given_is_the_owners_as_it_is():
+def test_an_existing_account_becomes_the_owners_unchanged():
     given = Account.objects.create(jid=ROMEO, enabled=False)
     assert directory.owners_of([ROMEO]).get(ROMEO) == given
     assert directory.owners_of([ROMEO]).get(ROMEO).enabled is False
 
 
 @pytest.mark.parametrize("jid", ["romeo@elsewhere.example", "localhost"])
-def test_who_is_no_user_of_a_served_domain_owns_nothing(jid):
+def test_only_users_of_served_domains_are_owners(jid):
     assert directory.owners_of([jid]).get(jid) is None
     assert not Account.objects.exists()
 
 
-def test_who_is_not_known_is_asked_about_and_users_are_remembered(rosters, exist):
+def test_unknown_contacts_are_looked_up_and_users_are_stored(rosters, exist):
     contacts = {NUMBER: MARIO, "nobody@localhost": "nobody@localhost"}
 
     found = directory.users(contacts, "localhost", exist)
@@ -74,7 +74,7 @@ def test_who_is_not_known_is_asked_about_and_users_are_remembered(rosters, exist
     assert rosters.asked == []
 
 
-def test_who_registers_later_is_found_once_the_memory_is_old(rosters, exist, settings):
+def test_new_accounts_are_found_once_the_cache_expires(rosters, exist, settings):
     settings.ACCOUNT_ABSENT_SECONDS = 0
     contacts = {"nurse@localhost": "nurse@localhost"}
     assert directory.users(contacts, "localhost", exist) == {}
@@ -84,7 +84,7 @@ def test_who_registers_later_is_found_once_the_memory_is_old(rosters, exist, set
     assert directory.users(contacts, "localhost", exist) == contacts
 
 
-def test_a_given_account_is_a_user_without_asking(rosters, exist):
+def test_an_existing_account_is_a_user_without_a_lookup(rosters, exist):
     Account.objects.create(jid="nurse@localhost")
     contacts = {"nurse@localhost": "nurse@localhost"}
 
@@ -93,14 +93,14 @@ def test_a_given_account_is_a_user_without_asking(rosters, exist):
 
 
 @pytest.mark.parametrize("switch", ["enabled", "discoverable"])
-def test_who_is_disabled_or_undiscoverable_is_no_user(exist, switch):
+def test_disabled_or_undiscoverable_accounts_are_not_users(exist, switch):
     Account.objects.create(jid=ROMEO, **{switch: False})
     assert directory.users({ROMEO: ROMEO}, "localhost", exist) == {}
 
 
 @pytest.mark.parametrize("switch", ["enabled", "discoverable"])
-def test_who_may_not_be_found_is_asked_about_as_one_who_is_absent(switch):
-    """Or the time of an answer would tell the two apart."""
+def test_hidden_accounts_are_looked_up_like_absent_ones(switch):
+    """Otherwise the response time would distinguish the two."""
     Account.objects.create(jid=MARIO, msisdn=NUMBER, **{switch: False})
     asked: list[str] = []
 
@@ -128,7 +128,7 @@ def test_a_thousand_numbers_are_one_query_by_an_index(exist, django_assert_num_q
     (query,) = asked.captured_queries
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # A table this small would be read as a whole.
+            # Otherwise so small a table would be read as a whole.
             cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute(f"EXPLAIN {query['sql']}")
             plan = str(cursor.fetchall())
@@ -146,9 +146,7 @@ def test_an_account_under_another_spelling_is_the_same_user(rosters, exist):
     assert found == {NUMBER: "+393471111111@localhost"}
 
 
-def test_who_lives_elsewhere_is_no_user_and_is_not_asked_about(
-    rosters, exist, settings
-):
+def test_contacts_of_other_domains_are_not_looked_up(rosters, exist, settings):
     settings.XMPP_DOMAINS = ["localhost", "mantua.example"]
     apothecary = "apothecary@mantua.example"
     rosters.register(apothecary)
@@ -160,7 +158,7 @@ def test_who_lives_elsewhere_is_no_user_and_is_not_asked_about(
     assert rosters.asked == [JULIET]
 
 
-def test_a_user_we_were_told_of_long_ago_is_asked_about_again(rosters, exist):
+def test_a_user_checked_long_ago_is_looked_up_again(rosters, exist):
     del rosters.rosters[JULIET]
     for jid in (ROMEO, JULIET):
         Account.objects.create(jid=jid, checked_at=long_ago(), enabled=True)
@@ -175,13 +173,13 @@ def test_a_user_we_were_told_of_long_ago_is_asked_about_again(rosters, exist):
     assert Account.objects.get(jid=ROMEO).checked_at > long_ago(days=1)
 
 
-def test_a_switched_off_account_stays_switched_off_when_it_is_asked_about(exist):
+def test_a_disabled_account_stays_disabled_after_a_lookup(exist):
     Account.objects.create(jid=ROMEO, checked_at=long_ago(), enabled=False)
     assert directory.users({ROMEO: ROMEO}, "localhost", exist) == {}
     assert Account.objects.get().enabled is False
 
 
-def test_what_a_part_has_told_is_kept_when_the_next_is_late(rosters):
+def test_the_results_of_a_part_are_kept_if_the_next_is_late(rosters):
     many = [f"c{number}@localhost" for number in range(MAX_PARAMETERS + 1)]
     for jid in many:
         rosters.register(jid)
@@ -200,7 +198,7 @@ def test_what_a_part_has_told_is_kept_when_the_next_is_late(rosters):
     assert Account.objects.count() == MAX_PARAMETERS
 
 
-def test_refresh_asks_about_the_oldest_and_notes_who_is_gone(rosters, exist):
+def test_refresh_checks_the_oldest_and_marks_missing_accounts(rosters, exist):
     del rosters.rosters[JULIET]
     for jid, days in ((ROMEO, 20), (JULIET, 30), (MARIO, 10)):
         Account.objects.create(jid=jid, checked_at=long_ago(days))
@@ -215,7 +213,7 @@ def test_refresh_asks_about_the_oldest_and_notes_who_is_gone(rosters, exist):
     assert visible() == {ROMEO, MARIO, "fresh@localhost"}
 
 
-def test_who_is_gone_is_no_user_and_comes_back_with_what_was_left(rosters, exist):
+def test_a_deleted_account_comes_back_with_the_budget_that_was_left(rosters, exist):
     romeo = Account.objects.create(jid=ROMEO, budget=7, budget_at=timezone.now())
     directory.gone([romeo])
     contacts = {ROMEO: ROMEO}
@@ -226,12 +224,12 @@ def test_who_is_gone_is_no_user_and_comes_back_with_what_was_left(rosters, exist
     assert Account.objects.get().budget == 7
 
 
-def test_an_owner_who_was_gone_is_back_with_his_command():
+def test_a_command_brings_a_deleted_owner_back():
     directory.gone([Account.objects.create(jid=ROMEO)])
     assert directory.owners_of([ROMEO]).get(ROMEO).visible
 
 
-def test_who_is_gone_for_long_is_deleted_but_not_what_staff_switched_off():
+def test_old_missing_accounts_are_deleted_unless_staff_changed_them():
     then = timezone.now() - directory.GONE_FOR - timedelta(days=1)
     Account.objects.create(jid=ROMEO, gone_at=then)
     Account.objects.create(jid=JULIET, gone_at=then, enabled=False)
@@ -249,7 +247,7 @@ def test_who_is_gone_for_long_is_deleted_but_not_what_staff_switched_off():
     assert [row.jid for row in Subscriber.objects.all()] == [MARIO]
 
 
-def test_who_is_gone_is_kept_until_the_budget_is_full_again(settings):
+def test_missing_accounts_are_kept_until_their_budget_is_full(settings):
     settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 10_000, 10_000
     for jid, days in ((ROMEO, 360), (JULIET, 370)):
         Account.objects.create(jid=jid, gone_at=long_ago(days))
@@ -257,7 +255,7 @@ def test_who_is_gone_is_kept_until_the_budget_is_full_again(settings):
     assert jids() == {ROMEO}
 
 
-def test_a_stale_account_is_asked_about_under_its_own_jid(rosters):
+def test_a_stale_account_is_looked_up_by_its_own_jid(rosters):
     plus = "+393479999999@localhost"
     rosters.register(plus)
     days_ago = timezone.now() - timedelta(days=30)
@@ -272,7 +270,7 @@ def test_a_stale_account_is_asked_about_under_its_own_jid(rosters):
     assert found == {"+393479999999": plus}
 
 
-def test_an_account_that_staff_switched_off_is_kept_when_it_is_gone(rosters):
+def test_an_account_disabled_by_staff_is_kept_when_it_is_gone(rosters):
     days_ago = timezone.now() - timedelta(days=30)
     gone = "00393479999999@localhost"
     number = {"msisdn": "+393479999999", "checked_at": days_ago}

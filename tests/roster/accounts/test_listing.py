@@ -1,4 +1,4 @@
-"""Accounts as the XMPP server lists and tells them."""
+"""Accounts from the listings and notices of the XMPP server."""
 
 import time
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def exist(rosters) -> directory.Exist:
     return partial(rosters.exist, deadline=time.time() + 60)
 
 
-def test_a_listing_brings_who_is_new_and_notes_who_is_gone():
+def test_a_listing_adds_new_accounts_and_marks_missing_ones():
     for jid in (ROMEO, JULIET):
         Account.objects.create(jid=jid, checked_at=long_ago())
     Account.objects.create(jid="given@localhost")
@@ -34,14 +34,14 @@ def test_a_listing_brings_who_is_new_and_notes_who_is_gone():
     assert Account.objects.get(jid=MARIO).msisdn == NUMBER
 
 
-def test_who_came_while_the_server_listed_stays():
+def test_accounts_added_during_a_listing_stay():
     asked_at = timezone.now()
     directory.owners_of([ROMEO]).get(ROMEO)
     assert directory.listed("localhost", set(), asked_at) == (0, 1)
     assert visible() == {ROMEO}
 
 
-def test_a_server_that_has_listed_is_asked_about_few_only(rosters, exist):
+def test_after_a_listing_only_a_few_accounts_are_looked_up(rosters, exist):
     directory.listed("localhost", {ROMEO}, timezone.now())
     few = {jid: jid for jid in (ROMEO, JULIET)}
     many = {
@@ -55,7 +55,7 @@ def test_a_server_that_has_listed_is_asked_about_few_only(rosters, exist):
     assert rosters.asked == [JULIET]
 
 
-def test_a_listing_of_long_ago_is_believed_no_more(rosters, exist):
+def test_an_old_listing_is_no_longer_trusted(rosters, exist):
     directory.listed("localhost", set(), timezone.now() - directory.LISTING_HOLDS)
     many = {
         f"c{n}@localhost": f"c{n}@localhost"
@@ -65,7 +65,7 @@ def test_a_listing_of_long_ago_is_believed_no_more(rosters, exist):
     assert len(rosters.asked) == len(many)
 
 
-def test_what_is_to_be_learnt_anew_is_asked_about_once(rosters, exist):
+def test_renewed_accounts_are_checked_once(rosters, exist):
     for jid in (ROMEO, "left@localhost"):
         Account.objects.create(jid=jid, checked_at=timezone.now())
     assert directory.refresh(exist) == 0
@@ -77,7 +77,7 @@ def test_what_is_to_be_learnt_anew_is_asked_about_once(rosters, exist):
     assert visible() == {ROMEO}
 
 
-def test_a_listing_is_due_at_first_after_an_hour_and_when_it_is_renewed():
+def test_a_listing_is_due_initially_hourly_and_when_renewed():
     assert directory.is_due("localhost")
     directory.listed("localhost", set(), timezone.now())
     assert not directory.is_due("localhost")
@@ -89,7 +89,7 @@ def test_a_listing_is_due_at_first_after_an_hour_and_when_it_is_renewed():
     assert directory.is_due("localhost")
 
 
-def test_a_listing_from_which_most_are_missing_is_not_believed(monkeypatch):
+def test_a_listing_without_most_accounts_is_not_trusted(monkeypatch):
     monkeypatch.setattr(directory, "BROKEN", 2)
     there = {f"o{n}@localhost" for n in range(5)}
     directory.listed("localhost", there, timezone.now())
@@ -104,8 +104,8 @@ def test_a_listing_from_which_most_are_missing_is_not_believed(monkeypatch):
     assert len(visible()) == 3
 
 
-def test_what_comes_while_the_server_is_asked_is_not_undone(rosters):
-    """A notice is newer than the answer to a question asked before it."""
+def test_a_notice_received_during_a_check_is_not_undone(rosters):
+    """A notice is newer than the answer to an earlier request."""
     Account.objects.create(jid=JULIET, checked_at=long_ago())
 
     def registers_meanwhile(jids: Sequence[str]) -> Sequence[bool]:
@@ -116,7 +116,7 @@ def test_what_comes_while_the_server_is_asked_is_not_undone(rosters):
     assert visible() == {JULIET}
 
 
-def test_a_listing_undoes_no_notice_that_came_meanwhile():
+def test_a_notice_received_during_a_listing_is_not_undone():
     asked_at = timezone.now()
     directory.apply_notices(
         {ROMEO: True, JULIET: True}, asked_at - timedelta(seconds=9)
@@ -129,29 +129,29 @@ def test_a_listing_undoes_no_notice_that_came_meanwhile():
     assert visible() == {JULIET, MARIO}
 
 
-def test_accounts_of_a_domain_that_is_served_no_more_are_left_alone(rosters, exist):
+def test_accounts_of_a_domain_no_longer_served_are_left_alone(rosters, exist):
     Account.objects.create(jid="old@gone.example")
     assert directory.refresh(exist) == 0
 
 
-def test_of_two_spellings_the_one_that_is_here_counts(exist):
+def test_of_two_spellings_the_registered_one_counts(exist):
     plus = "+393471111111@localhost"
     Account.objects.create(jid=plus, msisdn=NUMBER)
     Account.objects.create(jid=MARIO, msisdn=NUMBER, gone_at=timezone.now())
     assert directory.users({NUMBER: MARIO}, "localhost", exist) == {NUMBER: plus}
 
 
-def test_what_we_are_told_counts_from_its_moment_on():
+def test_a_notice_counts_from_its_timestamp_on():
     now = timezone.now()
     directory.apply_notices({ROMEO: True, MARIO: True}, now)
     directory.apply_notices({MARIO: False}, now + timedelta(seconds=1))
-    # A notice that was overtaken.
+    # An older notice that arrives late.
     directory.apply_notices({MARIO: True, ROMEO: False}, now - timedelta(seconds=1))
 
     assert visible() == {ROMEO}
 
 
-def test_notices_may_come_in_any_order_and_twice():
+def test_notices_may_arrive_in_any_order_and_twice():
     now = timezone.now()
     directory.apply_notices({ROMEO: False}, now)
     directory.apply_notices({ROMEO: True}, now - timedelta(seconds=1))
@@ -161,7 +161,7 @@ def test_notices_may_come_in_any_order_and_twice():
     assert visible() == {ROMEO}
 
 
-def test_who_is_told_as_new_is_found_although_he_was_absent(rosters, exist):
+def test_a_notice_overrides_a_cached_absence(rosters, exist):
     contacts = {"nurse@localhost": "nurse@localhost"}
     assert directory.users(contacts, "localhost", exist) == {}
     directory.apply_notices({"nurse@localhost": True}, timezone.now())

@@ -1,4 +1,4 @@
-"""The announcer alone: who is told how often, and what it does when something fails."""
+"""The announcer alone: how often it notifies whom, and what it does after failures."""
 
 import asyncio
 from collections import Counter
@@ -20,7 +20,7 @@ JIDS = [f"user-{number}@localhost" for number in range(6)]
 
 
 class Server:
-    """Takes what is announced; ``broken`` times there is no stream."""
+    """Records announcements; for ``broken`` calls there is no stream."""
 
     def __init__(self) -> None:
         self.parts: list[list[str]] = []
@@ -36,7 +36,7 @@ class Server:
             raise OSError
 
     @property
-    def told(self) -> Counter[str]:
+    def notified(self) -> Counter[str]:
         return Counter(jid for part in self.parts for jid in part)
 
 
@@ -46,7 +46,7 @@ def server() -> Server:
 
 
 class Failures(list[Exception]):
-    """Why the database did not answer; ``then`` is called at each time."""
+    """Database errors; ``then`` is called for each."""
 
     then: Callable[[], None] = staticmethod(lambda: None)
 
@@ -75,69 +75,71 @@ async def announcer(
 
 
 @sync_to_async
-def told() -> dict[str, int]:
+def stored() -> dict[str, int]:
     return dict(Subscriber.objects.values_list("jid", "told"))
 
 
-async def is_told(rows: dict[str, int]) -> bool:
-    return await told() == rows
+async def are_stored(rows: dict[str, int]) -> bool:
+    return await stored() == rows
 
 
-async def all_told(number: int, jids: list[str] = JIDS) -> None:
-    await until(lambda: is_told(dict.fromkeys(jids, number)))
+async def all_notified(number: int, jids: list[str] = JIDS) -> None:
+    await until(lambda: are_stored(dict.fromkeys(jids, number)))
 
 
 async def keep(announcer: Announcer, server: Server, number: int) -> None:
-    """All are kept, and were greeted in this session."""
+    """Store all subscribers, and let them be greeted in this session."""
     for jid in JIDS:
         announcer.note(jid, number)
-    await all_told(number)
+    await all_notified(number)
     announcer.begin(number)
-    await until(lambda: set(server.told) == set(JIDS))
+    await until(lambda: set(server.notified) == set(JIDS))
     server.parts.clear()
     server.messages.clear()
 
 
-async def test_each_is_told_once_and_a_few_at_a_time(announcer, server, settings):
+async def test_subscribers_are_notified_once_and_a_few_at_a_time(
+    announcer, server, settings
+):
     await keep(announcer, server, 1)
     settings.ANNOUNCEMENTS_PER_SECOND = 8
 
     announcer.begin(2)
-    await all_told(2)
+    await all_notified(2)
 
-    assert server.told == dict.fromkeys(JIDS, 1)
+    assert server.notified == dict.fromkeys(JIDS, 1)
     assert max(map(len, server.parts)) == 8 // PARTS_PER_SECOND
     assert server.messages == {False}
 
 
-async def test_a_part_is_bounded(announcer, server, settings, monkeypatch):
+async def test_the_size_of_a_batch_is_limited(announcer, server, settings, monkeypatch):
     settings.ANNOUNCEMENTS_PER_SECOND = 1_000_000
     await keep(announcer, server, 1)
     monkeypatch.setattr(announcer_module, "BATCH_SIZE", 2)
 
     announcer.begin(2)
-    await all_told(2)
+    await all_notified(2)
 
     assert max(map(len, server.parts)) == 2
 
 
-async def test_less_than_a_part_a_second_is_still_one(announcer, server, settings):
+async def test_a_batch_has_at_least_one_subscriber(announcer, server, settings):
     settings.ANNOUNCEMENTS_PER_SECOND = 0
     announcer.note(JIDS[0], 1)
-    await all_told(1, JIDS[:1])
+    await all_notified(1, JIDS[:1])
     announcer.begin(2)
     await until(lambda: JIDS[:1] in server.parts)
 
 
-async def test_the_same_release_again_tells_nobody(announcer, server):
+async def test_announcing_the_same_release_again_notifies_no_one(announcer, server):
     await keep(announcer, server, 1)
     for number in (2, 2, 3):
         announcer.begin(number)
-        await all_told(number)
-    assert server.told == dict.fromkeys(JIDS, 2)
+        await all_notified(number)
+    assert server.notified == dict.fromkeys(JIDS, 2)
 
 
-async def test_a_newer_release_takes_the_place(announcer, server, settings):
+async def test_a_newer_release_replaces_the_announcement(announcer, server, settings):
     await keep(announcer, server, 1)
     settings.ANNOUNCEMENTS_PER_SECOND = 4
     announcer.begin(2)
@@ -145,63 +147,67 @@ async def test_a_newer_release_takes_the_place(announcer, server, settings):
 
     settings.ANNOUNCEMENTS_PER_SECOND = 400
     announcer.begin(3)
-    await all_told(3)
+    await all_notified(3)
 
-    assert set(server.told) == set(JIDS)
-    assert server.told.total() < 2 * len(JIDS)
+    assert set(server.notified) == set(JIDS)
+    assert server.notified.total() < 2 * len(JIDS)
     early = {jid for part in server.parts[:2] for jid in part}
-    assert all(server.told[jid] == 2 for jid in early)
+    assert all(server.notified[jid] == 2 for jid in early)
 
 
-async def test_who_comes_online_during_it_is_not_told_again(announcer, server):
+async def test_users_who_come_online_meanwhile_are_not_notified_again(
+    announcer, server
+):
     await keep(announcer, server, 1)
-    announcer.note(JIDS[0], 2)  # a moment before it is said that clients read it
-    await until(lambda: is_told({**dict.fromkeys(JIDS, 1), JIDS[0]: 2}))
+    announcer.note(JIDS[0], 2)  # just before the announcement begins
+    await until(lambda: are_stored({**dict.fromkeys(JIDS, 1), JIDS[0]: 2}))
     announcer.begin(2)
-    await all_told(2)
-    assert server.told == dict.fromkeys(JIDS[1:], 1)
+    await all_notified(2)
+    assert server.notified == dict.fromkeys(JIDS[1:], 1)
 
 
-async def test_who_was_told_of_the_one_before_is_told(announcer, server, settings):
+async def test_users_notified_of_the_previous_release_are_notified(
+    announcer, server, settings
+):
     settings.ANNOUNCEMENTS_PER_SECOND = 4_000
     await keep(announcer, server, 2)
     late = [f"late-{number}@localhost" for number in range(4)]
-    # One after the other: the first may be caught by what goes on just now.
+    # One after the other: the first may be part of the current announcement.
     for count, jid in enumerate(late, start=1):
         announcer.note(jid, 1)
-        await all_told(2, [*JIDS, *late[:count]])
-    assert server.told == dict.fromkeys(late, 1)
+        await all_notified(2, [*JIDS, *late[:count]])
+    assert server.notified == dict.fromkeys(late, 1)
 
 
-async def test_a_broken_stream_is_waited_for(announcer, server):
+async def test_an_announcement_resumes_after_a_broken_stream(announcer, server):
     await keep(announcer, server, 1)
     server.broken = 2
     announcer.begin(2)
-    await all_told(2)
-    assert set(server.told) == set(JIDS)
-    assert max(server.told.values()) > 1
+    await all_notified(2)
+    assert set(server.notified) == set(JIDS)
+    assert max(server.notified.values()) > 1
 
 
-async def test_a_new_session_greets_all_once_after_those_who_are_left(
+async def test_a_new_session_greets_all_once_after_the_remaining_ones(
     announcer, server, settings
 ):
     settings.CHANGE_MESSAGE = True
     await keep(announcer, server, 1)
     announcer.rest()
     announcer.note(JIDS[3], 0)
-    await until(lambda: is_told({**dict.fromkeys(JIDS, 1), JIDS[3]: 0}))
+    await until(lambda: are_stored({**dict.fromkeys(JIDS, 1), JIDS[3]: 0}))
 
     announcer.begin(1)
-    await until(lambda: set(server.told) == set(JIDS))
+    await until(lambda: set(server.notified) == set(JIDS))
     announcer.begin(1)
     announcer.begin(2)
-    await all_told(2)
+    await all_notified(2)
 
     assert server.parts[0] == [JIDS[3]]
-    assert server.told == {**dict.fromkeys(JIDS, 2), JIDS[3]: 3}
+    assert server.notified == {**dict.fromkeys(JIDS, 2), JIDS[3]: 3}
 
 
-async def test_who_is_told_of_a_newer_release_is_not_greeted(
+async def test_users_notified_of_a_newer_release_are_not_greeted(
     announcer, server, settings
 ):
     await keep(announcer, server, 1)
@@ -214,21 +220,23 @@ async def test_who_is_told_of_a_newer_release_is_not_greeted(
     settings.ANNOUNCEMENTS_PER_SECOND = 400
     for number in (2, 3):
         announcer.begin(number)
-        await all_told(number)
+        await all_notified(number)
 
-    assert server.told == {jid: 3 if jid in early else 2 for jid in JIDS}
+    assert server.notified == {jid: 3 if jid in early else 2 for jid in JIDS}
 
 
-async def test_without_a_stream_nobody_is_told(announcer, server):
+async def test_without_a_stream_no_one_is_notified(announcer, server):
     await keep(announcer, server, 1)
     announcer.begin(2)
     announcer.rest()
     announcer.note(JIDS[0], None)
-    await all_told(1, JIDS[1:])
+    await all_notified(1, JIDS[1:])
     assert server.parts == []
 
 
-async def test_a_table_out_of_reach_is_waited_for(announcer, server, failures):
+async def test_an_announcement_resumes_after_a_database_failure(
+    announcer, server, failures
+):
     await keep(announcer, server, 1)
     gone = without("roster_subscriber")
     await sync_to_async(gone.__enter__)()
@@ -237,12 +245,14 @@ async def test_a_table_out_of_reach_is_waited_for(announcer, server, failures):
         await until(lambda: failures)
     finally:
         await sync_to_async(gone.__exit__)(None, None, None)
-    await all_told(2)
-    assert server.told == dict.fromkeys(JIDS, 1)
+    await all_notified(2)
+    assert server.notified == dict.fromkeys(JIDS, 1)
 
 
-async def test_who_could_not_be_stored_is_stored_later(announcer, failures):
-    # Newer than what is being stored.
+async def test_subscribers_that_could_not_be_stored_are_stored_later(
+    announcer, failures
+):
+    # This note is newer than the one being stored.
     failures.then = lambda: announcer.note(JIDS[0], None)
     gone = without("roster_subscriber")
     await sync_to_async(gone.__enter__)()
@@ -252,21 +262,23 @@ async def test_who_could_not_be_stored_is_stored_later(announcer, failures):
         await until(lambda: failures)
     finally:
         await sync_to_async(gone.__exit__)(None, None, None)
-    await all_told(1, JIDS[1:2])
+    await all_notified(1, JIDS[1:2])
 
 
-async def test_what_waits_is_bounded(announcer, monkeypatch):
+async def test_the_number_of_waiting_notes_is_limited(announcer, monkeypatch):
     monkeypatch.setattr(announcer_module, "MAX_WAITING", 2)
     for jid in JIDS:
         announcer.note(jid, 1)
     announcer.note(JIDS[1], 2)
 
-    await until(lambda: is_told({JIDS[0]: 1, JIDS[1]: 2}))
+    await until(lambda: are_stored({JIDS[0]: 1, JIDS[1]: 2}))
 
 
-async def test_a_message_is_asked_for_by_the_setting(announcer, server, settings):
+async def test_the_setting_adds_a_message_to_the_announcement(
+    announcer, server, settings
+):
     settings.CHANGE_MESSAGE = True
     await keep(announcer, server, 1)
     announcer.begin(2)
-    await all_told(2)
+    await all_notified(2)
     assert server.messages == {True}

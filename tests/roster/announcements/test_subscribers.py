@@ -1,4 +1,4 @@
-"""Who is told of a new release, and of which one each was told."""
+"""The subscribers to new releases, and the last release each was notified of."""
 
 import pytest
 from django.db import connection
@@ -11,25 +11,25 @@ from tests.roster.conftest import JULIET, MARIO, ROMEO
 pytestmark = pytest.mark.django_db
 
 
-def told() -> dict[str, int]:
+def stored() -> dict[str, int]:
     return dict(Subscriber.objects.values_list("jid", "told"))
 
 
-def test_who_subscribes_is_kept_and_who_unsubscribes_is_not():
+def test_subscribers_are_kept_until_they_unsubscribe():
     subscribers.note({ROMEO: 3, JULIET: 4})
-    assert told() == {ROMEO: 3, JULIET: 4}
+    assert stored() == {ROMEO: 3, JULIET: 4}
 
     subscribers.note({ROMEO: None, MARIO: 4})
-    assert told() == {JULIET: 4, MARIO: 4}
+    assert stored() == {JULIET: 4, MARIO: 4}
 
 
-def test_what_was_told_last_counts():
+def test_the_last_notification_counts():
     subscribers.note({ROMEO: 3, JULIET: 5, MARIO: 5})
     subscribers.note({ROMEO: 4, JULIET: 0})
-    assert told() == {ROMEO: 4, JULIET: 0, MARIO: 5}
+    assert stored() == {ROMEO: 4, JULIET: 0, MARIO: 5}
 
 
-def test_who_is_known_costs_no_write():
+def test_unchanged_subscribers_are_not_written():
     subscribers.note({ROMEO: 3, JULIET: 3})
 
     with CaptureQueriesContext(
@@ -41,13 +41,13 @@ def test_who_is_known_costs_no_write():
     assert query["sql"].startswith("SELECT")
 
 
-def test_the_table_is_bounded(monkeypatch):
+def test_the_size_of_the_table_is_limited(monkeypatch):
     monkeypatch.setattr(subscribers, "MAX_SUBSCRIBERS", 2)
     subscribers.note({ROMEO: 1})
     subscribers.note({JULIET: 1, MARIO: 1})
-    assert len(told()) == 2
+    assert len(stored()) == 2
     subscribers.note({"late@localhost": 1})
-    assert len(told()) == 2
+    assert len(stored()) == 2
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_users_of_served_domains_are_kept(jid, kept):
     assert subscribers.is_kept(jid) == kept
 
 
-def test_the_untold_come_in_order_from_a_place_on():
+def test_subscribers_not_yet_notified_come_in_order_from_a_place():
     subscribers.note({f"{n}@localhost": n for n in range(5)})
     rows = list(Subscriber.objects.order_by("pk"))
 
@@ -73,14 +73,14 @@ def test_the_untold_come_in_order_from_a_place_on():
     assert subscribers.everybody(rows[0].pk, 3) == rows[1:4]
 
 
-def test_who_is_marked_is_told():
+def test_marked_subscribers_count_as_notified():
     subscribers.note({ROMEO: 1, JULIET: 1, MARIO: 6})
     subscribers.mark(subscribers.untold(2, 0, 1), 2)
-    assert told() == {ROMEO: 2, JULIET: 1, MARIO: 6}
+    assert stored() == {ROMEO: 2, JULIET: 1, MARIO: 6}
     assert subscribers.count(2) == (3, 1)
 
 
-def test_a_place_is_somewhere_in_the_table():
+def test_a_random_place_is_in_the_table():
     assert subscribers.somewhere() == 0
     subscribers.note({f"{n}@localhost": 1 for n in range(9)})
     last = Subscriber.objects.order_by("pk").last().pk

@@ -1,4 +1,4 @@
-"""Thousands of accounts in one request; commands to read and try again."""
+"""Thousands of accounts in one request; reading and retrying commands."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -23,7 +23,7 @@ def send(api, *accounts):
     return api.post(BULK, {"accounts": list(accounts)}, format="json")
 
 
-def test_accounts_are_added_changed_and_left(api):
+def test_accounts_are_added_changed_or_left_unchanged(api):
     Account.objects.create(jid=ROMEO, name="Romeo")
     Account.objects.create(jid=JULIET, discoverable=False)
 
@@ -42,7 +42,7 @@ def test_accounts_are_added_changed_and_left(api):
     assert not juliet.discoverable
 
 
-def test_a_bad_row_is_told_and_the_others_are_stored(api):
+def test_bad_rows_are_reported_and_the_others_are_stored(api):
     answer = send(
         api,
         {"account": "nobody"},
@@ -77,7 +77,7 @@ def test_the_last_row_of_an_account_wins(api):
     assert (romeo.name, romeo.enabled) == ("Montague", True)
 
 
-def test_a_list_far_too_long_is_refused_as_a_whole(api):
+def test_a_list_that_is_too_long_is_refused_as_a_whole(api):
     refused = send(api, *[1] * 100_000)
     assert reasons(refused) == {"accounts": ["More than 10000 rows."]}
 
@@ -95,13 +95,11 @@ def test_rows_with_other_columns_are_stored_in_one_order(api, monkeypatch):
     rows += [{"account": MARIO, "enabled": False}]
     assert send(api, *rows).json()["created"] == 3
 
-    # Two who write the same accounts the other way round do not deadlock.
+    # Requests with the same accounts in reverse order do not deadlock.
     assert written == sorted(written)
 
 
-def test_an_account_that_somebody_adds_in_this_moment_is_said_to_be_there(
-    api, monkeypatch
-):
+def test_an_account_added_at_the_same_time_is_reported_as_existing(api, monkeypatch):
     clean = Account.full_clean
 
     def meanwhile(self, *args, **kwargs):
@@ -114,12 +112,12 @@ def test_an_account_that_somebody_adds_in_this_moment_is_said_to_be_there(
 
 
 @pytest.mark.parametrize("body", [{}, {"accounts": []}, {"accounts": "x"}, []])
-def test_what_is_no_list_of_accounts_is_refused(api, body):
+def test_a_body_that_is_not_a_list_of_accounts_is_refused(api, body):
     assert api.post(BULK, body, format="json").status_code == 400
 
 
 @pytest.mark.parametrize("permissions", [[], ["add_account"], ["change_account"]])
-def test_many_accounts_need_both_permissions(permissions):
+def test_bulk_changes_need_both_permissions(permissions):
     assert send(client_of(*permissions), {"account": ROMEO}).status_code == 403
     assert not Account.objects.exists()
 
@@ -150,7 +148,7 @@ def test_commands_are_listed_newest_first_and_filtered(api):
         assert [row["id"] for row in found] == [old.pk]
 
 
-def test_what_was_asked_and_answered_needs_a_permission():
+def test_payload_and_answer_need_a_permission():
     asked = '{"userList":["+393471111111"]}'
     answered = '{"status":1,"errorCode":"SQL_ERROR","errorMessage":[]}'
     row = command(1, payload=asked, answer=answered)
@@ -164,7 +162,7 @@ def test_what_was_asked_and_answered_needs_a_permission():
     assert (shown["payload"], shown["answer"]) == (asked, answered)
 
 
-def test_a_dead_command_is_tried_again(api):
+def test_a_dead_command_can_be_retried(api):
     row = command(1, attempts=8)
 
     for _ in range(2):
@@ -177,7 +175,7 @@ def test_a_dead_command_is_tried_again(api):
 
 
 @pytest.mark.parametrize("fields", [{"state": "sent"}, {"payload": ""}])
-def test_what_cannot_be_tried_again_is_said(api, fields):
+def test_a_command_that_cannot_be_retried_is_a_conflict(api, fields):
     row = command(1, **fields)
     refused = api.post(f"{url(row)}retry/")
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")

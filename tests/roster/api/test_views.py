@@ -27,7 +27,7 @@ def url(account: Account) -> str:
     return f"{ACCOUNTS}{account.pk}/"
 
 
-def test_an_account_is_made_read_changed_and_deleted(api):
+def test_an_account_is_created_read_changed_and_deleted(api):
     made = api.post(ACCOUNTS, {"jid": MARIO, "name": "Mario"}, format="json")
     path = f"{ACCOUNTS}{made.json()['id']}/"
     read = api.get(path)
@@ -54,7 +54,7 @@ def test_an_account_is_made_read_changed_and_deleted(api):
     assert not Account.objects.exists()
 
 
-def test_the_number_and_when_an_owner_was_seen_are_not_the_clients_to_set(api):
+def test_clients_cannot_set_msisdn_and_last_seen(api):
     sent = {"jid": ROMEO, "msisdn": "+393471111111", "lastSeen": "2026-01-01T00:00Z"}
 
     made = api.post(ACCOUNTS, sent, format="json").json()
@@ -86,7 +86,7 @@ def test_the_number_and_when_an_owner_was_seen_are_not_the_clients_to_set(api):
         ),
     ],
 )
-def test_what_is_wrong_is_said_with_the_field(api, sent, errors):
+def test_errors_are_reported_with_their_field(api, sent, errors):
     Account.objects.create(jid=JULIET)
 
     answer = api.post(ACCOUNTS, sent, format="json")
@@ -150,16 +150,16 @@ def test_each_permission_opens_what_it_names(permissions, codes):
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
 @pytest.mark.parametrize("path", [ACCOUNTS, f"{ACCOUNTS}1/"])
-def test_nobody_comes_in_without_a_login(method, path):
+def test_requests_without_a_login_are_refused(method, path):
     assert getattr(APIClient(), method)(path).status_code == 401
 
 
-def test_a_public_document_opens_no_accounts(settings):
+def test_a_public_document_does_not_make_accounts_public(settings):
     settings.DOCUMENT_PUBLIC = True
     assert APIClient().get(ACCOUNTS).status_code == 401
 
 
-def test_a_token_opens_the_api_with_the_permissions_of_its_user():
+def test_a_token_has_the_permissions_of_its_user():
     user = User.objects.create_user("juliet")
     _, secret = tokens.make(user, "verona", SCOPES, None)
     client = APIClient(headers={"Authorization": f"Bearer {secret}"})
@@ -169,7 +169,7 @@ def test_a_token_opens_the_api_with_the_permissions_of_its_user():
     assert client.get(ACCOUNTS).status_code == 200
 
 
-def test_the_accounts_are_learnt_anew_for_who_may_add_them(settings):
+def test_a_refresh_needs_the_permission_to_add_accounts(settings):
     settings.XMPP_DOMAINS = ["localhost", "mantua.example"]
     refresh = f"{ACCOUNTS}refresh/"
 
@@ -180,13 +180,13 @@ def test_the_accounts_are_learnt_anew_for_who_may_add_them(settings):
     assert client_of("view_account").post(refresh).status_code == 403
 
 
-def test_another_jid_is_announced(api):
+def test_an_account_whose_jid_changes_is_announced_again(api):
     account = Account.objects.create(jid=ROMEO, announced=True)
     assert api.patch(url(account), {"jid": MARIO}, format="json").status_code == 200
     assert not Account.objects.get().announced
 
 
-def test_what_changes_meanwhile_is_not_written_back(api, monkeypatch):
+def test_fields_that_change_meanwhile_are_not_overwritten(api, monkeypatch):
     account = Account.objects.create(jid=ROMEO, budget=9)
     clean = Account.full_clean
 

@@ -1,4 +1,4 @@
-"""Signed notices of a provisioning system (Standard Webhooks)."""
+"""Signed notices from a provisioning system (Standard Webhooks)."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ def secret(settings) -> None:
 
 def post(body: str, *, key: bytes = KEY, sent: int | None = None, more: str = ""):
     sent = int(time.time()) if sent is None else sent
-    # As the specification says, and not as our code does.
+    # By the specification, not by our code.
     mac = hmac.new(key, f"msg_1.{sent}.{body}".encode(), hashlib.sha256)
     signed = "v1," + base64.b64encode(mac.digest()).decode()
     headers = {
@@ -49,7 +49,7 @@ def visible() -> set[str]:
     return {one.jid for one in Account.objects.all() if one.visible}
 
 
-def test_who_registers_is_a_user_and_who_leaves_is_none():
+def test_registered_accounts_become_users_until_they_unregister():
     assert post(notice("registered", ROMEO, JULIET)).status_code == 204
     assert visible() == {ROMEO, JULIET}
 
@@ -58,20 +58,20 @@ def test_who_registers_is_a_user_and_who_leaves_is_none():
     assert visible() == {JULIET}
 
 
-def test_a_notice_that_was_overtaken_undoes_nothing():
+def test_an_older_notice_does_not_override_a_newer_one():
     post(notice("unregistered", ROMEO, at=NOON + timedelta(seconds=1)))
     post(notice("registered", ROMEO, at=NOON + timedelta(seconds=2)))
     assert post(notice("unregistered", ROMEO)).status_code == 204
     assert visible() == {ROMEO}
 
 
-def test_a_clock_that_is_ahead_does_not_outdo_what_follows():
+def test_a_clock_that_is_ahead_does_not_override_later_notices():
     post(notice("registered", ROMEO, at=timezone.now() + timedelta(days=1)))
     assert Account.objects.get().checked_at <= timezone.now()
 
 
 def test_one_of_several_signatures_is_enough():
-    """While a key is changed, both sign."""
+    """While a key is being replaced, both sign."""
     body = notice("registered", ROMEO)
     assert post(body, more="v1,b2xk v2,bmV3 ").status_code == 204
 
@@ -84,14 +84,14 @@ def test_one_of_several_signatures_is_enough():
         ({"sent": 9_999_999_999}, "The notice is too old, or a clock is wrong."),
     ],
 )
-def test_what_is_not_signed_by_the_key_and_now_is_refused(how, why):
+def test_a_wrong_or_old_signature_is_refused(how, why):
     answer = post(notice("registered", ROMEO), **how)
     assert answer.status_code == 403
     assert answer.json()["detail"] == why
     assert not Account.objects.exists()
 
 
-def test_without_a_signature_nothing_is_read():
+def test_a_notice_without_a_signature_is_refused():
     answer = Client().post(PATH, notice("registered", ROMEO), "application/json")
     assert answer.status_code == 403
 
@@ -126,13 +126,13 @@ def test_a_bad_notice_is_refused_and_the_place_is_named(body, place):
     assert not Account.objects.exists()
 
 
-def test_what_is_far_too_large_is_refused(settings):
+def test_a_notice_that_is_too_large_is_refused(settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000
     answer = post(notice("registered", *[ROMEO] * 100))
     assert answer.status_code == 413
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{", "7", "\ud800"])
-def test_what_is_no_object_is_refused(body):
+def test_a_body_that_is_not_an_object_is_refused(body):
     body = body.encode("utf-8", "replace").decode()
     assert post(body).status_code == 400

@@ -11,5 +11,5 @@ def code(answer: dict) -> tuple[int, str]:
     return answer["status"], answer["errorCode"]
 
 
-def said(answer: dict) -> list[str]:
+def error_messages(answer: dict) -> list[str]:
     return [one["message"] for one in answer["errorMessage"]]

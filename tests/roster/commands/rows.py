@@ -50,7 +50,7 @@ def run_to(state: str, *, final: bool = True) -> None:
 
 
 def kill() -> None:
-    """Let the only command fail for the last time."""
+    """Let the only command fail until it is dead."""
     for _ in range(MAX_ATTEMPTS):
         make_due()
         (work,) = claims.claim()

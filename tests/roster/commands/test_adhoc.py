@@ -1,4 +1,4 @@
-"""Ad-hoc commands without a stream: what becomes of a form, and of an answer."""
+"""Ad-hoc commands without a stream: from form to command, from answer to result."""
 
 from xml.etree import ElementTree as ET
 
@@ -18,7 +18,7 @@ FORM = (
 )
 
 
-def asked(inside: str, session: str) -> Request:
+def command_request(inside: str, session: str) -> Request:
     command = (
         f"<command xmlns='{NS_COMMANDS}' node='{FIND}'"
         f" sessionid='{session}'>{inside}</command>"
@@ -30,11 +30,13 @@ def asked(inside: str, session: str) -> Request:
     return request(ET.fromstring(iq), "s.localhost")
 
 
-def test_a_form_becomes_the_event_of_a_command():
+def test_a_form_becomes_a_command_event():
     taken: list[dict[str, str]] = []
 
     assert (
-        adhoc.answer(asked(FORM, "s1"), OWNER, lambda one: not taken.append(one))
+        adhoc.answer(
+            command_request(FORM, "s1"), OWNER, lambda one: not taken.append(one)
+        )
         is None
     )
 
@@ -55,9 +57,9 @@ def test_a_form_becomes_the_event_of_a_command():
     assert {"type", *taken[0]} == set(events.Message.__annotations__)
 
 
-def test_without_room_it_is_to_be_sent_again():
+def test_a_full_inbox_asks_the_client_to_wait():
     with pytest.raises(StanzaError) as refusal:
-        adhoc.answer(asked(FORM, "s1"), OWNER, lambda one: False)
+        adhoc.answer(command_request(FORM, "s1"), OWNER, lambda one: False)
     assert (refusal.value.condition, refusal.value.type) == (
         "resource-constraint",
         "wait",
@@ -66,11 +68,11 @@ def test_without_room_it_is_to_be_sent_again():
 
 def result(reply: Reply) -> str:
     taken: list[dict[str, str]] = []
-    adhoc.answer(asked(FORM, "s1"), OWNER, lambda one: not taken.append(one))
+    adhoc.answer(command_request(FORM, "s1"), OWNER, lambda one: not taken.append(one))
     return adhoc.result(events.answer(events.message(taken[0]), reply.dumps()))
 
 
-def test_an_answer_ends_the_command_in_its_session():
+def test_an_answer_completes_the_command_in_its_session():
     command = ET.fromstring(result(Reply(OK, more={"userList": []})))
     assert command.attrib == {"node": FIND, "sessionid": "s1", "status": "completed"}
     assert [child.tag for child in command] == [f"{{{NS_COMMANDS}}}note"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from roster.commands import payloads
 from roster.models import Account, AddressBookEntry, Command
-from tests.roster.commands.payload_texts import LIAM, NUMBER, OK, code, said
+from tests.roster.commands.payload_texts import LIAM, NUMBER, OK, code, error_messages
 from tests.roster.conftest import (
     ADD,
     JULIET,
@@ -59,7 +59,7 @@ def test_an_unusable_payload_is_answered_with_the_reason(
     (answer,) = ask(rosters, sent)
 
     assert code(answer) == expected
-    assert said(answer) == [reason.replace("{list}", name)]
+    assert error_messages(answer) == [reason.replace("{list}", name)]
     assert rosters.asked == rosters.written == []
 
 
@@ -98,13 +98,13 @@ def test_an_unusable_entry_is_named_and_the_others_are_written(rosters, entry, r
     )
 
     assert code(first) == (3, "NO_CHANNEL_FOUND")
-    assert said(first) == [f"channelUsers[0]{reason}"]
+    assert error_messages(first) == [f"channelUsers[0]{reason}"]
     assert code(second) == (0, "")
-    assert said(second) == [f"channelUsers[1]{reason}"]
+    assert error_messages(second) == [f"channelUsers[1]{reason}"]
     assert groups_of(rosters) == {"liam@localhost": ("others",)}
 
 
-def test_the_last_of_a_duplicate_wins_in_the_place_of_the_last(rosters):
+def test_the_last_duplicate_wins_in_its_own_place(rosters):
     twice = users(("First", NUMBER), ("Liam", "liam"), ("Last", MARIO))
 
     ask(rosters, message(payload=twice))
@@ -113,7 +113,7 @@ def test_the_last_of_a_duplicate_wins_in_the_place_of_the_last(rosters):
     assert names == ["Liam", "Last"]
 
 
-def test_a_message_never_repeats_what_was_sent(rosters):
+def test_error_messages_never_repeat_the_input(rosters):
     secret = "0039 347 999 9999 @ nowhere"
     (answer,) = ask(rosters, message(payload=users(("x", secret), (secret, "a b"))))
     assert "999" not in json.dumps(answer)
@@ -124,21 +124,21 @@ def test_at_most_a_hundred_entries_are_named(rosters):
 
     (answer,) = ask(rosters, message(payload={"channelUsers": bad}))
 
-    assert len(said(answer)) == 101
-    assert said(answer)[99] == "channelUsers[99].address: missing or not text"
-    assert said(answer)[100] == "… and 30 more."
+    assert len(error_messages(answer)) == 101
+    assert error_messages(answer)[99] == "channelUsers[99].address: missing or not text"
+    assert error_messages(answer)[100] == "… and 30 more."
 
 
 def test_a_hundred_entries_are_all_named(rosters):
     bad = [{"name": "x"}] * 100
     (answer,) = ask(rosters, message(payload={"channelUsers": bad}))
-    assert len(said(answer)) == 100
+    assert len(error_messages(answer)) == 100
 
 
 def test_an_empty_list_of_contacts_has_no_usable_entry(rosters):
     (answer,) = ask(rosters, message(payload={"channelUsers": []}))
     assert code(answer) == (3, "NO_CHANNEL_FOUND")
-    assert said(answer) == ["channelUsers: empty"]
+    assert error_messages(answer) == ["channelUsers: empty"]
 
 
 @pytest.mark.parametrize(
@@ -150,16 +150,14 @@ def test_an_empty_list_of_contacts_has_no_usable_entry(rosters):
     ],
     ids=["bare keys", "trailing commas", "a comment"],
 )
-def test_json5_is_understood_where_json_fails(rosters, payload):
+def test_json5_is_accepted_if_json_fails(rosters, payload):
     (answer,) = ask(rosters, message(payload=payload))
     assert answer == OK
     assert groups_of(rosters) == {"liam@localhost": ("others",)}
 
 
 @pytest.mark.parametrize(("most", "expected"), [(3, 0), (2, 4)])
-def test_the_limit_of_a_search_is_the_last_length_allowed(
-    rosters, settings, most, expected
-):
+def test_a_search_may_be_as_long_as_the_limit(rosters, settings, most, expected):
     settings.SEARCH_LIMIT = most
     payload = numbers("+393471111110", "+393471111112", "+393471111113")
 
@@ -168,7 +166,7 @@ def test_the_limit_of_a_search_is_the_last_length_allowed(
     assert answer["status"] == expected
     if expected:
         text = "userList: 3 numbers; 2 numbers are allowed in one command."
-        assert said(answer) == [text]
+        assert error_messages(answer) == [text]
 
 
 @pytest.mark.parametrize(
@@ -182,9 +180,9 @@ def test_the_limit_of_a_search_is_the_last_length_allowed(
         ("", (4, "BAD_REQUEST"), "type and action name two different commands."),
     ],
 )
-def test_what_is_no_command_of_ours_is_answered(rosters, command, expected, text):
+def test_an_unknown_command_is_answered(rosters, command, expected, text):
     (answer,) = ask(rosters, message(command, LIAM))
-    assert (code(answer), said(answer)) == (expected, [text])
+    assert (code(answer), error_messages(answer)) == (expected, [text])
     assert rosters.reads in ([], [[]])
 
 
@@ -217,7 +215,7 @@ def test_reading_a_payload_never_raises(command, payload):
     assert request.reply is not None or command == SEARCH or request.entries
 
 
-def test_who_has_no_account_on_the_server_is_no_user_and_leaves_nothing(rosters):
+def test_an_owner_without_an_account_is_refused_and_leaves_nothing(rosters):
     sent = message(owner="ghost@localhost", payload=users(("M", MARIO)))
 
     (answer,) = ask(rosters, sent)
@@ -228,8 +226,8 @@ def test_who_has_no_account_on_the_server_is_no_user_and_leaves_nothing(rosters)
     assert rosters.written == []
 
 
-def test_who_loses_the_account_in_the_middle_is_no_user(rosters):
-    """The roster is read while it is there, and gone when it is written."""
+def test_an_owner_whose_account_is_deleted_meanwhile_is_refused(rosters):
+    """The account exists when its roster is read, and not when it is written."""
 
     class Leaving(PaperRosters):
         def read(self, owners, deadline):
@@ -248,15 +246,15 @@ def test_who_loses_the_account_in_the_middle_is_no_user(rosters):
 
 
 @pytest.mark.parametrize("owner", ["romeo@elsewhere.example", "localhost"])
-def test_who_is_no_user_of_a_served_domain_is_answered_so(rosters, owner):
+def test_owners_outside_the_served_domains_are_refused(rosters, owner):
     for command, payload in ((ADD, LIAM), (SEARCH, numbers(NUMBER)), (SEARCH, "{")):
         (answer,) = ask(rosters, message(command, payload, owner))
         assert code(answer) == (2, "NO_USER_FOUND")
-        assert said(answer) == ["You are not a user of this service."]
+        assert error_messages(answer) == ["You are not a user of this service."]
     assert rosters.asked == rosters.written == []
 
 
-def test_a_disabled_owner_is_no_user_and_nothing_is_asked(rosters):
+def test_a_disabled_owner_is_refused_without_a_lookup(rosters):
     Account.objects.create(jid=ROMEO, enabled=False)
 
     first, second = ask(
@@ -300,7 +298,7 @@ def test_commands_run_in_their_order_on_one_copy_and_each_item_is_written_once(r
     assert rosters.rosters[ROMEO]["kept@localhost"] == kept
 
 
-def test_what_ends_where_it_began_is_not_written(rosters):
+def test_an_item_that_ends_unchanged_is_not_written(rosters):
     rosters.register(ROMEO, RosterItem("liam@localhost", "Liam", ("others",)))
     ask(
         rosters,
@@ -311,7 +309,7 @@ def test_what_ends_where_it_began_is_not_written(rosters):
 
 
 @pytest.mark.parametrize("first", ["add", "search"])
-def test_a_search_and_an_addition_in_one_turn_make_one_item(rosters, first):
+def test_a_search_and_an_addition_in_one_batch_make_one_item(rosters, first):
     sent = [
         message(payload=users(("Mario", NUMBER))),
         message(SEARCH, numbers("+39 347 1111111")),
@@ -331,7 +329,7 @@ def test_a_subscription_is_kept_as_it_was_read(rosters):
     assert rosters.written[0].item.subscription == "both"
 
 
-def test_one_bad_command_leaves_the_others_of_its_turn_alone(rosters):
+def test_a_bad_command_does_not_affect_the_others_of_its_batch(rosters):
     answers = ask(
         rosters,
         message(payload="{"),
@@ -342,13 +340,13 @@ def test_one_bad_command_leaves_the_others_of_its_turn_alone(rosters):
     assert [answer["status"] for answer in answers] == [3, 0, 6, 0]
 
 
-def test_rosters_of_all_owners_are_read_in_one_crossing(rosters):
+def test_the_rosters_of_all_owners_are_read_in_one_round_trip(rosters):
     owners = [ROMEO, JULIET, MARIO]
     ask(rosters, *(message(payload=LIAM, owner=owner) for owner in owners))
     assert [sorted(read) for read in rosters.reads] == [sorted(owners)]
 
 
-def test_a_search_that_finds_nobody_reads_no_roster(rosters):
+def test_a_search_without_hits_reads_no_roster(rosters):
     (answer,) = ask(rosters, message(SEARCH, numbers("+393470000000")))
     assert answer == {**OK, "userList": []}
     assert not any(rosters.reads)

@@ -9,7 +9,7 @@ from roster.commands import batch, claims, intake, outbox, payloads
 from roster.commands.results import MAX_ATTEMPTS, Settled
 from roster.discovery import digests
 from roster.models import Account, AddressBookEntry, Command
-from tests.roster.commands.payload_texts import LIAM, NUMBER, OK, code, said
+from tests.roster.commands.payload_texts import LIAM, NUMBER, OK, code, error_messages
 from tests.roster.conftest import (
     ADD,
     JULIET,
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 
 def run(rosters: PaperRosters, deadline: float | None = None) -> list[Settled]:
-    """One batch, without storing what became of it."""
+    """Run one batch without storing its outcome."""
     end = time.time() + 60 if deadline is None else deadline
     return batch.run(claims.claim(), rosters, end)
 
@@ -41,7 +41,7 @@ def row(owner: str = ROMEO) -> Command:
     return Command.objects.get(owner=owner)
 
 
-def test_a_roster_that_cannot_be_read_fails_for_a_later_attempt(rosters):
+def test_an_unreadable_roster_fails_until_a_later_attempt(rosters):
     rosters.unreadable[ROMEO] = "forbidden"
     intake.receive([message(payload=LIAM), message(payload=LIAM, owner=JULIET)])
 
@@ -51,12 +51,12 @@ def test_a_roster_that_cannot_be_read_fails_for_a_later_attempt(rosters):
     assert (romeos.state, romeos.attempts) == ("received", 1)
     assert romeos.error == "roster not read: forbidden"
     assert json.loads(juliets.answer) == OK
-    # What was asked of the server is charged, and the next attempt is free.
+    # The lookup is charged, and the next attempt is free.
     asked = AddressBookEntry.objects.filter(owner__jid=ROMEO).exclude(asked_at=None)
     assert asked.count() == 1
 
 
-def test_a_failure_of_the_moment_fails_for_a_later_attempt_and_then_succeeds(rosters):
+def test_a_temporary_failure_is_retried_and_then_succeeds(rosters):
     rosters.unwritable["liam@localhost"] = "internal-server-error"
     intake.receive([message(payload=users(("Liam", "liam"), ("Mario", MARIO)))])
 
@@ -74,7 +74,7 @@ def test_a_failure_of_the_moment_fails_for_a_later_attempt_and_then_succeeds(ros
     assert [change.item.jid for change in rosters.written] == ["liam@localhost"]
 
 
-def test_after_the_last_attempt_the_client_is_told_of_sql_error(rosters):
+def test_after_the_last_attempt_the_client_gets_sql_error(rosters):
     rosters.unreadable[ROMEO] = "internal-server-error"
     intake.receive([message(payload=LIAM)])
     for _ in range(MAX_ATTEMPTS):
@@ -89,9 +89,7 @@ def test_after_the_last_attempt_the_client_is_told_of_sql_error(rosters):
 
 
 @pytest.mark.parametrize("condition", sorted(batch.PERMANENT))
-def test_an_entry_that_is_refused_for_good_is_named_and_the_others_count(
-    rosters, condition
-):
+def test_a_permanently_refused_entry_is_named_and_the_others_count(rosters, condition):
     rosters.unwritable["liam@localhost"] = condition
 
     both, alone, innocent = ask(
@@ -102,37 +100,40 @@ def test_an_entry_that_is_refused_for_good_is_named_and_the_others_count(
     )
 
     refusal = f"the XMPP server refuses it ({condition})"
-    assert (code(both), said(both)) == ((0, ""), [f"channelUsers[1]: {refusal}"])
+    assert (code(both), error_messages(both)) == (
+        (0, ""),
+        [f"channelUsers[1]: {refusal}"],
+    )
     assert code(alone) == (3, "NO_CHANNEL_FOUND")
-    assert said(alone) == [f"channelUsers[0]: {refusal}"]
+    assert error_messages(alone) == [f"channelUsers[0]: {refusal}"]
     assert innocent == OK
     assert set(groups_of(rosters)) == {MARIO, JULIET}
 
 
 @pytest.mark.parametrize("error", [Down("no stream"), Late("no answer")])
 @pytest.mark.parametrize("jid", [ROMEO, MARIO], ids=["reading", "asking"])
-def test_a_server_that_is_away_ends_the_turn(rosters, error, jid):
+def test_a_server_that_is_away_ends_the_batch(rosters, error, jid):
     rosters.raises[jid] = error
     intake.receive([message(payload=users(("Mario", MARIO)))])
     with pytest.raises(type(error)):
         run(rosters)
 
 
-def test_a_server_that_goes_away_while_writing_ends_the_turn(rosters):
+def test_a_server_that_goes_away_while_writing_ends_the_batch(rosters):
     rosters.raises["liam@elsewhere.example"] = Down("it broke")
     intake.receive([message(payload=users(("Liam", "liam@elsewhere.example")))])
     with pytest.raises(Down):
         run(rosters)
 
 
-def test_what_is_late_is_left_and_a_following_run_completes(rosters):
+def test_late_changes_are_left_and_a_later_run_completes_them(rosters):
     many = users(*((f"C {n}", f"c{n}") for n in range(250)))
     intake.receive([message(payload=many), message(payload=LIAM, owner=JULIET)])
     rosters.writes_left = 130
 
     settle(rosters)
 
-    # Juliet's one item went with the first; Romeo's rest waits untouched.
+    # Juliet's one item was written with the first; Romeo's others wait.
     assert json.loads(row(JULIET).answer) == OK
     assert (row().state, row().attempts, row().answer) == ("received", 0, "")
     assert not AddressBookEntry.objects.filter(owner__jid=ROMEO).exists()
@@ -147,7 +148,7 @@ def test_what_is_late_is_left_and_a_following_run_completes(rosters):
     assert len(rosters.written) == 251
 
 
-def test_what_is_late_is_charged_before_what_comes_after_it(rosters, settings):
+def test_late_commands_are_charged_before_later_ones(rosters, settings):
     settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 60, 0
     friends = [f"+3934711{n:05}" for n in range(0, 120 * 7, 7)]
     for number in friends:
@@ -174,12 +175,12 @@ def test_what_is_late_is_charged_before_what_comes_after_it(rosters, settings):
     assert len([jid for jid in told if jid.startswith("0039347")]) == 60
 
 
-def test_a_late_first_write_gets_nowhere_and_what_was_written_stays(rosters):
+def test_a_late_first_write_fails_and_written_items_stay(rosters):
     intake.receive([message(payload=users(*((f"C {n}", f"c{n}") for n in range(3))))])
     rosters.writes_left = 2
     settle(rosters)
     assert row().error == "roster not written: no answer by the deadline"
-    # Some of it was written, and a group tells: it is charged, whatever follows.
+    # Some items were written, and their groups reveal users: they are charged.
     assert AddressBookEntry.objects.exclude(asked_at=None).count() == 3
 
     rosters.writes_left = None
@@ -191,7 +192,7 @@ def test_a_late_first_write_gets_nowhere_and_what_was_written_stays(rosters):
     assert written == [f"c{n}@localhost" for n in range(3)]
 
 
-def test_what_does_not_fit_before_the_deadline_is_left(rosters):
+def test_changes_that_do_not_fit_before_the_deadline_are_left(rosters):
     many = users(*((f"C {n}", f"c{n}") for n in range(batch.ROSTER_BATCH_SIZE + 1)))
     intake.receive([message(payload=many), message(payload=LIAM, owner=JULIET)])
 
@@ -203,7 +204,7 @@ def test_what_does_not_fit_before_the_deadline_is_left(rosters):
     assert len(answers[JULIET]) == 1
 
 
-def test_changes_of_owners_are_written_in_turn(rosters):
+def test_changes_of_owners_are_interleaved(rosters):
     many = users(*((f"C {n}", f"c{n}") for n in range(3)))
     intake.receive([message(payload=many, owner=owner) for owner in (ROMEO, JULIET)])
 
@@ -244,7 +245,7 @@ def test_a_user_of_another_served_domain_is_not_verified(rosters, settings):
 @pytest.mark.parametrize(
     ("first", "second"), [(SEARCH, SEARCH), (ADD, SEARCH), (SEARCH, ADD), (ADD, ADD)]
 )
-def test_the_budget_is_exact_across_the_commands_of_a_turn(
+def test_the_budget_is_exact_across_the_commands_of_a_batch(
     rosters, settings, first, second
 ):
     settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 3, 0
@@ -260,7 +261,7 @@ def test_the_budget_is_exact_across_the_commands_of_a_turn(
 
     _, answer = ask(rosters, sent(first, *phones[:2]), sent(second, *phones[1:]))
 
-    # Two are charged; of the other three one is free and one is affordable.
+    # Two are charged; of the next three, one is free and one is affordable.
     verified = [jid for jid, names in groups_of(rosters).items() if "verified" in names]
     if second == SEARCH:
         assert code(answer) == (5, "RATE_LIMITED")
@@ -278,7 +279,7 @@ def test_the_owners_own_address_costs_nothing(rosters):
     assert [bytes(row.digest) for row in asked] == digests.digests("liam@localhost")
 
 
-def test_nobody_is_looked_up_beyond_the_budget(rosters, settings):
+def test_no_contact_is_looked_up_beyond_the_budget(rosters, settings):
     settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 1, 0
     phones = [f"0039347222222{n}" for n in range(3)]
 
@@ -300,7 +301,9 @@ def test_a_limited_search_says_when_to_repeat_and_is_not_final(rosters, settings
 
     answer = json.loads(row().answer)
     assert code(answer) == (5, "RATE_LIMITED")
-    assert said(answer) == ["Too many new numbers: repeat after retryAfter seconds."]
+    assert error_messages(answer) == [
+        "Too many new numbers: repeat after retryAfter seconds."
+    ]
     assert (answer["retryAfter"], answer["userList"]) == (60, [])
     assert row().final is False
 
@@ -319,7 +322,7 @@ def test_every_received_contact_is_remembered_as_a_digest(rosters):
     }
 
 
-def test_nothing_is_stored_before_the_turn_is_finished(rosters):
+def test_nothing_is_stored_before_the_batch_is_finished(rosters):
     Account.objects.create(jid=ROMEO)
     intake.receive([message(payload=LIAM)])
 
@@ -357,7 +360,7 @@ def test_an_undiscoverable_owner_is_skipped_in_every_spelling(rosters):
 
 
 @pytest.mark.parametrize("name", [0, False, [], {}])
-def test_a_name_that_is_no_text_is_refused(rosters, name):
+def test_a_name_that_is_not_text_is_refused(rosters, name):
     entry = {"name": name, "address": "liam"}
 
     (answer,) = ask(rosters, message(payload={"channelUsers": [entry]}))
@@ -365,6 +368,6 @@ def test_a_name_that_is_no_text_is_refused(rosters, name):
     assert answer["status"] == 3
 
 
-def test_an_answer_that_fits_no_stanza_is_said_to_be_too_large():
+def test_an_answer_that_does_not_fit_into_a_stanza_is_too_large():
     reply = payloads.Reply(more={"userList": ["x" * payloads.MAX_BYTES]})
     assert json.loads(reply.dumps())["errorCode"] == "BAD_REQUEST"

@@ -25,7 +25,7 @@ from xmppservice.runtime import wakeups
 pytestmark = pytest.mark.django_db
 
 
-def test_a_turn_takes_who_has_waited_longest_with_what_he_asks():
+def test_a_batch_takes_the_owners_that_have_waited_longest():
     jids = [f"owner-{number:02}@localhost" for number in range(MAX_OWNERS - 1)]
     intake.receive([message(owner=jid) for _ in range(3) for jid in jids])
 
@@ -43,18 +43,18 @@ def test_a_turn_takes_who_has_waited_longest_with_what_he_asks():
         State.RUNNING: claims.BATCH_SIZE,
         State.RECEIVED: 3 * len(jids) - claims.BATCH_SIZE,
     }
-    # Who is left with some is behind those who had nothing.
+    # An owner with commands left comes after those who had none in the batch.
     assert next(iter(finish(*map(answered, work)))).owner == jids[whole + 1]
 
 
-def test_a_turn_is_of_so_many_owners():
+def test_the_number_of_owners_in_a_batch_is_limited():
     jids = [f"owner-{number:03}@localhost" for number in range(MAX_OWNERS + 1)]
     intake.receive([message(owner=jid) for jid in jids])
 
     assert [one.owner for one in claims.claim()] == jids[:MAX_OWNERS]
 
 
-def test_an_owner_has_so_much_of_a_turn_at_most():
+def test_an_owners_share_of_a_batch_is_limited():
     intake.receive([message() for _ in range(MAX_COMMANDS_OF_OWNER + 1)])
 
     (work,) = claims.claim()
@@ -62,7 +62,7 @@ def test_an_owner_has_so_much_of_a_turn_at_most():
     assert len(work.commands) == MAX_COMMANDS_OF_OWNER
 
 
-def test_a_flood_of_one_owner_hides_nobody(monkeypatch):
+def test_a_flood_of_one_owner_does_not_hide_others(monkeypatch):
     monkeypatch.setattr(claims, "WINDOW_SIZE", 10)
     intake.receive([message(owner=ROMEO) for _ in range(30)])
     intake.receive([message(owner=JULIET)])
@@ -70,7 +70,7 @@ def test_a_flood_of_one_owner_hides_nobody(monkeypatch):
     assert owners(claims.claim()) == [JULIET, ROMEO]
 
 
-def test_what_a_turn_has_no_room_for_keeps_its_order():
+def test_commands_that_do_not_fit_into_a_batch_keep_their_order():
     large = " " * claims.MAX_CHARACTERS
     payloads = ("{}", "{}" + large, "{}")
     intake.receive([message(owner=ROMEO, payload=one) for one in payloads])
@@ -78,11 +78,11 @@ def test_what_a_turn_has_no_room_for_keeps_its_order():
 
     work = {one.owner: len(one.commands) for one in claims.claim()}
 
-    # Not Romeo's third, small as it is: his second comes first.
+    # Not Romeo's third, though it is small: his second comes first.
     assert work == {ROMEO: 1, JULIET: 1}
 
 
-def test_a_command_that_failed_has_a_turn_of_its_own_and_none_behind_it_theirs():
+def test_a_failed_command_runs_alone_and_before_later_ones():
     intake.receive([message(owner=ROMEO), message(owner=ROMEO), message(owner=JULIET)])
     first = Command.objects.filter(owner=ROMEO).order_by("pk").first()
     Command.objects.filter(pk=first.pk).update(attempts=1)
@@ -97,7 +97,7 @@ def failed_before(*jids: str) -> None:
     Command.objects.filter(owner__in=jids).update(attempts=1)
 
 
-def test_who_failed_before_is_tried_again_however_many_come():
+def test_failed_commands_are_retried_however_many_new_ones_arrive():
     failed_before(ROMEO, MARIO)
     intake.receive([message(owner="0@localhost")])
     claimed, work = [], claims.claim()
@@ -106,12 +106,12 @@ def test_who_failed_before_is_tried_again_however_many_come():
         claimed += owners(work)
         work = finish(*map(answered, work))
 
-    # In turn with the others: a worker that has tried one lets others go first.
+    # They alternate with others: after a retry, a worker takes new commands first.
     others = [f"{number}@localhost" for number in range(5)]
     assert claimed == [others[0], ROMEO, *others[1:3], MARIO, *others[3:]]
 
 
-def test_one_at_a_time_of_those_who_failed_is_tried_while_others_wait():
+def test_one_failed_command_at_a_time_is_retried_while_others_wait():
     failed_before(ROMEO, MARIO)
     intake.receive([message(owner="0@localhost")])
     one = claims.claim()
@@ -121,10 +121,10 @@ def test_one_at_a_time_of_those_who_failed_is_tried_while_others_wait():
 
     assert owners(finish(*map(answered, one))) == [ROMEO]
     assert owners(finish(*map(answered, other))) == ["2@localhost"]
-    assert owners(claims.claim()) == [MARIO]  # nobody else waits
+    assert owners(claims.claim()) == [MARIO]  # no other owner waits
 
 
-def test_those_who_failed_hide_nobody(monkeypatch):
+def test_failed_commands_do_not_hide_others(monkeypatch):
     monkeypatch.setattr(claims, "WINDOW_SIZE", 2 * MAX_OWNERS)
     failed_before(*(f"{number}@localhost" for number in range(3 * MAX_OWNERS)))
     intake.receive([message(owner=JULIET)])
@@ -135,7 +135,7 @@ LONG = "{}" + " " * claims.MAX_CHARACTERS
 
 
 @pytest.mark.parametrize("length", [1, 25])
-def test_long_commands_of_one_owner_leave_a_turn_to_others(length):
+def test_long_commands_of_one_owner_leave_a_batch_to_others(length):
     payload = LONG[: len(LONG) // length]
     intake.receive([message(owner=ROMEO, payload=payload) for _ in range(60)])
     intake.receive([message(owner=JULIET)])
@@ -145,7 +145,7 @@ def test_long_commands_of_one_owner_leave_a_turn_to_others(length):
     assert len(claimed) <= 2
 
 
-def test_long_commands_of_some_owners_leave_a_turn_to_others():
+def test_long_commands_of_some_owners_leave_a_batch_to_others():
     floods = [f"{number}@localhost" for number in range(4)]
     intake.receive([message(owner=jid, payload=LONG) for jid in floods * 10])
     intake.receive([message(owner=JULIET)])
@@ -154,16 +154,16 @@ def test_long_commands_of_some_owners_leave_a_turn_to_others():
     while not any(JULIET in owners(work) for work in workers):
         workers.append(finish(*map(answered, workers.pop(0))))
         claimed += 1
-    # Each of them once, and then she.
+    # Each of them once, then Juliet.
     assert claimed <= len(floods) + 1
 
 
-def test_what_a_turn_has_no_room_for_rings_for_another_worker(monkeypatch):
+def test_commands_that_do_not_fit_wake_another_worker(monkeypatch):
     intake.receive([message(owner=ROMEO, payload=LONG), message(owner=JULIET)])
-    rung: list[str] = []
-    monkeypatch.setattr(wakeups, "wake_worker", rung.append)
+    woken: list[str] = []
+    monkeypatch.setattr(wakeups, "wake_worker", woken.append)
     claims.claim()
-    assert rung == [wakeups.RUN_COMMANDS]
+    assert woken == [wakeups.RUN_COMMANDS]
 
 
 def test_an_owner_has_one_claim_at_a_time():
@@ -178,7 +178,7 @@ def test_an_owner_has_one_claim_at_a_time():
     assert claims.claim() == []
 
 
-def test_owners_whose_claim_runs_take_nobodys_turn():
+def test_owners_with_a_running_claim_take_no_place_in_a_batch():
     busy = [f"owner-{number}@localhost" for number in range(MAX_OWNERS)]
     intake.receive([message(owner=jid) for jid in busy])
     claims.claim()
@@ -188,7 +188,7 @@ def test_owners_whose_claim_runs_take_nobodys_turn():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_claims_of_two_workers_at_once_share_no_command():
+def test_concurrent_workers_share_no_command():
     jids = [f"owner-{number}@localhost" for number in range(20)]
     intake.receive([message(owner=jid) for jid in jids for _ in range(2)])
 
@@ -204,7 +204,7 @@ def test_claims_of_two_workers_at_once_share_no_command():
     assert sorted(taken) == sorted(Command.objects.values_list("pk", flat=True))
 
 
-def test_a_command_that_rests_is_not_claimed_before_its_time():
+def test_a_deferred_command_is_not_claimed_before_its_time():
     intake.receive([message()])
     Command.objects.update(not_before=timezone.now() + timedelta(minutes=1))
 
@@ -215,7 +215,7 @@ def test_a_command_that_rests_is_not_claimed_before_its_time():
     assert len(claims.claim()) == 1
 
 
-def test_an_expired_claim_goes_back_and_its_old_holder_cannot_finish():
+def test_an_expired_claim_is_released_and_its_old_holder_cannot_finish():
     intake.receive([message(), message(owner=JULIET)])
     slow = claims.claim()
     assert not outbox.has_work()

@@ -1,4 +1,4 @@
-"""What a command would do, entry by entry, with nothing written."""
+"""What a command would do, entry by entry; nothing is written."""
 
 import json
 import time
@@ -31,12 +31,12 @@ def romeo() -> Account:
     return Account.objects.create(jid=ROMEO, checked_at=timezone.now())
 
 
-def tried(romeo: Account, rosters, word: str, payload: dict) -> DryRun:
+def simulate(romeo: Account, rosters, word: str, payload: dict) -> DryRun:
     deadline = time.time() + 60
     return dry_run.run(romeo, word, json.dumps(payload), rosters, deadline)
 
 
-def test_each_entry_says_what_becomes_of_it_and_why(romeo, rosters, settings):
+def test_each_entry_shows_its_outcome_and_the_rule(romeo, rosters, settings):
     settings.DISCOVERY_BURST = 3
     off = "0039347222222@localhost"
     Account.objects.create(jid="hidden@localhost", discoverable=False)
@@ -51,30 +51,36 @@ def test_each_entry_says_what_becomes_of_it_and_why(romeo, rosters, settings):
     )
     rosters.rosters[ROMEO][JULIET] = RosterItem(JULIET, "Juliet", ("others",))
 
-    said = tried(romeo, rosters, ADD, contacts)
+    outcome = simulate(romeo, rosters, ADD, contacts)
 
-    assert [(line.entry.name, line.decision, line.rule) for line in said.lines] == [
+    assert [(line.entry.name, line.decision, line.rule) for line in outcome.lines] == [
         ("Juliet", BudgetDecision.FREE, Rule.PROMOTED),
         ("Mario", BudgetDecision.CHARGED, Rule.ADDED),
         ("Hidden", BudgetDecision.CHARGED, Rule.ADDED),
         ("Off", BudgetDecision.NOT_COVERED, Rule.ADDED),
         ("Far", BudgetDecision.NOT_ASKED, Rule.ADDED),
     ]
-    assert [line.verified for line in said.lines] == [True, True, False, False, False]
-    hidden = said.lines[2].account
+    assert [line.verified for line in outcome.lines] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    hidden = outcome.lines[2].account
     assert hidden is not None
     assert not hidden.visible
-    assert said.left == pytest.approx(0, abs=0.1)
-    assert said.reply.code == (0, "")
+    assert outcome.left == pytest.approx(0, abs=0.1)
+    assert outcome.reply.code == (0, "")
 
 
-def test_nothing_is_written_and_nothing_charged(romeo, rosters):
+def test_nothing_is_written_or_charged(romeo, rosters):
     sent = [f"+39347{n * n:07d}" for n in range(1_000, 1_500)]
     scan = [f"+3934711{n:05d}" for n in range(2_000)]
     before = dict(Account.objects.values().get())
 
-    assert not tried(romeo, rosters, SEARCH, numbers(*sent)).flagged
-    assert tried(romeo, rosters, SEARCH, numbers(*scan)).flagged
+    assert not simulate(romeo, rosters, SEARCH, numbers(*sent)).flagged
+    assert simulate(romeo, rosters, SEARCH, numbers(*scan)).flagged
 
     assert dict(Account.objects.values().get()) == before
     for model in (AddressBookEntry, Command, Flag):
@@ -82,20 +88,20 @@ def test_nothing_is_written_and_nothing_charged(romeo, rosters):
     assert rosters.written == []
 
 
-def test_a_search_shows_who_is_found(romeo, rosters):
-    said = tried(romeo, rosters, SEARCH, numbers(MARIO.partition("@")[0], "x"))
-    (line,) = said.lines
+def test_a_search_shows_the_users_it_finds(romeo, rosters):
+    outcome = simulate(romeo, rosters, SEARCH, numbers(MARIO.partition("@")[0], "x"))
+    (line,) = outcome.lines
     assert line.after == RosterItem(MARIO, "00393471111111", ("verified",))
-    assert said.reply.more == {"userList": ["00393471111111"]}
+    assert outcome.reply.more == {"userList": ["00393471111111"]}
 
 
-def test_what_cannot_be_used_is_said(romeo, rosters):
-    said = tried(romeo, rosters, ADD, {"channelUsers": [{"name": "x"}]})
-    assert said.lines == []
-    assert said.reply.messages == ("channelUsers[0].address: missing or not text",)
+def test_unusable_entries_are_reported(romeo, rosters):
+    outcome = simulate(romeo, rosters, ADD, {"channelUsers": [{"name": "x"}]})
+    assert outcome.lines == []
+    assert outcome.reply.messages == ("channelUsers[0].address: missing or not text",)
 
 
-def test_a_roster_that_cannot_be_read_is_said(romeo, rosters):
+def test_an_unreadable_roster_is_reported(romeo, rosters):
     rosters.unreadable[ROMEO] = "forbidden"
-    said = tried(romeo, rosters, ADD, users(("Mario", MARIO)))
-    assert said.failed == "roster not read: forbidden"
+    outcome = simulate(romeo, rosters, ADD, users(("Mario", MARIO)))
+    assert outcome.failed == "roster not read: forbidden"

@@ -1,4 +1,4 @@
-"""Forms that a person fills in, as payloads, and answers as sentences."""
+"""Completed forms as payloads, and answers as sentences."""
 
 import json
 
@@ -35,22 +35,22 @@ def test_a_line_is_a_number_and_a_name(line, address, name):
     }
 
 
-def test_a_line_of_spaces_holds_nobody_up():
+def test_a_line_of_many_spaces_is_parsed_fast():
     asked = payload(ADD_TO_ROSTER, ["1" + " " * 200_000 + "(x"], "s")
     assert json.loads(asked)["channelUsers"] == [{"address": "1", "name": "(x"}]
 
 
-def test_each_line_is_a_number_to_look_for():
+def test_each_line_is_a_number_to_search():
     asked = json.loads(payload(SEARCH_USERS, [" 0039 347 ", "", "x"], "s"))
     assert asked == {"session": "s", "userList": ["0039 347", "x"]}
 
 
-def said(command: str, code: payloads.Code, *messages: str, **more: object):
+def in_words(command: str, code: payloads.Code, *messages: str, **more: object):
     return words(command, Reply(code, messages, more).dumps())
 
 
-def test_what_went_wrong_is_said_without_the_payload_s_words():
-    answer = said(
+def test_errors_are_shown_without_payload_field_names():
+    answer = in_words(
         ADD_TO_ROSTER, payloads.NO_CHANNEL_FOUND, "channelUsers[2].address: not text"
     )
     assert answer == ([("error", "Contact 3: not text")], [])
@@ -62,9 +62,9 @@ def test_a_failure_of_our_storage_is_an_error():
     assert "Please repeat later" in text
 
 
-def test_a_sentence_names_no_more_than_twenty():
+def test_a_sentence_names_at_most_twenty_users():
     numbers = [f"00393{number:03}" for number in range(23)]
-    ((_, text),), found = said(SEARCH_USERS, payloads.OK, userList=numbers)
+    ((_, text),), found = in_words(SEARCH_USERS, payloads.OK, userList=numbers)
     assert text.endswith("00393019 and 3 more.")
     assert found == numbers
 
@@ -80,7 +80,7 @@ def test_a_sentence_names_no_more_than_twenty():
         (200_000, "3 days"),
     ],
 )
-def test_how_long_to_wait_is_said_in_one_unit(seconds, wanted):
+def test_the_time_to_wait_is_given_in_one_unit(seconds, wanted):
     more = {"userList": [], "retryAfter": seconds}
-    ((_, text),), _ = said(SEARCH_USERS, payloads.RATE_LIMITED, **more)
+    ((_, text),), _ = in_words(SEARCH_USERS, payloads.RATE_LIMITED, **more)
     assert text == f"Too many new numbers: try again in {wanted}."

@@ -1,4 +1,4 @@
-"""Commands come in, and so do repeats."""
+"""Commands and their repeats are received."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.roster.conftest import JULIET, ROMEO, message
 pytestmark = pytest.mark.django_db
 
 
-def test_a_command_is_written_down_with_all_that_an_answer_needs():
+def test_a_command_is_stored_with_all_that_an_answer_needs():
     sent = message(payload="{}", id="one")
 
     intake.receive([sent])
@@ -26,13 +26,13 @@ def test_a_command_is_written_down_with_all_that_an_answer_needs():
     assert command.state == State.RECEIVED
 
 
-def test_a_batch_is_kept_in_its_order():
+def test_a_batch_keeps_its_order():
     intake.receive([message(id=f"{number}") for number in range(20)])
     ids = Command.objects.order_by("pk").values_list("stanza_id", flat=True)
     assert list(ids) == [f"{number}" for number in range(20)]
 
 
-def test_nothing_received_writes_nothing():
+def test_an_empty_batch_writes_nothing():
     intake.receive([])
     assert not Command.objects.exists()
 
@@ -52,7 +52,7 @@ def test_a_repeat_in_the_same_batch_is_one_row_for_the_latest_resource():
     ],
     ids=["id", "payload", "owner", "command"],
 )
-def test_owner_command_id_and_payload_together_make_a_repeat(other):
+def test_a_repeat_has_the_same_owner_command_id_and_payload(other):
     intake.receive([message(id="one", payload="{}")])
     intake.receive([other])
     assert Command.objects.count() == 2
@@ -65,7 +65,7 @@ def test_without_an_id_each_command_is_new():
 
 
 @pytest.mark.parametrize("state", ["received", "running"])
-def test_a_repeat_before_there_is_an_answer_changes_the_addressee_alone(state):
+def test_a_repeat_before_the_answer_changes_only_the_recipient(state):
     intake.receive([message(id="one")])
     run_to(state)
     before = Command.objects.values().get()
@@ -75,7 +75,7 @@ def test_a_repeat_before_there_is_an_answer_changes_the_addressee_alone(state):
     assert Command.objects.values().get() == {**before, "sender": f"{ROMEO}/tablet"}
 
 
-def test_a_repeat_of_a_sent_command_is_answered_again_with_the_first_answer():
+def test_a_repeat_of_a_sent_command_gets_the_first_answer_again():
     intake.receive([message(id="one")])
     run_to("sent")
     assert outbox.unsent(9, ()) == []
@@ -90,7 +90,7 @@ def test_a_repeat_of_a_sent_command_is_answered_again_with_the_first_answer():
 def test_a_repeat_of_an_answer_that_is_not_final_runs_again():
     intake.receive([message(id="one", payload="{}")])
     run_to("sent", final=False)
-    Command.objects.update(payload="")  # as the sweep does
+    Command.objects.update(payload="")  # like the cleanup
 
     intake.receive([message(id="one", payload="{}")])
 

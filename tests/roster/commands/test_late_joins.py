@@ -1,4 +1,4 @@
-"""Who registers later is verified on the rosters of those who know the number."""
+"""New users are verified on the rosters of owners who hold their numbers."""
 
 import time
 from datetime import timedelta
@@ -44,21 +44,21 @@ def announce() -> None:
 
 
 def register(rosters, jid: str = LATE) -> Account:
-    """``jid`` registers, and we are told."""
+    """Register ``jid`` and apply the notice about it."""
     rosters.register(jid)
     directory.apply_notices({jid: True}, timezone.now())
     return Account.objects.get(jid=jid)
 
 
-def know(rosters, owner: str, name: str = "Late") -> None:
-    """``owner`` has the number, which is nobody's yet."""
+def hold(rosters, owner: str, name: str = "Late") -> None:
+    """Let ``owner`` hold the number, which is not registered yet."""
     ask(rosters, message(payload=users((name, LATE)), owner=owner))
     assert groups_of(rosters, owner)[LATE] == ("others",)
 
 
-def test_everyone_who_has_the_number_gets_it_verified(rosters):
-    know(rosters, ROMEO)
-    know(rosters, JULIET, "Nurse")
+def test_a_new_user_is_verified_for_every_holder_of_the_number(rosters):
+    hold(rosters, ROMEO)
+    hold(rosters, JULIET, "Nurse")
     register(rosters)
 
     assert late_joins.waiting()
@@ -71,9 +71,9 @@ def test_everyone_who_has_the_number_gets_it_verified(rosters):
     assert not Claim.objects.exists()
 
 
-def test_the_owners_groups_stay_and_what_is_right_is_not_written(rosters):
+def test_the_owners_groups_stay_and_correct_items_are_not_written(rosters):
     for owner, groups in ((ROMEO, ("Family", "others")), (JULIET, ("verified",))):
-        know(rosters, owner)
+        hold(rosters, owner)
         rosters.rosters[owner][LATE] = RosterItem(LATE, "X", groups, "both")
     rosters.written.clear()
     register(rosters)
@@ -84,8 +84,8 @@ def test_the_owners_groups_stay_and_what_is_right_is_not_written(rosters):
     assert [(one.owner, one.item) for one in rosters.written] == [(ROMEO, written)]
 
 
-def test_who_took_the_contact_off_the_roster_does_not_get_it_back(rosters):
-    know(rosters, ROMEO)
+def test_a_contact_removed_from_the_roster_is_not_added_back(rosters):
+    hold(rosters, ROMEO)
     del rosters.rosters[ROMEO][LATE]
     register(rosters)
 
@@ -94,7 +94,7 @@ def test_who_took_the_contact_off_the_roster_does_not_get_it_back(rosters):
     assert LATE not in rosters.rosters[ROMEO]
 
 
-def test_who_searched_in_vain_has_no_item_and_gets_none(rosters):
+def test_a_search_without_hits_adds_no_item_later(rosters):
     ask(rosters, message(SEARCH, numbers(NUMBER)))
     register(rosters)
     run(rosters)
@@ -102,7 +102,7 @@ def test_who_searched_in_vain_has_no_item_and_gets_none(rosters):
 
 
 def test_another_spelling_on_the_roster_is_the_same_contact(rosters):
-    know(rosters, ROMEO)
+    hold(rosters, ROMEO)
     plus = f"{NUMBER}@localhost"
     rosters.rosters[ROMEO] = {plus: RosterItem(plus, "Late", ("others",))}
     register(rosters)
@@ -113,8 +113,8 @@ def test_another_spelling_on_the_roster_is_the_same_contact(rosters):
 
 
 @pytest.mark.parametrize("switch", ["enabled", "discoverable"])
-def test_who_may_not_be_found_is_told_to_nobody_until_he_may(rosters, switch):
-    know(rosters, ROMEO)
+def test_hidden_accounts_are_not_announced_until_they_are_visible(rosters, switch):
+    hold(rosters, ROMEO)
     account = Account(jid=LATE, **{switch: False})
     account.full_clean()
     account.save()
@@ -130,7 +130,7 @@ def test_who_may_not_be_found_is_told_to_nobody_until_he_may(rosters, switch):
     assert groups_of(rosters)[LATE] == ("verified",)
 
 
-def test_who_leaves_and_comes_back_is_announced_again(rosters):
+def test_an_account_that_leaves_and_comes_back_is_announced_again(rosters):
     account = register(rosters)
     run(rosters)
     know_later = users(("Late", LATE))
@@ -148,12 +148,12 @@ def test_who_leaves_and_comes_back_is_announced_again(rosters):
 # --- The budget ---------------------------------------------------------------------
 
 
-def test_a_contact_that_was_never_charged_tells_nothing(rosters, settings):
-    """Else who stores many numbers would be told of each that registers."""
+def test_an_uncharged_contact_is_not_verified(rosters, settings):
+    """Otherwise an owner who stores many numbers would learn of each that registers."""
     settings.DISCOVERY_BURST = 0
-    know(rosters, ROMEO)
+    hold(rosters, ROMEO)
     settings.DISCOVERY_BURST = 1
-    know(rosters, JULIET)
+    hold(rosters, JULIET)
     register(rosters)
 
     run(rosters)
@@ -164,8 +164,8 @@ def test_a_contact_that_was_never_charged_tells_nothing(rosters, settings):
     assert [entry.owner.jid for entry in asked] == [JULIET]
 
 
-def test_who_was_told_once_is_not_looked_at_again(rosters):
-    know(rosters, ROMEO)
+def test_a_roster_is_not_checked_twice_for_the_same_account(rosters):
+    hold(rosters, ROMEO)
     account = register(rosters)
     run(rosters)
     directory.gone([account])
@@ -175,22 +175,22 @@ def test_who_was_told_once_is_not_looked_at_again(rosters):
     assert not any(rosters.reads)
 
 
-def test_an_owner_is_not_seen_because_somebody_joined(rosters):
-    know(rosters, ROMEO)
+def test_a_late_join_does_not_update_last_seen_of_the_owner(rosters):
+    hold(rosters, ROMEO)
     Account.objects.update(last_seen=None)
     register(rosters)
     run(rosters)
     assert Account.objects.get(jid=ROMEO).last_seen is None
 
 
-# --- Whatever may happen --------------------------------------------------------------
+# --- Failures and races ---------------------------------------------------------------
 
 
-def test_killed_in_the_middle_it_goes_on_where_it_stood(rosters, monkeypatch):
+def test_a_killed_run_resumes_where_it_stopped(rosters, monkeypatch):
     owners = [f"o{n}@localhost" for n in range(7)]
     for owner in owners:
         rosters.register(owner)
-        know(rosters, owner)
+        hold(rosters, owner)
     register(rosters)
     monkeypatch.setattr(late_joins, "ROSTER_BATCH_SIZE", 3)
     rosters.raises[LATE] = Down("gone")
@@ -199,7 +199,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_stood(rosters, monkeypatch):
         run(rosters)
     assert LateJoin.objects.count() == 7
     rosters.raises.clear()
-    # As after a kill: the queue is only half made, the claims are nobody's.
+    # As after a kill: the queue is incomplete, and the claims have no holder.
     LateJoin.objects.all()[0].delete()
     Account.objects.filter(jid=LATE).update(announced=False)
     claims.clear_claims()
@@ -209,9 +209,9 @@ def test_killed_in_the_middle_it_goes_on_where_it_stood(rosters, monkeypatch):
     assert {groups_of(rosters, owner)[LATE] for owner in owners} == {("verified",)}
 
 
-def test_an_owner_whose_commands_run_is_looked_at_later(rosters):
-    know(rosters, ROMEO)
-    know(rosters, JULIET)
+def test_an_owner_whose_commands_are_running_is_checked_later(rosters):
+    hold(rosters, ROMEO)
+    hold(rosters, JULIET)
     register(rosters)
     held = claims.claim_owners([ROMEO])
 
@@ -225,16 +225,16 @@ def test_an_owner_whose_commands_run_is_looked_at_later(rosters):
     assert groups_of(rosters, ROMEO)[LATE] == ("verified",)
 
 
-def test_two_workers_are_not_twice_as_fast(rosters):
-    know(rosters, ROMEO)
+def test_two_workers_do_not_exceed_the_rate(rosters):
+    hold(rosters, ROMEO)
     register(rosters)
     claims.claim_owners([late_joins.WORKER])
     assert not run(rosters)
     assert groups_of(rosters)[LATE] == ("others",)
 
 
-def test_who_registers_while_a_command_with_him_runs_is_told(rosters):
-    """He is announced before the batch has stored the contact."""
+def test_an_account_registered_during_a_command_is_verified(rosters):
+    """The account is announced before the batch has stored the contact."""
     intake.receive([message(payload=users(("Late", LATE)))])
     work = claims.claim()
     settled = batch.run(work, rosters, time.time() + 60)
@@ -247,9 +247,9 @@ def test_who_registers_while_a_command_with_him_runs_is_told(rosters):
     assert groups_of(rosters)[LATE] == ("verified",)
 
 
-def test_one_roster_that_never_answers_holds_nobody_up(rosters, caplog):
+def test_a_roster_that_never_answers_does_not_block_others(rosters, caplog):
     for owner in (ROMEO, JULIET, MARIO):
-        know(rosters, owner)
+        hold(rosters, owner)
     rosters.raises[ROMEO] = Late("no answer by the deadline")
     register(rosters)
 
@@ -263,10 +263,10 @@ def test_one_roster_that_never_answers_holds_nobody_up(rosters, caplog):
     assert "not looked at: Late" in caplog.text
 
 
-def test_who_leaves_while_he_is_announced_is_announced_when_he_is_back(
+def test_an_account_that_leaves_while_announced_is_announced_again(
     rosters, monkeypatch
 ):
-    know(rosters, ROMEO)
+    hold(rosters, ROMEO)
     account = register(rosters)
     monkeypatch.setattr(
         late_joins, "digests", lambda contact: directory.gone([account]) or []
@@ -278,8 +278,8 @@ def test_who_leaves_while_he_is_announced_is_announced_when_he_is_back(
     assert not account.announced
 
 
-def test_who_is_announced_again_during_a_visit_is_visited_again(rosters):
-    know(rosters, ROMEO)
+def test_an_account_announced_during_a_visit_is_visited_again(rosters):
+    hold(rosters, ROMEO)
     account = register(rosters)
     announce()
     (visit,) = late_joins._visits(late_joins._next(9))
@@ -291,11 +291,11 @@ def test_who_is_announced_again_during_a_visit_is_visited_again(rosters):
     assert LateJoin.objects.count() == 1
 
 
-def test_a_number_that_everybody_has_makes_no_other_one_wait(rosters, monkeypatch):
+def test_a_number_with_many_holders_does_not_delay_others(rosters, monkeypatch):
     owners = [f"o{n}@localhost" for n in range(6)]
     for owner in owners:
         rosters.register(owner)
-        know(rosters, owner)
+        hold(rosters, owner)
     ask(rosters, message(payload=users(("Mario", "00393478888888")), owner=ROMEO))
     register(rosters)
     register(rosters, "00393478888888@localhost")
@@ -306,8 +306,8 @@ def test_a_number_that_everybody_has_makes_no_other_one_wait(rosters, monkeypatc
     assert "+393478888888" in first
 
 
-def test_a_roster_that_cannot_be_read_is_tried_again_and_given_up(rosters, caplog):
-    know(rosters, ROMEO)
+def test_an_unreadable_roster_is_retried_and_then_given_up(rosters, caplog):
+    hold(rosters, ROMEO)
     rosters.unreadable[ROMEO] = "forbidden"
     register(rosters)
 
@@ -322,16 +322,16 @@ def test_a_roster_that_cannot_be_read_is_tried_again_and_given_up(rosters, caplo
     assert NUMBER[3:] not in caplog.text
 
 
-def test_who_lives_on_another_domain_is_told_nothing(rosters, settings):
+def test_owners_on_another_domain_are_not_updated(rosters, settings):
     settings.XMPP_DOMAINS = ["localhost", "mantua.example"]
-    know(rosters, ROMEO)
+    hold(rosters, ROMEO)
     register(rosters, "00393479999999@mantua.example")
     run(rosters)
     assert groups_of(rosters)[LATE] == ("others",)
 
 
-def test_who_is_gone_is_left_alone(rosters):
-    know(rosters, ROMEO)
+def test_the_rosters_of_deleted_owners_are_not_read(rosters):
+    hold(rosters, ROMEO)
     directory.gone(Account.objects.filter(jid=ROMEO))
     register(rosters)
     rosters.reads.clear()
@@ -341,14 +341,14 @@ def test_who_is_gone_is_left_alone(rosters):
 
 
 def test_numbers_under_an_old_key_are_found(rosters, settings):
-    know(rosters, ROMEO)
+    hold(rosters, ROMEO)
     settings.ADDRESS_BOOK_KEYS = ["new", *settings.ADDRESS_BOOK_KEYS]
     register(rosters)
     run(rosters)
     assert groups_of(rosters)[LATE] == ("verified",)
 
 
-def test_mario_is_no_holder_of_his_own_number(rosters):
+def test_an_owner_is_not_a_holder_of_their_own_number(rosters):
     owner = directory.owners_of([MARIO]).get(MARIO)
     book = AddressBook(owner, ["+393471111111"], timezone.now())
     book.budget.covers(book.contacts)
@@ -357,8 +357,8 @@ def test_mario_is_no_holder_of_his_own_number(rosters):
     assert not LateJoin.objects.exists()
 
 
-def test_what_rests_is_not_due(rosters):
-    know(rosters, ROMEO)
+def test_deferred_rows_are_not_due(rosters):
+    hold(rosters, ROMEO)
     register(rosters)
     announce()
     LateJoin.objects.update(not_before=timezone.now() + timedelta(minutes=1))

@@ -1,4 +1,4 @@
-"""Answers go out until they are confirmed."""
+"""Answers are sent until they are confirmed."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.roster.conftest import ROMEO, message
 pytestmark = pytest.mark.django_db
 
 
-def test_an_answer_goes_back_the_way_the_command_came():
+def test_an_answer_has_the_addressing_of_its_command():
     sent = message(id="one")
     intake.receive([sent])
     run_to("done")
@@ -28,7 +28,7 @@ def test_an_answer_goes_back_the_way_the_command_came():
     }
 
 
-def test_answers_come_the_oldest_first_except_those_in_flight():
+def test_unsent_answers_come_oldest_first_without_those_in_flight():
     intake.receive([message(id=f"{number}") for number in range(5)])
     run_to("done")
     keys = [answer["key"] for answer in outbox.unsent(9, ())]
@@ -58,7 +58,7 @@ def test_a_dead_command_stays_dead_when_its_answer_is_sent():
     assert outbox.unsent(9, ()) == []
 
 
-def test_who_repeats_from_another_resource_meanwhile_is_still_owed_the_answer():
+def test_a_repeat_from_another_resource_meanwhile_still_gets_the_answer():
     intake.receive([message(id="one"), message(id="two")])
     run_to("done")
     in_flight = outbox.unsent(9, ())
@@ -72,7 +72,7 @@ def test_who_repeats_from_another_resource_meanwhile_is_still_owed_the_answer():
     assert states() == {State.SENT: 2}
 
 
-def test_who_repeats_while_the_answer_is_on_its_way_is_answered_again():
+def test_a_repeat_while_the_answer_is_in_flight_is_answered_again():
     intake.receive([message(id="one"), message(id="two")])
     run_to("done")
     in_flight = outbox.unsent(9, ())
@@ -86,7 +86,7 @@ def test_who_repeats_while_the_answer_is_on_its_way_is_answered_again():
     assert states() == {State.SENT: 2}
 
 
-def test_a_late_confirmation_is_not_that_of_another_answer():
+def test_a_late_confirmation_does_not_confirm_another_answer():
     intake.receive([message(id="one")])
     run_to("done", final=False)
     in_flight = outbox.unsent(9, ())

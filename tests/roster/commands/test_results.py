@@ -1,4 +1,4 @@
-"""What becomes of claimed commands, and what the log says of it."""
+"""The outcome of claimed commands, and how it is logged."""
 
 import json
 import logging
@@ -65,7 +65,7 @@ def test_an_effect_that_fails_rolls_everything_back():
     assert Claim.objects.count() == 2
 
 
-def test_one_turn_may_answer_fail_and_leave():
+def test_one_batch_may_answer_fail_and_defer():
     intake.receive([message(id=id) for id in ("done", "failed", "left")])
     (work,) = claims.claim()
     done, failed, left = work.commands
@@ -81,12 +81,12 @@ def test_one_turn_may_answer_fail_and_leave():
     ]
     assert [one.attempts for one in (done, failed, left)] == [0, 1, 0]
     assert [one.error for one in (done, failed, left)] == ["", "roster not written", ""]
-    assert not claims.claim()  # not even what has not been tried yet
+    assert not claims.claim()  # not even the command that was not tried yet
     make_due()
     assert [work.pks for work in claims.claim()] == [[failed.pk]]
 
 
-def test_work_that_rests_is_given_back_without_an_attempt():
+def test_deferred_work_is_released_without_counting_an_attempt():
     intake.receive([message(), message(owner=JULIET)])
     results.defer(claims.claim())
 
@@ -98,11 +98,11 @@ def test_work_that_rests_is_given_back_without_an_attempt():
     assert set(Command.objects.values_list("attempts", flat=True)) == {0}
 
 
-def test_nothing_to_rest_is_no_error():
+def test_deferring_nothing_is_not_an_error():
     results.defer([])
 
 
-def test_a_failure_is_tried_again_later_and_later_and_dies_in_the_end():
+def test_a_failure_is_retried_with_backoff_and_finally_dies():
     intake.receive([message(id="one")])
     waits = []
     for _ in range(MAX_ATTEMPTS - 1):
@@ -126,7 +126,7 @@ def test_a_failure_is_tried_again_later_and_later_and_dies_in_the_end():
     assert (answer["payload"], answer["id"]) == (SQL_ERROR, "one")
 
 
-def test_an_answer_takes_the_error_of_an_earlier_attempt_away():
+def test_an_answer_clears_the_error_of_an_earlier_attempt():
     intake.receive([message()])
     (work,) = claims.claim()
     finish(failed(work))
@@ -136,7 +136,7 @@ def test_an_answer_takes_the_error_of_an_earlier_attempt_away():
     assert (row().state, row().error) == (State.DONE, "")
 
 
-def test_clearing_claims_gives_everything_back():
+def test_clearing_claims_releases_all_work():
     intake.receive([message(), message(owner=JULIET)])
     claims.claim()
 
@@ -199,7 +199,7 @@ def test_there_is_work_while_a_command_waits():
     assert not outbox.has_work()
 
 
-def test_the_claim_of_a_turn_is_a_token_of_its_own():
+def test_each_claim_has_its_own_token():
     intake.receive([message(owner=ROMEO), message(owner=JULIET)])
     tokens = {work.claim.pk for work in claims.claim()}
     assert len(tokens) == 2
@@ -213,7 +213,7 @@ def test_one_owners_flood_does_not_fill_a_claim():
     assert {work.owner for work in claims.claim()} == {ROMEO, JULIET, MARIO}
 
 
-def test_large_payloads_share_no_claim():
+def test_large_payloads_do_not_share_a_claim():
     half = " " * (claims.MAX_CHARACTERS // 2)
     intake.receive([message(payload="{}" + half) for _ in range(3)])
 
@@ -222,7 +222,7 @@ def test_large_payloads_share_no_claim():
     assert len(work.commands) == 1
 
 
-def test_owners_of_many_transactions_are_let_go_each_with_its_effect():
+def test_owners_are_released_in_several_transactions_with_their_effects():
     held = claims.claim_owners(
         [f"owner-{n}@localhost" for n in range(claims.RELEASE_BATCH_SIZE + 1)]
     )

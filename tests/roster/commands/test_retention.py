@@ -1,4 +1,4 @@
-"""What is cleaned up, and what is released."""
+"""What is cleaned up, and when a wait starts over."""
 
 from datetime import timedelta
 
@@ -19,7 +19,9 @@ pytestmark = pytest.mark.django_db
     ("state", "days", "deleted"),
     [("sent", 8, 1), ("sent", 6, 0), ("done", 8, 0), ("received", 8, 0)],
 )
-def test_an_answered_command_is_deleted_after_some_days(settings, state, days, deleted):
+def test_an_answered_command_is_deleted_after_its_retention(
+    settings, state, days, deleted
+):
     settings.PAYLOAD_DAYS = 7
     intake.receive([message(id="one", payload='{"userList": []}')])
     run_to(state)
@@ -45,7 +47,7 @@ def test_a_dead_command_stays_without_its_payload():
     assert retention.clean_up() == (0, 0)
 
 
-def test_a_repeat_of_a_command_that_is_gone_runs_anew():
+def test_a_repeat_of_a_deleted_command_runs_again():
     intake.receive([message(id="one")])
     run_to("sent")
     Command.objects.update(sent_at=timezone.now() - timedelta(days=400))
@@ -57,7 +59,7 @@ def test_a_repeat_of_a_command_that_is_gone_runs_anew():
     assert row().state == State.RECEIVED
 
 
-def test_many_go_in_several_transactions(monkeypatch):
+def test_many_commands_are_deleted_in_several_transactions(monkeypatch):
     monkeypatch.setattr(retention, "BATCH_SIZE", 3)
     monkeypatch.setattr(retention, "PAUSE_SECONDS", 0)
     intake.receive([message() for _ in range(8)])
@@ -69,7 +71,7 @@ def test_many_go_in_several_transactions(monkeypatch):
 
 
 @pytest.mark.parametrize("final", [True, False])
-def test_a_repeat_after_the_answer_waits_since_the_repeat(final):
+def test_after_an_answered_command_is_repeated_its_wait_starts_over(final):
     intake.receive([message(id="one")])
     run_to("sent", final=final)
     Command.objects.update(received_at=timezone.now() - timedelta(days=2))
@@ -79,7 +81,7 @@ def test_a_repeat_after_the_answer_waits_since_the_repeat(final):
     assert statistics.longest_wait() < 5
 
 
-def test_a_retry_waits_since_the_retry():
+def test_after_a_retry_the_wait_starts_over():
     intake.receive([message(id="one")])
     kill()
     Command.objects.update(received_at=timezone.now() - timedelta(days=2))

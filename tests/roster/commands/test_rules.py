@@ -142,7 +142,7 @@ def test_a_second_run_writes_nothing(present, received):
 
 @examples(deadline=None, database=None)
 @given(ITEMS, CONTACTS)
-def test_nobody_is_demoted_and_no_group_of_the_users_own_is_touched(present, received):
+def test_no_contact_is_demoted_and_the_users_own_groups_stay(present, received):
     after = decide(present, received, GROUPS) or present
 
     assert has(after, "verified") >= has(present, "verified")
@@ -153,7 +153,7 @@ def test_nobody_is_demoted_and_no_group_of_the_users_own_is_touched(present, rec
 
 @examples(deadline=None, database=None)
 @given(ITEMS, CONTACTS)
-def test_no_name_is_ever_blanked(present, received):
+def test_no_name_is_ever_replaced_by_an_empty_one(present, received):
     after = decide(present, received, GROUPS) or present
     assert after.name.strip() or not present.name.strip()
 

@@ -1,4 +1,4 @@
-"""What an owner's address book holds, and how much asking is left."""
+"""An owner's address book, and the budget that is left."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from tests.roster.conftest import JULIET, ROMEO
 pytestmark = pytest.mark.django_db
 
 NUMBER = "+393471111111"
-# Of yesterday: what was sent on a day that is written here would expire one day.
+# Yesterday: contacts sent on a fixed date would expire one day.
 NOON = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0)
 NOON -= timedelta(days=1)
 
@@ -34,7 +34,7 @@ def digest(contact: str) -> bytes:
 
 @pytest.fixture
 def romeo(settings) -> Account:
-    """Three numbers at once, and one more each second."""
+    """An owner with a budget of three numbers, and one more each second."""
     settings.DISCOVERY_BURST = 3
     settings.DISCOVERY_PER_YEAR = 365 * 24 * 60 * 60
     return Account.objects.create(jid=ROMEO)
@@ -47,7 +47,7 @@ def book(
     return address_book.AddressBook(owner, keys, now)
 
 
-def test_a_search_is_charged_for_all_or_for_none(romeo):
+def test_a_search_is_charged_for_all_contacts_or_none(romeo):
     today = book(romeo)
 
     assert today.budget.covers("ab")
@@ -57,7 +57,7 @@ def test_a_search_is_charged_for_all_or_for_none(romeo):
     assert not today.budget.covers("d")
 
 
-def test_asking_again_is_free_in_the_same_turn_and_in_later_ones(romeo):
+def test_asking_again_is_free_in_the_same_batch_and_in_later_ones(romeo):
     today = book(romeo)
     assert today.budget.covers("abc")
     assert today.budget.covers("aab")
@@ -76,7 +76,7 @@ def test_contacts_are_covered_in_order_as_far_as_the_budget_goes(romeo):
     assert today.budget.left == 0
 
 
-def test_half_a_number_covers_nobody(romeo):
+def test_a_fraction_of_a_number_covers_no_contact(romeo):
     romeo.budget, romeo.budget_at = 0.9, NOON
     romeo.save()
     assert book(romeo).budget.covered("a") == set()
@@ -98,7 +98,7 @@ def test_the_budget_is_refilled_up_to_the_burst(romeo):
     ("per_year", "asked", "seconds"),
     [(365 * 24 * 60 * 60, "abcde", 2), (365 * 24 * 60, "abcde", 120), (0, "abc", 1)],
 )
-def test_retry_after_says_when_the_budget_covers(
+def test_retry_after_is_when_the_budget_covers_the_contacts(
     romeo, settings, per_year, asked, seconds
 ):
     settings.DISCOVERY_PER_YEAR = per_year
@@ -116,7 +116,7 @@ def test_the_promised_wait_is_long_enough(romeo):
     assert not book(romeo, now=NOON + timedelta(seconds=wait - 1)).budget.covers("cdf")
 
 
-def test_every_contact_is_remembered_as_a_digest_and_who_was_asked_about(romeo):
+def test_contacts_are_stored_as_digests_and_charged_ones_are_marked(romeo):
     today = book(romeo, "abc")
     today.budget.covers("a")
     today.save()
@@ -129,9 +129,7 @@ def test_every_contact_is_remembered_as_a_digest_and_who_was_asked_about(romeo):
     }
 
 
-def test_an_owner_cannot_fill_the_database_with_whom_nobody_was_asked_about(
-    romeo, monkeypatch
-):
+def test_an_owner_cannot_fill_the_database_with_uncharged_contacts(romeo, monkeypatch):
     monkeypatch.setattr(address_book, "MAX_UNASKED", 3)
     for part in ("abcd", "efgh", "ij"):
         book(romeo, part).save()
@@ -142,7 +140,7 @@ def test_an_owner_cannot_fill_the_database_with_whom_nobody_was_asked_about(
     assert AddressBookEntry.objects.filter(owner=romeo).count() == 5
 
 
-def test_who_is_asked_about_later_is_marked_then(romeo):
+def test_a_contact_charged_later_is_marked_then(romeo):
     book(romeo, "ab").save()
     later = book(romeo, "ab")
     later.budget.covers("b")
@@ -159,7 +157,7 @@ def test_nothing_is_stored_before_it_is_saved(romeo):
     assert book(romeo).budget.left == 3
 
 
-def test_an_address_book_is_the_owners_alone(romeo):
+def test_owners_do_not_share_address_books(romeo):
     juliet = Account.objects.create(jid=JULIET)
     today = book(romeo)
     today.budget.covers("abc")
@@ -169,7 +167,7 @@ def test_an_address_book_is_the_owners_alone(romeo):
     assert book(juliet).budget.left == 3
 
 
-def test_an_owner_is_seen_at_most_once_an_hour_for_free(romeo):
+def test_last_seen_of_an_owner_is_updated_at_most_once_an_hour(romeo):
     def seen(minutes: int) -> datetime:
         book(romeo, "", NOON + timedelta(minutes=minutes)).save()
         romeo.refresh_from_db()
@@ -189,7 +187,7 @@ def test_an_address_book_takes_more_contacts_than_a_query_has_parameters(romeo):
     assert book.budget.free(keys[:2]) == set()
 
 
-def test_who_is_erased_meanwhile_leaves_nothing(romeo):
+def test_an_owner_erased_meanwhile_leaves_nothing(romeo):
     today = book(romeo, "a")
     today.budget.covers("a")
     Account.objects.all().delete()
@@ -197,8 +195,8 @@ def test_who_is_erased_meanwhile_leaves_nothing(romeo):
     assert not AddressBookEntry.objects.exists()
 
 
-def test_who_joined_since_we_looked_is_queued(romeo):
-    """Announced before this entry was there."""
+def test_contacts_that_joined_since_the_lookup_are_queued(romeo):
+    """They were announced before this entry was stored."""
     today = book(romeo, ["juliet@localhost", "+393471111111", "x@localhost"])
     today.budget.covers(today.contacts)
     for jid, number in ((JULIET, ""), ("0039@localhost", "+393471111111")):
@@ -211,7 +209,7 @@ def test_who_joined_since_we_looked_is_queued(romeo):
 # --- Keys ---------------------------------------------------------------------------
 
 
-def test_what_is_under_an_old_key_is_found_and_moves_to_the_newest(romeo, settings):
+def test_rows_under_an_old_key_are_found_and_moved_to_the_newest(romeo, settings):
     today = book(romeo, "abc")
     today.budget.covers("ab")
     today.save()
@@ -246,7 +244,7 @@ def test_dropping_a_key_deletes_its_rows_and_no_others(romeo, settings):
     assert book(romeo).stored.keys() == set("cd")
 
 
-def test_old_keys_are_left_a_few_rows_at_a_time(romeo, settings, monkeypatch):
+def test_rows_move_from_an_old_key_a_few_at_a_time(romeo, settings, monkeypatch):
     book(romeo, "abcde").save()
     monkeypatch.setattr(address_book, "MOVE_BATCH_SIZE", 2)
     settings.ADDRESS_BOOK_KEYS = ["new", *settings.ADDRESS_BOOK_KEYS]
@@ -259,7 +257,7 @@ def test_old_keys_are_left_a_few_rows_at_a_time(romeo, settings, monkeypatch):
     assert [moved(), moved(), moved()] == [2, 4, 5]
 
 
-def test_a_key_is_named_by_what_does_not_tell_it():
+def test_the_name_of_a_key_does_not_reveal_it():
     (key,) = digests.keys()
     assert len(key.name) == 8
     assert key.name.encode() not in key.secret
@@ -268,11 +266,11 @@ def test_a_key_is_named_by_what_does_not_tell_it():
 # --- Expiry -------------------------------------------------------------------------
 
 
-def test_what_was_not_sent_for_long_expires(romeo, settings):
+def test_contacts_not_sent_for_a_long_time_expire(romeo, settings):
     settings.ADDRESS_BOOK_DAYS = 400
     now = timezone.now()
     book(romeo, "ab", now - timedelta(days=401)).save()
-    # Sent again: it is still there.
+    # Sent again, so it stays.
     book(romeo, "b", now - timedelta(days=300)).save()
     book(romeo, "c", now - timedelta(days=399)).save()
 
@@ -280,7 +278,7 @@ def test_what_was_not_sent_for_long_expires(romeo, settings):
     assert book(romeo).stored.keys() == set("bc")
 
 
-def test_a_contact_is_noted_as_seen_now_and_then(romeo):
+def test_seen_at_of_a_contact_is_updated_after_30_days(romeo):
     def seen(days: int) -> datetime:
         book(romeo, "a", NOON + timedelta(days=days)).save()
         return AddressBookEntry.objects.get().seen_at
@@ -288,7 +286,7 @@ def test_a_contact_is_noted_as_seen_now_and_then(romeo):
     assert [seen(0), seen(30), seen(31)] == [NOON, NOON, NOON + timedelta(days=31)]
 
 
-def test_expiry_goes_in_batches_and_stops_in_time(romeo, monkeypatch):
+def test_expiry_works_in_batches_and_stops_in_time(romeo, monkeypatch):
     book(romeo, "abcde", timezone.now() - timedelta(days=500)).save()
     monkeypatch.setattr(expiry, "BATCH_SIZE", 2)
 
@@ -309,7 +307,7 @@ def scan(begin: int, count: int) -> list[str]:
     return [f"+3934711{number:05d}" for number in range(begin, begin + count)]
 
 
-def test_who_scans_is_flagged_and_gets_nothing_more(rich):
+def test_an_owner_who_scans_is_flagged_and_gets_no_more_answers(rich):
     numbers = scan(0, 2_000)
     today = book(rich, numbers)
     assert not today.budget.covers(numbers)
@@ -327,7 +325,7 @@ def test_who_scans_is_flagged_and_gets_nothing_more(rich):
     assert Flag.objects.count() == 1
 
 
-def test_who_scans_a_number_at_a_time_is_flagged_all_the_same(rich):
+def test_scanning_one_number_at_a_time_is_flagged_too(rich):
     first, second = scan(0, 1_500)[::2], scan(0, 1_500)[1::2]
     for part in (first[n : n + 50] for n in range(0, 750, 50)):
         opened = book(rich, part)
@@ -344,7 +342,7 @@ def test_who_scans_a_number_at_a_time_is_flagged_all_the_same(rich):
     assert AddressBookEntry.objects.exclude(asked_at=None).count() < 1_500
 
 
-def test_a_flagged_owner_still_gets_what_was_asked_before(rich):
+def test_a_flagged_owner_still_gets_answers_about_known_contacts(rich):
     opened = book(rich, ["+393470000001"])
     opened.budget.covers(["+393470000001"])
     opened.save()
@@ -355,7 +353,7 @@ def test_a_flagged_owner_still_gets_what_was_asked_before(rich):
     assert later.budget.covered(["+393470000001", "+393470000002"]) == {"+393470000001"}
 
 
-def test_after_the_release_only_what_follows_counts(rich):
+def test_after_a_flag_is_cleared_only_later_contacts_count(rich):
     for part in (scan(0, 200), scan(500, 200)):
         opened = book(rich, part)
         opened.budget.covers(part)
@@ -367,8 +365,8 @@ def test_after_the_release_only_what_follows_counts(rich):
     assert later.budget._watch.asked.total == 1
 
 
-def test_what_was_refused_is_answered_after_the_release(rich):
-    """By the same numbers nobody is flagged twice."""
+def test_refused_contacts_are_answered_after_the_flag_is_cleared(rich):
+    """The same numbers do not flag an owner twice."""
     numbers = scan(0, 2_000)
     refused = book(rich, numbers, NOON)
     assert not refused.budget.covers(numbers)
@@ -384,14 +382,14 @@ def test_what_was_refused_is_answered_after_the_release(rich):
     assert not book(rich, more, NOON + timedelta(hours=3)).budget.covers(more)
 
 
-def test_contacts_without_a_number_are_no_crowd(rich):
+def test_contacts_without_a_number_do_not_count_as_a_crowd(rich):
     names = [f"user{n}@localhost" for n in range(2_000)]
     opened = book(rich, names)
     assert opened.budget.covers(names)
     assert opened.budget._watch.asked.total == 0
 
 
-def test_neighbours_share_a_prefix_that_is_nobody_elses(rich):
+def test_neighbouring_numbers_share_a_prefix_for_one_owner_only(rich):
     juliet = Account.objects.create(jid=JULIET)
     a, b, c = "+393471110001", "+393471119999", "+393471120000"
 
@@ -417,14 +415,14 @@ def test_the_usual_share_of_hits_is_the_median_of_many_owners():
     assert hit_rate._usual() == pytest.approx(0.3)
 
 
-def test_the_usual_share_is_looked_up_now_and_then(monkeypatch):
+def test_the_usual_share_of_hits_is_cached(monkeypatch):
     cache.delete_many([hit_rate.RATE_KEY, hit_rate.UNKNOWN_KEY])
     looks: list[float | None] = [0.5, None]
     monkeypatch.setattr(hit_rate, "_usual", looks.pop)
 
     assert [hit_rate.usual_hit_rate(), hit_rate.usual_hit_rate()] == [None, None]
     assert looks == [0.5]
-    # What is not known yet is looked for again soon.
+    # A share that is not known yet is computed again soon.
     cache.delete(hit_rate.UNKNOWN_KEY)
     assert [hit_rate.usual_hit_rate(), hit_rate.usual_hit_rate()] == [0.5, 0.5]
     cache.delete(hit_rate.RATE_KEY)

@@ -1,4 +1,4 @@
-"""Address books are let through, and who tries numbers out is recognised."""
+"""Address books are let through, and number enumeration is detected."""
 
 import json
 from collections import Counter
@@ -14,14 +14,14 @@ from tests.roster import books
 NOTHING = AskedNumbers({}, 0)
 
 
-def suspected(
+def rules_broken(
     commands: Iterable[list[str]],
     users: Sequence[bool] = (),
     usual: float | None = None,
 ) -> Iterator[tuple[int, list[str]]]:
-    """Command by command, how many numbers came and what speaks against the owner.
+    """For each command, yield the numbers so far and the rules that were broken.
 
-    The last one asks about nothing new.
+    The last command has no new numbers.
     """
     crowds: Counter[int] = Counter()
     at = 0
@@ -34,18 +34,18 @@ def suspected(
         crowds.update(prefixes.values())
 
 
-def recognised(numbers: list[str], size: int) -> tuple[str, int] | None:
-    """The first rule that speaks against these numbers, and after how many."""
+def detected(numbers: list[str], size: int) -> tuple[str, int] | None:
+    """The first rule that these numbers break, and after how many."""
     commands = books.commands(numbers, size)
-    return next(((rules[0], at) for at, rules in suspected(commands) if rules), None)
+    return next(((rules[0], at) for at, rules in rules_broken(commands) if rules), None)
 
 
 def alarms(book: books.Book) -> bool:
-    """Whether a book is taken for farming, as one command or in growing ones."""
+    """Whether a book is taken for enumeration, as one command or in growing ones."""
     return any(
         rules
         for commands in ([book.numbers], books.growing(book.numbers))
-        for _, rules in suspected(commands, book.users, books.ADOPTION)
+        for _, rules in rules_broken(commands, book.users, books.ADOPTION)
     )
 
 
@@ -57,11 +57,11 @@ def reasons(
 
 
 def misses(total: int, hits: int, usual: float | None) -> list[str]:
-    """What is suspected of an owner whose numbers are all over a country."""
+    """The rules broken by an owner whose numbers are spread over a country."""
     return reasons(AskedNumbers(Counter(range(total)), hits), [], usual)
 
 
-# What it is, numbers to a command, by which rule, after how many at most.
+# The numbers, numbers per command, the rule, and after how many at most.
 ATTACKS = [
     (books.sequential(5_000), 500, "run", 500),
     (books.sequential(5_000, step=7), 500, "run", 500),
@@ -82,14 +82,14 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize(("numbers", "size", "rule", "most"), ATTACKS)
-def test_scans_are_recognised(numbers, size, rule, most):
-    found = recognised(numbers, size)
+def test_scans_are_detected(numbers, size, rule, most):
+    found = detected(numbers, size)
 
     assert found is not None
     assert (found[0], found[1] <= most) == (rule, True), found
 
 
-def test_decoys_do_not_hide_the_rows_of_a_command():
+def test_decoys_do_not_hide_the_runs_of_a_command():
     scan, decoys = books.hybrid(500, 100), books.valid(500)
 
     assert reasons(NOTHING, books.shuffled(scan + decoys)) == ["run"]
@@ -104,8 +104,8 @@ def test_decoys_do_not_hide_the_rows_of_a_command():
     ],
     ids=["random", "wide steps in small commands", "small blocks in small commands"],
 )
-def test_what_only_the_budget_bounds(numbers, size):
-    assert recognised(numbers, size) is None
+def test_some_attacks_are_limited_by_the_budget_only(numbers, size):
+    assert detected(numbers, size) is None
 
 
 @pytest.mark.parametrize("size", [30, 300, 1_000])
@@ -114,16 +114,16 @@ def test_a_company_with_direct_dial_is_let_through(size, share):
     for seed in range(20):
         colleagues = books.company(Random(seed), size, share)
 
-        assert recognised(colleagues, 2_000) is None
-        assert recognised(colleagues, 100) is None
+        assert detected(colleagues, 2_000) is None
+        assert detected(colleagues, 100) is None
 
 
-def test_a_range_taken_to_the_last_number_is_let_through_up_to_a_limit():
+def test_a_complete_range_is_let_through_up_to_a_limit():
     assert reasons(NOTHING, books.sequential(detector.MAX_IN_ROWS - 1)) == []
     assert reasons(NOTHING, books.sequential(detector.MAX_IN_ROWS)) == ["run"]
 
 
-def test_short_rows_do_not_add_up():
+def test_short_runs_do_not_add_up():
     row = detector.MIN_IN_ROW
     blocks = [
         number
@@ -135,7 +135,7 @@ def test_short_rows_do_not_add_up():
     assert "run" in reasons(NOTHING, books.hybrid(20 * row, row))
 
 
-def test_a_row_does_not_go_on_in_another_country():
+def test_a_run_does_not_continue_in_another_country():
     italy = books.sequential(200, start=39_333_120_9800)
     elsewhere = books.sequential(199, start=40_721_000_0000)
 
@@ -162,7 +162,7 @@ def test_a_crowd_is_too_many_numbers_in_few_blocks(crowds, found):
     assert reasons(past, []) == found
 
 
-def test_a_crowd_is_counted_with_the_new_numbers():
+def test_new_numbers_count_towards_a_crowd():
     scan = books.shuffled(books.sequential(10_000))[:1_100]
     past = AskedNumbers(Counter(books.prefixes(scan[:1_000]).values()), 0)
 
@@ -177,9 +177,9 @@ def test_a_crowd_is_counted_with_the_new_numbers():
         (10_000, 50, 0.25, ["misses"]),
         (10_000, 249, 0.25, ["misses"]),
         (10_000, 250, 0.25, []),
-        (7_499, 0, 0.25, []),  # friends where nobody is a user
+        (7_499, 0, 0.25, []),  # friends in a region without users
         (7_500, 0, 0.25, ["misses"]),
-        (10_000, 0, 0.004, []),  # nearly nobody is a user anywhere
+        (10_000, 0, 0.004, []),  # there are hardly any users anywhere
         (10_000, 0, 0.005, ["misses"]),
         (10_000, 0, 0.0, []),
         (10_000, 0, None, []),
@@ -189,12 +189,12 @@ def test_misses_are_far_fewer_hits_than_usual(total, hits, usual, found):
     assert misses(total, hits, usual) == found
 
 
-def test_nothing_asked_is_nothing_suspected():
+def test_without_numbers_there_is_no_suspicion():
     assert detector.suspicions(NOTHING, {}, None) == []
     assert detector.suspicions(NOTHING, {"+393331200000": 1}, 0.25) == []
 
 
-def test_every_reason_is_explained_without_a_number_of_anybody():
+def test_every_reason_is_explained_without_phone_numbers():
     past = AskedNumbers(Counter(range(10_000)) + Counter({1: 990_000}), 1)
     new = books.prefixes(books.sequential(412, step=3))
 

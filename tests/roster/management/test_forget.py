@@ -1,4 +1,4 @@
-"""What is stored of an owner: written out, and erased."""
+"""Exporting and erasing what is stored of an owner."""
 
 import json
 from io import StringIO
@@ -25,7 +25,7 @@ def manage(*words: str) -> str:
 
 @pytest.fixture
 def stored(rosters) -> Account:
-    """Romeo and Juliet have asked; everything there can be is stored of Romeo."""
+    """Romeo and Juliet sent commands; of Romeo every kind of data is stored."""
     for owner in (ROMEO, JULIET):
         ask(rosters, message(payload=users(("Mario", MARIO)), owner=owner))
     romeo = Account.objects.get(jid=ROMEO)
@@ -40,7 +40,7 @@ def stored(rosters) -> Account:
     return romeo
 
 
-def test_forget_erases_an_owner_and_nobody_else(stored):
+def test_forget_erases_only_the_given_owner(stored):
     said = manage("forget", ROMEO.upper())
 
     assert (
@@ -55,7 +55,7 @@ def test_forget_erases_an_owner_and_nobody_else(stored):
     assert [row.object_repr for row in LogEntry.objects.all()] == [JULIET]
 
 
-def test_forget_finds_what_the_history_says_of_flags_and_earlier_accounts(stored):
+def test_forget_erases_the_history_of_flags_and_earlier_accounts(stored):
     user = User.objects.get()
     LogEntry.objects.log_actions(user.pk, [Flag.objects.get()], CHANGE)
     stored.delete()
@@ -64,7 +64,7 @@ def test_forget_finds_what_the_history_says_of_flags_and_earlier_accounts(stored
     assert [row.object_repr for row in LogEntry.objects.all()] == [JULIET]
 
 
-def test_export_writes_all_that_is_stored_and_no_number_of_others(stored):
+def test_export_writes_all_stored_data_but_no_other_numbers(stored):
     said = json.loads(manage("export", ROMEO))
 
     assert said["account"][0]["jid"] == ROMEO
@@ -87,7 +87,7 @@ def test_commands_without_an_account_are_erased_too(stored):
     assert {row.owner for row in Command.objects.all()} == {JULIET}
 
 
-def test_who_has_only_subscribed_is_written_out_and_erased():
+def test_a_user_who_only_subscribed_is_exported_and_erased():
     Subscriber.objects.create(jid=ROMEO, told=7)
     (row,) = json.loads(manage("export", ROMEO))["subscription"]
     assert (row["jid"], row["told"]) == (ROMEO, 7)
@@ -96,6 +96,6 @@ def test_who_has_only_subscribed_is_written_out_and_erased():
 
 
 @pytest.mark.parametrize("word", ["forget", "export"])
-def test_who_is_not_stored_is_said(word):
+def test_an_unknown_owner_is_reported(word):
     with pytest.raises(CommandError, match="Nothing is stored of nobody@localhost"):
         manage(word, "nobody@localhost")

@@ -1,4 +1,4 @@
-"""loadaccounts: every line of every file, or none; killed, it goes on from there."""
+"""loadaccounts: loads all lines of all files or none; resumes after a kill."""
 
 import hashlib
 import os
@@ -36,7 +36,7 @@ def save(tmp_path: Path):
 
 @pytest.fixture
 def load(save, capsys):
-    """Load one file with this content; return what was said."""
+    """Load one file with this content; return the output."""
 
     def run(content: str | bytes) -> str:
         call_command("loadaccounts", save(content))
@@ -90,7 +90,7 @@ def test_an_account_that_exists_stays_as_it_is(load):
         ("discoverable", "FALSE", False),
     ],
 )
-def test_a_column_that_is_given_overwrites_and_no_other(load, column, cell, value):
+def test_only_given_columns_are_overwritten(load, column, cell, value):
     Account.objects.create(jid=ROMEO, name="R.", budget=7, announced=True)
 
     said = load(f"account,{column}\n{ROMEO},{cell}\n{JULIET},{cell}\n")
@@ -111,11 +111,13 @@ def test_a_column_that_is_given_overwrites_and_no_other(load, column, cell, valu
         ({"discoverable": False}, f"account,discoverable\n{ROMEO},1", False),
         ({"gone_at": timezone.now(), "enabled": False}, ROMEO, False),
         ({}, f"account,enabled\n{ROMEO},0", False),
-        # Found all the time.
+        # Visible all the time.
         ({}, f"account,enabled,name\n{ROMEO},1,Romeo", True),
     ],
 )
-def test_who_can_be_found_again_is_to_be_announced(load, before, content, announced):
+def test_accounts_that_become_visible_are_to_be_announced(
+    load, before, content, announced
+):
     Account.objects.create(jid=ROMEO, announced=True, **before)
 
     load(content)
@@ -124,18 +126,18 @@ def test_who_can_be_found_again_is_to_be_announced(load, before, content, announ
     assert stored().gone_at is None
 
 
-def test_a_header_of_the_account_alone_is_a_header(load):
+def test_a_header_may_have_the_account_column_alone(load):
     load(f'"Account"\n"{ROMEO}"\n')
     assert jids() == {ROMEO}
 
 
-def test_an_account_that_is_named_twice_is_made_once(load):
+def test_an_account_named_twice_is_created_once(load):
     load("+393471111111\n0039 347 1111111")
     assert jids() == {"00393471111111@localhost"}
 
 
 @pytest.mark.parametrize("batch", [1, 2, 10])
-def test_of_an_account_that_is_named_twice_the_last_one_wins(load, monkeypatch, batch):
+def test_the_last_row_of_an_account_named_twice_wins(load, monkeypatch, batch):
     monkeypatch.setattr(loadaccounts, "BATCH_SIZE", batch)
 
     load(f"account,name\n{ROMEO},first\n{JULIET},Juliet\nROMEO@localhost,last\n")
@@ -152,7 +154,7 @@ def test_files_of_other_systems_are_read(load, content):
     assert jids() == {ROMEO, JULIET}
 
 
-def test_a_number_is_an_account_of_the_first_domain(load, settings):
+def test_a_number_becomes_an_account_on_the_first_domain(load, settings):
     settings.XMPP_DOMAINS = ["verona.example", "localhost"]
     load("+393471111111")
     assert jids() == {"00393471111111@verona.example"}
@@ -164,11 +166,13 @@ def test_a_number_is_an_account_of_the_first_domain(load, settings):
         ("+{number}@{domain}", "+393471111111@localhost", "+393471111111"),
         ("{number}@{domain}", "393471111111@localhost", "+393471111111"),
         ("u{number}@{domain}", "u393471111111@localhost", "+393471111111"),
-        # It reads as another number: what the model makes of it is what counts.
+        # It reads as another number: the model's reading counts.
         ("001{number}@{domain}", "0013934711111@localhost", "+13934711111"),
     ],
 )
-def test_the_number_of_an_account_is_the_model_s(load, settings, spelling, jid, number):
+def test_the_number_of_an_account_is_the_one_the_model_derives(
+    load, settings, spelling, jid, number
+):
     settings.MSISDN_JID = spelling
     load("+3934711111" if "001" in spelling else "+393471111111")
 
@@ -244,13 +248,13 @@ def test_files_that_cannot_be_read_are_refused(save, tmp_path):
 
 
 def interrupted(content: str, written: str) -> None:
-    """As a load of ``content`` leaves it that ended after ``written``."""
+    """Leave the state of a load of ``content`` that stopped after ``written``."""
     assert content.startswith(written)
     digest = hashlib.sha256(content.encode()).hexdigest()
     Load.objects.create(file=digest, offset=len(written.encode()))
 
 
-def test_a_load_goes_on_where_it_was_interrupted(load, capsys):
+def test_a_load_resumes_where_it_was_interrupted(load, capsys):
     written = f"account,name\n# é\n{ROMEO},Romeo\n"
     content = f"{written}{JULIET},Juliet\n"
     interrupted(content, written)
@@ -262,7 +266,7 @@ def test_a_load_goes_on_where_it_was_interrupted(load, capsys):
     assert stored(JULIET).name == "Juliet"
 
 
-def test_the_same_file_is_loaded_again_once_it_was_done(load):
+def test_a_completed_file_can_be_loaded_again(load):
     content = f"{ROMEO}\n{JULIET}\n"
     interrupted(content, f"{ROMEO}\n")
     load(content)
@@ -273,7 +277,7 @@ def test_the_same_file_is_loaded_again_once_it_was_done(load):
     assert not Load.objects.exists()
 
 
-def test_a_file_that_has_changed_starts_anew(load):
+def test_a_changed_file_starts_over(load):
     interrupted(f"{ROMEO}\n{JULIET}\n", f"{ROMEO}\n")
 
     load(f"{ROMEO}\n{JULIET}\n# more\n")
@@ -281,7 +285,7 @@ def test_a_file_that_has_changed_starts_anew(load):
     assert jids() == {ROMEO, JULIET}
 
 
-def test_a_file_that_was_overtaken_by_another_one_starts_anew(load):
+def test_an_interrupted_file_starts_over_after_another_load(load):
     first = f"account,name\n{ROMEO},first\n{JULIET},first\n"
     interrupted(first, f"account,name\n{ROMEO},first\n")
     load(f"account,name\n{ROMEO},second\n")
@@ -307,7 +311,7 @@ class Loader:
         }
 
     def start(self, *words: str, **options: int) -> subprocess.Popen[str]:
-        # A shell has what runs in its background ignore Ctrl-C, and all below that.
+        # A shell makes its background jobs and their children ignore Ctrl-C.
         heeding = ["env", "--default-signal=INT"]
         child = subprocess.Popen(
             [*heeding, sys.executable, "manage.py", *words],
@@ -332,7 +336,7 @@ class Loader:
         return rows
 
     def hold_before(self, jid: str, steps: int) -> None:
-        """Let the transaction that writes ``jid`` take its time."""
+        """Slow down the transaction that writes ``jid``."""
         self.sql(
             "CREATE TRIGGER hold BEFORE INSERT ON roster_account"
             f" WHEN NEW.jid = '{jid}' BEGIN SELECT max(i) FROM (WITH RECURSIVE n(i) AS"
@@ -395,7 +399,7 @@ def test_a_log_gets_a_line_now_and_then(save, monkeypatch, capsys):
     assert lines[-1] == "Writing: 100%"
 
 
-def test_a_database_that_fails_is_named_without_what_was_to_be_written(save, tmp_path):
+def test_a_database_failure_is_reported_without_the_data(save, tmp_path):
     loader = Loader(tmp_path)
 
     code, _, said = loader.run("loadaccounts", save("+393471111111"))

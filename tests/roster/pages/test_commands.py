@@ -1,4 +1,4 @@
-"""Commands to watch and to try again, without what they hold."""
+"""Watching and retrying commands, without reading their contents."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ SECRET = "+39 347 999 9999"
 
 @pytest.fixture
 def command() -> Command:
-    """A dead command whose payload and answer nobody needs to read."""
+    """A dead command whose payload and answer are secret."""
     intake.receive([message(id="one", payload=users(("Secret", SECRET)))])
     answer = f'{{"status":1,"errorCode":"SQL_ERROR","userList":["{SECRET}"]}}'
     Command.objects.update(state="dead", attempts=8, answer=answer, error="Refused")
@@ -36,7 +36,7 @@ def retry(client: Client, *rows: Command):
     return client.post(COMMANDS, fields, follow=True)
 
 
-def test_a_command_shows_how_it_stands_but_no_payload_and_no_answer(command):
+def test_a_command_shows_its_state_but_neither_payload_nor_answer(command):
     client = staff("view_command", "change_command")
     for path in (COMMANDS, of(command)):
         html = client.get(path).content.decode()
@@ -46,14 +46,14 @@ def test_a_command_shows_how_it_stands_but_no_payload_and_no_answer(command):
         assert "channelUsers" not in html
 
 
-def test_the_page_of_a_command_says_what_hides_the_payload(command):
+def test_the_page_of_a_command_says_why_the_payload_is_hidden(command):
     client = staff("view_command")
     html = client.get(of(command)).content.decode()
     assert "hidden: needs the permission “Can read payloads and answers”" in html
     assert "SQL_ERROR" in html
 
 
-def test_a_payload_is_shown_to_who_has_the_permission(command):
+def test_a_payload_is_shown_with_the_permission(command):
     client = staff("view_command", "view_payload")
 
     html = client.get(of(command)).content.decode()
@@ -62,7 +62,7 @@ def test_a_payload_is_shown_to_who_has_the_permission(command):
     assert SECRET not in client.get(COMMANDS).content.decode()
 
 
-def test_no_group_reads_payloads_unless_somebody_says_so():
+def test_no_group_can_read_payloads_by_default():
     assert not Group.objects.filter(permissions__codename="view_payload").exists()
 
 
@@ -70,7 +70,7 @@ def test_no_group_reads_payloads_unless_somebody_says_so():
     ("seconds", "words"),
     [(0.0344, "34 ms"), (2.34, "2.3 s"), (65.2, "1 min 5 s"), (None, "–")],
 )
-def test_how_long_an_answer_took_is_said_in_words(
+def test_the_duration_of_an_answer_is_shown_in_words(
     admin_client: Client, command, seconds, words
 ):
     since = command.received_at
@@ -89,7 +89,7 @@ def ids(client: Client, **query: str) -> list[str]:
 
 @pytest.fixture
 def several(command) -> None:
-    """Commands of each kind: the dead one, and others by their id."""
+    """Commands of each kind: the dead one, and others by id."""
     words = {"add": "cmd_add_to_roster", "search": "cmd_search_users", "hack": "cmd_x"}
     intake.receive([message(word, id=id, owner=MARIO) for id, word in words.items()])
     Command.objects.filter(stanza_id="add").update(state="sent")
@@ -142,7 +142,7 @@ def test_a_list_counts_no_further_than_it_shows(
     assert [row.stanza_id for row in shown.result_list][:2] == ["8", "7"]
 
 
-def test_a_dead_command_is_tried_again_from_its_page(command):
+def test_a_dead_command_can_be_retried_from_its_page(command):
     client = staff("view_command", "change_command")
     assert f'action="{COMMANDS}{command.pk}/retry/"' in page_of(client, command)
 
@@ -159,7 +159,7 @@ def page_of(client: Client, command: Command) -> str:
     return client.get(of(command)).content.decode()
 
 
-def test_a_retry_is_posted_and_needs_a_permission(command):
+def test_a_retry_needs_a_post_and_a_permission(command):
     client = staff("view_command")
     path = f"{COMMANDS}{command.pk}/retry/"
 
@@ -171,11 +171,11 @@ def test_a_retry_is_posted_and_needs_a_permission(command):
     assert command.state == "dead"
 
 
-def test_a_command_that_does_not_exist_is_not_tried_again(admin_client: Client):
+def test_retrying_a_command_that_does_not_exist_is_not_found(admin_client: Client):
     assert admin_client.post(f"{COMMANDS}99/retry/").status_code == 404
 
 
-def test_commands_are_to_read_only(admin_client: Client, command):
+def test_commands_are_read_only(admin_client: Client, command):
     before = Command.objects.values().get()
 
     assert admin_client.get(f"{COMMANDS}add/").status_code == 403
@@ -186,7 +186,7 @@ def test_commands_are_to_read_only(admin_client: Client, command):
     assert Command.objects.values().get() == before
 
 
-def test_dead_commands_are_tried_again(admin_client: Client, command):
+def test_dead_commands_can_be_retried_from_the_list(admin_client: Client, command):
     intake.receive([message(id="two")])
     other = Command.objects.get(stanza_id="two")
 
@@ -198,7 +198,7 @@ def test_dead_commands_are_tried_again(admin_client: Client, command):
     assert (command.state, command.attempts) == ("received", 0)
 
 
-def test_who_may_only_look_does_not_retry(command):
+def test_view_permission_does_not_allow_a_retry(command):
     client = staff("view_command")
 
     assert client.get(COMMANDS).status_code == 200
@@ -208,7 +208,7 @@ def test_who_may_only_look_does_not_retry(command):
     assert command.state == "dead"
 
 
-def test_who_may_look_and_change_may_retry(command):
+def test_view_and_change_permissions_allow_a_retry(command):
     retry(staff("view_command", "change_command"), command)
     command.refresh_from_db()
     assert command.state == "received"
@@ -227,7 +227,7 @@ def test_staff_without_a_permission_get_403():
     assert staff().get(COMMANDS).status_code == 403
 
 
-def test_who_is_not_logged_in_is_sent_to_the_login(client: Client, command):
+def test_anonymous_users_are_sent_to_the_login(client: Client, command):
     for path in (COMMANDS, of(command)):
         response = client.get(path)
         assert response.status_code == 302

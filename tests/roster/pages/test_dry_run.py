@@ -1,4 +1,4 @@
-"""The dry run: what a command would do and why, on a page; nothing is written."""
+"""The page of the dry run: what a command would do and why; nothing is written."""
 
 import json
 import logging
@@ -40,7 +40,7 @@ def romeo() -> Account:
 
 @pytest.fixture
 def server(rosters, monkeypatch):
-    """The XMPP server on paper, in the place of the real one."""
+    """The simulated XMPP server, in place of the real one."""
     monkeypatch.setattr(dry_run.configured, "driver", lambda: rosters)
     return rosters
 
@@ -58,7 +58,7 @@ def post(client: Client, owner: Account, contacts: str, word: str = ADD):
     return client.post(of(owner), {"command": word, "contacts": contacts})
 
 
-# --- What is typed ------------------------------------------------------------------
+# --- Input --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def post(client: Client, owner: Account, contacts: str, word: str = ADD):
         (ADD, "[]", []),
     ],
 )
-def test_a_payload_is_made_of_a_contact_a_line(word, text, payload):
+def test_a_payload_is_built_from_one_contact_per_line(word, text, payload):
     assert json.loads(dry_run.payload_of(word, text)) == payload
 
 
-def test_what_cannot_be_used_is_said_in_the_form(nurse, romeo, server):
+def test_the_form_shows_its_errors(nurse, romeo, server):
     for contacts, word, reason in (
         ("", ADD, "This field is required."),
         ("x" * 100_001, ADD, "at most 100000 characters"),
@@ -94,11 +94,11 @@ def test_what_cannot_be_used_is_said_in_the_form(nurse, romeo, server):
         assert 'id="result"' not in html
 
 
-# --- What is shown ------------------------------------------------------------------
+# --- Output -------------------------------------------------------------------------
 
 
 def shown(response) -> list[tuple[str, ...]]:
-    """Each entry: address, who it is, the budget, what is written, the rule."""
+    """Each entry: address, contact, budget, what is written, rule."""
     return [
         (
             row.entry.address,
@@ -111,7 +111,7 @@ def shown(response) -> list[tuple[str, ...]]:
     ]
 
 
-def test_each_entry_says_who_it_is_what_it_costs_and_why(
+def test_each_entry_shows_the_contact_the_cost_and_the_rule(
     nurse, romeo, server, settings
 ):
     settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 6, 0
@@ -160,7 +160,7 @@ def test_each_entry_says_who_it_is_what_it_costs_and_why(
     assert "It would succeed." in html
 
 
-def test_a_search_writes_whom_it_finds(nurse, romeo, server):
+def test_a_search_adds_the_users_it_finds(nurse, romeo, server):
     response = post(nurse, romeo, f"0039 347 111 1111\n{SECRET}", SEARCH)
 
     added = "Not on the roster, and a user: added as verified."
@@ -181,7 +181,7 @@ def test_a_roster_that_was_not_read_is_not_called_empty(nurse, romeo, server):
     assert "not there" not in html
 
 
-def test_what_stands_as_it_should_says_so(nurse, romeo, server):
+def test_an_item_that_is_up_to_date_says_so(nurse, romeo, server):
     server.register(ROMEO, RosterItem(MARIO, "Mario", ("Verified", "Friends")))
 
     response = post(nurse, romeo, f"Mario, {MARIO}")
@@ -224,14 +224,14 @@ def test_problems_with_entries_are_in_the_answer(nurse, romeo, server):
         ("{", SEARCH, "the payload cannot be used"),
     ],
 )
-def test_a_refusal_is_said_in_words(nurse, romeo, server, contacts, word, words):
+def test_a_refusal_is_explained(nurse, romeo, server, contacts, word, words):
     response = post(nurse, romeo, contacts, word)
 
     assert words in response.content.decode()
     assert shown(response) == []
 
 
-def test_a_disabled_owner_is_refused_and_pays_nothing(nurse, romeo, server):
+def test_a_disabled_owner_is_refused_at_no_cost(nurse, romeo, server):
     Account.objects.update(enabled=False)
 
     response = post(nurse, romeo, MARIO)
@@ -242,7 +242,7 @@ def test_a_disabled_owner_is_refused_and_pays_nothing(nurse, romeo, server):
     assert shown(response) == []
 
 
-def test_a_flagged_owner_is_answered_nothing_new(nurse, romeo, server):
+def test_a_flagged_owner_gets_no_answers_about_new_contacts(nurse, romeo, server):
     Flag.objects.create(owner=romeo, reasons=[MISSES])
     assert "This user is flagged" in nurse.get(of(romeo)).content.decode()
 
@@ -253,7 +253,7 @@ def test_a_flagged_owner_is_answered_nothing_new(nurse, romeo, server):
     assert response.context["reasons"] == []
 
 
-def test_a_command_that_would_flag_the_owner_says_why(nurse, romeo, server):
+def test_the_page_says_why_a_command_would_flag_the_owner(nurse, romeo, server):
     row = "\n".join(f"+39347{number:07d}" for number in range(1_000))
 
     response = post(nurse, romeo, row, SEARCH)
@@ -273,11 +273,11 @@ def test_a_long_command_shows_its_first_entries(nurse, romeo, server, monkeypatc
     assert "… and 2 more." in response.content.decode()
 
 
-# --- When it cannot be tried --------------------------------------------------------
+# --- Failures -----------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_a_stream_it_says_so(nurse, romeo):
+def test_a_missing_stream_is_explained(nurse, romeo):
     response = post(nurse, romeo, MARIO)
 
     assert response.status_code == 200
@@ -292,7 +292,7 @@ def test_without_a_stream_it_says_so(nurse, romeo):
         (Late("slow"), "The XMPP server did not answer in time."),
     ],
 )
-def test_an_xmpp_server_that_fails_is_said_in_words(
+def test_a_failure_of_the_xmpp_server_is_explained(
     nurse, romeo, server, failure, words
 ):
     server.raises[ROMEO] = failure
@@ -303,7 +303,7 @@ def test_an_xmpp_server_that_fails_is_said_in_words(
     assert 'id="entries-title"' not in html
 
 
-def test_an_xmpp_server_that_refuses_is_said_in_words(nurse, romeo, server):
+def test_a_refusal_of_the_xmpp_server_is_explained(nurse, romeo, server):
     server.unreadable[ROMEO] = "forbidden"
 
     html = post(nurse, romeo, MARIO).content.decode()
@@ -312,7 +312,7 @@ def test_an_xmpp_server_that_refuses_is_said_in_words(nurse, romeo, server):
     assert "roster not read: forbidden" in html
 
 
-def test_who_is_gone_is_not_made_to_be_there(nurse, romeo, server):
+def test_a_dry_run_does_not_bring_a_deleted_owner_back(nurse, romeo, server):
     Account.objects.update(gone_at=timezone.now())
 
     for response in (nurse.get(of(romeo)), post(nurse, romeo, MARIO)):
@@ -325,7 +325,7 @@ def test_who_is_gone_is_not_made_to_be_there(nurse, romeo, server):
     assert server.reads == []
 
 
-# --- Nothing is written, and who may try --------------------------------------------
+# --- Side effects and permissions ---------------------------------------------------
 
 
 @pytest.mark.parametrize("word", [ADD, SEARCH])
@@ -362,7 +362,7 @@ def test_the_page_agrees_with_the_dry_run(nurse, romeo, server):
 @pytest.mark.parametrize(
     "permissions", [(), ("view_account",), ("view_payload",), ("change_account",)]
 )
-def test_it_takes_both_permissions(romeo, permissions):
+def test_it_needs_both_permissions(romeo, permissions):
     client = staff(*permissions)
 
     assert client.get(of(romeo)).status_code == 403
@@ -381,7 +381,7 @@ def test_it_needs_a_token_an_owner_and_a_login(romeo, admin_user, client: Client
     assert client.get(of(romeo)).url.startswith("/admin/login/")
 
 
-def test_what_is_typed_is_answered_and_in_no_address(nurse, romeo, server):
+def test_the_input_is_posted_and_never_in_a_url(nurse, romeo, server):
     response = post(nurse, romeo, SECRET)
 
     assert response.status_code == 200
