@@ -140,7 +140,7 @@ def _list(rosters: Rosters, domain: str) -> bool:
     try:
         return _listed(rosters, domain)
     except (RosterError, directory.Broken) as error:
-        # The other domains do not need this one.
+        # Continue with the other domains.
         logger.warning("accounts are not refreshed: %s", error)
         return True
 

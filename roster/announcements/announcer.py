@@ -1,9 +1,9 @@
 """The change signal: announces a new release to some subscribers a second.
 
-The table stores which release each subscriber was notified of, so that an announcement
-can resume after a restart or a broken stream, and a newer release replaces it. Then all
-are notified once more: those who came online meanwhile had no answer, and we do not
-know who they are.
+The table stores which release each subscriber was notified of. After a restart or a
+broken stream, an announcement resumes with those who are left; then all are notified
+once more, because those who came online meanwhile had no answer and we do not know who
+they are. A newer release replaces the announcement.
 """
 
 import asyncio

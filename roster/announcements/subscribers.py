@@ -1,7 +1,7 @@
 """The subscribers to new releases, and the last release each was notified of.
 
 A row for each user of a served domain who subscribed to the service's presence, or
-whose server asked for it. Only the owner of the stream writes here.
+whose server asked for it. Only the process that owns the stream writes here.
 """
 
 import random

@@ -211,7 +211,10 @@ class CommandViewSet(ReadOnlyModelViewSet):
     @extend_schema(request=None, responses=WholeCommandSerializer)
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: str) -> Response:
-        """Retry a dead command. A command in progress is left unchanged."""
+        """Retry a dead command.
+
+        A command that is already in progress is left unchanged.
+        """
         command = self.get_object()
         representation.refuse_stale(request, self.get_serializer(command).data)
         intake.retry([command.pk])

@@ -102,7 +102,7 @@ class Budget:
             self._watch.crowds.update(self._suspect(contacts).values())
 
     def _held(self, new: Sequence[str]) -> bool:
-        """Whether the owner is flagged, perhaps now because of ``new``."""
+        """Whether a flag blocks the ``new`` contacts, which may be what raises it."""
         if not new:
             return False
         self._watch = self._watch or _Watch(self.owner)

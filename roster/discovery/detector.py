@@ -1,10 +1,10 @@
 """Detects owners who enumerate numbers instead of asking about an address book.
 
-Three rules, none of which needs stored numbers: the numbers of one command are evenly
-spaced; all numbers so far crowd in few blocks; too few of them are users. The
-thresholds come from tests/roster/books.py: at most one in 5,000 of its address books is
-taken for enumeration. Only the discovery budget limits what stays below them: random
-valid numbers where many people are users, large steps in small commands, decoys.
+Three rules, none of which needs stored numbers: the numbers of one command form long
+runs; all numbers so far crowd in few blocks; too few of them are users. The thresholds
+come from tests/roster/books.py: at most one in 5,000 of its address books is taken for
+enumeration. Only the discovery budget limits what stays below them: random valid
+numbers where many people are users, large steps in small commands, decoys.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The announcer alone: how often it notifies whom, and what it does after failures."""
+"""The announcer alone: how often it notifies users, and what it does after failures."""
 
 import asyncio
 from collections import Counter

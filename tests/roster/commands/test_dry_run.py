@@ -51,27 +51,21 @@ def test_each_entry_shows_its_outcome_and_the_rule(romeo, rosters, settings):
     )
     rosters.rosters[ROMEO][JULIET] = RosterItem(JULIET, "Juliet", ("others",))
 
-    outcome = simulate(romeo, rosters, ADD, contacts)
+    trial = simulate(romeo, rosters, ADD, contacts)
 
-    assert [(line.entry.name, line.decision, line.rule) for line in outcome.lines] == [
+    assert [(line.entry.name, line.decision, line.rule) for line in trial.lines] == [
         ("Juliet", BudgetDecision.FREE, Rule.PROMOTED),
         ("Mario", BudgetDecision.CHARGED, Rule.ADDED),
         ("Hidden", BudgetDecision.CHARGED, Rule.ADDED),
         ("Off", BudgetDecision.NOT_COVERED, Rule.ADDED),
         ("Far", BudgetDecision.NOT_ASKED, Rule.ADDED),
     ]
-    assert [line.verified for line in outcome.lines] == [
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
-    hidden = outcome.lines[2].account
+    assert [line.verified for line in trial.lines] == [True, True, False, False, False]
+    hidden = trial.lines[2].account
     assert hidden is not None
     assert not hidden.visible
-    assert outcome.left == pytest.approx(0, abs=0.1)
-    assert outcome.reply.code == (0, "")
+    assert trial.left == pytest.approx(0, abs=0.1)
+    assert trial.reply.code == (0, "")
 
 
 def test_nothing_is_written_or_charged(romeo, rosters):
@@ -89,19 +83,19 @@ def test_nothing_is_written_or_charged(romeo, rosters):
 
 
 def test_a_search_shows_the_users_it_finds(romeo, rosters):
-    outcome = simulate(romeo, rosters, SEARCH, numbers(MARIO.partition("@")[0], "x"))
-    (line,) = outcome.lines
+    trial = simulate(romeo, rosters, SEARCH, numbers(MARIO.partition("@")[0], "x"))
+    (line,) = trial.lines
     assert line.after == RosterItem(MARIO, "00393471111111", ("verified",))
-    assert outcome.reply.more == {"userList": ["00393471111111"]}
+    assert trial.reply.more == {"userList": ["00393471111111"]}
 
 
 def test_unusable_entries_are_reported(romeo, rosters):
-    outcome = simulate(romeo, rosters, ADD, {"channelUsers": [{"name": "x"}]})
-    assert outcome.lines == []
-    assert outcome.reply.messages == ("channelUsers[0].address: missing or not text",)
+    trial = simulate(romeo, rosters, ADD, {"channelUsers": [{"name": "x"}]})
+    assert trial.lines == []
+    assert trial.reply.messages == ("channelUsers[0].address: missing or not text",)
 
 
 def test_an_unreadable_roster_is_reported(romeo, rosters):
     rosters.unreadable[ROMEO] = "forbidden"
-    outcome = simulate(romeo, rosters, ADD, users(("Mario", MARIO)))
-    assert outcome.failed == "roster not read: forbidden"
+    trial = simulate(romeo, rosters, ADD, users(("Mario", MARIO)))
+    assert trial.failed == "roster not read: forbidden"
