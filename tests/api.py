@@ -1,4 +1,4 @@
-"""Who asks the API in tests, and how they read its problems (RFC 9457)."""
+"""API clients for tests, and a reader of problem responses (RFC 9457)."""
 
 from typing import Any
 
@@ -16,9 +16,9 @@ def client_of(*permissions: str, name: str = "nurse") -> APIClient:
 
 
 def reasons(answer: Any) -> dict[str, list[str]]:
-    """What is wrong with each field of a request, by its dotted name.
+    """Return the errors of each field of a request, by its dotted name.
 
-    ``__all__`` is the request as a whole.
+    ``__all__`` stands for the whole request.
     """
     assert answer.status_code == 400
     assert answer.headers["Content-Type"] == "application/problem+json"

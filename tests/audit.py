@@ -1,7 +1,7 @@
 """`make audit`: known vulnerabilities of the packages that the service runs on.
 
-Where the advisories cannot be reached nothing is audited; that is said, and is no
-failure, because nothing is known.
+If the advisories cannot be reached, it reports that nothing was audited and succeeds,
+because nothing is known.
 """
 
 import json
@@ -10,13 +10,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ASK = ["--require-hashes", "--disable-pip", "--progress-spinner=off", "--format=json"]
+OPTIONS = [
+    "--require-hashes",
+    "--disable-pip",
+    "--progress-spinner=off",
+    "--format=json",
+]
 
 
 def main() -> int:
-    """Ask for advisories; 1 when there is one."""
+    """Ask for advisories; return 1 if there is one."""
     audit = Path(sys.executable).with_name("pip-audit")
-    command = [str(audit), "--requirement", str(ROOT / "requirements.txt"), *ASK]
+    command = [str(audit), "--requirement", str(ROOT / "requirements.txt"), *OPTIONS]
     done = subprocess.run(command, capture_output=True, text=True)
     said, code = verdict(done.stdout, done.stderr)
     print(said)
@@ -24,7 +29,7 @@ def main() -> int:
 
 
 def verdict(report: str, complaint: str) -> tuple[str, int]:
-    """What pip-audit has found, in words, and the exit code."""
+    """Return what pip-audit found, in words, and the exit code."""
     try:
         packages = json.loads(report)["dependencies"]
     except ValueError:

@@ -18,12 +18,12 @@ DEMO_USERS = ["00393296260815", "00393333333333"]
 
 
 def pytest_configure() -> None:
-    """Spare each client of a test the list of all static files: it asks for none."""
+    """Spare test clients the scan of all static files: they request none."""
     settings.MIDDLEWARE.remove("servestatic.middleware.ServeStaticMiddleware")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what some tests need and did not find: they were not there to run."""
+    """Report missing programs: the tests that need them did not run."""
     kinds = (Postgres, Redis, RabbitMQ, Ejabberd, Profanity)
     if missing := [kind.name for kind in kinds if not kind.installed()]:
         terminalreporter.write_line(
@@ -33,7 +33,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None) -> None:
-    """A database of this process with all tables: a copy of one that was made once."""
+    """Give this process a migrated database: a copy of one that is made once."""
     name = golden.migrated(MANAGE, settings.VAR_DIR)
     settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
 
@@ -47,7 +47,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def demo_users(service: Service) -> list[str]:
-    """Users of the shared service, before anybody asks for them: some examples do."""
+    """Register the users of the examples before a test looks them up."""
     for local in DEMO_USERS:
         service.server.register(local, PASSWORD)
     return DEMO_USERS
@@ -55,7 +55,7 @@ def demo_users(service: Service) -> list[str]:
 
 @pytest.fixture
 def new_service(tmp_path: Path) -> Iterator[object]:
-    """Start a service of the test's own, with settings of its own."""
+    """Return a function that starts a service of the test's own with its settings."""
     started: list[Service] = []
 
     def start(**settings: Any) -> Service:

@@ -1,13 +1,13 @@
-"""What each test database and each service of a run begins with: made once, copied.
+"""The initial databases of tests and services: made once per run, then copied.
 
-Tables, the demo's tree, a superuser and a token take a service of its own five
-seconds of the processor; a copy takes none. ``TEST_GOLDEN`` names a folder that all
-processes of a run share (tests/run.py). There are two databases, each a file there or,
-on PostgreSQL, a template of the server that ``DATABASE_URL`` names:
+Tables, the demo's tree, a superuser and a token take five seconds of CPU time to make,
+and none to copy. ``TEST_GOLDEN`` names a folder that all processes of a run share
+(tests/run.py). There are two databases, each a file there or, on PostgreSQL, a template
+database of the server that ``DATABASE_URL`` names:
 
 ============  =======================================================================
-``migrated``  all tables, and nothing in them
-``filled``    the demo's tree, too, and a superuser ``admin`` with a token
+``migrated``  all tables, without rows
+``filled``    also the demo's tree, and a superuser ``admin`` with a token
 ============  =======================================================================
 """
 
@@ -53,7 +53,7 @@ def folder() -> Path | None:
 
 
 def fill(manage: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Make all of it in an empty database; return the token."""
+    """Migrate and fill an empty database; return the token."""
     with _shell(manage, environment) as shell:
         shell(MIGRATE)
         return _fill(shell)
@@ -64,9 +64,9 @@ def copied(
 ) -> tuple[str, dict[str, str]]:
     """Put a copy of ``filled`` where a service with the VAR_DIR ``var`` looks for it.
 
-    Return the token, and what its environment must say besides.
+    Return the token, and more variables for the service's environment.
     """
-    with _alone() as golden:
+    with _locked() as golden:
         if not (golden / "token").exists():
             _make(golden, manage, environment)
         token = (golden / "token").read_text()
@@ -78,13 +78,13 @@ def copied(
 
 def migrated(manage: Sequence[str], var: Path) -> str:
     """Return the name of a new database with all tables, below ``var`` on SQLite."""
-    with _alone() as golden:
+    with _locked() as golden:
         if not (golden / "token").exists():
             _make(golden, manage, os.environ)
         if _server():
             return urlsplit(_copy_database("migrated")).path.strip("/")
         var.mkdir(parents=True, exist_ok=True)
-        # What a run that was killed has left would be taken for a part of the new one.
+        # SQLite would take files of a killed run for parts of the new database.
         for old in var.glob("test.sqlite3*"):
             old.unlink()
         return str(shutil.copy(golden / "migrated.sqlite3", var / "test.sqlite3"))
@@ -123,8 +123,8 @@ def _shell(manage: Sequence[str], environment: Mapping[str, str]) -> Iterator[Sh
 
 
 @contextmanager
-def _alone() -> Iterator[Path]:
-    """Let the first process make what the others wait for."""
+def _locked() -> Iterator[Path]:
+    """Lock the folder: the first process makes the databases, the others wait."""
     golden = folder()
     assert golden, "TEST_GOLDEN names no folder"
     with (golden / "lock").open("w") as lock:
@@ -144,7 +144,7 @@ def _back_up(database: Path, copy: Path) -> None:
 
 
 def _server() -> str:
-    """Return the URL of the run's PostgreSQL, empty when it has none."""
+    """Return the URL of the run's PostgreSQL, or "" if it has none."""
     url = os.environ.get("DATABASE_URL", "")
     return url if url.startswith("postgres") else ""
 

@@ -1,4 +1,4 @@
-"""What each level of the tests took of the whole, beside its share in budget.toml."""
+"""The share of time of each test level, compared with its budget in budget.toml."""
 
 import tomllib
 from collections import Counter
@@ -12,7 +12,7 @@ LONG: Mapping[str, float] = _FILE["test"]
 
 
 def durations(stats: Mapping[str, Sequence[Any]]) -> Counter[str]:
-    """Seconds of each test by its name, without what it shares with others."""
+    """Return the seconds of each test by its name, without its fixtures."""
     took: Counter[str] = Counter()
     for report in (one for reports in stats.values() for one in reports):
         if getattr(report, "when", "") == "call":
@@ -23,7 +23,7 @@ def durations(stats: Mapping[str, Sequence[Any]]) -> Counter[str]:
 def shares(
     took: Mapping[str, float], budget: Mapping[str, Mapping[str, float]] = BUDGET
 ) -> Iterator[str]:
-    """Say what each level took of a run that has all levels of its kind."""
+    """Yield each level's share of a run that has all levels of its kind."""
     levels = _levels(took, budget)
     whole = sum(took.values())
     for level, tests in levels.items():
@@ -36,7 +36,7 @@ def over_budget(
     budget: Mapping[str, Mapping[str, float]] = BUDGET,
     long: Mapping[str, float] = LONG,
 ) -> Iterator[str]:
-    """Name each level, and each test, that took more than its share of such a run."""
+    """Yield a line for each level and test above its share of such a run."""
     whole = sum(took.values())
     for level, tests in _levels(took, budget).items():
         yield from _over(level, sum(tests.values()), whole, budget[level]["all"])
@@ -48,7 +48,7 @@ def over_budget(
 def _levels(
     took: Mapping[str, float], budget: Mapping[str, Any]
 ) -> dict[str, dict[str, float]]:
-    """Seconds by level and test; nothing when not all levels of one kind have run."""
+    """Return seconds by level and test; empty unless all levels of a kind have run."""
     levels: dict[str, dict[str, float]] = {level: {} for level in budget}
     for name, seconds in took.items():
         levels[_level(name, budget)][name] = seconds

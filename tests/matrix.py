@@ -1,9 +1,9 @@
-"""`make test-matrix`: the tests on what a larger deployment is made of.
+"""`make test-matrix`: the tests on the servers of larger deployments.
 
-Each leg is a run of pytest with another environment (tests/service.py), and has what
-can differ there: a pure function, the documentation or the look of a page is the same
-on every database and every server. All servers are started by the legs, on ports and
-folders of their own, and stopped.
+Each leg runs pytest with another environment (tests/service.py), on the tests that can
+differ there: pure functions, the documentation and the look of pages are the same on
+every database and server. Each leg starts its servers, on their own ports and folders,
+and stops them.
 """
 
 import os
@@ -21,7 +21,7 @@ from tests.servers import Postgres, Redis
 CONVERSATIONS, SLOW = "tests/conversations", "tests/slow/conversations"
 FAILURES = "tests/slow/failures"
 KILLS = f"{FAILURES}/test_kills.py"
-# Not the flood of 30,000, which is of one process, whoever keeps the commands.
+# Not the flood of 30,000, which tests one process, whatever the database.
 KILLED = ("announcements", "budget", "dead", "edits", "joins", "kills", "standby")
 SCALED_FAILURES = [f"{FAILURES}/test_{name}.py" for name in (*KILLED, "storage")]
 # Databases differ in what they refuse.
@@ -29,12 +29,12 @@ HOSTILE = ["tests/slow/fuzz", "tests/slow/test_openapi.py"]
 COMMANDS = [
     f"{CONVERSATIONS}/{name}.py" for name in ("test_add_to_roster", "test_search_users")
 ]
-# A row of the contract's table after which nothing is written is the same everywhere.
+# Rows of the contract's table that write nothing are the same everywhere.
 WRITTEN = "not nothing_written"
 
 
 class Leg(NamedTuple):
-    """A part of the suite on one kind of deployment; ``which`` are its marks."""
+    """A part of the suite on one kind of deployment; ``which`` selects by marks."""
 
     name: str
     environment: dict[str, str]
@@ -45,7 +45,7 @@ class Leg(NamedTuple):
 SCALED = {"TEST_DEPLOYMENT": "redis"}
 EJABBERD, ACCOUNT = {"TEST_XMPP_SERVER": "ejabberd"}, {"TEST_XMPP_MODE": "account"}
 
-# The largest comes last, so that its closing line is that of the run.
+# The largest comes last, so that its summary line ends the run.
 LEGS = {
     "rabbitmq": Leg(
         "RabbitMQ as the broker",
@@ -88,13 +88,13 @@ def _run(leg: Leg) -> int:
         environment = {**os.environ, "VAR_DIR": f"{folder}/var", **leg.environment}
         options = ["-q"]
         if "TEST_DEPLOYMENT" in leg.environment:
-            # For the tests that need a database and no service, too; see tests/golden.
-            # Thrown away as a whole: threads may still be connected to what is in it.
+            # Also for the tests that need a database but no service; see tests/golden.
+            # Dropped as a whole: threads may still be connected to its databases.
             postgres = Postgres(Path(folder) / "postgres", fsync=False)
             redis = Redis(Path(folder) / "redis")
             environment["DATABASE_URL"] = stack.enter_context(postgres).url
             environment["TEST_REDIS"] = stack.enter_context(redis).server_url
-            # A service is six processes there, which are in each other's way sooner.
+            # A service has six processes there: more would slow each other down.
             options.append(f"-n{len(os.sched_getaffinity(0)) + 1}")
         if leg.which:
             options += ["-m", leg.which]

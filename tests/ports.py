@@ -1,4 +1,4 @@
-"""Ports of 127.0.0.1 that no other test, of whatever process, is given."""
+"""Ports of 127.0.0.1 that no other test gets, in any process."""
 
 import os
 import socket
@@ -6,10 +6,10 @@ from itertools import cycle
 
 from demo.server import free
 
-# Below what the kernel gives to outgoing connections (32768 on Linux), above the demo.
+# Below the ports of outgoing connections (32768 on Linux), above those of the demo.
 FIRST, LAST = 20_000, 32_000
 
-# Where each process begins, so that two seldom try the same.
+# Each process begins at another port, so that two seldom try the same.
 _next = cycle(range(FIRST, LAST))
 for _ in range(os.getpid() * 97 % (LAST - FIRST)):
     next(_next)
@@ -17,11 +17,11 @@ _claims: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on; it is ours until this process ends.
+    """Return an unused port, reserved until this process ends.
 
-    A port that is asked for and let go can be given to somebody else before a server
-    has it. So each is claimed by a name among the abstract sockets of the machine
-    (unix(7)), which the kernel frees with the process, however that ends.
+    A port that is only bound and released can be taken before a server binds it. So
+    each is reserved by the name of an abstract socket (unix(7)), which the kernel frees
+    with the process, however that ends.
     """
     for _ in range(FIRST, LAST):
         port = next(_next)

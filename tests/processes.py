@@ -60,7 +60,7 @@ class Process:
             )
 
     def ask_to_stop(self) -> None:
-        """Once: a second time would end it amid its last words."""
+        """Send SIGTERM once: a second one would interrupt its shutdown."""
         self._kept.clear()
         if self.running and not self._asked:
             assert self._child is not None
@@ -68,7 +68,7 @@ class Process:
         self._asked = True
 
     def stop(self) -> int | None:
-        """Ask it to stop; return its exit code, of a kill when it takes too long."""
+        """Ask it to stop, kill it after a timeout, and return its exit code."""
         self.ask_to_stop()
         child, self._child = self._child, None
         if child is None:
@@ -77,12 +77,12 @@ class Process:
             child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             pass  # it is killed
-        # So is what it leaves: granian a worker, when it is asked amid its start.
+        # Also its children: granian leaves a worker if it is stopped while starting.
         _kill(child)
         return child.returncode
 
     def kill(self) -> None:
-        """kill -9 of it and of all that it has started."""
+        """Kill it and all its children with SIGKILL."""
         if self._child is not None:
             _kill(self._child)
 
@@ -94,7 +94,7 @@ class Process:
             self._keeper.start()
 
     def _keep(self) -> None:
-        # For ever: what a thread has started dies when the thread ends.
+        # For ever: the children that a thread started die when the thread ends.
         while self._kept.wait():
             if not self.running:
                 self.start()

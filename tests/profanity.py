@@ -1,4 +1,4 @@
-"""profanity, an ordinary XMPP client of the terminal, driven by a test."""
+"""profanity, an ordinary XMPP client for the terminal, driven by a test."""
 
 import fcntl
 import os
@@ -20,13 +20,13 @@ PATIENCE = 30  # seconds
 
 
 class Profanity:
-    """One profanity that keeps all it has below ``folder``."""
+    """A profanity that keeps its files below ``folder``."""
 
     name = "profanity"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        # It writes what has changed only: what is to be seen, a terminal knows.
+        # It writes only changes, so a terminal emulator keeps the whole screen.
         self._screen = pyte.Screen(COLUMNS, ROWS)
         self._stream = pyte.ByteStream(self._screen)
 
@@ -75,7 +75,7 @@ class Profanity:
 
     @property
     def text(self) -> str:
-        """What the screen shows now: a line each, without the blanks at its end."""
+        """The lines that the screen shows now, without trailing blanks."""
         try:
             while read := os.read(self._terminal, 65_536):
                 self._stream.feed(read)

@@ -1,10 +1,10 @@
-"""Accounts and rosters of a Prosody as the files it keeps, running or not.
+"""Writes accounts and rosters of a Prosody as files, whether it runs or not.
 
-As `prosodyctl register` and a roster set of Prosody 0.12 write them, in its
-"internal" storage: a Lua table a user and store. The digest of a password (RFC 5802,
-section 3) may be of a single round: Prosody repeats them at each login, and a crowd
-that logs in is not what a bench measures. Clients may refuse fewer than 4,096 (RFC
-7677, section 4). And `prosodyctl` would start a Lua for each account.
+The files are those that `prosodyctl register` and a roster set of Prosody 0.12 write in
+its "internal" storage: one Lua table per user and store. The digest of a password (RFC
+5802, section 3) may have a single round: Prosody repeats the rounds at each login, and
+benches do not measure logins. Clients may refuse fewer than 4,096 (RFC 7677, section
+4). `prosodyctl` itself would start a Lua for each account.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ _ROSTER = """return {{
 
 
 class FiledProsody(Prosody):
-    """A Prosody whose accounts are written where it looks for them at each login."""
+    """A Prosody whose accounts are written as the files that it reads at each login."""
 
     def register(self, local: str, password: str, domain: str | None = None) -> None:
         where = domain or self.domain
@@ -70,7 +70,7 @@ def rosters(
 
 
 def in_group(server: Path, locals: Iterable[str], group: str) -> int:
-    """How many of these users have somebody in this group."""
+    """Return how many of these users have a contact in this group."""
     folder = _folder(server, "roster")
     mark = f'["{group}"] = true'
     return sum(mark in (folder / f"{local}.dat").read_text() for local in locals)

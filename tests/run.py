@@ -1,9 +1,9 @@
-"""How a run of the tests goes: spread over processes, repeatable, its time told.
+"""A pytest plugin: spreads a run over processes, repeatably, and reports its times.
 
-A plugin of pytest, named in pyproject.toml. The tests wait more than they compute, so
-that twice as many processes as cores share them (pytest-xdist). Those of a file that
-talk to a service stay together in one process, which has one service for all of its
-files. The order is random; the end of a run says how to have a failure again.
+pyproject.toml names it. The tests wait more than they compute, so twice as many
+processes as cores share them (pytest-xdist). The tests of a file that talk to a service
+stay together in one process, which has one service for all of its files. The order is
+random; the end of a run says how to repeat a failure.
 """
 
 import os
@@ -19,10 +19,10 @@ from tests import levels
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-# What a test needs, by the fixtures that it takes; all others are pure functions.
+# Fixtures that show what a test needs; all other tests are pure functions.
 SERVICES = {"service", "new_service", "own_service", "backstage", "own_backstage"}
 DATABASES = {"db", "transactional_db", "django_db_setup"}
-DATES = {"datetime", "timedelta", "timezone"}  # that a module of dates imports
+DATES = {"datetime", "timedelta", "timezone"}  # imported by modules that handle dates
 SEED_OF_CI = 1
 SLOW = "tests/slow"
 MARKS = {
@@ -42,13 +42,13 @@ def _own_folder() -> str:
     return f"{os.environ['TEST_VAR_DIR']}/{WORKER or 'alone'}"
 
 
-# Before Django reads its settings. What the tests start is told another folder.
+# Before Django reads its settings. Programs that tests start get another folder.
 os.environ["VAR_DIR"] = _own_folder()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Where a change is judged, one order, so that a refusal can be repeated."""
+    """Fix the order in CI, so that a failure can be repeated."""
     if os.environ.get("CI") and config.pluginmanager.hasplugin("randomly"):
         config.option.randomly_seed = SEED_OF_CI
     for name, meaning in MARKS.items():
@@ -64,7 +64,7 @@ def _remove_golden() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Twice as many processes as there are cores; none for the tests of one file."""
+    """Return twice as many processes as cores; none for the tests of one file."""
     files = {_file(one) for one in config.args}
     if len(files) == 1 and Path(files.pop()).is_file():
         return 0
@@ -72,7 +72,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what takes longer than seconds, unless it is asked for."""
+    """Ignore the slow tests unless they are asked for."""
     if not collection_path.is_relative_to(ROOT / SLOW):
         return None
     asked = [ROOT / one for one in map(_file, config.args)]
@@ -86,9 +86,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what each test needs, keep together what shares a service, set the order.
+    """Mark what each test needs, group the tests that share a service, set the order.
 
-    After pytest-randomly has mixed it, and before pytest-xdist reads the groups.
+    Runs after pytest-randomly shuffles, and before pytest-xdist reads the groups.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -102,16 +102,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             group = "site" if "site" in shared else _file(item.nodeid)
             item.add_marker(pytest.mark.xdist_group(group))
         if "browser" in item.path.parts:
-            # One loop for all of them, because the browser lives on it; before the
-            # mark of pytest-asyncio's automatic mode.
+            # One loop for all of them, because the browser is bound to it. First, so
+            # that it precedes the mark of pytest-asyncio's automatic mode.
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
     if WORKER:
-        # So that none works on alone at the end; else the order stays random.
+        # Long tests first, so that none runs alone at the end; else in random order.
         items.sort(key=lambda item: item.nodeid not in levels.LONG)
 
 
 def _has_dates(module: object) -> bool:
-    """Whether a module imports what dates are made of, or takes a function of one."""
+    """Return whether a module, or a helper that it imports from, imports dates."""
     names = vars(module) if module else {}
     from_tests = {getattr(one, "__module__", None) or "" for one in names.values()}
     own = (one for one in from_tests if one.startswith("tests."))
@@ -120,7 +120,7 @@ def _has_dates(module: object) -> bool:
 
 
 def _plain(nodeid: str) -> str:
-    """Return the name of a test without the group that pytest-xdist puts behind it."""
+    """Return the name of a test without the group that pytest-xdist appends."""
     return re.sub(r"@(site|tests/\S+\.py)$", "", nodeid)
 
 
@@ -143,7 +143,7 @@ def _file(nodeid: str) -> str:
 
 
 class Order:
-    """What this process ran, in order, as a file of arguments for pytest."""
+    """Writes the tests that this process runs, in order, to a file of arguments."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ class Order:
 
     @pytest.hookimpl
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Note it before it begins: it may be the last one."""
+        """Record a test before it begins: it may end the process."""
         self._file.write(f"{_plain(nodeid)}\n")
         self._file.flush()
 
@@ -162,7 +162,7 @@ class Order:
 
 @pytest.hookimpl
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Keep the order of each process that runs tests."""
+    """Record the order of each process that runs tests."""
     if WORKER or not session.config.getoption("numprocesses", None):
         session.config.pluginmanager.register(Order(_order(WORKER or "alone")))
 
@@ -172,7 +172,7 @@ def _order(worker: str) -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how to have a failure again, and what took more than its share."""
+    """Print how to repeat a failure, and what took more than its share."""
     stats = terminalreporter.stats
     bad = [*stats.get("failed", ()), *stats.get("error", ())]
     for name, worker in {

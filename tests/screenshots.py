@@ -45,7 +45,7 @@ TREE = [
     ("Ricette", "Un'idea al giorno", "#c2410c", None),
 ]
 
-# Runs in the service: pictures go the way an upload goes.
+# Runs in the service: pictures are stored like uploads.
 FILL = """
 import io, json
 from django.contrib.auth.models import Group, User
@@ -84,7 +84,7 @@ anna.groups.add(Group.objects.get(name="Publisher"))
 
 
 def main() -> None:
-    """Make every picture anew."""
+    """Take every picture again."""
     with tempfile.TemporaryDirectory() as folder, Service(Path(folder)) as service:
         service.shell(FILL % (json.dumps(TREE), PASSWORD))
         with sync_playwright() as playwright:
@@ -161,7 +161,7 @@ def _phone(browser: Browser, service: Service) -> None:
 
 
 def _side_by_side(browser: Browser, service: Service) -> None:
-    """The workspace, and what a user of the webchat sees of it."""
+    """Take the workspace beside what a user of the webchat sees of it."""
     for local in ("desk", GUEST):
         service.server.register(local, PASSWORD)
     with _page(browser, service, LEFT, "en") as page:
@@ -194,7 +194,7 @@ def _talk(page: Page, service: Service) -> None:
 
 
 async def _reply(service: Service) -> None:
-    """Answer the guest, as whoever is behind the channel."""
+    """Answer the guest on behalf of the channel."""
     async with service.client("desk") as desk:
         await desk.presence()
         asked = await desk.message(lambda one: one.findtext("{*}body") is not None)
@@ -221,7 +221,7 @@ def _context(
 def _page(
     browser: Browser, service: Service, size: tuple[int, int], language: str
 ) -> Iterator[Page]:
-    """A page of somebody who is logged in."""
+    """Yield a page of a logged-in user."""
     context = _context(browser, service, size, language)
     page = context.new_page()
     page.goto("/admin/login/")

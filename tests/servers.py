@@ -1,7 +1,7 @@
-"""What a service in several processes shares: servers of Debian's, of our own.
+"""The servers that a service in several processes shares: our own, from Debian.
 
-Each keeps all it has in one folder and listens on ports of 127.0.0.1 that stay the
-same when it starts again. ``url`` is what the settings of the service take.
+Each keeps its files in one folder and listens on ports of 127.0.0.1 that stay the same
+after a restart. ``url`` is the value for the settings of the service.
 """
 
 import os
@@ -27,13 +27,13 @@ RABBITMQ_ENVIRONMENT = {
     "RABBITMQ_NODENAME": "rabbit@localhost",
     "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
     "RABBITMQ_LOGS": "-",
-    # For the Erlang, too, that looks once a minute whether there is an epmd: it would
-    # leave one behind.
+    # Also for the Erlang that looks for an epmd once a minute: it would start one and
+    # leave it behind.
     "ERL_ZFLAGS": "-start_epmd false",
     # The script becomes the server, instead of waiting for it.
     "detached": "yes",
 }
-# The node has its name before the server asks for it, and then looks for nobody.
+# The node has its name before the server asks for it, so it looks for no other node.
 RABBITMQ_ARGUMENTS = (
     "-sname rabbit@localhost -kernel inet_dist_use_interface {{127,0,0,1}}"
     " -erl_epmd_port {}"
@@ -43,14 +43,14 @@ RABBITMQ_ARGUMENTS = (
 class Postgres(Server):
     """A PostgreSQL with an empty database, whose superuser needs no password.
 
-    Without ``fsync`` it is faster; what it has stored survives its own death, but
-    not that of the machine.
+    Without ``fsync`` it is faster, but its data survives only a crash of its own,
+    not of the machine.
     """
 
     name = "PostgreSQL"
     package = "postgresql"
     _trouble = re.compile("FATAL|PANIC")
-    # Those connected need not go first.
+    # It does not wait for clients to disconnect.
     _goodbye = signal.SIGINT
     _stand_in = "postgres"
 
@@ -64,7 +64,7 @@ class Postgres(Server):
         return f"postgres://postgres@127.0.0.1:{self.port}/{DATABASE}"
 
     def restart(self) -> None:
-        """Stop it in order, and start it again."""
+        """Shut it down cleanly, and start it again."""
         self.stop()
         self.start()
 
@@ -83,7 +83,7 @@ class Postgres(Server):
             (clusters / "new").rename(clusters / "main")
 
     def _make(self, program: str, *words: str, answers: str = "") -> None:
-        """Run one of its programs on the cluster that is not finished yet."""
+        """Run one of its programs on the unfinished cluster."""
         with self._door() as door:
             done = subprocess.run(
                 self._command(door, program, "new", *words),
@@ -112,19 +112,19 @@ class Postgres(Server):
 
     def _command(self, door: int, program: str, cluster: str, *words: str) -> list[str]:
         assert INITDB is not None
-        # Where `postgres` is to run alone, that must be its first word.
+        # `postgres` takes `--single` only as its first word.
         words = (*words[:1], "-D", f"{path(door)}/clusters/{cluster}", *words[1:])
         return bound_to_us([str(INITDB.with_name(program)), *words], self._user)
 
     def _answers(self) -> bool:
-        """Say whether one can log in, and is asked for a query."""
+        """Return whether a login succeeds and a query can follow."""
         login = f"\0\3\0\0user\0postgres\0database\0{DATABASE}\0\0"
         length = f"\0\0\0{chr(len(login) + 4)}"
         return says(self.port, length + login, b"Z\0\0\0\5I")
 
 
 class Redis(Server):
-    """A Redis that writes nothing down: it is empty when it starts again."""
+    """A Redis without persistence: it is empty after a restart."""
 
     name = "Redis"
     package = "redis"
@@ -161,7 +161,7 @@ class Redis(Server):
 
 
 class RabbitMQ(Server):
-    """A RabbitMQ without plugins, whose user is the ``guest`` it comes with."""
+    """A RabbitMQ without plugins, with its default user ``guest``."""
 
     name = "RabbitMQ"
     package = "rabbitmq"
@@ -185,11 +185,11 @@ class RabbitMQ(Server):
         (self.folder / "enabled_plugins").write_text("[].\n")
 
     def _launch(self) -> None:
-        # The script itself, not Debian's around it, which refuses all users but two.
+        # The script itself, not Debian's wrapper, which refuses all users but two.
         self._spawn(bound_to_us([str(RABBITMQ)]), self._environment())
 
     def _environment(self) -> dict[str, str]:
-        """Return all that it needs to know; nothing of it is in /etc."""
+        """Return its whole configuration; none of it is in /etc."""
         places = {
             "MNESIA_BASE": "data",
             "LOG_BASE": "logs",
@@ -205,7 +205,7 @@ class RabbitMQ(Server):
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": RABBITMQ_ARGUMENTS.format(
                 self._node_port
             ),
-            # Where the cookie is, made at the first start.
+            # Where it makes its cookie at the first start.
             "HOME": str(self.folder),
         }
 

@@ -1,7 +1,7 @@
 """A whole service for tests: a real XMPP server and the service, on own ports.
 
-What it is made of is chosen by the environment of the tests, so that the same
-conversations are held on all of it (see tests/matrix.py):
+The environment of the tests chooses its parts, so that the same conversations run on
+each deployment (see tests/matrix.py):
 
 ====================  ==========================================================
 ``TEST_DEPLOYMENT``   ``one`` process, or several with a ``redis`` or ``rabbitmq``
@@ -48,7 +48,7 @@ KINDS: dict[str, type[Prosody | Ejabberd]] = {
 COMPONENT, ACCOUNT = "xmpp_service.localhost", "xmpp_service@localhost"
 SERVICE = ACCOUNT if MODE == "account" else COMPONENT
 WEBSOCKET = {"prosody": "xmpp-websocket", "ejabberd": "ws"}[SERVER]
-GUEST = "guest"  # whom the webchat offers
+GUEST = "guest"  # the user that the webchat offers
 SECRET = "the-service-s-own-secret"
 START_SECONDS = 60
 
@@ -73,9 +73,9 @@ class Service:
     """An XMPP server and the service below ``folder``; ``environment`` adds settings.
 
     ``elsewhere.localhost`` is a domain of the same XMPP server that the service
-    does not serve. ``kind`` is the class of the XMPP server. The servers behind
-    several processes are shared with other services, unless it is to ``own`` them,
-    because a test kills them: then it has each process that production has, too.
+    does not serve. ``kind`` is the class of the XMPP server. Services share the
+    servers behind several processes. One that is to ``own`` them, because a test kills
+    them, also has each process that production has.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Service:
         self.token = ""
         self.http_port = free_port()
         self.server = _xmpp_server(kind, folder / kind.package)
-        # What RabbitMQ carries has no name of a service: each has it alone.
+        # Messages in RabbitMQ name no service, so each service has its own.
         self.backends = _backends(folder) if own or DEPLOYMENT == "rabbitmq" else {}
         self._own = own
         self.log = folder / "serve.log"
@@ -105,7 +105,7 @@ class Service:
             "XMPP_SECRET": SECRET,
             "WEBCHAT_URL": f"ws://127.0.0.1:{self.server.http_port}/{WEBSOCKET}",
             "WEBCHAT_USERS": f"{GUEST}@localhost:{PASSWORD}",
-            # Celery's about root; the tests of a container run as it.
+            # Celery warns about root, and tests in a container run as root.
             "PYTHONWARNINGS": "error,ignore:You're running the worker",
             "PYTHONUNBUFFERED": "1",
             **environment,
@@ -166,7 +166,7 @@ class Service:
             }
 
     def _furnish(self) -> None:
-        """Fill the database, or copy one that is filled already."""
+        """Fill the database, or copy a filled one."""
         if self.backends or self._elsewhere or not golden.folder():
             self.token = golden.fill(MANAGE, self.environment)
         else:
@@ -176,7 +176,7 @@ class Service:
     # --- The service's processes ------------------------------------------------
 
     def start(self) -> None:
-        """Start whatever does not run, and wait until clients are answered."""
+        """Start all stopped processes, and wait until clients are answered."""
         opened = self.opened
         for process in self.processes.values():
             process.start()
@@ -189,7 +189,7 @@ class Service:
 
     @property
     def opened(self) -> int:
-        """How often clients were given a document to read, since the first start."""
+        """How often a document became readable, since the first start."""
         return self.log.read_text().count("clients read") if self.log.exists() else 0
 
     def _answers(self) -> bool:
@@ -199,19 +199,19 @@ class Service:
             return False
 
     def stop(self) -> int | None:
-        """Ask all of it to stop; return the exit code of the XMPP part."""
+        """Stop all processes; return the exit code of the XMPP process."""
         for process in self.processes.values():
             process.ask_to_stop()
         codes = {name: process.stop() for name, process in self.processes.items()}
         return codes.get(self.owner)
 
     def kill(self, *names: str) -> None:
-        """kill -9 of these processes, or of all, as a power cut does."""
+        """Kill these processes, or all, with SIGKILL, as a power cut does."""
         for name in names or self.processes:
             self.processes[name].kill()
 
     def keep(self) -> None:
-        """Start again whatever dies from now on, as systemd would."""
+        """Restart processes that die from now on, as systemd would."""
         for process in self.processes.values():
             process.keep()
 
@@ -227,7 +227,7 @@ class Service:
     # --- Ways in --------------------------------------------------------------
 
     def manage(self, *words: str, fails: bool = False, **environment: str) -> str:
-        """Run a management command; return what it said."""
+        """Run a management command; return its output."""
         done = subprocess.run(
             [*MANAGE, *words],
             cwd=ROOT,
@@ -245,7 +245,7 @@ class Service:
 
     @property
     def open_shell(self) -> Shell:
-        """A shell that stays open as long as the service is there."""
+        """A shell that stays open as long as the service."""
         self._shell = self._shell or Shell(MANAGE, self.environment)
         return self._shell
 
@@ -269,7 +269,7 @@ class Service:
         return counted
 
     def unknown(self, count: int = 1) -> list[str]:
-        """Localparts of phone numbers that are nobody's yet."""
+        """Return localparts of phone numbers that have no account."""
         return [f"00393200{next(self._numbers):06d}" for _ in range(count)]
 
     def register(self, count: int = 1) -> list[str]:
@@ -294,7 +294,7 @@ class Service:
         headers: dict[str, str] | None = None,
         token: bool = True,
     ) -> tuple[int, dict[str, str], Any]:
-        """Status, headers and parsed body of a request to the API."""
+        """Send a request to the API; return status, headers and parsed body."""
         url = f"http://127.0.0.1:{self.http_port}{path}"
         data = None if body is None else json.dumps(body).encode()
         sent = {"Content-Type": "application/json", **(headers or {})}
@@ -338,8 +338,8 @@ def _backends(folder: Path) -> dict[str, Postgres | RabbitMQ | Redis]:
 def _commands(http_port: int, *, complete: bool) -> dict[str, list[str]]:
     """The command line of each process, by its name (deploy/Procfile).
 
-    A start takes seconds of the processor: where none is killed, there are as few
-    as tell the queues apart, and beat runs in a worker.
+    A start takes seconds of CPU time: where no process is killed, each queue has one
+    worker, and beat runs in one of them.
     """
     if DEPLOYMENT == "one":
         return {"serve": [*MANAGE, "serve"]}
@@ -374,7 +374,7 @@ def _read(response: Any) -> tuple[int, dict[str, str], Any]:
 
 
 async def until(wanted: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """Result of ``wanted()``, awaited or not, as soon as it is true."""
+    """Return the result of ``wanted()``, awaited if needed, once it is true."""
     end = time.monotonic() + seconds
     while True:
         result = wanted()

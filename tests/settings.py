@@ -1,8 +1,8 @@
 """The settings of the tests: the service's, without what only costs time.
 
-Passwords are hashed in one round instead of a million. SQLite leaves the moment of
-writing to the kernel: what it has stored survives its own death, but not that of the
-machine. A service that is killed has the service's own storage: ``TEST_DURABLE``.
+Passwords are hashed in one round instead of a million. SQLite leaves syncing to the
+kernel: its data survives a crash of the process, but not of the machine. With
+``TEST_DURABLE``, for services that are killed, the service's own setting stays.
 """
 
 import os

@@ -10,8 +10,8 @@ from tests.processes import ROOT
 
 CLOSE_SECONDS = 20
 
-# Reads a line with code, answers with a line of what it printed and how it broke. As
-# if each time were a new process: no connection that has died, nothing in the cache.
+# Reads a line with code, and answers with a line: its output and its traceback. Each
+# time begins as in a new process: no dead connections, nothing in the cache.
 LOOP = """
 import contextlib, io, json, sys, traceback
 from django.core.cache import cache
@@ -43,7 +43,7 @@ class Shell:
     def __call__(self, code: str, *, keep: bool = False) -> str:
         """Run ``code`` and return what it printed; raise what it raised.
 
-        With ``keep``, the names that it makes are there for the next such code.
+        With ``keep``, the names that it defines stay for the next such code.
         """
         with self._turn:
             child = self._child = self._child or self._start()

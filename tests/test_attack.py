@@ -9,13 +9,13 @@ from tests.bench import numbers
 from tests.bench.times import percentile
 
 
-def test_who_is_flagged_tests_no_more_in_a_year():
+def test_a_flagged_account_tests_no_more_in_a_year():
     outcome = Outcome(answered={"a": 1_000}, rules={"a": ["run"]})
 
     assert per_account_year(outcome) == 1_000
 
 
-def test_who_is_not_flagged_has_the_budget_and_its_refill():
+def test_an_unflagged_account_has_the_budget_and_its_refill():
     outcome = Outcome(answered={"a": 3_000}, rules={"a": []})
 
     assert per_account_year(outcome) == BURST + PER_YEAR
@@ -29,7 +29,7 @@ def test_an_attack_is_stopped_when_all_its_accounts_are():
     assert outcome.is_stopped
 
 
-def test_of_many_accounts_it_is_the_average():
+def test_the_result_of_several_accounts_is_their_average():
     outcome = Outcome(
         answered={"a": 1_000, "b": 3_000}, rules={"a": ["crowd"], "b": []}
     )
@@ -37,7 +37,7 @@ def test_of_many_accounts_it_is_the_average():
     assert per_account_year(outcome) == (1_000 + BURST + PER_YEAR) // 2
 
 
-def test_an_attack_that_never_began_divides_by_nothing():
+def test_an_attack_that_never_began_yields_nothing():
     assert per_account_year(Outcome()) == 0
 
 
@@ -52,7 +52,7 @@ def test_the_percentile_of_one_time_is_that_time():
     assert percentile([7.0], 50) == percentile([7.0], 99) == 7.0
 
 
-def test_the_same_times_are_not_told_apart_and_slower_ones_are():
+def test_only_different_times_are_distinguished():
     times = [n / 1_000 for n in range(100)]
 
     low, high = difference(times, times)
@@ -61,7 +61,7 @@ def test_the_same_times_are_not_told_apart_and_slower_ones_are():
     assert 0.9 < low < high < 1.1
 
 
-def test_no_two_places_have_one_number():
+def test_each_place_has_its_own_number():
     places = range(20_000)
 
     for kind in (numbers.user, numbers.nobody, numbers.hidden):

@@ -1,4 +1,4 @@
-"""`make audit` fails for a vulnerability, and never passes off silence as health."""
+"""`make audit` fails for a vulnerability, and says when it audited nothing."""
 
 import json
 
@@ -39,7 +39,7 @@ SKIPPED = {"name": "skipped", "skip_reason": "not found"}
         ),
     ],
 )
-def test_what_was_found_is_said(packages, said, code):
+def test_the_findings_are_reported(packages, said, code):
     assert audit.verdict(json.dumps({"dependencies": packages}), "") == (said, code)
 
 

@@ -1,4 +1,4 @@
-"""What is in deploy/ names what the source has, and its files are what they claim."""
+"""The files in deploy/ are valid, and name only what the source has."""
 
 import ast
 import os
@@ -37,7 +37,7 @@ OPENSSL = shutil.which("openssl")
 
 
 class Unit(ConfigParser):
-    """A unit of systemd, where a key may stand several times: the last one counts."""
+    """A systemd unit; if a key occurs several times, the last one counts."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(strict=False, interpolation=None)
@@ -74,7 +74,7 @@ LINES = dict(command_lines())
 
 
 def parsed(command: Command, words: list[str]) -> tuple[dict, list[str]]:
-    """Options and the rest of a click command's words; an unknown one is an error."""
+    """Return options and other words of a click command; fail on unknown options."""
     parser = command.make_parser(Context(command))
     options, rest, _ = parser.parse_args(words)
     return options, rest
@@ -84,13 +84,13 @@ def program(words: list[str]) -> str:
     return Path(words[0]).name
 
 
-def test_all_ways_start_the_same_parts():
+def test_all_deployments_start_the_same_programs():
     assert len(LINES) == 5 + 5 + 6 + 1
     assert set(map(program, LINES.values())) == {"python", "granian", "celery"}
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_each_command_line_is_understood(name):
+def test_each_command_line_is_valid(name):
     words = LINES[name]
 
     if program(words) == "python":
@@ -109,7 +109,7 @@ def test_each_command_line_is_understood(name):
 
 
 def queues(start: str) -> set[str]:
-    """Queues that have a worker, among the command lines whose name begins so."""
+    """Return the queues with a worker in the command lines named ``start``…"""
     return {
         words[words.index("-Q") + 1]
         for name, words in LINES.items()
@@ -132,7 +132,7 @@ def test_each_queue_has_a_unit_that_the_page_starts():
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
-def test_each_unit_runs_and_is_kept_in_its_place(path: Path):
+def test_each_unit_restarts_and_is_confined(path: Path):
     service = Unit(path)["Service"]
 
     assert service["User"] == service["Group"] == "xmppservice"
@@ -146,12 +146,12 @@ def test_each_unit_runs_and_is_kept_in_its_place(path: Path):
     assert service["CapabilityBoundingSet"] == ""
 
 
-def test_all_units_have_the_same_walls():
-    walls = {
+def test_all_units_have_the_same_sandbox():
+    sandboxes = {
         path.read_text().partition("\nUMask=")[2].partition("\n\n")[0] for path in UNITS
     }
-    assert len(walls) == 1
-    assert "SystemCallFilter" in walls.pop()
+    assert len(sandboxes) == 1
+    assert "SystemCallFilter" in sandboxes.pop()
 
 
 def test_the_parts_belong_to_the_target():
@@ -184,8 +184,8 @@ def values(text: str) -> dict[str, str]:
     return dict(re.findall(r"^#?([A-Z_]+)='([^']*)'$", text, re.M))
 
 
-def refused(tmp_path: Path, **environment: str) -> str:
-    """The last line that the settings say, empty when they take it."""
+def settings_error(tmp_path: Path, **environment: str) -> str:
+    """Return the last line of the settings' error, or "" if there is none."""
     done = subprocess.run(
         [sys.executable, "manage.py", "check", "--fail-level", "WARNING"],
         cwd=ROOT,
@@ -230,27 +230,27 @@ def test_the_environment_is_the_same_for_a_shell(tmp_path):
 
 
 @pytest.mark.parametrize("scaled", [False, True])
-def test_the_environment_with_its_secrets_is_taken(tmp_path, scaled):
-    assert refused(tmp_path, **given(scaled=scaled)) == ""
+def test_the_environment_with_its_secrets_is_accepted(tmp_path, scaled):
+    assert settings_error(tmp_path, **given(scaled=scaled)) == ""
 
 
-def test_the_environment_as_it_is_is_refused(tmp_path):
+def test_the_environment_without_secrets_is_refused(tmp_path):
     found = values(re.sub(r"^#.*$", "", ENVIRONMENT.read_text(), flags=re.M))
     del found["VAR_DIR"]
-    assert "XMPP_SECRET must be given" in refused(tmp_path, **found)
+    assert "XMPP_SECRET must be given" in settings_error(tmp_path, **found)
 
 
 @pytest.mark.parametrize("name", ["XMPP_SECRET", "SECRET_KEY", "ADDRESS_BOOK_KEY"])
 @pytest.mark.parametrize("scaled", [False, True])
-def test_a_placeholder_is_no_secret(tmp_path, name, scaled):
+def test_a_placeholder_is_refused_as_a_secret(tmp_path, name, scaled):
     environment = given(scaled=scaled) | {name: "change-me"}
-    assert f"{name} must be given" in refused(tmp_path, **environment)
+    assert f"{name} must be given" in settings_error(tmp_path, **environment)
 
 
 # --- The image --------------------------------------------------------------------
 
 
-def test_the_image_has_all_that_runs():
+def test_the_image_contains_everything_that_runs():
     text = (DEPLOY / "Dockerfile").read_text()
     copied = set(re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M))
     names = {name for words in copied for name in words.split()}
@@ -264,14 +264,14 @@ def test_the_image_has_all_that_runs():
 # --- The proxy --------------------------------------------------------------------
 
 
-def test_the_proxy_lets_nobody_outside_see_how_it_stands():
+def test_the_proxy_hides_metrics_and_readiness():
     text = (DEPLOY / "nginx.conf").read_text()
     for path in ("/metrics", "/readyz"):
         assert re.search(rf"location = {path} {{\s+return 404;", text)
 
 
 @pytest.mark.skipif(not (NGINX and OPENSSL), reason="nginx is not installed")
-def test_nginx_takes_its_configuration(tmp_path):
+def test_nginx_accepts_its_configuration(tmp_path):
     key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
     words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a"]
     subprocess.run(
@@ -281,7 +281,7 @@ def test_nginx_takes_its_configuration(tmp_path):
     )
     site = (DEPLOY / "nginx.conf").read_text()
     site = re.sub(r"/etc/letsencrypt/live/[^/]+", str(tmp_path), site)
-    # Its ports take a right that a test has not.
+    # Its ports need a privilege that tests lack.
     site = re.sub(r"listen (\[::\]:)?(80|443)\b", r"listen unix:\1\2.sock", site)
     site = re.sub(r"unix:\S*?(80|443)\.sock", rf"unix:{tmp_path}/\1.sock", site)
     site = re.sub(r"^(\s+listen [^\n]+\n)\1", r"\1", site, flags=re.M)
@@ -314,7 +314,7 @@ FILES = [
 
 @cache
 def calls() -> list[tuple[str, ast.expr, Path]]:
-    """Calls of the source: a method of the logger or a name, and the first argument."""
+    """Return calls of a name or a logger method, their first argument and file."""
     found = []
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -327,8 +327,8 @@ def calls() -> list[tuple[str, ast.expr, Path]]:
     return found
 
 
-def said(levels: set[str]) -> Iterator[str]:
-    """Texts that the source logs, or stops with, at these levels."""
+def messages(levels: set[str]) -> Iterator[str]:
+    """Yield the texts that the source logs or raises with these names."""
     for name, first, path in calls():
         if name in levels:
             yield from texts(first, path)
@@ -349,12 +349,12 @@ def texts(node: ast.expr, path: Path) -> Iterator[str]:
 
 
 def pieces(text: str) -> list[str]:
-    """What stays the same in a text, whatever it is about."""
+    """Return the constant parts of a format string."""
     return [piece.strip(" .") for piece in re.split(r"%[sdr]", text) if len(piece) > 5]
 
 
 def quoted() -> set[str]:
-    """What the first cells of the page's tables of troubles quote."""
+    """Return what the first column of the troubleshooting tables quotes."""
     troubles = PAGE.partition("\n## Troubleshooting\n")[2]
     cells = re.findall(r"^\| (`.+?) \| ", troubles, re.M)
     return {
@@ -362,12 +362,12 @@ def quoted() -> set[str]:
     }
 
 
-WORRIES = {"warning", "error", "exception"}
-STOPS = {"CommandError", "ImproperlyConfigured"}
+WARNINGS = {"warning", "error", "exception"}
+FATAL_ERRORS = {"CommandError", "ImproperlyConfigured"}
 
 
-@pytest.mark.parametrize("text", sorted(set(said(WORRIES))))
-def test_each_worry_of_the_log_has_a_cure(text):
+@pytest.mark.parametrize("text", sorted(set(messages(WARNINGS))))
+def test_every_logged_warning_has_a_troubleshooting_entry(text):
     found = [
         quote
         for quote in quoted()
@@ -378,9 +378,11 @@ def test_each_worry_of_the_log_has_a_cure(text):
 
 
 @pytest.mark.parametrize("quote", sorted(quoted()))
-def test_each_trouble_that_the_page_quotes_is_said_by_the_source(quote):
+def test_every_quoted_message_is_in_the_source(quote):
     known = [
-        piece for text in said(WORRIES | STOPS | {"info"}) for piece in pieces(text)
+        piece
+        for text in messages(WARNINGS | FATAL_ERRORS | {"info"})
+        for piece in pieces(text)
     ]
     assert [piece for piece in known if quote in piece or piece in quote]
 

@@ -1,7 +1,6 @@
-"""The documentation names what the source has, and its links and examples hold.
+"""The documentation covers what the source has; its links and examples are valid.
 
-Nothing here is a list kept by hand: what must be documented is read from the
-source.
+No list here is kept by hand: what must be documented is read from the source.
 """
 
 import ast
@@ -79,7 +78,7 @@ def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
 
 
 def reads(path: Path) -> Iterator[tuple[str, ast.Call]]:
-    """Each read of a variable by name: ``integer("HTTP_PORT", 8000)`` and its like."""
+    """Yield each read of a variable by name, such as ``integer("HTTP_PORT", 8000)``."""
     for function, call in calls(path):
         is_reader = function in READERS
         reader = is_reader or function.startswith(("env.", "os.environ."))
@@ -106,7 +105,7 @@ def variables() -> set[str]:
 
 
 def make_variables() -> set[str]:
-    """Variables of the Makefile that it leaves to its caller."""
+    """Return the variables of the Makefile that callers can set."""
     text = (ROOT / "Makefile").read_text()
     own = {"MAKE"} | set(re.findall(r"^(\w+) :?=", text, re.MULTILINE))
     return set(re.findall(r"\$\((\w+)\)", text)) - own
@@ -255,7 +254,7 @@ def test_each_link_leads_somewhere(page: Path, link: str):
 
 
 @pytest.mark.parametrize(("page", "link"), links(outside=True))
-def test_each_link_to_elsewhere_has_the_form_of_one(page: Path, link: str):
+def test_each_external_link_is_a_valid_url(page: Path, link: str):
     address = urlsplit(link)
 
     assert address.scheme in ("https", "http")
@@ -265,7 +264,7 @@ def test_each_link_to_elsewhere_has_the_form_of_one(page: Path, link: str):
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_each_file_that_a_page_names_exists(page: Path):
     named = set(FILE.findall(prose(page)))
-    # What is in var/ is made by the command that the page names.
+    # A command that the page names makes what is in var/.
     named = {one for one in named if not one.startswith("var/")}
     assert [one for one in sorted(named) if not (ROOT / one).is_file()] == []
 

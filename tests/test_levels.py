@@ -1,4 +1,4 @@
-"""What took more than its share of a run is named, whatever the machine."""
+"""Tests above their share of a run are named, on any machine."""
 
 import pytest
 
@@ -13,7 +13,7 @@ SHARES = {
 TOOK = {"tests/test_a.py::a": 1.0, "tests/browser/test_b.py::b": 1.0}
 
 
-def said(**took: float) -> list[str]:
+def lines_over_budget(**took: float) -> list[str]:
     more = {name.replace("__", "/"): seconds for name, seconds in took.items()}
     return list(over_budget({**TOOK, **more}, SHARES))
 
@@ -29,7 +29,7 @@ def test_a_test_may_have_a_share_of_its_own():
 
 
 def test_a_test_that_grew_beyond_its_share_is_named():
-    lines = said(**{"tests/browser/test_b.py::c": 8.0})
+    lines = lines_over_budget(**{"tests/browser/test_b.py::c": 8.0})
 
     assert lines == [
         "Over budget: tests/browser took 90.0 %, and may take 60 %",
@@ -37,7 +37,7 @@ def test_a_test_that_grew_beyond_its_share_is_named():
     ]
 
 
-def test_what_keeps_to_its_share_is_not_named():
+def test_a_test_within_its_share_is_not_named():
     fine = {
         f"tests/{where}test_a.py::{n}": 1.0
         for n in range(5)
@@ -47,16 +47,16 @@ def test_what_keeps_to_its_share_is_not_named():
 
 
 @pytest.mark.parametrize("seconds", [1.0, 1000.0])
-def test_a_slower_machine_names_nothing_more(seconds):
+def test_a_slower_machine_names_no_other_tests(seconds):
     took = {name: seconds * value for name, value in TOOK.items()}
     assert list(over_budget(took, SHARES)) == list(over_budget(TOOK, SHARES))
 
 
-def test_a_run_of_some_levels_says_nothing_of_shares():
+def test_a_run_of_some_levels_reports_no_shares():
     assert list(over_budget({"tests/test_a.py::a": 9.0}, SHARES)) == []
 
 
-def test_the_levels_of_a_kind_make_a_whole():
+def test_the_shares_of_a_kind_cover_a_whole_run():
     for kind in (True, False):
         shares = [
             level["all"]
@@ -67,6 +67,6 @@ def test_the_levels_of_a_kind_make_a_whole():
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_a_test_that_begins_first_is_there(name):
+def test_each_test_with_its_own_share_exists(name):
     file, _, function = name.partition("::")
     assert f"def {function}(" in (ROOT / file).read_text()

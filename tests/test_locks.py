@@ -1,8 +1,8 @@
-"""Installing is never resolving: the locks name whatever their packages require.
+"""The locks contain everything that their packages require, so pip never resolves.
 
-A lock that does not hold what a package of it requires would have to be resolved, on
-the day of the installation, with what is newest then. Here is looked up what the
-installed packages themselves say that they require; no network is asked.
+If a lock lacked a requirement, pip would resolve it to the newest version on the day of
+the installation. The requirements are read from the installed packages, without a
+network.
 """
 
 import json
@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ["requirements.txt", "requirements-dev.txt"]
-# Its packages are here only where `make bench` has installed them, and asked pip.
+# Its packages are here only after `make bench`, which checks them with pip.
 BENCH = "requirements-bench.txt"
 PYTHONS = ["3.11.2", "3.12.0", "3.13.5", "3.14.0"]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
@@ -33,7 +33,7 @@ pythons = pytest.mark.parametrize("python", PYTHONS)
 
 
 def entries(text: str) -> Iterator[tuple[Requirement, int]]:
-    """What each entry of a lock asks for, and how many hashes it has."""
+    """Yield the requirement of each entry of a lock, and how many hashes it has."""
     for entry in ENTRY.findall(text):
         words = entry.partition("--hash")[0].replace("\\\n", " ")
         if words.strip():
@@ -41,7 +41,7 @@ def entries(text: str) -> Iterator[tuple[Requirement, int]]:
 
 
 def environment(python: str) -> dict[str, str]:
-    """What markers are compared with, on this system with a Python of this version."""
+    """Return the environment of markers on this system with this Python version."""
     short = ".".join(python.split(".")[:2])
     return {
         **default_environment(),
@@ -67,7 +67,7 @@ def pinned(text: str, where: Mapping[str, str]) -> dict[str, str]:
 
 
 def wanted(file: Path) -> Iterator[Requirement]:
-    """What an `.in` file asks for, and those that it includes."""
+    """Yield the requirements of an `.in` file and of those that it includes."""
     for line in file.read_text().splitlines():
         if line.startswith("-r "):
             yield from wanted(file.parent / line.removeprefix("-r "))
@@ -76,12 +76,12 @@ def wanted(file: Path) -> Iterator[Requirement]:
 
 
 def requires(name: str, version: str, extras: set[str], where: Mapping[str, str]):
-    """What a package requires there, with these extras; None when it is not here."""
+    """Return what a package requires with these extras; None if it is not installed."""
     try:
         found = distribution(name)
     except PackageNotFoundError:
         return None
-    # Another version is for another Python: what that requires is known there.
+    # Another version is for another Python, where its requirements are known.
     if found.version != version:
         return None
     asked = map(Requirement, found.requires or ())
@@ -89,7 +89,7 @@ def requires(name: str, version: str, extras: set[str], where: Mapping[str, str]
 
 
 def missing(lock: str, roots: list[Requirement], where: Mapping[str, str]) -> list[str]:
-    """What packages of a lock require, extras among it, and the lock does not hold."""
+    """Return what packages of a lock require, with extras, and the lock lacks."""
     versions = pinned(lock, where)
     extras: dict[str, set[str]] = defaultdict(set)
     waiting = [("the .in file", one) for one in roots if applies(one, where)]
@@ -126,15 +126,15 @@ def test_each_entry_has_one_version_and_its_hashes(lock, least):
 
 @locks
 @pythons
-def test_a_lock_holds_whatever_its_packages_require(lock, python):
+def test_a_lock_contains_what_its_packages_require(lock, python):
     text = (ROOT / lock).read_text()
     roots = list(wanted(ROOT / lock.replace(".txt", ".in")))
     assert missing(text, roots, environment(python)) == []
 
 
 @pytest.mark.parametrize("gone", ["execnet", "sqlparse", "filelock"])
-def test_a_hole_in_a_lock_is_seen(gone):
-    # filelock is asked for by an extra of a dependency: CacheControl[filecache].
+def test_a_missing_requirement_is_detected(gone):
+    # filelock is required by an extra of a dependency: CacheControl[filecache].
     text = (ROOT / "requirements-dev.txt").read_text()
     roots = list(wanted(ROOT / "requirements-dev.in"))
     holed = re.sub(rf"^{gone}==(?:.*\\\n)*.*\n", "", text, flags=re.MULTILINE)
@@ -156,8 +156,8 @@ def test_the_locks_agree():
     }
 
 
-def test_pip_takes_the_lock_without_a_network():
-    # All is installed: pip reads each entry, and finds nothing to fetch.
+def test_pip_accepts_the_lock_without_a_network():
+    # Everything is installed: pip reads each entry, and has nothing to fetch.
     words = ["install", "--no-deps", "--require-hashes", "--dry-run", "--no-index"]
     done = subprocess.run(
         [sys.executable, "-m", "pip", *words, "-r", LOCKS[1]],
@@ -169,7 +169,7 @@ def test_pip_takes_the_lock_without_a_network():
     assert "Would install" not in done.stdout
 
 
-# --- Whatever installs --------------------------------------------------------------
+# --- Installations ------------------------------------------------------------------
 
 COMMAND = re.compile(r"\bpip3? (?:\S+ )*?install\b[^\n`]*")
 LOCK = re.compile(r"requirements\S*\.txt")
@@ -177,7 +177,7 @@ PLACES = ["*.md", "docs", "deploy", "demo", ".ci/run"]
 
 
 def commands() -> Iterator[tuple[str, str]]:
-    """Each command of the project's files that installs with pip."""
+    """Yield each pip installation in the project's files, with the file's name."""
     found = {path for place in PLACES for path in ROOT.glob(place)}
     below = {path for place in found for path in place.rglob("*")}
     for path in sorted(found | below):
@@ -186,7 +186,7 @@ def commands() -> Iterator[tuple[str, str]]:
                 yield str(path.relative_to(ROOT)), command
 
 
-def test_what_installs_from_a_lock_does_not_resolve():
+def test_installations_from_a_lock_do_not_resolve():
     from_locks = [
         (name, command) for name, command in commands() if LOCK.search(command)
     ]
@@ -201,7 +201,7 @@ def test_what_installs_from_a_lock_does_not_resolve():
         assert "pip check" in command
 
 
-def test_make_installs_by_the_one_program():
+def test_make_installs_only_with_demo_packages():
     makefile = (ROOT / "Makefile").read_text()
     program = (ROOT / "demo" / "packages.py").read_text()
 
@@ -211,7 +211,7 @@ def test_make_installs_by_the_one_program():
     assert '[*PIP, "check"]' in program
 
 
-def test_what_a_guide_installs_has_the_version_that_is_tested():
+def test_the_guides_install_the_tested_versions():
     python = (ROOT / "docs" / "clients" / "python.md").read_text()
     script = (ROOT / "docs" / "clients" / "javascript.md").read_text()
     lock = json.loads((ROOT / "tests/clients/vendor/package-lock.json").read_text())

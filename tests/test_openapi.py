@@ -1,6 +1,6 @@
-"""The OpenAPI description and the schema of the document, made and kept.
+"""The OpenAPI description can be generated, and the document's schema is stable.
 
-That the service is what the description says: tests/slow/test_openapi.py.
+tests/slow/test_openapi.py compares the service with the description.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 DOCUMENT_SCHEMA = "/schemas/document-1.json"
 
 
-def test_the_description_is_made_without_a_warning():
+def test_the_description_is_generated_without_a_warning():
     said = StringIO()
     call_command("spectacular", validate=True, fail_on_warn=True, stdout=said)
     assert "openapi: 3.1.0" in said.getvalue()
@@ -31,7 +31,7 @@ def test_the_description_is_made_without_a_warning():
     "name", ["bots.json", "mobile-ticketing.json", "single-channel.json"]
 )
 @pytest.mark.django_db
-def test_the_examples_of_the_contract_fulfil_the_schema_of_the_document(client, name):
+def test_the_examples_of_the_contract_match_the_document_schema(client, name):
     answer = client.get(DOCUMENT_SCHEMA)
     assert answer.headers["Content-Type"] == "application/schema+json"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -44,7 +44,7 @@ def test_the_examples_of_the_contract_fulfil_the_schema_of_the_document(client, 
     jsonschema.validate(json.loads(releases.sync().body), schema)
 
 
-def test_the_schema_changes_with_a_decision_and_another_number_only():
+def test_the_schema_changes_only_by_decision_with_a_new_number():
     text = (ROOT / "buddies/schemas/document-1.json").read_bytes()
     known = "b3281b95558d18b148d155dcdae2c667b1ba0e564e957a5f2ec9c45c1a5771fb"
     assert hashlib.sha256(text).hexdigest() == known
@@ -77,7 +77,7 @@ CHANNEL = {
         {"type": "group"},
     ],
 )
-def test_what_is_no_document_does_not_fulfil_it(change):
+def test_an_invalid_document_violates_the_schema(change):
     schema = json.loads((ROOT / "buddies/schemas/document-1.json").read_text())
     jsonschema.validate({"items": [CHANNEL]}, schema)
 

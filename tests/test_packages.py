@@ -1,4 +1,4 @@
-"""How far an installation is, as demo/packages.py says it."""
+"""The progress of an installation, as demo/packages.py shows it."""
 
 import io
 
@@ -19,7 +19,7 @@ def read(one: packages.Progress, *lines: str) -> None:
         one.read(f"{line}\n")
 
 
-def test_a_terminal_shows_it_in_place():
+def test_a_terminal_updates_the_progress_in_place():
     output = Terminal()
     one = progress(3, output)
 

@@ -1,4 +1,4 @@
-"""What the tests start ends with them."""
+"""Processes that the tests start end with the tests."""
 
 import os
 
@@ -7,7 +7,7 @@ from tests.processes import Process
 from tests.service import until
 
 
-async def test_what_a_process_leaves_ends_with_it(tmp_path):
+async def test_children_of_a_process_end_with_it(tmp_path):
     log = tmp_path / "log"
     shell = ["sh", "-c", "sleep 300 & echo $!; wait"]
     process = Process("shell", shell, os.environ, log)

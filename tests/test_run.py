@@ -1,4 +1,4 @@
-"""A run of pytest as ours, on tests that are made for it."""
+"""A pytest run with our options, on generated tests."""
 
 import subprocess
 import sys

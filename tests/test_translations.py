@@ -1,7 +1,7 @@
 """The back office in Italian: nothing missing, nothing out of date.
 
-``locale/it`` holds our own texts, as `make messages` collects them; ``locale/stock``
-what Django's Italian lacks, by hand.
+``locale/it`` holds our own texts, which `make messages` collects; ``locale/stock``
+holds what Django's Italian lacks, written by hand.
 """
 
 import os
@@ -32,7 +32,7 @@ APPS = ("buddies", "roster", "xmppservice", "templates")
 
 
 class Entry(NamedTuple):
-    """An entry of a catalogue: what it translates, and the forms of that."""
+    """An entry of a catalogue: a text and its translated forms."""
 
     context: str
     text: str
@@ -112,7 +112,7 @@ def test_each_text_of_the_catalogue_is_in_the_sources(collected):
     assert "\n#~" not in (OURS / "django.po").read_text()
 
 
-def test_the_catalogue_has_nothing_of_the_machine_that_made_it():
+def test_the_catalogue_contains_no_date_and_no_local_path():
     text = (OURS / "django.po").read_text()
 
     assert "POT-Creation-Date" not in text
@@ -124,7 +124,7 @@ def test_the_catalogue_has_nothing_of_the_machine_that_made_it():
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parts[-4:][0])
-def test_each_text_has_an_italian_one(catalogue):
+def test_each_text_has_an_italian_translation(catalogue):
     assert names([entry for entry in read(catalogue) if entry.needs_work]) == []
 
 
@@ -166,7 +166,7 @@ def test_each_translation_has_the_placeholders_of_its_text(catalogue):
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parts[-4:][0])
-def test_what_is_compiled_is_what_is_translated(catalogue, tmp_path):
+def test_the_compiled_catalogue_is_up_to_date(catalogue, tmp_path):
     compiled = tmp_path / "anew.mo"
     command = ["msgfmt", "--check-format", "-o", compiled, catalogue]
     subprocess.run(command, check=True)
@@ -179,11 +179,11 @@ def texts(compiled: Path) -> dict[object, str]:
         return dict(vars(GNUTranslations(file))["_catalog"])
 
 
-# --- Texts of others --------------------------------------------------------------
+# --- Texts of Django and others ---------------------------------------------------
 
 
 @pytest.mark.parametrize("domain", ["django", "djangojs"])
-def test_what_django_says_in_english_alone_is_said_in_italian_by_us(domain):
+def test_we_translate_what_django_leaves_in_english(domain):
     known = {
         (entry.context, entry.text)
         for catalogue in (*_of_django("it", domain), STOCK / f"{domain}.po")
@@ -197,7 +197,7 @@ def test_what_django_says_in_english_alone_is_said_in_italian_by_us(domain):
     assert names([e for e in english if (e.context, e.text) not in known | ours]) == []
 
 
-def test_what_we_say_for_others_is_still_a_text_of_theirs():
+def test_each_text_translated_for_others_still_exists():
     theirs = {entry.text for path in _of_django("en", "*") for entry in read(path)}
     theirs |= texts(REST / "en" / "LC_MESSAGES" / "django.mo").keys()
     ours = {entry.text for path in CATALOGUES[1:] for entry in read(path)}
@@ -225,12 +225,12 @@ SCRIPTS = [
     for path in (ROOT / app).rglob("*.js")
     if "vendor" not in path.parts
 ]
-# In this order: what begins first is what it is.
+# Whatever begins first wins: a quote in a comment begins no string.
 TOKEN = re.compile(
     r"""//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`""",
     re.S,
 )
-# Two words, the first one capitalised, or one with a capital and a stop or dots.
+# Two words, the first one capitalised; three words; or a word with a full stop.
 SENTENCE = re.compile(
     r"\b[A-Z][a-z]+ [a-z]{2,}|[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}|[a-z][.…!?](?:\s|$)"
 )
@@ -242,7 +242,7 @@ ALLOWED = {"use strict"}
 
 
 def sentences(script: str) -> list[str]:
-    """What of a script people could read, and is written in the script itself."""
+    """Return the texts for people that are written in a script itself."""
     tokens = TOKEN.findall(script)
     strings = [token[1:-1] for token in tokens if token[0] in "\"'`"]
     said = [text for text in strings if SENTENCE.search(text)]
@@ -255,7 +255,7 @@ def _without_comments(script: str) -> str:
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_a_script_takes_its_words_from_the_page(path):
+def test_a_script_takes_its_texts_from_the_page(path):
     assert sentences(path.read_text()) == []
 
 
@@ -269,5 +269,5 @@ def test_a_script_takes_its_words_from_the_page(path):
         'made.setAttribute("aria-label", "Close");',
     ],
 )
-def test_a_script_with_a_word_of_its_own_is_found(script):
+def test_a_text_in_a_script_is_detected(script):
     assert sentences(script)
