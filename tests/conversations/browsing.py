@@ -6,8 +6,8 @@ from xml.etree.ElementTree import Element
 from demo.client import Client
 from tests.service import MODE, SERVICE
 
-# Of an account, only the full JID is asked for what the XMPP server does not know.
-ASKED = f"{SERVICE}/service" if MODE == "account" else SERVICE
+# The XMPP server answers for an account's bare JID: only its full JID reaches us.
+TARGET = f"{SERVICE}/service" if MODE == "account" else SERVICE
 INFO, ITEMS = (f"http://jabber.org/protocol/disco#{what}" for what in ("info", "items"))
 COMMANDS, SEARCH = "http://jabber.org/protocol/commands", "jabber:iq:search"
 FORM = "{jabber:x:data}"
@@ -38,7 +38,7 @@ VERONA = item(
 
 
 async def has_verona(client: Client) -> bool:
-    return ("Verona & its <houses>", ASKED, "verona") in await listed(client)
+    return ("Verona & its <houses>", TARGET, "verona") in await listed(client)
 
 
 def query(namespace: str, node: str = "", inside: str = "") -> str:
@@ -47,9 +47,9 @@ def query(namespace: str, node: str = "", inside: str = "") -> str:
 
 
 async def result(client: Client, payload: str, type: str = "get") -> Element:
-    answer = await client.iq(type, payload, ASKED)
+    answer = await client.iq(type, payload, TARGET)
     assert answer.get("type") == "result"
-    assert answer.get("from") == ASKED
+    assert answer.get("from") == TARGET
     return answer[0]
 
 
@@ -59,7 +59,7 @@ async def listed(client: Client, node: str = "") -> list[tuple[str | None, ...]]
     return [tuple(map(item.get, ("name", "jid", "node"))) for item in items]
 
 
-async def condition(client: Client, type: str, payload: str, to: str = ASKED) -> str:
+async def condition(client: Client, type: str, payload: str, to: str = TARGET) -> str:
     answer = await client.iq(type, payload, to)
     assert answer.get("type") == "error"
     return name(answer.find("{*}error")[0])

@@ -11,7 +11,7 @@ from tests.service import Service, until
 
 @pytest.fixture(scope="module")
 def verona(service: Service, tmp_path_factory: pytest.TempPathFactory) -> int:
-    """The tree with Verona below it, which the files of a process share."""
+    """Load Verona into the tree, once a process; return its primary key."""
     code = (
         "from buddies.models import Buddy\n"
         "found = Buddy.objects.filter(address='verona')\n"

@@ -15,7 +15,7 @@ JIDS = (
 
 
 def photos(client: Client) -> list[str]:
-    """The hashes that the service's presence told this client, in order."""
+    """Return the hashes in the service's presence to this client, in order."""
     told = (
         stanza.findtext(PHOTO, "")
         for stanza in client.stanzas
@@ -27,7 +27,7 @@ def photos(client: Client) -> list[str]:
 
 
 def newest(client: Client) -> str:
-    """The last of them; empty before the first."""
+    """Return the last of them, or "" before the first."""
     return (photos(client) or [""])[-1]
 
 
@@ -52,25 +52,25 @@ def add(service: Service, name: str) -> None:
     assert status == 201, said
 
 
-def kept(service: Service) -> list[str]:
+def stored_jids(service: Service) -> list[str]:
     """JIDs of the subscribers that the service has in its table."""
     return service.shell(JIDS).split()
 
 
-def untold(service: Service, number: int) -> int:
-    """How many of them are still to be told of a release."""
+def pending_count(service: Service, number: int) -> int:
+    """Return how many of them have not been sent this release yet."""
     count = "from roster.announcements import subscribers as s; print(s.count({})[1])"
     return int(service.shell(count.format(number)))
 
 
-async def is_told(client: Client) -> bool:
-    """Whether what was told last is what is read now."""
+async def is_up_to_date(client: Client) -> bool:
+    """Return whether the last hash is that of the document that is read now."""
     return newest(client) == await read(client)
 
 
 @asynccontextmanager
 async def subscribers(service: Service, count: int) -> AsyncIterator[list[Client]]:
-    """Clients who are subscribed, and were told of the live document."""
+    """Yield subscribed clients that have the hash of the live document."""
     async with AsyncExitStack() as stack:
         clients = [
             await stack.enter_async_context(service.client(local))

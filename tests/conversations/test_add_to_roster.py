@@ -1,7 +1,7 @@
 """cmd_add_to_roster on the real roster of a real Prosody (contract, 3).
 
-Each row of the contract's table: the roster is arranged as a client, the
-command sent, and the roster and the pushes read back as a client.
+For each row of the contract's table, a client arranges the roster, sends the
+command, and reads back the roster and the pushes.
 """
 
 import json
@@ -31,7 +31,7 @@ def mario(service: Service) -> str:
 
 
 NOBODY = "00393471234567"
-CHANNEL = "city-news"  # Nobody: other tests are the channels of the demo.
+CHANNEL = "city-news"  # Not registered: other tests register the demo's channels.
 SUBSCRIBED = "{*}query/{*}item[@subscription='to']"
 
 
@@ -62,7 +62,7 @@ async def arrange(
 
 
 def is_asked(client: Client) -> bool:
-    """Whether somebody's request for a subscription has come."""
+    """Return whether a subscription request has arrived."""
     return any(
         stanza.tag == CLIENT + "presence" and stanza.get("type") == "subscribe"
         for stanza in client.stanzas
@@ -70,9 +70,9 @@ def is_asked(client: Client) -> bool:
 
 
 async def add(client: Client, payload: object) -> dict:
-    """The answer; every push that the command caused has arrived then."""
+    """Return the answer, after all pushes that the command caused."""
     answer = await client.command(SERVICE, "cmd_add_to_roster", payload)
-    # The stream is in order: what was pushed before this answer is here.
+    # Stanzas arrive in order: pushes sent before this answer are here.
     await client.roster()
     return answer
 
@@ -82,7 +82,7 @@ def item(name: str, *groups: str, subscription: str = "none") -> Item:
 
 
 def unchanged(*values: object) -> object:
-    """A row of the table after which nothing is written: the same on every server."""
+    """Mark a row of the table that writes nothing: the same on every server."""
     return pytest.param(*values, marks=pytest.mark.nothing_written)
 
 
@@ -90,7 +90,7 @@ def unchanged(*values: object) -> object:
 @pytest.mark.parametrize(
     ("before", "received", "user", "other"),
     [
-        # on the roster | received name | after for a user | after for nobody
+        # on the roster | received name | after for a user | after for a non-user
         (None, "Mario", ("Mario", VERIFIED), ("Mario", OTHERS)),
         (("Mario",), "Mario", ("Mario", VERIFIED), ("Mario", OTHERS)),
         (("Mario",), "", ("Mario", VERIFIED), ("Mario", OTHERS)),
@@ -138,7 +138,7 @@ async def test_the_table(romeo, mario, known, before, received, user, other):
     ],
 )
 async def test_a_subscribed_contact(service, name, received, groups, after, pushes):
-    """Rows that name a subscription other than none; it is kept."""
+    """Rows with a subscription other than none, which is kept."""
     romeo_local, juliet_local = service.register(2)
     async with (
         service.client(romeo_local) as romeo,
@@ -150,7 +150,7 @@ async def test_a_subscribed_contact(service, name, received, groups, after, push
         await romeo.presence()
         await arrange(romeo, juliet_local, name, groups)
         await romeo.presence(to=jid(juliet_local), type="subscribe")
-        # A yes that overtakes the question is lost.
+        # An approval that overtakes the request is lost.
         await until(lambda: is_asked(juliet))
         await juliet.presence(to=jid(romeo_local), type="subscribed")
         # ejabberd may push it after a roster has shown it.
@@ -220,7 +220,7 @@ async def test_the_last_of_a_duplicate_address_wins(romeo: Client):
     assert len(romeo.pushes) == 2
 
 
-async def test_a_jid_stands_as_it_is(romeo: Client):
+async def test_a_jid_is_added_without_its_resource(romeo: Client):
     assert await add(romeo, users(("Julia", "julia@example.org/home"))) == OK
     assert await romeo.roster() == {"julia@example.org": item("Julia", OTHERS)}
 
@@ -314,8 +314,8 @@ print(Command.objects.get(stanza_id="ghost").answer)
 
 
 async def test_an_owner_without_an_account_on_the_server_is_no_user(service: Service):
-    # Prosody takes whoever is connected for a user, so nobody without an account
-    # can send: a row is written as if it had been sent just before the deletion.
+    # Prosody takes every connected client for a user, so no client without an account
+    # can send. The row is written as if it had been sent just before the deletion.
     service.shell(GHOST)
 
     answer = await until(lambda: service.shell(GHOSTS_ANSWER))
@@ -341,7 +341,7 @@ async def test_a_disabled_or_undiscoverable_user_is_not_verified(
     }
 
 
-async def test_over_the_budget_nobody_is_verified(new_service):
+async def test_contacts_beyond_the_budget_are_not_verified(new_service):
     service = new_service(DISCOVERY_BURST="1", DISCOVERY_PER_YEAR="1")
     anna, bert = service.register(2)
     async with owner(service) as client:

@@ -6,11 +6,11 @@ import pytest
 
 from demo.client import Client
 from tests.conversations.browsing import (
-    ASKED,
     COMMANDS,
     FORM,
     INFO,
     SUBMIT,
+    TARGET,
     condition,
     features,
     found,
@@ -57,8 +57,8 @@ def notes(done: Element) -> list[tuple[str | None, str | None]]:
 
 async def test_the_commands_are_listed(client: Client):
     assert await listed(client, COMMANDS) == [
-        ("Find contacts", ASKED, FIND),
-        ("Add to roster", ASKED, ADD),
+        ("Find contacts", TARGET, FIND),
+        ("Add to roster", TARGET, ADD),
     ]
     info = await result(client, query(INFO, FIND))
     assert info.find("{*}identity").attrib == {
@@ -93,7 +93,7 @@ async def test_contacts_are_found_and_put_on_the_roster(service, client):
     assert (await client.roster())[f"{friend}@localhost"].groups == {"verified"}
 
 
-async def test_nobody_is_found(client: Client):
+async def test_a_search_without_hits_says_so(client: Client):
     done = await run(client, FIND, lines("numbers", "003932009999"))
     assert notes(done) == [("info", "None of these numbers is a user.")]
     assert found(done) == []
@@ -115,7 +115,7 @@ async def test_contacts_are_added_with_their_names(service: Service, client: Cli
     assert roster["00393200555@localhost"][:2] == ("2nd", {"others"})
 
 
-async def test_a_budget_that_is_spent_is_said_in_words(new_service):
+async def test_a_spent_budget_is_explained_in_words(new_service):
     service = new_service(DISCOVERY_BURST="1", DISCOVERY_PER_YEAR="365")
     (local, friend) = service.register(2)
     async with service.client(local) as client:
@@ -127,7 +127,7 @@ async def test_a_budget_that_is_spent_is_said_in_words(new_service):
     assert text.endswith(f"users are: {friend}.")
 
 
-async def test_it_is_a_command_as_any_other_in_the_ledger(service, client):
+async def test_it_is_stored_like_any_other_command(service, client):
     await run(client, FIND, lines("numbers", "00393200999999"))
     owner = client.jid.partition("/")[0]
     said = service.shell(
@@ -138,18 +138,18 @@ async def test_it_is_a_command_as_any_other_in_the_ledger(service, client):
     assert said == f"{FIND} adhoc True"
 
 
-async def test_a_repeated_iq_is_answered_once_more_with_the_same(service, client):
+async def test_a_repeated_iq_gets_the_same_answer_again(service, client):
     asked = command(
         FIND, lines("numbers", "00393200999999"), await session(client, FIND)
     )
     for _ in range(2):
-        await client.send(f"<iq type='set' id='again' to='{ASKED}'>{asked}</iq>")
+        await client.send(f"<iq type='set' id='again' to='{TARGET}'>{asked}</iq>")
 
     def answers() -> list[bytes]:
         return [tostring(one) for one in _results(client, "again")]
 
     await until(answers)
-    await client.send(f"<iq type='set' id='again' to='{ASKED}'>{asked}</iq>")
+    await client.send(f"<iq type='set' id='again' to='{TARGET}'>{asked}</iq>")
     await until(lambda: len(answers()) > 1)
     assert len(set(answers())) == 1
     assert await until(lambda: service.states().get("sent"))
@@ -164,7 +164,7 @@ async def test_the_same_id_in_another_session_is_another_command(service, client
     said = []
     for _ in range(2):
         asked = command(FIND, lines("numbers", late), await session(client, FIND))
-        await client.send(f"<iq type='set' id='1' to='{ASKED}'>{asked}</iq>")
+        await client.send(f"<iq type='set' id='1' to='{TARGET}'>{asked}</iq>")
         await until(lambda: len(_results(client, "1")) > len(said))
         said.append(_results(client, "1")[-1][0].get("sessionid"))
     assert len(set(said)) == 2
@@ -201,8 +201,8 @@ LONG = "s" * 1001
         (command(FIND, session=LONG), "bad-request", "bad-sessionid"),
     ],
 )
-async def test_what_is_no_step_of_a_command_is_refused(client, asked, wanted, why):
-    answer = await client.iq("set", asked, ASKED)
+async def test_invalid_steps_of_a_command_are_refused(client, asked, wanted, why):
+    answer = await client.iq("set", asked, TARGET)
     assert answer.get("type") == "error"
     assert [name(one) for one in answer.find("{*}error")] == [
         wanted,
@@ -217,7 +217,9 @@ async def test_a_resource_of_the_service_has_no_commands(client: Client):
     assert await condition(client, "set", asked, there) == "service-unavailable"
 
 
-async def test_who_is_not_served_has_no_commands(service: Service, client: Client):
+async def test_users_of_unserved_domains_have_no_commands(
+    service: Service, client: Client
+):
     service.server.register("tybalt", PASSWORD, "elsewhere.localhost")
     async with service.client("tybalt", domain="elsewhere.localhost") as tybalt:
         assert await listed(tybalt, COMMANDS) == []

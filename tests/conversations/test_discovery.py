@@ -1,4 +1,4 @@
-"""Who joins later, who leaves, and who tries numbers out: as clients see it."""
+"""Late joins, deleted accounts and number enumeration, as clients see them."""
 
 import base64
 import hashlib
@@ -33,7 +33,7 @@ async def groups(client: Client, local: str) -> frozenset[str]:
     return (await client.roster())[f"{local}@localhost"].groups
 
 
-async def test_who_registers_is_verified_with_those_who_had_the_number(service):
+async def test_a_new_user_is_verified_on_rosters_that_had_the_number(service):
     (late,) = service.unknown()
     here, there = service.register(2)
     async with service.client(here) as romeo, service.client(there) as juliet:
@@ -43,7 +43,7 @@ async def test_who_registers_is_verified_with_those_who_had_the_number(service):
 
         service.server.register(late, PASSWORD)
         async with service.client(late) as newcomer:
-            # Whoever sends a command is known from then on.
+            # A user who sends a command is known from then on.
             await search(newcomer, here)
 
         for client in (romeo, juliet):
@@ -54,10 +54,10 @@ async def _has(client: Client, local: str, wanted: frozenset[str]) -> bool:
     return await groups(client, local) == wanted
 
 
-async def test_a_signed_notice_brings_and_takes_a_user(new_service):
+async def test_signed_notices_add_and_remove_a_user(new_service):
     secret = "whsec_" + base64.b64encode(KEY).decode()
     service = new_service(ACCOUNT_WEBHOOK_SECRET=secret)
-    # The XMPP server knows nothing of it: only the notice tells.
+    # Only the notice makes it known: the XMPP server has no such account.
     (late,) = service.unknown()
     (local,) = service.register()
     async with service.client(local) as client:
@@ -69,7 +69,7 @@ async def test_a_signed_notice_brings_and_takes_a_user(new_service):
         assert (await search(client, late))["userList"] == []
 
 
-def test_the_notice_of_the_documentation_is_signed_well(new_service):
+def test_the_documented_notice_is_signed_correctly(new_service):
     secret = "whsec_" + base64.b64encode(KEY).decode()
     service = new_service(ACCOUNT_WEBHOOK_SECRET=secret)
     page = (ROOT / "docs" / "api.md").read_text()
@@ -109,8 +109,8 @@ def _post(
     return status
 
 
-async def test_who_scans_learns_nothing_more_by_either_command(service):
-    """Until staff releases him; what he asked before is still answered."""
+async def test_flagged_owners_learn_nothing_more_by_either_command(service):
+    """Until staff clear the flag; numbers asked about before are still answered."""
     friend, victim = service.register(2)
     (local,) = service.register()
     begin = int(victim) - 400
@@ -123,7 +123,7 @@ async def test_who_scans_learns_nothing_more_by_either_command(service):
         assert (answer["status"], answer["errorCode"]) == (5, "RATE_LIMITED")
         assert answer["userList"] == [friend]
         assert answer["retryAfter"] > 0
-        # The side door: a group would tell as much as a search.
+        # The other command: a group would reveal as much as a search.
         assert (await add(client, victim))["status"] == 0
         assert await groups(client, victim) == OTHERS
 
@@ -137,20 +137,20 @@ async def test_who_scans_learns_nothing_more_by_either_command(service):
         assert await groups(client, victim) == VERIFIED
 
 
-async def test_an_ordinary_address_book_is_no_scan(service):
+async def test_an_ordinary_address_book_is_not_flagged(service):
     (local, friend) = service.register(2)
     randomly = random.Random(5)
     book = [
         f"0039{randomly.randrange(3_200_000_000, 3_999_999_999)}" for _ in range(3_000)
     ]
     async with service.client(local) as client:
-        # Of so many at once, a server that lists is not asked about the newest.
+        # For so many numbers, a server that lists accounts is not asked about new ones.
         assert (await search(client, friend))["userList"] == [friend]
         answer = await search(client, *book, friend)
     assert (answer["status"], answer["userList"]) == (0, [friend])
 
 
-async def test_a_second_crossing_of_the_budget_is_refused_by_both_commands(new_service):
+async def test_numbers_beyond_the_budget_are_refused_by_both_commands(new_service):
     service = new_service(DISCOVERY_BURST="2", DISCOVERY_PER_YEAR="0")
     one, two, three = service.register(3)
     (local,) = service.register()

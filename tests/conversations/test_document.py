@@ -40,7 +40,7 @@ async def test_desc_is_the_demo_as_one_tree(service: Service, client: Client):
     async def restored() -> bool:
         return await ours() == expected
 
-    # Whatever another test has changed and put back is live a moment later.
+    # Entries that another test has restored are live a moment later.
     await until(restored)
 
 
@@ -82,7 +82,7 @@ async def test_http_serves_the_same_document(service: Service, client: Client):
         (SERVICE, "set", "<ping xmlns='urn:xmpp:ping'/>", "service-unavailable"),
     ],
 )
-async def test_what_is_not_served_is_refused(client, to, type, payload, condition):
+async def test_unsupported_requests_are_refused(client, to, type, payload, condition):
     answer = await client.iq(type, payload, to)
 
     assert answer.get("type") == "error"
@@ -159,7 +159,7 @@ async def test_an_edit_on_the_command_line_is_in_the_vcard(
         return "By command line" in names(await client.document(SERVICE))
 
     # The command ends after its commit; its wake-up cannot reach another process,
-    # so the two-second tick rings.
+    # so the once-a-second poll finds the edit.
     await until(shown)
 
 

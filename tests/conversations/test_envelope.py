@@ -1,4 +1,4 @@
-"""The command envelope, ids and repeats, and everything that is no command.
+"""The command envelope, ids and repeats, and messages that are no commands.
 
 After each bad input the service still answers (contract, 2 and 5).
 """
@@ -52,13 +52,13 @@ def payload_of(answer) -> dict:
 
 
 async def silence_after(client: Client, xml: str) -> None:
-    """Nothing comes back for ``xml``, and the next command is answered."""
+    """Assert that ``xml`` gets no reply, and the next command is answered."""
     before = len(client.stanzas)
     await client.send(xml)
     answer = await client.command(SERVICE, SEARCH, NOBODY, id="still-alive")
     assert answer["status"] == 0
     came = [one for one in client.stanzas[before:] if one.tag.endswith("message")]
-    # What no account may be sent comes back from the XMPP server, not from us.
+    # The XMPP server, not the service, returns what an account may not receive.
     ours = [one for one in came if MODE != "account" or one.get("type") != "error"]
     assert [one.get("id") for one in ours] == ["still-alive"]
 
@@ -174,12 +174,12 @@ async def test_a_missing_id(romeo: Client):
         "oob",
     ],
 )
-async def test_what_is_no_command_is_ignored(romeo: Client, xml: str):
+async def test_messages_that_are_no_commands_are_ignored(romeo: Client, xml: str):
     await silence_after(romeo, xml)
 
 
 async def test_a_carbon_of_a_command_is_not_acted_upon(service: Service):
-    """The user's other device gets a copy; the service hears the original alone."""
+    """The user's other device gets a copy; the service gets only the original."""
     (local,) = service.register()
     async with service.client(local, "one") as one, service.client(local, "two") as two:
         for client in (one, two):

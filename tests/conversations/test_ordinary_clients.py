@@ -10,12 +10,12 @@ import pytest
 
 from demo.client import Client
 from tests.conversations.browsing import (
-    ASKED,
     COMMANDS,
     FORM,
     INFO,
     ITEMS,
     SEARCH,
+    TARGET,
     condition,
     features,
     form,
@@ -35,22 +35,20 @@ async def test_the_tree_is_listed_group_by_group(client: Client):
         ("Montague", "houses@localhost", "montague"),
         ("Friar Laurence's cell", r"friar\20laurence@localhost", None),
         ("Nurse", "nurse@mantua.example", None),
-        ("Mantua", ASKED, "mantua"),
+        ("Mantua", TARGET, "mantua"),
     ]
     assert await listed(client, "mantua") == [
         ("Apothecary à Mantoue", "apothecary@localhost", None)
     ]
 
 
-async def test_the_top_is_what_the_document_has_there(client):
+async def test_the_top_level_lists_what_the_document_has(client):
     document = json.loads(await client.document(SERVICE))
     names = [item["info"]["name"] for item in document["items"]]
     assert [called for called, _, _ in await listed(client)] == names
 
 
-async def test_a_user_of_a_domain_that_is_not_served_gets_the_first_one_s(
-    service, client
-):
+async def test_users_of_unserved_domains_get_jids_of_the_first_domain(service, client):
     service.server.register("mercutio", PASSWORD, "elsewhere.localhost")
     async with service.client("mercutio", domain="elsewhere.localhost") as mercutio:
         assert ("Capulet", "capulet@localhost", None) in await listed(
@@ -58,7 +56,7 @@ async def test_a_user_of_a_domain_that_is_not_served_gets_the_first_one_s(
         )
 
 
-async def test_a_group_says_that_it_is_one(client: Client):
+async def test_a_group_identifies_itself_as_one(client: Client):
     info = await result(client, query(INFO, "verona"))
     identity = {
         "category": "hierarchy",
@@ -75,7 +73,7 @@ async def test_an_unknown_node_is_not_found(client: Client, namespace: str, node
     assert await condition(client, "get", query(namespace, node)) == "item-not-found"
 
 
-async def test_what_the_service_can_do(client: Client):
+async def test_the_service_lists_its_features(client: Client):
     info = await result(client, query(INFO))
     assert features(info) >= {
         INFO,
@@ -109,7 +107,7 @@ async def test_an_edit_is_in_the_list_as_in_the_document(service, client, verona
     await until(hidden)
 
 
-async def test_support_addresses_are_told(new_service):
+async def test_support_addresses_are_published(new_service):
     uris = ["mailto:help@example.org", "xmpp:help@rooms.example.org?join&a='b'"]
     service = new_service(
         SUPPORT_ADDRESSES=", ".join(uris), PUBLIC_URL="http://buddies.example.org"
@@ -159,7 +157,7 @@ print(*avatars.keep(ContentFile(file.getvalue(), name="red.png")))
 
 
 @component_only
-async def test_a_picture_of_our_own_is_in_the_vcard(service, client):
+async def test_an_uploaded_picture_is_in_the_vcard(service, client):
     image, thumb = service.shell(PICTURE).split()
     info = {"name": "Rosaline", "imageUrl": image, "thumbUrl": thumb}
     entry = {"type": "channel", "webIsPublished": True, "address": "rosaline"}
@@ -196,7 +194,7 @@ async def test_the_address_is_escaped_where_it_must_be(client, local, called):
 
 
 @component_only
-async def test_a_channel_says_what_it_is(client: Client):
+async def test_a_channel_identifies_itself_as_one(client: Client):
     answer = await client.iq("get", query(INFO), f"capulet@{SERVICE}")
     identity = {"category": "hierarchy", "type": "leaf", "name": "Capulet"}
     assert answer.find("{*}query/{*}identity").attrib == identity
@@ -213,7 +211,7 @@ async def test_any_other_jid_is_not_found(client: Client, local: str, payload: s
     assert await condition(client, "get", payload, to) == "item-not-found"
 
 
-async def test_what_one_can_search_by(client: Client):
+async def test_the_search_form_has_one_field(client: Client):
     asked = await result(client, query(SEARCH))
     assert [name(child) for child in asked] == [
         "instructions",
@@ -262,6 +260,6 @@ async def test_an_older_client_searches_without_a_form(client: Client, field: st
     ]
 
 
-async def test_what_no_channel_is_called_is_not_searched_for(client: Client):
+async def test_a_search_text_that_is_too_long_is_refused(client: Client):
     asked = query(SEARCH, inside=form(nick="x" * 1001))
     assert await condition(client, "set", asked) == "not-acceptable"

@@ -53,7 +53,7 @@ async def test_a_friend_is_found_by_a_form(service: Service, profanity: Profanit
 
 
 async def commands_are_listed(profanity: Profanity) -> None:
-    """Ask again while it does not know yet what its server's components can do."""
+    """Ask until profanity knows the features of its server's components."""
 
     async def listed() -> bool:
         asked = profanity.text.count(REFUSAL)

@@ -42,7 +42,9 @@ async def test_the_seed_example_finds_the_two_demo_users(romeo, demo_users):
     }
 
 
-async def test_spelled_as_asked_in_order_without_duplicates(romeo, demo_users):
+async def test_hits_are_spelled_as_requested_in_order_without_duplicates(
+    romeo, demo_users
+):
     first, second = demo_users
     other = f"+{second[2:]}"
 
@@ -51,7 +53,7 @@ async def test_spelled_as_asked_in_order_without_duplicates(romeo, demo_users):
     assert answer["userList"] == [other, first]
 
 
-async def test_nobody_found_is_no_error_and_no_roster_item(romeo):
+async def test_a_search_without_hits_is_no_error_and_adds_no_item(romeo):
     answer = await search(romeo, {"userList": ["00393490000001"]})
 
     assert answer["status"] == 0
@@ -71,7 +73,7 @@ async def test_a_hit_keeps_its_name(romeo, demo_users):
     assert romeo.pushes == []
 
 
-async def test_absent_cases_cannot_be_told_apart(romeo, service):
+async def test_numbers_that_are_not_found_are_indistinguishable(romeo, service):
     disabled, hidden = service.register(2)
     for local, change in ((disabled, "enabled"), (hidden, "discoverable")):
         service.http(
@@ -106,7 +108,7 @@ async def test_bad_requests(romeo, payload):
     assert answer["errorMessage"][0]["message"]
 
 
-async def test_an_empty_list_finds_nobody(romeo):
+async def test_an_empty_list_finds_no_users(romeo):
     answer = await search(romeo, {"userList": []})
     assert (answer["status"], answer["userList"]) == (0, [])
 

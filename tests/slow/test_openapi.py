@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 
 
 def test_the_service_is_what_the_description_says(new_service, tmp_path):
-    # What it writes there is written by nobody else.
+    # Its own service: no other test writes there.
     service = new_service(API_REQUESTS_PER_MINUTE="1000000")
     description = f"http://127.0.0.1:{service.http_port}/api/schema/?format=json"
     command = [
@@ -20,7 +20,7 @@ def test_the_service_is_what_the_description_says(new_service, tmp_path):
         f"--header=Authorization: Bearer {service.token}",
         "--continue-on-failure",
         "--no-color",
-        # Where a change is judged, the same cases each time, as hypothesis has it.
+        # In CI, the same cases each time, as with hypothesis.
         *(["--generation-deterministic"] if os.environ.get("CI") else []),
     ]
     # Warnings are errors to our code, and not to that of others.

@@ -1,4 +1,4 @@
-"""The servers that demo and tests start: they last, and leave nothing behind."""
+"""The servers that demo and tests start keep their data, and leave no processes."""
 
 import asyncio
 import subprocess
@@ -21,7 +21,7 @@ from tests.ports import free_port
 from tests.processes import ROOT
 from tests.servers import Postgres, RabbitMQ, Redis
 
-# How long ejabberd takes to write down what it has acknowledged, and more.
+# More than ejabberd takes to write what it has acknowledged.
 WRITE_SECONDS = 0.2
 
 
@@ -91,7 +91,7 @@ def comes(server: RabbitMQ) -> bool:
 
 
 class Case(NamedTuple):
-    """A server, what is done to it, and what is to be seen when it starts again."""
+    """A server, what is done to it, and a check after its restart."""
 
     kind: type[Server]
     make: Callable[[Path], Server]
@@ -115,7 +115,7 @@ EACH = pytest.mark.parametrize(
 
 
 def gone(processes: set[int]) -> bool:
-    """Whether none of them is left, after a while."""
+    """Return whether all of them have ended, after a while."""
     patience = time.monotonic() + 5
     while any(map(lives, processes)):
         if time.monotonic() > patience:
@@ -144,7 +144,7 @@ def test_it_has_its_data_after_a_kill(case, tmp_path):
 
 
 @EACH
-def test_it_dies_with_us(case, tmp_path):
+def test_it_dies_with_its_parent(case, tmp_path):
     program = (
         "import sys, time; from pathlib import Path\n"
         "from tests.slow.test_servers import CASES\n"
@@ -164,14 +164,14 @@ def test_it_dies_with_us(case, tmp_path):
 
 
 @EACH
-def test_a_port_in_use_is_a_sentence(case, tmp_path):
+def test_a_port_in_use_is_reported(case, tmp_path):
     with case.make(tmp_path / "server") as server, pytest.raises(ServerError) as caught:
         server.start()
 
     assert str(caught.value).endswith("is in use by another program.")
 
 
-def test_what_is_missing_is_a_sentence(tmp_path, monkeypatch):
+def test_a_missing_program_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
 
     with pytest.raises(ServerError) as caught:
@@ -181,7 +181,7 @@ def test_what_is_missing_is_a_sentence(tmp_path, monkeypatch):
     assert str(caught.value) == sentence
 
 
-def test_what_it_says_when_it_stops_by_itself_is_the_reason(tmp_path):
+def test_the_output_of_a_failed_start_is_the_reason(tmp_path):
     server = jabber(Prosody, tmp_path)
     server.secret = '"'
 

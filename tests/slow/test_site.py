@@ -13,7 +13,7 @@ from tests.test_docs import CHECKS, DOCS, MANAGEMENT, ROOT, anchors, name_of
 from xmppservice.connection.models import StreamStatus
 from xmppservice.monitoring import metrics
 
-# What of a page a browser loads by itself.
+# The attributes of a page that a browser loads by itself.
 LOADED = {"script": "src", "link": "href", "img": "src", "iframe": "src"}
 FAMILIES = {"counter": "_total", "info": "_info"}
 

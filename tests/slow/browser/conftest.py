@@ -1,4 +1,4 @@
-"""What the other tests of pages have, for those that take longer."""
+"""The fixtures of tests/browser, for the slow tests of pages."""
 
 from tests.browser.conftest import (
     _as_it_was,

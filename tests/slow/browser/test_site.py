@@ -1,4 +1,4 @@
-"""The documentation's site, opened as a file: what a browser makes of it."""
+"""The documentation's site, opened from disk in a browser."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from playwright.async_api import Browser, expect
 from tests.browser.conftest import PHONE, TOO_WIDE
 
 
-async def test_the_site_is_searched_from_a_disk(chromium: Browser, site: Path):
+async def test_the_site_can_be_searched_from_disk(chromium: Browser, site: Path):
     page = await chromium.new_page()
     asked: list[str] = []
     complaints: list[str] = []
@@ -28,8 +28,8 @@ async def test_the_site_is_searched_from_a_disk(chromium: Browser, site: Path):
 async def test_no_page_of_the_site_is_wider_than_a_phone(chromium: Browser, site: Path):
     page = await chromium.new_page(viewport={"width": PHONE[0], "height": PHONE[1]})
     too_wide: dict[str, int] = {}
-    # Decisions and modules are many, and all alike. 404.html is a web server's: opened
-    # as a file it finds no styles.
+    # The many decisions and modules look alike. 404.html is for a web server: opened
+    # from disk, it finds no styles.
     pages = [*site.glob("*.html"), *site.glob("how-to/*"), *site.glob("guide/*")]
     for path in (one for one in pages if one.name != "404.html"):
         await page.goto(path.as_uri())

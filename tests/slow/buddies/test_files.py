@@ -1,4 +1,4 @@
-"""Tables as large as they may be, and many of them."""
+"""Tables of the maximum size, and more random trees."""
 
 import io
 
@@ -16,7 +16,7 @@ from tests.buddies.tree.test_whole_tree import rebuilding
 pytestmark = pytest.mark.django_db
 
 
-def test_a_sheet_of_as_many_entries_as_are_allowed_is_read():
+def test_a_sheet_of_the_maximum_size_is_read():
     name = ["name"] * (len(COLUMNS) - 1)
     book = openpyxl.Workbook(write_only=True)
     book.create_sheet().append(list(COLUMNS))
@@ -28,7 +28,7 @@ def test_a_sheet_of_as_many_entries_as_are_allowed_is_read():
     assert len(files.read(file.getvalue())) == MAX_ROWS
 
 
-def test_ten_thousand_rows_come_in():
+def test_ten_thousand_rows_are_imported():
     table = [{"address": "g", "name": "g", "type": "group"}] + [
         {"address": f"{n:014}", "name": f"c{n}", "type": "channel", "parent": "g"}
         for n in range(9_999)
@@ -42,7 +42,7 @@ def test_ten_thousand_rows_come_in():
 
 
 @pytest.mark.parametrize("number", [200_003, 1_048_576])
-def test_a_sheet_is_read_no_further_than_its_rows_may_go(number):
+def test_reading_a_sheet_stops_at_the_row_limit(number):
     with pytest.raises(FileError, match="more than 20000 rows"):
         files.read(with_a_row_at(number))
 

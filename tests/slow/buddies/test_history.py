@@ -1,4 +1,4 @@
-"""As many entries as there may be are deleted, and taken back."""
+"""Deleting the maximum number of entries can be undone."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.buddies.tree.records import VERONA, item, load, plant_verona, version
 pytestmark = pytest.mark.django_db
 
 
-def test_ten_thousand_entries_are_deleted_and_taken_back():
+def test_deleting_ten_thousand_entries_can_be_undone():
     plant_verona()
     branches = [
         item(f"group {number}", *(item(f"{number}-{nth}") for nth in range(99)))

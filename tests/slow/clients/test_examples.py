@@ -31,7 +31,7 @@ async def test_a_search_beyond_the_budget_is_repeated(new_service, tmp_path, lan
 
 @pytest.mark.skipif(SERVER != "prosody", reason="its error is of another type")
 @programs
-async def test_it_waits_for_a_service_that_is_away(new_service, tmp_path, language):
+async def test_it_waits_for_an_unavailable_service(new_service, tmp_path, language):
     service = new_service()
     service.server.register(GUEST, PASSWORD)
     service.stop()

@@ -1,4 +1,4 @@
-"""The change signal where it takes its time: many, and a table out of reach."""
+"""The change signal with many subscribers, by message, and without its table."""
 
 import asyncio
 import json
@@ -7,41 +7,41 @@ from demo.client import CLIENT
 from tests.conversations.presences import (
     add,
     digest,
-    is_told,
-    kept,
+    is_up_to_date,
     newest,
+    pending_count,
     read,
+    stored_jids,
     subscribe,
     subscribers,
-    untold,
 )
 from tests.service import SERVICE, Service, component_only, until
 
 
-async def test_each_of_many_is_told_the_newest_in_the_end(new_service):
+async def test_each_of_many_subscribers_finally_gets_the_newest_hash(new_service):
     service: Service = new_service(ANNOUNCEMENTS_PER_SECOND="8")
     async with subscribers(service, 12) as clients:
         first = newest(clients[0])
         await asyncio.to_thread(add, service, "One")
         await until(lambda: any(newest(client) != first for client in clients))
-        # In the middle of it.
+        # In the middle of the announcement.
         await asyncio.to_thread(add, service, "Two")
 
-        async def all_are_told() -> bool:
+        async def all_are_up_to_date() -> bool:
             document = await clients[0].document(SERVICE)
-            told = {newest(client) for client in clients}
-            return "Two" in document and told == {digest(document)}
+            hashes = {newest(client) for client in clients}
+            return "Two" in document and hashes == {digest(document)}
 
-        await until(all_are_told, 30)
+        await until(all_are_up_to_date, 30)
 
 
 @component_only
-async def test_a_message_says_it_too_and_waits_for_nobody(new_service):
+async def test_change_messages_reach_only_clients_that_are_online(new_service):
     service: Service = new_service(CHANGE_MESSAGE="true")
     async with subscribers(service, 2) as (here, leaving):
         local = leaving.jid.partition("@")[0]
         jids = {client.jid.partition("/")[0] for client in (here, leaving)}
-        await until(lambda: jids <= set(kept(service)))
+        await until(lambda: jids <= set(stored_jids(service)))
         await leaving.__aexit__()
         before = newest(here)
 
@@ -59,8 +59,8 @@ async def test_a_message_says_it_too_and_waits_for_nobody(new_service):
         live = "from buddies.models import Release; print(Release.objects.first().pk)"
         assert payload["version"] == int(service.shell(live))
 
-        # Who is told first is up to chance: the one who left may be still to come.
-        await until(lambda: untold(service, payload["version"]) == 0)
+        # The order is random: the client that left may come last.
+        await until(lambda: pending_count(service, payload["version"]) == 0)
         async with service.client(local) as back:
             await back.presence()
             await until(lambda: newest(back))
@@ -73,11 +73,11 @@ async def test_a_message_says_it_too_and_waits_for_nobody(new_service):
 
 
 @component_only
-async def test_a_table_out_of_reach_costs_nobody_anything(new_service):
+async def test_an_unavailable_table_loses_no_announcement(new_service):
     service: Service = new_service()
     async with subscribers(service, 1) as (romeo,):
         jid = romeo.jid.partition("/")[0]
-        await until(lambda: jid in kept(service))
+        await until(lambda: jid in stored_jids(service))
         service.sql("ALTER TABLE roster_subscriber RENAME TO out_of_reach")
         try:
             (late,) = service.register()
@@ -90,5 +90,5 @@ async def test_a_table_out_of_reach_costs_nobody_anything(new_service):
         finally:
             service.sql("ALTER TABLE out_of_reach RENAME TO roster_subscriber")
         await until(lambda: newest(romeo) != before)
-        assert await is_told(romeo)
-        await until(lambda: f"{late}@localhost" in kept(service))
+        assert await is_up_to_date(romeo)
+        await until(lambda: f"{late}@localhost" in stored_jids(service))

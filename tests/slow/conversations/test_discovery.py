@@ -1,10 +1,10 @@
-"""Discovery that takes its time: a refill of the budget, old knowledge, a refresh."""
+"""Slow discovery: a refill of the budget, an expired cache, a refresh."""
 
 from tests.conversations.test_search_users import search
 from tests.service import PASSWORD, SERVICE, until
 
 
-async def test_who_registers_later_is_found_once_the_cache_is_old(new_service):
+async def test_new_users_are_found_once_the_cache_expires(new_service):
     service = new_service(ACCOUNT_ABSENT_SECONDS="0")
     (local,) = service.register()
     late = "00393490000003"
@@ -14,7 +14,9 @@ async def test_who_registers_later_is_found_once_the_cache_is_old(new_service):
         assert (await search(client, {"userList": [late]}))["userList"] == [late]
 
 
-async def test_over_the_budget_is_rate_limited_and_a_repeat_runs_again(new_service):
+async def test_a_search_beyond_the_budget_is_rate_limited_and_a_repeat_runs(
+    new_service,
+):
     # 3 numbers at once, and one more every half second.
     service = new_service(DISCOVERY_BURST="3", DISCOVERY_PER_YEAR="63072000")
     one, two, three, four, five = service.register(5)
@@ -28,7 +30,7 @@ async def test_over_the_budget_is_rate_limited_and_a_repeat_runs_again(new_servi
 
         assert (answer["status"], answer["errorCode"]) == (5, "RATE_LIMITED")
         assert answer["retryAfter"] == 1
-        # Those asked before are free, and still answered.
+        # Numbers asked about before are free, and still answered.
         assert answer["userList"] == [one, three]
 
         while answer["status"] == 5:
@@ -38,8 +40,8 @@ async def test_over_the_budget_is_rate_limited_and_a_repeat_runs_again(new_servi
         assert answer["userList"] == payload["userList"]
 
 
-async def test_who_leaves_is_found_no_more_after_a_refresh(new_service):
-    # Its own: other tests have accounts that are on no XMPP server.
+async def test_deleted_accounts_are_no_longer_found_after_a_refresh(new_service):
+    # Its own service: other tests have accounts that no XMPP server has.
     service = new_service()
     leaves, stays = service.register(2)
     (local,) = service.register()

@@ -34,7 +34,7 @@ async def test_a_burst_of_edits_makes_few_releases_and_the_last_is_live(
     releases = service.shell(
         "from buddies.models import Release; print(Release.objects.count())"
     )
-    # One for the demo, one for the new entry, and of the burst one a second.
+    # One for the demo, one for the new entry, and one a second for the burst.
     assert int(releases) <= 2 + seconds + 1
 
 

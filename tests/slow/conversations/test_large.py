@@ -1,4 +1,4 @@
-"""Commands as large as they may be."""
+"""Commands of the maximum size."""
 
 import json
 import random
@@ -9,7 +9,7 @@ from tests.service import Service
 
 
 async def test_a_payload_of_250_kb(new_service):
-    # By themselves: where others find more, so many unknown ones look like trying.
+    # Alone: if other owners find more, so many unknown numbers look like enumeration.
     service: Service = new_service()
     (local,) = service.register()
     randomly = random.Random(1)
@@ -24,15 +24,15 @@ async def test_a_payload_of_250_kb(new_service):
 
 
 async def test_ten_thousand_numbers(new_service):
-    # As in an address book, and not one after the other. By themselves: where other
-    # owners find more, so few of so many would look like trying.
+    # Random, as in an address book, not consecutive. Alone: if other owners find more,
+    # so few hits would look like enumeration.
     service: Service = new_service()
     owner, *friends = service.register(3)
     randomly = random.Random(1)
     numbers = [f"003934{randomly.randrange(10**8):08d}" for _ in range(9_998)]
 
     async with service.client(owner) as client:
-        # A list of accounts from before they came is believed, but for a few numbers.
+        # Only a search for a few numbers looks beyond a list from before they came.
         assert (await search(client, {"userList": friends}))["userList"] == friends
         answer = await search(client, {"userList": numbers + friends})
 

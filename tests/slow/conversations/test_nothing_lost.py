@@ -16,9 +16,9 @@ def add(number: int) -> dict:
 
 
 async def ask(client: Client, number: int) -> dict:
-    """A client as the contract wants it: it repeats until it has its answer.
+    """Repeat a command until it is answered, as the contract requires.
 
-    Also when it is refused: for a service that is away ejabberd says `forbidden`.
+    Also after a refusal: for an absent service ejabberd answers `forbidden`.
     """
     word, id = "cmd_add_to_roster", f"cmd-{number}"
 
@@ -68,7 +68,7 @@ async def test_the_xmpp_server_restarts_in_the_middle(new_service):
         service.server.kill()
     opened = service.opened
     await asyncio.to_thread(service.server.start)
-    # Until then ejabberd refuses what is for us, instead of asking to wait.
+    # Until then ejabberd refuses stanzas for us, instead of asking to wait.
     await until(lambda: service.opened > opened, PATIENCE)
 
     async with service.client(local) as client:
@@ -124,7 +124,7 @@ async def test_an_edit_is_live_while_commands_flood_in(new_service):
     await until(live)
 
     assert _answered(clients[0]) < 1250, "the flood was over before the edit was live"
-    # It stops at once, whatever is waiting, and goes on where it stopped.
+    # It stops at once, whatever is waiting, and resumes there after a start.
     assert await asyncio.to_thread(service.stop) == 0
     assert service.states().get("received", 0) > 0
     for client in clients:
@@ -174,7 +174,7 @@ def _peak_megabytes(pid: int) -> int:
     raise AssertionError("no VmHWM")
 
 
-async def test_what_the_inbox_cannot_hold_is_refused_and_repeated(new_service):
+async def test_commands_beyond_the_inbox_are_refused_and_can_be_repeated(new_service):
     service: Service = new_service(XMPP_INBOX_STANZAS="20")
     (local,) = service.register()
     async with service.client(local) as client:
@@ -196,7 +196,7 @@ async def test_what_the_inbox_cannot_hold_is_refused_and_repeated(new_service):
         assert answer["status"] == 0
 
 
-async def test_storage_away_is_sql_error_and_a_repeat_runs(new_service):
+async def test_missing_storage_is_sql_error_and_a_repeat_runs(new_service):
     service: Service = new_service()
     (local,) = service.register()
     async with service.client(local) as client:

@@ -1,19 +1,19 @@
-"""Commands of ordinary clients that outlive the service."""
+"""Answers to ordinary clients that survive a restart."""
 
 import asyncio
 from xml.etree.ElementTree import tostring
 
-from tests.conversations.browsing import ASKED
+from tests.conversations.browsing import TARGET
 from tests.conversations.test_adhoc import FIND, _results, command, lines
 from tests.service import Service, until
 
 
-async def test_an_answer_outlives_the_service(new_service):
+async def test_an_answer_survives_a_restart(new_service):
     service: Service = new_service()
     (local,) = service.register()
     async with service.client(local) as client:
         asked = command(FIND, lines("numbers", "00393200999999"))
-        await client.send(f"<iq type='set' id='one' to='{ASKED}'>{asked}</iq>")
+        await client.send(f"<iq type='set' id='one' to='{TARGET}'>{asked}</iq>")
         await until(lambda: _results(client, "one"))
         await asyncio.to_thread(service.stop)
         service.shell(

@@ -1,4 +1,4 @@
-"""Services that are killed: on storage as in production, with servers of their own."""
+"""Services that tests kill: with durable storage, and servers of their own."""
 
 import functools
 
@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture
 def new_service(new_service):
-    """As the other one, but what it says is stored, is; see tests/settings.py."""
+    """Like the other one, but with durable storage; see tests/settings.py."""
     return functools.partial(new_service, own=True, TEST_DURABLE="true")

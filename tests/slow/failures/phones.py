@@ -1,4 +1,4 @@
-"""Clients as the contract wants them: they repeat until they have their answer."""
+"""Clients that repeat until they are answered, as the contract requires."""
 
 import asyncio
 import json
@@ -10,11 +10,11 @@ from demo.client import Client, ClientError, Item
 from tests.service import SERVICE, Service
 
 SQL_ERROR = 1
-AGAIN = 3.0  # seconds; a phone waits longer, a test has less time
+REPEAT_SECONDS = 3.0  # a real phone waits longer
 
 
 class Phone:
-    """One user who asks for contacts, and goes on through whatever happens.
+    """A user who adds contacts, and repeats through all failures.
 
     ``answers`` counts the final answers to each id; ``statuses`` has the first one's.
     """
@@ -33,7 +33,7 @@ class Phone:
         return not self._waiting
 
     def ask(self, number: int) -> None:
-        """Put one contact on the roster; :meth:`run` sends it, and again."""
+        """Queue a command that adds a contact; :meth:`run` sends and repeats it."""
         id = f"{self.local}-{number}"
         self._waiting[id] = _add(id, number)
 
@@ -58,7 +58,7 @@ class Phone:
         while True:
             self._take(client)
             for id, xml in [*self._waiting.items()]:
-                if loop.time() - sent.get(id, -AGAIN) >= AGAIN:
+                if loop.time() - sent.get(id, -REPEAT_SECONDS) >= REPEAT_SECONDS:
                     sent[id] = loop.time()
                     await client.send(xml)
             await asyncio.sleep(0.05)
@@ -67,12 +67,12 @@ class Phone:
         new, self._seen = client.stanzas[self._seen :], len(client.stanzas)
         for stanza in new:
             text = stanza.findtext("{*}x/{*}payload")
-            # A server that has no service says so, and ejabberd repeats what we said.
+            # Without a service the server sends an error; ejabberd's has our payload.
             if text is None or stanza.get("type") == "error":
                 continue
             id, status = stanza.get("id", ""), json.loads(text)["status"]
             if status == SQL_ERROR:
-                self.errors += 1  # Not final: it is asked again.
+                self.errors += 1  # not final: it is repeated
                 continue
             self.answers[id] += 1
             self.statuses.setdefault(id, status)
@@ -97,7 +97,7 @@ class Phones:
         self.phones = [Phone(service, local) for local in service.register(count)]
 
     async def __aenter__(self) -> "Phones":
-        # A phone that fails fails the test, which would wait for it in vain.
+        # A failing phone fails the test, which would wait for it in vain.
         self._group = await asyncio.TaskGroup().__aenter__()
         self._running = [self._group.create_task(phone.run()) for phone in self.phones]
         return self
@@ -127,7 +127,7 @@ class Phones:
 
     @property
     def errors(self) -> int:
-        """How often the storage was away for somebody."""
+        """How many answers said SQL_ERROR."""
         return sum(phone.errors for phone in self.phones)
 
     @property
@@ -143,7 +143,7 @@ def expected(place: int, phones: Sequence[Phone], count: int) -> set[str]:
 
 
 async def read(client: Client) -> str:
-    """The document, or an empty text while nobody answers."""
+    """Return the document, or "" while the service does not answer."""
     try:
         return await client.document(SERVICE)
     except ClientError:

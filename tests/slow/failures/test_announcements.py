@@ -1,4 +1,4 @@
-"""Kill -9 in the middle of an announcement: everybody is told all the same."""
+"""SIGKILL in the middle of an announcement: all subscribers still get it."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from demo.client import CLIENT, Client
-from tests.conversations.presences import add, digest, kept, newest, subscribe
+from tests.conversations.presences import add, digest, newest, stored_jids, subscribe
 from tests.service import SERVER, Service, component_only, until
 from tests.slow.failures.phones import read
 
@@ -17,7 +17,7 @@ PRESENCE = CLIENT + "presence"
 
 @component_only
 @pytest.mark.parametrize("victim", ["service", SERVER])
-async def test_an_announcement_outlives_a_kill(victim, new_service):
+async def test_an_announcement_survives_a_kill(victim, new_service):
     service: Service = new_service(ANNOUNCEMENTS_PER_SECOND="4")
     service.keep()
     locals = service.register(SUBSCRIBERS)
@@ -26,8 +26,8 @@ async def test_an_announcement_outlives_a_kill(victim, new_service):
         old = newest(clients[0])
         await asyncio.to_thread(add, service, "Killed amid")
         await until(lambda: sum(newest(one) != old for one in clients) >= 2)
-        told = sum(newest(one) != old for one in clients)
-        assert told < SUBSCRIBERS, "killed too late to mean anything"
+        reached = sum(newest(one) != old for one in clients)
+        assert reached < SUBSCRIBERS, "killed too late to mean anything"
 
         if victim == "service":
             await asyncio.to_thread(service.kill, service.owner)
@@ -36,24 +36,24 @@ async def test_an_announcement_outlives_a_kill(victim, new_service):
             await asyncio.to_thread(service.server.start)
             clients = await _online(service, locals, stack)
 
-        async def all_are_told() -> bool:
+        async def all_are_up_to_date() -> bool:
             document = await read(clients[0])
             live = digest(document)
-            told = {newest(client) for client in clients}
-            return "Killed amid" in document and told == {live}
+            hashes = {newest(client) for client in clients}
+            return "Killed amid" in document and hashes == {live}
 
-        await until(all_are_told, PATIENCE)
+        await until(all_are_up_to_date, PATIENCE)
 
 
-async def test_who_came_online_without_the_service_is_told_when_it_is_back(
+async def test_clients_coming_online_in_an_outage_get_the_hash_after_it(
     new_service,
 ):
     service: Service = new_service()
     (local,) = service.register()
     async with AsyncExitStack() as stack:
         await _online(service, [local], stack)
-        # A subscriber is told at once, and kept a moment later.
-        await until(lambda: f"{local}@localhost" in kept(service), PATIENCE)
+        # A subscriber gets the hash at once, and is stored a moment later.
+        await until(lambda: f"{local}@localhost" in stored_jids(service), PATIENCE)
     service.kill(service.owner)
 
     async with service.client(local) as client:

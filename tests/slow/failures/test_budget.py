@@ -53,7 +53,7 @@ async def test_each_number_is_charged_once_and_none_beyond_the_burst(new_service
             await asyncio.to_thread(service.start)
 
         codes = Counter(await asyncio.gather(*asked))
-        # Another resource, the same ids: what was answered is not charged again.
+        # Another resource, the same ids: answered commands are not charged again.
         again = await asyncio.gather(*(_search(tablet, n) for n in range(COMMANDS)))
 
     fit = BURST // EACH

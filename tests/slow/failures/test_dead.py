@@ -1,4 +1,4 @@
-"""A command that always fails: it dies alone, staff see it, and can try it again."""
+"""A command that always fails: only it is given up, and staff can retry it."""
 
 import asyncio
 import http.cookiejar
@@ -12,7 +12,7 @@ from demo.client import Client
 from tests.service import MODE, PASSWORD, SERVER, SERVICE, Service
 
 LIST = "/admin/roster/command/"
-# Until a command dies: the pauses between its attempts, without the waiting.
+# Until a command is dead: skips the pauses between its attempts.
 HURRY = """
 import time
 from django.utils import timezone
@@ -62,7 +62,7 @@ def _message() -> str:
 
 
 async def _dies(service: Service, paris: Client, other: Client) -> None:
-    """The command of Paris fails until it is dead, and another user is served."""
+    """Assert that the command of Paris dies, and another user is served meanwhile."""
     paris.stanzas.clear()
     dying = asyncio.create_task(asyncio.to_thread(service.shell, HURRY))
     served = 0
@@ -79,7 +79,7 @@ async def _dies(service: Service, paris: Client, other: Client) -> None:
 
 
 class Staff:
-    """Somebody who is logged in to the admin."""
+    """A staff user who is logged in to the admin."""
 
     def __init__(self, service: Service) -> None:
         self._site = f"http://127.0.0.1:{service.http_port}"

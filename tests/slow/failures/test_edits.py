@@ -22,7 +22,7 @@ async def test_100_edits_while_their_worker_dies(new_service):
     made = first
     for number in range(EDITS):
         if number in KILLS_AFTER:
-            # It is there again, and has worked since the kill before.
+            # It has restarted, and made a release since the last kill.
             await until(lambda: _releases(service) > made, PATIENCE)  # noqa: B023  (awaited here)
             made = _releases(service)
             service.kill(VICTIM)
@@ -37,7 +37,7 @@ async def test_100_edits_while_their_worker_dies(new_service):
         await until(live, PATIENCE)
     releases = _releases(service) - first
     print(f"{EDITS} edits, {len(KILLS_AFTER)} kills: {releases} releases")
-    # One a second, and one more by each process that begins.
+    # One a second, and one more for each process that starts.
     assert releases <= time.monotonic() - began + len(KILLS_AFTER) + 1
 
 
@@ -59,7 +59,7 @@ async def _new_entry(service: Service) -> str:
 
 
 async def _rename(service: Service, path: str, name: str) -> None:
-    """An edit by a client that repeats its request until it is told that it is done."""
+    """Rename the entry; repeat the request until it succeeds."""
 
     async def done() -> bool:
         try:
@@ -67,7 +67,7 @@ async def _rename(service: Service, path: str, name: str) -> None:
                 service.http, "PATCH", path, {"info": {"name": name}}
             )
         except (OSError, http.client.HTTPException):
-            return False  # nobody is there, or died meanwhile
+            return False  # the process is down, or died meanwhile
         return status == 200
 
     await until(done, PATIENCE)

@@ -10,9 +10,9 @@ from tests.service import SERVICE, Service
 CLIENTS, COMMANDS = 10, 30_000
 UNANSWERED = -1
 PATIENCE = 300  # seconds
-# Megabytes more than a quiet process; measured: 60. The inbox takes 20,000 commands,
+# More than a quiet process; measured: 60. The inbox takes 20,000 commands,
 # here a quarter of the 64 MB that it takes at most.
-MOST = 150
+MAX_EXTRA_MB = 150
 
 
 async def test_30000_commands_at_once(new_service):
@@ -27,9 +27,9 @@ async def test_30000_commands_at_once(new_service):
     print(
         f"{sum(answered)} answered in {seconds:.0f} s; peak memory {peak} MB,", end=""
     )
-    print(f" {quiet} MB when quiet, {quiet + MOST} MB allowed")
+    print(f" {quiet} MB when quiet, {quiet + MAX_EXTRA_MB} MB allowed")
     assert sum(answered) == COMMANDS
-    assert peak < quiet + MOST
+    assert peak < quiet + MAX_EXTRA_MB
 
 
 async def _flood(service: Service, local: str) -> int:

@@ -1,4 +1,4 @@
-"""A number registers that many have; killed in the middle, everybody is told."""
+"""A number on many rosters registers; a kill meanwhile loses no roster."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ def _left(service: Service) -> int:
     return int(said)
 
 
-async def test_killed_in_the_middle_of_a_late_join(new_service):
+async def test_a_late_join_survives_a_kill(new_service):
     service: Service = new_service(LATE_JOINS_PER_SECOND="4")
     (late,), owners = service.unknown(), service.register(HOLDERS)
     for owner in owners:
@@ -45,10 +45,10 @@ async def test_killed_in_the_middle_of_a_late_join(new_service):
     assert 0 < _left(service) < HOLDERS, "killed too late to mean anything"
     await asyncio.to_thread(service.start)
 
-    async def told():
+    async def finished():
         return not await asyncio.to_thread(_left, service)
 
-    await until(told, 60)
+    await until(finished, 60)
     found = [await _groups(service, owner, late) for owner in owners]
     assert found == [VERIFIED] * HOLDERS
     print(f"{HOLDERS} holders: all told")

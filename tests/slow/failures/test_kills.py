@@ -1,7 +1,7 @@
-"""Kill -9 of each part, one after the other, amid 600 commands: all are answered.
+"""SIGKILL of each part in turn, during 600 commands: all are answered.
 
-The clients repeat what was not answered, as the contract asks. Afterwards each
-roster has each contact, and no command is left in any state but ``sent``.
+The clients repeat unanswered commands, as the contract requires. Afterwards each
+roster has each contact, and every command is ``sent``.
 """
 
 import asyncio
@@ -12,16 +12,15 @@ from tests.service import DEPLOYMENT, SERVER, Service, until
 from tests.slow.failures.phones import Phones, expected
 
 COMMANDS, RATE = 600, 60.0  # a second
-# One kill in each part: whatever takes seconds to start again does not outlast the
-# commands.
-PARTS, BEFORE = 3, 0.3  # at least; of a part, asked before the kill
+# One kill in each part, so that a restart of seconds does not outlast the commands.
+PARTS, BEFORE = 3, 0.3  # at least; the share of a part sent before the kill
 PATIENCE = 180  # seconds
 
 Kill = Callable[[Service], None]
 
 
 def processes(*names: str) -> Kill:
-    """Kill these; who watches over them starts them again."""
+    """Kill these processes; their keeper restarts them."""
     return lambda service: service.kill(*names)
 
 
@@ -61,7 +60,7 @@ async def test_600_commands_while_each_part_is_killed(new_service):
         for begin, victim in zip(range(0, COMMANDS, size), cycle(victims)):
             middle, end = begin + int(size * BEFORE), begin + size
             await phones.ask(range(begin, middle), RATE)
-            # It answers again after the kill before, perhaps all at once.
+            # It answers again after the last kill, perhaps all at once.
             await until(lambda: phones.answered > begin, PATIENCE)  # noqa: B023  (awaited here)
             asking = asyncio.create_task(phones.ask(range(middle, end), RATE))
             print(f"{victim} killed after {phones.answered} answers")

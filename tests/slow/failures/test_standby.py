@@ -37,7 +37,7 @@ def pair(new_service) -> Iterator[tuple[Service, Process]]:
 async def test_the_second_takes_over_when_the_first_is_killed(pair):
     service, second = pair
     (local,) = service.register()
-    await until(lambda: _says(service, "second.log").count(WAITS) == 1, PATIENCE)
+    await until(lambda: _log_text(service, "second.log").count(WAITS) == 1, PATIENCE)
     assert _owners(service, second) == ["xmpp"]
 
     async with service.client(local) as client:
@@ -49,7 +49,7 @@ async def test_the_second_takes_over_when_the_first_is_killed(pair):
         assert answer["status"] == 0
 
         service.processes["xmpp"].start()
-        await until(lambda: WAITS in _says(service, "serve.log"), PATIENCE)
+        await until(lambda: WAITS in _log_text(service, "serve.log"), PATIENCE)
         assert _owners(service, second) == ["second"]
         answer = await client.command(SERVICE, "cmd_search_users", NOBODY)
         assert answer["status"] == 0
@@ -58,14 +58,14 @@ async def test_the_second_takes_over_when_the_first_is_killed(pair):
 async def test_one_of_them_has_the_stream_after_the_database_restarts(pair):
     service, second = pair
     (local,) = service.register()
-    await until(lambda: WAITS in _says(service, "second.log"), PATIENCE)
+    await until(lambda: WAITS in _log_text(service, "second.log"), PATIENCE)
     database = service.backends["DATABASE_URL"]
     assert isinstance(database, Postgres)
 
     async with service.client(local) as client:
         for _ in range(3):
             await asyncio.to_thread(database.restart)
-            # It has got there, and not only on its way.
+            # The owner is connected, not only connecting.
             answer = await client.command(SERVICE, "cmd_search_users", NOBODY)
             assert answer["status"] == 0
             await until(lambda: len(_owners(service, second)) == 1, PATIENCE)
@@ -74,7 +74,7 @@ async def test_one_of_them_has_the_stream_after_the_database_restarts(pair):
     print(f"the stream is with {_owners(service, second)} after three restarts")
 
 
-def _says(service: Service, log: str) -> str:
+def _log_text(service: Service, log: str) -> str:
     path = service.folder / log
     return path.read_text() if path.exists() else ""
 

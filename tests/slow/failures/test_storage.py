@@ -1,7 +1,7 @@
-"""A full disk, storage that refuses to be written, a database that is away.
+"""A full disk, read-only storage, an unavailable database.
 
-Commands are answered ``SQL_ERROR``, the API says that nothing was stored, and the
-document is read on. Afterwards all works again, in the same processes.
+Commands are answered ``SQL_ERROR``, the API says that nothing was stored, and clients
+can still read the document. Afterwards all works again, in the same processes.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ async def test_a_database_that_cannot_be_written(new_service):
 
 
 @scaled
-async def test_a_database_that_is_away(new_service):
+async def test_an_unavailable_database(new_service):
     service: Service = new_service()
     await _refused_while(service, _away(service))
 
@@ -64,7 +64,7 @@ async def _refused_while(
             await until(lambda: asyncio.to_thread(_is_refused, service), PATIENCE)
 
         print(f"command {refused} was the first to be refused")
-        # PostgreSQL tells each of its sessions of a change by a signal.
+        # PostgreSQL signals the change to its sessions, which takes a moment.
         await until(lambda: _is_repeated(client, refused), PATIENCE)
         await until(lambda: asyncio.to_thread(_is_stored, service), PATIENCE)
 
@@ -81,9 +81,9 @@ async def _refused_while(
 
 
 async def _first_refused(client: Client) -> int:
-    """The number of the first command that is answered SQL_ERROR.
+    """Return the number of the first command that is answered SQL_ERROR.
 
-    A little is stored even on a full disk: where something was before.
+    A full disk still stores a little, in space that was used before.
     """
     for number in range(1000):
         answer = await _add(client, number)
@@ -132,7 +132,7 @@ with connection.cursor() as cursor:
 
 
 class Disk:
-    """A small disk at ``path``, seen by who is in the namespace of ``pid``."""
+    """A small disk at ``path``, visible in the namespace of ``pid``."""
 
     def __init__(self, path: Path, pid: int) -> None:
         self.path = path
@@ -152,9 +152,9 @@ class Disk:
 
 @pytest.fixture
 def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
-    """A disk for the service alone: one of a namespace, which needs no root.
+    """Mount a disk for the service alone: in a namespace, which needs no root.
 
-    The kernel takes it away with the last process that sees it.
+    The kernel removes it with the last process that sees it.
     """
     path = tmp_path / "disk"
     path.mkdir()
@@ -173,16 +173,16 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk
 
 
 def _entering(pid: int) -> list[str]:
-    """The command before one that is to run in the namespace of ``pid``."""
+    """Return the prefix of a command that is to run in the namespace of ``pid``."""
     enter = ["nsenter", f"--target={pid}", "--user", "--mount"]
     enter += ["--preserve-credentials", f"--wd={services.ROOT}"]
-    # Again, because who enters is no longer bound to us.
+    # Again, because entering a namespace unbinds the process from us.
     return [*enter, "setpriv", "--pdeathsig", "KILL"]
 
 
 @contextmanager
 def _no_writing(pid: int) -> Iterator[None]:
-    """The kernel refuses a process each byte that it writes to a file."""
+    """Make the kernel refuse every write of a process to a file."""
     soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
     yield

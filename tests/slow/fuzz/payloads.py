@@ -47,7 +47,7 @@ CONTACTS = st.one_of(
 )
 ROSTERS = st.lists(st.one_of(CONTACTS, CONTACTS, VALUES), max_size=6)
 SEARCHES = st.lists(st.one_of(TEXTS, TEXTS, VALUES), max_size=8)
-# What each command asks for, and what it does not expect.
+# What each command expects, and what it does not.
 USABLE = st.fixed_dictionaries(
     {"channelUsers": ROSTERS, "userList": SEARCHES}, optional={"more": VALUES}
 )
@@ -65,7 +65,7 @@ ODD += ['{"userList":["\\u0000"]}', '{"channelUsers":[{"address":"\\u0000"}]}']
 def _many(
     before: list[str], times: list[int], after: list[str]
 ) -> st.SearchStrategy[str]:
-    """Long texts: their strategies are printed, and shall be short."""
+    """Build long texts from short parts: hypothesis prints their strategies."""
     return st.builds(
         lambda before, times, after: before * times + after * times,
         st.sampled_from(before),

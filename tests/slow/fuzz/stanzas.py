@@ -19,16 +19,16 @@ __all__ = [
     "wild",
 ]
 
-# Becomes another text each time that a case is sent: what answers to it has it, too.
+# Replaced by another text each time that a case is sent; its answer repeats it.
 TOKEN = "TOKEN"
-# No line of a log may hold it, nor a number.
+# No line of a log may contain it, nor a phone number.
 WORD = "zanzibar"
 
 ADD, SEARCH = "cmd_add_to_roster", "cmd_search_users"
 NOBODY = '{"userList":["00393490777001"]}'
 
 # Characters of a field that an answer repeats (contract, section 2).
-LONGEST = 1_000
+MAX_FIELD_LENGTH = 1_000
 
 # All that XML 1.0 can carry.
 TEXT = st.text(
@@ -76,10 +76,10 @@ ATTRIBUTES = ["id", "type", "to", "jid", "node", "xml:lang", "a:b", "name", "ü"
 
 
 class Case(NamedTuple):
-    """``xml`` to send; whether it is well-formed, and must be answered."""
+    """``xml`` to send; whether it must be answered, and whether it is malformed."""
 
     xml: str
-    owes: bool = False
+    needs_answer: bool = False
     broken: bool = False
 
 
@@ -126,29 +126,33 @@ def wild(draw: st.DrawFn) -> Case:
     name = draw(st.sampled_from(["message", "iq", "presence"]))
     to = draw(st.one_of(st.just(SERVICE), st.just(SERVICE), st.sampled_from(JIDS)))
     type = draw(st.one_of(st.sampled_from(TYPES), TEXT))
-    # Who says to be somebody else is thrown out: not each time.
+    # A forged sender ends the stream: not each time.
     keys = st.sampled_from([*ATTRIBUTES, draw(st.sampled_from([*ATTRIBUTES, "from"]))])
     attributes = draw(st.dictionaries(keys, _value(), max_size=2))
     attributes |= {"to": to, "type": type, "id": TOKEN}
     children = draw(st.lists(_element(NAMES), max_size=3))
     inside = "".join(children) + draw(st.sampled_from(["", "", "", _deep(500)]))
-    # Of an account the server answers for the service.
-    owes = name == "iq" and type in ("get", "set") and to == SERVICE
-    owes = owes and "from" not in attributes
-    return Case(_written(name, attributes, inside), owes)
+    # For an account the server answers instead of the service.
+    needs_answer = name == "iq" and type in ("get", "set") and to == SERVICE
+    needs_answer = needs_answer and "from" not in attributes
+    return Case(_written(name, attributes, inside), needs_answer)
 
 
 DISCO = "http://jabber.org/protocol/disco"
 COMMANDS = "http://jabber.org/protocol/commands"
-ASKED = [("query", f"{DISCO}#info"), ("query", f"{DISCO}#items")]
-ASKED += [("query", "jabber:iq:search"), ("command", COMMANDS), ("vCard", "vcard-temp")]
+QUERIES = [("query", f"{DISCO}#info"), ("query", f"{DISCO}#items")]
+QUERIES += [
+    ("query", "jabber:iq:search"),
+    ("command", COMMANDS),
+    ("vCard", "vcard-temp"),
+]
 FIELDS = ["numbers", "contacts", "nick", "first", "FORM_TYPE", ""]
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> Case:
-    """What ordinary clients ask, with what none of them would fill in."""
-    name, namespace = draw(st.sampled_from(ASKED))
+    """Requests of ordinary clients, with values that none of them would send."""
+    name, namespace = draw(st.sampled_from(QUERIES))
     nodes = st.one_of(st.sampled_from([ADD, SEARCH, COMMANDS, ""]), WORDS, LONG)
     steps = st.sampled_from(["execute", "cancel", "prev", "next", "complete"])
     known = {"node": nodes, "sessionid": st.one_of(WORDS, LONG), "action": steps}
@@ -157,7 +161,9 @@ def requests(draw: st.DrawFn) -> Case:
     asked = _written(name, {"xmlns": namespace, **attributes}, inside)
     type = draw(st.sampled_from(["get", "set", "set"]))
     to = draw(st.sampled_from([SERVICE, SERVICE, f"capulet@{SERVICE}"]))
-    return Case(_written("iq", {"to": to, "type": type, "id": TOKEN}, asked), owes=True)
+    return Case(
+        _written("iq", {"to": to, "type": type, "id": TOKEN}, asked), needs_answer=True
+    )
 
 
 @st.composite
@@ -209,16 +215,18 @@ def _enveloped(
     attributes = {"to": SERVICE, **draw(_kind()), **draw(_id())}
     around = draw(_harmless()) + x + draw(st.one_of(_harmless(), _element(["x"])))
     thread = f"<thread>{TOKEN}</thread>"
-    # Without an id nobody could know what an error stanza belongs to.
-    owes = "id" in attributes or len(namespace.get("xmlns", "")) <= LONGEST
-    return Case(_written("message", attributes, around + thread), owes)
+    # Without an id, an error stanza could not be matched to its request.
+    needs_answer = (
+        "id" in attributes or len(namespace.get("xmlns", "")) <= MAX_FIELD_LENGTH
+    )
+    return Case(_written("message", attributes, around + thread), needs_answer)
 
 
 def _namespace() -> st.SearchStrategy[dict[str, str]]:
     named = st.sampled_from(["jabber:x:oob", "urn:our:own", "'\"<>&", "jabber:client"])
-    # Python's own parser, which our client has, ends at a brace.
+    # Python's own parser, which our client uses, fails at a brace.
     other = TEXT.map(lambda text: "urn:" + text.translate({123: None, 125: None}))
-    long = st.sampled_from(["u" * LONGEST, "u" * (LONGEST + 1)])
+    long = st.sampled_from(["u" * MAX_FIELD_LENGTH, "u" * (MAX_FIELD_LENGTH + 1)])
     given = st.one_of(named, named, other, long).map(lambda text: {"xmlns": text})
     return st.one_of(st.just({}), given)
 
@@ -234,11 +242,11 @@ def _id() -> st.SearchStrategy[dict[str, str]]:
 
 
 def _harmless() -> st.SearchStrategy[str]:
-    """A neighbour that makes no command of a message, nor takes it away."""
+    """An element that neither makes a message a command nor prevents it."""
     return st.one_of(st.just(""), _element(["a", "body", "query", "ü"], 1))
 
 
-# What ends the stream of its client.
+# Input that ends the stream of its client.
 BROKEN = ["<message", "<message>", "</message>", "</stream:stream>", "<!-- c -->", "\0"]
 BROKEN += [
     "<?pi ?>",

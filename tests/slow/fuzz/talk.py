@@ -1,4 +1,4 @@
-"""An attacker and a witness, who talk to one service."""
+"""An attacker and a witness, both clients of one service."""
 
 import asyncio
 import itertools
@@ -13,14 +13,14 @@ from tests.slow.fuzz.stanzas import TOKEN, WORD, Case
 
 ATTACKERS = 8
 PATIENCE = 20  # seconds
-# A line of progress after so many cases.
-OFTEN = 500
-# What no log may hold: an exception that nobody expected, a payload, a number.
+# Cases between two lines of progress.
+PROGRESS_CASES = 500
+# What no log may contain: an unexpected exception, a payload, a number.
 PRIVATE = ("Traceback", WORD, "channelUsers", "userList", "3490777", "0039320")
 
 
 class Talk:
-    """Sends cases; after each batch of them the service must be as it was."""
+    """Sends cases; after each batch the service must be as before."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -36,7 +36,7 @@ class Talk:
         self._witness = self.service.client(witness)
         self._runner.run(self._witness.__aenter__())
         self._document = self._runner.run(self._witness.document(SERVICE))
-        self._stands = self._standing()
+        self._state_before = self._state()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,23 +49,23 @@ class Talk:
         )
 
     def survive(self, cases: Sequence[Case]) -> None:
-        """Send ``cases``; fail unless all goes on as before."""
+        """Send ``cases``; fail unless the service works as before."""
         self._runner.run(self._survive(cases))
-        if self.sent // OFTEN != (self.sent - len(cases)) // OFTEN:
+        if self.sent // PROGRESS_CASES != (self.sent - len(cases)) // PROGRESS_CASES:
             print(f"{self.sent} cases ...", flush=True)
 
     async def _survive(self, cases: Sequence[Case]) -> None:
         local = next(self._attackers)
         async with self.service.client(local) as attacker:
-            await self._ask(attacker, [case for case in cases if case.owes])
-        others = [case for case in cases if not case.owes]
+            await self._ask(attacker, [case for case in cases if case.needs_answer])
+        others = [case for case in cases if not case.needs_answer]
         while others:
             async with self.service.client(local) as attacker:
                 await self._attack(attacker, others)
         await self._all_is_well()
 
     async def _ask(self, attacker: Client, cases: Sequence[Case]) -> None:
-        """Send what must be answered, and wait until it is."""
+        """Send cases that must be answered, and wait for the answers."""
         asked = dict(zip(self._tokens, cases, strict=False))
         for token, case in asked.items():
             await self._send(attacker, case, token)
@@ -82,11 +82,11 @@ class Talk:
         self.statuses.update(_statuses(attacker))
 
     async def _attack(self, attacker: Client, cases: list[Case]) -> None:
-        """Send until none is left, or one has ended the stream."""
+        """Send cases until none is left, or one has ended the stream."""
         while cases:
             case = cases.pop(0)
             await self._send(attacker, case, next(self._tokens))
-            if case.broken or not await _goes_on(attacker):
+            if case.broken or not await _is_connected(attacker):
                 self.closed += 1
                 return
 
@@ -102,22 +102,22 @@ class Talk:
         read, answer = await asyncio.gather(document, command)
         assert read == self._document
         assert answer["status"] == 0
-        assert self._standing() == self._stands, "a process died, or a stream ended"
+        assert self._state() == self._state_before, "a process died, or a stream ended"
         with self.service.log.open() as log:
             log.seek(self._read)
             said = log.read()
             self._read = log.tell()
         assert not [word for word in PRIVATE if word in said], said
 
-    def _standing(self) -> tuple[list[int], int]:
+    def _state(self) -> tuple[list[int], int]:
         processes = self.service.processes.values()
         assert all(one.running for one in processes)
         opened = self.service.log.read_text().count("the stream of")
         return [one.pid for one in processes], opened
 
 
-async def _goes_on(client: Client) -> bool:
-    """Whether the server still listens to ``client``, after what it has sent."""
+async def _is_connected(client: Client) -> bool:
+    """Return whether the server still answers ``client``."""
     try:
         await client.iq("get", "<ping xmlns='urn:xmpp:ping'/>", timeout=PATIENCE)
     except ClientError:

@@ -1,7 +1,7 @@
-"""Whatever a client sends, all others are served on, and each command is answered.
+"""Hostile input disturbs no other client, and each command is answered.
 
-``FUZZ_CASES`` says how many: the suite's are the same ones each time, so that what
-they find can be found again; ``make fuzz`` sends others each time.
+``FUZZ_CASES`` is the number of cases: the suite's are the same each time, so that a
+failure can be repeated; ``make fuzz`` sends others each time.
 """
 
 import os
@@ -24,7 +24,7 @@ hostile = settings(
     database=None,
     deadline=None,
     print_blob=True,
-    # To find the smallest example takes minutes; a batch is small enough to read.
+    # Shrinking takes minutes; a batch is small enough to read.
     phases=[Phase.generate, *([Phase.shrink] if CASES != SUITE else [])],
     suppress_health_check=list(HealthCheck),  # hostile input is large and slow
 )

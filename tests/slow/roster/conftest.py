@@ -1,4 +1,4 @@
-"""What the other tests of the roster have, for those that take longer."""
+"""The fixtures of tests/roster, for its slow tests."""
 
 from tests.roster.api.test_bulk import api
 from tests.roster.management.test_loadaccounts import load, loader, migrated, save

@@ -1,4 +1,4 @@
-"""As many accounts as a request may hold."""
+"""A request with the maximum number of accounts."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Thousands of address books are let through."""
+"""Thousands of address books pass the detector."""
 
 from tests.roster import books
 from tests.roster.discovery.test_detector import alarms

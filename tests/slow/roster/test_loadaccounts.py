@@ -1,4 +1,4 @@
-"""A load of accounts that is killed goes on from there."""
+"""A killed load of accounts resumes where it stopped."""
 
 import signal
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 
 def many(count: int) -> str:
-    """A CSV of so many accounts, in no order."""
+    """Return a CSV of ``count`` accounts, unsorted."""
     rows = [f"+39347{n * 7919 % count:07d},N{n},{n % 2}\n" for n in range(count)]
     return "account,name,enabled\n" + "".join(rows)
 
@@ -21,11 +21,11 @@ def many(count: int) -> str:
     ("blow", "steps", "code", "said"),
     [
         (signal.SIGKILL, -1, -9, ""),
-        # Python hears of it when SQLite is done: a second.
+        # Python handles it when SQLite is done: after a second.
         (signal.SIGINT, 8_000_000, 130, "The same command goes on from there.\n"),
     ],
 )
-def test_what_was_killed_goes_on_as_if_nothing_had_been(
+def test_a_killed_load_resumes_without_a_difference(
     load, save, loader, blow, steps, code, said
 ):
     count = loadaccounts.BATCH_SIZE + 100
