@@ -64,7 +64,7 @@ def test_only_different_times_are_distinguished():
 def test_each_place_has_its_own_number():
     places = range(20_000)
 
-    for kind in (numbers.user, numbers.nobody, numbers.hidden):
+    for kind in (numbers.user, numbers.unregistered, numbers.hidden):
         assert len({kind(place) for place in places}) == len(places)
 
 

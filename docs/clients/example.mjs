@@ -9,7 +9,7 @@ import { randomUUID, webcrypto } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Strophe, $iq, $msg, $pres } from "strophe.js";
 
-// Node 18 has it, but not under its name of the web.
+// Node 18 has it, but not under this global name.
 globalThis.crypto ??= webcrypto;
 Strophe.setLogLevel(Strophe.LogLevel.WARN);
 

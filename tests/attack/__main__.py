@@ -1,9 +1,9 @@
-"""`make attack`: what somebody learns who tries numbers out, at the running service.
+"""`make attack`: what number enumeration reveals, at the running service.
 
-A Prosody, the service, 100,000 users in blocks of Italian mobiles, and 200 ordinary
-owners who have sent their address books, so that the service knows what is usual. The
-attackers know which blocks are in use. Each has `--seconds`. The figures go into
-docs/discovery.md.
+It has a Prosody, the service, 100,000 users in blocks of Italian mobiles, and 200
+ordinary owners who have sent their address books, so that the service knows the usual
+hit rate. The attackers know which blocks are in use. Each has `--seconds`. The
+statistics go into docs/discovery.md.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from tests.bench.times import say, shown
 from tests.service import PASSWORD, SERVICE, Service
 
 OWNERS = HONEST + 100
-# Where these are from: docs/discovery.md.
+# Sources: docs/discovery.md.
 PUBLISHED = """
 For comparison, as published:
   "All the Numbers are US" (NDSS 2021): 10 % of all US mobile numbers tried at
@@ -38,7 +38,7 @@ def main() -> None:
     with measured("postgresql", _furnish) as service:
         _fill(service, population)
         asyncio.run(_send_books(service))
-        # What is usual is looked up once an hour.
+        # The usual hit rate is computed once an hour.
         service.stop()
         service.start()
         _attack(service, population, options)
@@ -64,7 +64,7 @@ def _fill(service: Service, population: Population) -> None:
     path = service.folder / "users"
     path.write_text("\n".join(users))
     inside(service, f"read_accounts({str(path)!r})")
-    inside(service, f"hidden({timing.MOST}, {timing.MOST})")
+    inside(service, f"hidden({timing.MAX_PER_KIND}, {timing.MAX_PER_KIND})")
 
 
 async def _send_books(service: Service) -> None:
@@ -115,7 +115,7 @@ HEAD += "".join(f"{name:>{width}}" for name, width in COLUMNS)
 
 def _row(attack: Attack, outcome: Outcome) -> Iterator[tuple[str, int]]:
     year = per_account_year(outcome)
-    # Who was stopped by nothing but the time may still be, later.
+    # An attack that only ran out of time may still be stopped later.
     most = "" if outcome.is_stopped else "≤ "
     cells = (
         attack.name,

@@ -15,7 +15,7 @@ from tests.service import SERVICE, Service
 
 SEARCH, ADD = "cmd_search_users", "cmd_add_to_roster"
 RATE_LIMITED = 5
-ANSWER = 120  # seconds to wait for one
+ANSWER_SECONDS = 120
 NOTHING = {"asked": 0, "rules": []}
 
 
@@ -58,7 +58,7 @@ def attacks(population: Population) -> list[Attack]:
 async def play(
     service: Service, attack: Attack, locals: list[str], seconds: float
 ) -> Outcome:
-    """Attack until nothing is answered any more, or for so long."""
+    """Attack until nothing is answered any more, or for ``seconds``."""
     began = time.monotonic()
     mine = [_Account(service, attack, local) for local in locals]
     try:
@@ -68,7 +68,7 @@ async def play(
     except TimeoutError:
         pass
     jids = [one.jid for one in mine]
-    # What the service has charged: a refused or unanswered number counts nothing.
+    # What the service has charged: refused or unanswered numbers do not count.
     told = await asyncio.to_thread(inside, service, f"asked({jids})")
     return Outcome(
         answered={one.local: told.get(one.jid, NOTHING)["asked"] for one in mine},
@@ -112,18 +112,20 @@ class _Account:
     async def _search(self, client: Client, asked: list[str]) -> None:
         spelled = [numbers.local(one) for one in asked]
         answer = await client.command(
-            SERVICE, SEARCH, {"userList": spelled}, timeout=ANSWER
+            SERVICE, SEARCH, {"userList": spelled}, timeout=ANSWER_SECONDS
         )
         self.learnt.update(answer["userList"])
         if answer["status"] == RATE_LIMITED:
-            # What is left of a budget may cover fewer.
+            # The rest of the budget may cover fewer numbers.
             self.refused = True
             self._again += asked
             self._size = len(asked) // 2
 
     async def _add(self, client: Client, asked: list[str]) -> None:
         contacts = [{"name": "", "address": numbers.local(one)} for one in asked]
-        await client.command(SERVICE, ADD, {"channelUsers": contacts}, timeout=ANSWER)
+        await client.command(
+            SERVICE, ADD, {"channelUsers": contacts}, timeout=ANSWER_SECONDS
+        )
         roster = await client.roster()
         verified = {jid for jid, item in roster.items() if "verified" in item.groups}
         self.learnt |= verified

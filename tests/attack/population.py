@@ -1,8 +1,8 @@
-"""Whom an attacker may find: users in blocks that operators have handed out.
+"""The users that an attacker may find, in blocks that operators have assigned.
 
 100,000 accounts, a hundred in each of 1,000 blocks of 10,000 Italian mobiles. The
-attacker knows the blocks, as who has bought a list of prefixes in use does; of the
-ten million numbers in them one in a hundred is a user.
+attacker knows the blocks, as a buyer of a list of prefixes in use does; of the ten
+million numbers in them one in a hundred is a user.
 """
 
 from functools import lru_cache
@@ -14,8 +14,8 @@ from tests.roster import books
 BLOCK = 10_000
 IN_BLOCK = 100  # users
 HONEST = 200  # owners with an address book each
-# For time: every hit of a large book is written to a roster that it makes longer.
-LONGEST = 2_000
+# To save time: each hit of a large book is written to an ever longer roster.
+MAX_BOOK_NUMBERS = 2_000
 
 
 class Population:
@@ -42,7 +42,7 @@ class Population:
         return [f"+{self.blocks[n // BLOCK] + n % BLOCK}" for n in places]
 
     def scanned(self, size: int, count: int, seed: int) -> list[str]:
-        """``size`` neighbours in random order out of each of random blocks."""
+        """Return ``size`` neighbours, in random order, of each random block."""
         random = Random(seed)
         starts = random.sample(self.blocks, min(count // size, len(self.blocks)))
         return [
@@ -56,13 +56,15 @@ class Population:
 def honest() -> list[books.Book]:
     """The address books of ordinary owners."""
     found = (
-        book for book in books.books(2 * HONEST, seed=22) if len(book.numbers) < LONGEST
+        book
+        for book in books.books(2 * HONEST, seed=22)
+        if len(book.numbers) < MAX_BOOK_NUMBERS
     )
     return list(islice(found, HONEST))
 
 
 def friends() -> set[str]:
-    """Users whom ordinary owners have in their books."""
+    """Return the users in the books of ordinary owners."""
     return {
         number
         for book in honest()

@@ -1,4 +1,4 @@
-"""What an attack yields in a year, from what it has yielded until it was stopped."""
+"""What an attack yields in a year, projected from its yield until it was stopped."""
 
 from dataclasses import dataclass, field
 
@@ -7,10 +7,10 @@ BURST, PER_YEAR = 10_000, 50_000  # the defaults of the budget
 
 @dataclass(slots=True)
 class Outcome:
-    """Of one attack: numbers answered, users learnt, and what stopped it.
+    """The result of an attack: numbers answered, users learnt, and what stopped it.
 
     ``answered``: by account. ``rules``: those that flagged, by account. ``refused``:
-    accounts whose search was not covered. ``seconds`` until the end.
+    accounts whose search the budget did not cover. ``seconds``: until the end.
     """
 
     answered: dict[str, int] = field(default_factory=dict)
@@ -29,20 +29,20 @@ class Outcome:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether no account is answered anything new any more."""
+        """Whether no account gets a new answer any more."""
         return len(self.refused | set(self.flagged)) == len(self.answered)
 
     @property
     def each(self) -> int:
-        """Numbers that an account was answered, on average."""
+        """Numbers answered per account, on average."""
         return round(self.total / max(1, len(self.answered)))
 
 
 def per_account_year(outcome: Outcome) -> int:
-    """Numbers that one account tests in a year, at most.
+    """Return how many numbers one account tests in a year, at most.
 
-    Who is flagged is answered nothing new until staff releases him. Who is not, has
-    the whole budget and what it refills: the attack may just have had no more time.
+    A flagged account gets no new answers until staff clear the flag. Others have the
+    whole budget and its refill: the attack may just have run out of time.
     """
     accounts = len(outcome.answered)
     flagged = outcome.flagged

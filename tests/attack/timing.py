@@ -1,9 +1,9 @@
-"""Whether the time of an answer tells what the answer does not.
+"""Whether the time of an answer reveals what the answer does not.
 
 A number that is absent, undiscoverable, disabled or malformed is just missing from the
-answer (contract, 4). One number a command, the kinds in random order, one after the
-other: `first` by numbers that nobody has asked about, `again` by the same few numbers
-over and over, as often as one likes and free of charge.
+answer (contract, 4). Each command asks about one number, one after the other, with the
+kinds in random order: `first` about numbers never asked about before, `again` about the
+same few numbers, which is free of charge, as often as an attacker likes.
 """
 
 import random
@@ -16,7 +16,7 @@ from tests.bench import numbers
 from tests.bench.times import shown
 from tests.service import SERVICE
 
-MOST = 2_000  # of a kind
+MAX_PER_KIND = 2_000
 KINDS = ("absent", "undiscoverable", "disabled", "malformed", "user")
 RESAMPLED = 2_000
 
@@ -24,11 +24,11 @@ Times = dict[str, list[float]]
 
 
 def spellings(users: Sequence[str], count: int) -> Iterator[dict[str, str]]:
-    """One number of each kind, each time others."""
+    """Yield one number of each kind, different ones each time."""
     for place in range(count):
         yield {
-            "absent": numbers.local(numbers.nobody(place)),
-            "undiscoverable": numbers.local(numbers.hidden(MOST + place)),
+            "absent": numbers.local(numbers.unregistered(place)),
+            "undiscoverable": numbers.local(numbers.hidden(MAX_PER_KIND + place)),
             "disabled": numbers.local(numbers.hidden(place)),
             "malformed": f"0039{place:04}x{place}",
             "user": numbers.local(users[place]),
@@ -51,7 +51,7 @@ async def again(client: Client, users: Sequence[str], count: int) -> Times:
 
 async def _times(client: Client, asked: list[tuple[str, str]], label: str) -> Times:
     taken: Times = {kind: [] for kind in KINDS}
-    # The kinds change all the time: what slows the machine down slows all of them.
+    # The kinds alternate, so that what slows the machine down slows all of them.
     order = random.Random(1).sample(asked, len(asked))
     for kind, spelling in shown(label, order, len(order)):
         began = time.perf_counter()

@@ -1,7 +1,7 @@
-"""`make bench`: how fast it is, beside others in the same run on the same machine.
+"""`make bench`: how fast the service is, beside others in the same run.
 
-`make bench ARGS="vcards edits"` measures some parts only. What each part does stands
-in its module; how to read the figures, in docs/performance.md.
+`make bench ARGS="vcards edits"` measures some parts only. The module of each part says
+what it does; docs/performance.md explains the results.
 """
 
 import argparse

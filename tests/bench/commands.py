@@ -1,8 +1,8 @@
 """Commands, end to end and durable: beside an echo bot, and beside the XMPP server.
 
-A search that finds nobody touches no roster: the echo bot says what a message and its
+A search without hits touches no roster: the echo bot shows what a message and its
 answer cost. All else reads or writes rosters, so it can be no faster than the XMPP
-server does that for another component with the same right (XEP-0356).
+server does that for another component with the same privilege (XEP-0356).
 """
 
 import asyncio
@@ -27,8 +27,8 @@ from xmppservice.protocol import iq, roster
 
 CLIENTS, OUTSTANDING = 64, 4
 ROUNDS, SECONDS = 3, 3.0
-CONTACTS, FRIENDS = 10, 2  # of a command; those of them who are users
-MANY = 500  # contacts to add to one roster
+CONTACTS, FRIENDS = 10, 2  # of a command; those that are users
+NEW_CONTACTS = 500  # to add to one roster
 
 OF_ECHO, OF_READS, OF_WRITES = 0.25, 0.5, 0.9
 
@@ -58,14 +58,14 @@ def _echo(service: Service) -> Iterator[int]:
 
 @asynccontextmanager
 async def reader(service: Service) -> AsyncIterator[Pipe]:
-    """A component with the service's right to rosters."""
+    """Yield a component with the service's privilege for rosters."""
     component = Component(CROWD, SECRET)
     await open_component(component, service.server.component_port)
     yield Pipe(CROWD, component.transport)
     component.transport.close()
 
 
-# --- What is asked --------------------------------------------------------------------
+# --- Requests -------------------------------------------------------------------------
 
 
 def search(to: str, contacts: Sequence[str]) -> Request:
@@ -108,7 +108,7 @@ def _iq(type: str, id: str, to: str, payload: str) -> str:
     return iq.build(type, sender=CROWD, to=to, id=id, payload=payload)
 
 
-# --- Who answers ----------------------------------------------------------------------
+# --- Measurements ---------------------------------------------------------------------
 
 
 class _Bench:
@@ -119,7 +119,7 @@ class _Bench:
         self._places = count()
 
     async def commands(self, owners: list[str], friends: list[str]) -> None:
-        """Commands of many users who repeat what each has asked before."""
+        """Measure commands of many users that repeat their earlier ones."""
         port = self._service.server.c2s_port
         async with pipes(owners, port) as self._clients, reader(self._service) as crowd:
             self._crowd = crowd
@@ -136,28 +136,30 @@ class _Bench:
             self._judge("add-to-roster, all there", found, "roster gets", OF_READS)
 
     async def additions(self, owners: list[str]) -> None:
-        """One user with many contacts and an empty roster, and then the next."""
-        say(f"\nadd-to-roster of {MANY} contacts, none on the roster")
+        """Measure adding many contacts to an empty roster, one user after the other."""
+        say(f"\nadd-to-roster of {NEW_CONTACTS} contacts, none on the roster")
         ours, own = [], []
         port = self._service.server.c2s_port
         async with pipes(owners, port) as clients, reader(self._service) as crowd:
             for turn in range(ROUNDS):
                 bar("rounds", turn, ROUNDS)
-                asked = add(COMPONENT, self._unknown(MANY))
+                asked = add(COMPONENT, self._unknown(NEW_CONTACTS))
                 ours.append(await clients[turn].ask(asked, MESSAGE, 1))
-                asked = _writes(owners[ROUNDS + turn], self._unknown(MANY))
-                own.append(await crowd.ask(asked, RESULT, MANY))
+                asked = _writes(owners[ROUNDS + turn], self._unknown(NEW_CONTACTS))
+                own.append(await crowd.ask(asked, RESULT, NEW_CONTACTS))
         bar("rounds", ROUNDS, ROUNDS)
         found = [
-            middle([Rate(MANY / seconds, {}) for seconds in taken])
+            middle([Rate(NEW_CONTACTS / seconds, {}) for seconds in taken])
             for taken in (ours, own)
         ]
-        self._judge(f"add-to-roster, {MANY} new", found, "roster sets", OF_WRITES)
+        self._judge(
+            f"add-to-roster, {NEW_CONTACTS} new", found, "roster sets", OF_WRITES
+        )
 
     def _unknown(self, size: int) -> list[str]:
-        """Numbers of nobody, which nobody has asked about."""
+        """Return numbers of no user that no owner has asked about."""
         places = (next(self._places) for _ in range(size))
-        return [numbers.local(numbers.nobody(place)) for place in places]
+        return [numbers.local(numbers.unregistered(place)) for place in places]
 
     async def _compare(
         self,
@@ -166,10 +168,10 @@ class _Bench:
         books: Books,
         contest: Callable[[Books], Awaitable[Rate]],
     ) -> list[Rate]:
-        """The service and its contestant, in turn."""
+        """Measure the service and its rival in turn."""
         say(f"\n{what}")
         asked = {jid: command(COMPONENT, book) for jid, book in books.items()}
-        # Once before: nobody has to be asked about then, and nothing to be written.
+        # Once before, so that later there is nothing to look up or to write.
         await asyncio.gather(
             *(one.ask(asked[one.jid], MESSAGE, 1) for one in self._clients)
         )

@@ -1,4 +1,4 @@
-"""The picture of what grows: each curve, and how far it may sink to be n log n."""
+"""A picture of the growth curves, each with its lower limit for n log n."""
 
 from collections.abc import Mapping, Sequence
 from math import log
@@ -20,7 +20,7 @@ STYLE = {
     "axes.labelcolor": INK,
     "xtick.color": INK,
     "ytick.color": INK,
-    "svg.hashsalt": "bench",  # the same figures make the same file
+    "svg.hashsalt": "bench",  # the same data make the same file
 }
 
 

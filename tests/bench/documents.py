@@ -1,4 +1,4 @@
-"""Documents of a wished size, as a company would write them."""
+"""Documents of a given size, as a company would write them."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ def dumps(document: Item) -> str:
 
 
 def of_entries(count: int) -> Item:
-    """A tree of so many entries: groups at the top, channels below."""
+    """Return a tree of ``count`` entries: groups at the top, channels below."""
     groups: list[Item] = []
     for place in range(count):
         if place % (BRANCH + 1) == 0:
@@ -25,7 +25,7 @@ def of_entries(count: int) -> Item:
 
 
 def of_bytes(size: int) -> Item:
-    """A tree whose text is about so long, and no longer."""
+    """Return a tree whose text is about ``size`` bytes long, and no longer."""
     each = len(dumps(of_entries(1 + BRANCH))) / (1 + BRANCH)
     count = int(size / each)
     while len(dumps(of_entries(count)).encode()) > size:

@@ -1,7 +1,7 @@
-"""From an edit through the API to the client who reads it, and what a release costs.
+"""The time from an edit through the API to its reader, and the cost of a release.
 
-The client is subscribed, as apps are: presence names another document, and it reads
-that one. Edits come at any moment, also sooner than releases may follow each other.
+The client is subscribed, as apps are: when presence names another document, it reads
+that one. Edits come at random, also sooner than releases may follow each other.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from tests.bench import commands, documents, numbers
 from tests.bench.load import MESSAGE, Pipe, pipes
 from tests.bench.report import Report
 from tests.bench.service import inside
-from tests.bench.times import bar, percentile, said, say
+from tests.bench.times import bar, percentile, say, summary
 from tests.conversations.presences import digest, newest, subscribe
 from tests.service import COMPONENT, PASSWORD, Service, until
 
@@ -63,7 +63,7 @@ async def _edits(service: Service, owners: list[str], report: Report) -> None:
         await subscribe(client)
         await until(lambda: newest(client))
         taken = await _edited(service, client, EDITS)
-        say(f"    {said(taken)}")
+        say(f"    {summary(taken)}")
         report.add(f"{what}: p50", percentile(taken, 50), "at most", P50, " s")
         report.add(f"{what}: p99", percentile(taken, 99), "at most", P99, " s")
         say(f"\nthe same, during {COMMANDS:,} commands a second")
@@ -74,7 +74,7 @@ async def _edits(service: Service, owners: list[str], report: Report) -> None:
             began, before = monotonic(), answered()
             taken = await _edited(service, client, EDITS_UNDER_LOAD)
             each = (answered() - before) / (monotonic() - began)
-        say(f"    {said(taken)}")
+        say(f"    {summary(taken)}")
         report.add(f"{what}, under load: worst", max(taken), "at most", WORST, " s")
         load = "the load: commands answered a second"
         report.add(load, each, "at least", ANSWERED)
@@ -118,11 +118,12 @@ async def _until_read(client: Client, told: str, status: str) -> None:
 
 @asynccontextmanager
 async def _commanding(clients: list[Pipe]) -> AsyncIterator[Callable[[], int]]:
-    """So many searches a second, whatever is answered; yields how many were."""
+    """Send searches at a constant rate; yield a function that counts the answers."""
     places = count()
     asked = [
         commands.search(
-            COMPONENT, [numbers.local(numbers.nobody(next(places))) for _ in range(10)]
+            COMPONENT,
+            [numbers.local(numbers.unregistered(next(places))) for _ in range(10)],
         )
         for _ in clients
     ]

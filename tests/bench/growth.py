@@ -1,7 +1,7 @@
-"""How cost grows: with users online, with accounts, with commands that wait.
+"""How costs grow: with users online, with accounts, with waiting commands.
 
-Each curve begins where little is there, and says how many times the first cost the
-last one is: no more than the logarithms grow, so that the whole is n log n.
+Each curve begins small, and compares its last cost with its first: the ratio may grow
+no more than the logarithm, so that the whole is n log n.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ ACCOUNTS = (1_000, 10_000, 100_000, 1_000_000)
 WAITING = (2_000, 10_000, 100_000)
 
 READERS, SECONDS = 8, 3.0
-SPARE = 1_000  # files that may be open, beside those of the crowd
-OWNERS = 1_000  # of the commands that wait
+SPARE = 1_000  # open files, besides those of the crowd
+OWNERS = 1_000  # of the waiting commands
 WATCHED, PATIENCE = 6.0, 30.0  # seconds
 
 
@@ -41,7 +41,7 @@ def measure(report: Report) -> None:
 
 
 def _judge(report: Report, curve: str, what: str) -> None:
-    """Compare what one costs at the end with what it costs at the beginning."""
+    """Compare the cost of one at the end with that at the beginning."""
     (few, first), *_, (many, last) = report.curves[curve]
     report.add(f"{curve}, {what}", first / last, "at most", log(many) / log(few), " ×")
 
@@ -111,11 +111,11 @@ async def _searches(service: Service, owners: list[str]) -> float:
         asked = {
             client.jid: commands.search(
                 COMPONENT,
-                [numbers.local(numbers.nobody(next(places))) for _ in range(10)],
+                [numbers.local(numbers.unregistered(next(places))) for _ in range(10)],
             )
             for client in clients
         }
-        # Once before: nobody has to be asked about then.
+        # Once before, so that later there is nothing to look up.
         await asyncio.gather(*(one.ask(asked[one.jid], MESSAGE, 1) for one in clients))
         found = await rate(
             clients,
@@ -128,16 +128,16 @@ async def _searches(service: Service, owners: list[str]) -> float:
     return found.per_second
 
 
-# --- Commands that wait ---------------------------------------------------------------
+# --- Waiting commands -----------------------------------------------------------------
 
 
 def _waiting(report: Report) -> None:
     curve = "commands settled a second, by commands that wait"
     say(f"\n{curve}")
-    asked = [numbers.local(numbers.nobody(place)) for place in range(10)]
+    asked = [numbers.local(numbers.unregistered(place)) for place in range(10)]
     payload = json.dumps({"userList": asked})
     with TemporaryDirectory() as folder, Service(Path(folder)) as service:
-        # The owners and what they ask are known then.
+        # Once before, so that the owners and their numbers are known.
         _settle(service, OWNERS, payload)
         for size in WAITING:
             found = _settle(service, size, payload)
@@ -147,7 +147,7 @@ def _waiting(report: Report) -> None:
 
 
 def _settle(service: Service, size: int, payload: str) -> float:
-    """Commands settled a second, of ``size`` that wait; what is left is deleted."""
+    """Return the commands settled a second, of ``size`` waiting; delete the rest."""
     inside(service, f"backlog({size}, {OWNERS}, {payload!r})")
     # Until the workers have seen it, which takes a second at most.
     _await(lambda: _open(service) < size)

@@ -1,7 +1,7 @@
 """The live document over HTTP, beside nginx with the same bytes in a file.
 
-From the one process of the default deployment, and from granian as in several; each is
-loaded by wrk over the same number of connections.
+The service is the one process of the default deployment, and granian as in larger
+ones; wrk loads each over the same number of connections.
 """
 
 import os
@@ -58,7 +58,7 @@ def measure(report: Report) -> None:
         path.write_text(documents.dumps(documents.of_bytes(SIZE)))
         service.manage("loadbuddies", "--replace", str(path))
         with _granian(service) as granian, _nginx(path) as nginx:
-            # Of nginx, a file: its name has no "/" at the end.
+            # nginx serves a file, whose name has no "/" at the end.
             urls = {
                 "service": f"http://127.0.0.1:{service.http_port}{PATH}",
                 "granian": f"http://127.0.0.1:{granian}{PATH}",
@@ -96,7 +96,7 @@ def _wrk(url: str, token: str) -> float:
 
 @contextmanager
 def _granian(service: Service) -> Iterator[int]:
-    """The web process of a deployment in several, on the same database."""
+    """Run the web process of a larger deployment, on the same database."""
     port = free_port()
     words = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
     words += ["--workers", "1", "--blocking-threads", "4", "--no-log"]
@@ -109,7 +109,7 @@ def _granian(service: Service) -> Iterator[int]:
 def _nginx(document: Path) -> Iterator[int]:
     with TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
-        # Its worker is another user's.
+        # Its worker runs as another user.
         folder.chmod(0o755)
         file = folder / "site" / PATH.strip("/")
         file.parent.mkdir(parents=True)
@@ -131,7 +131,7 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
 
 
 def _await(url: str, token: str, document: bytes) -> None:
-    """Wait until the document is served, and nothing else."""
+    """Wait until exactly this document is served."""
     headers = {"Authorization": f"Bearer {token}"}
     question = urllib.request.Request(url, headers=headers)
     until = monotonic() + 30

@@ -1,4 +1,4 @@
-"""With nothing to do: how long the start takes, then CPU and memory."""
+"""The duration of a start, then CPU and memory when idle."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

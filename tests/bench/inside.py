@@ -1,4 +1,4 @@
-"""What runs with the settings of a service: rows in bulk, and its parts by themselves.
+"""Code that runs with a service's settings: rows in bulk, and its parts alone.
 
 Called through :func:`tests.bench.service.inside`; each prints its result as JSON.
 """
@@ -26,9 +26,9 @@ from tests.bench.times import shown
 
 DOMAIN = "localhost"
 BATCH = 5_000
-# Of the numbers of a search so many in a hundred are users.
+# Percent of the numbers of a search that are users.
 USERS = 25
-FIRST_OWNER = 5_000_000  # of those who ask here; the ones of streams come before
+FIRST_OWNER = 5_000_000  # of those made here; owners with a stream come before
 
 ACCOUNT = ("jid", "msisdn", "name", "enabled", "discoverable", "announced")
 ENTRY = ("owner_id", "digest", "key", "prefix", "asked_at", "hit", "added_at")
@@ -38,13 +38,13 @@ ENTRY = ("owner_id", "digest", "key", "prefix", "asked_at", "hit", "added_at")
 
 
 def users(begin: int, end: int) -> None:
-    """Accounts of the users at these places."""
+    """Make accounts of the users at these places."""
     found = (numbers.user(place) for place in range(begin, end))
     accounts(found, end - begin)
 
 
 def accounts(found: Iterable[str], total: int, **but: object) -> None:
-    """Accounts of E.164 numbers, as if the XMPP server had just told of them."""
+    """Make accounts of E.164 numbers, as if the XMPP server had confirmed them."""
     now = timezone.now()
     values = {"name": "", "enabled": True, "discoverable": True, "announced": True}
     rows = (
@@ -55,13 +55,13 @@ def accounts(found: Iterable[str], total: int, **but: object) -> None:
 
 
 def read_accounts(path: str) -> None:
-    """Accounts of the E.164 numbers in a file, one a line."""
+    """Make accounts of the E.164 numbers in a file, one a line."""
     found = Path(path).read_text().split()
     accounts(found, len(found))
 
 
 def holders(contact: str) -> None:
-    """Have each account hold a number, asked about when it was nobody's."""
+    """Put a number into each address book, asked about before it had an account."""
     key, now = keys()[0], timezone.now()
     values = {"digest": key.digest(contact), "key": key.name, "prefix": 1, "hit": False}
     values |= {"asked_at": now, "added_at": now, "seen_at": now}
@@ -77,7 +77,7 @@ def _insert(
     if connection.vendor == "postgresql":
         _copy(model._meta.db_table, fields, rows)
     else:
-        # All of one transaction: a bench may lose them, and starts again.
+        # One transaction: a bench that loses the rows starts again.
         with transaction.atomic():
             model._default_manager.bulk_create((model(**row) for row in rows), BATCH)
     with connection.cursor() as cursor:
@@ -94,7 +94,7 @@ def _copy(
 
 
 def listed(is_fresh: bool) -> None:
-    """Whether the XMPP server has just told all accounts."""
+    """Set whether the XMPP server has just listed all accounts."""
     Listing.objects.all().delete()
     if is_fresh:
         Listing.objects.create(domain=DOMAIN, listed_at=timezone.now())
@@ -105,7 +105,7 @@ def jid_of(number: str) -> str:
 
 
 def hidden(disabled: int, undiscoverable: int) -> None:
-    """Accounts that nobody may find: the disabled ones at the first places."""
+    """Make accounts that no search finds: the disabled ones at the first places."""
     every = disabled + undiscoverable
     accounts(map(numbers.hidden, range(disabled)), disabled, enabled=False)
     shy = map(numbers.hidden, range(disabled, every))
@@ -113,7 +113,7 @@ def hidden(disabled: int, undiscoverable: int) -> None:
 
 
 def sizes() -> None:
-    """Rows, and bytes with their indexes, of the tables that grow with users."""
+    """Print rows, and bytes with indexes, of the tables that grow with users."""
     found = {}
     with connection.cursor() as cursor:
         for model in (Account, AddressBookEntry, Command):
@@ -124,11 +124,11 @@ def sizes() -> None:
     print(json.dumps(found))
 
 
-# --- Commands that wait ---------------------------------------------------------------
+# --- Waiting commands -----------------------------------------------------------------
 
 
 def backlog(count: int, owners: int, payload: str) -> None:
-    """So many searches as received a moment ago, of so many owners."""
+    """Insert ``count`` searches of ``owners`` owners, as if just received."""
     rows = (
         Command(
             key=uuid.uuid4().hex,
@@ -141,7 +141,7 @@ def backlog(count: int, owners: int, payload: str) -> None:
         )
         for place in shown("backlog", range(count), count)
     )
-    # Of one transaction: nobody takes one up before all are there.
+    # One transaction, so that no worker claims one before all are there.
     with transaction.atomic():
         Command.objects.bulk_create(rows, BATCH)
 
@@ -150,12 +150,12 @@ def backlog(count: int, owners: int, payload: str) -> None:
 
 
 def storage(population: int, size: int, rounds: int) -> None:
-    """Seconds that the storage part of a search for ``size`` numbers takes."""
+    """Print the seconds of the storage part of searches for ``size`` numbers."""
     taken = [
         _search(population, size, FIRST_OWNER + population + turn)
         for turn in shown("storage part", range(rounds + 1), rounds + 1)
     ]
-    # The first one opens the connection, and learns what is usual.
+    # The first one opens the connection, and computes the usual hit rate.
     print(json.dumps(taken[1:]))
 
 
@@ -181,7 +181,7 @@ def _nobody(jids: Iterable[str]) -> list[bool]:
 
 
 def plan(population: int, size: int) -> None:
-    """The queries of a look-up of accounts, and how the database goes about them."""
+    """Print the number of queries of an account look-up, and their query plans."""
     contacts = {one: jid_of(one) for one in numbers.mixed(population, size, USERS, 1)}
     with CaptureQueriesContext(connection) as queries:
         directory.accounts(contacts, DOMAIN)
@@ -198,7 +198,7 @@ def plan(population: int, size: int) -> None:
 
 
 def builds(rounds: int) -> None:
-    """Seconds to read the tree's rows, to build the document, to encode it alone."""
+    """Print the seconds to read the tree, to build the document, to encode it alone."""
     now = timezone.now()
     buddies = list(Buddy.objects.all())
     built = build.published(buddies, now)
@@ -219,11 +219,11 @@ def _taken(function: Callable[[], object], rounds: int) -> list[float]:
     return taken
 
 
-# --- What became of those who asked ---------------------------------------------------
+# --- What owners have asked -----------------------------------------------------------
 
 
 def asked(jids: Iterable[str]) -> None:
-    """For each owner: how many numbers were charged, and the rules that flagged."""
+    """Print for each owner how many numbers were charged, and the flagging rules."""
     owners = Account.objects.filter(jid__in=list(jids))
     charged = Count(
         "addressbookentry", filter=Q(addressbookentry__asked_at__isnull=False)

@@ -1,8 +1,8 @@
-"""`make bench-join`: a number registers that 100,000 users have on their rosters.
+"""`make bench-join`: a number on the rosters of 100,000 users registers.
 
-A real Prosody with an account and a roster for each, and the service on PostgreSQL.
-All are to have the newcomer in the group `verified`; meanwhile somebody pings the XMPP
-server and others search, as they did before. `--seconds` bounds it.
+A real Prosody has an account and a roster for each; the service is on PostgreSQL. All
+must get the newcomer in the group `verified`. Meanwhile one user pings the XMPP server
+and others search, as they did before. `--seconds` limits the run.
 """
 
 import argparse
@@ -22,28 +22,28 @@ from tests import prosody_files
 from tests.bench import numbers
 from tests.bench.idle import memory
 from tests.bench.service import inside, measured
-from tests.bench.times import bar, said, say
+from tests.bench.times import bar, say, summary
 from tests.service import PASSWORD, SERVICE, Service
 
 LATE = "+393990000000"
 OTHERS, VERIFIED = "others", "verified"
 BASELINE = 20  # seconds
 PING = "<ping xmlns='urn:xmpp:ping'/>"
-PING_EVERY, SEARCH_EVERY, LOOK_EVERY = 0.1, 0.5, 1.0  # seconds
+PING_EVERY, SEARCH_EVERY, POLL_EVERY = 0.1, 0.5, 1.0  # seconds
 SEARCHERS, SEARCHED = 10, 100  # unrelated users, numbers of each search
 USUAL = 100  # LATE_JOINS_PER_SECOND by default
 
 
 @dataclass
-class Felt:
-    """What others notice: seconds of each ping and of each search."""
+class Latencies:
+    """Seconds of each ping and each search of other users."""
 
     pings: list[float] = field(default_factory=list)
     searches: list[float] = field(default_factory=list)
 
     def say(self, when: str) -> None:
-        say(f"{when:10} ping of the XMPP server   {said(self.pings)}")
-        say(f"{when:10} search for {SEARCHED} numbers  {said(self.searches)}")
+        say(f"{when:10} ping of the XMPP server   {summary(self.pings)}")
+        say(f"{when:10} search for {SEARCHED} numbers  {summary(self.searches)}")
 
 
 def main() -> None:
@@ -99,11 +99,11 @@ def _say_rate(done: int, seconds: float, options: argparse.Namespace) -> None:
 
 
 async def _watch(service: Service, began: float, options: argparse.Namespace) -> int:
-    """Return how many are left when all are told, or the time is over."""
+    """Return how many rosters are left when all are done, or the time is over."""
     url, queued = service.environment["DATABASE_URL"], False
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as rows:
         while time.monotonic() < began + options.seconds:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(POLL_EVERY)
             found = await rows.execute("SELECT count(*) FROM roster_latejoin")
             left: int = (await found.fetchone() or (0,))[0]
             queued = queued or left > 0
@@ -114,48 +114,50 @@ async def _watch(service: Service, began: float, options: argparse.Namespace) ->
     return left
 
 
-# --- Everybody else -------------------------------------------------------------------
+# --- Other users ----------------------------------------------------------------------
 
 
 @asynccontextmanager
-async def _others(service: Service) -> AsyncIterator[Felt]:
-    """Unrelated users at work: what they feel until the end."""
-    felt = Felt()
+async def _others(service: Service) -> AsyncIterator[Latencies]:
+    """Let unrelated users work; yield their latencies until the end."""
+    latencies = Latencies()
     pinger, *searchers = [numbers.owner(place) for place in range(SEARCHERS + 1)]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_ping(service, pinger, felt))]
+        tasks = [group.create_task(_ping(service, pinger, latencies))]
         tasks += [
-            group.create_task(_search(service, local, place, felt))
+            group.create_task(_search(service, local, place, latencies))
             for place, local in enumerate(searchers)
         ]
-        yield felt
+        yield latencies
         for task in tasks:
             task.cancel()
 
 
-async def _ping(service: Service, local: str, felt: Felt) -> None:
+async def _ping(service: Service, local: str, latencies: Latencies) -> None:
     async with service.client(local) as client:
         while True:
             began = time.monotonic()
             await client.iq("get", PING, "localhost", timeout=60)
-            felt.pings.append(time.monotonic() - began)
+            latencies.pings.append(time.monotonic() - began)
             await asyncio.sleep(PING_EVERY)
 
 
 _seeds = count()
 
 
-async def _search(service: Service, local: str, place: int, felt: Felt) -> None:
+async def _search(
+    service: Service, local: str, place: int, latencies: Latencies
+) -> None:
     # Not all at once.
     await asyncio.sleep(SEARCH_EVERY * place)
     async with service.client(local) as client:
         while True:
-            felt.searches.append(await _searched(client, next(_seeds)))
+            latencies.searches.append(await _searched(client, next(_seeds)))
             await asyncio.sleep(SEARCH_EVERY * SEARCHERS)
 
 
 async def _searched(client: Client, seed: int) -> float:
-    """Seconds of a search for numbers that are nobody's yet."""
+    """Return the seconds of a search for numbers without an account."""
     asked = {"userList": numbers.mixed(1, SEARCHED, 0, seed)}
     began = time.monotonic()
     answer = await client.command(SERVICE, "cmd_search_users", asked)

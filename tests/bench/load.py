@@ -1,7 +1,7 @@
-"""A load of many clients, and what it costs: requests that are answered, CPU seconds.
+"""A load of many clients, and its result: answers a second, CPU seconds for each.
 
-Each client keeps a number of requests under way, and sends the next one when an answer
-comes. Answers are not parsed but counted, so that the load is not what is measured.
+Each client keeps a number of requests outstanding, and sends the next one when an
+answer comes. Answers are counted, not parsed, so that the load itself costs little.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ from tests.service import PASSWORD, until
 
 TICKS = os.sysconf("SC_CLK_TCK")
 WARM_UP = 0.3  # seconds
-AT_ONCE = 100  # logins
-PATIENCE = 120  # seconds for what is under way
+LOGIN_BATCH_SIZE = 100
+PATIENCE = 120  # seconds for outstanding answers
 
-# What each answer has once; and what has none that counts.
+# What each answer contains once.
 VCARD, MESSAGE, RESULT = b"</vCard>", b"</message>", b"type='result'"
-# An error stanza, or a command that was not done.
+# An error stanza, or a failed command.
 REFUSED = re.compile(rb'<error|"status": ?[1-9]')
 
 Request = Callable[[str], str]
 
 
 class Pipe(asyncio.Protocol):
-    """Asks again and again on an open stream, and counts the answers."""
+    """Sends requests on an open stream, and counts the answers."""
 
     def __init__(self, jid: str, transport: Any) -> None:
         self.jid = jid
@@ -52,7 +52,7 @@ class Pipe(asyncio.Protocol):
         self._ask(outstanding)
 
     async def ask(self, request: Request, mark: bytes, times: int) -> float:
-        """Ask so often, all at once; return the seconds to the last answer."""
+        """Ask ``times`` times at once; return the seconds to the last answer."""
         began = time.monotonic()
         self._request, self._mark, self._asks = request, mark, False
         self._ask(times)
@@ -60,12 +60,12 @@ class Pipe(asyncio.Protocol):
         return time.monotonic() - began
 
     def send(self, request: Request, mark: bytes) -> None:
-        """Ask once more, whatever is under way."""
+        """Ask once more, whatever is outstanding."""
         self._request, self._mark, self._asks = request, mark, False
         self._ask(1)
 
     async def end(self) -> None:
-        """Ask no more, and wait for what is under way."""
+        """Stop asking, and wait for outstanding answers."""
         self._asks = False
         await until(lambda: self.failed or not self.under_way, PATIENCE)
         assert not self.failed, self.failed
@@ -77,7 +77,7 @@ class Pipe(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if not self.under_way:
-            return  # presence, of who else is online
+            return  # presence of other users
         data = self._rest + data
         if refused := REFUSED.search(data):
             at = refused.start()
@@ -102,10 +102,10 @@ async def pipes(locals: Sequence[str], port: int) -> AsyncIterator[list[Pipe]]:
     """Clients of localhost, logged in and online."""
     streams: list[RawStream] = []
     try:
-        for at in range(0, len(locals), AT_ONCE):
-            if len(locals) > AT_ONCE:
+        for at in range(0, len(locals), LOGIN_BATCH_SIZE):
+            if len(locals) > LOGIN_BATCH_SIZE:
                 bar("logins", at, len(locals))
-            some = locals[at : at + AT_ONCE]
+            some = locals[at : at + LOGIN_BATCH_SIZE]
             streams += await asyncio.gather(*(_log_in(local, port) for local in some))
         yield [Pipe(stream.jid, stream.transport) for stream in streams]
     finally:
@@ -116,7 +116,7 @@ async def pipes(locals: Sequence[str], port: int) -> AsyncIterator[list[Pipe]]:
 async def _log_in(local: str, port: int) -> RawStream:
     stream = await log_in(f"{local}@localhost/load", PASSWORD, port)
     stream.write("<presence/>")
-    # Its own presence comes back: after that nothing is under way.
+    # Its own presence comes back: after that nothing is outstanding.
     await stream.next()
     return stream
 
@@ -138,7 +138,7 @@ async def rate(
     seconds: float,
     processes: dict[str, Iterable[int]],
 ) -> Rate:
-    """Load by all clients for so long; ``processes`` by a name for their ids."""
+    """Measure a load of all clients; ``processes``: process ids by a name for them."""
     for client in clients:
         client.begin(request(client), mark, outstanding)
     await asyncio.sleep(WARM_UP)
@@ -161,9 +161,9 @@ def _used(processes: dict[str, Iterable[int]]) -> dict[str, float]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has used so far, in it and for it in the kernel."""
+    """Return the CPU seconds of a process so far, including those in the kernel."""
     try:
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except FileNotFoundError:
-        return 0.0  # a helper of the XMPP server's that has ended
+        return 0.0  # a helper of the XMPP server that has ended
     return (int(words[11]) + int(words[12])) / TICKS

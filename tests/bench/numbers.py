@@ -1,13 +1,13 @@
-"""Phone numbers of a population, each found by its place: nothing has to be kept."""
+"""Phone numbers of a population, each computed from its place: none is stored."""
 
 import random
 
-# All mobiles from +39 320 to +39 389: users lie scattered over them.
+# All mobiles from +39 320 to +39 389: users are scattered over them.
 _FIRST, _ALL = 39_320_000_0000, 700_000_000
-# Coprime to it, so that no two places have the same number; and no two neighbours.
+# Coprime to it, so that all places differ; consecutive ones are no neighbours.
 _STEP = 433_494_437
-# No operator's: nobody is at +39 31, and those whom nobody may find at +39 36.
-_NOBODY, _HIDDEN, _NONE = 39_310_000_0000, 39_360_000_0000, 100_000_000
+# Ranges of no operator: +39 31 for numbers of no user, +39 36 for hidden users.
+_UNREGISTERED, _HIDDEN, _RANGE_SIZE = 39_310_000_0000, 39_360_000_0000, 100_000_000
 
 
 def user(place: int) -> str:
@@ -15,18 +15,18 @@ def user(place: int) -> str:
     return f"+{_FIRST + place * _STEP % _ALL}"
 
 
-def nobody(place: int) -> str:
-    """E.164 of a number that is no user's."""
-    return f"+{_NOBODY + place * _STEP % _NONE}"
+def unregistered(place: int) -> str:
+    """E.164 of a number of no user."""
+    return f"+{_UNREGISTERED + place * _STEP % _RANGE_SIZE}"
 
 
 def hidden(place: int) -> str:
-    """E.164 of a user whom nobody may find."""
-    return f"+{_HIDDEN + place * _STEP % _NONE}"
+    """E.164 of a user that no search finds."""
+    return f"+{_HIDDEN + place * _STEP % _RANGE_SIZE}"
 
 
 def owner(place: int) -> str:
-    """Localpart of somebody who asks: a landline, so that nobody asks about it."""
+    """Localpart of an owner: a landline, so that no search asks about it."""
     return f"0039021{place:07}"
 
 
@@ -40,7 +40,7 @@ def mixed(population: int, size: int, share: int, seed: int) -> list[str]:
     randomly = random.Random(seed)
     hits = size * share // 100
     found = [user(place) for place in randomly.sample(range(population), hits)]
-    places = randomly.sample(range(_NONE), size - hits)
-    found += [nobody(place) for place in places]
+    places = randomly.sample(range(_RANGE_SIZE), size - hits)
+    found += [unregistered(place) for place in places]
     randomly.shuffle(found)
     return found

@@ -1,4 +1,4 @@
-"""What was measured, beside what was aimed at: on the terminal, and as JSON."""
+"""Results beside their targets: on the terminal, and as JSON."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ Bound = Literal["at least", "at most"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A figure beside its target; most are ratios of two rates of the same run."""
+    """A result beside its target; most are ratios of two rates of the same run."""
 
     what: str
     value: float
@@ -31,7 +31,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """Findings, and points of curves: what grows, and what became of it."""
+    """Findings, and the points of curves."""
 
     findings: list[Finding] = field(default_factory=list)
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
@@ -65,29 +65,29 @@ class Report:
 
 def line(found: Finding) -> str:
     word = "" if found.reached else "   MISSED"
-    value, target = _figures(found)
+    value, target = _texts(found)
     return f"  {found.what:62} {value:>9}   ({target}){word}"
 
 
 def _row(found: Finding) -> str:
     word = "" if found.reached else "**missed**"
-    return f"| {' | '.join([found.what, *_figures(found), word])} |"
+    return f"| {' | '.join([found.what, *_texts(found), word])} |"
 
 
-def _figures(found: Finding) -> tuple[str, str]:
-    """What was measured, and what was aimed at."""
+def _texts(found: Finding) -> tuple[str, str]:
+    """Return the result and its target as texts."""
     target = f"{found.bound} {found.target:.3g}{found.unit}"
     return f"{found.value:.3g}{found.unit}", target
 
 
 def middle(rates: Sequence[Rate]) -> Rate:
-    """The median of several rounds, of each figure by itself."""
+    """Return the median of several rounds, of each value by itself."""
     names: Iterable[str] = rates[0].cpu
     cpu = {name: median(rate.cpu[name] for rate in rates) for name in names}
     return Rate(median(rate.per_second for rate in rates), cpu)
 
 
 def say_rate(what: str, rate: Rate) -> None:
-    """A rate, and the CPU time of each process for one answer."""
+    """Print a rate, and the CPU time of each process for one answer."""
     spent = ", ".join(f"{1e6 * cpu:,.0f} µs {name}" for name, cpu in rate.cpu.items())
     say(f"    {what:28} {rate.per_second:9,.0f}/s   {spent}")

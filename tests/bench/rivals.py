@@ -1,7 +1,7 @@
-"""Components beside the service, on the same XMPP server: what it is measured against.
+"""Components that the service is compared with, on the same XMPP server.
 
 Each runs in a process of its own, as `python -m tests.bench.rivals KIND JID SECRET PORT
-DOCUMENT`, and says `ready` when it answers:
+DOCUMENT`, and prints `ready` when it answers:
 
 - `plugin`: slixmpp's own vCard plugin (XEP-0054), as its documentation uses it;
 - `raw`: asyncio and expat, and nothing else: as fast as a component in Python gets;

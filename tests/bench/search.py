@@ -1,13 +1,12 @@
-"""`make bench-search`: what a search for 1,000 numbers costs as accounts become more.
+"""`make bench-search`: the cost of a search for 1,000 numbers, by number of accounts.
 
-The storage part by itself (who are users, the owner's address book), and the whole
-command over a stream through a real Prosody. Each search is by an owner who has asked
-nothing yet. What Prosody is asked about is in the second figure only:
+It measures the storage part alone (account look-up, the owner's address book), and the
+whole command over a stream through a real Prosody. Each search is by an owner who has
+asked nothing yet. Only the whole command includes look-ups by Prosody:
 
-- hits: all numbers are users, none is asked about; 1,000 items are written;
-- mixed: a quarter are users, Prosody is asked about the others;
-- listed: the same when the XMPP server has just listed its accounts: nobody is asked
-  about.
+- hits: all numbers are users, none is looked up; 1,000 items are written;
+- mixed: a quarter are users, Prosody looks up the others;
+- listed: the same when the XMPP server has just listed its accounts: none is looked up.
 """
 
 import argparse
@@ -20,7 +19,7 @@ from pathlib import Path
 from tests import prosody_files
 from tests.bench import numbers
 from tests.bench.service import inside, measured
-from tests.bench.times import percentile, said, say
+from tests.bench.times import percentile, say, summary
 from tests.service import PASSWORD, SERVICE, Service
 
 SIZE = 1_000  # numbers of a search
@@ -28,7 +27,7 @@ SIZES = {
     "postgresql": (10_000, 100_000, 1_000_000),
     "sqlite": (10_000, 100_000),
 }
-# So many percent of the numbers are users, and whether accounts are freshly listed.
+# The percentage of users among the numbers, and whether accounts are freshly listed.
 KINDS = {"hits": (100, False), "mixed": (25, False), "listed": (25, True)}
 OWNERS = 2_000
 
@@ -84,7 +83,7 @@ def _say(title: str, taken: Times, smallest: Times) -> None:
     say(f"\n{title}: a search for {SIZE:,} numbers")
     for what, seconds in taken.items():
         ratio = percentile(seconds, 50) / percentile(smallest[what], 50)
-        say(f"  {what:13} {said(seconds)}   {ratio:.2f} times the smallest's p50")
+        say(f"  {what:13} {summary(seconds)}   {ratio:.2f} times the smallest's p50")
 
 
 def _commands(

@@ -1,4 +1,4 @@
-"""XMPP servers with other components than the service: rivals, and a crowd."""
+"""XMPP servers with components besides the service: rivals, and a crowd."""
 
 from demo.ejabberd import Ejabberd
 from demo.prosody import Prosody
@@ -9,7 +9,7 @@ PLUGIN, RAW, ECHO, CROWD = (
 )
 COMPONENTS = (PLUGIN, RAW, ECHO, CROWD)
 
-# Only one: a stream is sent what is for any component of its listener.
+# One component only: its stream gets the stanzas for all hosts of its listener.
 _LISTENER = """
   - module: ejabberd_service
     ip: "127.0.0.1"
@@ -22,7 +22,7 @@ _LISTENER = """
 
 
 class CrowdedProsody(Prosody):
-    """All components on one port, the crowd with the service's right to rosters."""
+    """All components on one port, the crowd with the service's roster privilege."""
 
     def component_port_of(self, jid: str) -> int:
         return self.component_port

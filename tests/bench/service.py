@@ -25,7 +25,7 @@ def measured(
     with TemporaryDirectory() as folder, ExitStack() as stack:
         root = Path(folder)
         if database == "postgresql":
-            # As a real one: what it says is stored, is.
+            # Durable, as in production.
             postgres = stack.enter_context(Postgres(root / "postgres"))
             environment["DATABASE_URL"] = postgres.url
         service = Service(root / "service", **environment)

@@ -1,8 +1,8 @@
-"""`make bench-signal`: an edit is told to 20,000 subscribers, who read the document.
+"""`make bench-signal`: an edit is announced to 20,000 subscribers, which then read it.
 
-A real Prosody, with a component that stands for all of them: each subscribes, and reads
-the document when presence names another one. At the end all probe at once, as after a
-restart of the XMPP server.
+A component of a real Prosody plays all of them: each subscribes, and reads the document
+when presence names another one. At the end all probe at once, as after a restart of the
+XMPP server.
 """
 
 import argparse
@@ -27,7 +27,7 @@ ROWS = "from roster.models import Subscriber; print(Subscriber.objects.count())"
 
 
 class Crowd:
-    """Many clients: when each was told, and when it had read, since :meth:`begin`."""
+    """Many clients: when each was notified, and had read, since :meth:`begin`."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: int
@@ -38,7 +38,7 @@ class Crowd:
         self.begin()
 
     def begin(self) -> None:
-        """Count anew."""
+        """Restart the times."""
         self.began = time.monotonic()
         self.told: dict[str, float] = {}
         self.read: dict[str, float] = {}
@@ -68,7 +68,7 @@ class Crowd:
             self.told.setdefault(jid, seconds)
             self._ask(jid)
         elif stanza.get("type") == "error":
-            # Too slow just now: repeat, as the contract asks.
+            # The service is busy: repeat, as the contract requires.
             asyncio.get_running_loop().call_later(REPEAT, self._ask, jid)
         elif stanza.find("{vcard-temp}vCard") is not None:
             self.read.setdefault(jid, seconds)
@@ -77,28 +77,28 @@ class Crowd:
         self._write(jid, "iq", "get", "<vCard xmlns='vcard-temp'/>")
 
     async def send(self, type: str) -> None:
-        """Presence of everybody at once."""
+        """Send presence of all clients at once."""
         self.begin()
         for jid in self.jids:
             self._write(jid, "presence", type)
             await self._writer.drain()
 
     async def all(self, what: str, seconds: Callable[[], dict[str, float]]) -> None:
-        """Wait until everybody has it."""
+        """Wait until all clients have it."""
 
         def done() -> bool:
             bar(what, len(seconds()), len(self.jids))
             return len(seconds()) == len(self.jids)
 
         await until(done, PATIENCE)
-        say(f"{what:24} {_said(list(seconds().values()))}")
+        say(f"{what:24} {_summary(list(seconds().values()))}")
 
     def _write(self, jid: str, kind: str, type: str, payload: str = "") -> None:
         start = f"<{kind} from='{jid}' to='{COMPONENT}' type='{type}' id='1'>"
         self._writer.write(f"{start}{payload}</{kind}>".encode())
 
 
-def _said(seconds: list[float]) -> str:
+def _summary(seconds: list[float]) -> str:
     quarters = (percentile(seconds, percent) for percent in (25, 50, 75))
     first, last = min(seconds), max(seconds)
     between = " ".join(f"{one:.1f}" for one in quarters)

@@ -1,4 +1,4 @@
-"""What a row takes in PostgreSQL, with its indexes: docs/scale.md counts with it."""
+"""The bytes of a row in PostgreSQL, with indexes: docs/scale.md uses them."""
 
 import asyncio
 from pathlib import Path
@@ -29,7 +29,7 @@ def measure(_: Report) -> None:
 
 
 async def _search(owners: list[str], port: int) -> None:
-    """Each owner asks once, about numbers of his own."""
+    """Let each owner search once, for different numbers."""
     async with pipes(owners, port) as clients:
         for place, client in enumerate(clients):
             book = numbers.mixed(ACCOUNTS, CONTACTS, 0, place)

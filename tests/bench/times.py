@@ -1,4 +1,4 @@
-"""How long things took, in words; and how far a long one is."""
+"""Durations in words, and progress bars."""
 
 import sys
 import time
@@ -11,14 +11,14 @@ WIDTH = 30  # characters of a bar
 
 
 def percentile(seconds: Sequence[float], percent: float) -> float:
-    """The time that so many in a hundred do not exceed (nearest rank)."""
+    """Return the time that ``percent`` of them do not exceed (nearest rank)."""
     ordered = sorted(seconds)
     rank = -int(-len(ordered) * percent // 100)
     return ordered[max(0, rank - 1)]
 
 
-def said(seconds: Sequence[float]) -> str:
-    """p50 and p99 in milliseconds, and of how many."""
+def summary(seconds: Sequence[float]) -> str:
+    """Return p50 and p99 in milliseconds, and the count."""
     p50, p99 = (1000 * percentile(seconds, percent) for percent in (50, 99))
     return f"p50 {p50:7.1f} ms   p99 {p99:7.1f} ms   ({len(seconds)} times)"
 
@@ -28,9 +28,9 @@ def say(text: str) -> None:
 
 
 def bar(label: str, done: int, total: int) -> None:
-    """Draw how far it is: over the last bar on a terminal, once at the end elsewhere.
+    """Draw the progress: over the last bar on a terminal, once at the end elsewhere.
 
-    On standard error: a result can be read from standard output.
+    On standard error, so that standard output has only results.
     """
     drawn = "#" * (WIDTH * done // max(1, total))
     line = f"{label:34} [{drawn:.<{WIDTH}}] {done:,} of {total:,}"
@@ -42,7 +42,7 @@ def bar(label: str, done: int, total: int) -> None:
 
 
 def shown(label: str, items: Iterable[T], total: int) -> Iterator[T]:
-    """The items, with a bar."""
+    """Yield the items, and draw a bar."""
     drawn = 0.0
     for done, item in enumerate(items):
         if time.monotonic() - drawn > 0.2:

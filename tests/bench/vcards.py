@@ -20,8 +20,8 @@ NATIVE = "stored"  # an account with a vCard of the same text
 CLIENTS, OUTSTANDING = 8, 4
 ROUNDS, SECONDS = 3, 1.5
 
-# By kilobytes of DESC: the least share of the native rate, and how many times the
-# plugin's; then what counts for all.
+# By kilobytes of DESC: the least ratio to the native rate, and to the plugin's; then
+# the targets for all sizes.
 TARGETS = {
     "Prosody": {2: (0.9, 1.8), 20: (1.4, 2.3), 100: (1.3, 2.3)},
     "ejabberd": {2: (0.5, 4), 20: (0.5, 5), 100: (0.45, 12)},
@@ -55,7 +55,7 @@ def _measure_on(service: Service, report: Report) -> None:
 
 @contextmanager
 def _rivals(service: Service, document: Path) -> Iterator[dict[str, int]]:
-    """Process ids by JID; all have the same document."""
+    """Run the rivals with the same document; yield process ids by JID."""
     server = service.server
     assert isinstance(server, CrowdedProsody | CrowdedEjabberd)
     with ExitStack() as stack:
@@ -70,7 +70,7 @@ def _rivals(service: Service, document: Path) -> Iterator[dict[str, int]]:
 async def _rounds(
     service: Service, text: str, locals: list[str], pids: dict[str, int]
 ) -> dict[str, Rate]:
-    """Rates by the name of who answered."""
+    """Return the rate of each rival by its name."""
     native = f"{NATIVE}@localhost"
     async with service.client(NATIVE) as owner:
         await owner.iq("set", vcard.of_document(text))
@@ -97,7 +97,7 @@ async def _reads(client: Client, jid: str, text: str) -> bool:
 async def gets(
     clients: list[Pipe], jid: str, seconds: float, processes: dict[str, set[int]]
 ) -> Rate:
-    """How often these clients read the vCard of ``jid``."""
+    """Measure how often these clients read the vCard of ``jid``."""
     get = "<vCard xmlns='vcard-temp'/></iq>"
 
     def request(id: str) -> str:

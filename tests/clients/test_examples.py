@@ -47,7 +47,7 @@ async def start(language, service, folder, local, password=PASSWORD):
 
 
 async def ended(program):
-    """What it printed, what it complained of, and its exit code."""
+    """Return its output, its errors and its exit code."""
     said, complained = await asyncio.wait_for(program.communicate(), 90)
     return said.decode(), complained.decode(), program.returncode
 

@@ -30,7 +30,7 @@ async def test_each_page_of_delivery_is_clean(pages, dead, size, language, theme
 
 
 @in_looks(*OTHERS)
-async def test_what_opens_on_a_page_is_clean_too(pages, size, language, theme):
+async def test_opened_calendars_and_menus_are_clean(pages, size, language, theme):
     await test_shell.what_opens_on_a_page_is_clean_too(pages, size, language, theme)
 
 
@@ -44,5 +44,5 @@ async def test_axe_finds_nothing_severe_on_any_page(pages, demo):
     await test_accessibility.nothing_severe_on_any_page(pages, demo, "dark")
 
 
-async def test_axe_finds_nothing_severe_in_what_opens(pages, demo):
+async def test_axe_finds_nothing_severe_in_opened_panels_and_menus(pages, demo):
     await test_accessibility.nothing_severe_in_what_opens(pages, demo, "light")

@@ -126,7 +126,7 @@ def wild(draw: st.DrawFn) -> Case:
     name = draw(st.sampled_from(["message", "iq", "presence"]))
     to = draw(st.one_of(st.just(SERVICE), st.just(SERVICE), st.sampled_from(JIDS)))
     type = draw(st.one_of(st.sampled_from(TYPES), TEXT))
-    # A forged sender ends the stream: not each time.
+    # A forged sender ends the stream, so it is rare.
     keys = st.sampled_from([*ATTRIBUTES, draw(st.sampled_from([*ATTRIBUTES, "from"]))])
     attributes = draw(st.dictionaries(keys, _value(), max_size=2))
     attributes |= {"to": to, "type": type, "id": TOKEN}
