@@ -225,7 +225,7 @@ SCRIPTS = [
     for path in (ROOT / app).rglob("*.js")
     if "vendor" not in path.parts
 ]
-# Whatever begins first wins: a quote in a comment begins no string.
+# The token that begins first wins: a quote in a comment begins no string.
 TOKEN = re.compile(
     r"""//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`""",
     re.S,

@@ -76,8 +76,8 @@ async def _send_books(service: Service) -> None:
             sent = {"userList": [numbers.local(one) for one in book.numbers]}
             await client.command(SERVICE, "cmd_search_users", sent, timeout=120)
     jids = [f"{local}@localhost" for local in locals]
-    told = await asyncio.to_thread(inside, service, f"asked({jids})")
-    flagged = sum(bool(one["rules"]) for one in told.values())
+    outcomes = await asyncio.to_thread(inside, service, f"asked({jids})")
+    flagged = sum(bool(one["rules"]) for one in outcomes.values())
     say(f"ordinary owners taken for attackers: {flagged} of {HONEST}")
 
 

@@ -69,10 +69,10 @@ async def play(
         pass
     jids = [one.jid for one in mine]
     # What the service has charged: refused or unanswered numbers do not count.
-    told = await asyncio.to_thread(inside, service, f"asked({jids})")
+    outcomes = await asyncio.to_thread(inside, service, f"asked({jids})")
     return Outcome(
-        answered={one.local: told.get(one.jid, NOTHING)["asked"] for one in mine},
-        rules={one.local: told.get(one.jid, NOTHING)["rules"] for one in mine},
+        answered={one.local: outcomes.get(one.jid, NOTHING)["asked"] for one in mine},
+        rules={one.local: outcomes.get(one.jid, NOTHING)["rules"] for one in mine},
         hits=len(set().union(*(one.learnt for one in mine))),
         refused={one.local for one in mine if one.refused},
         seconds=time.monotonic() - began,

@@ -82,6 +82,6 @@ def verdicts(taken: Mapping[str, Sequence[float]]) -> Iterator[str]:
         line = f"{kind:15} p50 {1000 * median(seconds):6.2f} ms"
         if kind != "absent":
             low, high = (1000 * one for one in difference(seconds, taken["absent"]))
-            told = "told apart" if low > 0 or high < 0 else "not told apart"
-            line += f"   {low:+6.2f} to {high:+6.2f} ms against absent: {told}"
+            verdict = "told apart" if low > 0 or high < 0 else "not told apart"
+            line += f"   {low:+6.2f} to {high:+6.2f} ms against absent: {verdict}"
         yield line

@@ -92,10 +92,10 @@ async def _edited(service: Service, client: Client, times: int) -> list[float]:
         status = f"Edited {turn} of {times}"
         change = {"info": {"status": status}}
         path = f"/api/buddies/{pks[turn % len(pks)]}/"
-        began, told = monotonic(), newest(client)
+        began, last_hash = monotonic(), newest(client)
         code, _, _ = await asyncio.to_thread(service.http, "PATCH", path, change)
         assert code == HTTPStatus.OK
-        await _until_read(client, told, status)
+        await _until_read(client, last_hash, status)
         taken.append(monotonic() - began)
         # A thousand edits would keep a thousand documents.
         del client.stanzas[:-2]
@@ -103,15 +103,15 @@ async def _edited(service: Service, client: Client, times: int) -> list[float]:
     return taken
 
 
-async def _until_read(client: Client, told: str, status: str) -> None:
+async def _until_read(client: Client, last_hash: str, status: str) -> None:
     end = monotonic() + 30
     while monotonic() < end:
-        if newest(client) != told:
-            told = newest(client)
+        if newest(client) != last_hash:
+            last_hash = newest(client)
             text = await client.document(COMPONENT)
             if status in text:
                 return
-            told = digest(text)
+            last_hash = digest(text)
         await asyncio.sleep(0.002)
     raise AssertionError("the edit did not reach the client in 30 seconds")
 

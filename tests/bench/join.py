@@ -62,8 +62,8 @@ def main() -> None:
         inside(service, f"users(0, {options.holders})")
         inside(service, f"holders('{LATE}')")
         asyncio.run(_bench(service, options))
-        told = prosody_files.in_group(service.server.folder, holders, VERIFIED)
-        say(f"rosters with the newcomer in {VERIFIED}: {told:,} of {options.holders:,}")
+        done = prosody_files.in_group(service.server.folder, holders, VERIFIED)
+        say(f"rosters with the newcomer in {VERIFIED}: {done:,} of {options.holders:,}")
 
 
 def _options() -> argparse.Namespace:

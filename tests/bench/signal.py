@@ -1,4 +1,4 @@
-"""`make bench-signal`: an edit is announced to 20,000 subscribers, which then read it.
+"""`make bench-signal`: 20,000 subscribers are notified of an edit, and read it.
 
 A component of a real Prosody plays all of them: each subscribes, and reads the document
 when presence names another one. At the end all probe at once, as after a restart of the
@@ -40,7 +40,7 @@ class Crowd:
     def begin(self) -> None:
         """Restart the times."""
         self.began = time.monotonic()
-        self.told: dict[str, float] = {}
+        self.notified: dict[str, float] = {}
         self.read: dict[str, float] = {}
 
     async def listen(self) -> None:
@@ -65,7 +65,7 @@ class Crowd:
         if stanza.tag.endswith("handshake"):
             self.opened.set()
         elif stanza.findtext(PHOTO):
-            self.told.setdefault(jid, seconds)
+            self.notified.setdefault(jid, seconds)
             self._ask(jid)
         elif stanza.get("type") == "error":
             # The service is busy: repeat, as the contract requires.
@@ -121,18 +121,18 @@ async def _crowd(port: int, count: int) -> AsyncIterator[Crowd]:
 async def _bench(service: Service, count: int) -> None:
     async with _crowd(service.server.component_port, count) as crowd:
         await crowd.send("subscribe")
-        await crowd.all("subscribing: told", lambda: crowd.told)
+        await crowd.all("subscribing: told", lambda: crowd.notified)
         await crowd.all("subscribing: read", lambda: crowd.read)
         await until(lambda: int(service.shell(ROWS)) == count, PATIENCE)
         say(f"memory of the service: {_memory(service)}")
 
         crowd.begin()
         await asyncio.to_thread(add, service, "Announced")
-        await crowd.all("an edit: told", lambda: crowd.told)
+        await crowd.all("an edit: told", lambda: crowd.notified)
         await crowd.all("an edit: read", lambda: crowd.read)
 
         await crowd.send("probe")
-        await crowd.all("all probe at once: told", lambda: crowd.told)
+        await crowd.all("all probe at once: told", lambda: crowd.notified)
         await crowd.all("all probe at once: read", lambda: crowd.read)
         say(f"memory of the service: {_memory(service)}")
 

@@ -16,14 +16,14 @@ JIDS = (
 
 def photos(client: Client) -> list[str]:
     """Return the hashes in the service's presence to this client, in order."""
-    told = (
+    found = (
         stanza.findtext(PHOTO, "")
         for stanza in client.stanzas
         if stanza.tag == CLIENT + "presence"
         and stanza.get("from", "").partition("/")[0] == SERVICE
         and stanza.get("type") is None
     )
-    return [photo for photo in told if photo]
+    return [photo for photo in found if photo]
 
 
 def newest(client: Client) -> str:

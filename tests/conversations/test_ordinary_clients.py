@@ -85,8 +85,8 @@ async def test_the_service_lists_its_features(client: Client):
         "urn:xmpp:ping",
         "jabber:iq:version",
     }
-    (told,) = info.findall("{*}x/{*}field[@var='FORM_TYPE']/{*}value")
-    assert told.text == "urn:xmppservice:document:1"
+    (form_type,) = info.findall("{*}x/{*}field[@var='FORM_TYPE']/{*}value")
+    assert form_type.text == "urn:xmppservice:document:1"
 
 
 async def test_an_edit_is_in_the_list_as_in_the_document(service, client, verona):

@@ -34,7 +34,7 @@ async def test_it_lists_the_channels_by_name(profanity: Profanity):
     await profanity.shows("liam@localhost, (Liam)")
 
 
-async def test_it_says_what_the_service_can_do(profanity: Profanity):
+async def test_it_shows_the_features_of_the_service(profanity: Profanity):
     profanity.type(f"/disco info {SERVICE}")
     await profanity.shows("XMPP Service generic component")
     await profanity.shows("jabber:iq:search")
