@@ -97,7 +97,7 @@ class Phones:
         self.phones = [Phone(service, local) for local in service.register(count)]
 
     async def __aenter__(self) -> "Phones":
-        # A failing phone fails the test, which would wait for it in vain.
+        # A failing phone fails the test, which would else wait in vain.
         self._group = await asyncio.TaskGroup().__aenter__()
         self._running = [self._group.create_task(phone.run()) for phone in self.phones]
         return self

@@ -1,4 +1,4 @@
-"""A number on many rosters registers; a kill meanwhile loses no roster."""
+"""A number on many rosters registers: all are updated despite a kill."""
 
 import asyncio
 
