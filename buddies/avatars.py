@@ -98,7 +98,7 @@ def _plain_errors() -> Iterator[None]:
 def _refuse_bytes(size: int) -> None:
     if size > MAX_MEGABYTES * 1024 * 1024:
         text = _(
-            "The picture has %(size).1f MB; the limit is %(most)s. Make it smaller."
+            "The picture is %(size).1f MB; the limit is %(most)s MB. Make it smaller."
         )
         params = {"size": size / 1024 / 1024, "most": MAX_MEGABYTES}
         raise ValidationError(text, params=params)

@@ -259,8 +259,8 @@ class AccountAdmin(LargeSortedAdmin):
             _set(part, value)
         _log(request, rows, field)
         text = ngettext(
-            "%(count)s account is changed.",
-            "%(count)s accounts are changed.",
+            "%(count)s account changed.",
+            "%(count)s accounts changed.",
             len(rows),
         )
         level = messages.SUCCESS if rows else messages.WARNING

@@ -188,7 +188,7 @@ class CommandAdmin(LargeAdmin, ObjectActionAdmin):
 
     # --- Trying again -------------------------------------------------------------
 
-    @admin.action(description=_("Try dead commands again"), permissions=["retry"])
+    @admin.action(description=_("Retry dead commands"), permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Command]) -> None:
         dead = queryset.filter(state=State.DEAD).values_list("pk", flat=True)
         self.act_and_say(request, list(dead[: lists.MAX_ROWS]))
@@ -198,8 +198,8 @@ class CommandAdmin(LargeAdmin, ObjectActionAdmin):
 
     def message(self, count: int) -> str:
         text = ngettext(
-            "%(count)s command is tried again.",
-            "%(count)s commands are tried again.",
+            "%(count)s command will be retried.",
+            "%(count)s commands will be retried.",
             count,
         )
         return text % {"count": count}

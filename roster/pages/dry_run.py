@@ -61,7 +61,7 @@ ANSWERS: Mapping[payloads.Code, Text] = {
     ),
     payloads.BAD_REQUEST: _("It would be refused: the payload cannot be used."),
     payloads.RATE_LIMITED: _(
-        "It would be answered in part: only about known contacts."
+        "It would be answered in part, for known contacts only."
     ),
 }
 # With these answers, the entries have been processed.

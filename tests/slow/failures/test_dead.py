@@ -96,7 +96,7 @@ class Staff:
         return row
 
     def retry(self, row: str) -> str:
-        """Choose the command and *Try dead commands again*; return the page after."""
+        """Choose the command and *Retry dead commands*; return the page after."""
         return self._post(LIST, action="retry", _selected_action=row)
 
     def _get(self, path: str) -> str:
