@@ -105,7 +105,7 @@ async def nothing_severe_in_what_opens(pages, demo, theme):
     found["deletion"] = await severe(page)
     await page.keyboard.press("Escape")
     await switch(page, "Mobile", "Fibra Fastweb").click()
-    await expect(toast(page)).to_contain_text("Switched")
+    await expect(toast(page)).to_contain_text("Changed the visibility")
     found["toast"] = await severe(page)
     await page.get_by_role("searchbox", name="Search channels").fill("li")
     await expect(page.locator("#tree mark").first).to_be_visible()

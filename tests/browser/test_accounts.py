@@ -127,7 +127,7 @@ async def test_an_account_is_found_switched_and_logged(pages, cast):
     await page.locator("select[name=action]").select_option("hide")
     await page.get_by_role("button", name="Go").click()
 
-    await expect(page.locator(".messagelist")).to_contain_text("1 account is changed.")
+    await expect(page.locator(".messagelist")).to_contain_text("1 account changed.")
     await page.goto(paths(cast)["account"])
     await expect(page.locator("#id_discoverable")).not_to_be_checked()
     await page.get_by_role("link", name="History").click()
@@ -138,14 +138,16 @@ async def test_a_flag_is_found_explained_and_cleared(pages, cast):
     page = await pages.open(ACCOUNTS)
     await page.locator(".notice .button").click()
     await expect(page.locator("#result_list tbody tr")).to_have_count(1)
-    await expect(page.locator(".field-why")).to_contain_text("Users among 8000 numbers")
+    await expect(page.locator(".field-why")).to_contain_text(
+        "Only 1 of 8000 numbers are users"
+    )
     await page.locator("#result_list th a").click()
 
-    await page.get_by_role("button", name="Release").click()
+    await page.get_by_role("button", name="Clear flag").click()
 
     await expect(page.locator(".messagelist")).to_contain_text("1 flag cleared.")
     await expect(page.locator(".field-released_by")).to_contain_text("admin")
-    await expect(page.get_by_role("button", name="Release")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Clear flag")).to_have_count(0)
     assert cast.read("Flag.objects.get().released_by") == "admin"
     await page.goto(ACCOUNTS)
     await expect(page.locator(".notice")).to_have_count(0)
@@ -163,7 +165,7 @@ async def test_a_dry_run_predicts_the_command(pages, cast, service, owner):
 
     rows = page.locator(".entries tbody tr")
     await expect(rows.nth(0)).to_contain_text("charged: new")
-    await expect(rows.nth(0)).to_contain_text("it is added as verified")
+    await expect(rows.nth(0)).to_contain_text("added as verified")
     await expect(rows.nth(1)).to_contain_text("a disabled user")
     await expect(rows.nth(1).locator(".group")).to_have_text("others")
     await expect(page.locator("#result .facts").last).to_contain_text("9,998")

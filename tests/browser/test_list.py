@@ -77,7 +77,9 @@ async def test_switches_are_saved_and_undone(pages, demo):
 
     await line(page, "Liam").locator("[name$=mobile_is_published]").uncheck()
     await page.get_by_role("button", name="Save").click()
-    await expect(page.locator(".messagelist")).to_contain_text("1 entry was changed")
+    await expect(page.locator(".messagelist")).to_contain_text(
+        "1 channel or group was changed"
+    )
     assert demo.read(f"[{shown}]") == [False, False]
 
     await page.get_by_role(

@@ -184,13 +184,9 @@ async def test_a_review_warns_and_refuses(pages, demo):
         "“Double” and “Liam” have the same address."
     )
     warnings = page.locator(".warnings li")
-    await expect(warnings.filter(has_text="Without an avatar")).to_contain_text(
-        "Double"
-    )
-    await expect(warnings.filter(has_text="double-escaped")).to_contain_text("Liam")
-    await expect(warnings.filter(has_text="Empty and so not shown")).to_contain_text(
-        "Nobody"
-    )
+    await expect(warnings.filter(has_text="No picture")).to_contain_text("Double")
+    await expect(warnings.filter(has_text="escaped text")).to_contain_text("Liam")
+    await expect(warnings.filter(has_text="Empty groups")).to_contain_text("Nobody")
     await expect(page.get_by_role("button", name="Publish")).to_be_disabled()
 
 
@@ -284,7 +280,7 @@ async def test_a_missing_or_past_time_is_refused(pages, demo):
 
     await page.get_by_label("Date and time").fill("2001-01-01T00:00")
     await publish.click()
-    await expect(page.locator(".messagelist")).to_contain_text("This moment is over")
+    await expect(page.locator(".messagelist")).to_contain_text("That time has passed")
 
     await page.get_by_label("now").check()
     await publish.click()

@@ -109,7 +109,7 @@ async def test_an_editor_cannot_change_an_address_that_clients_know(pages, demo)
     page = await pages.open(f"{LIST}{key}/change/", user="anna")
     await page.get_by_role("tab", name="Technical").click()
     technical = page.get_by_role("tabpanel", name="Technical")
-    await expect(technical).to_contain_text("Clients know this address")
+    await expect(technical).to_contain_text("Apps already use this address")
     await expect(page.locator("input[name=address]")).to_have_count(0)
 
     page = await pages.open(f"{LIST}{key}/change/", user="piero")

@@ -32,7 +32,7 @@ async def test_an_empty_tree_says_what_to_do(pages, demo):
     await expect(page.locator("#tree")).to_be_hidden()
     empty = page.locator("#no-entries")
     await expect(empty).to_contain_text("No channels yet.")
-    await expect(page.locator("#panel")).to_contain_text("Nothing is shown here yet.")
+    await expect(page.locator("#panel")).to_contain_text("Nothing to show yet.")
     await empty.get_by_role("link", name="Group").click()
     await expect(page.locator("#id_type")).to_have_value("group")
     await page.locator("#id_name").fill("Verona")
@@ -148,7 +148,7 @@ async def test_a_too_large_document_is_reported_and_the_old_one_stays(
     await expect(meter).to_have_attribute("data-level", "over")
     problem = page.locator("#problem")
     await expect(problem).to_contain_text("bytes; the limit is 6,000")
-    await expect(problem).to_contain_text("hide or remove entries")
+    await expect(problem).to_contain_text("Hide or delete some channels")
     await expect(page.locator("#size-words")).to_contain_text("of 5.9\xa0KB")
     (local,) = own_service.register()
     async with own_service.client(local) as client:

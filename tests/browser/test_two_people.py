@@ -44,7 +44,7 @@ async def press_switch(page, flag, name, on) -> None:
     """Press a switch, and wait until the server has it."""
     await switch(page, flag, name).click()
     await expect(switch(page, flag, name)).to_have_attribute("aria-checked", on)
-    await expect(toast(page)).to_contain_text(f"Switched “{name}”")
+    await expect(toast(page)).to_contain_text(f"Changed the visibility of “{name}”")
 
 
 FLAGS = "[one('Liam').mobile_is_published, one('Liam').web_is_published]"
@@ -313,7 +313,7 @@ async def test_entries_added_since_the_dialog_opened_are_not_deleted(pages, demo
     page = await ready(await pages.open(WORKSPACE, user="piero"))
     await menu(page, "Mobile Ticketing", "Delete …")
     dialog = page.get_by_role("dialog")
-    await expect(dialog).to_contain_text("It holds 2 entries")
+    await expect(dialog).to_contain_text("2 items inside it will be deleted")
     demo(f"edits.move([one('Liam')], 'anna', one('Mobile Ticketing'), 'last'); {NEWS}")
     await until_news_arrives(page)
 

@@ -192,7 +192,7 @@ async def test_a_channel_that_staff_switch_off_disappears(pages):
 
     await switch(admin, "Web", "Liam").click()
     await expect(channel(page, "Liam")).to_have_count(0)
-    await expect(page.get_by_text("not published any more")).to_be_visible()
+    await expect(page.get_by_text("no longer published")).to_be_visible()
     await expect(page.get_by_role("button", name="Send")).to_be_disabled()
 
     await switch(admin, "Web", "Liam").click()
@@ -300,7 +300,7 @@ async def test_the_webchat_reconnects_when_the_xmpp_server_returns(
     page = await enter(own_pages)
 
     await asyncio.to_thread(own_service.server.stop)
-    await expect(page.get_by_role("status").first).to_contain_text("does not answer")
+    await expect(page.get_by_role("status").first).to_contain_text("is not responding")
     await asyncio.to_thread(own_service.server.start)
 
     await expect(page.get_by_role("status").first).to_be_hidden(timeout=60_000)
