@@ -91,9 +91,7 @@ async def test_a_check_reads_the_live_document_through_the_xmpp_server(pages, de
     await page.get_by_role("button", name="Check now").click()
 
     verdict = page.locator("#verdict")
-    await expect(verdict).to_contain_text(
-        f"The document clients read is version {number}, "
-    )
+    await expect(verdict).to_contain_text(f"Apps read version {number}.")
     await expect(verdict).to_have_attribute("data-ok", "true")
     await clean(page)
 
@@ -102,7 +100,7 @@ async def test_the_check_works_without_a_script(pages, demo):
     page = await pages.open(DELIVERY, java_script_enabled=False)
     number = demo.read("live_release().number")
     await page.get_by_role("button", name="Check now").click()
-    await expect(page.locator(".messagelist")).to_contain_text(f"version {number}, ")
+    await expect(page.locator(".messagelist")).to_contain_text(f"version {number}.")
 
 
 async def test_a_stopped_xmpp_server_is_reported(own_pages, own_service):
@@ -136,7 +134,7 @@ async def test_a_dead_command_is_found_and_retried(pages, dead):
     await page.get_by_role("button", name="Retry").click()
 
     await expect(page.locator(".messagelist")).to_contain_text(
-        "1 command is tried again."
+        "1 command will be retried."
     )
     await expect(page.get_by_role("button", name="Retry")).to_have_count(0)
 
