@@ -192,22 +192,22 @@ class AccountAdmin(LargeSortedAdmin):
 
     def get_urls(self) -> list[Any]:
         page = self.admin_site.admin_view(dry_run.page)
-        ours = path("<int:pk>/rehearse/", page, name="roster_account_rehearse")
-        return [ours, *super().get_urls()]
+        own = path("<int:pk>/dry-run/", page, name="roster_account_dry_run")
+        return [own, *super().get_urls()]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: Any = None
     ) -> HttpResponse:
-        may_look = request.user.has_perm("roster.view_flag")
-        count = _open_flags().count() if may_look else 0
-        more = {"open_flags": count, **(extra_context or {})}
-        return super().changelist_view(request, more)
+        may_view_flags = request.user.has_perm("roster.view_flag")
+        count = _open_flags().count() if may_view_flags else 0
+        context = {"open_flags": count, **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     def change_view(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        more = {"may_dry_run": dry_run.may(request)}
-        kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **more}
+        context = {"may_dry_run": dry_run.may_view(request)}
+        kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **context}
         return super().change_view(request, *args, **kwargs)
 
     def render_change_form(
@@ -231,7 +231,11 @@ class AccountAdmin(LargeSortedAdmin):
         # A deleted account comes back with the XMPP server's next report, and with a
         # new budget: one at a time, on purpose.
         actions = super().get_actions(request)
-        return {name: one for name, one in actions.items() if name != "delete_selected"}
+        return {
+            name: action
+            for name, action in actions.items()
+            if name != "delete_selected"
+        }
 
     @admin.action(description=_("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
@@ -253,8 +257,8 @@ class AccountAdmin(LargeSortedAdmin):
         self, request: HttpRequest, queryset: QuerySet[Account], **value: bool
     ) -> None:
         ((field, on),) = value.items()
-        others = queryset.filter(**{field: not on})[: lists.MAX_ROWS]
-        rows = list(others.only("pk", "jid"))
+        changed = queryset.filter(**{field: not on})[: lists.MAX_ROWS]
+        rows = list(changed.only("pk", "jid"))
         for part in queries.batches((row.pk for row in rows), MAX_PARAMETERS):
             _set(part, value)
         _log(request, rows, field)
@@ -284,7 +288,7 @@ def _log(request: HttpRequest, rows: list[Account], field: str) -> None:
 # --- Flagged owners -----------------------------------------------------------------
 
 
-class ByStanding(Choice):
+class ByFlagState(Choice):
     title = _("state")
     parameter_name = "state"
     words = (("open", _("open")), ("released", _("cleared")))
@@ -305,15 +309,15 @@ class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
     """Owners who appear to enumerate numbers, and why: to read, and to clear."""
 
     object_action = "release"
-    list_display = ("owner", "why", "raised_at", "standing")
-    list_filter = (ByStanding,)
+    list_display = ("owner", "why", "raised_at", "state")
+    list_filter = (ByFlagState,)
     list_select_related = ("owner",)
     ordering = (F("released_at").desc(nulls_first=True), "-raised_at", "-pk")
     search_fields = ("owner__jid",)
     search_help_text = SEARCH_HELP
     actions = ("release",)
     fieldsets = (
-        (None, {"fields": ("account", "why", "meaning")}),
+        (None, {"fields": ("account", "why", "effect")}),
         (_("Timing"), {"fields": ("raised_at", "released_at", "released_by")}),
     )
 
@@ -328,8 +332,8 @@ class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
 
     @admin.display(description=_("account"))
     def account(self, flag: Flag) -> str:
-        there = reverse("admin:roster_account_change", args=[flag.owner_id])
-        return format_html('<a href="{}">{}</a>', there, flag.owner.jid)
+        url = reverse("admin:roster_account_change", args=[flag.owner_id])
+        return format_html('<a href="{}">{}</a>', url, flag.owner.jid)
 
     @admin.display(description=_("why"))
     def why(self, flag: Flag) -> str:
@@ -339,7 +343,7 @@ class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
         )
 
     @admin.display(description=_("effect"))
-    def meaning(self, flag: Flag) -> str:
+    def effect(self, flag: Flag) -> str:
         if flag.released_at is None:
             return gettext(
                 "The user gets answers about known contacts only. New contacts "
@@ -350,7 +354,7 @@ class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
         )
 
     @admin.display(description=_("state"))
-    def standing(self, flag: Flag) -> str:
+    def state(self, flag: Flag) -> str:
         if flag.released_at is None:
             return _badge(gettext("open"))
         params = {"day": day(flag.released_at), "person": flag.released_by}

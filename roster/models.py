@@ -13,7 +13,7 @@ from roster import msisdn
 from xmppservice.protocol.jids import bare_jid, domain_of, local_of, parse_jid
 
 # Localpart, "@" and domainpart of 1023 bytes each (RFC 7622, 3.1).
-BARE_JID = 2047
+MAX_JID_LENGTH = 2047
 
 
 def is_bare_jid(text: str) -> None:
@@ -36,7 +36,7 @@ class Account(models.Model):
     """
 
     jid = models.CharField(
-        "JID", max_length=BARE_JID, unique=True, validators=[is_bare_jid]
+        "JID", max_length=MAX_JID_LENGTH, unique=True, validators=[is_bare_jid]
     )
     msisdn = models.CharField(
         "MSISDN", max_length=16, blank=True, db_index=True, editable=False
@@ -208,11 +208,11 @@ class LateJoin(models.Model):
 class Subscriber(models.Model):
     """A subscriber to the service's presence, notified of new releases.
 
-    ``told`` is the number of the newest release they were notified of.
+    ``announced_release`` is the number of the newest release they were notified of.
     """
 
-    jid = models.CharField(max_length=BARE_JID, unique=True)
-    told = models.PositiveBigIntegerField()
+    jid = models.CharField(max_length=MAX_JID_LENGTH, unique=True)
+    announced_release = models.PositiveBigIntegerField(db_column="told")
 
     def __str__(self) -> str:
         return self.jid
@@ -236,7 +236,7 @@ class Claim(models.Model):
     """The right to run an owner's commands: one per owner, until it expires."""
 
     token = models.UUIDField(primary_key=True)
-    owner = models.CharField(max_length=BARE_JID, unique=True)
+    owner = models.CharField(max_length=MAX_JID_LENGTH, unique=True)
     expires_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -267,7 +267,7 @@ class Command(models.Model):
     state = models.CharField(
         _("state"), max_length=8, choices=State, default=State.RECEIVED
     )
-    owner = models.CharField(_("owner"), max_length=BARE_JID)
+    owner = models.CharField(_("owner"), max_length=MAX_JID_LENGTH)
     sender = models.TextField(_("sender"))
     stanza_id = models.TextField(_("stanza id"), blank=True)
     thread = models.TextField(_("thread"), blank=True)

@@ -9,34 +9,34 @@ from roster.models import Command, Flag, LateJoin
 
 State = Command.State
 
-OPEN = (State.RECEIVED, State.RUNNING, State.DONE)
+OPEN_STATES = (State.RECEIVED, State.RUNNING, State.DONE)
 # All other commands are sent: counting them would read a whole index.
-COUNTED = (*OPEN, State.DEAD)
-LATELY = timedelta(minutes=5)
+COUNTED_STATES = (*OPEN_STATES, State.DEAD)
+LATENCY_WINDOW = timedelta(minutes=5)
 MAX_ANSWERS = 10_000
 # Without an index, only this many of the newest rows are searched.
-NEWEST = 100_000
+MAX_SEARCHED_ROWS = 100_000
 
 
 def newest(model: type[Model]) -> Q:
     """Return a filter for the newest rows of a table, as many as may be searched."""
     newest = model._default_manager.aggregate(newest=Max("pk"))["newest"] or 0
-    return Q(pk__gt=newest - NEWEST)
+    return Q(pk__gt=newest - MAX_SEARCHED_ROWS)
 
 
 def in_state(rows: QuerySet[Command], state: str) -> QuerySet[Command]:
     """Return those of ``rows`` in a state, keeping their order."""
     if state == State.SENT:
         # Nearly all rows: exclude the others, which needs no sorting.
-        return rows.exclude(state__in=COUNTED)
+        return rows.exclude(state__in=COUNTED_STATES)
     return rows.filter(state=state)
 
 
 def by_state() -> dict[str, int]:
     """The number of commands in each state but ``sent``."""
-    rows = Command.objects.filter(state__in=COUNTED).order_by()
+    rows = Command.objects.filter(state__in=COUNTED_STATES).order_by()
     counts = rows.values_list("state").annotate(Count("pk"))
-    return {**{state.value: 0 for state in COUNTED}, **dict(counts)}
+    return {**{state.value: 0 for state in COUNTED_STATES}, **dict(counts)}
 
 
 def longest_wait() -> float:
@@ -57,7 +57,7 @@ def latencies() -> list[float]:
 
     Only the newest MAX_ANSWERS, if there are more.
     """
-    sent = Command.objects.filter(sent_at__gte=timezone.now() - LATELY)
+    sent = Command.objects.filter(sent_at__gte=timezone.now() - LATENCY_WINDOW)
     moments = sent.order_by("-sent_at").values_list("received_at", "sent_at")
     return sorted(
         (sent_at - received_at).total_seconds()

@@ -31,10 +31,10 @@ PROBE_PAUSE_SECONDS = 1.0  # after a thousand accounts
 
 # A worker with several threads keeps one for short tasks, so that a flood of commands
 # or a listing of accounts does not delay the release of an edit.
-_for_commands = threading.BoundedSemaphore(
+_command_slots = threading.BoundedSemaphore(
     max(1, settings.CELERY_WORKER_CONCURRENCY - 2)
 )
-_for_accounts = threading.Lock()
+_accounts_lock = threading.Lock()
 
 
 @shared_task
@@ -44,18 +44,18 @@ def run_commands() -> None:
     Without the XMPP server nothing is claimed: the next session wakes a worker.
     """
     rosters = driver()
-    if rosters.ready() and _for_commands.acquire(blocking=False):
+    if rosters.ready() and _command_slots.acquire(blocking=False):
         try:
             _run_all(rosters)
         except (DatabaseError, InterfaceError) as error:
             # The claims expire by themselves.
             logger.error("the ledger cannot be written: %s", type(error).__name__)
         finally:
-            _for_commands.release()
+            _command_slots.release()
 
 
 def _run_all(rosters: Rosters) -> None:
-    until = time.monotonic() + SLICE_SECONDS
+    end = time.monotonic() + SLICE_SECONDS
     work = claims.claim()
     while work:
         if not rosters.ready():
@@ -65,13 +65,13 @@ def _run_all(rosters: Rosters) -> None:
         try:
             settled = batch.run(work, rosters, time.time() + DEADLINE_SECONDS)
         except Exception as error:
-            _give_back(work, error)
+            _defer_or_fail(work, error)
             return
-        more = time.monotonic() < until
-        work = results.finish(settled, payloads.storage_failed(), more=more)
+        claim_more = time.monotonic() < end
+        work = results.finish(settled, payloads.storage_failed(), claim_more=claim_more)
 
 
-def _give_back(work: list[ClaimedWork], error: Exception) -> None:
+def _defer_or_fail(work: list[ClaimedWork], error: Exception) -> None:
     """Defer work whose outcome is unknown, or count an attempt for it."""
     if isinstance(error, Down) and not isinstance(error, Broke):
         logger.warning("commands rest: %s", error)
@@ -95,31 +95,31 @@ def sweep() -> None:
     """Delete commands answered long ago, and the payloads of dead ones."""
     idempotency.forget_old()
     # If another thread is busy, the next minute's run cleans up.
-    _alone(_sweep)
+    _run_alone(_clean_up)
 
 
-def _sweep() -> None:
-    swept = retention.clean_up()
-    if any(swept):
-        logger.info("deleted %d commands, and %d payloads of dead ones", *swept)
+def _clean_up() -> None:
+    cleaned = retention.clean_up()
+    if any(cleaned):
+        logger.info("deleted %d commands, and %d payloads of dead ones", *cleaned)
 
 
 @shared_task
 def refresh_accounts() -> None:
     """Update accounts from the XMPP server: list them, or check them one by one."""
     rosters = driver()
-    if rosters.ready() and not _alone(partial(_refresh, rosters)):
+    if rosters.ready() and not _run_alone(partial(_refresh, rosters)):
         refresh_accounts.apply_async(countdown=SLICE_SECONDS)
 
 
-def _alone(work: Callable[[], None]) -> bool:
+def _run_alone(work: Callable[[], None]) -> bool:
     """Do the work and return True, or return False if another thread is busy."""
-    if not _for_accounts.acquire(blocking=False):
+    if not _accounts_lock.acquire(blocking=False):
         return False
     try:
         work()
     finally:
-        _for_accounts.release()
+        _accounts_lock.release()
     return True
 
 
@@ -138,20 +138,20 @@ def _list(rosters: Rosters, domain: str) -> bool:
     if not directory.is_due(domain):
         return True
     try:
-        return _listed(rosters, domain)
-    except (RosterError, directory.Broken) as error:
+        return _apply_listing(rosters, domain)
+    except (RosterError, directory.BrokenListing) as error:
         # Continue with the other domains.
         logger.warning("accounts are not refreshed: %s", error)
         return True
 
 
-def _listed(rosters: Rosters, domain: str) -> bool:
+def _apply_listing(rosters: Rosters, domain: str) -> bool:
     at = timezone.now()
     jids = rosters.accounts(domain, time.time() + LISTING_SECONDS)
     if jids is None:
         return False
-    came, left = directory.listed(domain, jids, at)
-    logger.info("%d accounts of %s: %d new, %d gone", len(jids), domain, came, left)
+    new, gone = directory.apply_listing(domain, jids, at)
+    logger.info("%d accounts of %s: %d new, %d gone", len(jids), domain, new, gone)
     return True
 
 
@@ -173,7 +173,7 @@ def join_late() -> None:
     rosters = driver()
     if rosters.ready() and late_joins.waiting():
         # If another thread is busy, the poll wakes this task again.
-        _alone(partial(_join, rosters))
+        _run_alone(partial(_join, rosters))
 
 
 def _join(rosters: Rosters) -> None:
@@ -190,7 +190,7 @@ def _join(rosters: Rosters) -> None:
 @shared_task
 def expire_contacts() -> None:
     """Delete contacts not sent for a long time, and those under dropped keys."""
-    if not _alone(_expire):
+    if not _run_alone(_expire):
         expire_contacts.apply_async(countdown=SLICE_SECONDS)
 
 

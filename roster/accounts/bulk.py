@@ -13,38 +13,38 @@ from roster import msisdn
 from roster.models import Account
 
 BATCH_SIZE = 100  # rows per statement
-OPTIONAL = ("name", "enabled", "discoverable")
-INSERTED = ("jid", "msisdn", *OPTIONAL, "announced")
+OPTIONAL_COLUMNS = ("name", "enabled", "discoverable")
+INSERTED_COLUMNS = ("jid", "msisdn", *OPTIONAL_COLUMNS, "announced")
 # Columns not inserted are NULL: such accounts are checked first.
-RENEWED = ("gone_at", "announced", "checked_at")
-NOT_JID = {field.name for field in Account._meta.get_fields()} - {"jid"}
+RENEWED_COLUMNS = ("gone_at", "announced", "checked_at")
+OTHER_FIELDS = {field.name for field in Account._meta.get_fields()} - {"jid"}
 # Spellings of MSISDN_JID that give each number back unchanged: no need to parse it a
 # second time.
-GIVE_BACK = ("00{number}@{domain}", "+{number}@{domain}", "{number}@{domain}")
+LOSSLESS_SPELLINGS = ("00{number}@{domain}", "+{number}@{domain}", "{number}@{domain}")
 
 # JID, MSISDN, and a value for each further column.
 Row = list[Any]
-Given = tuple[Row, Sequence[str]]  # a row, and its further columns
+PartialRow = tuple[Row, Sequence[str]]  # a row, and its further columns
 
 
-def account(word: str) -> tuple[str, str]:
+def parse_account(text: str) -> tuple[str, str]:
     """Return the model's JID and MSISDN for a JID or a phone number.
 
     Raises ValidationError.
     """
-    number = msisdn.parse(word)
-    jid = msisdn.jid_of(number, settings.XMPP_DOMAINS[0]) if number else word
-    if number and settings.MSISDN_JID in GIVE_BACK:
+    number = msisdn.parse(text)
+    jid = msisdn.jid_of(number, settings.XMPP_DOMAINS[0]) if number else text
+    if number and settings.MSISDN_JID in LOSSLESS_SPELLINGS:
         return jid, number
     if "@" not in jid:
         raise ValidationError("neither a JID nor an international phone number.")
     row = Account(jid=jid)
-    row.clean_fields(exclude=NOT_JID)
+    row.clean_fields(exclude=OTHER_FIELDS)
     row.clean()
     return row.jid, row.msisdn
 
 
-def store(rows: Iterable[Given]) -> tuple[int, int]:
+def store(rows: Iterable[PartialRow]) -> tuple[int, int]:
     """Add or change accounts; return how many are new, how many changed.
 
     Needs a transaction: all of them are stored, or none.
@@ -52,25 +52,25 @@ def store(rows: Iterable[Given]) -> tuple[int, int]:
     # The last row of an account wins.
     latest = {row[0]: (row, columns) for row, columns in rows}
     known = _known(latest)
-    wanted = []
+    changed = []
     # The same order everywhere, so that concurrent writers do not deadlock.
     for jid in sorted(latest):
         row, columns = latest[jid]
         if account := _merged(row, columns, known.get(jid)):
-            wanted.append((account, columns))
-    for same, part in groupby(wanted, key=itemgetter(1)):
+            changed.append((account, columns))
+    for columns, part in groupby(changed, key=itemgetter(1)):
         accounts = [account for account, _ in part]
         for start in range(0, len(accounts), BATCH_SIZE):
-            _upsert(accounts[start : start + BATCH_SIZE], same)
+            _upsert(accounts[start : start + BATCH_SIZE], columns)
     new = len(latest) - len(known)
-    return new, len(wanted) - new
+    return new, len(changed) - new
 
 
 def _known(jids: Iterable[str]) -> dict[str, dict[str, Any]]:
     rows = (
         Account.objects.select_for_update().filter(jid__in=list(jids)).order_by("jid")
     )
-    fields = ("jid", "msisdn", *OPTIONAL, "gone_at", "announced")
+    fields = ("jid", "msisdn", *OPTIONAL_COLUMNS, "gone_at", "announced")
     return {row["jid"]: row for row in rows.values(*fields)}
 
 
@@ -92,12 +92,18 @@ def _merged(
 
 def _upsert(accounts: Sequence[Account], columns: Sequence[str]) -> None:
     """Upsert rows. bulk_create takes three times as long: it prepares every field."""
-    marks = ", ".join(f"({', '.join(['%s'] * len(INSERTED))})" for _ in accounts)
-    changes = (f"{name} = excluded.{name}" for name in (*columns, *RENEWED))
+    placeholders = ", ".join(
+        f"({', '.join(['%s'] * len(INSERTED_COLUMNS))})" for _ in accounts
+    )
+    changes = (f"{name} = excluded.{name}" for name in (*columns, *RENEWED_COLUMNS))
+    columns_inserted = ", ".join(INSERTED_COLUMNS)
     statement = (
-        f"INSERT INTO {Account._meta.db_table} ({', '.join(INSERTED)}) VALUES {marks}"  # noqa: S608 -- names of the model
+        f"INSERT INTO {Account._meta.db_table} ({columns_inserted})"  # noqa: S608 -- names of the model
+        f" VALUES {placeholders}"
         f" ON CONFLICT (jid) DO UPDATE SET {', '.join(changes)}"
     )
-    values = [getattr(account, name) for account in accounts for name in INSERTED]
+    values = [
+        getattr(account, name) for account in accounts for name in INSERTED_COLUMNS
+    ]
     with connection.cursor() as cursor:
         cursor.execute(statement, values)

@@ -28,17 +28,17 @@ from xmppservice.runtime.queries import MAX_PARAMETERS, batches
 # Up to this many contacts missing from a listing are looked up all the same: they may
 # have registered since.
 MAX_SINGLE_LOOKUPS = 200
-LISTED_EVERY = timedelta(hours=1)
+LISTING_INTERVAL = timedelta(hours=1)
 # A listing older than this is no longer trusted.
-LISTING_HOLDS = timedelta(hours=6)
+LISTING_VALIDITY = timedelta(hours=6)
 # Users who come back sooner keep the budget that was left.
-GONE_FOR, GONE_FOR_MOST = timedelta(days=90), timedelta(days=3650)
+MIN_GONE_RETENTION, MAX_GONE_RETENTION = timedelta(days=90), timedelta(days=3650)
 YEAR = timedelta(days=365)
 # This many accounts may disappear at once, or half of all.
-BROKEN = 100
+MAX_GONE_PER_LISTING = 100
 
 
-class Broken(Exception):
+class BrokenListing(Exception):
     """A listing cannot be trusted; the message says why."""
 
 
@@ -49,12 +49,12 @@ def owners_of(jids: Iterable[str]) -> dict[str, Account]:
     """Return the owners' accounts by JID, on served domains only; create new ones."""
     served = [jid for jid in jids if _is_served(jid)]
     result = _accounts_of(served)
-    lost = [
+    missing = [
         jid for jid in served if jid not in result or result[jid].gone_at is not None
     ]
-    if lost:
-        _keep(lost)
-        result |= _accounts_of(lost)
+    if missing:
+        _mark_registered(missing)
+        result |= _accounts_of(missing)
     return result
 
 
@@ -66,7 +66,7 @@ def _accounts_of(jids: Sequence[str]) -> dict[str, Account]:
     return {row.jid: row for row in Account.objects.filter(jid__in=jids).order_by()}
 
 
-def gone(accounts: Iterable[Account], at: datetime | None = None) -> None:
+def mark_gone(accounts: Iterable[Account], at: datetime | None = None) -> None:
     """Note that the XMPP server no longer had these accounts at the time ``at``.
 
     Newer information is kept.
@@ -77,9 +77,9 @@ def gone(accounts: Iterable[Account], at: datetime | None = None) -> None:
             # The same order everywhere, so that concurrent writers do not deadlock.
             rows = Account.objects.filter(pk__in=part).exclude(checked_at__gt=at)
             pks = [row.pk for row in rows.order_by("jid").select_for_update()]
-            here = Account.objects.filter(pk__in=pks)
-            here.filter(gone_at=None).update(gone_at=at, announced=False)
-            here.update(checked_at=at)
+            registered = Account.objects.filter(pk__in=pks)
+            registered.filter(gone_at=None).update(gone_at=at, announced=False)
+            registered.update(checked_at=at)
 
 
 def apply_notices(jids: Mapping[str, bool], at: datetime) -> None:
@@ -87,15 +87,15 @@ def apply_notices(jids: Mapping[str, bool], at: datetime) -> None:
 
     Newer information is kept.
     """
-    _keep([jid for jid, here in jids.items() if here], at)
-    left = [jid for jid, here in jids.items() if not here]
+    _mark_registered([jid for jid, is_registered in jids.items() if is_registered], at)
+    unregistered = [jid for jid, is_registered in jids.items() if not is_registered]
     # Also for unknown accounts: an older notice about them may still arrive.
     Account.objects.bulk_create(
-        (_account(jid, at, gone_at=at) for jid in sorted(left)),
+        (_account(jid, at, gone_at=at) for jid in sorted(unregistered)),
         MAX_PARAMETERS,
         ignore_conflicts=True,
     )
-    gone(Account.objects.filter(jid__in=left), at)
+    mark_gone(Account.objects.filter(jid__in=unregistered), at)
 
 
 # --- Users --------------------------------------------------------------------
@@ -121,8 +121,8 @@ class AccountLookup:
         for part in batches(unknown.items(), MAX_PARAMETERS):
             at = timezone.now()
             lookups = _ask(dict(part), exist)
-            _hide(lookups, known)
-            _learn(lookups, known, at)
+            _remove_hidden(lookups, known)
+            _store_results(lookups, known, at)
 
     def users(self, contacts: Iterable[str]) -> dict[str, str]:
         """Return those contacts who are users: see :func:`users`."""
@@ -131,15 +131,17 @@ class AccountLookup:
 
     def _unknown(self, contacts: Mapping[str, str]) -> dict[str, str]:
         """The contacts to ask the XMPP server about: key → JID."""
-        known, at = self._known, self._domain
-        mine = {key: jid for key, jid in contacts.items() if domain_of(jid) == at}
-        absent = {key: jid for key, jid in mine.items() if not _is_here(key, known)}
-        here = {key: known[key] for key in mine if key not in absent}
+        known, domain = self._known, self._domain
+        mine = {key: jid for key, jid in contacts.items() if domain_of(jid) == domain}
+        absent = {
+            key: jid for key, jid in mine.items() if not _is_registered(key, known)
+        }
+        registered = {key: known[key] for key in mine if key not in absent}
         # Also hidden users: an answer that does not wait for the XMPP server would
         # distinguish them from absent ones.
-        absent |= {key: one.jid for key, one in here.items() if not one.visible}
+        absent |= {key: one.jid for key, one in registered.items() if not one.visible}
         before = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
-        old = {key: one.jid for key, one in here.items() if _is_old(one, before)}
+        old = {key: one.jid for key, one in registered.items() if _is_old(one, before)}
         if not (absent or old) or not self.is_listed:
             return absent | old
         return absent if len(absent) <= MAX_SINGLE_LOOKUPS else {}
@@ -151,9 +153,9 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
     ``contacts`` maps contact keys to the JID each would have. ``exist`` asks
     the XMPP server about bare JIDs; its exceptions propagate.
     """
-    look = AccountLookup(contacts, domain)
-    look.ask([contacts], exist)
-    return look.users(contacts)
+    lookup = AccountLookup(contacts, domain)
+    lookup.ask([contacts], exist)
+    return lookup.users(contacts)
 
 
 def accounts(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
@@ -161,19 +163,19 @@ def accounts(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
     known: dict[str, Account] = {}
     for part in batches(contacts.items(), MAX_PARAMETERS):
         # Unordered: otherwise SQLite would read all accounts in JID order.
-        for row in Account.objects.filter(_among(dict(part))).order_by():
+        for row in Account.objects.filter(_matching(dict(part))).order_by():
             key = msisdn.contact_key(row.jid, domain)
             if domain_of(row.jid) == domain and key in contacts:
                 # Two spellings of a number may both have been accounts.
-                known[key] = max(row, known.get(key, row), key=_standing)
+                known[key] = max(row, known.get(key, row), key=_rank)
     return known
 
 
-def _standing(account: Account) -> tuple[bool, bool, str]:
+def _rank(account: Account) -> tuple[bool, bool, str]:
     return account.visible, account.gone_at is None, account.jid
 
 
-def _among(contacts: Mapping[str, str]) -> Q:
+def _matching(contacts: Mapping[str, str]) -> Q:
     """Use a single index if possible: with both, PostgreSQL scans each."""
     numbers = [key for key in contacts if key.startswith("+")]
     names = [jid for key, jid in contacts.items() if not key.startswith("+")]
@@ -182,7 +184,7 @@ def _among(contacts: Mapping[str, str]) -> Q:
     return Q(jid__in=names) | Q(msisdn__in=numbers) if numbers else Q(jid__in=names)
 
 
-def _is_here(key: str, known: Mapping[str, Account]) -> bool:
+def _is_registered(key: str, known: Mapping[str, Account]) -> bool:
     return key in known and known[key].gone_at is None
 
 
@@ -191,45 +193,47 @@ def _is_old(account: Account, before: datetime) -> bool:
 
 
 def _ask(unknown: Mapping[str, str], exist: Exist) -> dict[str, tuple[str, bool]]:
-    marks = {_absent(jid): key for key, jid in unknown.items()}
-    absent = {marks[mark] for mark in cache.get_many(marks)}
+    cache_keys = {_absent_key(jid): key for key, jid in unknown.items()}
+    absent = {cache_keys[cache_key] for cache_key in cache.get_many(cache_keys)}
     requests = {key: jid for key, jid in unknown.items() if key not in absent}
     result = exist(list(requests.values()))
     return {k: (j, yes) for (k, j), yes in zip(requests.items(), result, strict=True)}
 
 
-def _hide(lookups: dict[str, tuple[str, bool]], known: Mapping[str, Account]) -> None:
+def _remove_hidden(
+    lookups: dict[str, tuple[str, bool]], known: Mapping[str, Account]
+) -> None:
     """Remove hidden users from ``lookups``; cache them as long as absent ones."""
     hidden = [
         key
-        for key, (_, there) in lookups.items()
-        if there and _is_here(key, known) and not known[key].visible
+        for key, (_, exists) in lookups.items()
+        if exists and _is_registered(key, known) and not known[key].visible
     ]
-    marks = {_absent(lookups.pop(key)[0]): True for key in hidden}
-    cache.set_many(marks, settings.ACCOUNT_ABSENT_SECONDS)
+    cache_values = {_absent_key(lookups.pop(key)[0]): True for key in hidden}
+    cache.set_many(cache_values, settings.ACCOUNT_ABSENT_SECONDS)
 
 
-def _learn(
+def _store_results(
     lookups: Mapping[str, tuple[str, bool]], known: dict[str, Account], at: datetime
 ) -> None:
     """Store the XMPP server's answers in ``known`` and in the table.
 
     ``at`` is when it was asked.
     """
-    absent = [key for key, (_, there) in lookups.items() if not there]
+    absent = [key for key, (_, registered) in lookups.items() if not registered]
     cache.set_many(
-        {_absent(lookups[key][0]): True for key in absent},
+        {_absent_key(lookups[key][0]): True for key in absent},
         settings.ACCOUNT_ABSENT_SECONDS,
     )
-    gone([known.pop(key) for key in absent if key in known], at)
-    there = {jid: key for key, (jid, yes) in lookups.items() if yes}
-    if there:
-        _keep(there, at)
-        for row in Account.objects.filter(jid__in=list(there)):
-            known[there[row.jid]] = row
+    mark_gone([known.pop(key) for key in absent if key in known], at)
+    registered = {jid: key for key, (jid, yes) in lookups.items() if yes}
+    if registered:
+        _mark_registered(registered, at)
+        for row in Account.objects.filter(jid__in=list(registered)):
+            known[registered[row.jid]] = row
 
 
-def _keep(jids: Collection[str], at: datetime | None = None) -> None:
+def _mark_registered(jids: Collection[str], at: datetime | None = None) -> None:
     """Note that these accounts existed at the time ``at``.
 
     What staff has set and newer information are kept.
@@ -252,7 +256,7 @@ def _account(jid: str, at: datetime, gone_at: datetime | None = None) -> Account
     return Account(jid=jid, msisdn=number, checked_at=at, gone_at=gone_at)
 
 
-def _absent(jid: str) -> str:
+def _absent_key(jid: str) -> str:
     return f"absent:{hmac.digest(_key(), jid.encode(), 'sha256').hex()[:32]}"
 
 
@@ -266,13 +270,13 @@ def _key() -> bytes:
 
 def is_listed(domain: str) -> bool:
     """Whether the XMPP server has recently listed all accounts of a domain."""
-    since = timezone.now() - LISTING_HOLDS
+    since = timezone.now() - LISTING_VALIDITY
     return Listing.objects.filter(domain=domain, listed_at__gt=since).exists()
 
 
 def is_due(domain: str) -> bool:
     """Whether it is time to have the accounts of a domain listed again."""
-    since = timezone.now() - LISTED_EVERY
+    since = timezone.now() - LISTING_INTERVAL
     fresh = Q(renew_at=None) | Q(renew_at__lte=F("listed_at"))
     return not Listing.objects.filter(
         fresh, domain=domain, listed_at__gt=since
@@ -287,29 +291,31 @@ def renew() -> None:
     wakeups.wake_worker(wakeups.REFRESH_ACCOUNTS)
 
 
-def listed(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, int]:
+def apply_listing(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, int]:
     """Apply a listing of all accounts of a domain, requested at the time ``at``.
 
     Writes only what differs; accounts added or seen since then stay. Returns how many
-    are new, and how many are gone. Raises Broken if so many are gone at once that the
-    listing is probably broken.
+    are new, and how many are gone. Raises BrokenListing if so many are gone at once
+    that the listing is probably broken.
     """
-    there = set(jids)
+    listed = set(jids)
     ours = Account.objects.filter(jid__endswith=f"@{domain}")
-    here = set(ours.filter(gone_at=None).values_list("jid", flat=True).iterator())
-    new = there - here
+    registered = set(ours.filter(gone_at=None).values_list("jid", flat=True).iterator())
+    new = listed - registered
     for part in batches(sorted(new), MAX_PARAMETERS):
-        _keep(part, at)
-    left = here - there
-    if len(left) > max(BROKEN, len(here) // 2):
-        raise Broken(f"the XMPP server lists {len(there)} accounts, of {len(here)}")
-    for part in batches(sorted(left), MAX_PARAMETERS):
-        gone(Account.objects.filter(jid__in=part), at)
+        _mark_registered(part, at)
+    gone = registered - listed
+    if len(gone) > max(MAX_GONE_PER_LISTING, len(registered) // 2):
+        raise BrokenListing(
+            f"the XMPP server lists {len(listed)} accounts, of {len(registered)}"
+        )
+    for part in batches(sorted(gone), MAX_PARAMETERS):
+        mark_gone(Account.objects.filter(jid__in=part), at)
     Listing.objects.update_or_create(domain=domain, defaults={"listed_at": at})
-    return len(new), len(left)
+    return len(new), len(gone)
 
 
-def refresh(exist: Exist, most: int = MAX_PARAMETERS) -> int:
+def refresh(exist: Exist, limit: int = MAX_PARAMETERS) -> int:
     """Check the accounts that were checked longest ago, or never.
 
     Returns how many were checked: 0 if all were checked recently.
@@ -322,11 +328,11 @@ def refresh(exist: Exist, most: int = MAX_PARAMETERS) -> int:
     )
     served = (Q(jid__endswith=f"@{domain}") for domain in settings.XMPP_DOMAINS)
     stale = stale.filter(reduce(or_, served))
-    oldest = stale.order_by(F("checked_at").asc(nulls_first=True))[:most]
+    oldest = stale.order_by(F("checked_at").asc(nulls_first=True))[:limit]
     rows = {row.jid: row for row in oldest}
     at = timezone.now()
     answers = zip(rows, exist(list(rows)), strict=True)
-    _learn({jid: (jid, there) for jid, there in answers}, dict(rows), at)
+    _store_results({jid: (jid, exists) for jid, exists in answers}, dict(rows), at)
     return len(rows)
 
 
@@ -336,17 +342,17 @@ def forget_gone() -> int:
     By then their discovery budget is full again.
     """
     refill = YEAR * settings.DISCOVERY_BURST / max(1, settings.DISCOVERY_PER_YEAR)
-    before = timezone.now() - min(max(GONE_FOR, refill), GONE_FOR_MOST)
-    untouched = Account.objects.filter(enabled=True, discoverable=True)
-    untouched = untouched.exclude(flag__in=Flag.objects.filter(released_at=None))
+    before = timezone.now() - min(max(MIN_GONE_RETENTION, refill), MAX_GONE_RETENTION)
+    candidates = Account.objects.filter(enabled=True, discoverable=True)
+    candidates = candidates.exclude(flag__in=Flag.objects.filter(released_at=None))
     count = 0
     while pks := list(
-        untouched.filter(gone_at__lt=before).values_list("pk", flat=True)[
+        candidates.filter(gone_at__lt=before).values_list("pk", flat=True)[
             :MAX_PARAMETERS
         ]
     ):
         count += len(pks)
-        left = Account.objects.filter(pk__in=pks)
-        Subscriber.objects.filter(jid__in=left.values("jid")).delete()
-        left.delete()
+        accounts = Account.objects.filter(pk__in=pks)
+        Subscriber.objects.filter(jid__in=accounts.values("jid")).delete()
+        accounts.delete()
     return count

@@ -27,7 +27,7 @@ RETRY_SECONDS = 1.0  # after a failure
 Rows = Callable[[int, int], list[Subscriber]]
 
 
-class Begun(NamedTuple):
+class Announcement(NamedTuple):
     """A session of the stream, and the release that clients read in it (0: none)."""
 
     session: int
@@ -38,20 +38,20 @@ class Announcer:
     """Stores the subscribers and notifies them of the release that clients read.
 
     ``send`` sends an event to the server and raises OSError while there is no stream;
-    ``failed`` is called with database errors. Neither ends :meth:`run`.
+    ``on_failure`` is called with database errors. Neither ends :meth:`run`.
     """
 
     def __init__(
         self,
         thread: Thread,
         send: Callable[[Any], Awaitable[None]],
-        failed: Callable[[Exception], None],
+        on_failure: Callable[[Exception], None],
     ) -> None:
-        self._thread, self._send, self._failed = thread, send, failed
+        self._thread, self._send, self._on_failure = thread, send, on_failure
         self._waiting: dict[str, int | None] = {}
-        self._begun = Begun(session=0, number=0)
-        self._greets = True  # there was no stream a moment ago
-        self._noted, self._due = asyncio.Event(), asyncio.Event()
+        self._current = Announcement(session=0, number=0)
+        self._must_greet = True  # there was no stream a moment ago
+        self._has_waiting, self._is_due = asyncio.Event(), asyncio.Event()
 
     def note(self, jid: str, number: int | None) -> None:
         """Remember the last release a user was notified of; None unsubscribes them.
@@ -61,19 +61,19 @@ class Announcer:
         has_room = jid in self._waiting or len(self._waiting) < MAX_WAITING
         if has_room and subscribers.is_kept(jid):
             self._waiting[jid] = number
-            self._noted.set()
+            self._has_waiting.set()
 
     def begin(self, number: int) -> None:
         """Announce release ``number``, which clients now read."""
         # A newer one is announced to all anyway.
-        self._greets = self._greets and self._begun.number in (0, number)
-        self._begun = self._begun._replace(number=number)
-        self._due.set()
+        self._must_greet = self._must_greet and self._current.number in (0, number)
+        self._current = self._current._replace(number=number)
+        self._is_due.set()
 
-    def rest(self) -> None:
+    def pause(self) -> None:
         """Stop announcing, because there is no stream."""
-        self._begun = Begun(self._begun.session + 1, number=0)
-        self._greets = True
+        self._current = Announcement(self._current.session + 1, number=0)
+        self._must_greet = True
 
     async def run(self) -> None:
         """Store and announce until cancelled."""
@@ -85,8 +85,8 @@ class Announcer:
 
     async def _pump_subscribers(self) -> None:
         while True:
-            await self._noted.wait()
-            self._noted.clear()
+            await self._has_waiting.wait()
+            self._has_waiting.clear()
             while self._waiting:
                 await self._store()
 
@@ -96,65 +96,69 @@ class Announcer:
         try:
             await self._thread.run(subscribers.note, batch)
         except DATABASE_ERRORS as error:
-            self._failed(error)
+            self._on_failure(error)
             # Notes taken meanwhile are newer.
             self._waiting = {**batch, **self._waiting}
             await asyncio.sleep(RETRY_SECONDS)
         # Some know an older release only: the announcement may have missed them.
-        number = self._begun.number
+        number = self._current.number
         if any(known is not None and known < number for known in batch.values()):
-            self._due.set()
+            self._is_due.set()
 
     # --- Announcements --------------------------------------------------------
 
     async def _pump_announcements(self) -> None:
         while True:
-            await self._due.wait()
-            self._due.clear()
+            await self._is_due.wait()
+            self._is_due.clear()
             try:
-                await self._announce(self._begun)
+                await self._announce(self._current)
             except (*DATABASE_ERRORS, OSError) as error:
                 if not isinstance(error, OSError):
-                    self._failed(error)
+                    self._on_failure(error)
                 await asyncio.sleep(RETRY_SECONDS)
-                self._due.set()
+                self._is_due.set()
 
-    async def _announce(self, begun: Begun) -> None:
-        await self._tell_all(begun)
-        if self._greets and self._begun == begun:
-            await self._greet(begun)
+    async def _announce(self, announcement: Announcement) -> None:
+        await self._notify_remaining(announcement)
+        if self._must_greet and self._current == announcement:
+            await self._greet(announcement)
 
-    async def _tell_all(self, begun: Begun) -> None:
+    async def _notify_remaining(self, announcement: Announcement) -> None:
         """Notify those who do not know the release, until there is a newer one.
 
         Start at a random place, then go over all rows: it is not always the same
         users who are first, and those who subscribed meanwhile are included.
         """
-        for place in (await self._thread.run(subscribers.somewhere), 0):
-            rows = partial(subscribers.untold, begun.number)
-            await self._round(begun, rows, place, message=settings.CHANGE_MESSAGE)
+        for place in (await self._thread.run(subscribers.random_place), 0):
+            rows = partial(subscribers.pending, announcement.number)
+            await self._announce_in_batches(
+                announcement, rows, place, message=settings.CHANGE_MESSAGE
+            )
 
-    async def _greet(self, begun: Begun) -> None:
+    async def _greet(self, announcement: Announcement) -> None:
         """Notify all once more; this changes nothing for those who know it."""
-        await self._round(begun, subscribers.everybody, 0, message=False)
+        await self._announce_in_batches(
+            announcement, subscribers.next_rows, 0, message=False
+        )
         # If interrupted, it starts over; without a stream it did not happen.
-        if begun.number and self._begun == begun:
-            self._greets = False
+        if announcement.number and self._current == announcement:
+            self._must_greet = False
 
-    async def _round(
-        self, begun: Begun, rows_after: Rows, place: int, *, message: bool
+    async def _announce_in_batches(
+        self, announcement: Announcement, rows_after: Rows, place: int, *, message: bool
     ) -> None:
-        most = min(
+        limit = min(
             BATCH_SIZE, max(1, settings.ANNOUNCEMENTS_PER_SECOND // PARTS_PER_SECOND)
         )
-        while begun.number and self._begun == begun:
-            rows = await self._thread.run(rows_after, place, most)
+        while announcement.number and self._current == announcement:
+            rows = await self._thread.run(rows_after, place, limit)
             if not rows:
                 return
-            await self._tell(rows, begun.number, message)
+            await self._notify(rows, announcement.number, message)
             place = rows[-1].pk
 
-    async def _tell(self, rows: list[Subscriber], number: int, message: bool) -> None:
+    async def _notify(self, rows: list[Subscriber], number: int, message: bool) -> None:
         loop = asyncio.get_running_loop()
         seconds = len(rows) / max(1, settings.ANNOUNCEMENTS_PER_SECOND)
         next_at = loop.time() + seconds

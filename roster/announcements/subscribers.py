@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from django.conf import settings
 from django.db.models import Count, Max, Q
 
-from roster.models import BARE_JID, Subscriber
+from roster.models import MAX_JID_LENGTH, Subscriber
 from xmppservice.protocol.jids import domain_of, local_of
 
 # Rows. Users can add only themselves; this limits those who register many accounts.
@@ -20,7 +20,7 @@ MAX_SUBSCRIBERS = 1_000_000
 def is_kept(jid: str) -> bool:
     """Whether a bare JID belongs to a user of a served domain."""
     served = domain_of(jid) in settings.XMPP_DOMAINS
-    return served and bool(local_of(jid)) and len(jid) <= BARE_JID
+    return served and bool(local_of(jid)) and len(jid) <= MAX_JID_LENGTH
 
 
 def note(numbers: Mapping[str, int | None]) -> None:
@@ -29,52 +29,56 @@ def note(numbers: Mapping[str, int | None]) -> None:
     0 means not yet notified. Unchanged rows are not written: after a restart of the
     XMPP server all subscribers ask at once.
     """
-    left = [jid for jid, number in numbers.items() if number is None]
-    if left:
-        Subscriber.objects.filter(jid__in=left).delete()
-    here = {jid: number for jid, number in numbers.items() if number is not None}
-    rows = Subscriber.objects.filter(jid__in=here)
-    known: dict[str, int] = dict(rows.values_list("jid", "told"))
-    for number in set(here.values()):
-        other = [j for j in known if here[j] == number and known[j] != number]
+    unsubscribed = [jid for jid, number in numbers.items() if number is None]
+    if unsubscribed:
+        Subscriber.objects.filter(jid__in=unsubscribed).delete()
+    subscribed = {jid: number for jid, number in numbers.items() if number is not None}
+    rows = Subscriber.objects.filter(jid__in=subscribed)
+    known: dict[str, int] = dict(rows.values_list("jid", "announced_release"))
+    for number in set(subscribed.values()):
+        other = [j for j in known if subscribed[j] == number and known[j] != number]
         if other:
-            Subscriber.objects.filter(jid__in=other).update(told=number)
-    _add({jid: number for jid, number in here.items() if jid not in known})
+            Subscriber.objects.filter(jid__in=other).update(announced_release=number)
+    _add({jid: number for jid, number in subscribed.items() if jid not in known})
 
 
 def _add(new: Mapping[str, int]) -> None:
     room = MAX_SUBSCRIBERS - Subscriber.objects.count() if new else 0
-    rows = [Subscriber(jid=jid, told=number) for jid, number in new.items()]
+    rows = [
+        Subscriber(jid=jid, announced_release=number) for jid, number in new.items()
+    ]
     Subscriber.objects.bulk_create(rows[: max(0, room)], ignore_conflicts=True)
 
 
-def somewhere() -> int:
+def random_place() -> int:
     """A random place in the table to start from."""
     last = Subscriber.objects.aggregate(last=Max("pk"))["last"] or 0
     return random.randint(0, last)  # noqa: S311  (no secret)
 
 
-def untold(number: int, after: int, most: int) -> list[Subscriber]:
+def pending(number: int, after: int, limit: int) -> list[Subscriber]:
     """Up to ``most`` subscribers after a place who were not notified of a release."""
-    rows = Subscriber.objects.filter(pk__gt=after, told__lt=number)
-    return list(rows.order_by("pk")[:most])
+    rows = Subscriber.objects.filter(pk__gt=after, announced_release__lt=number)
+    return list(rows.order_by("pk")[:limit])
 
 
-def everybody(after: int, most: int) -> list[Subscriber]:
+def next_rows(after: int, limit: int) -> list[Subscriber]:
     """Up to ``most`` subscribers after a place."""
-    return list(Subscriber.objects.filter(pk__gt=after).order_by("pk")[:most])
+    return list(Subscriber.objects.filter(pk__gt=after).order_by("pk")[:limit])
 
 
 def mark(rows: Collection[Subscriber], number: int) -> None:
     """Note that these subscribers were notified of a release."""
-    keys = [row.pk for row in rows if row.told < number]
+    keys = [row.pk for row in rows if row.announced_release < number]
     if keys:
-        Subscriber.objects.filter(pk__in=keys, told__lt=number).update(told=number)
+        Subscriber.objects.filter(pk__in=keys, announced_release__lt=number).update(
+            announced_release=number
+        )
 
 
-def count(number: int) -> tuple[int, int]:
+def counts(number: int) -> tuple[int, int]:
     """Count the subscribers, and those not notified of a release."""
-    counted = Subscriber.objects.aggregate(
-        all=Count("pk"), untold=Count("pk", filter=Q(told__lt=number))
+    result = Subscriber.objects.aggregate(
+        all=Count("pk"), pending=Count("pk", filter=Q(announced_release__lt=number))
     )
-    return counted["all"], counted["untold"]
+    return result["all"], result["pending"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from roster.models import BARE_JID, Account, Command
+from roster.models import MAX_JID_LENGTH, Account, Command
 
 MAX_ROWS = 10_000
 
@@ -14,7 +14,7 @@ class AccountSerializer(serializers.ModelSerializer):
     """An account. ``msisdn`` is E.164, or empty if the JID is not a number."""
 
     # The model normalises it before validating it.
-    jid = serializers.CharField(max_length=BARE_JID)
+    jid = serializers.CharField(max_length=MAX_JID_LENGTH)
     lastSeen = serializers.DateTimeField(source="last_seen", read_only=True)
     goneSince = serializers.DateTimeField(source="gone_at", read_only=True)
 
@@ -36,7 +36,7 @@ class AccountSerializer(serializers.ModelSerializer):
 class RowSerializer(serializers.Serializer):
     """An account, by bare JID or phone number. Omitted fields stay unchanged."""
 
-    account = serializers.CharField(max_length=BARE_JID)
+    account = serializers.CharField(max_length=MAX_JID_LENGTH)
     name = serializers.CharField(max_length=255, allow_blank=True, required=False)
     enabled = serializers.BooleanField(required=False)
     discoverable = serializers.BooleanField(required=False)

@@ -78,17 +78,17 @@ class AccountViewSet(Idempotent, ModelViewSet):
 
     def perform_update(self, serializer: BaseSerializer) -> None:
         with transaction.atomic():
-            _save(serializer, self._expected(serializer.instance))
+            _save(serializer, self._lock_unchanged(serializer.instance))
 
     def perform_destroy(self, instance: Account) -> None:
         with transaction.atomic():
-            self._expected(instance).delete()
+            self._lock_unchanged(instance).delete()
 
-    def _expected(self, seen: Any) -> Account:
+    def _lock_unchanged(self, instance: Any) -> Account:
         """Lock and return the account if it is unchanged since the client read it."""
-        account = Account.objects.select_for_update().filter(pk=seen.pk).first()
+        account = Account.objects.select_for_update().filter(pk=instance.pk).first()
         if account is None:
-            raise problems.Conflict("The account is not there any more.")
+            raise problems.Conflict("The account no longer exists.")
         representation.refuse_stale(self.request, AccountSerializer(account).data)
         return account
 
@@ -99,12 +99,12 @@ class AccountViewSet(Idempotent, ModelViewSet):
 
         Invalid rows are reported in ``errors``; the others are stored.
         """
-        sent = BulkSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        accounts = sent.validated_data["accounts"]
-        good, errors = _judge(accounts)
-        created, changed = _store(good)
-        unchanged = len({row[0] for row, _ in good}) - created - changed
+        serializer = BulkSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        accounts = serializer.validated_data["accounts"]
+        valid, errors = _validate_rows(accounts)
+        created, changed = _store(valid)
+        unchanged = len({row[0] for row, _ in valid}) - created - changed
         results = {"created": created, "changed": changed, "unchanged": unchanged}
         return Response(StoredSerializer({**results, "errors": errors}).data)
 
@@ -136,24 +136,26 @@ def _save(serializer: BaseSerializer, account: Account) -> None:
 # --- Many accounts --------------------------------------------------------------
 
 
-def _judge(accounts: Iterable[Any]) -> tuple[list[bulk.Given], list[dict[str, str]]]:
+def _validate_rows(
+    accounts: Iterable[Any],
+) -> tuple[list[bulk.PartialRow], list[dict[str, str]]]:
     """Return the valid rows, each with its columns, and the errors of the others."""
-    good: list[bulk.Given] = []
+    valid: list[bulk.PartialRow] = []
     errors: list[dict[str, str]] = []
     for place, account in enumerate(accounts):
         try:
-            good.append(_row(account))
+            valid.append(_row(account))
         except (ValidationError, ModelError) as error:
             errors += problems.pointed(_reasons(error), f"/accounts/{place}")
-    return good, errors
+    return valid, errors
 
 
-def _row(account: Any) -> bulk.Given:
-    read = RowSerializer(data=account)
-    read.is_valid(raise_exception=True)
-    values = dict(read.validated_data)
-    names = bulk.account(values.pop("account"))
-    return [*names, *values.values()], tuple(values)
+def _row(account: Any) -> bulk.PartialRow:
+    serializer = RowSerializer(data=account)
+    serializer.is_valid(raise_exception=True)
+    values = dict(serializer.validated_data)
+    identity = bulk.parse_account(values.pop("account"))
+    return [*identity, *values.values()], tuple(values)
 
 
 def _reasons(error: ValidationError | ModelError) -> Any:
@@ -162,7 +164,7 @@ def _reasons(error: ValidationError | ModelError) -> Any:
     return {"account": error.messages}
 
 
-def _store(rows: Iterable[bulk.Given]) -> tuple[int, int]:
+def _store(rows: Iterable[bulk.PartialRow]) -> tuple[int, int]:
     with transaction.atomic():
         stored = bulk.store(rows)
         wakeups.wake_worker(wakeups.JOIN_LATE)
@@ -221,7 +223,9 @@ class CommandViewSet(ReadOnlyModelViewSet):
         # It may have been deleted meanwhile, at the end of its retention.
         command = self.get_object()
         if command.state == Command.State.DEAD:
-            raise problems.Conflict("What it asked is not stored any more.")
+            raise problems.Conflict("The command's payload is no longer stored.")
         if command.state == Command.State.SENT:
-            raise problems.Conflict("It was answered: only a dead one is tried again.")
+            raise problems.Conflict(
+                "Only dead commands can be retried. This one was answered."
+            )
         return Response(self.get_serializer(command).data)

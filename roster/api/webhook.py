@@ -25,7 +25,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from roster.accounts import directory
-from roster.models import BARE_JID
+from roster.models import MAX_JID_LENGTH
 from xmppservice.api import problems
 from xmppservice.protocol.jids import bare_jid, domain_of, local_of
 
@@ -37,7 +37,7 @@ MAX_JIDS = 10_000  # accounts in one notice
 
 class JidsSerializer(serializers.Serializer):
     jids = serializers.ListField(
-        child=serializers.CharField(max_length=BARE_JID),
+        child=serializers.CharField(max_length=MAX_JID_LENGTH),
         min_length=1,
         max_length=MAX_JIDS,
     )
@@ -66,7 +66,7 @@ class AccountEvents(APIView):
     @extend_schema(request=NoticeSerializer, responses={HTTPStatus.NO_CONTENT: None})
     def post(self, request: Request) -> Response:
         _check_signature(request)
-        type, at, jids = _read(request.data)
+        type, at, jids = _parse(request.data)
         directory.apply_notices(dict.fromkeys(jids, type == REGISTERED), at)
         return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -75,27 +75,32 @@ def _check_signature(request: Request) -> None:
     if not settings.ACCOUNT_WEBHOOK_SECRET:
         raise NotFound("The webhook is not in use: ACCOUNT_WEBHOOK_SECRET is not set.")
     headers = request.headers
-    id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     try:
         body = request.body
     except RequestDataTooBig:
         raise problems.TooLarge from None
-    right = signature(settings.ACCOUNT_WEBHOOK_SECRET, id, sent, body)
-    given = headers.get("webhook-signature", "").split()
-    if not any(hmac.compare_digest(one.encode(), right.encode()) for one in given):
-        raise PermissionDenied("The signature is not one of ours.")
-    if not sent.isdecimal() or abs(time.time() - int(sent)) > TOLERANCE_SECONDS:
+    expected = signature(settings.ACCOUNT_WEBHOOK_SECRET, id, timestamp, body)
+    signatures = headers.get("webhook-signature", "").split()
+    if not any(
+        hmac.compare_digest(one.encode(), expected.encode()) for one in signatures
+    ):
+        raise PermissionDenied("The signature is invalid.")
+    if (
+        not timestamp.isdecimal()
+        or abs(time.time() - int(timestamp)) > TOLERANCE_SECONDS
+    ):
         raise PermissionDenied("The notice is too old, or a clock is wrong.")
 
 
-def signature(secret: str, id: str, sent: str, body: bytes) -> str:
+def signature(secret: str, id: str, timestamp: str, body: bytes) -> str:
     """Return what ``webhook-signature`` must contain for a notice."""
     key = base64.b64decode(secret.removeprefix(PREFIX))
-    mac = hmac.digest(key, f"{id}.{sent}.".encode() + body, "sha256")
+    mac = hmac.digest(key, f"{id}.{timestamp}.".encode() + body, "sha256")
     return "v1," + base64.b64encode(mac).decode()
 
 
-def _read(notice: Any) -> tuple[str, datetime, list[str]]:
+def _parse(notice: Any) -> tuple[str, datetime, list[str]]:
     if not isinstance(notice, Mapping):
         raise ValidationError("Must be an object.")
     if notice.get("type") not in (REGISTERED, UNREGISTERED):
@@ -105,12 +110,12 @@ def _read(notice: Any) -> tuple[str, datetime, list[str]]:
     if not isinstance(jids, list) or not 0 < len(jids) <= MAX_JIDS:
         raise ValidationError({"data.jids": f"Must be a list of 1 to {MAX_JIDS} JIDs."})
     for place, jid in enumerate(jids):
-        _check(jid, f"data.jids[{place}]")
-    return notice["type"], _moment(notice.get("timestamp")), jids
+        _check_jid(jid, f"data.jids[{place}]")
+    return notice["type"], _timestamp(notice.get("timestamp")), jids
 
 
-def _check(jid: object, place: str) -> None:
-    if not isinstance(jid, str) or len(jid) > BARE_JID:
+def _check_jid(jid: object, place: str) -> None:
+    if not isinstance(jid, str) or len(jid) > MAX_JID_LENGTH:
         raise ValidationError({place: "Must be a bare JID."})
     if bare_jid(jid) != jid or not local_of(jid):
         raise ValidationError({place: "Must be a bare JID."})
@@ -118,7 +123,7 @@ def _check(jid: object, place: str) -> None:
         raise ValidationError({place: "Must be in a served domain (XMPP_DOMAINS)."})
 
 
-def _moment(text: object) -> datetime:
+def _timestamp(text: object) -> datetime:
     try:
         at = parse_datetime(text) if isinstance(text, str) else None
         if at is not None and timezone.is_aware(at):
@@ -126,4 +131,4 @@ def _moment(text: object) -> datetime:
             return min(at.astimezone(UTC), timezone.now())
     except (ValueError, OverflowError):
         pass
-    raise ValidationError({"timestamp": "Must be a moment, with its time zone."})
+    raise ValidationError({"timestamp": "Must be a date and time with a time zone."})

@@ -8,7 +8,7 @@ result. No state is kept between the two, or between the steps.
 import secrets
 from collections.abc import Iterator
 
-from roster.commands.forms import FORMS, AdHocForm, payload, words
+from roster.commands.forms import FORMS, AdHocForm, describe, payload
 from xmppservice.connection import browsing
 from xmppservice.connection.events import ADHOC, Answer
 from xmppservice.connection.responder import Take
@@ -21,10 +21,10 @@ from xmppservice.protocol.namespaces import MAX_FIELD, NS_COMMANDS, NS_FORM
 
 COMMAND = f"{{{NS_COMMANDS}}}command"
 FEATURES = (NS_COMMANDS, NS_FORM)
-EXECUTE = ("", "execute", "next", "complete")
+EXECUTE_ACTIONS = ("", "execute", "next", "complete")
 
 
-def is_meant(request: Request) -> bool:
+def is_command_request(request: Request) -> bool:
     """Whether a request is about commands, rather than about channels."""
     is_disco = request.tag in (browsing.INFO, browsing.ITEMS)
     return request.tag == COMMAND or (
@@ -49,14 +49,14 @@ def answer(request: Request, owner: str | None, take: Take) -> str | None:
             raise StanzaError("service-unavailable")
 
 
-def result(done: Answer) -> str:
+def result(answer: Answer) -> str:
     """Payload of the IQ that ends a command."""
-    command = done["envelope_action"]
-    response = words(command, done["payload"])
+    command = answer["envelope_action"]
+    response = describe(command, answer["payload"])
     results = Field("found", "text-multi", "Users", tuple(response.users))
     form = data_forms.form("result", results) if response.users else ""
     notes = "".join(adhoc.note(type, text) for type, text in response.notes)
-    return adhoc.step(command, done["thread"], "completed", form + notes)
+    return adhoc.step(command, answer["thread"], "completed", form + notes)
 
 
 # --- Service discovery ----------------------------------------------------------
@@ -89,20 +89,20 @@ def _run(request: Request, owner: str | None, take: Take) -> str | None:
         raise _bad("bad-sessionid")
     if step.action == "cancel":
         return adhoc.step(request.node, step.session, "canceled")
-    if step.action not in EXECUTE:
+    if step.action not in EXECUTE_ACTIONS:
         raise _bad("bad-action")
     if step.fields is None:
-        return _first(request.node, step.session or secrets.token_hex(8))
+        return _first_step(request.node, step.session or secrets.token_hex(8))
     if not take(_message(request, owner, step)):
         raise StanzaError("resource-constraint", "wait")
     return None
 
 
-def _first(command: str, session: str) -> str:
-    return adhoc.step(command, session, "executing", _blank(FORMS[command]))
+def _first_step(command: str, session: str) -> str:
+    return adhoc.step(command, session, "executing", _blank_form(FORMS[command]))
 
 
-def _blank(form: AdHocForm) -> str:
+def _blank_form(form: AdHocForm) -> str:
     lines = Field(form.field, "text-multi", form.label, required=True)
     blank = data_forms.form(
         "form", lines, title=form.name, instructions=form.instructions

@@ -65,20 +65,20 @@ class OwnerBatch:
     users: Mapping[str, str] = field(default_factory=dict)
     before: dict[str, RosterItem] = field(default_factory=dict)
     after: dict[str, RosterItem] = field(default_factory=dict)
-    missing: bool = False
-    unfinished: bool = False
-    failed: str = ""
+    is_missing: bool = False
+    is_unfinished: bool = False
+    failure: str = ""
 
     @property
     def domain(self) -> str:
         return domain_of(self.work.owner)
 
     @property
-    def served(self) -> bool:
+    def is_served(self) -> bool:
         return self.account is not None and self.account.enabled
 
     @property
-    def open(self) -> list[ParsedCommand]:
+    def open_requests(self) -> list[ParsedCommand]:
         """Requests without a reply yet."""
         return [request for request in self.requests if request.reply is None]
 
@@ -92,7 +92,7 @@ class OwnerBatch:
         """Contacts that the budget covers: key → JID."""
         return {
             entry.key: entry.jid
-            for request in self.open
+            for request in self.open_requests
             for entry in request.entries
             if entry.key in request.lookups
         }
@@ -108,9 +108,9 @@ class OwnerBatch:
             request.reply = reply
             request.problems = []
 
-    def miss(self) -> None:
+    def mark_missing(self) -> None:
         """Note that the XMPP server has no such owner."""
-        self.missing = True
+        self.is_missing = True
         self.reply_to_all(NOT_A_USER)
 
 
@@ -126,7 +126,7 @@ def run(
     """
     batches = decide(work, rosters, deadline)
     _write(batches, rosters, deadline)
-    return [_end(batch) for batch in batches]
+    return [_settle(batch) for batch in batches]
 
 
 def decide(
@@ -138,9 +138,9 @@ def decide(
     """
     batches = _begin(work)
     _look_up(batches, lambda jids: rosters.exist(jids, deadline))
-    _read([batch for batch in batches if not batch.failed], rosters, deadline)
+    _read([batch for batch in batches if not batch.failure], rosters, deadline)
     for batch in batches:
-        for request in batch.open:
+        for request in batch.open_requests:
             _apply(batch, request)
     return batches
 
@@ -149,13 +149,13 @@ def _begin(work: Sequence[ClaimedWork]) -> list[OwnerBatch]:
     accounts = directory.owners_of([one.owner for one in work])
     batches = [_parse(one, accounts.get(one.owner)) for one in work]
     served = {
-        batch.account: batch for batch in batches if batch.account and batch.served
+        batch.account: batch for batch in batches if batch.account and batch.is_served
     }
     keys = {account: batch.keys for account, batch in served.items()}
     books = address_book.open_books(keys, timezone.now())
     for account, batch in served.items():
         batch.book = books[account]
-        for request in batch.open:
+        for request in batch.open_requests:
             _charge(batch.book, request)
     return batches
 
@@ -166,7 +166,7 @@ def _parse(work: ClaimedWork, account: Account | None) -> OwnerBatch:
         work, account, [parse(command, domain) for command in work.commands]
     )
     _log_unusable(batch)
-    if not batch.served:
+    if not batch.is_served:
         batch.reply_to_all(NOT_A_USER)
     return batch
 
@@ -182,7 +182,7 @@ def _charge(book: AddressBook, request: ParsedCommand) -> None:
     elif book.budget.covers(request.keys):
         request.lookups = set(request.keys)
     else:
-        request.limited, request.lookups = True, book.budget.free(request.keys)
+        request.is_limited, request.lookups = True, book.budget.free(request.keys)
 
 
 def _log_unusable(batch: OwnerBatch) -> None:
@@ -203,31 +203,33 @@ def _look_up(batches: Sequence[OwnerBatch], exist: directory.Exist) -> None:
     """Find out which contacts are users, for all owners together."""
     for domain in {batch.domain for batch in batches}:
         mine = [(batch, batch.lookups) for batch in batches if batch.domain == domain]
-        together = {key: jid for _, contacts in mine for key, jid in contacts.items()}
-        look = directory.AccountLookup(together, domain)
+        contacts_of_all = {
+            key: jid for _, contacts in mine for key, jid in contacts.items()
+        }
+        lookup = directory.AccountLookup(contacts_of_all, domain)
         try:
-            look.ask([contacts for _, contacts in mine], exist)
+            lookup.ask([contacts for _, contacts in mine], exist)
         except RosterError:
             # Perhaps because of one owner's contacts.
-            _ask_each(mine, look, exist)
+            _look_up_each(mine, lookup, exist)
         for batch, contacts in mine:
-            _learn(batch, look.users(contacts))
+            _set_users(batch, lookup.users(contacts))
 
 
-def _ask_each(
+def _look_up_each(
     books: Iterable[tuple[OwnerBatch, Mapping[str, str]]],
-    look: directory.AccountLookup,
+    lookup: directory.AccountLookup,
     exist: directory.Exist,
 ) -> None:
     for batch, contacts in books:
         try:
-            look.ask([contacts], exist)
+            lookup.ask([contacts], exist)
         except RosterError as refusal:
-            batch.failed = f"users not told: {refusal}"
+            batch.failure = f"users not looked up: {refusal}"
 
 
-def _learn(batch: OwnerBatch, users: dict[str, str]) -> None:
-    if not batch.failed:
+def _set_users(batch: OwnerBatch, users: dict[str, str]) -> None:
+    if not batch.failure:
         batch.users = users
         if batch.book is not None:
             batch.book.hits.update(users)
@@ -235,31 +237,33 @@ def _learn(batch: OwnerBatch, users: dict[str, str]) -> None:
 
 def _read(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
     wanted = [
-        batch for batch in batches if any(map(_touches_roster(batch), batch.open))
+        batch
+        for batch in batches
+        if any(map(_touches_roster(batch), batch.open_requests))
     ]
     read = rosters.read([batch.work.owner for batch in wanted], deadline)
     for batch, items in zip(wanted, read, strict=True):
         if isinstance(items, RosterError):
-            batch.failed = f"roster not read: {items}"
+            batch.failure = f"roster not read: {items}"
         else:
             batch.before = {
                 msisdn.contact_key(item.jid, batch.domain): item for item in items
             }
             batch.after = dict(batch.before)
     # A user who does not exist has an empty roster, too.
-    empty = [batch for batch in wanted if not batch.before and not batch.failed]
+    empty = [batch for batch in wanted if not batch.before and not batch.failure]
     for batch in empty:
         _check_owner(batch, rosters, deadline)
 
 
 def _check_owner(batch: OwnerBatch, rosters: Rosters, deadline: float) -> None:
     try:
-        (there,) = rosters.exist([batch.work.owner], deadline)
+        (exists,) = rosters.exist([batch.work.owner], deadline)
     except RosterError as refusal:
-        batch.failed = f"owner not told: {refusal}"
+        batch.failure = f"owner not looked up: {refusal}"
     else:
-        if not there:
-            batch.miss()
+        if not exists:
+            batch.mark_missing()
 
 
 def _touches_roster(batch: OwnerBatch) -> Callable[[ParsedCommand], bool]:
@@ -290,13 +294,13 @@ def _search_users(batch: OwnerBatch, request: ParsedCommand) -> None:
     hits = [entry for entry in request.entries if entry.key in users]
     for entry in hits:
         _decide(batch, entry, verified=True)
-    more: dict[str, Any] = {"userList": [entry.address for entry in hits]}
-    if request.limited and batch.book is not None:
-        more["retryAfter"] = batch.book.budget.retry_after(request.keys)
+    extra: dict[str, Any] = {"userList": [entry.address for entry in hits]}
+    if request.is_limited and batch.book is not None:
+        extra["retryAfter"] = batch.book.budget.retry_after(request.keys)
         text = "Too many new numbers: repeat after retryAfter seconds."
-        request.reply = Reply(RATE_LIMITED, (text,), more)
+        request.reply = Reply(RATE_LIMITED, (text,), extra)
     else:
-        request.reply = Reply(OK, (), more)
+        request.reply = Reply(OK, (), extra)
 
 
 def _decide(batch: OwnerBatch, entry: RequestedContact, *, verified: bool) -> None:
@@ -319,17 +323,17 @@ def _write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> 
             conditions = rosters.write(requests, deadline)
         except Late as late:
             if len(chunk) + len(waiting) < len(changes):
-                _leave([*chunk, *waiting])
+                _defer([*chunk, *waiting])
                 return
             # Do not repeat for ever: an attempt is counted. Lookups are charged,
             # because some changes may have been written.
             for batch, _ in changes:
-                batch.failed = f"roster not written: {late}"
+                batch.failure = f"roster not written: {late}"
             return
         for (batch, item), condition in zip(chunk, conditions, strict=True):
-            _note(batch, item, condition)
+            _record(batch, item, condition)
         if time.time() > deadline:
-            _leave(waiting)
+            _defer(waiting)
             return
 
 
@@ -338,20 +342,20 @@ def _interleaved(batches: Sequence[OwnerBatch]) -> list[tuple[OwnerBatch, Roster
     ranked = [
         (rank, (batch, item))
         for batch in batches
-        if not batch.failed
+        if not batch.failure
         for rank, item in enumerate(batch.changes)
     ]
     return [change for _, change in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def _leave(changes: Iterable[tuple[OwnerBatch, RosterItem]]) -> None:
+def _defer(changes: Iterable[tuple[OwnerBatch, RosterItem]]) -> None:
     for batch, _ in changes:
-        batch.unfinished = True
+        batch.is_unfinished = True
 
 
-def _note(batch: OwnerBatch, item: RosterItem, condition: str) -> None:
+def _record(batch: OwnerBatch, item: RosterItem, condition: str) -> None:
     if condition == MISSING:
-        batch.miss()
+        batch.mark_missing()
     elif condition in PERMANENT:
         key = msisdn.contact_key(item.jid, batch.domain)
         for request in batch.requests:
@@ -361,17 +365,17 @@ def _note(batch: OwnerBatch, item: RosterItem, condition: str) -> None:
                     text = f"{entry.place}: the XMPP server refuses it ({condition})"
                     request.problems.append(text)
     elif condition:
-        batch.failed = f"roster not written: {condition}"
+        batch.failure = f"roster not written: {condition}"
 
 
-def _end(batch: OwnerBatch) -> Settled:
+def _settle(batch: OwnerBatch) -> Settled:
     settled = Settled(batch.work)
-    if batch.unfinished:
+    if batch.is_unfinished:
         return settled
     for request in batch.requests:
         reply, pk = request.reply, request.command.pk
-        if batch.failed and request.entries:
-            settled.failed[pk] = batch.failed
+        if batch.failure and request.entries:
+            settled.failures[pk] = batch.failure
         elif reply is not None:
             whole = _with_problems(reply, request)
             settled.answers[pk] = (whole.dumps(), whole.final)
@@ -390,7 +394,7 @@ def _with_problems(reply: Reply, request: ParsedCommand) -> Reply:
 def _effects(batch: OwnerBatch) -> list[Callable[[], None]]:
     if batch.account is None or batch.book is None:
         return []
-    if batch.missing:
-        return [partial(directory.gone, [batch.account])]
+    if batch.is_missing:
+        return [partial(directory.mark_gone, [batch.account])]
     # Also after a failure: what the XMPP server was asked is charged, once.
     return [batch.book.save]

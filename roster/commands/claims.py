@@ -51,11 +51,11 @@ def claim() -> list[ClaimedWork]:
         return take_next(now)
 
 
-def take_next(now: datetime, *, again: bool = False) -> list[ClaimedWork]:
-    chosen = _chosen(_busy(now), now, again=again)
+def take_next(now: datetime, *, may_retry: bool = False) -> list[ClaimedWork]:
+    chosen = _choose(_busy_owners(now), now, may_retry=may_retry)
     if not chosen:
         return []
-    claims = {claim.owner: claim for claim in _claims(list(chosen), now)}
+    claims = {claim.owner: claim for claim in _create_claims(list(chosen), now)}
     work = [
         ClaimedWork(claims[one], rows) for one, rows in chosen.items() if one in claims
     ]
@@ -68,7 +68,7 @@ def take_next(now: datetime, *, again: bool = False) -> list[ClaimedWork]:
     return work
 
 
-def _busy(now: datetime) -> set[str]:
+def _busy_owners(now: datetime) -> set[str]:
     """Release expired claims and return the owners whose commands are running."""
     claims = dict(Claim.objects.values_list("owner", "expires_at"))
     if any(at < now for at in claims.values()):
@@ -86,18 +86,22 @@ def is_due(now: datetime) -> Q:
     return Q(state=State.RECEIVED, not_before__lte=now)
 
 
-def _chosen(busy: set[str], now: datetime, *, again: bool) -> dict[str, list[Command]]:
+def _choose(
+    busy: set[str], now: datetime, *, may_retry: bool
+) -> dict[str, list[Command]]:
     """Choose the oldest commands of the owners that have waited longest, by owner.
 
     Or a single command that has failed before: if nothing else waits, or with
-    ``again`` if no other one is being retried.
+    ``may_retry`` if no other one is being retried.
     """
     queues, failed = _waiting(busy, now)
-    if failed and (not queues or (again and not _trying())):
+    if failed and (not queues or (may_retry and not _is_retrying())):
         queues = dict(islice(failed.items(), 1))
-    first = (pk for queue in queues.values() for pk in queue[:MAX_COMMANDS_OF_OWNER])
-    rows = Command.objects.in_bulk(pks := list(islice(first, BATCH_SIZE)))
-    taken = _together([rows[pk] for pk in pks])
+    pks_in_order = (
+        pk for queue in queues.values() for pk in queue[:MAX_COMMANDS_OF_OWNER]
+    )
+    rows = Command.objects.in_bulk(pks := list(islice(pks_in_order, BATCH_SIZE)))
+    taken = _fit_into_batch([rows[pk] for pk in pks])
     more = [queues[owner][len(mine) :] for owner, mine in taken.items()]
     # Their remaining commands queue behind all owners that wait now.
     served = Command.objects.filter(pk__in=[queue[0] for queue in more if queue])
@@ -106,7 +110,7 @@ def _chosen(busy: set[str], now: datetime, *, again: bool) -> dict[str, list[Com
     return taken
 
 
-def _trying() -> bool:
+def _is_retrying() -> bool:
     running = Command.objects.filter(state=State.RUNNING)
     return running.filter(attempts__gt=0).exists()
 
@@ -144,14 +148,14 @@ def _waiting(
     return {owner: queues[owner] for owner in owners}, alone
 
 
-def _claims(owners: Sequence[str], now: datetime) -> list[Claim]:
+def _create_claims(owners: Sequence[str], now: datetime) -> list[Claim]:
     new = [Claim(uuid.uuid4(), owner, now + CLAIM_DURATION) for owner in owners]
     Claim.objects.bulk_create(new, ignore_conflicts=True)
     # On PostgreSQL another worker may have claimed some of them first.
     return list(Claim.objects.filter(pk__in=[claim.pk for claim in new]))
 
 
-def _together(rows: Sequence[Command]) -> dict[str, list[Command]]:
+def _fit_into_batch(rows: Sequence[Command]) -> dict[str, list[Command]]:
     """What fits into a batch, by owner: within the size limits, or one command."""
     taken: dict[str, list[Command]] = {}
     sizes: Counter[str] = Counter()
@@ -177,7 +181,7 @@ def rows_of(rows: Iterable[Command]) -> QuerySet[Command]:
 def claim_owners(owners: Collection[str]) -> list[Claim]:
     """Claim owners for work other than commands; busy owners are left out."""
     with exclusive() as now:
-        return _claims(sorted(set(owners) - _busy(now)), now)
+        return _create_claims(sorted(set(owners) - _busy_owners(now)), now)
 
 
 def renew(claims: Collection[Claim]) -> None:
@@ -193,11 +197,13 @@ def release(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) 
     """
     for at in range(0, len(claims), RELEASE_BATCH_SIZE):
         time.sleep(RELEASE_PAUSE_SECONDS if at else 0)
-        _let_go(claims[at : at + RELEASE_BATCH_SIZE], effects)
+        _release_batch(claims[at : at + RELEASE_BATCH_SIZE], effects)
     wakeups.wake_worker(wakeups.RUN_COMMANDS)
 
 
-def _let_go(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -> None:
+def _release_batch(
+    claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]
+) -> None:
     with exclusive():
         rows = Claim.objects.select_for_update().filter(pk__in=[c.pk for c in claims])
         for claim in rows.order_by("owner"):

@@ -46,19 +46,19 @@ class DryRunRow:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """A reply, or in ``failed`` why the command could not be run now.
+    """A reply, or in ``failure`` why the command could not be run now.
 
-    ``left`` is the owner's discovery budget afterwards, ``flagged`` whether the
+    ``left`` is the owner's discovery budget afterwards, ``is_flagged`` whether the
     owner is flagged, ``reasons`` why this command flags them.
     """
 
     reply: Reply | None
     problems: list[str]
-    lines: list[DryRunRow]
+    rows: list[DryRunRow]
     left: float | None
-    flagged: bool
+    is_flagged: bool
     reasons: list[detector.Reason]
-    failed: str
+    failure: str
 
 
 def run(
@@ -79,15 +79,15 @@ def run(
     return DryRun(
         reply=request.reply,
         problems=request.problems,
-        lines=[_line(owner_batch, request, entry, known) for entry in request.entries],
+        rows=[_row(owner_batch, request, entry, known) for entry in request.entries],
         left=owner_batch.book.budget.left if owner_batch.book else None,
-        flagged=owner_batch.book.budget.flagged if owner_batch.book else False,
+        is_flagged=owner_batch.book.budget.is_flagged if owner_batch.book else False,
         reasons=owner_batch.book.budget.reasons if owner_batch.book else [],
-        failed=owner_batch.failed,
+        failure=owner_batch.failure,
     )
 
 
-def _line(
+def _row(
     owner_batch: OwnerBatch,
     request: ParsedCommand,
     entry: RequestedContact,

@@ -32,15 +32,16 @@ class AnswerInWords(NamedTuple):
 FORMS = {
     SEARCH_USERS: AdHocForm(
         "Find contacts",
-        "Who of these phone numbers is a user? Those who are come onto your roster.",
+        "Which of these phone numbers are users? "
+        "Matching users are added to your roster.",
         "numbers",
-        "Phone numbers in international form, one in each line",
+        "Phone numbers in international form, one per line",
     ),
     ADD_TO_ROSTER: AdHocForm(
         "Add to roster",
-        "These contacts come onto your roster.",
+        "These contacts are added to your roster.",
         "contacts",
-        "A phone number and a name in each line: 00393471111111 Mario Rossi",
+        "A phone number and a name per line: 00393471111111 Mario Rossi",
     ),
 }
 
@@ -48,7 +49,7 @@ FORMS = {
 _NAME = re.compile(r"[^\d\s().\-/+]")
 _ENTRY = re.compile(r"channelUsers\[(\d+)\](?:\.\w+)?")
 
-NAMED = 20  # users in a sentence
+MAX_NAMES = 20  # users in a sentence
 MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
 
 
@@ -61,18 +62,18 @@ def payload(command: str, lines: Iterable[str], session: str) -> str:
     IQ ids may start over with each stream, so that an id alone does not distinguish
     a repeat from a new request; with the ``session`` of the form it does.
     """
-    filled = [line.strip() for line in lines if line.strip()]
+    entries = [line.strip() for line in lines if line.strip()]
     body: dict[str, Any] = {"session": session}
     if command == SEARCH_USERS:
-        body["userList"] = filled
+        body["userList"] = entries
     else:
-        body["channelUsers"] = [_contact(line) for line in filled]
+        body["channelUsers"] = [_contact(line) for line in entries]
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 def _contact(line: str) -> dict[str, str]:
-    begins = _NAME.search(line)
-    number = line[: begins.start()] if begins else line
+    name_match = _NAME.search(line)
+    number = line[: name_match.start()] if name_match else line
     is_number = line[0] in "+0123456789"
     if is_number and (number == line or number[-1].isspace()):
         return {"address": number.strip(), "name": line.removeprefix(number)}
@@ -83,7 +84,7 @@ def _contact(line: str) -> dict[str, str]:
 # --- Out ----------------------------------------------------------------------
 
 
-def words(command: str, answer: str) -> AnswerInWords:
+def describe(command: str, answer: str) -> AnswerInWords:
     """Put the answer's payload into words."""
     response = json.loads(answer)
     code = response["status"], response["errorCode"]
@@ -95,29 +96,29 @@ def words(command: str, answer: str) -> AnswerInWords:
         )
     if code != payloads.OK:
         return AnswerInWords([("error", message) for message in messages], users)
-    done = _done(command, users)
+    summary = _success(command, users)
     return AnswerInWords(
-        [("info", done), *(("warn", message) for message in messages)], users
+        [("info", summary), *(("warn", message) for message in messages)], users
     )
 
 
-def _done(command: str, users: Sequence[str]) -> str:
+def _success(command: str, users: Sequence[str]) -> str:
     if command == ADD_TO_ROSTER:
         return "The contacts are on your roster."
     if not users:
-        return "None of these numbers is a user."
-    return f"Users found, who are on your roster now: {_named(users)}."
+        return "None of these numbers belongs to a user."
+    return f"Users found and now on your roster: {_join_names(users)}."
 
 
 def _too_many(seconds: int, users: Sequence[str]) -> str:
-    known = f" Of those asked about before, users are: {_named(users)}."
-    again = f"Too many new numbers: try again in {_duration(seconds)}."
-    return again + (known if users else "")
+    known = f" Users among the numbers that you looked up before: {_join_names(users)}."
+    text = f"Too many new numbers: try again in {_duration(seconds)}."
+    return text + (known if users else "")
 
 
-def _named(users: Sequence[str]) -> str:
-    more = f" and {len(users) - NAMED} more" if len(users) > NAMED else ""
-    return ", ".join(users[:NAMED]) + more
+def _join_names(users: Sequence[str]) -> str:
+    more = f" and {len(users) - MAX_NAMES} more" if len(users) > MAX_NAMES else ""
+    return ", ".join(users[:MAX_NAMES]) + more
 
 
 def _duration(seconds: int) -> str:
@@ -129,4 +130,4 @@ def _duration(seconds: int) -> str:
 
 def _plain(message: str) -> str:
     """A message without the payload's field names, which the user has never seen."""
-    return _ENTRY.sub(lambda entry: f"Contact {int(entry[1]) + 1}", message)
+    return _ENTRY.sub(lambda match: f"Contact {int(match[1]) + 1}", message)

@@ -27,7 +27,7 @@ def receive(messages: Sequence[Message]) -> None:
             row.key: row
             for row in Command.objects.select_for_update().filter(key__in=arrived)
         }
-        _repeat([(row, arrived[key]) for key, row in known.items()], now)
+        _apply_repeats([(row, arrived[key]) for key, row in known.items()], now)
         Command.objects.bulk_create(
             _row(key, message) for key, message in arrived.items() if key not in known
         )
@@ -61,8 +61,8 @@ def _row(key: str, message: Message) -> Command:
     )
 
 
-def _repeat(repeats: Iterable[tuple[Command, Message]], now: datetime) -> None:
-    again, known = [], []
+def _apply_repeats(repeats: Iterable[tuple[Command, Message]], now: datetime) -> None:
+    reopened, resent = [], []
     for row, message in repeats:
         row.sender = message["sender"]
         if row.state in (State.SENT, State.DEAD) and not row.final:
@@ -71,16 +71,16 @@ def _repeat(repeats: Iterable[tuple[Command, Message]], now: datetime) -> None:
             row.payload = message["payload"]
             row.state, row.attempts, row.not_before = State.RECEIVED, 0, now
             row.answer, row.sent_at, row.received_at = "", None, now
-            again.append(row)
+            reopened.append(row)
         else:
             if row.state in (State.DONE, State.SENT):
                 # Its answer may be on its way to a client that has lost the stream.
                 row.state, row.sent_at, row.received_at = State.DONE, None, now
-            known.append(row)
-    answered = ["sender", "state", "sent_at", "received_at"]
-    Command.objects.bulk_update(known, answered)
+            resent.append(row)
+    fields = ["sender", "state", "sent_at", "received_at"]
+    Command.objects.bulk_update(resent, fields)
     Command.objects.bulk_update(
-        again, [*answered, "payload", "attempts", "not_before", "answer"]
+        reopened, [*fields, "payload", "attempts", "not_before", "answer"]
     )
 
 

@@ -46,7 +46,7 @@ WORKER = "late joins"
 # Rosters in one round trip: few, because what is read is written a moment later.
 ROSTER_BATCH_SIZE = 25
 DEADLINE_SECONDS = 20  # shared by the requests of a batch
-ATTEMPTS = 8
+MAX_ATTEMPTS = 8
 BUSY_DELAY = timedelta(seconds=1)
 
 _VISIBLE = Q(gone_at=None, enabled=True, discoverable=True)
@@ -75,8 +75,8 @@ def announce(until: float, renew: Callable[[], None]) -> int:
         _queue_holders(account, renew)
         # If it is killed before this, all are queued again: correct rosters stay.
         # An account that is gone meanwhile is announced when it comes back.
-        here = Account.objects.filter(_VISIBLE, pk=account.pk)
-        here.update(announced=True)
+        still_visible = Account.objects.filter(_VISIBLE, pk=account.pk)
+        still_visible.update(announced=True)
         count += 1
         if time.monotonic() > until:
             break
@@ -124,7 +124,7 @@ class RosterVisit:
     owner: Account
     joins: dict[str, LateJoin]
     changes: list[RosterItem] = field(default_factory=list)
-    failed: str = ""
+    failure: str = ""
 
     @property
     def contacts(self) -> set[str]:
@@ -149,38 +149,38 @@ def run(rosters: Rosters, until: float) -> bool:
     renew = partial(claims.renew, mine)
     try:
         while mine and time.monotonic() < until:
-            began = time.monotonic()
-            announced, looked_at = announce(until, renew), _work_off(rosters)
-            if not announced and not looked_at:
+            started = time.monotonic()
+            announced, visited = announce(until, renew), _process_rows(rosters)
+            if not announced and not visited:
                 return False
             renew()
-            pause = looked_at / max(1, settings.LATE_JOINS_PER_SECOND)
-            time.sleep(max(0.0, began + pause - time.monotonic()))
+            pause = visited / max(1, settings.LATE_JOINS_PER_SECOND)
+            time.sleep(max(0.0, started + pause - time.monotonic()))
         return bool(mine)
     finally:
         claims.release(mine, {})
 
 
-def _work_off(rosters: Rosters) -> int:
+def _process_rows(rosters: Rosters) -> int:
     """Check the next few rosters; return how many."""
     rows = _next(min(ROSTER_BATCH_SIZE, max(1, settings.LATE_JOINS_PER_SECOND)))
-    held = claims.claim_owners({row.owner.jid for row in rows})
-    free = {claim.owner for claim in held}
+    claimed = claims.claim_owners({row.owner.jid for row in rows})
+    free = {claim.owner for claim in claimed}
     _postpone([row for row in rows if row.owner.jid not in free])
     visits = _visits([row for row in rows if row.owner.jid in free])
     effects = {}
     try:
-        _look_or_fail(visits, rosters)
+        _visit_or_fail(visits, rosters)
         effects = {visit.owner.jid: partial(_settle, visit) for visit in visits}
     finally:
-        claims.release(held, effects)
-    return len(held)
+        claims.release(claimed, effects)
+    return len(claimed)
 
 
-def _next(most: int) -> list[LateJoin]:
+def _next(limit: int) -> list[LateJoin]:
     """Rows that are due; one that has failed before comes alone, to fail alone."""
     due = LateJoin.objects.filter(not_before__lte=timezone.now())
-    rows = due.select_related("owner", "joined").order_by("place", "id")[:most]
+    rows = due.select_related("owner", "joined").order_by("place", "id")[:limit]
     fresh = [row for row in rows if not row.attempts]
     return fresh or list(rows[:1])
 
@@ -198,23 +198,23 @@ def _visits(rows: Sequence[LateJoin]) -> list[RosterVisit]:
     return [RosterVisit(owner, rows) for owner, rows in joins.items()]
 
 
-def _look_or_fail(visits: Sequence[RosterVisit], rosters: Rosters) -> None:
+def _visit_or_fail(visits: Sequence[RosterVisit], rosters: Rosters) -> None:
     try:
-        _look(visits, rosters, time.time() + DEADLINE_SECONDS)
+        _visit(visits, rosters, time.time() + DEADLINE_SECONDS)
     except Down:
         raise
     except Exception as error:
         # Late, or any other error: one roster must not block the others for ever.
         for visit in visits:
-            visit.failed = f"not looked at: {type(error).__name__}"
+            visit.failure = f"roster not checked: {type(error).__name__}"
 
 
-def _look(visits: Sequence[RosterVisit], rosters: Rosters, deadline: float) -> None:
+def _visit(visits: Sequence[RosterVisit], rosters: Rosters, deadline: float) -> None:
     wanted = [visit for visit in visits if visit.contacts]
     read = rosters.read([visit.owner.jid for visit in wanted], deadline)
     for visit, items in zip(wanted, read, strict=True):
         if isinstance(items, RosterError):
-            visit.failed = f"roster not read: {items}"
+            visit.failure = f"roster not read: {items}"
         else:
             visit.changes = _changes(visit, items)
     changes = [(visit, item) for visit in wanted for item in visit.changes]
@@ -222,7 +222,7 @@ def _look(visits: Sequence[RosterVisit], rosters: Rosters, deadline: float) -> N
     written = rosters.write(requests, deadline)
     for (visit, _), condition in zip(changes, written, strict=True):
         if condition and condition not in (MISSING, *PERMANENT):
-            visit.failed = f"roster not written: {condition}"
+            visit.failure = f"roster not written: {condition}"
 
 
 def _changes(visit: RosterVisit, items: Iterable[RosterItem]) -> list[RosterItem]:
@@ -239,19 +239,19 @@ def _changes(visit: RosterVisit, items: Iterable[RosterItem]) -> list[RosterItem
 
 def _settle(visit: RosterVisit) -> None:
     rows = visit.joins.values()
-    if not visit.failed:
+    if not visit.failure:
         wanted = [digest for contact in visit.contacts for digest in digests(contact)]
         entries = AddressBookEntry.objects.filter(owner=visit.owner, digest__in=wanted)
         entries.update(hit=True)
     else:
-        who = redaction.alias(visit.owner.jid)
-        logger.warning("a late join of %s: %s", who, visit.failed)
+        owner = redaction.alias(visit.owner.jid)
+        logger.warning("a late join of %s: %s", owner, visit.failure)
     for row in rows:
         # A row that was announced again meanwhile stays.
-        same = LateJoin.objects.filter(pk=row.pk, not_before=row.not_before)
+        unchanged = LateJoin.objects.filter(pk=row.pk, not_before=row.not_before)
         attempts = row.attempts + 1
-        if not visit.failed or attempts >= ATTEMPTS:
-            same.delete()
+        if not visit.failure or attempts >= MAX_ATTEMPTS:
+            unchanged.delete()
         else:
-            again = timezone.now() + timedelta(seconds=2**attempts)
-            same.update(attempts=attempts, not_before=again)
+            not_before = timezone.now() + timedelta(seconds=2**attempts)
+            unchanged.update(attempts=attempts, not_before=not_before)

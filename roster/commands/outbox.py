@@ -12,11 +12,11 @@ from xmppservice.connection.events import Answer
 State = Command.State
 
 
-def unsent(most: int, but: Collection[int]) -> list[Answer]:
+def unsent(limit: int, excluded: Collection[int]) -> list[Answer]:
     """Up to ``most`` answers that no client has yet, except the rows ``but``."""
     rows = Command.objects.filter(
         state__in=(State.DONE, State.DEAD), sent_at=None
-    ).exclude(pk__in=but)
+    ).exclude(pk__in=excluded)
     return [
         Answer(
             key=row.pk,
@@ -30,7 +30,7 @@ def unsent(most: int, but: Collection[int]) -> list[Answer]:
             payload=row.answer,
             received_at=row.received_at,
         )
-        for row in rows.order_by("pk").defer("payload")[:most]
+        for row in rows.order_by("pk").defer("payload")[:limit]
     ]
 
 
@@ -45,8 +45,8 @@ def confirm(answers: Sequence[Answer]) -> None:
         rows = Command.objects.select_for_update().filter(
             pk__in=taken, state__in=(State.DONE, State.DEAD)
         )
-        opened = rows.values_list("pk", "received_at")
-        sent = [pk for pk, received_at in opened if received_at == taken[pk]]
+        received = rows.values_list("pk", "received_at")
+        sent = [pk for pk, received_at in received if received_at == taken[pk]]
         confirmed = Command.objects.filter(pk__in=sent)
         confirmed.filter(state=State.DONE).update(state=State.SENT)
         confirmed.update(sent_at=now)

@@ -43,7 +43,7 @@ class Reply:
 
     code: Code = OK
     messages: tuple[str, ...] = ()
-    more: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def final(self) -> bool:
@@ -52,14 +52,14 @@ class Reply:
     def dumps(self) -> str:
         """The answer's payload: strict compact JSON."""
         messages = self.messages[:MAX_MESSAGES]
-        if left := len(self.messages) - len(messages):
-            messages = (*messages, f"… and {left} more.")
+        if omitted := len(self.messages) - len(messages):
+            messages = (*messages, f"… and {omitted} more.")
         text = json.dumps(
             {
                 "status": self.code[0],
                 "errorCode": self.code[1],
                 "errorMessage": [{"message": message} for message in messages],
-                **self.more,
+                **self.extra,
             },
             ensure_ascii=False,
             separators=(",", ":"),
@@ -102,7 +102,7 @@ class ParsedCommand:
     reply: Reply | None = None
     # Keys that the owner's budget covers; a search may be limited.
     lookups: set[str] = field(default_factory=set)
-    limited: bool = False
+    is_limited: bool = False
     refused: set[str] = field(default_factory=set)
 
     @property
@@ -153,8 +153,8 @@ def _parse_numbers(command: Command, domain: str) -> ParsedCommand:
     try:
         received = _list(command.payload, "userList")
         if len(received) > settings.SEARCH_LIMIT:
-            most = f"{settings.SEARCH_LIMIT} numbers are allowed in one command"
-            raise Unusable(f"userList: {len(received)} numbers; {most}.")
+            limit = f"{settings.SEARCH_LIMIT} numbers are allowed in one command"
+            raise Unusable(f"userList: {len(received)} numbers; {limit}.")
     except Unusable as error:
         return ParsedCommand(command, reply=Reply(BAD_REQUEST, (str(error),)))
     entries: dict[str, RequestedContact] = {}

@@ -23,7 +23,7 @@ MAX_BACKOFF_SECONDS = 60
 DEFER_DURATION = timedelta(seconds=1)
 
 
-_ANSWERED = f"""
+_STORE_ANSWER = f"""
     UPDATE {Command._meta.db_table} SET state = %s, answer = %s, final = %s,
     done_at = %s, claim_id = NULL, error = '' WHERE id = %s
 """  # noqa: S608  (nothing in it is from outside)
@@ -33,7 +33,7 @@ _ANSWERED = f"""
 class Settled:
     """The outcome of claimed work, to be stored in one transaction.
 
-    ``answers``: pk → (payload, final). ``failed``: pk → why, without any
+    ``answers``: pk → (payload, final). ``failures``: pk → why, without any
     number or payload; it is retried later. Commands in neither are deferred for a
     second, ahead of all others of their owner, without counting an attempt.
     ``effects`` store what belongs to the work.
@@ -41,16 +41,16 @@ class Settled:
 
     work: ClaimedWork
     answers: dict[int, tuple[str, bool]] = field(default_factory=dict)
-    failed: dict[int, str] = field(default_factory=dict)
+    failures: dict[int, str] = field(default_factory=dict)
     effects: list[Callable[[], None]] = field(default_factory=list)
 
 
 def finish(
-    settled: Sequence[Settled], sql_error: str, *, more: bool = True
+    settled: Sequence[Settled], sql_error: str, *, claim_more: bool = True
 ) -> list[ClaimedWork]:
     """Store the outcome of work and claim the next, in one transaction.
 
-    Without ``more`` nothing is claimed: another task is woken.
+    Without ``claim_more`` nothing is claimed: another task is woken.
 
     Work whose claim was lost in the meantime is left to its new holder.
     ``sql_error`` is the answer for a command that fails for the last time.
@@ -58,12 +58,12 @@ def finish(
     with exclusive() as now:
         _store(settled, sql_error, now)
         wakeups.wake_stream(wakeups.ANSWERS)
-        if not more:
+        if not claim_more:
             wakeups.wake_worker(wakeups.RUN_COMMANDS)
             return []
         # After a retry, continue with commands that have not failed.
-        tried = any(row.attempts for one in settled for row in one.work.commands)
-        return take_next(now, again=not tried)
+        has_retried = any(row.attempts for one in settled for row in one.work.commands)
+        return take_next(now, may_retry=not has_retried)
 
 
 def fail(work: Sequence[ClaimedWork], why: str, sql_error: str) -> None:
@@ -89,13 +89,13 @@ def defer(work: Sequence[ClaimedWork]) -> None:
 def _store(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
     ours = Claim.objects.filter(pk__in=[one.work.claim.pk for one in settled])
     # Only the holder of the claim may finish.
-    held = set(ours.select_for_update().values_list("pk", flat=True))
-    mine = [one for one in settled if one.work.claim.pk in held]
-    resting = _settle(mine, sql_error, now)
+    owned = set(ours.select_for_update().values_list("pk", flat=True))
+    mine = [one for one in settled if one.work.claim.pk in owned]
+    deferred = _settle(mine, sql_error, now)
     # Keep these claims: later commands would use their part of the owner's budget.
-    rest = ours.filter(owner__in={row.owner for row in resting})
-    rest.update(expires_at=now + DEFER_DURATION)
-    ours.exclude(pk__in=rest.values("pk")).delete()
+    deferred_claims = ours.filter(owner__in={row.owner for row in deferred})
+    deferred_claims.update(expires_at=now + DEFER_DURATION)
+    ours.exclude(pk__in=deferred_claims.values("pk")).delete()
 
 
 def _settle(
@@ -107,15 +107,15 @@ def _settle(
     for effect in (effect for one in by_owner for effect in one.effects):
         effect()
     answers = {pk: answer for one in settled for pk, answer in one.answers.items()}
-    failed = {pk: why for one in settled for pk, why in one.failed.items()}
+    failed = {pk: why for one in settled for pk, why in one.failures.items()}
     rows = [row for one in settled for row in one.work.commands]
     _answer([row for row in rows if row.pk in answers], answers, now)
     for row in rows:
         if row.pk in failed:
             _fail(row, failed[row.pk], sql_error, now)
-    resting = [row for row in rows if not (row.pk in answers or row.pk in failed)]
-    rows_of(resting).update(state=State.RECEIVED, claim=None)
-    return resting
+    deferred = [row for row in rows if not (row.pk in answers or row.pk in failed)]
+    rows_of(deferred).update(state=State.RECEIVED, claim=None)
+    return deferred
 
 
 def _answer(
@@ -124,12 +124,14 @@ def _answer(
     for row in rows:
         row.answer, row.final = answers[row.pk]
         if logger.isEnabledFor(logging.DEBUG):
-            logger.debug("answered", extra={**_known(row), **_outcome(row, now)})
+            logger.debug(
+                "answered", extra={**_log_fields(row), **_outcome_fields(row, now)}
+            )
     at = connection.ops.adapt_datetimefield_value(now)
     values = [(State.DONE, row.answer, row.final, at, row.pk) for row in rows]
     # Not bulk_update: building its CASE costs more than all else in a batch.
     with connection.cursor() as cursor:
-        cursor.executemany(_ANSWERED, values)
+        cursor.executemany(_STORE_ANSWER, values)
 
 
 def _fail(row: Command, why: str, sql_error: str, now: datetime) -> None:
@@ -138,11 +140,11 @@ def _fail(row: Command, why: str, sql_error: str, now: datetime) -> None:
     if row.attempts < MAX_ATTEMPTS:
         seconds = min(MAX_BACKOFF_SECONDS, 2**row.attempts) * uniform(0.75, 1.25)  # noqa: S311  (jitter, no secret)
         row.state, row.not_before = State.RECEIVED, now + timedelta(seconds=seconds)
-        logger.warning("an attempt failed: %s", row.error, extra=_known(row))
+        logger.warning("an attempt failed: %s", row.error, extra=_log_fields(row))
     else:
         row.state, row.done_at = State.DEAD, now
         row.answer, row.final = sql_error, False
-        logger.error("dead after its attempts: %s", row.error, extra=_known(row))
+        logger.error("dead after its attempts: %s", row.error, extra=_log_fields(row))
     row.save(
         update_fields=[
             "claim",
@@ -157,7 +159,7 @@ def _fail(row: Command, why: str, sql_error: str, now: datetime) -> None:
     )
 
 
-def _known(row: Command) -> dict[str, object]:
+def _log_fields(row: Command) -> dict[str, object]:
     """What the log shows of a command."""
     return {
         "command_id": row.pk,
@@ -168,7 +170,7 @@ def _known(row: Command) -> dict[str, object]:
     }
 
 
-def _outcome(row: Command, now: datetime) -> dict[str, object]:
+def _outcome_fields(row: Command, now: datetime) -> dict[str, object]:
     answer = json.loads(row.answer)
     return {
         "status": answer.get("status"),

@@ -39,10 +39,10 @@ def clean_up(seconds: float = CLEANUP_SECONDS) -> Cleaned:
     readable at rest after seven days.
     """
     end = time.monotonic() + seconds
-    swept = Cleaned(_batches(_delete_sent, end), _batches(_clear_dead, end))
-    if any(swept):
+    cleaned = Cleaned(_batches(_delete_sent, end), _batches(_clear_dead, end))
+    if any(cleaned):
         transaction.on_commit(empty_log)
-    return swept
+    return cleaned
 
 
 def _batches(batch: Callable[[datetime], int], end: float) -> int:

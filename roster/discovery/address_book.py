@@ -19,10 +19,10 @@ from roster.models import Account, AddressBookEntry, Flag, LateJoin
 from xmppservice.runtime.queries import MAX_PARAMETERS, batches
 
 # How often, at most, seen_at of a contact and last_seen of an owner are updated.
-SEEN_CONTACT_EVERY, SEEN_OWNER_EVERY = timedelta(days=30), timedelta(hours=1)
+CONTACT_SEEN_INTERVAL, OWNER_SEEN_INTERVAL = timedelta(days=30), timedelta(hours=1)
 
 # Uncharged contacts of an owner: more are not remembered.
-MAX_UNASKED = 20_000
+MAX_UNCHARGED = 20_000
 MOVE_BATCH_SIZE = 500
 
 
@@ -47,11 +47,11 @@ class AddressBook:
 
     def save(self) -> None:
         """Store the contacts, what was charged, and a new flag."""
-        if not self._has_news() or self._is_erased():
+        if not self._has_changes() or self._is_erased():
             return
-        self._add()
-        self._see()
-        self._mark()
+        self._add_new()
+        self._mark_seen()
+        self._mark_charged()
         self._join_late()
         self._move_to_newest_key()
         if self.budget.reasons:
@@ -61,7 +61,7 @@ class AddressBook:
             Flag.objects.bulk_create([flag], ignore_conflicts=True)
         self._save_owner()
 
-    def _has_news(self) -> bool:
+    def _has_changes(self) -> bool:
         """Whether there is anything to store: most owners repeat the same contacts."""
         return bool(
             self.budget.charged
@@ -76,7 +76,7 @@ class AddressBook:
     def _is_erased(self) -> bool:
         return not Account.objects.filter(pk=self.owner.pk).exists()
 
-    def _add(self) -> None:
+    def _add_new(self) -> None:
         key = keys()[0]
         AddressBookEntry.objects.bulk_create(
             (
@@ -90,32 +90,32 @@ class AddressBook:
                     added_at=self.now,
                     seen_at=self.now,
                 )
-                for contact in self._added()
+                for contact in self._entries_to_add()
             ),
             ignore_conflicts=True,
         )
 
-    def _added(self) -> list[str]:
+    def _entries_to_add(self) -> list[str]:
         """New contacts, with a limited number of uncharged ones."""
         new = [contact for contact in self.contacts if contact not in self.stored]
-        unasked = [contact for contact in new if contact not in self.budget.charged]
-        if not unasked:
+        uncharged = [contact for contact in new if contact not in self.budget.charged]
+        if not uncharged:
             return new
         rows = AddressBookEntry.objects.filter(owner=self.owner, asked_at=None)
-        room = max(0, MAX_UNASKED - rows.count())
-        left_out = set(unasked[room:])
-        return [contact for contact in new if contact not in left_out]
+        room = max(0, MAX_UNCHARGED - rows.count())
+        omitted = set(uncharged[room:])
+        return [contact for contact in new if contact not in omitted]
 
-    def _mark(self) -> None:
+    def _mark_charged(self) -> None:
         known = self.budget.charged & self.stored.keys()
         self._update(known, asked_at=self.now)
         self._update(self._new_hits(), hit=True)
 
-    def _see(self) -> None:
+    def _mark_seen(self) -> None:
         self._update(self._unseen(), seen_at=self.now)
 
     def _unseen(self) -> set[str]:
-        before = self.now - SEEN_CONTACT_EVERY
+        before = self.now - CONTACT_SEEN_INTERVAL
         return {one for one, row in self.stored.items() if row.seen_at < before}
 
     def _new_hits(self) -> set[str]:
@@ -123,8 +123,8 @@ class AddressBook:
 
     def _is_new_hit(self, contact: str) -> bool:
         row = self.stored.get(contact)
-        asked = contact in self.budget.charged or self.budget.was_asked(contact)
-        return row is not None and not row.hit and asked
+        is_charged = contact in self.budget.charged or self.budget.was_asked(contact)
+        return row is not None and not row.hit and is_charged
 
     def _update(self, contacts: Iterable[str], **values: object) -> None:
         for part in batches((self.stored[one].pk for one in contacts), MAX_PARAMETERS):
@@ -132,8 +132,8 @@ class AddressBook:
 
     def _join_late(self) -> None:
         """Queue contacts announced as users since the lookup, without this entry."""
-        missed = self.budget.charged - self.hits
-        for part in batches(missed, MAX_PARAMETERS):
+        misses = self.budget.charged - self.hits
+        for part in batches(misses, MAX_PARAMETERS):
             named = Q(msisdn__in=[one for one in part if one.startswith("+")])
             named |= Q(jid__in=[one for one in part if not one.startswith("+")])
             joined = Account.objects.filter(named, announced=True)
@@ -171,7 +171,7 @@ class AddressBook:
         if self.budget.charged:
             values |= {"budget": self.budget.left, "budget_at": self.now}
         seen = self.owner.last_seen
-        if seen is None or seen < self.now - SEEN_OWNER_EVERY:
+        if seen is None or seen < self.now - OWNER_SEEN_INTERVAL:
             # The XMPP server has just sent a stanza with the owner's JID.
             values |= {"last_seen": self.now, "checked_at": self.now}
         return values

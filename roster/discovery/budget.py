@@ -16,7 +16,7 @@ from roster.discovery.digests import prefix_of
 from roster.discovery.hit_rate import count_by, usual_hit_rate
 from roster.models import Account, AddressBookEntry, Flag
 
-YEAR = timedelta(days=365).total_seconds()
+YEAR_SECONDS = timedelta(days=365).total_seconds()
 # A flagged owner may retry after a day; staff should have looked by then.
 FLAGGED_RETRY_SECONDS = int(timedelta(days=1).total_seconds())
 
@@ -47,17 +47,17 @@ class Budget:
         self.charged: set[str] = set()
         self.reasons: list[detector.Reason] = []
         self._stored = stored
-        self._watch: _Watch | None = None
+        self._history: _LookupHistory | None = None
 
     @property
-    def flagged(self) -> bool:
+    def is_flagged(self) -> bool:
         """Whether the detector has flagged the owner."""
-        return self._watch is not None and self._watch.flagged
+        return self._history is not None and self._history.is_flagged
 
     def covers(self, contacts: Iterable[str]) -> bool:
         """Charge for all of ``contacts`` or none; those asked about before are free."""
         new = self._new(contacts)
-        if self._held(new) or len(new) > self.left:
+        if self._is_blocked(new) or len(new) > self.left:
             return False
         self._charge(new)
         return True
@@ -67,7 +67,7 @@ class Budget:
         contacts = list(contacts)
         new = self._new(contacts)
         affordable = new[: int(self.left)]
-        if self._held(affordable):
+        if self._is_blocked(affordable):
             affordable = []
         self._charge(affordable)
         return set(contacts) - set(new[len(affordable) :])
@@ -79,10 +79,12 @@ class Budget:
 
     def retry_after(self, contacts: Iterable[str]) -> int:
         """Seconds until the budget covers ``contacts``."""
-        if self.flagged:
+        if self.is_flagged:
             return FLAGGED_RETRY_SECONDS
         missing = len(self._new(contacts)) - self.left
-        return max(1, ceil(missing * YEAR / max(1, settings.DISCOVERY_PER_YEAR)))
+        return max(
+            1, ceil(missing * YEAR_SECONDS / max(1, settings.DISCOVERY_PER_YEAR))
+        )
 
     def _new(self, contacts: Iterable[str]) -> list[str]:
         return [
@@ -98,30 +100,30 @@ class Budget:
     def _charge(self, contacts: Sequence[str]) -> None:
         self.charged.update(contacts)
         self.left -= len(contacts)
-        if self._watch is not None:
-            self._watch.crowds.update(self._suspect(contacts).values())
+        if self._history is not None:
+            self._history.crowds.update(self._prefixes_of(contacts).values())
 
-    def _held(self, new: Sequence[str]) -> bool:
+    def _is_blocked(self, new: Sequence[str]) -> bool:
         """Whether a flag blocks the ``new`` contacts, which may be what raises it."""
         if not new:
             return False
-        self._watch = self._watch or _Watch(self.owner)
-        if not self._watch.flagged:
-            numbers = self._suspect(new)
-            self.reasons = detector.suspicions(
-                self._watch.asked, numbers, usual_hit_rate()
+        self._history = self._history or _LookupHistory(self.owner)
+        if not self._history.is_flagged:
+            numbers = self._prefixes_of(new)
+            self.reasons = detector.flag_reasons(
+                self._history.charged_numbers, numbers, usual_hit_rate()
             )
-            self._watch.flagged = bool(self.reasons)
-        return self._watch.flagged
+            self._history.is_flagged = bool(self.reasons)
+        return self._history.is_flagged
 
-    def _suspect(self, new: Iterable[str]) -> dict[str, int]:
+    def _prefixes_of(self, new: Iterable[str]) -> dict[str, int]:
         """Numbers with their prefixes, except those added before a flag was cleared."""
-        assert self._watch is not None, "asked of somebody"
+        assert self._history is not None, "no new contact has been checked yet"
         prefixes = {
             one: prefix_of(self.owner, one)
             for one in new
             if one not in self._stored
-            or not self._watch.is_released(self._stored[one].added_at)
+            or not self._history.is_released(self._stored[one].added_at)
         }
         return {one: prefix for one, prefix in prefixes.items() if prefix is not None}
 
@@ -132,15 +134,17 @@ def budget_of(owner: Account, now: datetime) -> float:
     if owner.budget is None or owner.budget_at is None:
         return burst
     seconds = (now - owner.budget_at).total_seconds()
-    return min(burst, owner.budget + seconds * settings.DISCOVERY_PER_YEAR / YEAR)
+    return min(
+        burst, owner.budget + seconds * settings.DISCOVERY_PER_YEAR / YEAR_SECONDS
+    )
 
 
-class _Watch:
+class _LookupHistory:
     """What the detector knows about an owner: read at the first new contact."""
 
     def __init__(self, owner: Account) -> None:
         flag = Flag.objects.filter(owner=owner).order_by("-raised_at").first()
-        self.flagged = flag is not None and flag.released_at is None
+        self.is_flagged = flag is not None and flag.released_at is None
         rows = AddressBookEntry.objects.filter(owner=owner, prefix__isnull=False)
         self._released_at = flag.released_at if flag is not None else None
         charged = rows.exclude(asked_at=None)
@@ -158,5 +162,5 @@ class _Watch:
         return self._released_at is not None and added_at <= self._released_at
 
     @property
-    def asked(self) -> detector.AskedNumbers:
-        return detector.AskedNumbers(self.crowds, self._hits)
+    def charged_numbers(self) -> detector.ChargedNumbers:
+        return detector.ChargedNumbers(self.crowds, self._hits)

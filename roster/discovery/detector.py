@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 
 # With 90 % of a company's range, one number in 30 is in a run of 50. Of complete
 # ranges, one of 300 passes; one of 400 does not.
-MIN_IN_ROW = 50
-MAX_IN_ROWS = 400
+MIN_RUN_LENGTH = 50
+MAX_IN_RUNS = 400
 
 # A company of 1,000 may be all of a book, in one block of 10,000: COMPANY_SIZE of its
 # numbers do not count, nor do MAX_ELSEWHERE others (its second block, a town).
@@ -33,7 +33,7 @@ MAX_PER_BLOCK = 70
 MAX_NUMBERS = 7_500
 # An address book has more hits than random numbers: not all valid numbers are in use,
 # and friends of users are more often users.
-RARELY = 10
+HIT_RATIO = 10
 # If fewer hits than this are expected, a tenth of them means nothing.
 MIN_HITS = 50
 
@@ -56,7 +56,7 @@ _SENTENCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class AskedNumbers:
+class ChargedNumbers:
     """The numbers an owner was charged for since the last flag was cleared.
 
     ``crowds``: by the digest of a prefix, how many of them have it. ``hits``: how
@@ -71,8 +71,8 @@ class AskedNumbers:
         return sum(self.crowds.values())
 
 
-def suspicions(
-    past: AskedNumbers, new: Mapping[str, int], usual: float | None
+def flag_reasons(
+    past: ChargedNumbers, new: Mapping[str, int], usual: float | None
 ) -> list[Reason]:
     """Why the owner would appear to enumerate numbers if ``new`` were answered, too.
 
@@ -92,24 +92,24 @@ def explain(reason: Reason) -> str:
 def _run(new: Iterable[str]) -> Reason | None:
     ordered = sorted(int(number) for number in new)
     steps = (after - before for before, after in pairwise(ordered))
-    rows = [(len(list(same)) + 1, step) for step, same in groupby(steps)]
-    long = [(length, step) for length, step in rows if length >= MIN_IN_ROW]
-    numbers = sum(length for length, step in long)
-    if numbers < MAX_IN_ROWS:
+    runs = [(len(list(same)) + 1, step) for step, same in groupby(steps)]
+    long_runs = [(length, step) for length, step in runs if length >= MIN_RUN_LENGTH]
+    numbers = sum(length for length, step in long_runs)
+    if numbers < MAX_IN_RUNS:
         return None
-    return {"rule": "run", "numbers": numbers, "step": max(long)[1]}
+    return {"rule": "run", "numbers": numbers, "step": max(long_runs)[1]}
 
 
-def _crowd(past: AskedNumbers, new: Mapping[str, int]) -> Reason | None:
+def _crowd(past: ChargedNumbers, new: Mapping[str, int]) -> Reason | None:
     crowds = Counter(past.crowds)
     crowds.update(new.values())
     *others, fullest = sorted(crowds.values()) or [0]
-    rest = [*others, max(0, fullest - COMPANY_SIZE)]
-    blocks = _effective(rest)
-    if sum(rest) <= MAX_ELSEWHERE + MAX_PER_BLOCK * blocks:
+    counted = [*others, max(0, fullest - COMPANY_SIZE)]
+    blocks = _effective(counted)
+    if sum(counted) <= MAX_ELSEWHERE + MAX_PER_BLOCK * blocks:
         return None
-    each = round(sum(rest) / blocks)
-    return {"rule": "crowd", "numbers": crowds.total(), "each": each}
+    average = round(sum(counted) / blocks)
+    return {"rule": "crowd", "numbers": crowds.total(), "each": average}
 
 
 def _effective(sizes: Sequence[int]) -> float:
@@ -119,12 +119,12 @@ def _effective(sizes: Sequence[int]) -> float:
     return math.exp2(-sum(share * math.log2(share) for share in shares))
 
 
-def _misses(past: AskedNumbers, usual: float) -> Reason | None:
+def _misses(past: ChargedNumbers, usual: float) -> Reason | None:
     expected = usual * past.total
     if (
         past.total < MAX_NUMBERS
         or expected < MIN_HITS
-        or past.hits * RARELY >= expected
+        or past.hits * HIT_RATIO >= expected
     ):
         return None
     return {

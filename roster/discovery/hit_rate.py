@@ -8,8 +8,8 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from roster.models import AddressBookEntry
 
-# The sample: the newest rows, of owners with MIN_ASKED lookups, MIN_OWNERS at least.
-SAMPLE_SIZE, MIN_ASKED, MIN_OWNERS = 100_000, 20, 30
+# The sample: the newest rows, of owners with MIN_LOOKUPS lookups, MIN_OWNERS at least.
+SAMPLE_SIZE, MIN_LOOKUPS, MIN_OWNERS = 100_000, 20, 30
 RATE_KEY, RATE_SECONDS = "usual-hits", 3600
 UNKNOWN_KEY, UNKNOWN_SECONDS = "usual-hits-unknown", 60
 
@@ -19,7 +19,7 @@ def count_by(
 ) -> Iterable[tuple[int, int, int]]:
     """For each value of a field, count the rows that have it, and hits among them."""
     hits = Count("pk", filter=Q(hit=True))
-    return rows.order_by().values_list(by).annotate(asked=Count("pk"), hits=hits)
+    return rows.order_by().values_list(by).annotate(lookups=Count("pk"), hits=hits)
 
 
 def usual_hit_rate() -> float | None:
@@ -40,5 +40,5 @@ def _usual() -> float | None:
         pk__gt=newest - SAMPLE_SIZE, asked_at__isnull=False, prefix__isnull=False
     )
     owners = count_by(sample, "owner")
-    shares = [hits / count for _, count, hits in owners if count >= MIN_ASKED]
+    shares = [hits / count for _, count, hits in owners if count >= MIN_LOOKUPS]
     return statistics.median(shares) if len(shares) >= MIN_OWNERS else None

@@ -24,7 +24,7 @@ State = Command.State
 
 VIEW_PAYLOAD = "roster.view_payload"
 WORDS = (payloads.ADD_TO_ROSTER, payloads.SEARCH_USERS)
-MAX_SAME = 100  # with the same id
+MAX_SAME_ID = 100  # with the same id
 
 
 class ByState(Choice):
@@ -143,13 +143,15 @@ class CommandAdmin(LargeAdmin, ObjectActionAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Command], search_term: str
     ) -> tuple[QuerySet[Command], bool]:
-        word = search_term.strip()
-        if not word:
+        term = search_term.strip()
+        if not term:
             return queryset, False
         keys = Command.objects.order_by().values_list("pk", flat=True)
-        by_owner = keys.filter(begins_with("owner", word.lower()))[: lists.MAX_ROWS]
+        by_owner = keys.filter(begins_with("owner", term.lower()))[: lists.MAX_ROWS]
         # Two queries: a combined one would search all rows.
-        by_id = list(keys.filter(statistics.newest(Command), stanza_id=word)[:MAX_SAME])
+        by_id = list(
+            keys.filter(statistics.newest(Command), stanza_id=term)[:MAX_SAME_ID]
+        )
         return queryset.filter(Q(pk__in=by_owner) | Q(pk__in=by_id)), False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Command]:

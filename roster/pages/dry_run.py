@@ -65,7 +65,7 @@ ANSWERS: Mapping[payloads.Code, Text] = {
     ),
 }
 # With these answers, the entries have been processed.
-RUN = (payloads.OK, payloads.RATE_LIMITED)
+PROCESSED = (payloads.OK, payloads.RATE_LIMITED)
 
 RULES: Mapping[Rule, Text] = {
     Rule.ADDED: _("Not on the roster: added as unverified."),
@@ -133,14 +133,14 @@ def _contact(line: str) -> dict[str, str]:
 # --- The page -----------------------------------------------------------------------
 
 
-def may(request: HttpRequest) -> bool:
+def may_view(request: HttpRequest) -> bool:
     return request.user.has_perms(PERMISSIONS)
 
 
 @sensitive_post_parameters("contacts")
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """A form; once it is posted, the answer, its cost, and a row per entry."""
-    if not may(request):
+    if not may_view(request):
         raise PermissionDenied
     owner = get_object_or_404(Account, pk=pk)
     form = CommandForm(request.POST if request.method == "POST" else None)
@@ -167,9 +167,9 @@ def _result(owner: Account, word: str, payload: str) -> dict[str, Any]:
         return {"problem": _("The service is not connected to the XMPP server.")}
     except Late:
         return {"problem": _("The XMPP server did not answer in time.")}
-    if outcome.failed:
+    if outcome.failure:
         text = _("The XMPP server refuses what the command needs (%(why)s).")
-        return {"problem": text % {"why": outcome.failed}}
+        return {"problem": text % {"why": outcome.failure}}
     return {
         "answer": _answer(outcome),
         "cost": _cost(owner, outcome, budget.budget_of(owner, now)),
@@ -182,7 +182,7 @@ class ShownAnswer(NamedTuple):
     """What the client would get: in words, in parts, and as sent."""
 
     is_good: bool
-    says: Text
+    summary: Text
     status: int
     code: str
     messages: tuple[str, ...]
@@ -194,17 +194,17 @@ class ShownAnswer(NamedTuple):
 def _answer(outcome: DryRun) -> ShownAnswer:
     assert outcome.reply is not None
     reply: Reply = outcome.reply
-    whole = replace(reply, messages=(*reply.messages, *outcome.problems))
+    complete = replace(reply, messages=(*reply.messages, *outcome.problems))
     status, code = reply.code
     return ShownAnswer(
         is_good=reply.code == payloads.OK,
-        says=ANSWERS[reply.code],
+        summary=ANSWERS[reply.code],
         status=status,
         code=code,
-        messages=whole.messages[: payloads.MAX_MESSAGES],
-        users=reply.more.get("userList"),
-        retry_after=_duration(reply.more.get("retryAfter", 0)),
-        payload=whole.dumps(),
+        messages=complete.messages[: payloads.MAX_MESSAGES],
+        users=reply.extra.get("userList"),
+        retry_after=_duration(reply.extra.get("retryAfter", 0)),
+        payload=complete.dumps(),
     )
 
 
@@ -223,7 +223,7 @@ def _cost(owner: Account, outcome: DryRun, before: float) -> dict[str, str] | No
     """The owner's budget before and after; None when nothing was asked."""
     if outcome.left is None:
         return None
-    charged = Counter(line.decision for line in outcome.lines)[BudgetDecision.CHARGED]
+    charged = Counter(row.decision for row in outcome.rows)[BudgetDecision.CHARGED]
     cost = {"before": int(before), "charged": charged, "after": int(outcome.left)}
     return {name: number(n) for name, n in cost.items()}
 
@@ -235,7 +235,7 @@ class Row(NamedTuple):
     """An entry in words; ``account`` is the address of its page."""
 
     entry: payloads.RequestedContact
-    who: Text
+    kind: Text
     account: str
     decision: Text
     before: RosterItem | None
@@ -244,39 +244,39 @@ class Row(NamedTuple):
 
 
 def _rows(owner: Account, word: str, outcome: DryRun) -> dict[str, Any]:
-    if outcome.reply is None or outcome.reply.code not in RUN:
+    if outcome.reply is None or outcome.reply.code not in PROCESSED:
         return {}
     # A search that finds no users does not read the roster.
-    is_read = word == ADD_TO_ROSTER or any(line.verified for line in outcome.lines)
-    rows = [_row(owner, word, outcome, line) for line in outcome.lines[:MAX_SHOWN]]
-    return {"rows": rows, "is_read": is_read, "more": len(outcome.lines) - len(rows)}
+    is_read = word == ADD_TO_ROSTER or any(row.verified for row in outcome.rows)
+    rows = [_row(owner, word, outcome, row) for row in outcome.rows[:MAX_SHOWN]]
+    return {"rows": rows, "is_read": is_read, "more": len(outcome.rows) - len(rows)}
 
 
-def _row(owner: Account, word: str, outcome: DryRun, line: DryRunRow) -> Row:
-    account = line.account
+def _row(owner: Account, word: str, outcome: DryRun, row: DryRunRow) -> Row:
+    account = row.account
     link = reverse("admin:roster_account_change", args=[account.pk]) if account else ""
     return Row(
-        entry=line.entry,
-        who=_who(owner, line),
+        entry=row.entry,
+        kind=_kind(owner, row),
         account=link,
-        decision=_decision_in_words(outcome, line),
-        before=line.before,
-        after=None if line.rule == Rule.NOTHING else line.after,
-        rule=_rule(owner, word, line),
+        decision=_decision_in_words(outcome, row),
+        before=row.before,
+        after=None if row.rule == Rule.NOTHING else row.after,
+        rule=_rule(owner, word, row),
     )
 
 
-def _is_owner(owner: Account, line: DryRunRow) -> bool:
-    return line.entry.key == msisdn.contact_key(owner.jid, domain_of(owner.jid))
+def _is_owner(owner: Account, row: DryRunRow) -> bool:
+    return row.entry.key == msisdn.contact_key(owner.jid, domain_of(owner.jid))
 
 
-def _who(owner: Account, line: DryRunRow) -> Text:
-    match line.account:
-        case _ if _is_owner(owner, line):
+def _kind(owner: Account, row: DryRunRow) -> Text:
+    match row.account:
+        case _ if _is_owner(owner, row):
             return _("the owner")
-        case _ if line.decision == BudgetDecision.NOT_ASKED:
+        case _ if row.decision == BudgetDecision.NOT_ASKED:
             return _("of another domain")
-        case None if line.decision == BudgetDecision.NOT_COVERED:
+        case None if row.decision == BudgetDecision.NOT_COVERED:
             return _("not looked up")
         case None:
             return _("unknown")
@@ -289,24 +289,24 @@ def _who(owner: Account, line: DryRunRow) -> Text:
     return _("no longer on the XMPP server")
 
 
-def _decision_in_words(outcome: DryRun, line: DryRunRow) -> Text:
-    match line.decision:
+def _decision_in_words(outcome: DryRun, row: DryRunRow) -> Text:
+    match row.decision:
         case BudgetDecision.FREE:
             return _("free: looked up before")
         case BudgetDecision.CHARGED:
             return _("charged: new")
         case BudgetDecision.NOT_ASKED:
             return _("free: no lookup needed")
-    if outcome.flagged:
+    if outcome.is_flagged:
         return _("not covered: the owner is flagged")
     return _("not covered: budget used up")
 
 
-def _rule(owner: Account, word: str, line: DryRunRow) -> Text:
-    if _is_owner(owner, line):
+def _rule(owner: Account, word: str, row: DryRunRow) -> Text:
+    if _is_owner(owner, row):
         return _("The user's own address is skipped.")
-    if word == SEARCH_USERS and not line.verified:
+    if word == SEARCH_USERS and not row.verified:
         return _("Searches add only the users they find.")
-    if line.rule == Rule.ADDED and line.verified:
+    if row.rule == Rule.ADDED and row.verified:
         return _("Not on the roster, and a user: added as verified.")
-    return RULES[line.rule]
+    return RULES[row.rule]

@@ -59,7 +59,7 @@ def stored_jids(service: Service) -> list[str]:
 
 def pending_count(service: Service, number: int) -> int:
     """Return how many of them have not been sent this release yet."""
-    count = "from roster.announcements import subscribers as s; print(s.count({})[1])"
+    count = "from roster.announcements import subscribers as s; print(s.counts({})[1])"
     return int(service.shell(count.format(number)))
 
 

@@ -86,16 +86,14 @@ async def test_contacts_are_found_and_put_on_the_roster(service, client):
 
     done = await run(client, FIND, asked)
 
-    assert notes(done) == [
-        ("info", f"Users found, who are on your roster now: {friend}.")
-    ]
+    assert notes(done) == [("info", f"Users found and now on your roster: {friend}.")]
     assert found(done) == [friend]
     assert (await client.roster())[f"{friend}@localhost"].groups == {"verified"}
 
 
 async def test_a_search_without_hits_says_so(client: Client):
     done = await run(client, FIND, lines("numbers", "003932009999"))
-    assert notes(done) == [("info", "None of these numbers is a user.")]
+    assert notes(done) == [("info", "None of these numbers belongs to a user.")]
     assert found(done) == []
 
 

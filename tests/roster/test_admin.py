@@ -146,7 +146,7 @@ def test_a_prefix_with_very_many_matches_finds_the_same(
 def test_names_are_searched_among_the_newest_accounts(
     admin_client: Client, monkeypatch
 ):
-    monkeypatch.setattr(statistics, "NEWEST", 1)
+    monkeypatch.setattr(statistics, "MAX_SEARCHED_ROWS", 1)
     account(MARIO, name="Mario Rossi")
     account(JULIET, name="Giulia Rossi")
 
@@ -220,7 +220,7 @@ def test_the_page_of_an_account_links_to_everything_about_it(admin_client: Clien
         of(flag),
         f"{FLAGS}?owner__id__exact={romeo.pk}",
         "/admin/roster/command/?q=romeo%40localhost",
-        f"{ACCOUNTS}{romeo.pk}/rehearse/",
+        f"{ACCOUNTS}{romeo.pk}/dry-run/",
     ):
         assert f'href="{link}"' in html
         assert admin_client.get(link.replace("&amp;", "&")).status_code == 200

@@ -256,7 +256,7 @@ def test_long_tasks_run_one_after_the_other(rosters, monkeypatch, task):
 
     before_task_publish.connect(note)
     try:
-        with tasks._for_accounts:
+        with tasks._accounts_lock:
             task()
     finally:
         before_task_publish.disconnect(note)
@@ -295,7 +295,7 @@ def test_contacts_that_are_no_longer_sent_expire(rosters, caplog):
     run_due(rosters, attempts=0)
     AddressBookEntry.objects.update(seen_at=timezone.now() - timedelta(days=999))
 
-    with tasks._for_accounts:  # a listing is in progress
+    with tasks._accounts_lock:  # a listing is in progress
         tasks.expire_contacts()
     assert AddressBookEntry.objects.exists()
     tasks.expire_contacts()

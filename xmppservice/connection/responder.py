@@ -65,7 +65,7 @@ class Unhandled(MatcherBase):
 class AdHocCommands(Protocol):
     """Answers ad-hoc commands (XEP-0050): see :mod:`roster.commands.adhoc`."""
 
-    def is_meant(self, request: Request) -> bool: ...
+    def is_command_request(self, request: Request) -> bool: ...
     def answer(self, request: Request, owner: str | None, take: Take) -> str | None: ...
     def result(self, done: Answer) -> str: ...
 
@@ -152,7 +152,7 @@ class Responder:
             raise StanzaError("resource-constraint", "wait")
         # Only at this JID, because command answers come from no other.
         is_ours = parse_jid(request.at) == self.xmpp.boundjid.full
-        if is_ours and self._commands.is_meant(request):
+        if is_ours and self._commands.is_command_request(request):
             return self._commands.answer(
                 request, self._owner(request.sender), self._take
             )

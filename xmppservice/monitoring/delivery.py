@@ -58,7 +58,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
 def page(request: HttpRequest) -> HttpResponse:
     context = {
         "state": state(),
-        "rows": [(state, _listed(state)) for state in statistics.COUNTED],
+        "rows": [(state, _listed(state)) for state in statistics.COUNTED_STATES],
         "script": {"state": reverse("delivery_state"), "words": _words()},
     }
     template = "admin/xmppservice/delivery.html"

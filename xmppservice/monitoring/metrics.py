@@ -125,7 +125,7 @@ def _releases() -> Iterator[Metric]:
     if live is not None:
         yield _gauge("release_number", "The newest version.", live.number)
         yield _gauge("document_bytes", "Size of its stanza.", live.size)
-    informed, untold = subscribers.count(live.number if live else 0)
+    informed, untold = subscribers.counts(live.number if live else 0)
     yield _gauge("subscribers", "Who is told of a new version.", informed)
     yield _gauge(
         "announcements_waiting",

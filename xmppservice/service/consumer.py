@@ -86,7 +86,7 @@ class ServiceConsumer(AsyncConsumer):
 
     async def xmpp_disconnected(self, event: events.Disconnected) -> None:
         self.connected.clear()
-        self.announcer.rest()
+        self.announcer.pause()
         self.state.closed()
 
     async def xmpp_published(self, event: events.Published) -> None:

@@ -14,8 +14,8 @@ from xmppservice.protocol.jids import bare_jid
 
 class Command(BaseCommand):
     help = (
-        "Write all that is stored of an owner, as JSON. Contacts are keyed digests: "
-        "not even we can turn them back into numbers."
+        "Write everything stored about an owner, as JSON. Contacts are keyed digests, "
+        "which cannot be turned back into numbers."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         commands = models.Command.objects.filter(owner=jid)
         subscribed = Subscriber.objects.filter(jid=jid)
         if account is None and not commands.exists() and not subscribed.exists():
-            raise CommandError(f"Nothing is stored of {jid}. Is it the bare JID?")
+            raise CommandError(f"Nothing is stored about {jid}. Enter the bare JID.")
         stored = {
             "account": _rows(Account.objects.filter(jid=jid)),
             "contacts": _rows(AddressBookEntry.objects.filter(owner=account)),

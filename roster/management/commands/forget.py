@@ -15,8 +15,8 @@ from xmppservice.protocol.jids import bare_jid
 class Command(BaseCommand):
     help = (
         "Erase an owner: account, address book, flags, subscription and commands. The "
-        "XMPP server is not touched: whoever is still registered there is a new owner "
-        "next time."
+        "XMPP server is not touched: a user who is still registered there becomes a "
+        "new owner with their next command."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             commands, deleted = _erase(jid)
             transaction.on_commit(retention.empty_log)
         if not commands and not deleted:
-            raise CommandError(f"Nothing is stored of {jid}. Is it the bare JID?")
+            raise CommandError(f"Nothing is stored about {jid}. Enter the bare JID.")
         contacts = deleted.get("roster.AddressBookEntry", 0)
         self.stdout.write(
             f"Erased: {deleted.get('roster.Account', 0)} account, "
@@ -38,8 +38,10 @@ class Command(BaseCommand):
 
 def _erase(jid: str) -> tuple[int, dict[str, int]]:
     # The admin's history names accounts and flags by the JID.
-    ours = ContentType.objects.get_for_models(Account, Flag).values()
-    LogEntry.objects.filter(content_type__in=ours, object_repr=jid[:200]).delete()
+    content_types = ContentType.objects.get_for_models(Account, Flag).values()
+    LogEntry.objects.filter(
+        content_type__in=content_types, object_repr=jid[:200]
+    ).delete()
     deleted = Counter(Account.objects.filter(jid=jid).delete()[1])
     deleted.update(Subscriber.objects.filter(jid=jid).delete()[1])
     return retention.forget(jid), deleted

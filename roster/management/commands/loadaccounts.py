@@ -28,14 +28,14 @@ from django.core.validators import ProhibitNullCharactersValidator
 from django.db import DatabaseError, connection, transaction
 
 from roster.accounts import bulk
-from roster.accounts.bulk import OPTIONAL, Row
+from roster.accounts.bulk import OPTIONAL_COLUMNS, Row
 from roster.models import Account, Load
 from xmppservice.runtime import wakeups
 
 BATCH_SIZE = 10_000
-MAX_LINE_LENGTH = 16_384  # bytes of a line
+MAX_LINE_BYTES = 16_384
 PROGRESS_SECONDS = 10
-CACHE = 65_536  # KiB
+CACHE_KIB = 65_536
 PAUSE_SECONDS = 0.11
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -58,10 +58,10 @@ class Batch(NamedTuple):
 
 class Command(BaseCommand):
     help = (
-        "Load accounts from files: one JID or international phone number a line, or "
-        "CSV with a header, account first, then any of name, enabled, discoverable. "
-        "All of them, or none when a line is bad. What was interrupted goes on when "
-        "it is started again with the same files."
+        "Load accounts from files: one JID or international phone number per line, or "
+        "CSV with a header: account first, then any of name, enabled, discoverable. "
+        "If a line is invalid, nothing is loaded. To resume an interrupted load, run "
+        "the command again with the same files."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -71,10 +71,10 @@ class Command(BaseCommand):
         started = time.monotonic()
         # Not in /tmp, which may be in memory.
         with TemporaryFile("w+", encoding="utf-8", dir=settings.VAR_DIR) as checked:
-            with _or_say("Nothing was changed."):
+            with _report_failure("Nothing was changed."):
                 read = self._check(options["files"], checked)
             checked.seek(0)
-            with _or_say("The same command goes on from there."):
+            with _report_failure("Run the same command again to resume."):
                 new, changed = self._write(checked, read)
         seconds = time.monotonic() - started
         self.stdout.write(
@@ -84,13 +84,13 @@ class Command(BaseCommand):
 
     def _check(self, paths: Sequence[Path], checked: IO[str]) -> int:
         read = 0
-        with self._progress("Checking", sum(map(_size, paths))) as done:
+        with self._progress("Checking", sum(map(_size, paths))) as advance:
             for path in paths:
                 before = 0
                 for batch in self._batches(path):
                     checked.write(json.dumps(batch) + "\n")
                     read += len(batch.rows)
-                    done(batch.end - before)
+                    advance(batch.end - before)
                     before = batch.end
         return read
 
@@ -101,8 +101,8 @@ class Command(BaseCommand):
             file.seek(0)
             load = Load.objects.filter(pk=digest).first()
             if load:
-                what = f"the first {load.offset:,} bytes are written"
-                self.stderr.write(f"{path}: {what}, it goes on from there.")
+                written = f"the first {load.offset:,} bytes are already loaded"
+                self.stderr.write(f"{path}: {written}, resuming there.")
             source = Source(path, file)
             rows = source.rows(load.offset if load else 0)
             while part := list(islice(rows, BATCH_SIZE)):
@@ -112,13 +112,13 @@ class Command(BaseCommand):
     def _write(self, checked: Iterable[str], total: int) -> tuple[int, int]:
         """Write all batches; return how many accounts are new, how many changed."""
         new = changed = 0
-        _make_room()
-        with self._progress("Writing", total) as done:
+        _enlarge_cache()
+        with self._progress("Writing", total) as advance:
             for line in checked:
                 batch = Batch(*json.loads(line))
-                made, altered = _store(batch)
-                new, changed = new + made, changed + altered
-                done(len(batch.rows))
+                created, updated = _store(batch)
+                new, changed = new + created, changed + updated
+                advance(len(batch.rows))
                 _let_others_write()
         return new, changed
 
@@ -129,25 +129,25 @@ class Command(BaseCommand):
             with click.progressbar(length=total, label=what, file=sys.stderr) as bar:
                 yield bar.update
         else:
-            yield Lines(self.stderr.write, what, total)
+            yield ProgressLines(self.stderr.write, what, total)
 
 
-class Lines:
+class ProgressLines:
     """Progress without a terminal: a line now and then."""
 
-    def __init__(self, say: Callable[[str], None], what: str, total: int) -> None:
-        self._say, self._what, self._total = say, what, total
-        self._done, self._said = 0, time.monotonic()
+    def __init__(self, write: Callable[[str], None], what: str, total: int) -> None:
+        self._write, self._what, self._total = write, what, total
+        self._done, self._written_at = 0, time.monotonic()
 
     def __call__(self, more: int) -> None:
         self._done += more
-        if time.monotonic() - self._said >= PROGRESS_SECONDS:
-            self._said = time.monotonic()
-            self._say(f"{self._what}: {self._done / self._total:.0%}")
+        if time.monotonic() - self._written_at >= PROGRESS_SECONDS:
+            self._written_at = time.monotonic()
+            self._write(f"{self._what}: {self._done / self._total:.0%}")
 
 
 @contextmanager
-def _or_say(outcome: str) -> Iterator[None]:
+def _report_failure(outcome: str) -> Iterator[None]:
     """End with one line if it is interrupted or the database fails."""
     try:
         yield
@@ -183,11 +183,11 @@ class Source:
                 yield row
 
     def _lines(self) -> Iterator[bytes]:
-        while line := self._file.readline(MAX_LINE_LENGTH + 1):
+        while line := self._file.readline(MAX_LINE_BYTES + 1):
             self.end += len(line)
             yield line
 
-    def _row(self, text: str, wanted: bool) -> Row | None:
+    def _row(self, text: str, is_wanted: bool) -> Row | None:
         if not text or text.startswith("#"):
             return None
         if not self.columns:
@@ -197,15 +197,17 @@ class Source:
                 return None
             self.columns = ["account"]
         return (
-            self._checked([text] if self._plain else _cells(text)) if wanted else None
+            self._checked([text] if self._plain else _cells(text))
+            if is_wanted
+            else None
         )
 
     def _checked(self, cells: Sequence[str]) -> Row:
         if len(cells) != len(self.columns):
             expected = len(self.columns)
-            raise ValidationError(f"{len(cells)} columns, and not {expected}.")
+            raise ValidationError(f"{len(cells)} columns instead of {expected}.")
         values = map(_value, self.columns[1:], cells[1:])
-        return [*bulk.account(cells[0]), *values]
+        return [*bulk.parse_account(cells[0]), *values]
 
 
 def _size(path: Path) -> int:
@@ -224,12 +226,12 @@ def _open(path: Path) -> Iterator[BufferedReader]:
 
 
 def _text(line: bytes, number: int) -> str:
-    if len(line) > MAX_LINE_LENGTH:
-        raise ValidationError("far too long.")
+    if len(line) > MAX_LINE_BYTES:
+        raise ValidationError(f"longer than {MAX_LINE_BYTES} bytes.")
     try:
         return line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
     except UnicodeDecodeError:
-        raise ValidationError("not UTF-8.") from None
+        raise ValidationError("not UTF-8 text.") from None
 
 
 def _header(text: str) -> list[str]:
@@ -241,11 +243,11 @@ def _header(text: str) -> list[str]:
         raise ValidationError("columns are separated by commas.")
     names = [cell.lower() for cell in _cells(text)]
     for place, name in enumerate(names[1:], start=2):
-        if name not in OPTIONAL:
-            known = ", ".join(OPTIONAL)
-            raise ValidationError(f"column {place} is none of {known}.")
+        if name not in OPTIONAL_COLUMNS:
+            known = ", ".join(OPTIONAL_COLUMNS)
+            raise ValidationError(f"column {place} must be one of {known}.")
         if name in names[: place - 1]:
-            raise ValidationError(f"column {place} is there twice.")
+            raise ValidationError(f"column {place} is a duplicate.")
     return names
 
 
@@ -254,7 +256,7 @@ def _cells(text: str) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([text], strict=True))]
     except csv.Error:
-        raise ValidationError("no line of a CSV; look at its quotes.") from None
+        raise ValidationError("not valid CSV; check the quotes.") from None
 
 
 def _value(column: str, cell: str) -> str | bool:
@@ -264,21 +266,21 @@ def _value(column: str, cell: str) -> str | bool:
         Account._meta.get_field("name").clean(cell, None)
         return cell
     if cell.lower() not in FLAGS:
-        raise ValidationError(f"{column} is neither true nor false (1 or 0).")
+        raise ValidationError(f"{column} must be true or false (or 1 or 0).")
     return FLAGS[cell.lower()]
 
 
 # --- Writing --------------------------------------------------------------------
 
 
-def _make_room() -> None:
+def _enlarge_cache() -> None:
     """Let SQLite keep the indexes in memory.
 
     Accounts come in any order: with the default 2 MiB, most pages are rewritten often.
     """
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA cache_size = -{CACHE}")
+            cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
 
 def _let_others_write() -> None:
@@ -292,11 +294,11 @@ def _store(batch: Batch) -> tuple[int, int]:
     """Write a batch and its progress; return how many are new, how many changed."""
     columns = batch.columns[1:]
     stored = bulk.store((row, columns) for row in batch.rows)
-    _keep_place(batch)
+    _save_progress(batch)
     return stored
 
 
-def _keep_place(batch: Batch) -> None:
+def _save_progress(batch: Batch) -> None:
     if batch.last:
         # Those of other files, too: if an interrupted one is loaded after all, its
         # first half must not be skipped.

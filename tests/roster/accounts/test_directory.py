@@ -205,7 +205,7 @@ def test_refresh_checks_the_oldest_and_marks_missing_accounts(rosters, exist):
     Account.objects.create(jid="given@localhost")
     Account.objects.create(jid="fresh@localhost", checked_at=timezone.now())
 
-    assert directory.refresh(exist, most=2) == 2
+    assert directory.refresh(exist, limit=2) == 2
     assert rosters.asked == ["given@localhost", JULIET]
     assert directory.refresh(exist) == 2
     assert directory.refresh(exist) == 0
@@ -215,7 +215,7 @@ def test_refresh_checks_the_oldest_and_marks_missing_accounts(rosters, exist):
 
 def test_a_deleted_account_comes_back_with_the_budget_that_was_left(rosters, exist):
     romeo = Account.objects.create(jid=ROMEO, budget=7, budget_at=timezone.now())
-    directory.gone([romeo])
+    directory.mark_gone([romeo])
     contacts = {ROMEO: ROMEO}
     assert directory.users(contacts, "localhost", lambda jids: [False]) == {}
     cache.clear()
@@ -225,12 +225,12 @@ def test_a_deleted_account_comes_back_with_the_budget_that_was_left(rosters, exi
 
 
 def test_a_command_brings_a_deleted_owner_back():
-    directory.gone([Account.objects.create(jid=ROMEO)])
+    directory.mark_gone([Account.objects.create(jid=ROMEO)])
     assert directory.owners_of([ROMEO]).get(ROMEO).visible
 
 
 def test_old_missing_accounts_are_deleted_unless_staff_changed_them():
-    then = timezone.now() - directory.GONE_FOR - timedelta(days=1)
+    then = timezone.now() - directory.MIN_GONE_RETENTION - timedelta(days=1)
     Account.objects.create(jid=ROMEO, gone_at=then)
     Account.objects.create(jid=JULIET, gone_at=then, enabled=False)
     Account.objects.create(jid=MARIO, gone_at=timezone.now())
@@ -240,7 +240,7 @@ def test_old_missing_accounts_are_deleted_unless_staff_changed_them():
     )
 
     for jid in (ROMEO, MARIO):
-        Subscriber.objects.create(jid=jid, told=1)
+        Subscriber.objects.create(jid=jid, announced_release=1)
 
     assert directory.forget_gone() == 1
     assert jids() == {JULIET, MARIO, "held@localhost"}

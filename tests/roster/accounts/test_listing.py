@@ -27,7 +27,7 @@ def test_a_listing_adds_new_accounts_and_marks_missing_ones():
     Account.objects.create(jid="given@localhost")
     Account.objects.create(jid="nurse@mantua.example", checked_at=long_ago())
 
-    came = directory.listed("localhost", {ROMEO, MARIO}, timezone.now())
+    came = directory.apply_listing("localhost", {ROMEO, MARIO}, timezone.now())
 
     assert came == (1, 2)
     assert visible() == {ROMEO, MARIO, "nurse@mantua.example"}
@@ -37,12 +37,12 @@ def test_a_listing_adds_new_accounts_and_marks_missing_ones():
 def test_accounts_added_during_a_listing_stay():
     asked_at = timezone.now()
     directory.owners_of([ROMEO]).get(ROMEO)
-    assert directory.listed("localhost", set(), asked_at) == (0, 1)
+    assert directory.apply_listing("localhost", set(), asked_at) == (0, 1)
     assert visible() == {ROMEO}
 
 
 def test_after_a_listing_only_a_few_accounts_are_looked_up(rosters, exist):
-    directory.listed("localhost", {ROMEO}, timezone.now())
+    directory.apply_listing("localhost", {ROMEO}, timezone.now())
     few = {jid: jid for jid in (ROMEO, JULIET)}
     many = {
         f"c{n}@localhost": f"c{n}@localhost"
@@ -56,7 +56,9 @@ def test_after_a_listing_only_a_few_accounts_are_looked_up(rosters, exist):
 
 
 def test_an_old_listing_is_no_longer_trusted(rosters, exist):
-    directory.listed("localhost", set(), timezone.now() - directory.LISTING_HOLDS)
+    directory.apply_listing(
+        "localhost", set(), timezone.now() - directory.LISTING_VALIDITY
+    )
     many = {
         f"c{n}@localhost": f"c{n}@localhost"
         for n in range(directory.MAX_SINGLE_LOOKUPS + 1)
@@ -79,26 +81,28 @@ def test_renewed_accounts_are_checked_once(rosters, exist):
 
 def test_a_listing_is_due_initially_hourly_and_when_renewed():
     assert directory.is_due("localhost")
-    directory.listed("localhost", set(), timezone.now())
+    directory.apply_listing("localhost", set(), timezone.now())
     assert not directory.is_due("localhost")
     directory.renew()
     assert directory.is_due("localhost")
-    directory.listed("localhost", set(), timezone.now())
+    directory.apply_listing("localhost", set(), timezone.now())
     assert not directory.is_due("localhost")
-    directory.listed("localhost", set(), timezone.now() - directory.LISTED_EVERY)
+    directory.apply_listing(
+        "localhost", set(), timezone.now() - directory.LISTING_INTERVAL
+    )
     assert directory.is_due("localhost")
 
 
 def test_a_listing_without_most_accounts_is_not_trusted(monkeypatch):
-    monkeypatch.setattr(directory, "BROKEN", 2)
+    monkeypatch.setattr(directory, "MAX_GONE_PER_LISTING", 2)
     there = {f"o{n}@localhost" for n in range(5)}
-    directory.listed("localhost", there, timezone.now())
+    directory.apply_listing("localhost", there, timezone.now())
 
-    with pytest.raises(directory.Broken, match="lists 1 accounts, of 5"):
-        directory.listed("localhost", {"o0@localhost"}, timezone.now())
+    with pytest.raises(directory.BrokenListing, match="lists 1 accounts, of 5"):
+        directory.apply_listing("localhost", {"o0@localhost"}, timezone.now())
 
     assert visible() == there
-    directory.listed(
+    directory.apply_listing(
         "localhost", {"o0@localhost", "o1@localhost", "o2@localhost"}, timezone.now()
     )
     assert len(visible()) == 3
@@ -124,7 +128,7 @@ def test_a_notice_received_during_a_listing_is_not_undone():
     directory.apply_notices({ROMEO: False}, timezone.now())
     directory.apply_notices({MARIO: True}, timezone.now())
 
-    directory.listed("localhost", {ROMEO, JULIET}, asked_at)
+    directory.apply_listing("localhost", {ROMEO, JULIET}, asked_at)
 
     assert visible() == {JULIET, MARIO}
 

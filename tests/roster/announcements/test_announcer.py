@@ -76,7 +76,7 @@ async def announcer(
 
 @sync_to_async
 def stored() -> dict[str, int]:
-    return dict(Subscriber.objects.values_list("jid", "told"))
+    return dict(Subscriber.objects.values_list("jid", "announced_release"))
 
 
 async def are_stored(rows: dict[str, int]) -> bool:
@@ -193,7 +193,7 @@ async def test_a_new_session_greets_all_once_after_the_remaining_ones(
 ):
     settings.CHANGE_MESSAGE = True
     await keep(announcer, server, 1)
-    announcer.rest()
+    announcer.pause()
     announcer.note(JIDS[3], 0)
     await until(lambda: are_stored({**dict.fromkeys(JIDS, 1), JIDS[3]: 0}))
 
@@ -212,7 +212,7 @@ async def test_users_notified_of_a_newer_release_are_not_greeted(
 ):
     await keep(announcer, server, 1)
     settings.ANNOUNCEMENTS_PER_SECOND = 1
-    announcer.rest()
+    announcer.pause()
     announcer.begin(1)
     await until(lambda: server.parts)
     early = set(server.parts[0])
@@ -228,7 +228,7 @@ async def test_users_notified_of_a_newer_release_are_not_greeted(
 async def test_without_a_stream_no_one_is_notified(announcer, server):
     await keep(announcer, server, 1)
     announcer.begin(2)
-    announcer.rest()
+    announcer.pause()
     announcer.note(JIDS[0], None)
     await all_notified(1, JIDS[1:])
     assert server.parts == []

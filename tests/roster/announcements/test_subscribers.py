@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 
 def stored() -> dict[str, int]:
-    return dict(Subscriber.objects.values_list("jid", "told"))
+    return dict(Subscriber.objects.values_list("jid", "announced_release"))
 
 
 def test_subscribers_are_kept_until_they_unsubscribe():
@@ -67,24 +67,24 @@ def test_subscribers_not_yet_notified_come_in_order_from_a_place():
     subscribers.note({f"{n}@localhost": n for n in range(5)})
     rows = list(Subscriber.objects.order_by("pk"))
 
-    assert subscribers.untold(4, 0, 3) == rows[:3]
-    assert subscribers.untold(4, rows[1].pk, 3) == rows[2:4]
-    assert subscribers.untold(9, rows[4].pk, 3) == []
-    assert subscribers.everybody(rows[0].pk, 3) == rows[1:4]
+    assert subscribers.pending(4, 0, 3) == rows[:3]
+    assert subscribers.pending(4, rows[1].pk, 3) == rows[2:4]
+    assert subscribers.pending(9, rows[4].pk, 3) == []
+    assert subscribers.next_rows(rows[0].pk, 3) == rows[1:4]
 
 
 def test_marked_subscribers_count_as_notified():
     subscribers.note({ROMEO: 1, JULIET: 1, MARIO: 6})
-    subscribers.mark(subscribers.untold(2, 0, 1), 2)
+    subscribers.mark(subscribers.pending(2, 0, 1), 2)
     assert stored() == {ROMEO: 2, JULIET: 1, MARIO: 6}
-    assert subscribers.count(2) == (3, 1)
+    assert subscribers.counts(2) == (3, 1)
 
 
 def test_a_random_place_is_in_the_table():
-    assert subscribers.somewhere() == 0
+    assert subscribers.random_place() == 0
     subscribers.note({f"{n}@localhost": 1 for n in range(9)})
     last = Subscriber.objects.order_by("pk").last().pk
-    places = {subscribers.somewhere() for _ in range(200)}
+    places = {subscribers.random_place() for _ in range(200)}
     assert min(places) >= 0
     assert max(places) <= last
     assert len(places) > 1

@@ -30,7 +30,7 @@ def answered(
 
 
 def failed(work: claims.ClaimedWork, why: str = "roster not read") -> Settled:
-    return Settled(work, failed={row.pk: why for row in work.commands})
+    return Settled(work, failures={row.pk: why for row in work.commands})
 
 
 def finish(*settled: Settled) -> list[claims.ClaimedWork]:

@@ -73,13 +73,13 @@ def result(reply: Reply) -> str:
 
 
 def test_an_answer_completes_the_command_in_its_session():
-    command = ET.fromstring(result(Reply(OK, more={"userList": []})))
+    command = ET.fromstring(result(Reply(OK, extra={"userList": []})))
     assert command.attrib == {"node": FIND, "sessionid": "s1", "status": "completed"}
     assert [child.tag for child in command] == [f"{{{NS_COMMANDS}}}note"]
 
 
 def test_the_longest_answer_fits_into_a_stanza():
     numbers = [f"0039{number:010}" for number in range(20_000)]
-    done = result(Reply(OK, more={"userList": numbers}))
+    done = result(Reply(OK, extra={"userList": numbers}))
     assert len(done.encode()) < MAX_LIST_BYTES + 2_000
     ET.fromstring(done)

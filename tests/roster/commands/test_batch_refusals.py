@@ -369,5 +369,5 @@ def test_a_name_that_is_not_text_is_refused(rosters, name):
 
 
 def test_an_answer_that_does_not_fit_into_a_stanza_is_too_large():
-    reply = payloads.Reply(more={"userList": ["x" * payloads.MAX_BYTES]})
+    reply = payloads.Reply(extra={"userList": ["x" * payloads.MAX_BYTES]})
     assert json.loads(reply.dumps())["errorCode"] == "BAD_REQUEST"

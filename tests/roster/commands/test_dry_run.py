@@ -53,15 +53,15 @@ def test_each_entry_shows_its_outcome_and_the_rule(romeo, rosters, settings):
 
     trial = simulate(romeo, rosters, ADD, contacts)
 
-    assert [(line.entry.name, line.decision, line.rule) for line in trial.lines] == [
+    assert [(line.entry.name, line.decision, line.rule) for line in trial.rows] == [
         ("Juliet", BudgetDecision.FREE, Rule.PROMOTED),
         ("Mario", BudgetDecision.CHARGED, Rule.ADDED),
         ("Hidden", BudgetDecision.CHARGED, Rule.ADDED),
         ("Off", BudgetDecision.NOT_COVERED, Rule.ADDED),
         ("Far", BudgetDecision.NOT_ASKED, Rule.ADDED),
     ]
-    assert [line.verified for line in trial.lines] == [True, True, False, False, False]
-    hidden = trial.lines[2].account
+    assert [line.verified for line in trial.rows] == [True, True, False, False, False]
+    hidden = trial.rows[2].account
     assert hidden is not None
     assert not hidden.visible
     assert trial.left == pytest.approx(0, abs=0.1)
@@ -73,8 +73,8 @@ def test_nothing_is_written_or_charged(romeo, rosters):
     scan = [f"+3934711{n:05d}" for n in range(2_000)]
     before = dict(Account.objects.values().get())
 
-    assert not simulate(romeo, rosters, SEARCH, numbers(*sent)).flagged
-    assert simulate(romeo, rosters, SEARCH, numbers(*scan)).flagged
+    assert not simulate(romeo, rosters, SEARCH, numbers(*sent)).is_flagged
+    assert simulate(romeo, rosters, SEARCH, numbers(*scan)).is_flagged
 
     assert dict(Account.objects.values().get()) == before
     for model in (AddressBookEntry, Command, Flag):
@@ -84,18 +84,18 @@ def test_nothing_is_written_or_charged(romeo, rosters):
 
 def test_a_search_shows_the_users_it_finds(romeo, rosters):
     trial = simulate(romeo, rosters, SEARCH, numbers(MARIO.partition("@")[0], "x"))
-    (line,) = trial.lines
+    (line,) = trial.rows
     assert line.after == RosterItem(MARIO, "00393471111111", ("verified",))
-    assert trial.reply.more == {"userList": ["00393471111111"]}
+    assert trial.reply.extra == {"userList": ["00393471111111"]}
 
 
 def test_unusable_entries_are_reported(romeo, rosters):
     trial = simulate(romeo, rosters, ADD, {"channelUsers": [{"name": "x"}]})
-    assert trial.lines == []
+    assert trial.rows == []
     assert trial.reply.messages == ("channelUsers[0].address: missing or not text",)
 
 
 def test_an_unreadable_roster_is_reported(romeo, rosters):
     rosters.unreadable[ROMEO] = "forbidden"
     trial = simulate(romeo, rosters, ADD, users(("Mario", MARIO)))
-    assert trial.failed == "roster not read: forbidden"
+    assert trial.failure == "roster not read: forbidden"

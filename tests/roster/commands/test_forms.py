@@ -5,7 +5,7 @@ import json
 import pytest
 
 from roster.commands import payloads
-from roster.commands.forms import payload, words
+from roster.commands.forms import describe, payload
 from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS, Reply
 
 
@@ -46,7 +46,7 @@ def test_each_line_is_a_number_to_search():
 
 
 def in_words(command: str, code: payloads.Code, *messages: str, **more: object):
-    return words(command, Reply(code, messages, more).dumps())
+    return describe(command, Reply(code, messages, more).dumps())
 
 
 def test_errors_are_shown_without_payload_field_names():
@@ -57,7 +57,7 @@ def test_errors_are_shown_without_payload_field_names():
 
 
 def test_a_failure_of_our_storage_is_an_error():
-    ((kind, text),), found = words(SEARCH_USERS, payloads.storage_failed())
+    ((kind, text),), found = describe(SEARCH_USERS, payloads.storage_failed())
     assert (kind, found) == ("error", [])
     assert "Please repeat later" in text
 

@@ -134,7 +134,7 @@ def test_an_account_that_leaves_and_comes_back_is_announced_again(rosters):
     account = register(rosters)
     run(rosters)
     know_later = users(("Late", LATE))
-    directory.gone([account])
+    directory.mark_gone([account])
     del rosters.rosters[LATE]
     directory.apply_notices({LATE: False}, timezone.now())
     ask(rosters, message(payload=know_later))
@@ -168,7 +168,7 @@ def test_a_roster_is_not_checked_twice_for_the_same_account(rosters):
     hold(rosters, ROMEO)
     account = register(rosters)
     run(rosters)
-    directory.gone([account])
+    directory.mark_gone([account])
     register(rosters)
     rosters.reads.clear()
     run(rosters)
@@ -260,7 +260,7 @@ def test_a_roster_that_never_answers_does_not_block_others(rosters, caplog):
     assert groups_of(rosters, JULIET)[LATE] == ("verified",)
     assert groups_of(rosters, MARIO)[LATE] == ("verified",)
     assert [row.owner.jid for row in LateJoin.objects.all()] == [ROMEO]
-    assert "not looked at: Late" in caplog.text
+    assert "roster not checked: Late" in caplog.text
 
 
 def test_an_account_that_leaves_while_announced_is_announced_again(
@@ -269,7 +269,7 @@ def test_an_account_that_leaves_while_announced_is_announced_again(
     hold(rosters, ROMEO)
     account = register(rosters)
     monkeypatch.setattr(
-        late_joins, "digests", lambda contact: directory.gone([account]) or []
+        late_joins, "digests", lambda contact: directory.mark_gone([account]) or []
     )
 
     announce()
@@ -311,7 +311,7 @@ def test_an_unreadable_roster_is_retried_and_then_given_up(rosters, caplog):
     rosters.unreadable[ROMEO] = "forbidden"
     register(rosters)
 
-    for attempt in range(1, late_joins.ATTEMPTS):
+    for attempt in range(1, late_joins.MAX_ATTEMPTS):
         run(rosters)
         assert LateJoin.objects.get().attempts == attempt
         LateJoin.objects.update(not_before=timezone.now())
@@ -332,7 +332,7 @@ def test_owners_on_another_domain_are_not_updated(rosters, settings):
 
 def test_the_rosters_of_deleted_owners_are_not_read(rosters):
     hold(rosters, ROMEO)
-    directory.gone(Account.objects.filter(jid=ROMEO))
+    directory.mark_gone(Account.objects.filter(jid=ROMEO))
     register(rosters)
     rosters.reads.clear()
     run(rosters)

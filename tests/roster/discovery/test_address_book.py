@@ -130,7 +130,7 @@ def test_contacts_are_stored_as_digests_and_charged_ones_are_marked(romeo):
 
 
 def test_an_owner_cannot_fill_the_database_with_uncharged_contacts(romeo, monkeypatch):
-    monkeypatch.setattr(address_book, "MAX_UNASKED", 3)
+    monkeypatch.setattr(address_book, "MAX_UNCHARGED", 3)
     for part in ("abcd", "efgh", "ij"):
         book(romeo, part).save()
     assert AddressBookEntry.objects.filter(owner=romeo).count() == 3
@@ -335,7 +335,7 @@ def test_scanning_one_number_at_a_time_is_flagged_too(rich):
         opened = book(rich, [number])
         opened.budget.covers([number])
         opened.save()
-        if opened.budget.flagged:
+        if opened.budget.is_flagged:
             break
 
     assert Flag.objects.get().reasons[0]["rule"] == "crowd"
@@ -362,7 +362,7 @@ def test_after_a_flag_is_cleared_only_later_contacts_count(rich):
 
     later = book(rich, ["+393471199999"], timezone.now())
     assert later.budget.covers(["+393471199999"])
-    assert later.budget._watch.asked.total == 1
+    assert later.budget._history.charged_numbers.total == 1
 
 
 def test_refused_contacts_are_answered_after_the_flag_is_cleared(rich):
@@ -386,7 +386,7 @@ def test_contacts_without_a_number_do_not_count_as_a_crowd(rich):
     names = [f"user{n}@localhost" for n in range(2_000)]
     opened = book(rich, names)
     assert opened.budget.covers(names)
-    assert opened.budget._watch.asked.total == 0
+    assert opened.budget._history.charged_numbers.total == 0
 
 
 def test_neighbouring_numbers_share_a_prefix_for_one_owner_only(rich):

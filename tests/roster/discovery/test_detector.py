@@ -8,10 +8,10 @@ from random import Random
 import pytest
 
 from roster.discovery import detector
-from roster.discovery.detector import AskedNumbers
+from roster.discovery.detector import ChargedNumbers
 from tests.roster import books
 
-NOTHING = AskedNumbers({}, 0)
+NOTHING = ChargedNumbers({}, 0)
 
 
 def rules_broken(
@@ -27,9 +27,9 @@ def rules_broken(
     at = 0
     for new in (*commands, []):
         prefixes = books.prefixes(new)
-        past = AskedNumbers(crowds, sum(users[:at]))
+        past = ChargedNumbers(crowds, sum(users[:at]))
         at += len(new)
-        found = detector.suspicions(past, prefixes, usual)
+        found = detector.flag_reasons(past, prefixes, usual)
         yield at, [str(reason["rule"]) for reason in found]
         crowds.update(prefixes.values())
 
@@ -50,15 +50,15 @@ def alarms(book: books.Book) -> bool:
 
 
 def reasons(
-    past: AskedNumbers, new: list[str], usual: float | None = None
+    past: ChargedNumbers, new: list[str], usual: float | None = None
 ) -> list[str]:
-    found = detector.suspicions(past, books.prefixes(new), usual)
+    found = detector.flag_reasons(past, books.prefixes(new), usual)
     return [str(reason["rule"]) for reason in found]
 
 
 def misses(total: int, hits: int, usual: float | None) -> list[str]:
     """The rules broken by an owner whose numbers are spread over a country."""
-    return reasons(AskedNumbers(Counter(range(total)), hits), [], usual)
+    return reasons(ChargedNumbers(Counter(range(total)), hits), [], usual)
 
 
 # The numbers, numbers per command, the rule, and after how many at most.
@@ -119,12 +119,12 @@ def test_a_company_with_direct_dial_is_let_through(size, share):
 
 
 def test_a_complete_range_is_let_through_up_to_a_limit():
-    assert reasons(NOTHING, books.sequential(detector.MAX_IN_ROWS - 1)) == []
-    assert reasons(NOTHING, books.sequential(detector.MAX_IN_ROWS)) == ["run"]
+    assert reasons(NOTHING, books.sequential(detector.MAX_IN_RUNS - 1)) == []
+    assert reasons(NOTHING, books.sequential(detector.MAX_IN_RUNS)) == ["run"]
 
 
 def test_short_runs_do_not_add_up():
-    row = detector.MIN_IN_ROW
+    row = detector.MIN_RUN_LENGTH
     blocks = [
         number
         for n in range(20)
@@ -157,14 +157,14 @@ def test_a_run_does_not_continue_in_another_country():
     ],
 )
 def test_a_crowd_is_too_many_numbers_in_few_blocks(crowds, found):
-    past = AskedNumbers(dict(enumerate(crowds)), 0)
+    past = ChargedNumbers(dict(enumerate(crowds)), 0)
 
     assert reasons(past, []) == found
 
 
 def test_new_numbers_count_towards_a_crowd():
     scan = books.shuffled(books.sequential(10_000))[:1_100]
-    past = AskedNumbers(Counter(books.prefixes(scan[:1_000]).values()), 0)
+    past = ChargedNumbers(Counter(books.prefixes(scan[:1_000]).values()), 0)
 
     assert past.total == 1_000
     assert reasons(past, []) == []
@@ -190,15 +190,15 @@ def test_misses_are_far_fewer_hits_than_usual(total, hits, usual, found):
 
 
 def test_without_numbers_there_is_no_suspicion():
-    assert detector.suspicions(NOTHING, {}, None) == []
-    assert detector.suspicions(NOTHING, {"+393331200000": 1}, 0.25) == []
+    assert detector.flag_reasons(NOTHING, {}, None) == []
+    assert detector.flag_reasons(NOTHING, {"+393331200000": 1}, 0.25) == []
 
 
 def test_every_reason_is_explained_without_phone_numbers():
-    past = AskedNumbers(Counter(range(10_000)) + Counter({1: 990_000}), 1)
+    past = ChargedNumbers(Counter(range(10_000)) + Counter({1: 990_000}), 1)
     new = books.prefixes(books.sequential(412, step=3))
 
-    found = detector.suspicions(past, new, 0.01)
+    found = detector.flag_reasons(past, new, 0.01)
     kept = json.loads(json.dumps(found))
 
     assert [detector.explain(reason) for reason in kept] == [

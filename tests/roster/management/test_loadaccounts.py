@@ -190,7 +190,7 @@ def test_the_number_of_an_account_is_the_one_the_model_derives(
         ("romeo juliet@localhost", "Enter a JID without a resource"),
         ("localhost", "neither a JID nor an international phone number."),
         ("@", "Enter a JID without a resource"),
-        ("x" * 20_000, "far too long."),
+        ("x" * 20_000, "longer than 16384 bytes."),
     ],
 )
 def test_a_bad_line_is_refused_with_its_place_and_nothing_is_stored(save, line, reason):
@@ -208,16 +208,16 @@ def test_a_bad_line_is_refused_with_its_place_and_nothing_is_stored(save, line, 
 @pytest.mark.parametrize(
     ("content", "line", "reason"),
     [
-        ("account,phone", 1, "column 2 is none of name, enabled, discoverable."),
-        ("account,name,NAME", 1, "column 3 is there twice."),
+        ("account,phone", 1, "column 2 must be one of name, enabled, discoverable."),
+        ("account,name,NAME", 1, "column 3 is a duplicate."),
         ("account;name", 1, "columns are separated by commas."),
         (f"{ROMEO},Romeo", 1, "The domain must be one of XMPP_DOMAINS."),
-        (f"account,name\n\n{ROMEO}", 3, "1 columns, and not 2."),
-        (f"account,name\n{ROMEO},a,b", 2, "3 columns, and not 2."),
-        (f'account,name\n{ROMEO},"a\n{JULIET},b', 2, "no line of a CSV;"),
+        (f"account,name\n\n{ROMEO}", 3, "1 columns instead of 2."),
+        (f"account,name\n{ROMEO},a,b", 2, "3 columns instead of 2."),
+        (f'account,name\n{ROMEO},"a\n{JULIET},b', 2, "not valid CSV;"),
         (f"account,name\n{ROMEO},{'x' * 256}", 2, "Ensure this value has at most 255"),
         (f"account,name\n{ROMEO},a\0b", 2, "Null characters are not allowed."),
-        (f"account,enabled\n{ROMEO},no", 2, "enabled is neither true nor false"),
+        (f"account,enabled\n{ROMEO},no", 2, "enabled must be true or false"),
         ("account,enabled\n+39347,1", 2, "neither a JID nor an international"),
     ],
 )
@@ -236,7 +236,7 @@ def test_files_that_cannot_be_read_are_refused(save, tmp_path):
 
     for path, said in (
         (missing, f"{missing}: No such file or directory."),
-        (latin, f"{latin}, line 1: not UTF-8."),
+        (latin, f"{latin}, line 1: not UTF-8 text."),
     ):
         with pytest.raises(CommandError) as caught:
             call_command("loadaccounts", save(ROMEO, "good.txt"), path)

@@ -51,7 +51,7 @@ def nurse() -> Client:
 
 
 def of(owner: Account) -> str:
-    return f"/admin/roster/account/{owner.pk}/rehearse/"
+    return f"/admin/roster/account/{owner.pk}/dry-run/"
 
 
 def post(client: Client, owner: Account, contacts: str, word: str = ADD):
@@ -102,7 +102,7 @@ def shown(response) -> list[tuple[str, ...]]:
     return [
         (
             row.entry.address,
-            str(row.who),
+            str(row.kind),
             str(row.decision),
             " ".join((row.after.name, *row.after.groups)) if row.after else "",
             str(row.rule),
@@ -356,7 +356,7 @@ def test_the_page_agrees_with_the_dry_run(nurse, romeo, server):
 
     response = post(nurse, romeo, MARIO)
 
-    assert [row.after for row in response.context["rows"]] == [said.lines[0].after]
+    assert [row.after for row in response.context["rows"]] == [said.rows[0].after]
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_it_needs_a_token_an_owner_and_a_login(romeo, admin_user, client: Client
 
     assert strict.get(of(romeo)).status_code == 200
     assert post(strict, romeo, MARIO).status_code == 403
-    assert strict.get("/admin/roster/account/99/rehearse/").status_code == 404
+    assert strict.get("/admin/roster/account/99/dry-run/").status_code == 404
     assert client.get(of(romeo)).url.startswith("/admin/login/")
 
 

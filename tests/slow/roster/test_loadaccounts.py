@@ -22,7 +22,7 @@ def many(count: int) -> str:
     [
         (signal.SIGKILL, -1, -9, ""),
         # Python handles it when SQLite is done: after a second.
-        (signal.SIGINT, 8_000_000, 130, "The same command goes on from there.\n"),
+        (signal.SIGINT, 8_000_000, 130, "Run the same command again to resume.\n"),
     ],
 )
 def test_a_killed_load_resumes_without_a_difference(
@@ -46,7 +46,7 @@ def test_a_killed_load_resumes_without_a_difference(
     _, out, err = loader.run("loadaccounts", file)
 
     assert out.startswith("100 accounts read, 100 of them new, 0 changed. ")
-    assert "bytes are written, it goes on from there." in err
+    assert "bytes are already loaded, resuming there." in err
     load(content)
     expected = Account.objects.values_list(*FIELDS).order_by("jid")
     fields = ", ".join(FIELDS)

@@ -104,8 +104,8 @@ def test_a_release_that_is_not_live_lags(client):
     release = releases.sync()
     Release.objects.update(created_at=timezone.now() - timedelta(seconds=20))
 
-    for told in (release.number - 1, release.number):
-        Subscriber.objects.create(jid=f"{told}@localhost", told=told)
+    for number in (release.number - 1, release.number):
+        Subscriber.objects.create(jid=f"{number}@localhost", announced_release=number)
 
     found = scrape(client)
 
