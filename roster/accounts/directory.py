@@ -132,16 +132,24 @@ class AccountLookup:
     def _unknown(self, contacts: Mapping[str, str]) -> dict[str, str]:
         """The contacts to ask the XMPP server about: key → JID."""
         known, domain = self._known, self._domain
-        mine = {key: jid for key, jid in contacts.items() if domain_of(jid) == domain}
+        local = {key: jid for key, jid in contacts.items() if domain_of(jid) == domain}
         absent = {
-            key: jid for key, jid in mine.items() if not _is_registered(key, known)
+            key: jid for key, jid in local.items() if not _is_registered(key, known)
         }
-        registered = {key: known[key] for key in mine if key not in absent}
+        registered = {key: known[key] for key in local if key not in absent}
         # Also hidden users: an answer that does not wait for the XMPP server would
         # distinguish them from absent ones.
-        absent |= {key: one.jid for key, one in registered.items() if not one.visible}
+        absent |= {
+            key: account.jid
+            for key, account in registered.items()
+            if not account.visible
+        }
         before = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
-        old = {key: one.jid for key, one in registered.items() if _is_old(one, before)}
+        old = {
+            key: account.jid
+            for key, account in registered.items()
+            if _is_old(account, before)
+        }
         if not (absent or old) or not self.is_listed:
             return absent | old
         return absent if len(absent) <= MAX_SINGLE_LOOKUPS else {}
@@ -197,7 +205,9 @@ def _ask(unknown: Mapping[str, str], exist: Exist) -> dict[str, tuple[str, bool]
     absent = {cache_keys[cache_key] for cache_key in cache.get_many(cache_keys)}
     requests = {key: jid for key, jid in unknown.items() if key not in absent}
     result = exist(list(requests.values()))
-    return {k: (j, yes) for (k, j), yes in zip(requests.items(), result, strict=True)}
+    return {
+        k: (j, exists) for (k, j), exists in zip(requests.items(), result, strict=True)
+    }
 
 
 def _remove_hidden(
@@ -226,7 +236,7 @@ def _store_results(
         settings.ACCOUNT_ABSENT_SECONDS,
     )
     mark_gone([known.pop(key) for key in absent if key in known], at)
-    registered = {jid: key for key, (jid, yes) in lookups.items() if yes}
+    registered = {jid: key for key, (jid, exists) in lookups.items() if exists}
     if registered:
         _mark_registered(registered, at)
         for row in Account.objects.filter(jid__in=list(registered)):
@@ -299,8 +309,10 @@ def apply_listing(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, 
     that the listing is probably broken.
     """
     listed = set(jids)
-    ours = Account.objects.filter(jid__endswith=f"@{domain}")
-    registered = set(ours.filter(gone_at=None).values_list("jid", flat=True).iterator())
+    accounts = Account.objects.filter(jid__endswith=f"@{domain}")
+    registered = set(
+        accounts.filter(gone_at=None).values_list("jid", flat=True).iterator()
+    )
     new = listed - registered
     for part in batches(sorted(new), MAX_PARAMETERS):
         _mark_registered(part, at)

@@ -57,13 +57,13 @@ def random_place() -> int:
 
 
 def pending(number: int, after: int, limit: int) -> list[Subscriber]:
-    """Up to ``most`` subscribers after a place who were not notified of a release."""
+    """Up to ``limit`` subscribers after a place who were not notified of a release."""
     rows = Subscriber.objects.filter(pk__gt=after, announced_release__lt=number)
     return list(rows.order_by("pk")[:limit])
 
 
 def next_rows(after: int, limit: int) -> list[Subscriber]:
-    """Up to ``most`` subscribers after a place."""
+    """Up to ``limit`` subscribers after a place."""
     return list(Subscriber.objects.filter(pk__gt=after).order_by("pk")[:limit])
 
 

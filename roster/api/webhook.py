@@ -83,7 +83,7 @@ def _check_signature(request: Request) -> None:
     expected = signature(settings.ACCOUNT_WEBHOOK_SECRET, id, timestamp, body)
     signatures = headers.get("webhook-signature", "").split()
     if not any(
-        hmac.compare_digest(one.encode(), expected.encode()) for one in signatures
+        hmac.compare_digest(given.encode(), expected.encode()) for given in signatures
     ):
         raise PermissionDenied("The signature is invalid.")
     if (

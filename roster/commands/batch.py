@@ -146,8 +146,8 @@ def decide(
 
 
 def _begin(work: Sequence[ClaimedWork]) -> list[OwnerBatch]:
-    accounts = directory.owners_of([one.owner for one in work])
-    batches = [_parse(one, accounts.get(one.owner)) for one in work]
+    accounts = directory.owners_of([item.owner for item in work])
+    batches = [_parse(item, accounts.get(item.owner)) for item in work]
     served = {
         batch.account: batch for batch in batches if batch.account and batch.is_served
     }
@@ -176,9 +176,11 @@ def _charge(book: AddressBook, request: ParsedCommand) -> None:
     if request.command.command == ADD_TO_ROSTER:
         # Only contacts on the owner's own domain can be verified.
         domain = domain_of(book.owner.jid)
-        mine = [e.key for e in request.entries if domain_of(e.jid) == domain]
-        own = msisdn.contact_key(book.owner.jid, domain)
-        request.lookups = book.budget.covered(key for key in mine if key != own)
+        local_keys = [e.key for e in request.entries if domain_of(e.jid) == domain]
+        own_key = msisdn.contact_key(book.owner.jid, domain)
+        request.lookups = book.budget.covered(
+            key for key in local_keys if key != own_key
+        )
     elif book.budget.covers(request.keys):
         request.lookups = set(request.keys)
     else:
@@ -202,17 +204,19 @@ NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
 def _look_up(batches: Sequence[OwnerBatch], exist: directory.Exist) -> None:
     """Find out which contacts are users, for all owners together."""
     for domain in {batch.domain for batch in batches}:
-        mine = [(batch, batch.lookups) for batch in batches if batch.domain == domain]
+        batch_contacts = [
+            (batch, batch.lookups) for batch in batches if batch.domain == domain
+        ]
         contacts_of_all = {
-            key: jid for _, contacts in mine for key, jid in contacts.items()
+            key: jid for _, contacts in batch_contacts for key, jid in contacts.items()
         }
         lookup = directory.AccountLookup(contacts_of_all, domain)
         try:
-            lookup.ask([contacts for _, contacts in mine], exist)
+            lookup.ask([contacts for _, contacts in batch_contacts], exist)
         except RosterError:
             # Perhaps because of one owner's contacts.
-            _look_up_each(mine, lookup, exist)
-        for batch, contacts in mine:
+            _look_up_each(batch_contacts, lookup, exist)
+        for batch, contacts in batch_contacts:
             _set_users(batch, lookup.users(contacts))
 
 
@@ -236,13 +240,13 @@ def _set_users(batch: OwnerBatch, users: dict[str, str]) -> None:
 
 
 def _read(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
-    wanted = [
+    touched = [
         batch
         for batch in batches
         if any(map(_touches_roster(batch), batch.open_requests))
     ]
-    read = rosters.read([batch.work.owner for batch in wanted], deadline)
-    for batch, items in zip(wanted, read, strict=True):
+    read = rosters.read([batch.work.owner for batch in touched], deadline)
+    for batch, items in zip(touched, read, strict=True):
         if isinstance(items, RosterError):
             batch.failure = f"roster not read: {items}"
         else:
@@ -251,7 +255,7 @@ def _read(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> N
             }
             batch.after = dict(batch.before)
     # A user who does not exist has an empty roster, too.
-    empty = [batch for batch in wanted if not batch.before and not batch.failure]
+    empty = [batch for batch in touched if not batch.before and not batch.failure]
     for batch in empty:
         _check_owner(batch, rosters, deadline)
 
@@ -377,8 +381,8 @@ def _settle(batch: OwnerBatch) -> Settled:
         if batch.failure and request.entries:
             settled.failures[pk] = batch.failure
         elif reply is not None:
-            whole = _with_problems(reply, request)
-            settled.answers[pk] = (whole.dumps(), whole.final)
+            complete = _with_problems(reply, request)
+            settled.answers[pk] = (complete.dumps(), complete.final)
     settled.effects += _effects(batch)
     return settled
 

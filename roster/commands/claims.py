@@ -57,11 +57,13 @@ def take_next(now: datetime, *, may_retry: bool = False) -> list[ClaimedWork]:
         return []
     claims = {claim.owner: claim for claim in _create_claims(list(chosen), now)}
     work = [
-        ClaimedWork(claims[one], rows) for one, rows in chosen.items() if one in claims
+        ClaimedWork(claims[owner], rows)
+        for owner, rows in chosen.items()
+        if owner in claims
     ]
-    mine = Claim.objects.filter(owner=OuterRef("owner")).values("pk")[:1]
-    rows = [row for one in work for row in one.commands]
-    rows_of(rows).update(state=State.RUNNING, claim=Subquery(mine))
+    own_claim = Claim.objects.filter(owner=OuterRef("owner")).values("pk")[:1]
+    rows = [row for item in work for row in item.commands]
+    rows_of(rows).update(state=State.RUNNING, claim=Subquery(own_claim))
     if len(rows) >= MAX_COMMANDS_OF_OWNER:
         # A full claim: there is probably more work, for another worker too.
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
@@ -101,13 +103,15 @@ def _choose(
         pk for queue in queues.values() for pk in queue[:MAX_COMMANDS_OF_OWNER]
     )
     rows = Command.objects.in_bulk(pks := list(islice(pks_in_order, BATCH_SIZE)))
-    taken = _fit_into_batch([rows[pk] for pk in pks])
-    more = [queues[owner][len(mine) :] for owner, mine in taken.items()]
+    chosen = _fit_into_batch([rows[pk] for pk in pks])
+    remaining = [queues[owner][len(part) :] for owner, part in chosen.items()]
     # Their remaining commands queue behind all owners that wait now.
-    served = Command.objects.filter(pk__in=[queue[0] for queue in more if queue])
-    if served.update(not_before=now) or len(taken) < len(queues):
+    continued = Command.objects.filter(
+        pk__in=[queue[0] for queue in remaining if queue]
+    )
+    if continued.update(not_before=now) or len(chosen) < len(queues):
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
-    return taken
+    return chosen
 
 
 def _is_retrying() -> bool:
@@ -157,21 +161,21 @@ def _create_claims(owners: Sequence[str], now: datetime) -> list[Claim]:
 
 def _fit_into_batch(rows: Sequence[Command]) -> dict[str, list[Command]]:
     """What fits into a batch, by owner: within the size limits, or one command."""
-    taken: dict[str, list[Command]] = {}
+    chosen: dict[str, list[Command]] = {}
     sizes: Counter[str] = Counter()
     full: set[str] = set()
     for row in rows:
         size = len(row.payload)
         is_large = (
-            row.owner in taken and sizes[row.owner] + size > MAX_CHARACTERS_OF_OWNER
+            row.owner in chosen and sizes[row.owner] + size > MAX_CHARACTERS_OF_OWNER
         )
-        if is_large or (taken and sizes.total() + size > MAX_CHARACTERS):
+        if is_large or (chosen and sizes.total() + size > MAX_CHARACTERS):
             # This owner's later commands wait, too, to keep their order.
             full.add(row.owner)
         if row.owner not in full:
-            taken.setdefault(row.owner, []).append(row)
+            chosen.setdefault(row.owner, []).append(row)
             sizes[row.owner] += size
-    return taken
+    return chosen
 
 
 def rows_of(rows: Iterable[Command]) -> QuerySet[Command]:

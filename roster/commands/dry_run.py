@@ -110,7 +110,7 @@ def _decision(
         return BudgetDecision.CHARGED
     if entry.key in request.lookups:
         return BudgetDecision.FREE
-    own = msisdn.contact_key(owner_batch.work.owner, owner_batch.domain)
-    if domain_of(entry.jid) != owner_batch.domain or entry.key == own:
+    own_key = msisdn.contact_key(owner_batch.work.owner, owner_batch.domain)
+    if domain_of(entry.jid) != owner_batch.domain or entry.key == own_key:
         return BudgetDecision.NOT_ASKED
     return BudgetDecision.NOT_COVERED

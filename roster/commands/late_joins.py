@@ -145,10 +145,10 @@ def run(rosters: Rosters, until: float) -> bool:
     At most LATE_JOINS_PER_SECOND owners a second. Returns whether any are left.
     Raises gateway.Down.
     """
-    mine = claims.claim_owners([WORKER])
-    renew = partial(claims.renew, mine)
+    worker_claims = claims.claim_owners([WORKER])
+    renew = partial(claims.renew, worker_claims)
     try:
-        while mine and time.monotonic() < until:
+        while worker_claims and time.monotonic() < until:
             started = time.monotonic()
             announced, visited = announce(until, renew), _process_rows(rosters)
             if not announced and not visited:
@@ -156,9 +156,9 @@ def run(rosters: Rosters, until: float) -> bool:
             renew()
             pause = visited / max(1, settings.LATE_JOINS_PER_SECOND)
             time.sleep(max(0.0, started + pause - time.monotonic()))
-        return bool(mine)
+        return bool(worker_claims)
     finally:
-        claims.release(mine, {})
+        claims.release(worker_claims, {})
 
 
 def _process_rows(rosters: Rosters) -> int:
@@ -210,14 +210,14 @@ def _visit_or_fail(visits: Sequence[RosterVisit], rosters: Rosters) -> None:
 
 
 def _visit(visits: Sequence[RosterVisit], rosters: Rosters, deadline: float) -> None:
-    wanted = [visit for visit in visits if visit.contacts]
-    read = rosters.read([visit.owner.jid for visit in wanted], deadline)
-    for visit, items in zip(wanted, read, strict=True):
+    due = [visit for visit in visits if visit.contacts]
+    read = rosters.read([visit.owner.jid for visit in due], deadline)
+    for visit, items in zip(due, read, strict=True):
         if isinstance(items, RosterError):
             visit.failure = f"roster not read: {items}"
         else:
             visit.changes = _changes(visit, items)
-    changes = [(visit, item) for visit in wanted for item in visit.changes]
+    changes = [(visit, item) for visit in due for item in visit.changes]
     requests = [RosterChange(visit.owner.jid, item) for visit, item in changes]
     written = rosters.write(requests, deadline)
     for (visit, _), condition in zip(changes, written, strict=True):
@@ -232,16 +232,20 @@ def _changes(visit: RosterVisit, items: Iterable[RosterItem]) -> list[RosterItem
     for item in items:
         if msisdn.contact_key(item.jid, domain) in contacts:
             # No name was received: the present one stays.
-            wanted = Contact(item.jid, item.jid, "", verified=True)
-            changes.append(rules.decide(item, wanted, groups))
+            contact = Contact(item.jid, item.jid, "", verified=True)
+            changes.append(rules.decide(item, contact, groups))
     return [item for item in changes if item is not None]
 
 
 def _settle(visit: RosterVisit) -> None:
     rows = visit.joins.values()
     if not visit.failure:
-        wanted = [digest for contact in visit.contacts for digest in digests(contact)]
-        entries = AddressBookEntry.objects.filter(owner=visit.owner, digest__in=wanted)
+        hit_digests = [
+            digest for contact in visit.contacts for digest in digests(contact)
+        ]
+        entries = AddressBookEntry.objects.filter(
+            owner=visit.owner, digest__in=hit_digests
+        )
         entries.update(hit=True)
     else:
         owner = redaction.alias(visit.owner.jid)

@@ -13,7 +13,7 @@ State = Command.State
 
 
 def unsent(limit: int, excluded: Collection[int]) -> list[Answer]:
-    """Up to ``most`` answers that no client has yet, except the rows ``but``."""
+    """Up to ``limit`` answers that no client has yet, except the rows ``excluded``."""
     rows = Command.objects.filter(
         state__in=(State.DONE, State.DEAD), sent_at=None
     ).exclude(pk__in=excluded)
@@ -40,13 +40,15 @@ def confirm(answers: Sequence[Answer]) -> None:
     If a client has repeated its command since they were read, the row stays unsent:
     the repeat needs an answer, too.
     """
-    taken = {answer["key"]: answer["received_at"] for answer in answers}
+    received_at_by_key = {answer["key"]: answer["received_at"] for answer in answers}
     with exclusive() as now:
         rows = Command.objects.select_for_update().filter(
-            pk__in=taken, state__in=(State.DONE, State.DEAD)
+            pk__in=received_at_by_key, state__in=(State.DONE, State.DEAD)
         )
         received = rows.values_list("pk", "received_at")
-        sent = [pk for pk, received_at in received if received_at == taken[pk]]
+        sent = [
+            pk for pk, received_at in received if received_at == received_at_by_key[pk]
+        ]
         confirmed = Command.objects.filter(pk__in=sent)
         confirmed.filter(state=State.DONE).update(state=State.SENT)
         confirmed.update(sent_at=now)

@@ -87,15 +87,15 @@ def defer(work: Sequence[ClaimedWork]) -> None:
 
 
 def _store(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
-    ours = Claim.objects.filter(pk__in=[one.work.claim.pk for one in settled])
+    claims = Claim.objects.filter(pk__in=[one.work.claim.pk for one in settled])
     # Only the holder of the claim may finish.
-    owned = set(ours.select_for_update().values_list("pk", flat=True))
-    mine = [one for one in settled if one.work.claim.pk in owned]
-    deferred = _settle(mine, sql_error, now)
+    owned = set(claims.select_for_update().values_list("pk", flat=True))
+    owned_work = [one for one in settled if one.work.claim.pk in owned]
+    deferred = _settle(owned_work, sql_error, now)
     # Keep these claims: later commands would use their part of the owner's budget.
-    deferred_claims = ours.filter(owner__in={row.owner for row in deferred})
+    deferred_claims = claims.filter(owner__in={row.owner for row in deferred})
     deferred_claims.update(expires_at=now + DEFER_DURATION)
-    ours.exclude(pk__in=deferred_claims.values("pk")).delete()
+    claims.exclude(pk__in=deferred_claims.values("pk")).delete()
 
 
 def _settle(

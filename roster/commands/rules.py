@@ -40,12 +40,12 @@ def decide(
         return RosterItem(contact.jid, name or contact.address, (target,))
     # An empty name says nothing, so it never replaces one.
     same = not name or normal_name(item.name) == name
-    wanted = replace(
+    result = replace(
         item,
         name=item.name if same else name,
         groups=_groups(item.groups, target, groups),
     )
-    return None if wanted == item else wanted
+    return None if result == item else result
 
 
 class Rule(StrEnum):

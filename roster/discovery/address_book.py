@@ -116,7 +116,7 @@ class AddressBook:
 
     def _unseen(self) -> set[str]:
         before = self.now - CONTACT_SEEN_INTERVAL
-        return {one for one, row in self.stored.items() if row.seen_at < before}
+        return {contact for contact, row in self.stored.items() if row.seen_at < before}
 
     def _new_hits(self) -> set[str]:
         return set(filter(self._is_new_hit, self.hits))
@@ -127,18 +127,27 @@ class AddressBook:
         return row is not None and not row.hit and is_charged
 
     def _update(self, contacts: Iterable[str], **values: object) -> None:
-        for part in batches((self.stored[one].pk for one in contacts), MAX_PARAMETERS):
+        for part in batches(
+            (self.stored[contact].pk for contact in contacts), MAX_PARAMETERS
+        ):
             AddressBookEntry.objects.filter(pk__in=part).update(**values)
 
     def _join_late(self) -> None:
         """Queue contacts announced as users since the lookup, without this entry."""
         misses = self.budget.charged - self.hits
         for part in batches(misses, MAX_PARAMETERS):
-            named = Q(msisdn__in=[one for one in part if one.startswith("+")])
-            named |= Q(jid__in=[one for one in part if not one.startswith("+")])
-            joined = Account.objects.filter(named, announced=True)
+            matches = Q(
+                msisdn__in=[contact for contact in part if contact.startswith("+")]
+            )
+            matches |= Q(
+                jid__in=[contact for contact in part if not contact.startswith("+")]
+            )
+            joined = Account.objects.filter(matches, announced=True)
             LateJoin.objects.bulk_create(
-                (LateJoin(owner=self.owner, joined=one, place=0) for one in joined),
+                (
+                    LateJoin(owner=self.owner, joined=account, place=0)
+                    for account in joined
+                ),
                 ignore_conflicts=True,
             )
 

@@ -120,12 +120,16 @@ class Budget:
         """Numbers with their prefixes, except those added before a flag was cleared."""
         assert self._history is not None, "no new contact has been checked yet"
         prefixes = {
-            one: prefix_of(self.owner, one)
-            for one in new
-            if one not in self._stored
-            or not self._history.is_released(self._stored[one].added_at)
+            contact: prefix_of(self.owner, contact)
+            for contact in new
+            if contact not in self._stored
+            or not self._history.is_released(self._stored[contact].added_at)
         }
-        return {one: prefix for one, prefix in prefixes.items() if prefix is not None}
+        return {
+            contact: prefix
+            for contact, prefix in prefixes.items()
+            if prefix is not None
+        }
 
 
 def budget_of(owner: Account, now: datetime) -> float:

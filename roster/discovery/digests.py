@@ -33,7 +33,9 @@ def keys() -> tuple[Key, ...]:
 @lru_cache(maxsize=8)
 def _keys(secrets: tuple[str, ...]) -> tuple[Key, ...]:
     encoded = [secret.encode() for secret in secrets]
-    return tuple(Key(hashlib.sha256(one).hexdigest()[:8], one) for one in encoded)
+    return tuple(
+        Key(hashlib.sha256(secret).hexdigest()[:8], secret) for secret in encoded
+    )
 
 
 def digests(contact: str) -> list[bytes]:

@@ -120,7 +120,7 @@ def payload_of(word: str, text: str) -> str:
         return text
     contacts = [_contact(line) for line in text.splitlines() if line.strip()]
     if word == SEARCH_USERS:
-        return json.dumps({"userList": [one["address"] for one in contacts]})
+        return json.dumps({"userList": [contact["address"] for contact in contacts]})
     return json.dumps({"channelUsers": contacts})
 
 
