@@ -122,7 +122,7 @@ async def test_a_spent_budget_is_explained_in_words(new_service):
     ((kind, text),) = notes(done)
     assert kind == "error"
     assert text.startswith("Too many new numbers: try again in 24 hours.")
-    assert text.endswith(f"users are: {friend}.")
+    assert text.endswith(f"that you looked up before: {friend}.")
 
 
 async def test_it_is_stored_like_any_other_command(service, client):
