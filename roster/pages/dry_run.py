@@ -60,9 +60,7 @@ ANSWERS: Mapping[payloads.Code, Text] = {
         "It would be refused: none of its contacts can be used."
     ),
     payloads.BAD_REQUEST: _("It would be refused: the payload cannot be used."),
-    payloads.RATE_LIMITED: _(
-        "It would be answered in part, for known contacts only."
-    ),
+    payloads.RATE_LIMITED: _("It would be answered in part, for known contacts only."),
 }
 # With these answers, the entries have been processed.
 PROCESSED = (payloads.OK, payloads.RATE_LIMITED)
