@@ -7,9 +7,9 @@
 # coverage  run test and test-slow, and measure branch coverage
 # fuzz   send the service 10,000 hostile stanzas and payloads
 # bench  compare the service's speed with others'; ARGS="vcards edits" selects parts
-# bench-search  measure searches among up to a million accounts
-# bench-join  measure a registration that 100,000 rosters wait for
-# bench-signal  measure how 20,000 subscribers learn of an edit and read it
+# bench-search  measure search times with up to a million accounts
+# bench-join  measure the update of 100,000 rosters after a registration
+# bench-signal  measure how long an edit takes to reach 20,000 subscribers
 # attack  try number enumeration on a running service; ARGS="--seconds 10" is shorter
 # check  check format, lint, types, imports, prose, Django, missing migrations
 # audit  look for known vulnerabilities in the service's packages

@@ -1,5 +1,5 @@
-"""A Prosody of our own, a small client, and the programs that use both.
+"""A private Prosody, a small client, and the programs that use both.
 
-Nothing here is needed in production: `make run`, `make demo` and the tests are
-the callers.
+Nothing here is needed in production: only `make run`, `make demo` and the tests use
+it.
 """

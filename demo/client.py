@@ -28,7 +28,7 @@ Predicate = Callable[[Element], bool]
 
 
 class Item(NamedTuple):
-    """A contact as it stands on the roster."""
+    """A contact on the roster."""
 
     name: str
     groups: frozenset[str]
@@ -36,10 +36,10 @@ class Item(NamedTuple):
 
 
 class Client:
-    """One connection of ``jid``, with all that came over it.
+    """One connection of ``jid``, with everything that it received.
 
-    ``stanzas`` holds every stanza received, ``pushes`` those that announced a change
-    of the roster; both in order of arrival. ``jid`` is the full one after the login.
+    ``stanzas`` has all received stanzas, ``pushes`` those that announced a change of
+    the roster, in order of arrival. After the login ``jid`` is the full JID.
     All timeouts are in seconds.
     """
 
@@ -51,7 +51,7 @@ class Client:
         self._port = port
         self._answers: dict[str, asyncio.Future[Element]] = {}
         self._watchers: list[tuple[Predicate, asyncio.Future[Element]]] = []
-        self._end = ""
+        self._end_reason = ""
 
     async def __aenter__(self) -> Self:
         self._stream = await log_in(self.jid, self._password, self._port)
@@ -61,74 +61,74 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         self._reading.cancel()
-        self._hang_up("The connection was closed.")
+        self._fail_pending("The connection was closed.")
         await self._stream.close()
 
     async def send(self, xml: str) -> None:
         """Write ``xml`` to the stream as it is."""
-        self._refuse_end()
+        self._raise_if_ended()
         self._stream.write(xml)
         try:
             await self._stream.drain()
         except OSError as error:
-            raise ClientError(f"The connection broke: {error}.") from None
+            raise ClientError(f"The connection was lost: {error}.") from None
 
     async def iq(
         self, type: str, payload: str, to: str | None = None, timeout: float = 30
     ) -> Element:
-        """Send a ``get`` or ``set``; return the whole answer, result or error."""
+        """Send a ``get`` or ``set``; return the response, a result or an error."""
         id, address = uuid.uuid4().hex, f" to={quoteattr(to)}" if to else ""
         answer = self._expect(id)
         try:
             await self.send(f"<iq type='{type}' id='{id}'{address}>{payload}</iq>")
-            return await _arrival(answer, timeout)
+            return await _wait_for(answer, timeout)
         finally:
             self._answers.pop(id, None)
 
     async def presence(self, to: str | None = None, type: str | None = None) -> None:
-        """Be online, or tell ``to`` a presence of ``type``, such as ``subscribe``."""
+        """Go online, or send ``to`` a presence of ``type``, such as ``subscribe``."""
         address = f" to={quoteattr(to)}" if to else ""
         kind = f" type={quoteattr(type)}" if type else ""
         await self.send(f"<presence{address}{kind}/>")
 
     async def message(self, predicate: Predicate, timeout: float = 30) -> Element:
-        """Return the first message, come or still to come, that ``predicate`` likes."""
+        """Return the first message, past or future, that matches ``predicate``."""
         for stanza in self.stanzas:
             if stanza.tag == CLIENT + "message" and predicate(stanza):
                 return stanza
-        self._refuse_end()
+        self._raise_if_ended()
         watcher = predicate, asyncio.get_running_loop().create_future()
         self._watchers.append(watcher)
         try:
-            return await _arrival(watcher[1], timeout)
+            return await _wait_for(watcher[1], timeout)
         finally:
             self._watchers.remove(watcher)
 
     async def roster(self) -> dict[str, Item]:
-        """Return the roster by JID; from now on its changes come as pushes."""
+        """Return the roster by JID; its changes then arrive as pushes."""
         answer = await self.iq("get", "<query xmlns='jabber:iq:roster'/>")
-        _refuse_error(answer)
+        _raise_on_error(answer)
         items = answer.iter(ROSTER + "item")
         return {item.get("jid", ""): _item(item) for item in items}
 
     async def roster_set(self, jid: str, name: str, groups: Iterable[str] = ()) -> None:
-        """Write one contact as the user does; it loses its other groups."""
+        """Write one contact as a user would; ``groups`` replace its groups."""
         inner = "".join(f"<group>{escape(group)}</group>" for group in groups)
         await self._write_item(f"jid={quoteattr(jid)} name={quoteattr(name)}", inner)
 
     async def roster_remove(self, jid: str) -> None:
-        """Take one contact off the roster."""
+        """Remove one contact from the roster."""
         await self._write_item(f"jid={quoteattr(jid)} subscription='remove'")
 
     async def _write_item(self, attributes: str, inner: str = "") -> None:
         item = f"<item {attributes}>{inner}</item>"
         query = f"<query xmlns='jabber:iq:roster'>{item}</query>"
-        _refuse_error(await self.iq("set", query))
+        _raise_on_error(await self.iq("set", query))
 
     async def document(self, service: str) -> str:
         """Return the text in DESC of the vCard of ``service``."""
         answer = await self.iq("get", "<vCard xmlns='vcard-temp'/>", service)
-        _refuse_error(answer)
+        _raise_on_error(answer)
         return answer.findtext(f"{VCARD}vCard/{VCARD}DESC", "")
 
     async def command(
@@ -141,24 +141,24 @@ class Client:
     ) -> dict[str, Any]:
         """Send a command and return the payload of its answer.
 
-        ``payload`` is sent as JSON, or as it is when it is a text. Without an answer
-        the same ``id`` is sent again, as the contract asks (section 2).
+        ``payload`` is sent as JSON, or unchanged if it is a text. Without an answer the
+        same ``id`` is sent again, as the contract requires (section 2).
         """
         id = id or uuid.uuid4().hex
         xml = _envelope(service, command, payload, id)
-        end = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout
         for pause in _pauses():
-            left = end - time.monotonic()
-            answer = await self._attempt(id, xml, min(pause, left))
+            remaining = deadline - time.monotonic()
+            answer = await self._attempt(id, xml, min(pause, remaining))
             if answer is not None:
                 return _payload(answer)
-            if left <= pause:
+            if remaining <= pause:
                 break
-        raise ClientError(f"No answer to {command} in {timeout:g} seconds.")
+        raise ClientError(f"No answer to {command} within {timeout:g} seconds.")
 
     async def _attempt(self, id: str, xml: str, pause: float) -> Element | None:
         """Send and wait; return None when it is time to send again."""
-        again = time.monotonic() + pause
+        retry_at = time.monotonic() + pause
         answer = self._expect(id)
         await self.send(xml)
         await asyncio.wait({answer}, timeout=pause)
@@ -166,73 +166,73 @@ class Client:
             return None
         if _error_type(answer.result()) != "wait":
             return answer.result()
-        await asyncio.sleep(again - time.monotonic())
+        await asyncio.sleep(retry_at - time.monotonic())
         return None
 
     def _expect(self, id: str) -> asyncio.Future[Element]:
-        """Return what the answer to ``id`` will be; two may wait for the same one."""
+        """Return a future for the answer to ``id``, which callers may share."""
         answer = asyncio.get_running_loop().create_future()
         return self._answers.setdefault(id, answer)
 
     async def _read(self) -> None:
         try:
             while True:
-                self._take(await self._stream.next())
+                self._handle(await self._stream.next())
         except ClientError as error:
-            self._hang_up(str(error))
+            self._fail_pending(str(error))
 
-    def _take(self, stanza: Element) -> None:
-        """Keep a stanza, answer it if it asks, and wake who waits for it."""
+    def _handle(self, stanza: Element) -> None:
+        """Store a stanza, reply to requests, and resolve the futures that wait."""
         self.stanzas.append(stanza)
         if stanza.tag == CLIENT + "iq" and stanza.get("type") in ("get", "set"):
             self._reply(stanza)
         elif _is_answer(stanza):
-            _settle(self._answers.pop(stanza.get("id", ""), None), stanza)
+            _resolve(self._answers.pop(stanza.get("id", ""), None), stanza)
         if stanza.tag == CLIENT + "message":
             for predicate, watcher in self._watchers:
                 if predicate(stanza):
-                    _settle(watcher, stanza)
+                    _resolve(watcher, stanza)
 
     def _reply(self, request: Element) -> None:
-        """Accept a roster push and a ping; refuse all else, as RFC 6120, 8.2.3 asks."""
+        """Accept roster pushes and pings; refuse the rest (RFC 6120, 8.2.3)."""
         pushed = request.find(ROSTER + "query") is not None
         if pushed:
             self.pushes.append(request)
-        known = pushed or request.find(PING + "ping") is not None
+        is_supported = pushed or request.find(PING + "ping") is not None
         sender = request.get("from")
         address = f" to={quoteattr(sender)}" if sender else ""
         attributes = f"id={quoteattr(request.get('id', ''))}{address}"
-        # Not drained: a reader that waits for the server to read may wait for ever.
-        self._stream.write((RESULT if known else REFUSAL).format(attributes))
+        # Not drained: if both sides wait for each other to read, neither continues.
+        self._stream.write((RESULT if is_supported else REFUSAL).format(attributes))
 
-    def _hang_up(self, reason: str) -> None:
-        """Tell all who wait that nothing will come any more."""
-        self._end = reason
+    def _fail_pending(self, reason: str) -> None:
+        """Fail all pending futures, because the connection has ended."""
+        self._end_reason = reason
         watchers = [watcher for _, watcher in self._watchers]
         for future in (*self._answers.values(), *watchers):
             if not future.done():
                 future.set_exception(ClientError(reason))
-                future.exception()  # or asyncio complains when nobody asks any more
+                future.exception()  # otherwise asyncio logs exceptions never retrieved
 
-    def _refuse_end(self) -> None:
-        if self._end:
-            raise ClientError(self._end)
+    def _raise_if_ended(self) -> None:
+        if self._end_reason:
+            raise ClientError(self._end_reason)
 
 
-async def _arrival(future: asyncio.Future[Element], timeout: float) -> Element:
+async def _wait_for(future: asyncio.Future[Element], timeout: float) -> Element:
     await asyncio.wait({future}, timeout=timeout)
     if not future.done():
-        raise ClientError(f"Nothing came in {timeout:g} seconds.")
+        raise ClientError(f"No answer within {timeout:g} seconds.")
     return future.result()
 
 
-def _settle(future: asyncio.Future[Element] | None, stanza: Element) -> None:
+def _resolve(future: asyncio.Future[Element] | None, stanza: Element) -> None:
     if future and not future.done():
         future.set_result(stanza)
 
 
 def _is_answer(stanza: Element) -> bool:
-    """Say whether it ends a request: an iq, a refused stanza, a command's answer."""
+    """Return whether it ends a request: an iq, an error, a command's answer."""
     if stanza.tag == CLIENT + "iq" or stanza.get("type") == "error":
         return True
     return stanza.find("{*}x/{*}payload") is not None
@@ -261,15 +261,15 @@ def _pauses() -> Iterator[float]:
 
 
 def _payload(answer: Element) -> dict[str, Any]:
-    _refuse_error(answer)
+    _raise_on_error(answer)
     payload: dict[str, Any] = json.loads(answer.findtext("{*}x/{*}payload", ""))
     return payload
 
 
-def _refuse_error(stanza: Element) -> None:
+def _raise_on_error(stanza: Element) -> None:
     if stanza.get("type") == "error":
         sender = stanza.get("from", "The XMPP server")
-        raise ClientError(f"{sender} answers {condition(_error(stanza))}.")
+        raise ClientError(f"{sender} returned the error {condition(_error(stanza))}.")
 
 
 def _error_type(stanza: Element) -> str:

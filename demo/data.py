@@ -1,4 +1,4 @@
-"""Fill the database: tables, the demo's tree, and the admin with a token for the API.
+"""Create the tables, the demo's tree, and the admin with an API token.
 
 `python -m demo.data`, with the environment of `manage.py serve`. Running it again
 changes nothing.
@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def load_tree() -> None:
-    """Load the contract's examples, unless somebody has begun a tree already."""
+    """Load the contract's examples, unless there already are entries."""
     from buddies.models import Buddy  # there are no models before django.setup()
 
     if not Buddy.objects.exists():
@@ -31,16 +31,16 @@ def load_tree() -> None:
 
 
 def make_admin() -> None:
-    """Make the superuser ``admin`` once; a given password is set every time."""
+    """Create the superuser ``admin`` once; set ADMIN_PASSWORD every time."""
     from django.contrib.auth import get_user_model
 
     from xmppservice.api import tokens
     from xmppservice.api.models import SCOPES
 
-    admin, made = get_user_model().objects.get_or_create(
+    admin, is_new = get_user_model().objects.get_or_create(
         username="admin", defaults={"is_staff": True, "is_superuser": True}
     )
-    if made or settings.ADMIN_PASSWORD:
+    if is_new or settings.ADMIN_PASSWORD:
         admin.set_password(_password())
         admin.save()
     file = settings.API_TOKEN_FILE
@@ -50,13 +50,13 @@ def make_admin() -> None:
 
 
 def _password() -> str:
-    """Return the password given, else a new one, kept for whoever forgets it."""
+    """Return ADMIN_PASSWORD, or a new password, which is stored in a file."""
     if settings.ADMIN_PASSWORD:
         settings.ADMIN_PASSWORD_FILE.unlink(missing_ok=True)
         return settings.ADMIN_PASSWORD
-    made = secrets.token_urlsafe(12)
-    settings.keep(settings.ADMIN_PASSWORD_FILE, made)
-    return made
+    password = secrets.token_urlsafe(12)
+    settings.keep(settings.ADMIN_PASSWORD_FILE, password)
+    return password
 
 
 if __name__ == "__main__":

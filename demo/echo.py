@@ -1,4 +1,4 @@
-"""Who answers in the demo: every channel says back what it was told, and where.
+"""The demo's channels: each answers with the message, its JID and its thread.
 
 `python -m demo.echo`, while the demo's Prosody runs.
 """
@@ -27,7 +27,7 @@ def channels() -> set[str]:
 
 
 def routes(items: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the JID of each channel, as the contract has it: section 1, Routing."""
+    """Yield the JID of each channel: contract, section 1, Routing."""
     for item in items:
         if item["type"] == "channel":
             name = item.get("serverAddress") or item["address"]
@@ -36,7 +36,7 @@ def routes(items: list[dict[str, Any]]) -> Iterator[str]:
 
 
 async def answer_all(jids: set[str], port: int) -> None:
-    """Be all of ``jids``, whose passwords are the demo's, until cancelled."""
+    """Log in as all of ``jids``, with the demo's password, until cancelled."""
     async with asyncio.TaskGroup() as group:
         for jid in jids:
             group.create_task(answer(jid, port))
@@ -56,7 +56,7 @@ async def answer(jid: str, port: int) -> None:
 
 
 def echo(message: Element) -> str:
-    """Return the answer: the text, the JID it went to, and its thread."""
+    """Return the answer: the text, the JID it was sent to, and its thread."""
     to, sender = message.get("to", ""), message.get("from", "")
     thread = message.findtext("{*}thread", "")
     response = f"{message.findtext('{*}body', '')}\n— {to} {thread}".rstrip()

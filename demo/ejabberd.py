@@ -1,4 +1,4 @@
-"""An ejabberd of our own: one folder, three ports on loopback, nothing left behind."""
+"""A private ejabberd: one folder and three ports on loopback."""
 
 import json
 import os
@@ -23,10 +23,10 @@ SCHEMA = "*/ejabberd-*/priv/sql/lite.sql"
 DRIVER = "erlang/lib/p1_sqlite3-*"
 CALL_SECONDS = 10
 
-# Not the command `ejabberdctl`, which refuses all users but two. And without a name
-# the node has no cookie, no epmd and no port but the three.
+# Not the command `ejabberdctl`, which only two users may run. Without a name the node
+# has no cookie, no epmd and no further port.
 ERLANG = ["erl", "-noinput"]
-# Schedulers with nothing to do sleep: the machine has other things to run.
+# Idle schedulers sleep instead of spinning, to leave the CPU to others.
 ERLANG += ["+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"]
 
 PROGRAM = """
@@ -38,19 +38,19 @@ PROGRAM = """
 
 
 class Ejabberd(JabberServer):
-    """A server whose configuration, accounts, rosters and log lie in its folder.
+    """A server with its configuration, accounts, rosters and log in its folder.
 
-    Unlike ``component``, who calls the HTTP API may write the rosters of all domains.
-    ``account`` has no rights: mod_privilege knows components only.
+    Unlike ``component``, callers of the HTTP API may write the rosters of all domains.
+    ``account`` has no rights: mod_privilege supports components only.
     """
 
     name = "ejabberd"
     package = "ejabberd"
-    _trouble = re.compile(r"\[(error|critical)\]|Runtime terminating")
+    _error_pattern = re.compile(r"\[(error|critical)\]|Runtime terminating")
 
     @property
     def api_url(self) -> str:
-        """Where the HTTP API is, without a command."""
+        """The URL of the HTTP API, without a command."""
         return f"http://127.0.0.1:{self.http_port}/api"
 
     @property
@@ -60,11 +60,11 @@ class Ejabberd(JabberServer):
 
     @cached_property
     def admin_password(self) -> str:
-        """Made here, unless one is set before the start."""
+        """Generated, unless one is set before the start."""
         return secrets.token_urlsafe()
 
     def register(self, local: str, password: str, domain: str | None = None) -> None:
-        """Make an account, or set the password of one that exists."""
+        """Create an account, or set the password of an existing one."""
         account = {"user": local, "host": domain or self.domain}
         status, response = self._call("register", **account, password=password)
         if status == HTTPStatus.CONFLICT:
@@ -72,16 +72,20 @@ class Ejabberd(JabberServer):
                 "change_password", **account, newpass=password
             )
         if status != HTTPStatus.OK:
-            raise ServerError(f"ejabberd made no account {local}: {response}")
+            raise ServerError(
+                f"ejabberd did not create the account {local}: {response}"
+            )
 
     def unregister(self, local: str) -> None:
-        """Remove an account of the first domain."""
+        """Delete an account of the first domain."""
         status, response = self._call("unregister", user=local, host=self.domain)
         if status != HTTPStatus.OK:
-            raise ServerError(f"ejabberd keeps the account {local}: {response}")
+            raise ServerError(
+                f"ejabberd did not delete the account {local}: {response}"
+            )
 
     def _call(self, command: str, **arguments: str) -> tuple[int, str]:
-        """Return status and body of the answer; 0 and why when none comes."""
+        """Return status and body of the response; 0 and the error without one."""
         login = b64encode(f"{self.admin}:{self.admin_password}".encode()).decode()
         http = HTTPConnection("127.0.0.1", self.http_port, timeout=CALL_SECONDS)
         try:
@@ -102,12 +106,12 @@ class Ejabberd(JabberServer):
         )
 
     def _prepare(self) -> None:
-        self._furnish(self._data)
+        self._prepare_data(self._data)
         self._make_tables()
         self._configuration.write_text(self._settings())
 
     def _make_tables(self) -> None:
-        """Make the database, which ejabberd only fills. Once there, it is whole."""
+        """Create the database atomically; ejabberd does not create it."""
         if self._database.exists():
             return
         draft = self._database.with_suffix(".new")
@@ -130,7 +134,7 @@ class Ejabberd(JabberServer):
         return self.folder / "ejabberd.yml"
 
     def _settings(self) -> str:
-        """Return the configuration; all that JSON can say, YAML can."""
+        """Return the configuration; any JSON value is also valid YAML."""
         return Template(TEMPLATE.read_text()).substitute(
             c2s_port=self.c2s_port,
             component_port=self.component_port,
@@ -150,7 +154,7 @@ class Ejabberd(JabberServer):
         self._spawn(bound_to_us(command), self._environment())
 
     def _environment(self) -> dict[str, str]:
-        """Return all that it needs to know; what is secret is no argument."""
+        """Return its environment; secrets must not be command-line arguments."""
         platform = next(LIBRARIES.glob(PLATFORM))
         return {
             "PATH": os.environ["PATH"],
@@ -167,7 +171,7 @@ class Ejabberd(JabberServer):
 
     def _answers(self) -> bool:
         account = {"user": "admin", "host": self.domain}
-        # Its listeners come before its first account.
+        # Its listeners are up before its first account exists.
         return super()._answers() and self._call("check_account", **account) == (
             HTTPStatus.OK,
             "0",

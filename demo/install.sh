@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what Debian packages and `make` needs: sh demo/install.sh WHAT..., with
-# apt; needs root, or asks sudo. What is there already is left alone, and nothing
-# that is installed is started or enabled.
+# Installs the Debian packages that `make` needs: sh demo/install.sh WHAT... It uses
+# apt as root, or through sudo. Installed packages are left alone, and nothing that it
+# installs is started or enabled.
 set -eu
 
 if [ $# -gt 1 ]; then
@@ -12,11 +12,11 @@ fi
 policy=/usr/sbin/policy-rc.d
 what=${1:-}
 services=
-# Where Debian keeps servers, and not every user looks.
+# Debian's servers are here, which is not on every user's path.
 PATH=$PATH:/usr/sbin
 
 has() { command -v "$1" >/dev/null; }
-# What Erlang starts at boot, unless it was there already.
+# The services that Erlang starts at boot, unless it was installed already.
 erlang() { has epmd || echo epmd.socket epmd.service; }
 
 case $what in
@@ -87,7 +87,7 @@ become_root() {
     else
         line="sudo sh $0 $what"
     fi
-    echo "$name is missing, and to install it takes root. Run: $line" >&2
+    echo "$name is missing, and installing it requires root. Run: $line" >&2
     exit 1
 }
 
@@ -107,23 +107,23 @@ apt() {
 # shellcheck disable=SC2086  # several packages
 fetch() { apt -o APT::Status-Fd=4 install --no-install-recommends $packages; }
 
-# How far apt is, from what it says on its status descriptor (README.progress-reporting
+# Shows the progress that apt reports on its status descriptor (README.progress-reporting
 # in its documentation): in place on a terminal, else a line now and then.
 progress() {
     before=
     while IFS=: read -r kind _ percent _; do
         case $kind in
-        dlstatus) doing=downloading ;;
-        pmstatus) doing=installing ;;
+        dlstatus) action=downloading ;;
+        pmstatus) action=installing ;;
         *) continue ;;
         esac
         percent=${percent%%.*}
         if [ -t 1 ]; then
-            printf '\rInstalling %s: %s, %s %%   ' "$name" "$doing" "$percent"
-        elif [ "$doing ${percent%?}" != "$before" ] && [ -n "${percent%?}" ]; then
-            echo "Installing $name: $doing, $percent %"
+            printf '\rInstalling %s: %s, %s %%   ' "$name" "$action" "$percent"
+        elif [ "$action ${percent%?}" != "$before" ] && [ -n "${percent%?}" ]; then
+            echo "Installing $name: $action, $percent %"
         fi
-        before="$doing ${percent%?}"
+        before="$action ${percent%?}"
     done
     if [ -t 1 ]; then echo; fi
 }
@@ -147,13 +147,13 @@ echo "Installing $name ..."
 was_there=$(command -v "$what" || true)
 deny_starts
 # The lists of a bare system are empty or old.
-said=$(mktemp -d)
-{ fetch || { apt update && fetch; } || touch "$said/failed"; } 4>&1 >"$said/text" 2>&1 | progress
-if [ -e "$said/failed" ]; then
-    cat "$said/text" >&2
-    rm -r "$said"
+output=$(mktemp -d)
+{ fetch || { apt update && fetch; } || touch "$output/failed"; } 4>&1 >"$output/text" 2>&1 | progress
+if [ -e "$output/failed" ]; then
+    cat "$output/text" >&2
+    rm -r "$output"
     echo "$name could not be installed: apt-get failed, see above." >&2
     exit 1
 fi
-rm -r "$said"
+rm -r "$output"
 if [ -z "$was_there" ]; then disable >/dev/null 2>&1 || true; fi

@@ -1,11 +1,11 @@
-"""Installs a lock into this environment and shows how far it is: `make` calls it.
+"""Install a lock file into this environment, with progress; `make` calls it.
 
     .venv/bin/python demo/packages.py requirements.txt [pip's own options]
 
-Installing is never resolving: the lock names every package with its version and its
-hashes, and pip takes these and no others (``--no-deps``). Old versions of pip resolve
-``name[extra]`` of a dependency anew, and fail on the day that a newer release is out.
-Standard library only: nothing is installed yet when it runs.
+Nothing is resolved: the lock names every package with its version and its hashes, and
+pip installs exactly these (``--no-deps``). Old versions of pip resolve ``name[extra]``
+of a dependency again, and fail when a newer release is out. Standard library only:
+nothing else is installed when it runs.
 """
 
 import os
@@ -24,11 +24,11 @@ INSTALL = [*PIP, "install", "--no-deps", "--require-hashes"]
 CHECK = [*PIP, "check"]
 PACKAGES = Path(sysconfig.get_path("purelib"))
 ENTRY = re.compile(r"^[\w.-]+(?:\[[^\]]*\])?==", re.MULTILINE)
-# How a line begins that pip prints for each package: to fetch, on the disk, or there.
+# The beginnings of the line that pip prints for each package.
 FETCHED = ("Collecting ", "Processing ", "Requirement already satisfied")
 POLL_SECONDS = 0.3
-# Where nobody watches, a line after so many packages.
-LINE_EVERY = 25
+# If the output is not a terminal, print a line after this many packages.
+PACKAGES_PER_LINE = 25
 
 
 def main(lock: Path, options: Sequence[str]) -> int:
@@ -39,7 +39,7 @@ def main(lock: Path, options: Sequence[str]) -> int:
 
 
 class Progress:
-    """How many packages of a lock are downloaded and installed, as one line."""
+    """Counts downloaded and installed packages of a lock, shown in one line."""
 
     def __init__(self, total: int, output: TextIO = sys.stdout) -> None:
         self._total = total
@@ -48,14 +48,14 @@ class Progress:
         self._before = _installed()
 
     def read(self, line: str) -> None:
-        """Take note of a line that pip has printed."""
+        """Count a line that pip has printed."""
         if line.startswith(FETCHED):
             self._fetched += 1
         elif line.startswith("Ignoring "):  # for another system or Python
             self._total -= 1
 
     def show(self, *, finished: bool = False) -> None:
-        """Print how far it is: in place on a terminal, else a line now and then."""
+        """Print the progress: in place on a terminal, else a line now and then."""
         # An upgrade removes the old package first, so that there may be fewer.
         installed = max(0, _installed() - self._before)
         done = self._fetched + installed
@@ -63,20 +63,20 @@ class Progress:
         text += ", all installed" if finished else f", {installed} installed"
         if self._output.isatty():
             self._output.write(f"\r{text}" + ("\n" if finished else ""))
-        elif finished or done >= self._shown + LINE_EVERY:
+        elif finished or done >= self._shown + PACKAGES_PER_LINE:
             self._output.write(f"{text}\n")
             self._shown = done
         self._output.flush()
 
 
 def _installed() -> int:
-    """Count the packages that are in this environment now."""
+    """Return the number of packages in this environment."""
     return sum(1 for _ in PACKAGES.glob("*.dist-info"))
 
 
 def _run(command: Sequence[str], progress: Progress | None = None) -> int:
-    """Run pip, and print what it said only when it fails."""
-    response: list[str] = []
+    """Run pip, and print its output only if it fails."""
+    output: list[str] = []
     with subprocess.Popen(
         command,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
@@ -84,7 +84,7 @@ def _run(command: Sequence[str], progress: Progress | None = None) -> int:
         stderr=subprocess.STDOUT,
         text=True,
     ) as child:
-        reader = threading.Thread(target=_read, args=(child, response, progress))
+        reader = threading.Thread(target=_read, args=(child, output, progress))
         reader.start()
         while child.poll() is None:
             if progress:
@@ -92,19 +92,19 @@ def _run(command: Sequence[str], progress: Progress | None = None) -> int:
             time.sleep(POLL_SECONDS)
         reader.join()
     if child.returncode:
-        sys.stderr.write("".join(response[-20:]))
-        sys.stderr.write("pip failed, see above. To begin anew: rm -r .venv\n")
+        sys.stderr.write("".join(output[-20:]))
+        sys.stderr.write("pip failed, see above. To start over: rm -r .venv\n")
     elif progress:
         progress.show(finished=True)
     return child.returncode
 
 
 def _read(
-    child: subprocess.Popen[str], response: list[str], progress: Progress | None
+    child: subprocess.Popen[str], output: list[str], progress: Progress | None
 ) -> None:
     assert child.stdout is not None
     for line in child.stdout:
-        response.append(line)
+        output.append(line)
         if progress:
             progress.read(line)
 

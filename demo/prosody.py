@@ -1,4 +1,4 @@
-"""A Prosody of our own: one folder, three ports on loopback, nothing left behind."""
+"""A private Prosody: one folder and three ports on loopback."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from string import Template
 
-from demo.server import JabberServer, ServerError, bound_to_us, path, says
+from demo.server import JabberServer, ServerError, bound_to_us, path, responds
 
 TEMPLATE = Path(__file__).with_name("prosody.cfg.lua")
 MODULES = Path("/usr/lib/prosody/modules")
@@ -14,20 +14,20 @@ CONTROL_SECONDS = 30
 
 
 class Prosody(JabberServer):
-    """A server whose configuration, accounts, rosters and log lie in its folder."""
+    """A server with its configuration, accounts, rosters and log in its folder."""
 
     name = "Prosody"
     package = "prosody"
-    _stand_in = "prosody"
+    _unprivileged_user = "prosody"
 
     def register(self, local: str, password: str, domain: str | None = None) -> None:
-        """Make an account, or set the password of one that exists."""
-        # It asks twice. Not an argument: any user of the machine can read those.
+        """Create an account, or set the password of an existing one."""
+        # It asks twice. Not as an argument, which any user of the machine can read.
         answers = f"{password}\n{password}\n"
         self._control("register", local, domain or self.domain, answers=answers)
 
     def unregister(self, local: str) -> None:
-        """Remove an account of the first domain."""
+        """Delete an account of the first domain."""
         self._control("unregister", local, self.domain)
 
     @classmethod
@@ -36,7 +36,7 @@ class Prosody(JabberServer):
         return bool(commands) and any(MODULES.glob("mod_privilege*"))
 
     def _prepare(self) -> None:
-        self._furnish(self.folder / "data")
+        self._prepare_data(self.folder / "data")
         self._configuration.write_text(self._settings())
         self._configuration.chmod(0o644)
 
@@ -59,17 +59,17 @@ class Prosody(JabberServer):
         )
 
     def _launch(self) -> None:
-        with self._door() as door:
-            command = self._command(door, "prosody", "-F")
-            self._spawn(command, _environment(door), door)
+        with self._open_folder() as folder_fd:
+            command = self._command(folder_fd, "prosody", "-F")
+            self._spawn(command, _environment(folder_fd), folder_fd)
 
     def _control(self, verb: str, *words: str, answers: str = "") -> None:
-        with self._door() as door:
+        with self._open_folder() as folder_fd:
             done = subprocess.run(
-                self._command(door, "prosodyctl", verb, *words),
+                self._command(folder_fd, "prosodyctl", verb, *words),
                 cwd="/",
-                env=_environment(door),
-                pass_fds=[door],
+                env=_environment(folder_fd),
+                pass_fds=[folder_fd],
                 input=answers,
                 capture_output=True,
                 text=True,
@@ -79,20 +79,20 @@ class Prosody(JabberServer):
             response = done.stdout.rstrip().rpartition("\n")[2]
             raise ServerError(f"prosodyctl {verb} {words[0]} failed: {response}")
 
-    def _command(self, door: int, program: str, *words: str) -> list[str]:
-        configuration = f"{path(door)}/{self._configuration.name}"
+    def _command(self, folder_fd: int, program: str, *words: str) -> list[str]:
+        configuration = f"{path(folder_fd)}/{self._configuration.name}"
         command = [program, "--config", configuration, *words]
         return bound_to_us(command, self._user)
 
     def _answers(self) -> bool:
         bosh = "GET /http-bind HTTP/1.0\r\n\r\n"
-        return super()._answers() and says(self.http_port, bosh, b"HTTP/1.")
+        return super()._answers() and responds(self.http_port, bosh, b"HTTP/1.")
 
 
 def _privileged(jid: str) -> str:
     return f'\t\t["{jid}"] = {{ roster = "both"; message = "outgoing" }};'
 
 
-def _environment(door: int) -> dict[str, str]:
-    """Return all that Prosody needs to know; not our secrets."""
-    return {"PATH": os.environ["PATH"], "HERE": path(door)}
+def _environment(folder_fd: int) -> dict[str, str]:
+    """Return the environment for Prosody, without our secrets."""
+    return {"PATH": os.environ["PATH"], "HERE": path(folder_fd)}

@@ -17,18 +17,18 @@ from typing import NoReturn
 from demo import echo, settings
 from demo.client import Client, ClientError
 from demo.prosody import Prosody
-from demo.server import ServerError, bound_to_us, end, free
+from demo.server import ServerError, bound_to_us, end, is_free
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOG = settings.VAR_DIR / "serve.log"
-ANSWERS = settings.VAR_DIR / "echo.log"
+ECHO_LOG = settings.VAR_DIR / "echo.log"
 READY_SECONDS = 90
 STOP_SECONDS = 15
 
 SUMMARY = """
 Ready.
 
-  Webchat    http://127.0.0.1:{http}/webchat/   every channel answers
+  Webchat    http://127.0.0.1:{http}/webchat/   (every channel answers)
   Admin      http://127.0.0.1:{http}/admin/   user admin, password {password}
   API        http://127.0.0.1:{http}/api/     as admin, or with the header
              Authorization: Bearer {token}
@@ -37,31 +37,33 @@ Ready.
              BOSH http://127.0.0.1:{bosh}/http-bind
              WebSocket {websocket}
   Accounts   {people}
-             password of each: {demo_password}
+             all with the password {demo_password}
   Log        {log}
 
-  Try it     {try_it}
-  Stop it    Ctrl-C
+  Try it     {try_it}   (in another terminal)
+  Stop       Ctrl-C
 """
 
 
 class Failure(Exception):
-    """Why it does not run, in one sentence."""
+    """The demo cannot run; the message is one sentence."""
 
 
 class Stopped(BaseException):
-    """Somebody asked us to stop."""
+    """A signal asked us to stop."""
 
 
 def main() -> None:
-    """Run until told to stop; leave with 0 then, with 1 and a sentence otherwise."""
+    """Run until a signal, then exit with 0; on failure, exit with 1 and a sentence."""
     for number in SIGNALS:
-        # Who says nohup wants it to go on without a terminal.
+        # With nohup it must continue without a terminal.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
         if not find_spec("django"):
-            raise Failure("The Python packages are missing: start it with `make run`.")
+            raise Failure(
+                "The Python packages are missing. Start the demo with `make run`."
+            )
         run()
     except Stopped:
         say("Stopped.")
@@ -73,9 +75,9 @@ def run() -> None:
     with only_one():
         refuse_taken_ports()
         with prosody() as server:
-            fill()
+            prepare_database()
             register(server)
-            with service() as child, answers():
+            with service() as child, echo_bot():
                 wait_until_ready(server, child)
                 say(summary())
                 watch(server, child)
@@ -87,34 +89,36 @@ def say(line: str) -> None:
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """Hold VAR_DIR; the kernel lets go of it whatever becomes of us."""
+    """Lock VAR_DIR; the kernel releases the lock when this process ends."""
     settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (settings.VAR_DIR / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Failure(f"It runs already, in {settings.VAR_DIR}.") from None
+            raise Failure(
+                f"The demo is already running in {settings.VAR_DIR}."
+            ) from None
         yield
 
 
 def refuse_taken_ports() -> None:
-    """Name the variable that chooses another port, before anything starts."""
+    """Raise a Failure that names the variable for a port in use."""
     for name in ("HTTP_PORT", "XMPP_C2S_PORT", "XMPP_COMPONENT_PORT", "XMPP_HTTP_PORT"):
         port = getattr(settings, name)
-        if not free(port):
-            raise Failure(f"Port {port} is in use: choose another one with {name}=...")
+        if not is_free(port):
+            raise Failure(f"Port {port} is in use. Choose another one with {name}=...")
 
 
 @contextmanager
 def prosody() -> Iterator[Prosody]:
-    """Run a Prosody as long as the block."""
+    """Run a Prosody for the duration of the block."""
     say("Starting Prosody ...")
     server = Prosody(
         settings.VAR_DIR / "prosody",
         c2s_port=settings.XMPP_C2S_PORT,
         component_port=settings.XMPP_COMPONENT_PORT,
         http_port=settings.XMPP_HTTP_PORT,
-        secret=kept_secret(),
+        secret=component_secret(),
         domain=settings.DOMAIN,
         component=settings.SERVICE,
     )
@@ -122,16 +126,16 @@ def prosody() -> Iterator[Prosody]:
         yield server
 
 
-def kept_secret() -> str:
-    """Return the component's secret, made at the first run and kept in VAR_DIR."""
+def component_secret() -> str:
+    """Return the component's secret, generated at the first run."""
     path = settings.VAR_DIR / "xmpp-secret"
     if not path.exists():
         settings.keep(path, secrets.token_urlsafe(32))
     return path.read_text().strip()
 
 
-def fill() -> None:
-    """Bring the database to where the demo begins; see demo/data.py."""
+def prepare_database() -> None:
+    """Fill the database for the demo: see demo/data.py."""
     say("Preparing the database ...")
     command = [sys.executable, "-m", "demo.data"]
     done = subprocess.run(
@@ -150,7 +154,7 @@ def register(server: Prosody) -> None:
 
 @contextmanager
 def service() -> Iterator[subprocess.Popen[bytes]]:
-    """Run `manage.py serve` as long as the block."""
+    """Run `manage.py serve` for the duration of the block."""
     say("Starting the service ...")
     with LOG.open("wb") as log:
         child = subprocess.Popen(
@@ -160,7 +164,7 @@ def service() -> Iterator[subprocess.Popen[bytes]]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            # Ctrl-C is for us: we stop the service before its server.
+            # Only we receive Ctrl-C, and stop the service before its server.
             start_new_session=True,
         )
     try:
@@ -170,12 +174,12 @@ def service() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def environment() -> dict[str, str]:
-    """Return what the service has to know to find its Prosody and its files."""
+    """Return the environment with which the service finds Prosody and its files."""
     return os.environ | {
         "HTTP_PORT": str(settings.HTTP_PORT),
         "XMPP_COMPONENT_PORT": str(settings.XMPP_COMPONENT_PORT),
         "XMPP_JID": settings.SERVICE,
-        "XMPP_SECRET": kept_secret(),
+        "XMPP_SECRET": component_secret(),
         "VAR_DIR": str(settings.VAR_DIR),
         "WEBCHAT_URL": websocket(),
         "WEBCHAT_USERS": ",".join(f"{jid}:{settings.PASSWORD}" for jid in jids()),
@@ -191,9 +195,9 @@ def jids() -> Iterator[str]:
 
 
 @contextmanager
-def answers() -> Iterator[None]:
-    """Answer for the channels as long as the block."""
-    with ANSWERS.open("wb") as log:
+def echo_bot() -> Iterator[None]:
+    """Run the channels that answer, for the duration of the block."""
+    with ECHO_LOG.open("wb") as log:
         child = subprocess.Popen(
             bound_to_us([sys.executable, "-m", "demo.echo"]),
             cwd=settings.ROOT,
@@ -208,17 +212,17 @@ def answers() -> Iterator[None]:
 
 
 def wait_until_ready(server: Prosody, child: subprocess.Popen[bytes]) -> None:
-    patience = time.monotonic() + READY_SECONDS
-    while not (healthy() and asyncio.run(document_comes())):
-        refuse_death(server, child)
-        if time.monotonic() > patience:
-            raise Failure(f"The service does not answer, see {LOG}")
+    deadline = time.monotonic() + READY_SECONDS
+    while not (is_healthy() and asyncio.run(has_document())):
+        raise_if_stopped(server, child)
+        if time.monotonic() > deadline:
+            raise Failure(f"The service is not responding: see {LOG}.")
         time.sleep(0.2)
 
 
-def healthy() -> bool:
-    """Say whether the service finds itself healthy."""
-    # Not urlopen, which would ask a proxy for 127.0.0.1 when one is set.
+def is_healthy() -> bool:
+    """Return whether the service reports that it is healthy."""
+    # Not urlopen, which would use a configured proxy even for 127.0.0.1.
     http = HTTPConnection("127.0.0.1", settings.HTTP_PORT, timeout=5)
     try:
         http.request("GET", "/healthz")
@@ -229,8 +233,8 @@ def healthy() -> bool:
         http.close()
 
 
-async def document_comes() -> bool:
-    """Say whether a user of the demo gets the document, over XMPP."""
+async def has_document() -> bool:
+    """Return whether a user of the demo can read the document over XMPP."""
     jid = f"{next(iter(settings.PEOPLE))}@{settings.DOMAIN}"
     try:
         async with Client(jid, settings.PASSWORD, settings.XMPP_C2S_PORT) as client:
@@ -241,16 +245,18 @@ async def document_comes() -> bool:
 
 def watch(server: Prosody, child: subprocess.Popen[bytes]) -> NoReturn:
     while True:
-        refuse_death(server, child)
+        raise_if_stopped(server, child)
         time.sleep(0.5)
 
 
-def refuse_death(server: Prosody, child: subprocess.Popen[bytes]) -> None:
+def raise_if_stopped(server: Prosody, child: subprocess.Popen[bytes]) -> None:
     if not server.running:
-        raise Failure(f"Prosody stopped by itself, see {server.log}")
+        raise Failure(f"Prosody stopped unexpectedly: see {server.log}.")
     if child.poll() is not None:
         line = last_line(LOG.read_text(errors="replace"))
-        raise Failure(f"The service stopped by itself, see {LOG}: {line}")
+        raise Failure(
+            f"The service stopped unexpectedly: see {LOG}. Its last line: {line}"
+        )
 
 
 def last_line(text: str) -> str:
@@ -275,10 +281,10 @@ def summary() -> str:
 
 
 def admin_password() -> str:
-    """Return the password we made, or say who knows it."""
+    """Return the generated password, or where the user has set it."""
     if settings.ADMIN_PASSWORD_FILE.exists():
         return settings.ADMIN_PASSWORD_FILE.read_text()
-    return "as you gave it in ADMIN_PASSWORD"
+    return "as set in ADMIN_PASSWORD"
 
 
 def people() -> Iterator[str]:
@@ -287,14 +293,14 @@ def people() -> Iterator[str]:
 
 
 def try_it() -> str:
-    """Return the line for another terminal, which does not know our environment."""
+    """Return the command for another terminal, without our environment."""
     port = f"XMPP_C2S_PORT={settings.XMPP_C2S_PORT} "
     return (port if "XMPP_C2S_PORT" in os.environ else "") + "make demo"
 
 
 def _stop(*_: object) -> NoReturn:
-    # Once is enough: what follows must not be cut short. (SIG_IGN would make Python
-    # complain about a second signal that has arrived already.)
+    # Ignore further signals, which would interrupt the shutdown. (With SIG_IGN Python
+    # would warn about a second signal that has already arrived.)
     for number in SIGNALS:
         signal.signal(number, lambda *_: None)
     raise Stopped

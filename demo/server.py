@@ -1,4 +1,4 @@
-"""A server of Debian's as our child: one folder, ports on loopback, nothing left."""
+"""A server from Debian as a child process: one folder, ports on loopback."""
 
 import os
 import re
@@ -23,13 +23,13 @@ STREAM = (
 
 
 class ServerError(Exception):
-    """Why there is no server, in one sentence for the one who started it."""
+    """A server could not be started; the message is one sentence."""
 
 
-def free(port: int) -> bool:
-    """Say whether a server could listen on ``port`` of 127.0.0.1."""
+def is_free(port: int) -> bool:
+    """Return whether a server could listen on ``port`` of 127.0.0.1."""
     with socket.socket() as probe:
-        # As servers do: a connection that is only timing out is not in the way.
+        # As servers do: a connection in TIME_WAIT does not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -38,23 +38,23 @@ def free(port: int) -> bool:
     return True
 
 
-def says(port: int, question: str, expected: bytes) -> bool:
-    """Say whether what listens on ``port`` answers ``question`` as ``expected``."""
-    heard = b""
+def responds(port: int, request: str, expected: bytes) -> bool:
+    """Return whether the response to ``request`` on ``port`` has ``expected``."""
+    response = b""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2) as peer:
-            peer.sendall(question.encode())
-            while expected not in heard and (more := peer.recv(4096)):
-                heard += more
+            peer.sendall(request.encode())
+            while expected not in response and (data := peer.recv(4096)):
+                response += data
     except OSError:
         pass
-    return expected in heard
+    return expected in response
 
 
 def bound_to_us(command: Sequence[str], user: str = "") -> list[str]:
-    """Return ``command`` so that it dies when the thread that starts it does.
+    """Return ``command`` so that it dies with the thread that starts it.
 
-    Even by ``kill -9``. With ``user``, it runs as that user.
+    That holds even for ``kill -9``. With ``user``, it runs as that user.
     """
     become = [f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
     return ["setpriv", "--pdeathsig", "KILL", *become, *command]
@@ -65,7 +65,7 @@ def end(
     seconds: float,
     by: signal.Signals = signal.SIGTERM,
 ) -> None:
-    """Ask ``child`` to stop, and kill it when it has not after ``seconds``."""
+    """Ask ``child`` to stop; kill it if it still runs after ``seconds``."""
     child.send_signal(by)
     try:
         child.wait(seconds)
@@ -75,18 +75,18 @@ def end(
 
 
 class Server:
-    """A child that listens on ``ports`` of 127.0.0.1 and keeps all in ``folder``.
+    """A child that listens on ``ports`` of 127.0.0.1 and writes to ``folder`` only.
 
-    The methods at the end are what each server does in a way of its own.
+    Each kind of server implements the methods at the end.
     """
 
     name: str
     package: str
-    # What a line of the log has when it says why there is no server.
-    _trouble = re.compile(r"\berror\b", re.IGNORECASE)
-    _goodbye = signal.SIGTERM
-    # Who runs it when we are root, for a server that refuses root.
-    _stand_in = ""
+    # Matches a line of the log that explains why the server did not start.
+    _error_pattern = re.compile(r"\berror\b", re.IGNORECASE)
+    _stop_signal = signal.SIGTERM
+    # Runs a server that refuses to run as root, if we are root.
+    _unprivileged_user = ""
 
     def __init__(self, folder: Path, *ports: int) -> None:
         self.folder = folder.resolve()
@@ -102,7 +102,7 @@ class Server:
 
     @property
     def log(self) -> Path:
-        """The file with what it said since its last start."""
+        """The file with its output since its last start."""
         return self.folder / f"{self.package}.log"
 
     @property
@@ -111,13 +111,13 @@ class Server:
 
     @property
     def processes(self) -> set[int]:
-        """The process it is, and all that it has started."""
+        """Its process, and all processes that it has started."""
         if not (self._child and self.running):
             return set()
-        return {self._child.pid, *_below(self._child.pid)}
+        return {self._child.pid, *_descendants(self._child.pid)}
 
     def start(self) -> None:
-        """Start it, and return when all of its ports really answer."""
+        """Start it, and return when all of its ports respond."""
         if not self.installed():
             install = f"{INSTALL} {self.package}"
             raise ServerError(f"{self.name} is missing. Install it with: {install}")
@@ -132,33 +132,33 @@ class Server:
             raise
 
     def stop(self) -> None:
-        """Stop it in order; those connected are told."""
+        """Stop it in an orderly way: it closes its connections."""
         if self._child:
-            end(self._child, STOP_SECONDS, self._goodbye)
+            end(self._child, STOP_SECONDS, self._stop_signal)
 
     def kill(self) -> None:
-        """Stop it, and all that it has started, as a power cut does."""
+        """Kill it and all processes that it has started, as a power failure would."""
         if self._child and self.running:
-            # Held, so that it starts no more while we look.
+            # Paused, so that it starts no more processes meanwhile.
             self._child.send_signal(signal.SIGSTOP)
             _kill(self.processes)
             self._child.wait()
 
     def _refuse_taken_ports(self) -> None:
         for port in self._ports:
-            if not free(port):
+            if not is_free(port):
                 raise ServerError(f"Port {port} is in use by another program.")
 
     def _spawn(
-        self, command: Sequence[str], environment: Mapping[str, str], *doors: int
+        self, command: Sequence[str], environment: Mapping[str, str], *folder_fds: int
     ) -> None:
-        """Run the server itself, which finds ``doors`` open."""
+        """Run the server itself, which inherits ``folder_fds``."""
         with self.log.open("wb") as log:
             self._child = subprocess.Popen(
                 command,
                 cwd="/",
                 env=environment,
-                pass_fds=doors,
+                pass_fds=folder_fds,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -166,57 +166,63 @@ class Server:
             )
 
     def _wait(self) -> None:
-        patience = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if not self.running:
-                raise ServerError(f"{self.name} stopped by itself: {self._complaint()}")
-            if time.monotonic() > patience:
-                raise ServerError(f"{self.name} is half started: {self._complaint()}")
+                raise ServerError(
+                    f"{self.name} stopped unexpectedly: {self._last_error()}"
+                )
+            if time.monotonic() > deadline:
+                raise ServerError(
+                    f"{self.name} did not become ready: {self._last_error()}"
+                )
             time.sleep(0.02)
 
-    def _complaint(self) -> str:
+    def _last_error(self) -> str:
         """Return the last error in the log, else its last line."""
         lines = self.log.read_text(errors="replace").split("\n")
         lines = [" ".join(line.split()) for line in lines if line.strip()]
-        errors = [line for line in lines if self._trouble.search(line)]
-        return (errors or lines or ["it said nothing"])[-1]
+        errors = [line for line in lines if self._error_pattern.search(line)]
+        return (errors or lines or ["its log is empty"])[-1]
 
     @property
     def _user(self) -> str:
-        return self._stand_in if os.geteuid() == 0 else ""
+        return self._unprivileged_user if os.geteuid() == 0 else ""
 
-    def _furnish(self, data: Path) -> None:
-        """Make ``data``, below the folder, for it to write and nobody else to see."""
+    def _prepare_data(self, data: Path) -> None:
+        """Create ``data``, below the folder, with access for the server only."""
         data.mkdir(exist_ok=True)
-        # What is in the folder, the secrets too, is as private as the folder.
+        # The folder protects everything in it, secrets included.
         self.folder.chmod(0o750 if self._user else 0o700)
         if self._user:
             shutil.chown(self.folder, group=self._user)
-            _give(data, self._user)
+            _change_owner(data, self._user)
         elif not os.access(data, os.W_OK):
-            raise ServerError(f"{data} belongs to {data.owner()}: was it run as root?")
+            raise ServerError(
+                f"{data} belongs to {data.owner()}: was the server run as root before?"
+            )
 
     @contextmanager
-    def _door(self) -> Iterator[int]:
-        """Hold the folder open, for a child that could not reach it by its name.
+    def _open_folder(self) -> Iterator[int]:
+        """Open the folder for a child that may not be able to reach it by its path.
 
-        A clone below root's home (mode 0700) is out of reach for another user. But
-        /proc/self/fd/N is no path to walk: it leads straight to what we have opened,
-        and asks for no right on the folders above.
+        A clone below root's home (mode 0700) is not accessible to another user. But
+        /proc/self/fd/N leads directly to the open folder, without permissions on the
+        folders above it.
         """
-        door = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
+        folder_fd = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
         try:
-            yield door
+            yield folder_fd
         finally:
-            os.close(door)
+            os.close(folder_fd)
 
     @classmethod
     def installed(cls) -> bool:
-        """Say whether Debian's packages for it are there."""
+        """Return whether its Debian packages are installed."""
         raise NotImplementedError
 
     def _prepare(self) -> None:
-        """Write what it reads at its start."""
+        """Write the files that it reads when it starts."""
         raise NotImplementedError
 
     def _launch(self) -> None:
@@ -224,7 +230,7 @@ class Server:
         raise NotImplementedError
 
     def _answers(self) -> bool:
-        """Say whether all of its ports do what they are there for."""
+        """Return whether all of its ports respond correctly."""
         raise NotImplementedError
 
 
@@ -259,36 +265,36 @@ class JabberServer(Server):
         self.more_domains = more_domains
 
     def register(self, local: str, password: str, domain: str | None = None) -> None:
-        """Make an account, or set the password of one that exists."""
+        """Create an account, or set the password of an existing one."""
         raise NotImplementedError
 
     def unregister(self, local: str) -> None:
-        """Remove an account of the first domain."""
+        """Delete an account of the first domain."""
         raise NotImplementedError
 
     def _answers(self) -> bool:
         client = STREAM.format(namespace="jabber:client", to=self.domain)
         service = STREAM.format(namespace="jabber:component:accept", to=self.component)
-        return says(self.c2s_port, client, b"</stream:features>") and says(
+        return responds(self.c2s_port, client, b"</stream:features>") and responds(
             self.component_port, service, b"<stream:stream"
         )
 
 
-def path(door: int) -> str:
-    """Return the path of a folder for a child to which we have passed ``door``."""
-    return f"/proc/self/fd/{door}"
+def path(folder_fd: int) -> str:
+    """Return the folder's path for a child that inherits ``folder_fd``."""
+    return f"/proc/self/fd/{folder_fd}"
 
 
-def _give(folder: Path, user: str) -> None:
-    """Make ``folder`` and all below it belong to ``user``, if it does not yet."""
+def _change_owner(folder: Path, user: str) -> None:
+    """Make ``user`` the owner of ``folder`` and everything below it."""
     if folder.owner() == user:
         return
     for path in (*folder.rglob("*"), folder):
         shutil.chown(path, user, user)
 
 
-def _below(pid: int) -> set[int]:
-    """Return the processes that ``pid`` has started, and those that they have."""
+def _descendants(pid: int) -> set[int]:
+    """Return the descendants of the process ``pid``."""
     parents = {int(path.name): _parent(path) for path in Path("/proc").glob("[0-9]*")}
     results: set[int] = set()
     new = {pid}
@@ -299,15 +305,15 @@ def _below(pid: int) -> set[int]:
 
 
 def _parent(process: Path) -> int:
-    """Return the parent of a ``process`` in /proc; 0 when it is not there any more."""
+    """Return the parent of a ``process`` in /proc; 0 if it has ended."""
     status = _status(process)
     return int(status[1]) if status else 0
 
 
 def _status(process: Path) -> list[str]:
-    """Return state, parent and more of a ``process`` in /proc; nothing when it is gone.
+    """Return state, parent and more of a ``process`` in /proc; empty if it has ended.
 
-    The name that precedes them, in brackets, can have blanks and brackets of its own.
+    The name before them, in parentheses, may itself contain blanks and parentheses.
     """
     try:
         return (process / "stat").read_text().rpartition(")")[2].split()
@@ -315,8 +321,8 @@ def _status(process: Path) -> list[str]:
         return []
 
 
-def lives(pid: int) -> bool:
-    """Say whether ``pid`` still holds files and ports."""
+def is_alive(pid: int) -> bool:
+    """Return whether ``pid`` still holds files and ports."""
     return _status(Path(f"/proc/{pid}"))[:1] not in ([], ["Z"], ["X"])
 
 
@@ -326,5 +332,5 @@ def _kill(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-    while any(map(lives, pids)):
+    while any(map(is_alive, pids)):
         time.sleep(0.002)

@@ -1,4 +1,4 @@
-"""What the environment can set for the demo, and who is in it."""
+"""The demo's settings from the environment, and its users."""
 
 import os
 import sys
@@ -41,7 +41,7 @@ API_TOKEN_FILE = VAR_DIR / "api-token"
 
 
 def keep(path: Path, secret: str) -> None:
-    """Write ``secret`` into a file that nobody else may read, wholly or not at all."""
+    """Write ``secret`` atomically to a file that only its owner can read."""
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)

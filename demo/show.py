@@ -55,7 +55,7 @@ def title(text: str) -> None:
 
 
 def tree(items: list[Node], indent: str = "") -> Iterator[str]:
-    """Yield the lines of a drawing of ``items`` and all below them."""
+    """Yield the lines that draw ``items`` and everything below them."""
     for number, item in enumerate(items, start=1):
         is_last = number == len(items)
         yield indent + ("└─ " if is_last else "├─ ") + label(item)
@@ -72,7 +72,7 @@ def label(item: Node) -> str:
 
 
 def show_roster(roster: dict[str, Item], before: dict[str, Item]) -> None:
-    """Print a line a contact; a plus marks what was not so before."""
+    """Print one line per contact; a plus marks new and changed ones."""
     for jid, item in sorted(roster.items()):
         mark = " " if before.get(jid) == item else "+"
         print(f"{mark} {jid:30} {item.name:20} {', '.join(sorted(item.groups))}")

@@ -20,7 +20,7 @@ LOGIN_SECONDS = 30
 
 
 class ClientError(Exception):
-    """What went wrong, in one sentence."""
+    """A failure; the message is one sentence."""
 
 
 async def log_in(jid: str, password: str, port: int) -> "RawStream":
@@ -28,13 +28,13 @@ async def log_in(jid: str, password: str, port: int) -> "RawStream":
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
-        raise ClientError(f"Nothing answers on 127.0.0.1:{port}.") from None
+        raise ClientError(f"Nothing is listening on 127.0.0.1:{port}.") from None
     stream = RawStream(reader, writer, jid)
     try:
         await asyncio.wait_for(stream.log_in(password), LOGIN_SECONDS)
     except TimeoutError:
         await stream.close()
-        raise ClientError(f"No answer to the login of {jid}.") from None
+        raise ClientError(f"The login of {jid} timed out.") from None
     except BaseException:
         await stream.close()
         raise
@@ -42,7 +42,7 @@ async def log_in(jid: str, password: str, port: int) -> "RawStream":
 
 
 class RawStream:
-    """What goes to the server is text; what comes are the stanzas, as elements."""
+    """Sends text to the server, and returns received stanzas as elements."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, jid: str
@@ -56,25 +56,25 @@ class RawStream:
         self._writer.write(xml.encode())
 
     async def drain(self) -> None:
-        """Wait until the server has taken most of what was written."""
+        """Wait until the server has read most of the written data."""
         await self._writer.drain()
 
     async def next(self) -> Element:
-        """Return the next stanza; raise ClientError when there will be none."""
+        """Return the next stanza; raise ClientError if the stream has ended."""
         while not self._stanzas:
             try:
                 self._feed(await self._reader.read(65536))
             except (OSError, ParseError) as error:
-                raise ClientError(f"The connection broke: {error}.") from None
-        return self._refuse_end(self._stanzas.popleft())
+                raise ClientError(f"The connection was lost: {error}.") from None
+        return self._raise_on_error(self._stanzas.popleft())
 
     @property
     def transport(self) -> asyncio.BaseTransport:
-        """For who reads and writes by himself, while nothing is under way."""
+        """The transport, for callers that read and write it themselves."""
         return self._writer.transport
 
     async def close(self) -> None:
-        """Say good-bye; a server that is gone already is no error."""
+        """Close the stream, even if the server has already gone."""
         with suppress(OSError):
             self.write("</stream:stream>")
             self._writer.close()
@@ -92,10 +92,10 @@ class RawStream:
         await self._bind(resource)
 
     async def _open(self, domain: str) -> None:
-        """Begin a stream, in the place of one before it, and skip its features."""
+        """Open a stream that replaces the one before, and skip its features."""
         self._parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
         self._parents: list[Element] = []
-        self._held: list[bytes] = []
+        self._incomplete: list[bytes] = []
         self.write(
             f"<stream:stream to={quoteattr(domain)} version='1.0'"
             f" xmlns='jabber:client' xmlns:stream='{STREAMS}'>"
@@ -113,13 +113,13 @@ class RawStream:
     def _feed(self, data: bytes) -> None:
         if not data:
             raise ClientError("The XMPP server closed the connection.")
-        # Nothing past the last ">": expat may put off what ends inside a tag
-        # until much more has come (reparse deferral, CVE-2023-52425).
+        # Nothing past the last ">": after a read that ends inside a tag, expat may
+        # wait for much more data (reparse deferral, CVE-2023-52425).
         end = data.rfind(b">") + 1
         if end:
-            self._parser.feed(b"".join((*self._held, data[:end])))
-            self._held.clear()
-        self._held.append(data[end:])
+            self._parser.feed(b"".join((*self._incomplete, data[:end])))
+            self._incomplete.clear()
+        self._incomplete.append(data[end:])
         events = cast("Iterator[tuple[str, Element]]", self._parser.read_events())
         for event, element in events:
             if event == "start":
@@ -130,11 +130,11 @@ class RawStream:
     def _finish(self, element: Element) -> None:
         self._parents.pop()
         if len(self._parents) == 1:
-            # Or the stream, itself an element, would keep all that ever came.
+            # Otherwise the stream's own element would keep all stanzas.
             self._parents[0].remove(element)
             self._stanzas.append(element)
 
-    def _refuse_end(self, stanza: Element) -> Element:
+    def _raise_on_error(self, stanza: Element) -> Element:
         if stanza.tag == f"{{{STREAMS}}}error":
             reason = condition(stanza)
             raise ClientError(f"The XMPP server closed the stream: {reason}.")
@@ -142,7 +142,7 @@ class RawStream:
 
 
 def condition(error: Element) -> str:
-    """Return the condition of a stanza or stream error, with its text if it has one."""
+    """Return the condition of a stanza or stream error, and its text if any."""
     words = {child.tag.partition("}")[2]: child.text or "" for child in error}
     text = words.pop("text", "")
     name = next(iter(words), "undefined-condition")

@@ -365,7 +365,7 @@ class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
     @admin.action(description=_("Clear flag"), permissions=["release"])
     def release(self, request: HttpRequest, queryset: QuerySet[Flag]) -> None:
         keys = queryset.order_by().values_list("pk", flat=True)
-        self.act_and_say(request, list(keys[: lists.MAX_ROWS]))
+        self.act_and_report(request, list(keys[: lists.MAX_ROWS]))
 
     def act(self, request: HttpRequest, keys: Sequence[int]) -> int:
         released = {

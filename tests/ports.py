@@ -4,7 +4,7 @@ import os
 import socket
 from itertools import cycle
 
-from demo.server import free
+from demo.server import is_free
 
 # Below the ports of outgoing connections (32768 on Linux), above those of the demo.
 FIRST, LAST = 20_000, 32_000
@@ -25,7 +25,7 @@ def free_port() -> int:
     """
     for _ in range(FIRST, LAST):
         port = next(_next)
-        if _claimed(port) and free(port):
+        if _claimed(port) and is_free(port):
             return port
     raise AssertionError(f"no port from {FIRST} to {LAST} is free")
 

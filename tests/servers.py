@@ -11,7 +11,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from demo.server import Server, ServerError, bound_to_us, path, says
+from demo.server import Server, ServerError, bound_to_us, path, responds
 from tests.ports import free_port
 
 INITDB = max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None)
@@ -49,10 +49,10 @@ class Postgres(Server):
 
     name = "PostgreSQL"
     package = "postgresql"
-    _trouble = re.compile("FATAL|PANIC")
+    _error_pattern = re.compile("FATAL|PANIC")
     # It does not wait for clients to disconnect.
-    _goodbye = signal.SIGINT
-    _stand_in = "postgres"
+    _stop_signal = signal.SIGINT
+    _unprivileged_user = "postgres"
 
     def __init__(self, folder: Path, *, fsync: bool = True) -> None:
         self.port = free_port()
@@ -74,7 +74,7 @@ class Postgres(Server):
 
     def _prepare(self) -> None:
         clusters = self.folder / "clusters"
-        self._furnish(clusters)
+        self._prepare_data(clusters)
         if not (clusters / "main").exists():
             shutil.rmtree(clusters / "new", ignore_errors=True)
             self._make("initdb", "-N", "-A", "trust", "-U", "postgres", "-E", "UTF8")
@@ -84,12 +84,12 @@ class Postgres(Server):
 
     def _make(self, program: str, *words: str, answers: str = "") -> None:
         """Run one of its programs on the unfinished cluster."""
-        with self._door() as door:
+        with self._open_folder() as folder_fd:
             done = subprocess.run(
-                self._command(door, program, "new", *words),
+                self._command(folder_fd, program, "new", *words),
                 cwd="/",
                 env=ENVIRONMENT,
-                pass_fds=[door],
+                pass_fds=[folder_fd],
                 input=answers,
                 capture_output=True,
                 text=True,
@@ -106,21 +106,23 @@ class Postgres(Server):
             "fsync": self._fsync,
         }
         words = [f"--{name}={value}" for name, value in settings.items()]
-        with self._door() as door:
-            command = self._command(door, "postgres", "main", *words)
-            self._spawn(command, ENVIRONMENT, door)
+        with self._open_folder() as folder_fd:
+            command = self._command(folder_fd, "postgres", "main", *words)
+            self._spawn(command, ENVIRONMENT, folder_fd)
 
-    def _command(self, door: int, program: str, cluster: str, *words: str) -> list[str]:
+    def _command(
+        self, folder_fd: int, program: str, cluster: str, *words: str
+    ) -> list[str]:
         assert INITDB is not None
         # `postgres` takes `--single` only as its first word.
-        words = (*words[:1], "-D", f"{path(door)}/clusters/{cluster}", *words[1:])
+        words = (*words[:1], "-D", f"{path(folder_fd)}/clusters/{cluster}", *words[1:])
         return bound_to_us([str(INITDB.with_name(program)), *words], self._user)
 
     def _answers(self) -> bool:
         """Return whether a login succeeds and a query can follow."""
         login = f"\0\3\0\0user\0postgres\0database\0{DATABASE}\0\0"
         length = f"\0\0\0{chr(len(login) + 4)}"
-        return says(self.port, length + login, b"Z\0\0\0\5I")
+        return responds(self.port, length + login, b"Z\0\0\0\5I")
 
 
 class Redis(Server):
@@ -128,7 +130,7 @@ class Redis(Server):
 
     name = "Redis"
     package = "redis"
-    _trouble = re.compile("# (?!WARNING)")
+    _error_pattern = re.compile("# (?!WARNING)")
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -157,7 +159,7 @@ class Redis(Server):
         self._spawn(bound_to_us(["redis-server", *listen, *keep]), ENVIRONMENT)
 
     def _answers(self) -> bool:
-        return says(self.port, "PING\r\n", b"+PONG")
+        return responds(self.port, "PING\r\n", b"+PONG")
 
 
 class RabbitMQ(Server):
@@ -165,7 +167,7 @@ class RabbitMQ(Server):
 
     name = "RabbitMQ"
     package = "rabbitmq"
-    _trouble = re.compile("failed to", re.IGNORECASE)
+    _error_pattern = re.compile("failed to", re.IGNORECASE)
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -181,7 +183,7 @@ class RabbitMQ(Server):
         return RABBITMQ is not None
 
     def _prepare(self) -> None:
-        self._furnish(self.folder / "data")
+        self._prepare_data(self.folder / "data")
         (self.folder / "enabled_plugins").write_text("[].\n")
 
     def _launch(self) -> None:
@@ -210,4 +212,4 @@ class RabbitMQ(Server):
         }
 
     def _answers(self) -> bool:
-        return says(self.port, "AMQP\0\0\t\1", b"RabbitMQ")
+        return responds(self.port, "AMQP\0\0\t\1", b"RabbitMQ")

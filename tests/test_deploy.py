@@ -237,14 +237,14 @@ def test_the_environment_with_its_secrets_is_accepted(tmp_path, scaled):
 def test_the_environment_without_secrets_is_refused(tmp_path):
     found = values(re.sub(r"^#.*$", "", ENVIRONMENT.read_text(), flags=re.M))
     del found["VAR_DIR"]
-    assert "XMPP_SECRET must be given" in settings_error(tmp_path, **found)
+    assert "XMPP_SECRET must be set to a secret" in settings_error(tmp_path, **found)
 
 
 @pytest.mark.parametrize("name", ["XMPP_SECRET", "SECRET_KEY", "ADDRESS_BOOK_KEY"])
 @pytest.mark.parametrize("scaled", [False, True])
 def test_a_placeholder_is_refused_as_a_secret(tmp_path, name, scaled):
     environment = given(scaled=scaled) | {name: "change-me"}
-    assert f"{name} must be given" in settings_error(tmp_path, **environment)
+    assert f"{name} must be set to a secret" in settings_error(tmp_path, **environment)
 
 
 # --- The image --------------------------------------------------------------------

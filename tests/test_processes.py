@@ -2,7 +2,7 @@
 
 import os
 
-from demo.server import lives
+from demo.server import is_alive
 from tests.processes import Process
 from tests.service import until
 
@@ -14,7 +14,7 @@ async def test_children_of_a_process_end_with_it(tmp_path):
     process.start()
     try:
         left = int(await until(lambda: log.exists() and log.read_text().strip()))
-        assert lives(left)
+        assert is_alive(left)
     finally:
         process.stop()
-    await until(lambda: not lives(left))
+    await until(lambda: not is_alive(left))

@@ -15,11 +15,11 @@ from xmppservice.api import tokens
 from xmppservice.api.models import SCOPES, Token
 from xmppservice.backoffice import site
 
-LIFE = timedelta(days=365)
+DEFAULT_LIFETIME = timedelta(days=365)
 
 
-def _in_a_year() -> Any:
-    return timezone.now().replace(microsecond=0) + LIFE
+def _default_expiry() -> Any:
+    return timezone.now().replace(microsecond=0) + DEFAULT_LIFETIME
 
 
 class TokenForm(forms.ModelForm):
@@ -56,12 +56,12 @@ class TokenAdmin(admin.ModelAdmin):
         return rows if request.user.is_superuser else rows.filter(user=request.user)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        whose = ("user",) if request.user.is_superuser and obj is None else ()
+        user_field = ("user",) if request.user.is_superuser and obj is None else ()
         details = self.readonly_fields if obj else ()
-        return ("name", *whose, "scopes", "expires_at", *details)
+        return ("name", *user_field, "scopes", "expires_at", *details)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        initial = {"user": request.user, "expires_at": _in_a_year()}
+        initial = {"user": request.user, "expires_at": _default_expiry()}
         return {**initial, **super().get_changeform_initial_data(request)}
 
     def save_model(
@@ -73,15 +73,15 @@ class TokenAdmin(admin.ModelAdmin):
         if not request.user.is_superuser:
             obj.user_id = request.user.pk or 0
         # response_add shows it; a message would store it in a cookie.
-        obj.secret = tokens.give(obj)
+        obj.secret = tokens.set_new_secret(obj)
         super().save_model(request, obj, form, change)
 
     def response_add(
         self, request: HttpRequest, obj: Token, post_url_continue: Any = None
     ) -> HttpResponse:
         context = {"token": obj, "secret": obj.secret}
-        answer = site.page(
+        response = site.page(
             request, "admin/xmppservice/token_made.html", _("New token"), context
         )
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        response.headers["Cache-Control"] = "no-store"
+        return response

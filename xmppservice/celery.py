@@ -13,7 +13,7 @@ app.autodiscover_tasks(["buddies", "roster"])
 
 
 @setup_logging.connect
-def leave_the_log_alone(**_: object) -> None:
+def keep_logging_configuration(**_: object) -> None:
     """Keep Celery from configuring logging: a receiver is enough. Django does it."""
 
 

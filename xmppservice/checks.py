@@ -22,10 +22,10 @@ COMPONENT_BYTES, ACCOUNT_BYTES = (512 - 16) * 1024, (256 - 16) * 1024
 def check(message: CheckMessage) -> Callable[[Callable[[], object]], Any]:
     """Register a check of the settings that reports ``message`` when it is false."""
 
-    def decorate(holds: Callable[[], object]) -> Any:
+    def decorate(is_valid: Callable[[], object]) -> Any:
         @register
         def run(**_: Any) -> list[CheckMessage]:
-            return [] if holds() else [message]
+            return [] if is_valid() else [message]
 
         return run
 
@@ -36,22 +36,22 @@ def check(message: CheckMessage) -> Callable[[Callable[[], object]], Any]:
     Error(
         f"XMPP_STANZA_LIMIT must be 1000 to {COMPONENT_BYTES} bytes, and at most "
         f"{ACCOUNT_BYTES} for an account.",
-        hint="The XMPP server closes the service's stream above its own limit.",
+        hint="The XMPP server closes the stream when a stanza is above its own limit.",
         id="xmppservice.E001",
     )
 )
 def stanza_limit() -> object:
     is_account = local_of(settings.XMPP_JID)
-    most = ACCOUNT_BYTES if is_account else COMPONENT_BYTES
-    return 1_000 <= settings.XMPP_STANZA_LIMIT <= most
+    limit = ACCOUNT_BYTES if is_account else COMPONENT_BYTES
+    return 1_000 <= settings.XMPP_STANZA_LIMIT <= limit
 
 
 @check(
     Error(
-        "XMPP_JID must be a bare JID, and XMPP_DOMAINS other domains than that, "
-        "at least one.",
-        hint="For example XMPP_DOMAINS=example.org, and XMPP_JID="
-        "service.example.org (a component) or service@example.org (an account).",
+        "XMPP_JID must be a bare JID, and XMPP_DOMAINS must list at least one domain, "
+        "each once and none equal to XMPP_JID.",
+        hint="For example, XMPP_DOMAINS=example.org and XMPP_JID=service.example.org "
+        "(a component) or service@example.org (an account).",
         id="xmppservice.E002",
     )
 )
@@ -83,8 +83,9 @@ def msisdn_jid_is_a_jid() -> object:
 
 @check(
     Error(
-        "ROSTER_GROUP_OTHERS and ROSTER_GROUP_VERIFIED must be two names.",
-        hint="Group names compare without case.",
+        "ROSTER_GROUP_OTHERS and ROSTER_GROUP_VERIFIED must be two different names, "
+        "neither empty nor with control characters.",
+        hint="Names that differ only in case count as the same.",
         id="xmppservice.E004",
     )
 )
@@ -97,7 +98,7 @@ def roster_groups_differ() -> object:
 @check(
     Warning(
         "SEARCH_LIMIT is larger than DISCOVERY_BURST.",
-        hint="A search of more new numbers than the burst is refused for ever.",
+        hint="Raise DISCOVERY_BURST: searches for more new numbers are always refused.",
         id="xmppservice.W001",
     )
 )
@@ -108,59 +109,59 @@ def a_full_search_fits_the_budget() -> object:
 @check(
     Warning(
         "The host of PUBLIC_URL is not in ALLOWED_HOSTS.",
-        hint="Uploaded pictures have addresses there, and would not be served.",
+        hint="Add it to ALLOWED_HOSTS: uploaded pictures are served from that host.",
         id="xmppservice.W002",
     )
 )
-def pictures_are_served_at_their_address() -> object:
+def public_host_is_allowed() -> object:
     host = urlsplit(settings.PUBLIC_URL).hostname or ""
     return settings.DEBUG or validate_host(host, settings.ALLOWED_HOSTS)
 
 
 @check(
     Error(
-        "CELERY_BROKER_URL and CHANNEL_LAYER_URL must be set both, or neither.",
-        hint="One without the other reaches a part of the processes only.",
+        "Only one of CELERY_BROKER_URL and CHANNEL_LAYER_URL is set.",
+        hint="Set both for several processes, or neither for one process.",
         id="xmppservice.E005",
     )
 )
-def all_parts_hear_each_other() -> object:
+def broker_and_channel_layer_belong_together() -> object:
     has_broker = settings.CELERY_BROKER_URL != settings.IN_MEMORY
     return has_broker == bool(settings.CHANNEL_LAYER_URL)
 
 
 @check(
     Error(
-        "EJABBERD_API_URL needs EJABBERD_API_USER and EJABBERD_API_PASSWORD.",
-        hint="An account of ejabberd that api_permissions lets in.",
+        "EJABBERD_API_URL requires EJABBERD_API_USER and EJABBERD_API_PASSWORD.",
+        hint="Use an ejabberd account that api_permissions allows to call the API.",
         id="xmppservice.E006",
     )
 )
-def ejabberd_is_asked_by_somebody() -> object:
+def ejabberd_api_has_credentials() -> object:
     has_login = settings.EJABBERD_API_USER and settings.EJABBERD_API_PASSWORD
     return has_login or not settings.EJABBERD_API_URL
 
 
 @check(
     Warning(
-        "Several processes share a database that is a file.",
-        hint="Set DATABASE_URL to a PostgreSQL: several hosts share no file.",
+        "Several processes share one database file.",
+        hint="Set DATABASE_URL to a PostgreSQL database, which several hosts can use.",
         id="xmppservice.W003",
     )
 )
-def several_hosts_share_no_file() -> object:
+def several_processes_need_a_database_server() -> object:
     engine = settings.DATABASES["default"]["ENGINE"]
     return not settings.SCALED or not engine.endswith("sqlite")
 
 
 @check(
     Warning(
-        "CHANGE_MESSAGE is without effect for an account.",
-        hint="The XMPP server has its subscribers, and tells them by presence.",
+        "CHANGE_MESSAGE has no effect for an account.",
+        hint="The XMPP server notifies the account's subscribers by presence only.",
         id="xmppservice.W004",
     )
 )
-def an_account_sends_no_message() -> object:
+def change_message_needs_a_component() -> object:
     return not (settings.CHANGE_MESSAGE and local_of(settings.XMPP_JID))
 
 
@@ -176,8 +177,8 @@ def tables_are_of_a_release(
         return []
     return [
         Error(
-            "This database was made by a version before the first release.",
-            hint="Move VAR_DIR aside, or name an empty database in DATABASE_URL.",
+            "This database was created by a version before the first release.",
+            hint="Move VAR_DIR aside, or set DATABASE_URL to an empty database.",
             id="xmppservice.E007",
         )
     ]

@@ -22,8 +22,8 @@ class Environment(FileAwareMapping):
         try:
             text: str = super().__getitem__(name)
         except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "is no text"
-            raise ImproperlyConfigured(f"{name}_FILE: {why}.") from None
+            reason = getattr(error, "strerror", None) or "Not a UTF-8 text file"
+            raise ImproperlyConfigured(f"{name}_FILE: {reason}.") from None
         return text.rstrip("\r\n")
 
 
@@ -75,8 +75,8 @@ def level(name: str, default: str) -> str:
     """Read the name of a log level, in upper or lower case."""
     word: str = env.str(name, default=default).upper()
     if word not in LEVELS:
-        known = ", ".join(LEVELS)
-        raise ImproperlyConfigured(f"{name} must be one of {known}, not {word!r}.")
+        expected = ", ".join(LEVELS)
+        raise ImproperlyConfigured(f"{name} must be one of {expected}, not {word!r}.")
     return word
 
 
@@ -84,8 +84,8 @@ def word(name: str, default: str, *others: str) -> str:
     """Read one of several words."""
     text: str = env.str(name, default=default).strip().lower()
     if text not in (default, *others):
-        known = " or ".join((default, *others))
-        raise ImproperlyConfigured(f"{name} must be {known}, not {text!r}.")
+        expected = " or ".join((default, *others))
+        raise ImproperlyConfigured(f"{name} must be {expected}, not {text!r}.")
     return text
 
 
@@ -100,8 +100,8 @@ def url(name: str, default: str) -> str:
     """Read an HTTP URL without a trailing slash."""
     text: str = env.str(name, default=default).strip()
     if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w.~%-]+)*", text, re.ASCII):
-        known = "https://buddies.example.org, without a slash at its end"
-        raise ImproperlyConfigured(f"{name} must be like {known}, not {text!r}.")
+        expected = "https://buddies.example.org, without a trailing slash"
+        raise ImproperlyConfigured(f"{name} must be like {expected}, not {text!r}.")
     return text
 
 
@@ -111,8 +111,8 @@ def origins(name: str) -> list[str]:
     words = [word.strip() for word in text.split(",")]
     for word in filter(None, words):
         if word != "*" and not re.fullmatch(r"https?://[\w.:\[\]-]+", word, re.ASCII):
-            known = "https://shop.example.org, without a slash at its end, or *"
-            raise ImproperlyConfigured(f"{name} must be like {known}, not {word!r}.")
+            expected = "https://shop.example.org, without a trailing slash, or *"
+            raise ImproperlyConfigured(f"{name} must be like {expected}, not {word!r}.")
     return [word for word in words if word]
 
 
@@ -122,8 +122,10 @@ def contacts(name: str) -> list[str]:
     uris = [word.strip() for word in text.split(",") if word.strip()]
     for uri in uris:
         if not re.fullmatch(r"(mailto:|xmpp:|https?://)[!-~]{1,1000}", uri):
-            known = "mailto:help@example.org, xmpp: or https:// likewise"
-            raise ImproperlyConfigured(f"{name} must be like {known}, not {uri!r}.")
+            expected = (
+                "mailto:help@example.org, xmpp:help@example.org or https://example.org"
+            )
+            raise ImproperlyConfigured(f"{name} must be like {expected}, not {uri!r}.")
     return uris
 
 
@@ -131,8 +133,8 @@ def websocket(name: str) -> str:
     """Read the URL of a WebSocket; empty when not set."""
     text: str = env.str(name, default="").strip()
     if text and not re.fullmatch(r"wss?://[\w.:\[\]-]+(/[\w.~%-]*)*", text, re.ASCII):
-        known = "wss://xmpp.example.org:5281/xmpp-websocket"
-        raise ImproperlyConfigured(f"{name} must be like {known}, not {text!r}.")
+        expected = "wss://xmpp.example.org:5281/xmpp-websocket"
+        raise ImproperlyConfigured(f"{name} must be like {expected}, not {text!r}.")
     return text
 
 
@@ -140,8 +142,10 @@ def zone(name: str, default: str) -> str:
     """Read the name of a time zone."""
     word: str = env.str(name, default=default).strip()
     if word not in available_timezones():
-        known = "the tz database, for example Europe/Rome"
-        raise ImproperlyConfigured(f"{name} must be a name of {known}, not {word!r}.")
+        expected = "Europe/Rome"
+        raise ImproperlyConfigured(
+            f"{name} must be a time zone such as {expected}, not {word!r}."
+        )
     return word
 
 
@@ -149,8 +153,8 @@ def database(name: str, default: str) -> dict[str, Any]:
     """Read the URL of a database."""
     parts: dict[str, Any] = env.db_url(name, default=default)
     if "ENGINE" not in parts:
-        known = "sqlite:///FILE or postgres://USER:PASSWORD@HOST/NAME"
-        raise ImproperlyConfigured(f"{name} must be like {known}.")
+        expected = "sqlite:///FILE or postgres://USER:PASSWORD@HOST/NAME"
+        raise ImproperlyConfigured(f"{name} must be like {expected}.")
     return parts
 
 
@@ -158,26 +162,26 @@ def transport(name: str, default: str, *schemes: str) -> str:
     """Read the URL of a message broker. Errors omit it: it may hold a password."""
     text: str = env.str(name, default=default).strip() or default
     if text != default and urlsplit(text).scheme not in schemes:
-        known = " or ".join(f"{scheme}://HOST" for scheme in schemes)
-        raise ImproperlyConfigured(f"{name} must be like {known}.")
+        expected = " or ".join(f"{scheme}://HOST" for scheme in schemes)
+        raise ImproperlyConfigured(f"{name} must be like {expected}.")
     return text
 
 
 def password(name: str) -> str:
     """Read a secret that another service has set; empty when not set."""
-    given: str = env.str(name, default="").strip()
-    if given == PLACEHOLDER:
-        raise ImproperlyConfigured(f"{name}: the word {PLACEHOLDER} is no secret.")
-    return given
+    value: str = env.str(name, default="").strip()
+    if value == PLACEHOLDER:
+        raise ImproperlyConfigured(_no_secret(name))
+    return value
 
 
 def signing_key(name: str) -> str:
     """Read a secret in the format of Standard Webhooks; empty when not set."""
-    given = password(name)
-    if given and not re.fullmatch("whsec_[A-Za-z0-9+/]{32,88}={0,2}", given):
-        known = "whsec_ and the base64 of 24 to 64 random bytes"
-        raise ImproperlyConfigured(f"{name} must be {known}.")
-    return given
+    value = password(name)
+    if value and not re.fullmatch("whsec_[A-Za-z0-9+/]{32,88}={0,2}", value):
+        expected = "whsec_ followed by 24 to 64 random bytes in base64"
+        raise ImproperlyConfigured(f"{name} must be {expected}.")
+    return value
 
 
 def passwords(name: str) -> list[str]:
@@ -191,14 +195,20 @@ def secret(name: str, folder: Path, *, is_shared: bool) -> str:
     Several machines cannot share a generated secret: if it ``is_shared``, it must be
     set. PLACEHOLDER, the value in our examples, is always refused.
     """
-    given = env.str(name, default="").strip()
-    if given == PLACEHOLDER or (is_shared and not given):
-        text = f"{name} must be given, in the environment or as {name}_FILE"
-        raise ImproperlyConfigured(f"{text}; the word {PLACEHOLDER} is no secret.")
-    return given or _kept_secret(folder / name.lower().replace("_", "-"))
+    value = env.str(name, default="").strip()
+    if value == PLACEHOLDER or (is_shared and not value):
+        raise ImproperlyConfigured(_no_secret(name))
+    return value or _generated_secret(folder / name.lower().replace("_", "-"))
 
 
-def _kept_secret(path: Path) -> str:
+def _no_secret(name: str) -> str:
+    return (
+        f"{name} must be set to a secret of your own, not to {PLACEHOLDER}, in the "
+        f"environment or in the file that {name}_FILE names."
+    )
+
+
+def _generated_secret(path: Path) -> str:
     # For this user only: the database with phone numbers lies there, too.
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -325,7 +325,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["xmppservice.api.permissions.Allowed"],
-    "EXCEPTION_HANDLER": "xmppservice.api.exception_handler.answer_to",
+    "EXCEPTION_HANDLER": "xmppservice.api.exception_handler.handle_exception",
     "DEFAULT_PARSER_CLASSES": ["xmppservice.api.representation.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "xmppservice.api.representation.Json",

@@ -6,8 +6,8 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-REFRESH = 1  # seconds between reads of the document, until changes are announced
-FALLBACK = 30  # seconds between reads from then on
+REFRESH_SECONDS = 1  # between reads of the document, until changes are announced
+FALLBACK_SECONDS = 30  # between reads from then on
 
 
 @require_GET
@@ -16,19 +16,19 @@ def page(request: HttpRequest) -> HttpResponse:
     if not settings.WEBCHAT_URL:
         raise Http404
     context = {"webchat": _webchat(), "users": _users()}
-    answer = render(request, "webchat/page.html", context)
+    response = render(request, "webchat/page.html", context)
     # What csp.decorators.csp_update does to a view.
     more = {"connect-src": [settings.WEBCHAT_URL]}
-    answer._csp_update = more  # type: ignore[attr-defined]  # django-csp looks for it
-    return answer
+    response._csp_update = more  # type: ignore[attr-defined]  # django-csp looks for it
+    return response
 
 
 def _webchat() -> dict[str, object]:
     return {
         "url": settings.WEBCHAT_URL,
         "service": settings.XMPP_JID,
-        "refresh": REFRESH * 1000,
-        "fallback": FALLBACK * 1000,
+        "refresh": REFRESH_SECONDS * 1000,
+        "fallback": FALLBACK_SECONDS * 1000,
         "words": _words(),
     }
 

@@ -18,7 +18,11 @@ from django.conf import settings
 from buddies.publishing import http_cache
 from xmppservice.api import tokens
 from xmppservice.api.models import Token
-from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
+from xmppservice.runtime.threads import (
+    DATABASE_ERRORS,
+    Thread,
+    call_with_fresh_connection,
+)
 
 SCOPE = "document:read"
 TIMEOUT_SECONDS = 1.0  # waiting for the database
@@ -110,7 +114,7 @@ class FastDocument:
             return False
         if not self._trust.learn(token):
             return False
-        self._noting = asyncio.create_task(self._notes.run(tokens.note_use, token))
+        self._noting = asyncio.create_task(self._notes.run(tokens.record_use, token))
         return True
 
 
@@ -147,24 +151,24 @@ class WsgiDocument:
         shelf = http_cache.shelf
         live = shelf.published
         if live is None or not shelf.is_fresh:
-            live = fresh(shelf.look, ())
+            live = call_with_fresh_connection(shelf.look, ())
         return http_cache.answer(live, platform, headers)
 
     def _may(self, headers: Mapping[str, str]) -> bool:
         secret = _secret(headers)
         if settings.DOCUMENT_PUBLIC or self._trust.knows(secret):
             return True
-        token = fresh(tokens.find, (secret,)) if secret else None
+        token = call_with_fresh_connection(tokens.find, (secret,)) if secret else None
         if token is None or not self._trust.learn(token):
             return False
-        tokens.note_use(token)
+        tokens.record_use(token)
         return True
 
 
 def _secret(headers: Mapping[str, str]) -> str:
     """Return the request's token; empty without one."""
     word, _, secret = headers.get("authorization", "").partition(" ")
-    return secret.strip() if word.lower().encode() in tokens.WORDS else ""
+    return secret.strip() if word.lower().encode() in tokens.SCHEMES else ""
 
 
 def _platform(query: bytes) -> str | None:

@@ -146,7 +146,7 @@ def _validate_rows(
         try:
             valid.append(_row(account))
         except (ValidationError, ModelError) as error:
-            errors += problems.pointed(_reasons(error), f"/accounts/{place}")
+            errors += problems.with_pointers(_reasons(error), f"/accounts/{place}")
     return valid, errors
 
 

@@ -193,7 +193,7 @@ class CommandAdmin(LargeAdmin, ObjectActionAdmin):
     @admin.action(description=_("Retry dead commands"), permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Command]) -> None:
         dead = queryset.filter(state=State.DEAD).values_list("pk", flat=True)
-        self.act_and_say(request, list(dead[: lists.MAX_ROWS]))
+        self.act_and_report(request, list(dead[: lists.MAX_ROWS]))
 
     def act(self, request: HttpRequest, keys: Sequence[int]) -> int:
         return intake.retry(keys)

@@ -16,7 +16,7 @@ from kombu import Connection
 from demo.client import Client
 from demo.ejabberd import Ejabberd
 from demo.prosody import Prosody
-from demo.server import JabberServer, Server, ServerError, lives
+from demo.server import JabberServer, Server, ServerError, is_alive
 from tests.ports import free_port
 from tests.processes import ROOT
 from tests.servers import Postgres, RabbitMQ, Redis
@@ -117,7 +117,7 @@ EACH = pytest.mark.parametrize(
 def gone(processes: set[int]) -> bool:
     """Return whether all of them have ended, after a while."""
     patience = time.monotonic() + 5
-    while any(map(lives, processes)):
+    while any(map(is_alive, processes)):
         if time.monotonic() > patience:
             return False
         time.sleep(0.02)
@@ -135,7 +135,7 @@ def test_it_has_its_data_after_a_kill(case, tmp_path):
     server.kill()
 
     assert before
-    assert not any(map(lives, before))
+    assert not any(map(is_alive, before))
     with server:
         assert case.seen(server)
         before = server.processes
@@ -188,7 +188,7 @@ def test_the_output_of_a_failed_start_is_the_reason(tmp_path):
     with pytest.raises(ServerError) as caught:
         server.start()
 
-    assert str(caught.value).startswith("Prosody stopped by itself: Error: ")
+    assert str(caught.value).startswith("Prosody stopped unexpectedly: Error: ")
     assert "unfinished string" in str(caught.value)
 
 

@@ -93,5 +93,5 @@ def test_tables_from_before_the_first_release_are_refused():
     (error,) = run_checks(databases=["default"])
     assert error.id == "xmppservice.E007"
     assert error.hint == (
-        "Move VAR_DIR aside, or name an empty database in DATABASE_URL."
+        "Move VAR_DIR aside, or set DATABASE_URL to an empty database."
     )

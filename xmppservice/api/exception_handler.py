@@ -13,12 +13,12 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
 from xmppservice.api import problems
-from xmppservice.api.problems import SEE_ERRORS, StorageFailed, pointed, problem
+from xmppservice.api.problems import SEE_ERRORS, StorageFailed, problem, with_pointers
 
 logger = logging.getLogger(__name__)
 
 
-def answer_to(error: Exception, context: Mapping[str, Any]) -> Response | None:
+def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Return the response to an exception, database errors included.
 
     After a database error nothing was stored, and the client is not at fault.
@@ -28,13 +28,13 @@ def answer_to(error: Exception, context: Mapping[str, Any]) -> Response | None:
         error = StorageFailed()
     response = views.exception_handler(error, dict(context))
     if response is not None:
-        response.data = _of(error, response)
+        response.data = _problem_of(error, response)
     return response
 
 
-def _of(error: Exception, response: Response) -> dict[str, Any]:
+def _problem_of(error: Exception, response: Response) -> dict[str, Any]:
     if isinstance(error, ValidationError):
-        errors = list(pointed(error.detail))
+        errors = list(with_pointers(error.detail))
         return problem(response.status_code, SEE_ERRORS, "invalid", errors)
     detail = str(response.data["detail"])
     code = getattr(response.data["detail"], "code", "error")

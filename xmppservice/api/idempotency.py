@@ -25,7 +25,7 @@ from xmppservice.api.models import IdempotentRequest, Token
 
 HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255  # characters
-KEPT_FOR = timedelta(days=1)
+RETENTION = timedelta(days=1)
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -47,23 +47,25 @@ class Idempotent(APIView):
             raise ValidationError(
                 {HEADER: f"Must have 1 to {MAX_KEY_LENGTH} characters."}
             )
-        requested = IdempotentRequest(key=_whose(request, key), request=_what(request))
-        setattr(self, method, partial(_once, requested, getattr(self, method)))
+        record = IdempotentRequest(
+            key=_key_digest(request, key), request=_request_digest(request)
+        )
+        setattr(self, method, partial(_write_once, record, getattr(self, method)))
 
 
 def forget_old() -> int:
     """Delete responses that are too old to be repeated; return how many."""
-    old = timezone.now() - KEPT_FOR
+    old = timezone.now() - RETENTION
     return IdempotentRequest.objects.filter(made_at__lt=old).delete()[0]
 
 
-def _whose(request: Request, key: str) -> str:
+def _key_digest(request: Request, key: str) -> str:
     token = request.auth
     owner = f"token {token.pk}" if isinstance(token, Token) else f"{request.user.pk}"
     return _digest(owner, key)
 
 
-def _what(request: Request) -> str:
+def _request_digest(request: Request) -> str:
     try:
         body = request.body
     except RequestDataTooBig:
@@ -81,21 +83,21 @@ def _digest(*parts: str | bytes) -> str:
 
 
 @transaction.atomic
-def _once(
-    requested: IdempotentRequest,
+def _write_once(
+    record: IdempotentRequest,
     write: Callable[..., Response],
     request: Request,
     *args: Any,
     **kwargs: Any,
 ) -> Response:
-    old = timezone.now() - KEPT_FOR
-    IdempotentRequest.objects.filter(key=requested.key, made_at__lt=old).delete()
+    old = timezone.now() - RETENTION
+    IdempotentRequest.objects.filter(key=record.key, made_at__lt=old).delete()
     # Of two simultaneous requests, the second waits here until the first ends.
     row, is_new = IdempotentRequest.objects.get_or_create(
-        key=requested.key, defaults={"request": requested.request}
+        key=record.key, defaults={"request": record.request}
     )
     if not is_new:
-        return _again(row, requested)
+        return _replay(row, record)
     response = write(request, *args, **kwargs)
     row.status = response.status_code
     row.body = JSONRenderer().render(response.data).decode()
@@ -103,8 +105,8 @@ def _once(
     return response
 
 
-def _again(row: IdempotentRequest, request: IdempotentRequest) -> Response:
+def _replay(row: IdempotentRequest, request: IdempotentRequest) -> Response:
     if row.request != request.request:
-        raise problems.OtherRequest
+        raise problems.KeyReused
     data = json.loads(row.body) if row.body else None
     return Response(data, row.status, headers={"Idempotency-Replayed": "true"})

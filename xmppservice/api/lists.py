@@ -23,22 +23,22 @@ class Pages(CursorPagination):
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         cursor: Cursor | None = super().decode_cursor(request)
-        place = str(cursor.position or 0) if cursor else "0"
-        if not (place.isascii() and place.isdigit() and len(place) < 20):
+        position = str(cursor.position or 0) if cursor else "0"
+        if not (position.isascii() and position.isdigit() and len(position) < 20):
             raise NotFound(self.invalid_cursor_message)
         return cursor
 
     def get_page_size(self, request: Request) -> int | None:
-        sent = request.query_params.get("pageSize")
-        if sent is None:
+        page_size = request.query_params.get("pageSize")
+        if page_size is None:
             return self.page_size
-        is_number = sent.isascii() and sent.isdigit()
-        if not is_number or not 0 < int(sent[:9]) <= MAX_PAGE_SIZE:
+        is_number = page_size.isascii() and page_size.isdigit()
+        if not is_number or not 0 < int(page_size[:9]) <= MAX_PAGE_SIZE:
             raise ValidationError({"pageSize": f"Must be 1 to {MAX_PAGE_SIZE}."})
-        return int(sent)
+        return int(page_size)
 
 
-class YesNo(forms.NullBooleanField):
+class StrictBooleanField(forms.NullBooleanField):
     """Accept only true or false; Django's own field treats other values as unset."""
 
     def to_python(  # type: ignore[override]  # Django's own returns None, too
@@ -52,7 +52,7 @@ class YesNo(forms.NullBooleanField):
 
 
 class BooleanFilter(filters.BooleanFilter):
-    field_class = YesNo
+    field_class = StrictBooleanField
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, widget=forms.TextInput, **kwargs)

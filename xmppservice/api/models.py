@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 # The API's resources, and whether they can be read and written.
 SCOPES = tuple(
-    f"{what}:{kind}"
-    for what, kinds in {
+    f"{resource}:{access}"
+    for resource, accesses in {
         "document": ("read",),
         "tree": ("read", "write"),
         "releases": ("read", "write"),
@@ -17,7 +17,7 @@ SCOPES = tuple(
         "commands": ("read", "write"),
         "delivery": ("read",),
     }.items()
-    for kind in kinds
+    for access in accesses
 )
 
 

@@ -43,10 +43,10 @@ def _action(request: Request, view: Any) -> str | None:
 
 
 def _refuse_scope(request: Request, scope: str) -> None:
-    kind = "read" if request.method in SAFE_METHODS else "write"
-    wanted = f"{scope}:{kind}"
-    if isinstance(request.auth, Token) and wanted not in request.auth.scopes:
-        text = f"The token lacks the scope {wanted}. Use a token that has it."
+    access = "read" if request.method in SAFE_METHODS else "write"
+    required = f"{scope}:{access}"
+    if isinstance(request.auth, Token) and required not in request.auth.scopes:
+        text = f"The token lacks the scope {required}. Use a token that has it."
         raise PermissionDenied(text, "scope")
 
 

@@ -15,7 +15,7 @@ from rest_framework.exceptions import APIException
 
 MEDIA_TYPE = "application/problem+json"
 API = "/api/"
-WHOLE = ("__all__", "non_field_errors")
+WHOLE_OBJECT_KEYS = ("__all__", "non_field_errors")
 SEE_ERRORS = "The request is invalid. Correct the values listed in errors."
 
 # The database is unavailable, full or read-only.
@@ -42,7 +42,7 @@ class Conflict(APIException):
     default_code = "conflict"
 
 
-class OtherRequest(APIException):
+class KeyReused(APIException):
     status_code = HTTPStatus.UNPROCESSABLE_ENTITY
     default_detail = "This Idempotency-Key was used for another request. Use a new one."
     default_code = "idempotency_key"
@@ -59,25 +59,27 @@ def problem(
 ) -> dict[str, Any]:
     """Return a problem as a JSON object; ``code`` identifies its kind."""
     title = HTTPStatus(status).phrase
-    known = {"type": "about:blank", "title": title, "status": status}
+    fields = {"type": "about:blank", "title": title, "status": status}
     more = {"errors": errors} if errors else {}
-    return {**known, "detail": detail, "code": code, **more}
+    return {**fields, "detail": detail, "code": code, **more}
 
 
 # --- Reasons and their places ---------------------------------------------------
 
 
-def pointed(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
+def with_pointers(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
     """Yield each reason with the JSON Pointer (RFC 6901, 6) of its place."""
     if isinstance(detail, Mapping):
         for name, reasons in detail.items():
-            below = "" if name in WHOLE else _steps(str(name))
-            yield from pointed(reasons, pointer + below)
+            below = "" if name in WHOLE_OBJECT_KEYS else _steps(str(name))
+            yield from with_pointers(reasons, pointer + below)
     elif isinstance(detail, list):
         for place, reason in enumerate(detail):
             # In a list of objects, each one has its own reasons.
             is_item = isinstance(reason, Mapping)
-            yield from pointed(reason, f"{pointer}/{place}" if is_item else pointer)
+            yield from with_pointers(
+                reason, f"{pointer}/{place}" if is_item else pointer
+            )
     else:
         yield {"pointer": f"#{pointer}", "detail": str(detail)}
 
@@ -96,24 +98,24 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not request.path_info.startswith(API):
         return defaults.page_not_found(request, exception)
     detail = "Not found. Check the URL: /api/ lists the addresses."
-    return answer(HTTPStatus.NOT_FOUND, detail, "not_found")
+    return respond(HTTPStatus.NOT_FOUND, detail, "not_found")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not request.path_info.startswith(API):
         return defaults.bad_request(request, exception)
     detail = "The request could not be understood. Check its URL, headers and body."
-    return answer(HTTPStatus.BAD_REQUEST, detail, "bad_request")
+    return respond(HTTPStatus.BAD_REQUEST, detail, "bad_request")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     if not request.path_info.startswith(API):
         return defaults.server_error(request)
     detail = "An internal error occurred and was logged. Try again later."
-    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, detail, "server_error")
+    return respond(HTTPStatus.INTERNAL_SERVER_ERROR, detail, "server_error")
 
 
-def answer(status: HTTPStatus, detail: str, code: str) -> HttpResponse:
+def respond(status: HTTPStatus, detail: str, code: str) -> HttpResponse:
     """Return a problem where no view of REST framework does."""
     body = problem(status, detail, code)
     return JsonResponse(body, status=status, content_type=MEDIA_TYPE)

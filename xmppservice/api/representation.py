@@ -81,8 +81,8 @@ def refuse_stale(request: Request, current: Any) -> None:
 
     ``current`` is the data of a GET of this URL. Source: RFC 9110, "If-Match".
     """
-    known = parse_etags(request.headers.get("If-Match", "*"))
-    if "*" not in known and _etag(_plain(current)) not in known:
+    etags = parse_etags(request.headers.get("If-Match", "*"))
+    if "*" not in etags and _etag(_plain(current)) not in etags:
         raise problems.Stale
 
 
@@ -94,13 +94,13 @@ class Conditional(ConditionalGetMiddleware):
     ) -> HttpResponseBase:
         if not request.path_info.startswith(problems.API):
             return response
-        answer = super().process_response(request, response)
-        if answer.status_code == HTTPStatus.PRECONDITION_FAILED != response.status_code:
+        result = super().process_response(request, response)
+        if result.status_code == HTTPStatus.PRECONDITION_FAILED != response.status_code:
             stale = problems.Stale
-            return problems.answer(
+            return problems.respond(
                 HTTPStatus.PRECONDITION_FAILED, stale.default_detail, stale.default_code
             )
-        return answer
+        return result
 
 
 class Browsable(BrowsableAPIRenderer):

@@ -21,9 +21,9 @@ from rest_framework.request import Request
 from xmppservice.api.models import Token
 
 PREFIX = "xs_"  # lets scanners recognise leaked secrets
-SHOWN = len(PREFIX) + 6  # characters shown to distinguish tokens
-USED_TO_THE = timedelta(hours=1)
-WORDS = (b"bearer", b"token")
+SHOWN_LENGTH = len(PREFIX) + 6  # characters shown to distinguish tokens
+USE_RESOLUTION = timedelta(hours=1)
+SCHEMES = (b"bearer", b"token")
 
 
 def make(
@@ -31,15 +31,15 @@ def make(
 ) -> tuple[Token, str]:
     """Store a token; return it with its secret, which cannot be read later."""
     token = Token(user=user, name=name, scopes=list(scopes), expires_at=expires_at)
-    secret = give(token)
+    secret = set_new_secret(token)
     token.save()
     return token, secret
 
 
-def give(token: Token) -> str:
+def set_new_secret(token: Token) -> str:
     """Give a token a new secret and return the secret; do not save the token."""
     secret = PREFIX + secrets.token_urlsafe(32)
-    token.digest, token.start = digest(secret), secret[:SHOWN]
+    token.digest, token.start = digest(secret), secret[:SHOWN_LENGTH]
     return secret
 
 
@@ -55,35 +55,37 @@ def find(secret: str) -> Token | None:
     return result
 
 
-def note_use(token: Token) -> None:
+def record_use(token: Token) -> None:
     """Record that a token is used now, at most once an hour."""
     now = timezone.now()
-    last = max(filter(None, (token.used_at, _noted.get(token.digest))), default=None)
-    if last is not None and last > now - USED_TO_THE:
+    last = max(
+        filter(None, (token.used_at, _recorded_uses.get(token.digest))), default=None
+    )
+    if last is not None and last > now - USE_RESOLUTION:
         return
     # Set before the update: a slow or read-only database delays one request only.
-    _noted[token.digest] = now
+    _recorded_uses[token.digest] = now
     with suppress(DatabaseError), transaction.atomic():
-        free = Token.objects.select_for_update(skip_locked=True).filter(pk=token.pk)
-        if free.first() is not None:
+        unlocked = Token.objects.select_for_update(skip_locked=True).filter(pk=token.pk)
+        if unlocked.first() is not None:
             Token.objects.filter(pk=token.pk).update(used_at=now)
 
 
-_noted: dict[str, datetime] = {}
+_recorded_uses: dict[str, datetime] = {}
 
 
 class TokenAuthentication(BaseAuthentication):
     """``Authorization: Bearer SECRET`` (RFC 6750, 2.1); ``Token`` works, too."""
 
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
-        word, _, secret = header_of(request).partition(b" ")
-        if word.lower() not in WORDS:
+        scheme, _, secret = header_of(request).partition(b" ")
+        if scheme.lower() not in SCHEMES:
             return None
         token = find(secret.strip().decode("latin-1"))
         if token is None:
             text = "The token is unknown or has expired. Use a valid one."
             raise AuthenticationFailed(text)
-        note_use(token)
+        record_use(token)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -50,18 +50,18 @@ class ObjectActionAdmin(ReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        more = {f"may_{self.object_action}": self._may_act(request)}
-        kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **more}
+        permission = {f"may_{self.object_action}": self._may_act(request)}
+        kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **permission}
         return super().change_view(request, *args, **kwargs)
 
     def object_action_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         if not self._may_act(request):
             raise PermissionDenied
         get_object_or_404(self.model, pk=pk)
-        self.act_and_say(request, [pk])
+        self.act_and_report(request, [pk])
         return HttpResponseRedirect(reverse(f"admin:{self._page}_change", args=[pk]))
 
-    def act_and_say(self, request: HttpRequest, keys: Sequence[int]) -> None:
+    def act_and_report(self, request: HttpRequest, keys: Sequence[int]) -> None:
         count = self.act(request, keys)
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, self.message(count), level)

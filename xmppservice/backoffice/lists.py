@@ -16,7 +16,7 @@ MAX_ROWS = 10_000
 LAST_CHARACTER = "\U0010ffff"
 
 
-class FewPages(Paginator):
+class LimitedPaginator(Paginator):
     """Paginate the first MAX_ROWS rows, without counting all of them."""
 
     @cached_property
@@ -25,7 +25,7 @@ class FewPages(Paginator):
         return len(rows.order_by().values_list("pk")[:MAX_ROWS])
 
 
-class FewRows(ChangeList):
+class LimitedChangeList(ChangeList):
     """Select the first MAX_ROWS matches, then sort them.
 
     Sorting first would make the database walk through all rows in order.
@@ -38,14 +38,14 @@ class FewRows(ChangeList):
         if not rows.query.where:
             return rows
         keys = rows.order_by().values("pk")[:MAX_ROWS]
-        wanted = self.root_queryset.filter(pk__in=keys)
-        return wanted.order_by(*rows.query.order_by)
+        selected = self.root_queryset.filter(pk__in=keys)
+        return selected.order_by(*rows.query.order_by)
 
 
 class LargeAdmin(admin.ModelAdmin):
     """An admin whose list neither counts nor sorts all rows."""
 
-    paginator = FewPages
+    paginator = LimitedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
@@ -53,10 +53,10 @@ class LargeAdmin(admin.ModelAdmin):
 
 
 class LargeSortedAdmin(LargeAdmin):
-    """A large list that sorts its rows after selecting them: see :class:`FewRows`."""
+    """A large list, sorted after selecting rows: see :class:`LimitedChangeList`."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return FewRows
+        return LimitedChangeList
 
 
 class Choice(admin.SimpleListFilter):
@@ -72,6 +72,6 @@ def begins_with(field: str, word: str) -> Q:
     """Match rows whose ``field`` begins with a word, by an index."""
     if connection.vendor == "sqlite":
         # LIKE ignores case there, and so uses no index.
-        after = word + LAST_CHARACTER
-        return Q(**{f"{field}__gte": word, f"{field}__lt": after})
+        end = word + LAST_CHARACTER
+        return Q(**{f"{field}__gte": word, f"{field}__lt": end})
     return Q(**{f"{field}__startswith": word})

@@ -66,25 +66,34 @@ def links(request: HttpRequest) -> list[Link]:
     """Return the navigation for the user of a request."""
     if not request.user.is_staff:
         return []
-    seen = [(section.label, reverse(section.page)) for section in _open_to(request)]
-    seen.append((_("More"), reverse("admin:index") + "?all"))
-    current = _current(request, [url for _, url in seen])
-    return [Link(label, url, url == current) for label, url in seen]
+    entries = [
+        (section.label, reverse(section.page))
+        for section in _permitted_sections(request)
+    ]
+    entries.append((_("More"), reverse("admin:index") + "?all"))
+    current = _current(request, [url for _, url in entries])
+    return [Link(label, url, url == current) for label, url in entries]
 
 
-def _open_to(request: HttpRequest) -> Iterator[Section]:
-    return (one for one in SECTIONS if request.user.has_perm(one.permission))
+def _permitted_sections(request: HttpRequest) -> Iterator[Section]:
+    return (
+        section for section in SECTIONS if request.user.has_perm(section.permission)
+    )
 
 
 def _current(request: HttpRequest, urls: list[str]) -> str:
     # The longest match: a page's URL may begin with another page's.
-    here = request.get_full_path()
-    return max((url for url in urls if here.startswith(url)), key=len, default="")
+    current_path = request.get_full_path()
+    return max(
+        (url for url in urls if current_path.startswith(url)), key=len, default=""
+    )
 
 
 def page(
     request: HttpRequest, template: str, title: str, context: dict[str, Any]
 ) -> TemplateResponse:
     """Render one of our own pages inside the back office."""
-    shell = admin.site.each_context(request)
-    return TemplateResponse(request, template, {**shell, "title": title, **context})
+    base_context = admin.site.each_context(request)
+    return TemplateResponse(
+        request, template, {**base_context, "title": title, **context}
+    )

@@ -36,10 +36,10 @@ def duration(seconds: float) -> str:
 
 def rounded_duration(seconds: float) -> str:
     """A duration in whole seconds, or in whole minutes from two minutes on."""
-    whole = round(seconds)
-    if whole < 120:
-        text = ngettext("%(count)s second", "%(count)s seconds", whole)
-        return text % {"count": whole}
-    minutes = whole // 60
+    rounded = round(seconds)
+    if rounded < 120:
+        text = ngettext("%(count)s second", "%(count)s seconds", rounded)
+        return text % {"count": rounded}
+    minutes = rounded // 60
     text = ngettext("%(count)s minute", "%(count)s minutes", minutes)
     return text % {"count": minutes}

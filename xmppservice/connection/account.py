@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 10
 
-NOTE = (
+NOTE_ERROR = (
     "the XMPP server turns DESC of the vCard of %s into NOTE: load Prosody's module "
     '"vcard" in the place of "vcard_legacy" and "vcard4"'
 )
-OTHER = "the XMPP server does not give the vCard of %s back as it was stored"
+MISMATCH_ERROR = "the XMPP server does not give the vCard of %s back as it was stored"
 
 
 class ClientStream(ServiceStream):
@@ -41,23 +41,23 @@ class ClientStream(ServiceStream):
         self._client, self._tls = _Client(jid, password, tls=tls), tls
         super().__init__(self._client, jid, address, domains, commands)
         self._storing: asyncio.Task[None] | None = None
-        self.xmpp.add_event_handler("failed_all_auth", self._not_let_in)
-        self.xmpp.add_event_handler("ssl_invalid_chain", self._not_trusted)
+        self.xmpp.add_event_handler("failed_all_auth", self._authentication_failed)
+        self.xmpp.add_event_handler("ssl_invalid_chain", self._certificate_rejected)
 
     def _session_start(self, event: object) -> None:
         # Receive the stanzas to the bare JID, even if others use the account, too.
         self.xmpp.send_raw(presence.own(""))
         super()._session_start(event)
 
-    def _not_let_in(self, _: object) -> None:
+    def _authentication_failed(self, _: object) -> None:
         if self._tls and "starttls" not in self._client.features:
             logger.error("not encrypted: the XMPP server must offer STARTTLS")
         else:
             logger.error("the XMPP server refuses the password of %s", self.jid)
         self._ended.set()
 
-    def _not_trusted(self, _: object) -> None:
-        if not self._away:
+    def _certificate_rejected(self, _: object) -> None:
+        if not self._failure_logged:
             logger.error("the certificate of the XMPP server is not trusted")
         self._ended.set()
 
@@ -69,42 +69,43 @@ class ClientStream(ServiceStream):
         """Store the newest document on the server, whatever is stored there."""
         stored = 0
         while self.ready and stored != self._number:
-            number, wanted = self._number, self._vcard
+            number, vcard_xml = self._number, self._vcard
             digest = self._digest
             try:
-                if await self._is_stored(wanted):
+                if await self._store_and_verify(vcard_xml):
                     # The server sends this to all subscribers, now and later.
                     write(self.xmpp, presence.own(digest))
                     self.on_published(stored := number)
                 else:
-                    await self._first(RETRY_SECONDS, self._ended)
+                    await self._wait_first(RETRY_SECONDS, self._ended)
             except (Down, Late) as error:
                 logger.warning("the vCard was not stored: %s", error)
 
-    async def _is_stored(self, wanted: str) -> bool:
-        """Store ``wanted`` if needed; return whether it reads back unchanged."""
-        if self._reads(wanted, await self._own("get", vcard.get())):
+    async def _store_and_verify(self, vcard_xml: str) -> bool:
+        """Store ``vcard_xml`` if needed; return whether it reads back unchanged."""
+        if self._matches(vcard_xml, await self._ask_own_account("get", vcard.get())):
             return True
-        refused = (await self._own("set", wanted)).condition
-        if refused:
-            logger.error("the XMPP server refuses the vCard: %s", refused)
+        condition = (await self._ask_own_account("set", vcard_xml)).condition
+        if condition:
+            logger.error("the XMPP server refuses the vCard: %s", condition)
             return False
-        read = await self._own("get", vcard.get())
-        if self._reads(wanted, read):
+        stored = await self._ask_own_account("get", vcard.get())
+        if self._matches(vcard_xml, stored):
             return True
         logger.error(
-            NOTE if vcard.description_is_note(read.payload) else OTHER, self.jid
+            NOTE_ERROR if vcard.description_is_note(stored.payload) else MISMATCH_ERROR,
+            self.jid,
         )
         return False
 
-    def _reads(self, wanted: str, read: IqResult) -> bool:
-        return vcard.description(read.payload) == vcard.description(wanted)
+    def _matches(self, vcard_xml: str, result: IqResult) -> bool:
+        return vcard.description(result.payload) == vcard.description(vcard_xml)
 
-    async def _own(self, type: str, payload: str) -> IqResult:
-        (answer,) = await self._ask(
+    async def _ask_own_account(self, type: str, payload: str) -> IqResult:
+        (result,) = await self._ask(
             [IqRequest(type, "", payload)], time.time() + OPENING_SECONDS
         )
-        return answer
+        return result
 
 
 class _Client(ClientXMPP):

@@ -62,7 +62,7 @@ class Inbox:
     """
 
     def __init__(self, stanzas: int, size: int) -> None:
-        self.most_stanzas, self.most_bytes = stanzas, size
+        self.max_stanzas, self.max_bytes = stanzas, size
         self.bytes = 0
         self._events: deque[tuple[int, Any]] = deque()
         self._filled = asyncio.Event()
@@ -73,8 +73,7 @@ class Inbox:
     def put(self, event: Any, size: int = 0) -> bool:
         """Append ``event`` of about ``size`` bytes; False when there is no room."""
         if size and (
-            len(self._events) >= self.most_stanzas
-            or self.bytes + size > self.most_bytes
+            len(self._events) >= self.max_stanzas or self.bytes + size > self.max_bytes
         ):
             return False
         self._events.append((size, event))
@@ -100,10 +99,10 @@ class XmppServer:
         self.application, self.stream, self.inbox = application, stream, inbox
         self.refused = 0
         self._published = asyncio.Event()
-        stream.on_message = self._take
-        stream.on_ready = self._tell_ready
+        stream.on_message = self._accept
+        stream.on_ready = self._report_ready
         stream.on_published = lambda number: self._put(events.published(number))
-        stream.on_subscription = self._tell_subscription
+        stream.on_subscription = self._report_subscription
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -124,14 +123,14 @@ class XmppServer:
     def _state(self) -> gateway.State:
         return gateway.State(self.stream.ready, self.stream.privileged)
 
-    def _tell_ready(self) -> None:
+    def _report_ready(self) -> None:
         self._put(events.connected(privileged=self.stream.privileged))
 
     async def _host(self) -> None:
         scope = {"type": "xmpp", "jid": self.stream.jid}
         for pause in _pauses():
             if self.stream.ready:
-                self._tell_ready()
+                self._report_ready()
             try:
                 await self.application(dict(scope), self.inbox.get, self._send)
             except Exception:
@@ -168,14 +167,14 @@ class XmppServer:
     def _put(self, event: Any) -> None:
         self.inbox.put(event)
 
-    def _tell_subscription(self, jid: str, number: int | None) -> None:
+    def _report_subscription(self, jid: str, number: int | None) -> None:
         # Dropped when there is no room: the user's next login asks again.
         self.inbox.put(events.subscription(jid, number), size=200 + len(jid))
 
-    def _take(self, fields: dict[str, str]) -> bool:
+    def _accept(self, fields: dict[str, str]) -> bool:
         size = 500 + sum(map(len, fields.values()))
-        taken = self.inbox.put(events.message(fields), size)
-        if not taken:
+        is_accepted = self.inbox.put(events.message(fields), size)
+        if not is_accepted:
             self.refused += 1
             # Log the first one and every thousandth, so as not to flood the log.
             if self.refused % 1000 == 1:
@@ -184,7 +183,7 @@ class XmppServer:
                     len(self.inbox),
                     self.inbox.bytes,
                 )
-        return taken
+        return is_accepted
 
 
 async def _confirmed(sending: Awaitable[None]) -> None:

@@ -25,16 +25,16 @@ from xmppservice.protocol.namespaces import (
 )
 
 NAME = "XMPP Service"
-MAX_FOUND = 50
+MAX_RESULTS = 50
 SCHEMA = "/schemas/document-1.json"  # below PUBLIC_URL
 
 INFO = f"{{{NS_INFO}}}query"
 ITEMS = f"{{{NS_ITEMS}}}query"
 SEARCH = f"{{{NS_SEARCH}}}query"
 
-BROWSED = (NS_INFO, NS_ITEMS)
+BROWSING_FEATURES = (NS_INFO, NS_ITEMS)
 FEATURES = (
-    *BROWSED,
+    *BROWSING_FEATURES,
     NS_SEARCH,
     NS_COMMANDS,
     NS_VCARD,
@@ -69,17 +69,17 @@ class Catalogue:
     ) -> None:
         self._jid, self._domains, self._about = jid, domains, about
         self._groups: dict[str, CatalogueEntry] = {}
-        self._channels: list[
-            tuple[str, CatalogueEntry]
-        ] = []  # each with the text that a search looks at
+        # Each with the text that a search looks at.
+        self._channels: list[tuple[str, CatalogueEntry]] = []
         self._cards: dict[str, CatalogueEntry] = {}  # channels by their own JID
-        self._below: dict[str, list[CatalogueEntry]] = {}  # by the address of a group
-        self._lists: dict[tuple[str, str, str], str] = {}  # see _items
+        # By the address of a group.
+        self._children: dict[str, list[CatalogueEntry]] = {}
+        self._item_lists: dict[tuple[str, str, str], str] = {}  # see _items
         for entry in entries:
             self._add(entry)
 
     def _add(self, entry: CatalogueEntry) -> None:
-        self._below.setdefault(entry.parent, []).append(entry)
+        self._children.setdefault(entry.parent, []).append(entry)
         if entry.is_group:
             self._groups[entry.address] = entry
         else:
@@ -118,8 +118,8 @@ class Catalogue:
                 self._info_of_group(request.node) if request.node else self._own_info()
             )
         entry = self._card("" if request.node else request.to)
-        can = (*BROWSED, NS_VCARD)
-        return disco.info("", "hierarchy", "leaf", entry.name, can, "")
+        features = (*BROWSING_FEATURES, NS_VCARD)
+        return disco.info("", "hierarchy", "leaf", entry.name, features, "")
 
     def _own_info(self) -> str:
         about = self._about
@@ -129,7 +129,7 @@ class Catalogue:
         if node not in self._groups:
             raise StanzaError("item-not-found")
         name = self._groups[node].name
-        return disco.info(node, "hierarchy", "branch", name, BROWSED, "")
+        return disco.info(node, "hierarchy", "branch", name, BROWSING_FEATURES, "")
 
     def _items(self, request: Request) -> str:
         if request.to != self._jid:
@@ -140,17 +140,17 @@ class Catalogue:
         # Only an account can be asked at a full JID; there are few of these.
         at = request.at if "@" in self._jid else self._jid
         key = request.node, at, self._domain(request)
-        if key not in self._lists:
-            self._lists[key] = disco.items(request.node, self._listed(*key))
-        return self._lists[key]
+        if key not in self._item_lists:
+            self._item_lists[key] = disco.items(request.node, self._disco_items(*key))
+        return self._item_lists[key]
 
-    def _listed(self, node: str, at: str, domain: str) -> Iterator[Item]:
-        for entry in self._below.get(node, ()):
+    def _disco_items(self, node: str, at: str, domain: str) -> Iterator[Item]:
+        for entry in self._children.get(node, ()):
             if entry.is_group:
                 yield Item(at, entry.name, entry.address)
             elif entry.to:
                 # Several channels may share a JID: their threads distinguish them.
-                yield Item(_at(entry.to, domain), entry.name, entry.thread)
+                yield Item(_full_address(entry.to, domain), entry.name, entry.thread)
 
     def _domain(self, request: Request) -> str:
         domain = domain_of(request.sender.partition("/")[0])
@@ -163,19 +163,26 @@ class Catalogue:
             return search.search_fields(INSTRUCTIONS, QUERY)
         form, domain = data_forms.submitted(request.child), self._domain(request)
         if form is None:
-            result = self._found(_search_text(request))
-            items = (Item(_at(one.to, domain), one.name) for one in result)
+            result = self._search_results(_search_text(request))
+            items = (
+                Item(_full_address(entry.to, domain), entry.name) for entry in result
+            )
             return search.search_items(items)
-        result = self._found(" ".join(form.get(QUERY.var, ())))
-        rows = ((_at(one.to, domain), one.name, one.status) for one in result)
+        result = self._search_results(" ".join(form.get(QUERY.var, ())))
+        rows = (
+            (_full_address(entry.to, domain), entry.name, entry.status)
+            for entry in result
+        )
         return search.search_table(COLUMNS, rows)
 
-    def _found(self, text: str) -> list[CatalogueEntry]:
+    def _search_results(self, text: str) -> list[CatalogueEntry]:
         if len(text) > MAX_FIELD:
             raise StanzaError("not-acceptable", "modify")
-        wanted = _folded(text.strip())
-        results = (one for folded, one in self._channels if wanted in folded and one.to)
-        return [one for one, _ in zip(results, range(MAX_FOUND), strict=False)]
+        query = _folded(text.strip())
+        results = (
+            entry for folded, entry in self._channels if query in folded and entry.to
+        )
+        return [entry for entry, _ in zip(results, range(MAX_RESULTS), strict=False)]
 
 
 def _search_text(request: Request) -> str:
@@ -188,7 +195,7 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", composed)
 
 
-def _at(to: str, domain: str) -> str:
+def _full_address(to: str, domain: str) -> str:
     return to if "@" in to else f"{to}@{domain}"
 
 

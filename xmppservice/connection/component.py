@@ -13,7 +13,7 @@ from xmppservice.protocol.parser import StanzaParser
 from xmppservice.protocol.xml import Element
 
 # Presence errors that mean that the account no longer exists.
-GONE = frozenset({"gone", "item-not-found"})
+GONE_CONDITIONS = frozenset({"gone", "item-not-found"})
 
 
 class ComponentStream(ServiceStream):
@@ -29,7 +29,7 @@ class ComponentStream(ServiceStream):
     ) -> None:
         component = _Component(jid, secret)
         super().__init__(component, jid, address, domains, commands)
-        component.first_look = self.responder.answers_document
+        component.intercept = self.responder.answer_document
 
     def _published(self) -> None:
         if self._number and self.ready:
@@ -43,14 +43,14 @@ class ComponentStream(ServiceStream):
             return
         super()._presence(stanza)
         if type in ("subscribe", "probe"):
-            self._tell(stanza, sender)
+            self._send_digest(stanza, sender)
         elif type == "unsubscribe":
             self._answer_presence(stanza, "unavailable")
-        is_gone = type == "error" and iq.condition(xml) in GONE
+        is_gone = type == "error" and iq.condition(xml) in GONE_CONDITIONS
         if type in ("unsubscribe", "unsubscribed") or is_gone:
             self.on_subscription(sender, None)
 
-    def _tell(self, stanza: Presence, sender: str) -> None:
+    def _send_digest(self, stanza: Presence, sender: str) -> None:
         # After a restart of the XMPP server all users ask at once: the announcer then
         # serves some of them, at its own pace.
         if self.responder.overloaded:
@@ -66,10 +66,10 @@ class _Component(ComponentXMPP):
     def __init__(self, jid: str, secret: str) -> None:
         # fix_error_ns: without it every received error reads feature-not-implemented.
         super().__init__(jid, secret, fix_error_ns=True)  # type: ignore[no-untyped-call]  # untyped in slixmpp
-        self.first_look: Callable[[Element], bool] = lambda xml: False
+        self.intercept: Callable[[Element], bool] = lambda xml: False
 
     def _spawn_event(self, xml: Element) -> None:
-        if not self.first_look(xml):
+        if not self.intercept(xml):
             super()._spawn_event(xml)
 
     def init_parser(self) -> None:

@@ -111,7 +111,7 @@ class Subscription(TypedDict):
 
     type: Literal["xmpp.subscription"]
     jid: str  # bare
-    told: int | None  # the release announced to them; 0: none yet; None: unsubscribed
+    announced: int | None  # the release announced; 0: none yet; None: unsubscribed
 
 
 class Announce(TypedDict):
@@ -167,7 +167,7 @@ def published(number: int) -> Published:
 
 
 def subscription(jid: str, number: int | None) -> Subscription:
-    return {"type": "xmpp.subscription", "jid": jid, "told": number}
+    return {"type": "xmpp.subscription", "jid": jid, "announced": number}
 
 
 def announce(to: Iterable[str], message: bool) -> Announce:

@@ -136,7 +136,7 @@ def _ask(requests: Sequence[IqRequest], deadline: float) -> Future[list[IqResult
     if _owner is None:
         if not settings.CHANNEL_LAYER_URL:
             raise Down("no stream in this process")
-        return _asker().ask(requests, deadline)
+        return _requester().ask(requests, deadline)
     assert not _runs_here(_owner.loop), "no waiting on the stream's own loop"
     answers = _owner.ask(requests, deadline)
     return asyncio.run_coroutine_threadsafe(answers, _owner.loop)
@@ -149,13 +149,13 @@ def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
         return False
 
 
-# --- Over the channel layer: the asking side --------------------------------------
+# --- Over the channel layer: the requesting side -----------------------------------
 
 
-class Asker:
+class Requester:
     """Ask the owner in another process; one instance per process, with its own loop.
 
-    One channel carries all answers: a channel per question would be left behind.
+    One channel carries all answers: a channel per request would be left behind.
     """
 
     def __init__(self) -> None:
@@ -168,13 +168,13 @@ class Asker:
     def ask(
         self, requests: Sequence[IqRequest], deadline: float
     ) -> Future[list[IqResult]]:
-        asking = self._question(requests, deadline)
-        return asyncio.run_coroutine_threadsafe(asking, self._loop)
+        pending = self._send_requests(requests, deadline)
+        return asyncio.run_coroutine_threadsafe(pending, self._loop)
 
     def _run(self) -> None:
         self._loop.run_until_complete(self._listen())
 
-    async def _question(
+    async def _send_requests(
         self, requests: Sequence[IqRequest], deadline: float
     ) -> list[IqResult]:
         id = uuid.uuid4().hex
@@ -217,23 +217,23 @@ class Asker:
         else:
             future.set_result([IqResult(*answer) for answer in message["answers"]])
 
-    def _fail_all(self, why: str) -> None:
+    def _fail_all(self, reason: str) -> None:
         for future in self._waiting.values():
             if not future.done():
-                future.set_exception(Down(f"no channel layer: {why}"))
+                future.set_exception(Down(f"no channel layer: {reason}"))
 
 
-_one_asker = threading.Lock()
-_the_asker: Asker | None = None
+_requester_lock = threading.Lock()
+_the_requester: Requester | None = None
 
 
-def _asker() -> Asker:
+def _requester() -> Requester:
     # A fork does not copy the loop's thread: each child process starts its own.
-    global _the_asker
-    with _one_asker:
-        if _the_asker is None or _the_asker.pid != os.getpid():
-            _the_asker = Asker()
-        return _the_asker
+    global _the_requester
+    with _requester_lock:
+        if _the_requester is None or _the_requester.pid != os.getpid():
+            _the_requester = Requester()
+        return _the_requester
 
 
 async def _send(channel: str, message: dict[str, Any]) -> None:
@@ -244,24 +244,24 @@ async def _send(channel: str, message: dict[str, Any]) -> None:
         raise Down(f"no channel layer: {type(error).__name__}") from error
 
 
-# --- Over the channel layer: the answering side -----------------------------------
+# --- Over the channel layer: the answering side ------------------------------------
 
 
 async def answer_others(ask: Ask) -> None:
-    """Answer the questions of other processes; the stream's owner runs this."""
-    broken = False
-    async with asyncio.TaskGroup() as answering:
+    """Answer the requests of other processes; the stream's owner runs this."""
+    is_broken = False
+    async with asyncio.TaskGroup() as tasks:
         while True:
             try:
                 message = await get_channel_layer().receive(REQUESTS)
             except Exception as error:
-                if not broken:
+                if not is_broken:
                     logger.warning("nobody can ask: %s", type(error).__name__)
-                broken = True
+                is_broken = True
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
-                broken = False
-                answering.create_task(_answer(ask, message))
+                is_broken = False
+                tasks.create_task(_answer(ask, message))
 
 
 async def _answer(ask: Ask, message: dict[str, Any]) -> None:
@@ -279,20 +279,20 @@ async def _answer(ask: Ask, message: dict[str, Any]) -> None:
             },
         )
     except Down:
-        pass  # The asking side notices the layer's failure, or raises Late.
+        pass  # The requesting side notices the layer's failure, or raises Late.
 
 
 async def _outcome(
-    asking: Awaitable[list[IqResult]],
+    pending: Awaitable[list[IqResult]],
 ) -> tuple[list[IqResult], str, str]:
     try:
-        return await asking, "", ""
+        return await pending, "", ""
     except (Down, Late) as error:
         return [], type(error).__name__, str(error)
     except asyncio.CancelledError:
-        # We are stopping: the asking side gets Down, and asks the next owner.
+        # We are stopping: the requesting side gets Down, and asks the next owner.
         return [], Down.__name__, "the service stops"
     except Exception as error:
-        # The request is at fault: the asking side counts an attempt.
+        # The request is at fault: the requesting side counts an attempt.
         logger.error("a question could not be asked: %s", type(error).__name__)
         return [], Broke.__name__, type(error).__name__

@@ -38,7 +38,7 @@ class Requests:
 
     def __init__(self, xmpp: BaseXMPP, jid: str) -> None:
         self.xmpp, self.jid = xmpp, jid
-        self._asked: dict[str, tuple[str, asyncio.Future[IqResult]]] = {}
+        self._pending: dict[str, tuple[str, asyncio.Future[IqResult]]] = {}
 
     async def ask(
         self, requests: Sequence[IqRequest], deadline: float
@@ -63,11 +63,11 @@ class Requests:
             raise Late("no answer by the deadline") from None
         finally:
             for id in ids:
-                self._asked.pop(id, None)
+                self._pending.pop(id, None)
 
     def _expect(self, id: str, to: str) -> asyncio.Future[IqResult]:
         future: asyncio.Future[IqResult] = asyncio.get_running_loop().create_future()
-        self._asked[id] = (domain_of(to or self.jid), future)
+        self._pending[id] = (domain_of(to or self.jid), future)
         return future
 
     def _iq(self, id: str, request: IqRequest) -> str:
@@ -79,10 +79,10 @@ class Requests:
             payload=request.payload,
         )
 
-    def answered(self, stanza: Iq) -> None:
+    def handle_response(self, stanza: Iq) -> None:
         """Pass an answer to the request that waits for it."""
         xml = stanza.xml
-        domain, future = self._asked.get(xml.get("id", ""), ("", None))
+        domain, future = self._pending.get(xml.get("id", ""), ("", None))
         # Accept an answer only from the domain that we asked (RFC 6120, 8.2.3). Not
         # the whole JID: servers normalise localparts in different ways.
         sender = domain_of(xml.get("from", domain))
@@ -96,7 +96,7 @@ class Requests:
 
     def fail(self) -> None:
         """Fail all pending requests, because the stream broke."""
-        pending, self._asked = self._asked, {}
+        pending, self._pending = self._pending, {}
         for _, future in pending.values():
             if not future.done():
                 future.set_exception(Broke("the stream broke"))

@@ -36,7 +36,7 @@ MAX_UNWRITTEN_BYTES = 64 * 1024 * 1024
 
 VCARD = f"{{{NS_VCARD}}}vCard"
 # Requests with their own handler, ours or a plugin's.
-HANDLED = {
+HANDLED_TAGS = {
     "get": frozenset(
         {
             VCARD,
@@ -56,7 +56,7 @@ class Unhandled(MatcherBase):
 
     def match(self, stanza: Any) -> bool:
         xml = stanza.xml
-        handled = HANDLED.get(xml.get("type", ""))
+        handled = HANDLED_TAGS.get(xml.get("type", ""))
         return (
             iq.is_iq(xml) and handled is not None and iq.payload_tag(xml) not in handled
         )
@@ -67,7 +67,7 @@ class AdHocCommands(Protocol):
 
     def is_command_request(self, request: Request) -> bool: ...
     def answer(self, request: Request, owner: str | None, take: Take) -> str | None: ...
-    def result(self, done: Answer) -> str: ...
+    def result(self, answer: Answer) -> str: ...
 
 
 class Responder:
@@ -107,7 +107,7 @@ class Responder:
 
     # --- The document -----------------------------------------------------------
 
-    def answers_document(self, xml: Element) -> bool:
+    def answer_document(self, xml: Element) -> bool:
         """Answer a get of the document; return whether it was one.
 
         This happens before slixmpp builds a stanza and looks for its handler, which
@@ -116,8 +116,8 @@ class Responder:
         is_get = xml.get("type") == "get" and iq.is_iq(xml)
         if not (is_get and xml.get("to") == self.jid and xml.find(VCARD) is not None):
             return False
-        is_usual = len(xml.get("id", "")) <= MAX_FIELD
-        if not is_usual or self.overloaded:
+        is_id_short = len(xml.get("id", "")) <= MAX_FIELD
+        if not is_id_short or self.overloaded:
             return False
         self._send_document(xml, self.jid)
         return True
@@ -131,7 +131,7 @@ class Responder:
     def _vcard(self, stanza: Iq) -> None:
         xml = stanza.xml
         to = xml.get("to", self.jid)
-        if xml.get("type") not in HANDLED:
+        if xml.get("type") not in HANDLED_TAGS:
             return
         if xml.get("type") == "set":
             self._refuse(stanza, "service-unavailable")
@@ -201,8 +201,8 @@ class Responder:
         try:
             fields = envelope.parse(xml)
         except Oversized as refusal:
-            who = redaction.alias(sender)
-            logger.warning("refused a command of %s: %s", who, refusal)
+            alias = redaction.alias(sender)
+            logger.warning("refused a command of %s: %s", alias, refusal)
             self._refuse_message(xml, "not-acceptable", "modify")
             return
         if fields is None:
@@ -222,7 +222,7 @@ class Responder:
             )
         )
 
-    def written(self, answer: Answer) -> str:
+    def to_stanza(self, answer: Answer) -> str:
         """Return a command's answer as a stanza: a message, or the result of its IQ."""
         if answer["message_type"] == ADHOC:
             return iq.build(
@@ -246,20 +246,20 @@ class Responder:
 
     # --- Wiring -----------------------------------------------------------------
 
-    def _bounded(self, stanza: StanzaBase) -> StanzaBase | None:
+    def _without_long_id(self, stanza: StanzaBase) -> StanzaBase | None:
         """Drop an IQ whose id is too long: answers must repeat it."""
         xml = stanza.xml
         if not iq.is_iq(xml) or len(xml.get("id", "")) <= MAX_FIELD:
             return stanza
-        who = redaction.alias(xml.get("from", ""))
+        alias = redaction.alias(xml.get("from", ""))
         logger.warning(
-            "dropped an iq of %s: %d characters of id", who, len(xml.get("id", ""))
+            "dropped an iq of %s: %d characters of id", alias, len(xml.get("id", ""))
         )
         return None
 
     def _register(self) -> None:
         xmpp = self.xmpp
-        xmpp.add_filter("in", self._bounded)
+        xmpp.add_filter("in", self._without_long_id)
         vcard = MatchXPath(f"{{{xmpp.default_ns}}}iq/{VCARD}")
         handlers: tuple[tuple[str, MatcherBase, Callable[[Any], None]], ...] = (
             ("vCard", vcard, self._vcard),

@@ -30,16 +30,16 @@ class StatusWriter:
         self._saved_at: datetime | None = None
 
     def opened(self, privileged: bool) -> None:
-        self._note(ready=True, privileged=privileged)
+        self._record(ready=True, privileged=privileged)
         self._since = timezone.now()
         self._sessions += 1
 
     def closed(self) -> None:
-        self._note(ready=False, privileged=False)
+        self._record(ready=False, privileged=False)
 
-    def kept_by(self, driver: str, missing: str) -> None:
+    def set_driver(self, driver: str, missing: str) -> None:
         """Record the roster driver and what it lacks."""
-        self._note(driver=driver, missing=missing)
+        self._record(driver=driver, missing=missing)
 
     def save(self) -> None:
         """Write the row after a change, and as a heartbeat."""
@@ -54,6 +54,6 @@ class StatusWriter:
             sessions=F("sessions") + sessions, **row
         )
 
-    def _note(self, **fields: str | bool) -> None:
+    def _record(self, **fields: str | bool) -> None:
         self._row.update(fields)
         self._saved_at = None

@@ -34,7 +34,7 @@ CONFIRMATION_SECONDS = 60
 ADVERTISEMENT_SECONDS = 5
 
 # The type of the message that announces a new document.
-CHANGED = "vcard_updated"
+CHANGE_TYPE = "vcard_updated"
 
 
 class ServiceStream(ABC):
@@ -66,11 +66,11 @@ class ServiceStream(ABC):
         self.address = address
         self.domains = domains
         self.granted: dict[str, dict[str, str]] = {}  # by domain
-        self.asks_privileges = True
+        self.awaits_privileges = True
         self._vcard = ""
         self._digest = ""
         self._number = 0
-        self._away = False
+        self._failure_logged = False
         self._requests = Requests(xmpp, jid)
         self._opened = asyncio.Event()
         self._ended = asyncio.Event()
@@ -111,11 +111,11 @@ class ServiceStream(ABC):
         self.granted = {}
         self.xmpp.connect(*self.address)
         try:
-            await self._first(OPENING_SECONDS, self._opened, self._ended)
+            await self._wait_first(OPENING_SECONDS, self._opened, self._ended)
             if self._opened.is_set():
-                await self._stay()
+                await self._serve_session()
             else:
-                self._not_opened()
+                self._opening_failed()
         finally:
             self._ended.set()
             self.xmpp.cancel_connection_attempt()
@@ -138,9 +138,9 @@ class ServiceStream(ABC):
         rosters = (granted.get("roster") for granted in self.granted.values())
         return self.ready and "both" in rosters
 
-    async def _stay(self) -> None:
-        if self.asks_privileges:
-            await self._first(ADVERTISEMENT_SECONDS, self._advertised, self._ended)
+    async def _serve_session(self) -> None:
+        if self.awaits_privileges:
+            await self._wait_first(ADVERTISEMENT_SECONDS, self._advertised, self._ended)
         if self._ended.is_set():
             return
         await self.xmpp.plugin["xep_0012"].start_uptime()
@@ -148,7 +148,7 @@ class ServiceStream(ABC):
         self.on_ready()
         self._published()
         while not self._ended.is_set():
-            await self._first(PING_SECONDS, self._ended)
+            await self._wait_first(PING_SECONDS, self._ended)
             if not self._ended.is_set():
                 await self._keep_alive()
 
@@ -161,11 +161,11 @@ class ServiceStream(ABC):
         except Down:
             pass
 
-    async def _first(self, seconds: float, *events: asyncio.Event) -> None:
-        waits = [asyncio.ensure_future(event.wait()) for event in events]
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+    async def _wait_first(self, seconds: float, *events: asyncio.Event) -> None:
+        tasks = [asyncio.ensure_future(event.wait()) for event in events]
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
 
     # --- Out ------------------------------------------------------------------
 
@@ -175,7 +175,7 @@ class ServiceStream(ABC):
         A stream is processed in order, so the answer to a ping sent last proves it
         (component streams lack XEP-0198). Raises Down or Late.
         """
-        await self._deliver(map(self.responder.written, answers))
+        await self._deliver(map(self.responder.to_stanza, answers))
 
     async def announce(self, to: Iterable[str], *, message: bool) -> None:
         """Announce the live document to bare JIDs; return when the server has taken it.
@@ -209,10 +209,10 @@ class ServiceStream(ABC):
         return IqRequest("get", self.domains[0], iq.ping())
 
     def _announcement(self, to: str, *, message: bool) -> str:
-        changed = presence.available(sender=self.jid, to=to, digest=self._digest)
+        announcement = presence.available(sender=self.jid, to=to, digest=self._digest)
         if not message:
-            return changed
-        return changed + _change_message(self.jid, to, self._number, self._digest)
+            return announcement
+        return announcement + _change_message(self.jid, to, self._number, self._digest)
 
     # --- In -------------------------------------------------------------------
 
@@ -247,7 +247,7 @@ class ServiceStream(ABC):
         for stock in ("IM", "IMError", "Presence"):
             xmpp.remove_handler(stock)
         handlers: tuple[tuple[str, MatcherBase, Callable[[Any], None]], ...] = (
-            ("Results", Results(None), self._requests.answered),
+            ("Results", Results(None), self._requests.handle_response),
             ("Message", MatchXPath(f"{{{ns}}}message"), self._message),
             ("Presence", MatchXPath(f"{{{ns}}}presence"), self._presence),
         )
@@ -255,27 +255,27 @@ class ServiceStream(ABC):
             xmpp.register_handler(Callback(name, matcher, handler))
         xmpp.add_event_handler("session_start", self._session_start)
         xmpp.add_event_handler("disconnected", lambda _: self._ended.set())
-        xmpp.add_event_handler("connection_failed", self._not_connected)
+        xmpp.add_event_handler("connection_failed", self._connection_failed)
         xmpp.add_event_handler("stream_error", self._stream_error)
 
-    def _not_connected(self, reason: object) -> None:
-        if not self._away:
+    def _connection_failed(self, reason: object) -> None:
+        if not self._failure_logged:
             logger.warning(
                 "no XMPP server at %s:%d (%s): trying on", *self.address, reason
             )
-        self._away = True
+        self._failure_logged = True
         self._ended.set()
 
-    def _not_opened(self) -> None:
-        if not self._away:
+    def _opening_failed(self) -> None:
+        if not self._failure_logged:
             logger.warning(
                 "the XMPP server at %s:%d opens no stream: trying on", *self.address
             )
-        self._away = True
+        self._failure_logged = True
 
     def _session_start(self, _: object) -> None:
         logger.info("the stream of %s is open", self.jid)
-        self._away = False
+        self._failure_logged = False
         self._opened.set()
 
     def _stream_error(self, error: Any) -> None:
@@ -295,7 +295,7 @@ def _change_message(sender: str, to: str, number: int, digest: str) -> str:
         # Delivered to online users only, never stored (RFC 6121, 8.5.2).
         message_type="headline",
         namespace="jabber:x:oob",
-        envelope_type=CHANGED,
-        envelope_action=CHANGED,
+        envelope_type=CHANGE_TYPE,
+        envelope_action=CHANGE_TYPE,
         payload=f'{{"version":{number},"hash":"{digest}"}}',
     )

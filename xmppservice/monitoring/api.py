@@ -105,8 +105,8 @@ class DeliveryView(APIView):
 def _stream() -> dict[str, Any]:
     row = StreamStatus.objects.filter(pk=settings.XMPP_JID).first() or StreamStatus()
     names = ("since", "process", "sessions", "driver", "missing")
-    known = {name: getattr(row, name) for name in names}
-    return {"jid": settings.XMPP_JID, "connected": gateway.is_up(), **known}
+    fields = {name: getattr(row, name) for name in names}
+    return {"jid": settings.XMPP_JID, "connected": gateway.is_up(), **fields}
 
 
 def _release() -> dict[str, Any]:

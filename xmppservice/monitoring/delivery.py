@@ -36,7 +36,7 @@ from xmppservice.protocol import vcard
 TIMEOUT_SECONDS = 5  # with the XMPP server
 LATE_SECONDS = 10  # a release not live after this is shown as late
 
-may_look = permission_required("roster.view_command", raise_exception=True)
+may_view = permission_required("roster.view_command", raise_exception=True)
 
 
 def urls(office: AdminSite) -> list[URLPattern]:
@@ -54,18 +54,20 @@ def urls(office: AdminSite) -> list[URLPattern]:
 # --- Reading --------------------------------------------------------------------
 
 
-@may_look
+@may_view
 def page(request: HttpRequest) -> HttpResponse:
     context = {
         "state": state(),
-        "rows": [(state, _listed(state)) for state in statistics.COUNTED_STATES],
+        "rows": [
+            (state, _command_list_url(state)) for state in statistics.COUNTED_STATES
+        ],
         "script": {"state": reverse("delivery_state"), "words": _words()},
     }
     template = "admin/xmppservice/delivery.html"
     return site.page(request, template, _("Delivery"), context)
 
 
-def _listed(state: str) -> str:
+def _command_list_url(state: str) -> str:
     commands = reverse("admin:roster_command_changelist")
     return f"{commands}?{urlencode({'state': state})}"
 
@@ -79,7 +81,7 @@ def _words() -> dict[str, str]:
     }
 
 
-@may_look
+@may_view
 @require_GET
 @conditional_page
 def state_view(request: HttpRequest) -> HttpResponse:
@@ -129,7 +131,7 @@ def _stream(row: StreamStatus | None) -> dict[str, str]:
         "reconnects": _times(max(0, row.sessions - 1)),
         "driver": row.driver or "–",
         "missing": row.missing,
-        "away": "" if is_up else _away(row),
+        "away": "" if is_up else _problem(row),
     }
 
 
@@ -137,7 +139,7 @@ def _times(count: int) -> str:
     return ngettext("%(count)s time", "%(count)s times", count) % {"count": count}
 
 
-def _away(row: StreamStatus) -> str:
+def _problem(row: StreamStatus) -> str:
     if not row.process:
         return _("No process has connected to the XMPP server yet.")
     if not row.alive:
@@ -178,27 +180,27 @@ class Verdict(NamedTuple):
     """The result of a check through the XMPP server, as a sentence."""
 
     ok: bool
-    says: str
+    message: str
 
 
-@may_look
+@may_view
 @require_POST
 def check_view(request: HttpRequest) -> HttpResponseBase:
     """Read the document as a client does: answer JSON, or redirect with a message."""
     verdict = check()
     if request.accepts("text/html"):
         level = messages.SUCCESS if verdict.ok else messages.ERROR
-        messages.add_message(request, level, verdict.says)
+        messages.add_message(request, level, verdict.message)
         return HttpResponseRedirect(reverse("delivery"))
-    return JsonResponse(verdict._asdict())
+    return JsonResponse({"ok": verdict.ok, "says": verdict.message})
 
 
 def check() -> Verdict:
     """Ask the XMPP server for the vCard that clients read."""
-    began = time.monotonic()
+    started = time.monotonic()
     request = gateway.IqRequest("get", settings.XMPP_JID, vcard.get())
     try:
-        (answer,) = gateway.ask([request], time.time() + TIMEOUT_SECONDS)
+        (result,) = gateway.ask([request], time.time() + TIMEOUT_SECONDS)
     except gateway.Down:
         return Verdict(False, _("The service is not connected to the XMPP server."))
     except gateway.Late:
@@ -208,22 +210,22 @@ def check() -> Verdict:
             TIMEOUT_SECONDS,
         )
         return Verdict(False, text % {"count": TIMEOUT_SECONDS})
-    if answer.condition:
+    if result.condition:
         text = _("The XMPP server answers with the error “%(condition)s”.")
-        return Verdict(False, text % {"condition": answer.condition})
-    milliseconds = round((time.monotonic() - began) * 1000)
-    return _compared(vcard.description(answer.payload) or "", milliseconds)
+        return Verdict(False, text % {"condition": result.condition})
+    milliseconds = round((time.monotonic() - started) * 1000)
+    return _compare(vcard.description(result.payload) or "", milliseconds)
 
 
-def _compared(read: str, milliseconds: int) -> Verdict:
+def _compare(document: str, milliseconds: int) -> Verdict:
     live = live_release()
-    digest = hashlib.sha256(read.encode()).hexdigest()
-    known = Release.objects.defer("body").filter(digest=digest).first()
-    if live is None or known is None:
+    digest = hashlib.sha256(document.encode()).hexdigest()
+    release = Release.objects.defer("body").filter(digest=digest).first()
+    if live is None or release is None:
         return Verdict(
             False, _("Apps read a document that is not one of our versions.")
         )
-    params = {"number": known.number, "live": live.number, "count": milliseconds}
+    params = {"number": release.number, "live": live.number, "count": milliseconds}
     if live.digest != digest:
         text = _("Apps read version %(number)s, but the newest is %(live)s.")
         return Verdict(False, text % params)

@@ -59,30 +59,30 @@ def _is_migrated() -> bool:
 # --- Bounded reads --------------------------------------------------------------
 
 
-class Away(Exception):
+class DatabaseUnavailable(Exception):
     """The database does not answer, or not in time."""
 
 
 # Threads that an unresponsive database may block.
-_looking = threading.BoundedSemaphore(4)
+_query_slots = threading.BoundedSemaphore(4)
 
 
-def look(read: Callable[[], T]) -> T:
+def query_with_timeout(read: Callable[[], T]) -> T:
     """Return ``read()``, a database query; raises Away after TIMEOUT_SECONDS.
 
     It runs in its own thread, because no database driver limits every wait.
     """
-    if not _looking.acquire(timeout=TIMEOUT_SECONDS):
-        raise Away("earlier questions are still waiting")
+    if not _query_slots.acquire(timeout=TIMEOUT_SECONDS):
+        raise DatabaseUnavailable("earlier queries are still waiting")
     result: Future[T] = Future()
-    threading.Thread(target=_look, args=(read, result), daemon=True).start()
+    threading.Thread(target=_run_query, args=(read, result), daemon=True).start()
     try:
         return result.result(timeout=TIMEOUT_SECONDS)
     except (DatabaseError, InterfaceError, TimeoutError) as error:
-        raise Away(type(error).__name__) from None
+        raise DatabaseUnavailable(type(error).__name__) from None
 
 
-def _look(read: Callable[[], T], result: Future[T]) -> None:
+def _run_query(read: Callable[[], T], result: Future[T]) -> None:
     try:
         value = read()
     except Exception as error:
@@ -91,7 +91,7 @@ def _look(read: Callable[[], T], result: Future[T]) -> None:
         result.set_result(value)
     finally:
         connections.close_all()
-        _looking.release()
+        _query_slots.release()
 
 
 # --- Ready ----------------------------------------------------------------------
@@ -102,7 +102,7 @@ class Check(NamedTuple):
 
     name: str
     ok: bool
-    says: str
+    message: str
 
 
 NAMES = ("database", "migrations", "stream", "rosters", "commands")
@@ -111,10 +111,10 @@ NAMES = ("database", "migrations", "stream", "rosters", "commands")
 def checks() -> list[Check]:
     """Return the results of all checks, in the order of NAMES."""
     try:
-        return look(lambda: list(_checks()))
-    except Away:
-        away = Check(NAMES[0], False, "The database does not answer.")
-        return [away, *map(_unknown, NAMES[1:])]
+        return query_with_timeout(lambda: list(_checks()))
+    except DatabaseUnavailable:
+        unavailable = Check(NAMES[0], False, "The database does not answer.")
+        return [unavailable, *map(_unknown, NAMES[1:])]
 
 
 def _unknown(name: str) -> Check:
@@ -138,28 +138,34 @@ def _checks() -> Iterator[Check]:
 def _stream(row: StreamStatus | None) -> Check:
     if gateway.is_up():
         return Check("stream", True, "The stream to the XMPP server is ready.")
-    says = "The stream to the XMPP server is not connected."
+    message = "The stream to the XMPP server is not connected."
     if row is None:
-        says = "No process has opened the stream to the XMPP server yet."
+        message = "No process has opened the stream to the XMPP server yet."
     elif not row.alive:
         seconds = (timezone.now() - row.seen_at).total_seconds()
-        says = f"The process of the stream was last heard of {seconds:.0f} seconds ago."
-    return Check("stream", False, says)
+        message = (
+            f"The process of the stream was last heard of {seconds:.0f} seconds ago."
+        )
+    return Check("stream", False, message)
 
 
 def _rosters(row: StreamStatus | None) -> Check:
     if row is None or not row.driver:
         return Check("rosters", False, "It is not known yet how rosters are kept.")
     if row.missing:
-        says = f"{row.driver} lacks something: {row.missing}."
-        return Check("rosters", False, says)
+        message = f"{row.driver} lacks something: {row.missing}."
+        return Check("rosters", False, message)
     return Check("rosters", True, f"Rosters are kept by {row.driver}.")
 
 
 def _commands() -> Check:
     seconds = statistics.longest_wait()
-    says = f"The oldest open command has waited for {seconds:.0f} seconds."
-    return Check("commands", seconds <= MAX_WAIT_SECONDS, says)
+    message = f"The oldest open command has waited for {seconds:.0f} seconds."
+    return Check("commands", seconds <= MAX_WAIT_SECONDS, message)
+
+
+def _as_json(check: Check) -> dict[str, object]:
+    return {"name": check.name, "ok": check.ok, "says": check.message}
 
 
 # --- HTTP -----------------------------------------------------------------------
@@ -175,7 +181,7 @@ class Health:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self._said: list[str] = []
+        self._logged: list[str] = []
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info == "/healthz":
@@ -188,14 +194,14 @@ class Health:
         result = checks()
         ready = all(check.ok for check in result)
         self._log([check.name for check in result if not check.ok])
-        body = {"ready": ready, "checks": [check._asdict() for check in result]}
+        body = {"ready": ready, "checks": [_as_json(check) for check in result]}
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
 
-    def _log(self, wrong: list[str]) -> None:
+    def _log(self, failed: list[str]) -> None:
         # Probes come every few seconds: log changes only.
-        if wrong and wrong != self._said:
-            logger.warning("not ready: %s", ", ".join(wrong))
-        elif self._said and not wrong:
+        if failed and failed != self._logged:
+            logger.warning("not ready: %s", ", ".join(failed))
+        elif self._logged and not failed:
             logger.info("ready")
-        self._said = wrong
+        self._logged = failed

@@ -43,7 +43,7 @@ class Statistics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily(
-            PREFIX + "build", "The running version.", {"version": __version__}
+            PREFIX + "build", "Version that is running.", {"version": __version__}
         )
         yield from _commands()
         yield from _stream(StreamStatus.objects.filter(pk=settings.XMPP_JID).first())
@@ -51,23 +51,25 @@ class Statistics(Collector):
         yield from _discovery()
 
 
-def _gauge(name: str, says: str, value: float) -> Metric:
-    return GaugeMetricFamily(PREFIX + name, says, value)
+def _gauge(name: str, documentation: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, documentation, value)
 
 
 def _commands() -> Iterator[Metric]:
     counts = statistics.by_state()
     dead = counts.pop(statistics.State.DEAD)
     states = GaugeMetricFamily(
-        PREFIX + "commands_open", "Commands without a sent answer.", labels=["state"]
+        PREFIX + "commands_open",
+        "Commands not yet answered, by state.",
+        labels=["state"],
     )
     for state, count in counts.items():
         states.add_metric([state], count)
     yield states
-    yield _gauge("commands_dead", "Commands that failed for good.", dead)
+    yield _gauge("commands_dead", "Commands that failed permanently.", dead)
     yield _gauge(
         "commands_oldest_seconds",
-        "How long the oldest open command that has not failed has waited.",
+        "Seconds that the oldest open command without a failed attempt has waited.",
         statistics.longest_wait(),
     )
     yield from _answers(statistics.latencies())
@@ -76,7 +78,7 @@ def _commands() -> Iterator[Metric]:
 def _answers(seconds: list[float]) -> Iterator[Metric]:
     latency = GaugeMetricFamily(
         PREFIX + "answer_seconds",
-        "From a command's arrival to its confirmed answer, in the last five minutes.",
+        "Seconds from a command's arrival to its confirmed answer, last five minutes.",
         labels=["quantile"],
     )
     for quantile in QUANTILES if seconds else ():
@@ -85,30 +87,32 @@ def _answers(seconds: list[float]) -> Iterator[Metric]:
     yield latency
     yield _gauge(
         "answers_recent",
-        f"Answers sent in the last five minutes, {statistics.MAX_ANSWERS} at most.",
+        f"Answers sent in the last five minutes, at most {statistics.MAX_ANSWERS}.",
         len(seconds),
     )
 
 
 def _stream(row: StreamStatus | None) -> Iterator[Metric]:
     yield _gauge(
-        "stream_ready", "Whether clients are answered.", float(gateway.is_up())
+        "stream_ready",
+        "Whether the XMPP stream is ready (1) or not (0).",
+        float(gateway.is_up()),
     )
     if row is None:
         return
     yield CounterMetricFamily(
         PREFIX + "stream_sessions",
-        "Sessions of the stream since its first one.",
+        "Sessions that the XMPP stream has opened.",
         row.sessions,
     )
     yield _gauge(
         "stream_seen_age_seconds",
-        "Since the process of the stream was heard of.",
+        "Seconds since the process with the XMPP stream last reported.",
         max(0.0, (timezone.now() - row.seen_at).total_seconds()),
     )
     rosters = GaugeMetricFamily(
         PREFIX + "rosters_missing",
-        "Whether the driver lacks something to keep rosters.",
+        "Whether the driver lacks something to manage rosters (1) or not (0).",
         labels=["driver"],
     )
     rosters.add_metric([row.driver], float(bool(row.missing)))
@@ -118,23 +122,25 @@ def _stream(row: StreamStatus | None) -> Iterator[Metric]:
 def _releases() -> Iterator[Metric]:
     yield _gauge(
         "release_lag_seconds",
-        "Since something should be live that is not.",
+        "Seconds that a change has been overdue to go live, 0 if none is.",
         releases.lag(),
     )
     live = live_release_without_body()
     if live is not None:
-        yield _gauge("release_number", "The newest version.", live.number)
-        yield _gauge("document_bytes", "Size of its stanza.", live.size)
-    informed, untold = subscribers.counts(live.number if live else 0)
-    yield _gauge("subscribers", "Who is told of a new version.", informed)
+        yield _gauge("release_number", "Number of the newest version.", live.number)
+        yield _gauge(
+            "document_bytes", "Size of the newest version's stanza in bytes.", live.size
+        )
+    notified, waiting = subscribers.counts(live.number if live else 0)
+    yield _gauge("subscribers", "Subscribers to new versions.", notified)
     yield _gauge(
         "announcements_waiting",
-        "Subscribers who were not told of the newest version yet.",
-        untold,
+        "Subscribers not yet notified of the newest version.",
+        waiting,
     )
     yield _gauge(
         "document_bytes_limit",
-        "What a stanza may have.",
+        "Maximum size of a stanza in bytes.",
         settings.XMPP_STANZA_LIMIT,
     )
 
@@ -142,12 +148,12 @@ def _releases() -> Iterator[Metric]:
 def _discovery() -> Iterator[Metric]:
     yield _gauge(
         "owners_flagged",
-        "Owners whom the farming detector holds.",
+        "Owners flagged for number enumeration.",
         statistics.flagged(),
     )
     yield _gauge(
         "late_joins",
-        "Rosters to look at because a number has become a user.",
+        "Rosters to check because a number on them has become a user.",
         statistics.late_joins(),
     )
 
@@ -193,8 +199,8 @@ def _is_allowed(request: HttpRequest) -> bool:
 
 def _scrape() -> HttpResponse:
     try:
-        text = health.look(lambda: generate_latest(REGISTRY))
-    except health.Away:
+        text = health.query_with_timeout(lambda: generate_latest(REGISTRY))
+    except health.DatabaseUnavailable:
         return HttpResponse(
             "The database does not answer.\n",
             content_type="text/plain",

@@ -21,8 +21,8 @@ def info(
     """An entity's identity and features; ``more`` is a data form, or empty."""
     named = f" name='{escape_attribute(name)}'" if name else ""
     identity = f"<identity category='{category}' type='{type}'{named}/>"
-    can = "".join(f"<feature var='{feature}'/>" for feature in features)
-    return f"<query xmlns='{NS_INFO}'{_node(node)}>{identity}{can}{more}</query>"
+    supported = "".join(f"<feature var='{feature}'/>" for feature in features)
+    return f"<query xmlns='{NS_INFO}'{_node(node)}>{identity}{supported}{more}</query>"
 
 
 def items(node: str, items: Iterable[Item]) -> str:

@@ -89,8 +89,8 @@ def _envelope(x: ET.Element) -> dict[str, str] | None:
 
 
 def _child_text(x: ET.Element, namespace: str, part: str) -> str:
-    for wanted in (namespace, "", *NS_STREAM_DEFAULT):
-        child = x.find(f"{{{wanted}}}{part}" if wanted else part)
+    for candidate in (namespace, "", *NS_STREAM_DEFAULT):
+        child = x.find(f"{{{candidate}}}{part}" if candidate else part)
         if child is not None:
             return "".join(child.itertext())
     return ""

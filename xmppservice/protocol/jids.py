@@ -20,8 +20,8 @@ def parse_jid(text: str) -> str | None:
 
 def bare_jid(text: str) -> str | None:
     """Return the normalised bare JID of ``text``, or None when it is not a JID."""
-    whole = parse_jid(text)
-    return whole.partition("/")[0] if whole else None
+    jid = parse_jid(text)
+    return jid.partition("/")[0] if jid else None
 
 
 def local_of(bare: str) -> str:
@@ -34,7 +34,7 @@ def domain_of(jid: str) -> str:
     return jid.partition("/")[0].rpartition("@")[2]
 
 
-_UNALLOWED = str.maketrans({one: f"\\{ord(one):02x}" for one in " \"&'/:<>@"})
+_UNALLOWED = str.maketrans({char: f"\\{ord(char):02x}" for char in " \"&'/:<>@"})
 _ESCAPE = re.compile(r"\\(?=20|22|26|27|2f|3a|3c|3e|40|5c)")
 
 
@@ -44,5 +44,5 @@ def escape_localpart(text: str) -> str:
     Source: XEP-0106, "Escaping Transformations": no space at either end.
     """
     escaped = _ESCAPE.sub(r"\\5c", text).translate(_UNALLOWED)
-    whole = parse_jid(f"{escaped}@localhost") if text.strip(" ") == text else None
-    return local_of(whole) if whole else ""
+    jid = parse_jid(f"{escaped}@localhost") if text.strip(" ") == text else None
+    return local_of(jid) if jid else ""

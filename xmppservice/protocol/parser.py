@@ -37,7 +37,7 @@ class StanzaParser:
         self._beginning = b""  # everything up to the stream's start tag
         self._start_tag = b""
         self._events: deque[tuple[str, ET.Element] | ET.ParseError] = deque()
-        self._held: list[bytes] = []
+        self._incomplete: list[bytes] = []
         self._depth = 0
 
     def _begin(self, start_tag: bytes) -> None:
@@ -51,9 +51,9 @@ class StanzaParser:
     def feed(self, data: bytes) -> None:
         end = data.rfind(b">") + 1
         if end:
-            self._parse(b"".join((*self._held, data[:end])))
-            self._held.clear()
-        self._held.append(data[end:])
+            self._parse(b"".join((*self._incomplete, data[:end])))
+            self._incomplete.clear()
+        self._incomplete.append(data[end:])
 
     def _parse(self, data: bytes) -> None:
         if not self._start_tag:

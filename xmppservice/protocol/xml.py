@@ -41,9 +41,9 @@ def sibling(element: ET.Element, name: str) -> str:
     return f"{{{namespace}}}{name}" if namespace else name
 
 
-def up_to(most: int, parts: Iterable[str]) -> Iterator[str]:
+def up_to(max_bytes: int, parts: Iterable[str]) -> Iterator[str]:
     for part in parts:
-        most -= len(part.encode())
-        if most < 0:
+        max_bytes -= len(part.encode())
+        if max_bytes < 0:
             return
         yield part

@@ -40,9 +40,9 @@ class EjabberdRosters:
 
     def probe(self) -> str:
         try:
-            return next(filter(None, starmap(_lacks, CALLS.items())), "")
+            return next(filter(None, starmap(_missing_permission, CALLS.items())), "")
         except gateway.Down as error:
-            return f"{error}: look at EJABBERD_API_URL and mod_http_api"
+            return f"{error}: check EJABBERD_API_URL and mod_http_api"
 
     def read(
         self, owners: Sequence[str], deadline: float
@@ -53,9 +53,11 @@ class EjabberdRosters:
 
     def write(self, changes: Sequence[RosterChange], deadline: float) -> list[str]:
         owners = list({change.owner for change in changes})
-        there = dict(zip(owners, self.exist(owners, deadline), strict=True))
+        existing = dict(zip(owners, self.exist(owners, deadline), strict=True))
         return ejabberd_api.api().each(
-            lambda change: _write(change, deadline) if there[change.owner] else MISSING,
+            lambda change: (
+                _write(change, deadline) if existing[change.owner] else MISSING
+            ),
             changes,
         )
 
@@ -63,7 +65,7 @@ class EjabberdRosters:
         api = ejabberd_api.api()
         try:
             if len(jids) > MAX_SINGLE_LOOKUPS:
-                return _among_all(jids, deadline)
+                return _exist_in_list(jids, deadline)
             return api.each(lambda jid: api.has_account(jid, deadline), jids)
         except ejabberd_api.ApiError as refusal:
             raise RosterError(str(refusal)) from None
@@ -75,12 +77,12 @@ class EjabberdRosters:
             raise RosterError(str(refusal)) from None
 
 
-def _among_all(jids: Sequence[str], deadline: float) -> list[bool]:
+def _exist_in_list(jids: Sequence[str], deadline: float) -> list[bool]:
     domains = sorted({domain_of(jid) for jid in jids})
-    there = {
+    existing = {
         jid for host in domains for jid in ejabberd_api.api().accounts(host, deadline)
     }
-    return [jid in there for jid in jids]
+    return [jid in existing for jid in jids]
 
 
 def _roster(owner: str, deadline: float) -> list[RosterItem] | RosterError:
@@ -106,8 +108,8 @@ def _write(change: RosterChange, deadline: float) -> str:
             owner, item.jid, item.name, item.groups, item.subscription, deadline
         )
     except ejabberd_api.ApiError as refusal:
-        at_fault = refusal.status == HTTPStatus.BAD_REQUEST
-        return "bad-request" if at_fault else f"ejabberd says {refusal.status}"
+        is_permanent = refusal.status == HTTPStatus.BAD_REQUEST
+        return "bad-request" if is_permanent else f"ejabberd says {refusal.status}"
     return ""
 
 
@@ -123,7 +125,7 @@ CALLS: dict[str, Callable[[ejabberd_api.EjabberdApi, str, float], object]] = {
 }
 
 
-def _lacks(
+def _missing_permission(
     command: str, call: Callable[[ejabberd_api.EjabberdApi, str, float], object]
 ) -> str:
     """Return why ``command`` may not be called; empty when it may."""

@@ -54,7 +54,7 @@ class EjabberdApi:
         self._threads = ThreadPoolExecutor(
             MAX_CONNECTIONS, thread_name_prefix="ejabberd"
         )
-        self._one_group = False
+        self._has_single_group = False
 
     def each(self, call: Callable[[T], U], items: Iterable[T]) -> list[U]:
         """Return the results of ``call(item)``, in order; calls run concurrently."""
@@ -96,7 +96,7 @@ class EjabberdApi:
             "subs": subscription,
         }
         groups = list(groups)
-        if not self._one_group:
+        if not self._has_single_group:
             try:
                 self.call("add_rosteritem", deadline, **fields, groups=groups)
                 return
@@ -104,7 +104,7 @@ class EjabberdApi:
                 # Before version 24 there is one argument for all groups.
                 if "missing argument: group" not in refusal.reason:
                     raise
-                self._one_group = True
+                self._has_single_group = True
         self.call("add_rosteritem", deadline, **fields, group=";".join(groups))
 
     def call(self, command: str, deadline: float, **arguments: Any) -> Any:
@@ -118,16 +118,16 @@ class EjabberdApi:
             )
         except urllib3.exceptions.HTTPError as error:
             # urllib3 counts a refused connection as a timeout, too.
-            refused = isinstance(error, urllib3.exceptions.NewConnectionError)
-            if isinstance(error, urllib3.exceptions.TimeoutError) and not refused:
-                text = "ejabberd's HTTP API gave no answer by the deadline"
+            is_refused = isinstance(error, urllib3.exceptions.NewConnectionError)
+            if isinstance(error, urllib3.exceptions.TimeoutError) and not is_refused:
+                text = "ejabberd's HTTP API did not answer by the deadline"
                 raise Late(text) from None
-            text = f"ejabberd's HTTP API is not there: {type(error).__name__}"
+            text = f"ejabberd's HTTP API cannot be reached: {type(error).__name__}"
             raise gateway.Broke(text) from None
         try:
             response = answer.json()
         except ValueError:
-            raise ApiError(answer.status, "and no JSON") from None
+            raise ApiError(answer.status, "not JSON") from None
         if answer.status != HTTPStatus.OK:
             raise ApiError(answer.status, _reason(response))
         return response

@@ -17,7 +17,7 @@ from xmppservice.rosters.interface import (
     RosterError,
 )
 
-SELF = "not-allowed"
+ACCOUNT_EXISTS = "not-allowed"
 
 
 class PrivilegedRosters:
@@ -35,9 +35,9 @@ class PrivilegedRosters:
                 f'{{ ["{settings.XMPP_JID}"] = {{ roster = "both" }} }} and the '
                 'component the module "privilege"; ejabberd needs EJABBERD_API_URL'
             )
-        nobody = [f"{NOBODY}@{domain}" for domain in settings.XMPP_DOMAINS]
+        unused = [f"{NOBODY}@{domain}" for domain in settings.XMPP_DOMAINS]
         try:
-            self.exist(nobody, time.time() + PROBE_SECONDS)
+            self.exist(unused, time.time() + PROBE_SECONDS)
         except RosterError as refusal:
             return (
                 f"this XMPP server answers {refusal} to a roster set: give every "
@@ -77,7 +77,7 @@ class PrivilegedRosters:
 
 
 def _exists(condition: str) -> bool:
-    if condition == SELF:
+    if condition == ACCOUNT_EXISTS:
         return True
     if condition != MISSING and condition not in PERMANENT:
         # For example forbidden: that says nothing about the account.

@@ -35,11 +35,11 @@ class LineFormatter(logging.Formatter):
     """A line of text that ends with the details of the command."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        known = {
+        fields = {
             name: getattr(record, name) for name in FIELDS if hasattr(record, name)
         }
         line = super().formatMessage(record)
-        return line + "".join(f" {name}={value}" for name, value in known.items())
+        return line + "".join(f" {name}={value}" for name, value in fields.items())
 
     def formatException(self, ei: ExcInfo) -> str:
         return without_texts(ei)
@@ -65,7 +65,7 @@ def json_lines() -> logging.Formatter:
 def without_texts(exc_info: Any) -> str:
     """Return the type and place of an exception and of its causes."""
     error = exc_info[1]
-    return "\n".join("".join(_lines(one)).rstrip() for one in _chain(error))
+    return "\n".join("".join(_lines(link)).rstrip() for link in _chain(error))
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
@@ -73,16 +73,16 @@ def _chain(error: BaseException | None) -> list[BaseException]:
     chain: list[BaseException] = []
     while error is not None and error not in chain:
         chain.insert(0, error)
-        hidden = error.__suppress_context__
-        error = error.__cause__ or (None if hidden else error.__context__)
+        is_hidden = error.__suppress_context__
+        error = error.__cause__ or (None if is_hidden else error.__context__)
     return chain
 
 
 def _lines(error: BaseException) -> Iterator[str]:
     yield from traceback.format_tb(error.__traceback__)
     yield f"{type(error).__module__}.{type(error).__qualname__}\n"
-    for one in getattr(error, "exceptions", ()):
-        yield from _lines(one)
+    for inner in getattr(error, "exceptions", ()):
+        yield from _lines(inner)
 
 
 def plain_task(record: logging.LogRecord) -> bool:

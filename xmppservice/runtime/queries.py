@@ -11,6 +11,6 @@ MAX_PARAMETERS = 1_000  # of one query
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Yield lists of up to ``size`` items, such as the parameters of one query."""
-    waiting = iter(items)
-    while part := list(islice(waiting, size)):
-        yield part
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch

@@ -11,7 +11,7 @@ from sentry_sdk.transport import Transport
 
 from xmppservice import __version__
 
-KEPT = {
+KEPT_FIELDS = {
     "contexts",
     "environment",
     "event_id",
@@ -24,7 +24,7 @@ KEPT = {
     "timestamp",
     "transaction",
 }
-CONTEXTS = {"runtime", "trace"}
+KEPT_CONTEXTS = {"runtime", "trace"}
 
 
 def begin(dsn: str, transport: type[Transport] | None = None) -> None:
@@ -38,16 +38,18 @@ def begin(dsn: str, transport: type[Transport] | None = None) -> None:
         max_request_body_size="never",
         max_breadcrumbs=0,
         auto_session_tracking=False,
-        before_send=_bare,
+        before_send=_without_user_data,
     )
 
 
-def _bare(event: Any, hint: Any) -> Any:
+def _without_user_data(event: Any, hint: Any) -> Any:
     """Reduce a report to fields that cannot contain data from users."""
-    kept = {name: value for name, value in event.items() if name in KEPT}
-    contexts = kept.get("contexts", {})
-    kept["contexts"] = {n: value for n, value in contexts.items() if n in CONTEXTS}
-    for error in kept.get("exception", {}).get("values", ()):
+    reduced = {name: value for name, value in event.items() if name in KEPT_FIELDS}
+    contexts = reduced.get("contexts", {})
+    reduced["contexts"] = {
+        n: value for n, value in contexts.items() if n in KEPT_CONTEXTS
+    }
+    for error in reduced.get("exception", {}).get("values", ()):
         error["value"] = ""
     # Log messages without an exception are not reported.
-    return kept if "exception" in kept else None
+    return reduced if "exception" in reduced else None

@@ -30,10 +30,12 @@ class Thread:
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Return ``function(*args)``, called in the thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, fresh, function, args)
+        return await loop.run_in_executor(
+            self._pool, call_with_fresh_connection, function, args
+        )
 
 
-def fresh(function: Callable[..., T], args: tuple[Any, ...]) -> T:
+def call_with_fresh_connection(function: Callable[..., T], args: tuple[Any, ...]) -> T:
     """Return ``function(*args)``, called without a broken connection."""
     # Drop a broken connection, so that the next query opens a new one.
     close_old_connections()

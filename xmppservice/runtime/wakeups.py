@@ -60,14 +60,14 @@ class WakeUp:
     def __init__(self, name: str, send: Callable[[asyncio.Runner, str], None]) -> None:
         self._name, self._send = name, send
         self._waiting: dict[str, None] = {}
-        self._filled = threading.Condition()
+        self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._broken = False
+        self._is_broken = False
 
-    def send(self, what: str) -> None:
-        with self._filled:
-            self._waiting[what] = None
-            self._filled.notify()
+    def send(self, wakeup: str) -> None:
+        with self._condition:
+            self._waiting[wakeup] = None
+            self._condition.notify()
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
@@ -78,25 +78,25 @@ class WakeUp:
                 self._try(partial(self._send, loop, self._next()))
 
     def _next(self) -> str:
-        with self._filled:
-            self._filled.wait_for(lambda: self._waiting)
-            what = next(iter(self._waiting))
-            del self._waiting[what]
-            return what
+        with self._condition:
+            self._condition.wait_for(lambda: self._waiting)
+            wakeup = next(iter(self._waiting))
+            del self._waiting[wakeup]
+            return wakeup
 
     def _try(self, send: Callable[[], None]) -> None:
         try:
             send()
         except Exception as error:
             # Any error of the transport: the work is stored as a row and waits there.
-            if not self._broken:
-                why = type(error).__name__
-                logger.warning("the %s bell does not ring: %s", self._name, why)
-            self._broken = True
+            if not self._is_broken:
+                reason = type(error).__name__
+                logger.warning("the %s bell does not ring: %s", self._name, reason)
+            self._is_broken = True
         else:
-            if self._broken:
+            if self._is_broken:
                 logger.info("the %s bell rings again", self._name)
-            self._broken = False
+            self._is_broken = False
 
 
 _workers = WakeUp("worker", _send_task)

@@ -23,12 +23,16 @@ from xmppservice.connection.gateway import Down, Late
 from xmppservice.connection.status import StatusWriter
 from xmppservice.rosters import configured
 from xmppservice.runtime import wakeups
-from xmppservice.runtime.threads import DATABASE_ERRORS, Thread, fresh
+from xmppservice.runtime.threads import (
+    DATABASE_ERRORS,
+    Thread,
+    call_with_fresh_connection,
+)
 
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 200  # commands or answers in one transaction
-UNCONFIRMED = 4  # maximum of batches sent and not yet confirmed
+MAX_UNCONFIRMED_BATCHES = 4  # sent and not yet confirmed
 TICK_SECONDS = 1.0  # a lost wake-up costs two seconds at most
 
 
@@ -44,17 +48,17 @@ class ServiceConsumer(AsyncConsumer):
         self.answers, self.release = asyncio.Event(), asyncio.Event()
         self.release.set()
         self.unconfirmed: set[int] = set()
-        self.slots = asyncio.Semaphore(UNCONFIRMED)
+        self.slots = asyncio.Semaphore(MAX_UNCONFIRMED_BATCHES)
         self.state = StatusWriter(scope["jid"])
         self.live: int | None = None  # number of a release not yet marked as live
-        self.database_is_away = False
+        self.is_database_lost = False
         async with (
             Thread("inbox") as inbox,
             Thread("outbox") as outbox,
             Thread("announcer") as announcer,
         ):
             self.inbox_thread, self.outbox_thread = inbox, outbox
-            self.announcer = Announcer(announcer, send, self._away)
+            self.announcer = Announcer(announcer, send, self._database_lost)
             try:
                 await self._pump(scope, receive, send)
             finally:
@@ -96,7 +100,7 @@ class ServiceConsumer(AsyncConsumer):
         self.pumps.create_task(self._mark_live())
 
     async def xmpp_subscription(self, event: events.Subscription) -> None:
-        self.announcer.note(event["jid"], event["told"])
+        self.announcer.note(event["jid"], event["announced"])
 
     # --- Start of a session -----------------------------------------------------
 
@@ -107,20 +111,22 @@ class ServiceConsumer(AsyncConsumer):
         await self._store(wakeups.wake_worker, wakeups.REFRESH_ACCOUNTS)
         driver = configured.driver()
         try:
-            # Not in a pump's thread: it would hold up the pumps.
-            missing = await asyncio.to_thread(fresh, driver.probe, ())
+            # In a thread of its own: a probe would block a pump's thread.
+            missing = await asyncio.to_thread(
+                call_with_fresh_connection, driver.probe, ()
+            )
         except Exception as error:
             # No error may end the stream.
-            why = (
+            reason = (
                 str(error) if isinstance(error, (Down, Late)) else type(error).__name__
             )
-            logger.warning("%s could not be probed: %s", driver.name, why)
+            logger.warning("%s could not be probed: %s", driver.name, reason)
             return
         if missing:
             logger.error("rosters cannot be kept: %s", missing)
         else:
             logger.info("rosters are kept by %s", driver.name)
-        self.state.kept_by(driver.name, missing)
+        self.state.set_driver(driver.name, missing)
 
     async def _mark_live(self) -> None:
         number = self.live
@@ -133,21 +139,21 @@ class ServiceConsumer(AsyncConsumer):
         try:
             await self.outbox_thread.run(function, *args)
         except DATABASE_ERRORS as error:
-            self._away(error)
+            self._database_lost(error)
             return False
-        self._back()
+        self._database_restored()
         return True
 
-    def _away(self, error: Exception) -> None:
-        if not self.database_is_away:
+    def _database_lost(self, error: Exception) -> None:
+        if not self.is_database_lost:
             name = type(error).__name__
             logger.error("the database does not answer: %s", name)
-        self.database_is_away = True
+        self.is_database_lost = True
 
-    def _back(self) -> None:
-        if self.database_is_away:
+    def _database_restored(self) -> None:
+        if self.is_database_lost:
             logger.info("the database answers again")
-        self.database_is_away = False
+        self.is_database_lost = False
 
     async def xmpp_message(self, event: events.Message) -> None:
         await self.incoming.put(event)
@@ -163,7 +169,7 @@ class ServiceConsumer(AsyncConsumer):
             try:
                 await self.inbox_thread.run(intake.receive, batch)
             except DATABASE_ERRORS as error:
-                self._away(error)
+                self._database_lost(error)
                 self._refuse(batch)
 
     def _refuse(self, batch: list[events.Message]) -> None:
@@ -201,7 +207,7 @@ class ServiceConsumer(AsyncConsumer):
                 unsent, BATCH_SIZE, set(self.unconfirmed)
             )
         except DATABASE_ERRORS as error:
-            self._away(error)
+            self._database_lost(error)
             return []
 
     async def _deliver(self, answers: list[events.Answer]) -> None:
@@ -213,7 +219,7 @@ class ServiceConsumer(AsyncConsumer):
             await asyncio.sleep(TICK_SECONDS)
             self.answers.set()
         except DATABASE_ERRORS as error:
-            self._away(error)
+            self._database_lost(error)
         finally:
             self.unconfirmed -= {answer["key"] for answer in answers}
             self.slots.release()
@@ -235,21 +241,21 @@ class ServiceConsumer(AsyncConsumer):
                 await self.base_send(newest)
                 published = newest["number"]
             except DATABASE_ERRORS as error:
-                self._away(error)
+                self._database_lost(error)
 
     async def pump_wakeups(self) -> None:
         """Forward wake-ups to the pumps."""
-        layer, broken = get_channel_layer(), False
+        layer, is_broken = get_channel_layer(), False
         while True:
             try:
                 message = await layer.receive(wakeups.WAKEUP_CHANNEL)
             except Exception as error:
-                if not broken:
+                if not is_broken:
                     logger.warning("no bells: %s", type(error).__name__)
-                broken = True
+                is_broken = True
                 await asyncio.sleep(TICK_SECONDS)
                 continue
-            broken = False
+            is_broken = False
             event = (
                 self.release if message["topic"] == wakeups.RELEASE else self.answers
             )
@@ -261,7 +267,7 @@ class ServiceConsumer(AsyncConsumer):
             await asyncio.sleep(TICK_SECONDS)
             self.answers.set()
             self.release.set()
-            await self._store(_ring_again)
+            await self._store(_wake_pending_work)
             await self._store(self.state.save)
             await self._mark_live()
 
@@ -274,7 +280,7 @@ def _newer_than(number: int | None) -> events.Publish | None:
     return events.publish(release.number, release.body, entries)
 
 
-def _ring_again() -> None:
+def _wake_pending_work() -> None:
     if has_work():
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
     if late_joins.waiting():

@@ -70,7 +70,7 @@ class DatabaseLock:
         self._connection.inc_thread_sharing()  # created here, used in a thread
         digest = hashlib.sha256(f"xmppservice {settings.XMPP_JID}".encode()).digest()
         self._key = int.from_bytes(digest[:8], signed=True)
-        self._held = False
+        self._is_held = False
 
     def take(self) -> bool | None:
         try:
@@ -81,19 +81,19 @@ class DatabaseLock:
 
     def close(self) -> None:
         self._connection.close()
-        self._held = False
+        self._is_held = False
 
     def _take(self) -> bool:
-        fresh = self._connection.connection is None
+        is_new = self._connection.connection is None
         with self._connection.cursor() as cursor:
-            if fresh:
+            if is_new:
                 cursor.execute(KEEP_ALIVE)
-            if self._held:
+            if self._is_held:
                 cursor.execute("SELECT 1")
             else:
                 cursor.execute("SELECT pg_try_advisory_lock(%s)", [self._key])
-                (self._held,) = cursor.fetchone()
-        return self._held
+                (self._is_held,) = cursor.fetchone()
+        return self._is_held
 
 
 async def run_xmpp(
@@ -104,32 +104,32 @@ async def run_xmpp(
     with ThreadPoolExecutor(1, thread_name_prefix="standby") as thread:
         try:
             while True:
-                await _turn(thread, lock)
+                await _wait_for_lock(thread, lock)
                 await asyncio.to_thread(begin)
-                await _own(application, thread, lock)
+                await _serve(application, thread, lock)
         finally:
             thread.submit(lock.close)
 
 
-async def _turn(thread: ThreadPoolExecutor, lock: Lock) -> None:
-    loop, waits = asyncio.get_running_loop(), False
+async def _wait_for_lock(thread: ThreadPoolExecutor, lock: Lock) -> None:
+    loop, is_waiting = asyncio.get_running_loop(), False
     while not await loop.run_in_executor(thread, lock.take):
-        if not waits:
+        if not is_waiting:
             logger.info("another process has the stream: waiting for it to end")
-        waits = True
+        is_waiting = True
         await asyncio.sleep(POLL_SECONDS)
-    if waits:
+    if is_waiting:
         logger.warning("taking over the stream of %s", settings.XMPP_JID)
 
 
-async def _own(
+async def _serve(
     application: Application, thread: ThreadPoolExecutor, lock: Lock
 ) -> None:
     """Run the XMPP part until we lose the lock."""
     inbox = Inbox(settings.XMPP_INBOX_STANZAS, settings.XMPP_INBOX_BYTES)
     server = XmppServer(application, stream_from_settings(), inbox)
     serving = asyncio.ensure_future(server.run())
-    watching = asyncio.ensure_future(_lost(thread, lock))
+    watching = asyncio.ensure_future(_wait_until_lost(thread, lock))
     try:
         await asyncio.wait([serving, watching], return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
@@ -141,7 +141,7 @@ async def _own(
         await asyncio.gather(serving, watching, return_exceptions=True)
 
 
-async def _lost(thread: ThreadPoolExecutor, lock: Lock) -> None:
+async def _wait_until_lost(thread: ThreadPoolExecutor, lock: Lock) -> None:
     """Return when another process has the lock.
 
     While the database is unavailable no process can take it, so vCard requests are
@@ -162,7 +162,7 @@ def stream_from_settings() -> ServiceStream:
             jid, secret, address, domains, adhoc, tls=settings.XMPP_TLS
         )
         # ejabberd does not advertise privileges to an account.
-        account.asks_privileges = not settings.EJABBERD_API_URL
+        account.awaits_privileges = not settings.EJABBERD_API_URL
         return account
     address = (host, settings.XMPP_COMPONENT_PORT)
     return ComponentStream(jid, secret, address, domains, adhoc)

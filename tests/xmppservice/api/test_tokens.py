@@ -91,7 +91,7 @@ def test_the_last_use_of_a_token_is_recorded_once_an_hour(nurse):
     assert token.used_at == first
 
     Token.objects.update(used_at=first - timedelta(hours=2))
-    tokens._noted.clear()  # a later hour, or another process
+    tokens._recorded_uses.clear()  # a later hour, or another process
     api(secret).get("/api/accounts/")
     token.refresh_from_db()
     assert token.used_at >= first

@@ -90,4 +90,4 @@ def test_a_search_finds_at_most_fifty_in_document_order():
     entries = [channel(f"n{number:02}") for number in range(60)]
     found = ask(Catalogue(SERVICE, DOMAINS, entries=entries), search("N"), type="set")
     names = [item.findtext(f"{{{NS_SEARCH}}}nick") for item in found]
-    assert names == [f"n{number:02}" for number in range(browsing.MAX_FOUND)]
+    assert names == [f"n{number:02}" for number in range(browsing.MAX_RESULTS)]

@@ -204,7 +204,7 @@ def test_a_check_reads_what_clients_read(staff, live, answers):
     verdict = delivery.check()
     assert verdict.ok
     words = f"Apps read version {live.number}. "
-    assert verdict.says.startswith(words)
+    assert verdict.message.startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_a_check_says_what_is_wrong(live, answers, outcome, says):
     answers(outcome)
     verdict = delivery.check()
     assert not verdict.ok
-    assert says in verdict.says
+    assert says in verdict.message
 
 
 def test_a_check_recognises_an_older_version(live, answers):

@@ -141,31 +141,31 @@ def test_a_hanging_database_times_out(monkeypatch):
     hangs = threading.Event()
 
     for _ in range(6):
-        with pytest.raises(health.Away):
-            health.look(hangs.wait)
+        with pytest.raises(health.DatabaseUnavailable):
+            health.query_with_timeout(hangs.wait)
 
     hangs.set()
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
-            assert health.look(lambda: 42) == 42
+            assert health.query_with_timeout(lambda: 42) == 42
             return
-        except health.Away:
+        except health.DatabaseUnavailable:
             pass
     raise AssertionError("it does not look again")
 
 
 def test_other_errors_are_passed_on():
     with pytest.raises(ZeroDivisionError):
-        health.look(lambda: 1 // 0)
+        health.query_with_timeout(lambda: 1 // 0)
 
 
 def test_a_database_error_raises_away():
     def read() -> None:
         raise DatabaseError
 
-    with pytest.raises(health.Away):
-        health.look(read)
+    with pytest.raises(health.DatabaseUnavailable):
+        health.query_with_timeout(read)
 
 
 ASK = """

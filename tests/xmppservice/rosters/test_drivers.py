@@ -89,12 +89,12 @@ def nowhere(settings) -> None:
 
 
 def test_an_unreachable_api_raises_broke(nowhere):
-    with pytest.raises(gateway.Broke, match="HTTP API is not there"):
+    with pytest.raises(gateway.Broke, match="HTTP API cannot be reached"):
         ejabberd.EjabberdRosters().exist([ROMEO], in_seconds(5))
 
 
 def test_an_unreachable_api_is_reported(nowhere):
-    assert "look at EJABBERD_API_URL" in ejabberd.EjabberdRosters().probe()
+    assert "check EJABBERD_API_URL" in ejabberd.EjabberdRosters().probe()
 
 
 def test_a_request_past_its_deadline_raises_late(nowhere):

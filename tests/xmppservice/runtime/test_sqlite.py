@@ -67,7 +67,7 @@ def test_a_single_statement_takes_the_lock():
     def look(
         execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
     ) -> Any:
-        seen.append((sql.partition(" ")[0], base._writing.locked()))
+        seen.append((sql.partition(" ")[0], base._write_lock.locked()))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(look):
@@ -76,7 +76,7 @@ def test_a_single_statement_takes_the_lock():
         assert Account.objects.exists()
 
     assert seen == [("INSERT", True), ("UPDATE", True), ("SELECT", False)]
-    assert not base._writing.locked()
+    assert not base._write_lock.locked()
 
 
 def test_waiting_too_long_raises_an_error(monkeypatch):
@@ -127,7 +127,7 @@ def test_an_interrupted_commit_releases_the_lock(monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             write("romeo@localhost")
 
-    assert not base._writing.locked()
+    assert not base._write_lock.locked()
 
 
 @pytest.mark.parametrize(
@@ -144,6 +144,6 @@ def test_every_failure_releases_the_lock(breaks, error):
         breaks()
     connection.close()
 
-    assert not base._writing.locked()
+    assert not base._write_lock.locked()
     elsewhere(lambda: write("juliet@localhost")).join(10)
     assert Account.objects.filter(jid="juliet@localhost").exists()

@@ -12,21 +12,25 @@ from xmppservice.api.models import SCOPES
 
 class Command(BaseCommand):
     help = (
-        "Make a token for the API and print it: the one time that it can be read. It "
-        "may do what its user may, as far as its scopes go."
+        "Create an API token and print it: it cannot be shown again. It has its user's "
+        "permissions, limited by its scopes."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("user", metavar="USER", help="whose permissions it has")
-        parser.add_argument("name", metavar="NAME", help="who or what uses it")
+        parser.add_argument(
+            "user", metavar="USER", help="the user whose permissions it has"
+        )
+        parser.add_argument(
+            "name", metavar="NAME", help="the person or program that uses it"
+        )
         parser.add_argument(
             "--scope",
             action="append",
             choices=SCOPES,
-            help="what it opens, again for each; all when left out",
+            help="a part of the API that it can use; repeat for several (default: all)",
         )
         parser.add_argument(
-            "--days", type=int, default=365, help="until it expires; 365 by default"
+            "--days", type=int, default=365, help="days until it expires (default: 365)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

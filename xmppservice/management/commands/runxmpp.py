@@ -17,12 +17,15 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Own the stream to the XMPP server; a second one waits as standby."
+    help = (
+        "Run the XMPP connection only. While another process has the connection, "
+        "wait as its standby."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.IN_MEMORY == settings.CELERY_BROKER_URL:
             raise CommandError(
-                "Nothing would hear its wake-ups: set CELERY_BROKER_URL and "
+                "runxmpp needs a broker and a channel layer: set CELERY_BROKER_URL and "
                 "CHANNEL_LAYER_URL, or run all parts with manage.py serve."
             )
         health.refuse_old_tables()

@@ -27,17 +27,19 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Run web, XMPP, worker and beat in one process, on one database file."
+    help = (
+        "Run the web server, the XMPP connection, the worker and beat in one process."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with _alone(), _port() as listener:
+        with _only_one(), _port() as listener:
             health.refuse_old_tables()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_serve(listener))
 
 
 @contextmanager
-def _alone() -> Iterator[TextIO]:
+def _only_one() -> Iterator[TextIO]:
     """Hold the lock on VAR_DIR: two services never share one database file."""
     settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (settings.VAR_DIR / "serve.lock").open("w") as file:
@@ -74,7 +76,9 @@ async def _serve(listener: socket.socket) -> None:
     beat.start()
     parts = [
         asyncio.create_task(web.serve(sockets=[listener]), name="web"),
-        asyncio.create_task(standby.run_xmpp(application, _begin), name="xmpp"),
+        asyncio.create_task(
+            standby.run_xmpp(application, _release_claims), name="xmpp"
+        ),
         asyncio.create_task(stop.wait(), name="stop"),
     ]
     done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -108,7 +112,7 @@ def _web() -> Web:
     )
 
 
-def _begin() -> None:
+def _release_claims() -> None:
     # Without a broker only this process runs commands: release a killed one's claims.
     if settings.CELERY_BROKER_URL == settings.IN_MEMORY:
         claims.clear_claims()

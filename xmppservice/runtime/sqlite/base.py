@@ -13,8 +13,7 @@ from typing import Any
 from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
-_writing = threading.Lock()
-
+_write_lock = threading.Lock()
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
@@ -28,10 +27,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._writes = False
-        self.execute_wrappers.append(self._in_turn)
+        self._holds_lock = False
+        self.execute_wrappers.append(self._serialised)
 
-    def _in_turn(
+    def _serialised(
         self,
         execute: Callable[..., Any],
         sql: str,
@@ -41,24 +40,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ) -> Any:
         if self.in_atomic_block or not sql.startswith(WRITES):
             return execute(sql, params, many, context)
-        self._wait()
+        self._acquire()
         try:
             return execute(sql, params, many, context)
         finally:
-            self._hand_on()
+            self._release()
 
-    def _wait(self) -> None:
-        patience = self.settings_dict["OPTIONS"].get("timeout", 5)
-        if not _writing.acquire(timeout=patience):
+    def _acquire(self) -> None:
+        timeout_seconds = self.settings_dict["OPTIONS"].get("timeout", 5)
+        if not _write_lock.acquire(timeout=timeout_seconds):
             raise OperationalError("database is locked")
-        self._writes = True
+        self._holds_lock = True
 
     def _start_transaction_under_autocommit(self) -> None:
-        self._wait()
+        self._acquire()
         try:
             super()._start_transaction_under_autocommit()  # type: ignore[misc]  # not in django-stubs
         except BaseException:
-            self._hand_on()
+            self._release()
             raise
 
     def _set_autocommit(self, autocommit: bool) -> None:
@@ -67,15 +66,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super()._set_autocommit(autocommit)  # type: ignore[misc]  # not in django-stubs
         finally:
             if autocommit:
-                self._hand_on()
+                self._release()
 
     def _close(self) -> None:
         try:
             super()._close()  # type: ignore[misc]  # not in django-stubs
         finally:
-            self._hand_on()
+            self._release()
 
-    def _hand_on(self) -> None:
-        if self._writes:
-            self._writes = False
-            _writing.release()
+    def _release(self) -> None:
+        if self._holds_lock:
+            self._holds_lock = False
+            _write_lock.release()

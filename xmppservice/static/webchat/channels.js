@@ -4,54 +4,54 @@ import { avatar, button, element } from "../buddies/preview.js";
 import { find, words } from "./page.js";
 
 export let channels = new Map(); // the document's channels, by key
-const closed = new Set(); // addresses of groups that are folded
+const foldedGroups = new Set(); // their addresses
 
-/** Draws a document. `acts` has the functions route(item) and open(key). */
-export function drawTree(text, acts) {
+/** Draws a document. `actions` has the functions route(item) and open(key). */
+export function drawTree(text, actions) {
   const focused = document.activeElement?.closest("[data-key]")?.dataset.key;
   channels = new Map();
-  const list = branch(JSON.parse(text || '{"items":[]}').items, acts);
+  const list = branch(JSON.parse(text || '{"items":[]}').items, actions);
   find("tree").replaceChildren(list ?? element("p", "blank quiet", words.empty));
   find("tree").querySelector(`[data-key="${CSS.escape(focused ?? "")}"]`)?.focus();
 }
 
 /** Lists the entries published for the web; a hidden group hides its branch. */
-function branch(items, acts) {
+function branch(items, actions) {
   const list = element("ul", "plain");
   for (const item of items.filter((one) => one.webIsPublished)) {
     const row = element("li");
-    row.append(item.type === "group" ? group(item, acts) : channel(item, acts));
+    row.append(item.type === "group" ? group(item, actions) : channel(item, actions));
     list.append(row);
   }
   return list.children.length ? list : null;
 }
 
-function group(item, acts) {
+function group(item, actions) {
   const folder = element("details");
   const summary = element("summary");
-  folder.open = !closed.has(item.address);
+  folder.open = !foldedGroups.has(item.address);
   folder.addEventListener("toggle", () => {
-    if (folder.open) closed.delete(item.address);
-    else closed.add(item.address);
+    if (folder.open) foldedGroups.delete(item.address);
+    else foldedGroups.add(item.address);
   });
   summary.dataset.key = `group ${item.address}`;
-  summary.append(...face(item));
-  folder.append(summary, branch(item.items, acts) ?? "");
+  summary.append(...entryNodes(item));
+  folder.append(summary, branch(item.items, actions) ?? "");
   return folder;
 }
 
-function channel(item, acts) {
-  const { to, thread } = acts.route(item);
+function channel(item, actions) {
+  const { to, thread } = actions.route(item);
   const key = keyOf(to, thread);
   const opener = button("channel");
   channels.set(key, { item, to, thread });
   opener.dataset.key = key;
-  opener.append(...face(item));
-  opener.addEventListener("click", () => acts.open(key));
+  opener.append(...entryNodes(item));
+  opener.addEventListener("click", () => actions.open(key));
   return opener;
 }
 
-export function face({ info }) {
+export function entryNodes({ info }) {
   const lines = element("span", "lines");
   lines.append(element("strong", "", info.name), element("span", "quiet", info.status));
   return [avatar(info), lines];

@@ -6,7 +6,7 @@ export function find(id) {
   return document.getElementById(id);
 }
 
-export function say(place, text) {
-  if (place.textContent !== text) place.textContent = text;
-  place.hidden = !text;
+export function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+  target.hidden = !text;
 }

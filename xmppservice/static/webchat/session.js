@@ -4,7 +4,7 @@ const { Strophe, $iq, $msg, $pres } = globalThis;
 const { AUTHFAIL, CONNECTED, CONNFAIL, CONNTIMEOUT, DISCONNECTED } = Strophe.Status;
 Strophe.setLogLevel(Strophe.LogLevel.WARN);
 const UPDATE = "vcard-temp:x:update";
-const PATIENCE = 10_000; // milliseconds, for an answer
+const TIMEOUT_MILLISECONDS = 10_000; // for an answer
 
 /** Returns where to send a message to a channel: contract, section 1, Routing. */
 export function route({ address, serverAddress }, domain) {
@@ -16,29 +16,29 @@ export function route({ address, serverAddress }, domain) {
 }
 
 /**
- * A user's connection. `heard` has a callback for each event:
+ * A user's connection. `callbacks` has a function for each event:
  * message({ from, thread, body }), failure(id), change(hash) and end().
  */
 export class Session {
-  constructor(url, service, heard) {
+  constructor(url, service, callbacks) {
     this.service = service;
-    this.heard = heard;
+    this.callbacks = callbacks;
     this.connection = new Strophe.Connection(url);
   }
 
   /** Logs in, goes online and subscribes to changes; rejects with "refused" or "away". */
   open(jid, password) {
     let isOpen = false;
-    return new Promise((opened, refused) => {
+    return new Promise((resolve, reject) => {
       this.connection.connect(jid, password, (status) => {
         if (status === CONNECTED) {
           isOpen = true;
           this.#begin();
-          opened();
+          resolve();
         }
-        if (status === AUTHFAIL) refused(new Error("refused"));
-        if ([CONNFAIL, CONNTIMEOUT, DISCONNECTED].includes(status)) refused(new Error("away"));
-        if (status === DISCONNECTED && isOpen) this.heard.end();
+        if (status === AUTHFAIL) reject(new Error("refused"));
+        if ([CONNFAIL, CONNTIMEOUT, DISCONNECTED].includes(status)) reject(new Error("away"));
+        if (status === DISCONNECTED && isOpen) this.callbacks.end();
       });
     });
   }
@@ -48,16 +48,16 @@ export class Session {
   }
 
   close() {
-    this.heard.end = () => {};
+    this.callbacks.end = () => {};
     this.connection.disconnect();
   }
 
   /** Reads the document: DESC of the service's vCard. */
   document() {
-    const question = $iq({ type: "get", to: this.service }).c("vCard", { xmlns: "vcard-temp" });
-    return new Promise((read, refused) => {
-      const take = (answer) => read(answer.querySelector("DESC")?.textContent ?? "");
-      this.connection.sendIQ(question, take, () => refused(new Error("unread")), PATIENCE);
+    const request = $iq({ type: "get", to: this.service }).c("vCard", { xmlns: "vcard-temp" });
+    return new Promise((resolve, reject) => {
+      const resolveText = (answer) => resolve(answer.querySelector("DESC")?.textContent ?? "");
+      this.connection.sendIQ(request, resolveText, () => reject(new Error("unread")), TIMEOUT_MILLISECONDS);
     });
   }
 
@@ -80,10 +80,10 @@ export class Session {
   // Strophe keeps a handler that returns true.
   #message(stanza) {
     const body = child(stanza, "body");
-    if (stanza.getAttribute("type") === "error") this.heard.failure(stanza.getAttribute("id"));
+    if (stanza.getAttribute("type") === "error") this.callbacks.failure(stanza.getAttribute("id"));
     else if (body) {
       const from = Strophe.getBareJidFromJid(stanza.getAttribute("from"));
-      this.heard.message({ from, thread: child(stanza, "thread"), body });
+      this.callbacks.message({ from, thread: child(stanza, "thread"), body });
     }
     return true;
   }
@@ -92,7 +92,7 @@ export class Session {
     const from = Strophe.getBareJidFromJid(stanza.getAttribute("from") ?? "");
     const update = [...stanza.children].find((one) => one.namespaceURI === UPDATE);
     const hash = update && child(update, "photo");
-    if (from === this.service && hash) this.heard.change(hash);
+    if (from === this.service && hash) this.callbacks.change(hash);
     return true;
   }
 }

@@ -1,52 +1,52 @@
 // The webchat: logs in, follows the document, holds conversations.
 
 import { element } from "../buddies/preview.js";
-import { channels, drawTree, face, keyOf } from "./channels.js";
-import { find, pauses, say, service, url, words } from "./page.js";
+import { channels, drawTree, entryNodes, keyOf } from "./channels.js";
+import { find, pauses, service, setText, url, words } from "./page.js";
 import { Session, route } from "./session.js";
 
-const LONGEST = 30_000; // milliseconds between two attempts to connect
+const MAX_PAUSE_MILLISECONDS = 30_000; // between two attempts to connect
 
 let session = null;
-let shown = null; // the document that is drawn
-let seen = ""; // the newest hash that the service has announced
+let drawnText = null; // the document that is drawn
+let announcedHash = ""; // the newest hash that the service has announced
 let timer = 0;
 let current = "";
-const talks = new Map(); // conversations, by key
+const conversations = new Map(); // by key
 
 // --- Logging in and reconnecting -----------------------------------------------
 
-async function enter(jid, password) {
-  const joined = new Session(url, service, {
+async function connect(jid, password) {
+  const newSession = new Session(url, service, {
     message: receive,
-    failure: bounce,
-    change: announced,
-    end: () => comeBack(jid, password),
+    failure: markFailed,
+    change: documentChanged,
+    end: () => reconnect(jid, password),
   });
-  await joined.open(jid, password);
-  session = joined;
+  await newSession.open(jid, password);
+  session = newSession;
   find("me").textContent = jid;
   find("login").hidden = true;
   find("chat").hidden = false;
-  say(find("problem"), "");
+  setText(find("problem"), "");
   await refresh();
 }
 
 async function logIn(jid, password) {
-  say(find("refused"), "");
+  setText(find("refused"), "");
   try {
-    await enter(jid, password);
+    await connect(jid, password);
   } catch (error) {
-    say(find("refused"), error.message === "refused" ? words.refused : words.closed);
+    setText(find("refused"), error.message === "refused" ? words.refused : words.closed);
   }
 }
 
-async function comeBack(jid, password, pause = 1000) {
+async function reconnect(jid, password, pause = 1000) {
   session = null;
   clearTimeout(timer);
-  say(find("problem"), words.away);
+  setText(find("problem"), words.away);
   timer = setTimeout(() => {
-    enter(jid, password).catch(() => comeBack(jid, password, Math.min(2 * pause, LONGEST)));
+    connect(jid, password).catch(() => reconnect(jid, password, Math.min(2 * pause, MAX_PAUSE_MILLISECONDS)));
   }, pause);
 }
 
@@ -71,29 +71,29 @@ async function refresh() {
   clearTimeout(timer);
   try {
     const text = await session.document();
-    if (text !== shown) draw(text);
-    say(find("problem"), "");
+    if (text !== drawnText) draw(text);
+    setText(find("problem"), "");
   } catch {
-    if (session) say(find("problem"), words.unread);
+    if (session) setText(find("problem"), words.unread);
   }
-  plan();
+  scheduleRefresh();
 }
 
 // Poll rarely once the service announces changes.
-function plan() {
+function scheduleRefresh() {
   clearTimeout(timer);
   if (!session || document.hidden) return;
-  timer = setTimeout(refresh, seen ? pauses.fallback : pauses.refresh);
+  timer = setTimeout(refresh, announcedHash ? pauses.fallback : pauses.refresh);
 }
 
-function announced(hash) {
-  if (hash === seen) return;
-  seen = hash;
+function documentChanged(hash) {
+  if (hash === announcedHash) return;
+  announcedHash = hash;
   refresh();
 }
 
 function draw(text) {
-  shown = text;
+  drawnText = text;
   drawTree(text, { route: (item) => route(item, session.domain), open });
   mark();
 }
@@ -106,43 +106,43 @@ document.addEventListener("visibilitychange", () => {
 
 /** Marks the open channel, and shows whether it is still published. */
 function mark() {
-  for (const one of find("tree").querySelectorAll("button")) {
-    const { key } = one.dataset;
-    if (key === current) one.setAttribute("aria-current", "true");
-    else one.removeAttribute("aria-current");
-    one.classList.toggle("unread", Boolean(talks.get(key)?.unread));
+  for (const button of find("tree").querySelectorAll("button")) {
+    const { key } = button.dataset;
+    if (key === current) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+    button.classList.toggle("unread", Boolean(conversations.get(key)?.unread));
   }
   if (!current) return;
-  const found = channels.get(current);
-  if (found) head(found.item);
-  for (const one of find("write").elements) one.disabled = !found;
-  say(find("gone"), found ? "" : words.gone);
+  const openChannel = channels.get(current);
+  if (openChannel) showHeader(openChannel.item);
+  for (const control of find("write").elements) control.disabled = !openChannel;
+  setText(find("gone"), openChannel ? "" : words.gone);
 }
 
 // --- A conversation ------------------------------------------------------------
 
-function talkOf(key) {
-  if (!talks.has(key)) talks.set(key, { messages: [], draft: null, unread: false });
-  return talks.get(key);
+function conversationOf(key) {
+  if (!conversations.has(key)) conversations.set(key, { messages: [], draft: null, unread: false });
+  return conversations.get(key);
 }
 
 function open(key) {
-  if (current) talkOf(current).draft = find("text").value;
+  if (current) conversationOf(current).draft = find("text").value;
   current = key;
-  const talk = talkOf(key);
-  talk.draft ??= channels.get(key).item.info.defaultMessage;
-  talk.unread = false;
-  find("text").value = talk.draft;
+  const conversation = conversationOf(key);
+  conversation.draft ??= channels.get(key).item.info.defaultMessage;
+  conversation.unread = false;
+  find("text").value = conversation.draft;
   find("none").hidden = true;
   find("talk").hidden = false;
   find("chat").classList.add("open");
-  redraw(talk.messages);
+  redraw(conversation.messages);
   mark();
   find("text").focus();
 }
 
-function head({ info }) {
-  const [picture] = face({ info });
+function showHeader({ info }) {
+  const [picture] = entryNodes({ info });
   find("picture").replaceChildren(picture);
   find("name").textContent = info.name;
   find("status").textContent = info.status;
@@ -166,9 +166,9 @@ function append(message) {
 }
 
 function add(key, message) {
-  talkOf(key).messages.push(message);
+  conversationOf(key).messages.push(message);
   if (key === current) append(message);
-  else talkOf(key).unread = true;
+  else conversationOf(key).unread = true;
   mark();
 }
 
@@ -176,8 +176,8 @@ function receive({ from, thread, body }) {
   add(keyOf(from, thread), { body, isMine: false });
 }
 
-function bounce(id) {
-  for (const [key, { messages }] of talks) {
+function markFailed(id) {
+  for (const [key, { messages }] of conversations) {
     const message = messages.find((one) => one.id === id);
     if (!message) continue;
     message.failed = true;

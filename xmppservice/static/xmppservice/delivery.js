@@ -5,7 +5,7 @@ const page = document.getElementById("delivery");
 const problem = document.getElementById("problem");
 const verdict = document.getElementById("verdict");
 const form = document.getElementById("check");
-const EVERY = 5000; // milliseconds
+const POLL_MILLISECONDS = 5000;
 
 let etag = "";
 
@@ -22,34 +22,34 @@ function show({ texts, tones, size }) {
   meter.value = size.bytes;
 }
 
-function complain(text) {
+function showProblem(text) {
   if (problem.textContent !== text) problem.textContent = text;
   problem.hidden = !text;
 }
 
-async function ask() {
+async function refresh() {
   try {
-    const answer = await fetch(state, { headers: etag ? { "If-None-Match": etag } : {}, cache: "no-store", redirect: "manual" });
-    if (answer.type === "opaqueredirect" || answer.status === 403) return complain(words.loggedOut);
-    if (answer.status !== 304 && !answer.ok) return complain(words.offline);
-    if (answer.ok) {
-      etag = answer.headers.get("ETag") ?? "";
-      show(await answer.json());
+    const response = await fetch(state, { headers: etag ? { "If-None-Match": etag } : {}, cache: "no-store", redirect: "manual" });
+    if (response.type === "opaqueredirect" || response.status === 403) return showProblem(words.loggedOut);
+    if (response.status !== 304 && !response.ok) return showProblem(words.offline);
+    if (response.ok) {
+      etag = response.headers.get("ETag") ?? "";
+      show(await response.json());
     }
-    complain("");
+    showProblem("");
   } catch {
-    complain(words.offline);
+    showProblem(words.offline);
   }
 }
 
 async function poll() {
-  if (!document.hidden) await ask();
-  setTimeout(poll, EVERY);
+  if (!document.hidden) await refresh();
+  setTimeout(poll, POLL_MILLISECONDS);
 }
 
-function judge(ok, says) {
+function showVerdict(ok, message) {
   verdict.dataset.ok = ok;
-  verdict.textContent = says;
+  verdict.textContent = message;
   verdict.hidden = false;
 }
 
@@ -57,16 +57,16 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = form.querySelector("button");
   button.disabled = true;
-  judge("", words.checking);
+  showVerdict("", words.checking);
   try {
-    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, redirect: "error" });
-    const { ok, says } = await answer.json();
-    judge(ok, says);
+    const response = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" }, redirect: "error" });
+    const { ok, says: message } = await response.json();
+    showVerdict(ok, message);
   } catch {
-    judge(false, words.offline);
+    showVerdict(false, words.offline);
   }
   button.disabled = false;
 });
 
-document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
-setTimeout(poll, EVERY);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+setTimeout(poll, POLL_MILLISECONDS);
