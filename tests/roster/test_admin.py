@@ -249,13 +249,13 @@ def test_accounts_are_switched_together(admin_client: Client, action, field, val
 
     response = switch(admin_client, action, *rows)
 
-    assert messages_of(response) == ["2 accounts are changed."]
+    assert messages_of(response) == ["2 accounts changed."]
     assert set(Account.objects.values_list(field, flat=True)) == {value}
     logged = [str(one) for one in LogEntry.objects.all()]
     assert len(logged) == 2
     assert all(f"Changed {field}." in one for one in logged)
     assert messages_of(switch(admin_client, action, *rows)) == [
-        "0 accounts are changed."
+        "0 accounts changed."
     ]
 
 

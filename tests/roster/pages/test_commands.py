@@ -149,7 +149,7 @@ def test_a_dead_command_can_be_retried_from_its_page(command):
     response = client.post(f"{COMMANDS}{command.pk}/retry/", follow=True)
 
     said = [str(message) for message in response.context["messages"]]
-    assert said == ["1 command is tried again."]
+    assert said == ["1 command will be retried."]
     command.refresh_from_db()
     assert command.state == "received"
     assert "/retry/" not in page_of(client, command)
@@ -193,7 +193,7 @@ def test_dead_commands_can_be_retried_from_the_list(admin_client: Client, comman
     response = retry(admin_client, command, other)
 
     said = [str(message) for message in response.context["messages"]]
-    assert said == ["1 command is tried again."]
+    assert said == ["1 command will be retried."]
     command.refresh_from_db()
     assert (command.state, command.attempts) == ("received", 0)
 

@@ -42,7 +42,7 @@ async def test_a_command_that_always_fails(new_service):
 
         staff = Staff(service)
         row = staff.dead()
-        assert "1 command is tried again" in staff.retry(row)
+        assert "1 command will be retried" in staff.retry(row)
         await _dies(service, paris, other)
         assert staff.dead() == row
 
