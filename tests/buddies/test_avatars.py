@@ -299,7 +299,9 @@ def test_a_decompression_bomb_is_refused_by_its_header(side):
 
 def test_too_many_bytes_are_refused():
     data = encoded(Image.new("RGB", (9, 9))) + b"\0" * (6 * 1024 * 1024)
-    assert refusal(data) == ("The picture has 6.0 MB; the limit is 5. Make it smaller.")
+    assert refusal(data) == (
+        "The picture is 6.0 MB; the limit is 5 MB. Make it smaller."
+    )
 
 
 # --- Serving ------------------------------------------------------------------

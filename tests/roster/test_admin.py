@@ -254,9 +254,7 @@ def test_accounts_are_switched_together(admin_client: Client, action, field, val
     logged = [str(one) for one in LogEntry.objects.all()]
     assert len(logged) == 2
     assert all(f"Changed {field}." in one for one in logged)
-    assert messages_of(switch(admin_client, action, *rows)) == [
-        "0 accounts changed."
-    ]
+    assert messages_of(switch(admin_client, action, *rows)) == ["0 accounts changed."]
 
 
 @pytest.mark.parametrize("action", ["disable", "hide"])
