@@ -93,8 +93,8 @@ class BuddyAdmin(admin.ModelAdmin):
     # --- Reading --------------------------------------------------------------
 
     def get_urls(self) -> list[Any]:
-        ours = [*workspace.urls(self.admin_site), *transfer.urls(self.admin_site)]
-        return [*ours, *super().get_urls()]
+        own = [*workspace.urls(self.admin_site), *transfer.urls(self.admin_site)]
+        return [*own, *super().get_urls()]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return TreeChangeList
@@ -145,16 +145,18 @@ class BuddyAdmin(admin.ModelAdmin):
             if "_undo" in request.POST:
                 return self._undo(request)
             if {"_save", "_cut", "_paste", "_drop"} & request.POST.keys():
-                self._refuse_gone(request)
+                self._refuse_deleted(request)
             if {"_cut", "_paste", "_drop"} & request.POST.keys():
                 return self._cut_or_paste(request)
-            shown = {
+            context = {
                 "state": status.state(request.user),
-                **cut_and_paste.shown(request),
+                **cut_and_paste.page_context(request),
             }
-            return super().changelist_view(request, {**(extra_context or {}), **shown})
+            return super().changelist_view(
+                request, {**(extra_context or {}), **context}
+            )
         except (TreeError, ValidationError) as error:
-            self._say(request, error)
+            self._show_error(request, error)
             return HttpResponseRedirect(request.get_full_path())
 
     def history_view(
@@ -168,7 +170,7 @@ class BuddyAdmin(admin.ModelAdmin):
             raise Http404
         title = _("History of “%(name)s”") % {"name": entries[0].name}
         return site.page(
-            request, "admin/buddies/history.html", title, {"told": entries}
+            request, "admin/buddies/history.html", title, {"history": entries}
         )
 
     # --- The form ---------------------------------------------------------------
@@ -186,7 +188,7 @@ class BuddyAdmin(admin.ModelAdmin):
     def _is_locked(self, request: HttpRequest, obj: Buddy | None) -> bool:
         if obj is None or request.user.has_perm("buddies.change_address"):
             return False
-        return releases.knows(obj)
+        return releases.has_shown(obj)
 
     @admin.display(description=_("Picture"))
     def avatar(self, buddy: Buddy) -> str:
@@ -204,10 +206,10 @@ class BuddyAdmin(admin.ModelAdmin):
         try:
             return super().changeform_view(request, *args, **kwargs)
         except (TreeError, ValidationError) as error:
-            self._say(request, error)
+            self._show_error(request, error)
             return HttpResponseRedirect(reverse("admin:buddies_buddy_changelist"))
 
-    def _say(self, request: HttpRequest, error: Exception) -> None:
+    def _show_error(self, request: HttpRequest, error: Exception) -> None:
         reasons = error.messages if isinstance(error, ValidationError) else [str(error)]
         for reason in reasons:
             self.message_user(request, reason, messages.ERROR)
@@ -246,7 +248,7 @@ class BuddyAdmin(admin.ModelAdmin):
         try:
             return super().delete_view(request, object_id, extra_context=seen)
         except (TreeError, ValidationError) as error:
-            self._say(request, error)
+            self._show_error(request, error)
             return HttpResponseRedirect(reverse("admin:buddies_buddy_changelist"))
 
     def delete_model(self, request: HttpRequest, obj: Buddy) -> None:
@@ -255,12 +257,12 @@ class BuddyAdmin(admin.ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
         edits.remove(queryset, request.user.get_username(), seen_by(request))
 
-    def _refuse_gone(self, request: HttpRequest) -> None:
+    def _refuse_deleted(self, request: HttpRequest) -> None:
         # For a deleted row Django says that there is an error, but not which.
         rows = filter(ROW.fullmatch, request.POST)
         keys = {whole_number(request.POST[name]) for name in rows}
-        there = Buddy.objects.filter(pk__in=keys).values_list("pk", flat=True)
-        for key in sorted(keys.difference(there)):
+        existing = Buddy.objects.filter(pk__in=keys).values_list("pk", flat=True)
+        for key in sorted(keys.difference(existing)):
             raise TreeError(history.missed(key, seen_by(request) or 0))
 
     def _undo(self, request: HttpRequest) -> HttpResponse:
@@ -273,19 +275,19 @@ class BuddyAdmin(admin.ModelAdmin):
     # --- Cut and paste: without a script, a mouse or a keyboard ------------------
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        listed = super().get_changelist_instance(request)
+        changelist = super().get_changelist_instance(request)
         if cut_and_paste.CUT in request.session:
-            for buddy in listed.result_list:
+            for buddy in changelist.result_list:
                 buddy.can_paste = True
-        return listed
+        return changelist
 
     def _cut_or_paste(self, request: HttpRequest) -> HttpResponse:
         if not self.has_change_permission(request):
             raise PermissionDenied
         # Save what was switched in the list before.
-        saving = request.POST.copy()
-        saving["_save"] = "1"
-        request.POST = saving  # type: ignore[assignment]  # the stub says it is immutable
+        data = request.POST.copy()
+        data["_save"] = "1"
+        request.POST = data  # type: ignore[assignment]  # the stub says it is immutable
         response = super().changelist_view(request)
         if response.status_code != HTTPStatus.FOUND:
             return response

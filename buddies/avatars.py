@@ -27,7 +27,7 @@ NAME = r"[0-9a-f]{32}-(?:512|96)\.webp"
 _FOLDER = "avatars"
 _QUALITY = 85
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I")
-_TURNS = {
+_TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -54,7 +54,7 @@ def read(name: str) -> bytes | None:
         return None
 
 
-def keep(file: Any) -> Avatar:
+def store(file: Any) -> Avatar:
     """Store an uploaded picture; return its addresses, which depend on its content.
 
     Raises ValidationError, with a message for the user.
@@ -63,8 +63,8 @@ def keep(file: Any) -> Avatar:
     image, thumb = _webp(picture, IMAGE), _webp(picture, THUMB)
     digest = hashlib.sha256(image).hexdigest()[:32]
     return Avatar(
-        _store(f"{_FOLDER}/{digest}-{IMAGE}.webp", image),
-        _store(f"{_FOLDER}/{digest}-{THUMB}.webp", thumb),
+        _store_file(f"{_FOLDER}/{digest}-{IMAGE}.webp", image),
+        _store_file(f"{_FOLDER}/{digest}-{THUMB}.webp", thumb),
     )
 
 
@@ -117,8 +117,10 @@ def _refuse_pixels(pixels: int) -> None:
 
 def _upright(image: Image.Image) -> Image.Image:
     # Not ImageOps.exif_transpose: it rewrites the other tags, and fails on bad ones.
-    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return image.copy() if turn is None else image.transpose(turn)
+    transposition = _TRANSPOSITIONS.get(
+        image.getexif().get(ExifTags.Base.Orientation, 1)
+    )
+    return image.copy() if transposition is None else image.transpose(transposition)
 
 
 # --- The square ---------------------------------------------------------------
@@ -146,11 +148,11 @@ def _in_srgb(image: Image.Image, profile: bytes | None, mode: str) -> Image.Imag
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         srgb = ImageCms.createProfile("sRGB")
-        made = ImageCms.profileToProfile(image, source, srgb, outputMode=mode)
+        converted = ImageCms.profileToProfile(image, source, srgb, outputMode=mode)
     except (ImageCms.PyCMSError, OSError):
         # The profile is for other pixel formats: the colours are slightly off.
         return image
-    return made or image
+    return converted or image
 
 
 # --- Out ----------------------------------------------------------------------
@@ -164,12 +166,12 @@ def _webp(picture: Image.Image, side: int) -> bytes:
     return file.getvalue()
 
 
-def _store(name: str, data: bytes) -> str:
+def _store_file(name: str, data: bytes) -> str:
     if not _is_whole(name, data):
-        kept = default_storage.save(name, ContentFile(data))
-        if kept != name:
+        stored_name = default_storage.save(name, ContentFile(data))
+        if stored_name != name:
             # Another request stored the same picture at the same time.
-            default_storage.delete(kept)
+            default_storage.delete(stored_name)
     return str(default_storage.url(name))
 
 

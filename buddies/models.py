@@ -339,7 +339,9 @@ class PlannedRelease(models.Model):
     author = models.CharField(max_length=150)
     note = models.CharField(max_length=1000, blank=True)
     publish_at = models.DateTimeField(db_index=True)
-    version = models.PositiveBigIntegerField(help_text="Of the tree it was built of.")
+    version = models.PositiveBigIntegerField(
+        help_text="The tree's version that it was built from."
+    )
 
     class Meta:
         ordering = ("publish_at", "pk")

@@ -8,7 +8,7 @@ from buddies.publishing import releases, review
 logger = logging.getLogger(__name__)
 
 # Seconds between two releases, so that a burst of edits makes only a few.
-APART_SECONDS = 1.0
+RELEASE_INTERVAL_SECONDS = 1.0
 
 
 @shared_task
@@ -18,12 +18,12 @@ def sync_vcard() -> None:
     The first edit after a quiet second is released at once; edits that follow
     closely are combined. The last edit is always released.
     """
-    if not releases.behind():
+    if not releases.is_behind():
         return
     review.publish_planned()
-    if not releases.behind():
+    if not releases.is_behind():
         return
-    wait = releases.due_in(APART_SECONDS)
+    wait = releases.seconds_until_due(RELEASE_INTERVAL_SECONDS)
     if not wait:
         releases.sync()
     elif cache.add("sync_vcard.waits", True, timeout=wait):

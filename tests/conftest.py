@@ -72,4 +72,4 @@ def new_service(tmp_path: Path) -> Iterator[object]:
 def _empty_cache() -> None:
     cache.clear()
     # Each test has a database of its own, with its own first release.
-    http_cache.shelf.published = None
+    http_cache.cache.published = None

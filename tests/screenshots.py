@@ -61,7 +61,7 @@ def picture(name, colour):
     draw.text((128, 128), name[0], anchor="mm", font_size=150, fill="white")
     file = io.BytesIO()
     image.save(file, "PNG")
-    return avatars.keep(ContentFile(file.getvalue(), name="picture.png"))
+    return avatars.store(ContentFile(file.getvalue(), name="picture.png"))
 
 def add(rows, parent=None):
     for name, status, colour, below in rows:

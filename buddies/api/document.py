@@ -37,7 +37,7 @@ class DocumentView(APIView):
         platform = request.query_params.get("platform")
         if platform not in (None, *http_cache.PLATFORMS):
             raise ValidationError({"platform": "Must be mobile or web."})
-        live = http_cache.shelf.look()
+        live = http_cache.cache.refresh()
         return _response(http_cache.answer(live, platform or "", _headers(request)))
 
     def options(  # type: ignore[override]  # the preflight of a browser

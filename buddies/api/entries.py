@@ -177,8 +177,8 @@ class BuddyViewSet(Idempotent, ModelViewSet):
         changed = {
             f for f in ADDRESSES & fields.keys() if fields[f] != getattr(buddy, f)
         }
-        may = self.request.user.has_perm("buddies.change_address")
-        if changed and not may and releases.knows(buddy):
+        may_change = self.request.user.has_perm("buddies.change_address")
+        if changed and not may_change and releases.has_shown(buddy):
             text = _("Apps already use this address, so it can't be changed.")
             raise ModelError(dict.fromkeys(changed, text))
 

@@ -32,24 +32,24 @@ MAX_TOKENS = 1_000
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class Trust:
+class TrustedTokens:
     """Tokens that were checked a moment ago, by their digests. Thread-safe."""
 
     def __init__(self) -> None:
         self._until: OrderedDict[str, float] = OrderedDict()
-        self._writing = threading.Lock()
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._until)
 
-    def knows(self, secret: str) -> bool:
+    def has(self, secret: str) -> bool:
         return self._until.get(tokens.digest(secret), 0.0) > time.monotonic()
 
-    def learn(self, token: Token | None) -> bool:
+    def add(self, token: Token | None) -> bool:
         """Remember a token that may read the document; return whether it may."""
         if token is None or SCOPE not in token.scopes:
             return False
-        with self._writing:
+        with self._lock:
             self._until[token.digest] = time.monotonic() + TRUST_SECONDS
             self._until.move_to_end(token.digest)
             if len(self._until) > MAX_TOKENS:
@@ -62,10 +62,10 @@ class FastDocument:
 
     def __init__(self, application: Any) -> None:
         self._application = application
-        self._thread, self._notes = Thread("document"), Thread("use of tokens")
-        self._looking: asyncio.Task[None] | None = None
-        self._noting: asyncio.Task[None] | None = None  # kept, or it may be collected
-        self._trust = Trust()
+        self._thread, self._use_thread = Thread("document"), Thread("use of tokens")
+        self._refresh_task: asyncio.Task[None] | None = None
+        self._use_task: asyncio.Task[None] | None = None  # kept, or it may be collected
+        self._trusted = TrustedTokens()
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         if scope["path"] == http_cache.PATH and scope["method"] in ("GET", "HEAD"):
@@ -83,28 +83,28 @@ class FastDocument:
         platform = _platform(scope["query_string"])
         if platform is None or not _is_secure(headers):
             return None
-        if not await self._may(headers):
+        if not await self._is_allowed(headers):
             return None
         live = await self._live()
         return None if live is None else http_cache.answer(live, platform, headers)
 
     async def _live(self) -> http_cache.PublishedDocument | None:
         """Return the newest release, or the cached one if that takes too long."""
-        shelf = http_cache.shelf
-        if shelf.published is None or not shelf.is_fresh:
+        cache = http_cache.cache
+        if cache.published is None or not cache.is_fresh:
             # Concurrent requests wait for the same lookup.
-            if self._looking is None or self._looking.done():
-                self._looking = asyncio.create_task(self._look())
-            await asyncio.wait({self._looking}, timeout=TIMEOUT_SECONDS)
-        return shelf.published
+            if self._refresh_task is None or self._refresh_task.done():
+                self._refresh_task = asyncio.create_task(self._refresh())
+            await asyncio.wait({self._refresh_task}, timeout=TIMEOUT_SECONDS)
+        return cache.published
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         with suppress(*DATABASE_ERRORS):
-            await self._thread.run(http_cache.shelf.look)
+            await self._thread.run(http_cache.cache.refresh)
 
-    async def _may(self, headers: Mapping[str, str]) -> bool:
+    async def _is_allowed(self, headers: Mapping[str, str]) -> bool:
         secret = _secret(headers)
-        if settings.DOCUMENT_PUBLIC or self._trust.knows(secret):
+        if settings.DOCUMENT_PUBLIC or self._trusted.has(secret):
             return True
         if not secret:
             return False
@@ -112,9 +112,11 @@ class FastDocument:
             token = await self._thread.run(tokens.find, secret)
         except DATABASE_ERRORS:
             return False
-        if not self._trust.learn(token):
+        if not self._trusted.add(token):
             return False
-        self._noting = asyncio.create_task(self._notes.run(tokens.record_use, token))
+        self._use_task = asyncio.create_task(
+            self._use_thread.run(tokens.record_use, token)
+        )
         return True
 
 
@@ -123,7 +125,7 @@ class WsgiDocument:
 
     def __init__(self, application: Any) -> None:
         self._application = application
-        self._trust = Trust()
+        self._trusted = TrustedTokens()
 
     def __call__(
         self, environ: Mapping[str, Any], start: Callable[..., Any]
@@ -134,8 +136,8 @@ class WsgiDocument:
             with suppress(*DATABASE_ERRORS):
                 answer = self._answer(environ)
         if answer is None:
-            handed_on: Iterable[bytes] = self._application(environ, start)
-            return handed_on
+            response: Iterable[bytes] = self._application(environ, start)
+            return response
         start(f"{answer.status} {HTTPStatus(answer.status).phrase}", _headers(answer))
         return [] if method == "HEAD" else [answer.body]
 
@@ -146,20 +148,20 @@ class WsgiDocument:
             for name, value in environ.items()
             if name.startswith("HTTP_")
         }
-        if platform is None or not _is_secure(headers) or not self._may(headers):
+        if platform is None or not _is_secure(headers) or not self._is_allowed(headers):
             return None
-        shelf = http_cache.shelf
-        live = shelf.published
-        if live is None or not shelf.is_fresh:
-            live = call_with_fresh_connection(shelf.look, ())
+        cache = http_cache.cache
+        live = cache.published
+        if live is None or not cache.is_fresh:
+            live = call_with_fresh_connection(cache.refresh, ())
         return http_cache.answer(live, platform, headers)
 
-    def _may(self, headers: Mapping[str, str]) -> bool:
+    def _is_allowed(self, headers: Mapping[str, str]) -> bool:
         secret = _secret(headers)
-        if settings.DOCUMENT_PUBLIC or self._trust.knows(secret):
+        if settings.DOCUMENT_PUBLIC or self._trusted.has(secret):
             return True
         token = call_with_fresh_connection(tokens.find, (secret,)) if secret else None
-        if token is None or not self._trust.learn(token):
+        if token is None or not self._trusted.add(token):
             return False
         tokens.record_use(token)
         return True

@@ -75,15 +75,15 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
         serializer.is_valid(raise_exception=True)
         params = serializer.validated_data
         with plain_errors():
-            made = review.publish(
+            result = review.publish(
                 self._editor,
                 params["note"],
                 params["digest"],
                 params["publishAt"],
             )
-        if isinstance(made, Release):
-            return Response(ReleaseSerializer(made).data, HTTPStatus.CREATED)
-        return Response(PlanSerializer(made).data, HTTPStatus.ACCEPTED)
+        if isinstance(result, Release):
+            return Response(ReleaseSerializer(result).data, HTTPStatus.CREATED)
+        return Response(PlanSerializer(result).data, HTTPStatus.ACCEPTED)
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     @action(detail=True)
@@ -110,8 +110,8 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     def publish(self, request: Request, number: str) -> Response:
         """Publish an older release again, as a new one. This holds the tree."""
         with plain_errors():
-            made = review.publish_again(self._expected(), self._editor)
-        return Response(ReleaseSerializer(made).data, HTTPStatus.CREATED)
+            release = review.publish_again(self._expected(), self._editor)
+        return Response(ReleaseSerializer(release).data, HTTPStatus.CREATED)
 
     @extend_schema(request=None, responses={HTTPStatus.NO_CONTENT: None})
     @action(detail=True, methods=["post"])
@@ -141,7 +141,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
         key = IntegerField(**KEY).run_validation(number)
         old = Release.objects.filter(pk=key).first()
         if old is None:
-            raise NotFound("There is no such version to compare with.")
+            raise NotFound("There is no version with this number to compare with.")
         return old
 
 

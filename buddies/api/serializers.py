@@ -89,7 +89,7 @@ class MoveSerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["target"] is None and attrs["where"] in ("before", "after"):
-            text = "Beside nothing: name a target, or say first or last."
+            text = 'Name a target, or use "first" or "last".'
             raise serializers.ValidationError({"target": text})
         return attrs
 

@@ -98,19 +98,19 @@ def _item(buddy: Buddy) -> Item:
     return item
 
 
-def only(document: Document, flag: str) -> Document:
+def for_platform(document: Document, flag: str) -> Document:
     """Return the document for one platform, without branches that lack its ``flag``."""
-    return {"items": _only(document["items"], flag)}
+    return {"items": _filter(document["items"], flag)}
 
 
-def _only(items: list[Item], flag: str) -> list[Item]:
+def _filter(items: list[Item], flag: str) -> list[Item]:
     # Recursion is safe: no release is deeper than MAX_LEVELS.
-    shown = [_pruned(item, flag) for item in items if item[flag]]
+    shown = [_filter_item(item, flag) for item in items if item[flag]]
     return [item for item in shown if item.get("items") != []]
 
 
-def _pruned(item: Item, flag: str) -> Item:
-    return {**item, "items": _only(item["items"], flag)} if "items" in item else item
+def _filter_item(item: Item, flag: str) -> Item:
+    return {**item, "items": _filter(item["items"], flag)} if "items" in item else item
 
 
 DRAFT = gettext_lazy("draft: not published anywhere")

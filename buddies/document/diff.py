@@ -65,13 +65,19 @@ def between(old: Document, new: Document) -> list[DocumentChange]:
 
     An added or removed group includes everything added or removed with it.
     """
-    was, now = _index(old), _index(new)
-    results = [_whole("removed", placed, now) for placed in _tops(was, now)]
-    results += [_whole("added", placed, was) for placed in _tops(now, was)]
-    for address, placed in now.items():
-        if address in was:
-            results += _differences(was[address], placed)
-    return [*results, *_reordered(was, now)]
+    old_index, new_index = _index(old), _index(new)
+    results = [
+        _branch_change("removed", placed, new_index)
+        for placed in _tops(old_index, new_index)
+    ]
+    results += [
+        _branch_change("added", placed, old_index)
+        for placed in _tops(new_index, old_index)
+    ]
+    for address, placed in new_index.items():
+        if address in old_index:
+            results += _differences(old_index[address], placed)
+    return [*results, *_reordered(old_index, new_index)]
 
 
 def _index(document: Document) -> Index:
@@ -87,14 +93,14 @@ def _index(document: Document) -> Index:
     return index
 
 
-def _tops(these: Index, others: Index) -> Iterator[PlacedItem]:
+def _tops(index: Index, others: Index) -> Iterator[PlacedItem]:
     """Yield items that only ``these`` have, except those that their group includes."""
-    for address, placed in these.items():
+    for address, placed in index.items():
         if address not in others and (placed.where is None or placed.where in others):
             yield placed
 
 
-def _whole(kind: str, placed: PlacedItem, others: Index) -> DocumentChange:
+def _branch_change(kind: str, placed: PlacedItem, others: Index) -> DocumentChange:
     below = _count_below(placed.item, others)
     words = _place(placed)
     if below:
@@ -122,13 +128,13 @@ def _differences(old: PlacedItem, new: PlacedItem) -> Iterator[DocumentChange]:
             kind = "shown" if new.item[key] else "hidden"
             yield _change(kind, new.item, _("on %(app)s") % {"app": _label(field)})
     for path, field in PATHS.items():
-        before, after = _at(old.item, path), _at(new.item, path)
+        before, after = _value_at(old.item, path), _value_at(new.item, path)
         if before != after:
             text = f"{_label(field)}: {_from_to(before, after)}"
             yield _change("edited", new.item, text)
 
 
-def _at(item: Item, path: tuple[str, ...]) -> str:
+def _value_at(item: Item, path: tuple[str, ...]) -> str:
     value = item["info"].get(path[1], "") if len(path) > 1 else item.get(path[0], "")
     return str(value)
 
@@ -137,24 +143,26 @@ def _from_to(before: str, after: str) -> str:
     if max(len(before), len(after)) <= MAX_CHARACTERS:
         return f"{_quoted(before)} → {_quoted(after)}"
     # Cut both texts so that the difference is shown.
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
-    start = max(0, len(list(same)) - MAX_CHARACTERS // 3)
+    common = takewhile(
+        lambda pair: pair[0] == pair[1], zip(before, after, strict=False)
+    )
+    start = max(0, len(list(common)) - MAX_CHARACTERS // 3)
     dots = "…" if start else ""
     return f"{_quoted(dots + before[start:])} → {_quoted(dots + after[start:])}"
 
 
-def _reordered(was: Index, now: Index) -> Iterator[DocumentChange]:
+def _reordered(old: Index, new: Index) -> Iterator[DocumentChange]:
     """Yield the fewest entries whose moves among their siblings explain the order."""
     groups: dict[str | None, list[str]] = {}
-    for address, placed in now.items():
-        if address in was and was[address].where == placed.where:
+    for address, placed in new.items():
+        if address in old and old[address].where == placed.where:
             groups.setdefault(placed.where, []).append(address)
-    rank = {address: place for place, address in enumerate(was)}
-    for stayed in groups.values():
-        kept = longest_ascending([rank[address] for address in stayed])
-        for place, address in enumerate(stayed):
-            if place not in kept:
-                yield _change("reordered", now[address].item, _place(now[address]))
+    rank = {address: place for place, address in enumerate(old)}
+    for addresses in groups.values():
+        unmoved = longest_ascending([rank[address] for address in addresses])
+        for place, address in enumerate(addresses):
+            if place not in unmoved:
+                yield _change("reordered", new[address].item, _place(new[address]))
 
 
 def longest_ascending(ranks: list[int]) -> set[int]:
@@ -167,12 +175,12 @@ def longest_ascending(ranks: list[int]) -> set[int]:
         before.append(last[length - 1] if length else -1)
         ends[length : length + 1] = [rank]
         last[length : length + 1] = [place]
-    kept = set()
+    result = set()
     place = last[-1] if last else -1
     while place >= 0:
-        kept.add(place)
+        result.add(place)
         place = before[place]
-    return kept
+    return result
 
 
 def _change(kind: str, item: Item, words: str) -> DocumentChange:

@@ -60,12 +60,12 @@ def read(document: Any) -> Iterator[Node]:
             raise DocumentError(path, reason)
         _expect(items, list, path)
         for place, item in enumerate(items):
-            here = f"{path}[{place}]"
+            item_path = f"{path}[{place}]"
             index += 1
-            yield Node(here, parent, _fields(item, here))
+            yield Node(item_path, parent, _fields(item, item_path))
             if item["type"] == Buddy.Type.GROUP:
                 waiting.append(
-                    (level + 1, f"{here}.items", index, item.get("items", []))
+                    (level + 1, f"{item_path}.items", index, item.get("items", []))
                 )
 
 

@@ -50,8 +50,8 @@ class Node(NamedTuple):
 
 def absolute(address: str) -> str:
     """Return a picture's address for clients: our own are below PUBLIC_URL."""
-    ours = address.startswith(OURS)
-    return settings.PUBLIC_URL + address if ours else address
+    is_ours = address.startswith(OURS)
+    return settings.PUBLIC_URL + address if is_ours else address
 
 
 def relative(address: str) -> str:

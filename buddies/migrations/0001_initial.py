@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 ('author', models.CharField(max_length=150)),
                 ('note', models.CharField(blank=True, max_length=1000)),
                 ('publish_at', models.DateTimeField(db_index=True)),
-                ('version', models.PositiveBigIntegerField(help_text='Of the tree it was built of.')),
+                ('version', models.PositiveBigIntegerField(help_text="The tree's version that it was built from.")),
             ],
             options={
                 'ordering': ('publish_at', 'pk'),

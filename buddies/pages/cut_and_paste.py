@@ -24,10 +24,10 @@ PASTE = (
 
 def buttons(buddy: Buddy) -> str:
     """Return buttons that cut an entry, or paste the cut entries next to it."""
-    buttons = PASTE if getattr(buddy, "can_paste", False) else CUT_ONE
+    choices = PASTE if getattr(buddy, "can_paste", False) else CUT_ONE
     offered = (
         (name, f"{where}:{buddy.pk}", sign, label % {"name": buddy})
-        for name, where, sign, label in buttons
+        for name, where, sign, label in choices
         if where != "last" or buddy.type == Buddy.Type.GROUP
     )
     return format_html_join(
@@ -38,7 +38,7 @@ def buttons(buddy: Buddy) -> str:
     )
 
 
-def shown(request: HttpRequest) -> dict[str, Any]:
+def page_context(request: HttpRequest) -> dict[str, Any]:
     """Return the cut entries for the page; forget the cut if they were deleted."""
     keys = request.session.get(CUT, {}).get("ids", ())
     cut = list(Buddy.objects.filter(pk__in=keys))
@@ -69,12 +69,14 @@ def _paste(request: HttpRequest, where: str, key: str) -> list[Buddy]:
     cut = request.session[CUT]
     editor = request.user.get_username()
     target = Buddy(pk=whole_number(key)) if key else None
-    stubs = [Buddy(pk=one) for one in cut["ids"]]
+    stubs = [Buddy(pk=pk) for pk in cut["ids"]]
     with transaction.atomic():
         Tree.locked()
-        seen = _unless_own(cut, editor)
+        seen = _seen_unless_own(cut, editor)
         try:
-            moved = edits.move(stubs, editor, target, positions.where(where), seen)
+            moved = edits.move(
+                stubs, editor, target, positions.parse_where(where), seen
+            )
         except TreeError:
             # The cut entries have changed.
             del request.session[CUT]
@@ -88,10 +90,10 @@ def seen_by(request: HttpRequest) -> int | None:
     return whole_number(request.POST.get("seen", "")) or None
 
 
-def _unless_own(cut: dict[str, Any], editor: str) -> int | None:
+def _seen_unless_own(cut: dict[str, Any], editor: str) -> int | None:
     """Return the version seen at the cut; None if only this editor edited since."""
     records = HistoricalBuddy.objects.filter(id__in=cut["ids"]).exclude(
         history_user_id=editor
     )
-    is_news = records.filter(version__gt=cut["seen"] or 0).exists()
-    return cut["seen"] if is_news else None
+    has_other_edits = records.filter(version__gt=cut["seen"] or 0).exists()
+    return cut["seen"] if has_other_edits else None

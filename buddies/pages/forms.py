@@ -17,7 +17,7 @@ from buddies.models import Buddy
 from buddies.tree import history
 
 
-class AsWritten(forms.CharField):
+class VerbatimField(forms.CharField):
     """Text whose spaces and line breaks clients see, byte for byte."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -89,8 +89,8 @@ class BuddyForm(forms.ModelForm):
         model = Buddy
         fields = "__all__"  # noqa: DJ007  (position is not editable)
         field_classes = {
-            "default_message": AsWritten,
-            "status": AsWritten,
+            "default_message": VerbatimField,
+            "status": VerbatimField,
             "visible_from": forms.SplitDateTimeField,
             "visible_until": forms.SplitDateTimeField,
         }
@@ -141,7 +141,7 @@ class BuddyForm(forms.ModelForm):
         if upload is False:
             self._set_picture("", "")
         elif isinstance(upload, UploadedFile):
-            self._set_picture(*avatars.keep(upload))
+            self._set_picture(*avatars.store(upload))
 
     def _set_picture(self, image: str, thumb: str) -> None:
         # As if typed in, so that it survives an error in another field.

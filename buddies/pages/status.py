@@ -25,21 +25,21 @@ def state(user: Any) -> dict[str, Any]:
     """Return the tree's state, in words for the banner."""
     row = Tree.objects.first() or Tree()
     release = live_release()
-    figures = _figures(row, release)
-    problem = _problem(row, release, figures)
+    statistics = _statistics(row, release)
+    problem = _problem(row, release, statistics)
     is_held = row.held_at is not None
     return {
         "version": row.version,
-        "tone": _tone(is_held, problem, release, figures),
-        "headline": _headline(is_held, problem, release, figures),
+        "tone": _tone(is_held, problem, release, statistics),
+        "headline": _headline(is_held, problem, release, statistics),
         "live": _live(release),
         "problem": problem,
         "held": _held(row),
         "held_at": row.held_at.isoformat() if row.held_at else "",
-        "going": _going(figures.changes),
+        "going": _pending_in_words(statistics.changes),
         "planned": [_planned(plan) for plan in PlannedRelease.objects.all()],
-        "size": _size(figures.size),
-        "changes": figures.changes,
+        "size": _size(statistics.size),
+        "changes": statistics.changes,
         "undo": _undoable(user.get_username()),
     }
 
@@ -52,10 +52,10 @@ class DraftStatistics(NamedTuple):
     refused: str
 
 
-def _figures(row: Tree, release: Release | None) -> DraftStatistics:
+def _statistics(row: Tree, release: Release | None) -> DraftStatistics:
     # Pages poll every two seconds; the result changes only with the tree.
     number = release.number if release else 0
-    key = f"figures-{row.version}-{number}-{settings.XMPP_STANZA_LIMIT}"
+    key = f"draft-statistics-{row.version}-{number}-{settings.XMPP_STANZA_LIMIT}"
     result: DraftStatistics | None = cache.get(key)
     if result is None:
         draft = current_draft()
@@ -68,10 +68,10 @@ def _figures(row: Tree, release: Release | None) -> DraftStatistics:
     return result
 
 
-def _problem(row: Tree, release: Release | None, figures: DraftStatistics) -> str:
+def _problem(row: Tree, release: Release | None, statistics: DraftStatistics) -> str:
     """What is wrong, in plain words; empty when nothing is."""
-    if figures.refused:
-        return refusal_in_words(figures.refused, figures.size)
+    if statistics.refused:
+        return refusal_in_words(statistics.refused, statistics.size)
     if not gateway.is_up():
         return _(
             "The service is not connected to the XMPP server, so apps "
@@ -79,7 +79,7 @@ def _problem(row: Tree, release: Release | None, figures: DraftStatistics) -> st
         )
     if release and release.live_at is None and _age(release) > SLOW_SECONDS:
         return _("The XMPP server has not received this version yet.")
-    if row.held_at is None and figures.changes and _is_late(row):
+    if row.held_at is None and statistics.changes and _is_late(row):
         return _("Your latest edits are not live yet.")
     return ""
 
@@ -94,20 +94,20 @@ def _is_late(row: Tree) -> bool:
 
 
 def _tone(
-    is_held: bool, problem: str, release: Release | None, figures: DraftStatistics
+    is_held: bool, problem: str, release: Release | None, statistics: DraftStatistics
 ) -> str:
     if problem:
         return "error"
     if is_held:
         return "held"
-    is_done = release is not None and release.live_at and not figures.changes
+    is_done = release is not None and release.live_at and not statistics.changes
     return "ok" if is_done else "busy"
 
 
 def _headline(
-    is_held: bool, problem: str, release: Release | None, figures: DraftStatistics
+    is_held: bool, problem: str, release: Release | None, statistics: DraftStatistics
 ) -> str:
-    count = figures.changes
+    count = statistics.changes
     if is_held:
         if not count:
             return _("On hold: no unpublished changes")
@@ -152,7 +152,7 @@ def _held(row: Tree) -> str:
     return text % params
 
 
-def _going(count: int) -> str:
+def _pending_in_words(count: int) -> str:
     """What the end of a hold makes live."""
     if not count:
         return _("Nothing changes for apps now.")

@@ -41,8 +41,8 @@ from buddies.tree import history, whole_tree
 from buddies.tree.lock import Stale, TreeError
 from xmppservice.backoffice import site
 
-KEPT = "buddies.transfer"  # in the session: the key of the session with the file
-KEPT_SECONDS = 1800
+STORED_KEY = "buddies.transfer"  # in the session: the key of the session with the file
+STORED_SECONDS = 1800
 MAX_PROBLEMS = 100  # on one screen
 MAX_ITEMS = 20_000  # of a document
 
@@ -98,25 +98,21 @@ def _table(kind: str, buddies: QuerySet[Buddy] | None = None) -> HttpResponse:
 def _file(stem: str, content: bytes, content_type: str) -> HttpResponse:
     name, _dot, ending = stem.rpartition(".")
     day = timezone.localdate().isoformat()
-    disposition = f'attachment; filename="{name}-{day}.{ending}"'
-    return HttpResponse(
-        content,
-        content_type=content_type,
-        headers={"Content-Disposition": disposition},
-    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}-{day}.{ending}"'}
+    return HttpResponse(content, content_type=content_type, headers=headers)
 
 
 @admin.action(
     description=gettext_lazy("Export as a spreadsheet (XLSX)"), permissions=["view"]
 )
 def export(
-    listed: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Buddy]
+    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[Buddy]
 ) -> HttpResponse | None:
     """Export the chosen entries as a file: an action of the list."""
     try:
         return _table("xlsx", queryset)
     except FileError as error:
-        listed.message_user(request, str(error), messages.ERROR)
+        model_admin.message_user(request, str(error), messages.ERROR)
         return None
 
 
@@ -207,15 +203,15 @@ UPLOADS: dict[str, type[Upload]] = {"table": TableUpload, "document": DocumentUp
 @allowed("view_buddy")
 def page(request: HttpRequest) -> HttpResponse:
     """Show the exports, and the forms for imports."""
-    what = request.POST.get("what", "")
+    kind = request.POST.get("what", "")
     uploads = {name: form(prefix=name) for name, form in UPLOADS.items()}
-    if request.method == "POST" and what in UPLOADS:
+    if request.method == "POST" and kind in UPLOADS:
         _refuse_reader(request)
-        form = UPLOADS[what](request.POST, request.FILES, prefix=what)
+        form = UPLOADS[kind](request.POST, request.FILES, prefix=kind)
         if form.is_valid():
-            _keep(request, what, form.cleaned_data["content"])
+            _store(request, kind, form.cleaned_data["content"])
             return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
-        uploads[what] = form
+        uploads[kind] = form
     context = {
         **uploads,
         "kinds": list(FORMATS),
@@ -241,33 +237,33 @@ def _refuse_reader(request: HttpRequest) -> None:
 # --- Import: the stored upload --------------------------------------------------
 
 
-def _keep(request: HttpRequest, what: str, content: str) -> None:
+def _store(request: HttpRequest, kind: str, content: str) -> None:
     """Store an upload, and forget the previous one."""
     _forget(request)
-    kept = type(request.session)()
-    kept.clear_expired()
-    kept.set_expiry(KEPT_SECONDS)
-    kept["what"] = what
-    kept["content"] = b64encode(zlib.compress(content.encode())).decode()
-    kept.create()
-    request.session[KEPT] = kept.session_key
+    session = type(request.session)()
+    session.clear_expired()
+    session.set_expiry(STORED_SECONDS)
+    session["what"] = kind
+    session["content"] = b64encode(zlib.compress(content.encode())).decode()
+    session.create()
+    request.session[STORED_KEY] = session.session_key
 
 
-def _kept(request: HttpRequest) -> tuple[str, str] | None:
+def _stored(request: HttpRequest) -> tuple[str, str] | None:
     """Return what was stored, and its content; None if it has expired."""
-    kept = type(request.session)(request.session.get(KEPT))
-    if "content" not in kept:
+    session = type(request.session)(request.session.get(STORED_KEY))
+    if "content" not in session:
         return None
-    return kept["what"], zlib.decompress(b64decode(kept["content"])).decode()
+    return session["what"], zlib.decompress(b64decode(session["content"])).decode()
 
 
-def _name(what: str, content: str) -> str:
+def _name(kind: str, content: str) -> str:
     """Return a name for a stored upload: anything else has another name."""
-    return sha256(f"{what} {content}".encode()).hexdigest()
+    return sha256(f"{kind} {content}".encode()).hexdigest()
 
 
 def _forget(request: HttpRequest) -> None:
-    if key := request.session.pop(KEPT, None):
+    if key := request.session.pop(STORED_KEY, None):
         type(request.session)(key).delete()
 
 
@@ -280,7 +276,7 @@ class Preview(NamedTuple):
     ``seen`` and ``digest`` identify what was reviewed.
     """
 
-    what: str
+    kind: str
     seen: int
     digest: str
     summary: str
@@ -295,33 +291,33 @@ class Preview(NamedTuple):
 def preview(request: HttpRequest) -> HttpResponse:
     """Show what an import would do, and a button to do it."""
     _refuse_reader(request)
-    kept = _kept(request)
-    if kept is None:
-        return _over(request)
-    what, content = kept
-    shown = PREVIEWS[what](content, request.user.get_username())
+    stored = _stored(request)
+    if stored is None:
+        return _expired(request)
+    kind, content = stored
+    result = PREVIEWS[kind](content, request.user.get_username())
     row = Tree.objects.first() or Tree()
     return site.page(
         request,
         "admin/buddies/transfer_preview.html",
         _("Review the import"),
         {
-            "preview": shown,
-            "content": _name(what, content),
-            "problems": shown.problems[:MAX_PROBLEMS],
-            "outcomes": shown.outcomes[:MAX_CHANGES],
-            "shown": shown.changes[:MAX_CHANGES],
+            "preview": result,
+            "content": _name(kind, content),
+            "problems": result.problems[:MAX_PROBLEMS],
+            "outcomes": result.outcomes[:MAX_CHANGES],
+            "shown": result.changes[:MAX_CHANGES],
             "is_held": row.held_at is not None,
         },
     )
 
 
-def _over(request: HttpRequest) -> HttpResponse:
+def _expired(request: HttpRequest) -> HttpResponse:
     messages.error(request, _("This import has expired. Choose the file again."))
     return HttpResponseRedirect(reverse("admin:buddies_transfer"))
 
 
-def _of_table(content: str, editor: str) -> Preview:
+def _preview_table(content: str, editor: str) -> Preview:
     plan = plan_import(files.loads(content))
     return Preview(
         "table",
@@ -345,38 +341,38 @@ def _summary(plan: Plan) -> str:
     return " · ".join(text % {"n": number} for text, number in parts)
 
 
-def _of_document(content: str, editor: str) -> Preview:
+def _preview_document(content: str, editor: str) -> Preview:
     """Preview a document: import it, and roll back at once."""
     # Meanwhile the tree is locked, and all editors wait: seconds for MAX_ITEMS,
     # at each view of the page. Avoiding that would need a comparison without a
     # rebuilt tree.
     with transaction.atomic():
-        now = then = current_draft()
+        before = after = current_draft()
         problems = []
         try:
             with transaction.atomic():
                 whole_tree.rebuild(_("document"), parse.loads(content), editor)
-                then = current_draft()
+                after = current_draft()
         except DocumentError as error:
             problems.append(str(error))
         transaction.set_rollback(True)
-    result = diff.between(now.document, then.document)
-    text = ngettext("%(n)s change for apps", "%(n)s changes for apps", len(result))
+    changes = diff.between(before.document, after.document)
+    text = ngettext("%(n)s change for apps", "%(n)s changes for apps", len(changes))
     return Preview(
         "document",
-        now.version,
+        before.version,
         "",
-        text % {"n": len(result)},
-        now.version != then.version,
+        text % {"n": len(changes)},
+        before.version != after.version,
         problems,
         [],
-        result,
+        changes,
     )
 
 
 PREVIEWS: dict[str, Callable[[str, str], Preview]] = {
-    "table": _of_table,
-    "document": _of_document,
+    "table": _preview_table,
+    "document": _preview_document,
 }
 
 
@@ -385,17 +381,17 @@ PREVIEWS: dict[str, Callable[[str, str], Preview]] = {
 def confirm(request: HttpRequest) -> HttpResponse:
     """Do what the preview showed, or show another one if it is outdated."""
     _refuse_reader(request)
-    kept = _kept(request)
-    if kept is None:
-        return _over(request)
-    what, content = kept
-    if request.POST.get("content") != _name(what, content):
+    stored = _stored(request)
+    if stored is None:
+        return _expired(request)
+    kind, content = stored
+    if request.POST.get("content") != _name(kind, content):
         text = _("This is not the file you reviewed. Review it before importing.")
         messages.error(request, text)
         return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
     try:
         with transaction.atomic():
-            _do(request, what, content)
+            _run(request, kind, content)
             _refuse_known_addresses(request)
     except (TreeError, FileError, DocumentError) as error:
         messages.error(request, str(error))
@@ -405,10 +401,10 @@ def confirm(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))
 
 
-def _do(request: HttpRequest, what: str, content: str) -> None:
+def _run(request: HttpRequest, kind: str, content: str) -> None:
     seen, digest = request.POST.get("seen", ""), request.POST.get("digest", "")
     editor = request.user.get_username()
-    DEEDS[what](content, editor, int(seen) if seen.isdecimal() else 0, digest)
+    RUNNERS[kind](content, editor, int(seen) if seen.isdecimal() else 0, digest)
 
 
 def _refuse_known_addresses(request: HttpRequest) -> None:
@@ -445,7 +441,7 @@ def _import_document(content: str, editor: str, seen: int, digest: str) -> None:
         whole_tree.rebuild(_("document"), parse.loads(content), editor)
 
 
-DEEDS: dict[str, Callable[[str, str, int, str], None]] = {
+RUNNERS: dict[str, Callable[[str, str, int, str], None]] = {
     "table": _import_table,
     "document": _import_document,
 }

@@ -51,11 +51,11 @@ class ReleaseAdmin(ReadOnlyAdmin):
         return filesizeformat(release.size)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        listed = super().get_changelist_instance(request)
+        changelist = super().get_changelist_instance(request)
         newest = Release.objects.values_list("number", flat=True).first()
-        for release in listed.result_list:
+        for release in changelist.result_list:
             release.newest = newest
-        return listed
+        return changelist
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -45,7 +45,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
             )
             for name, view in {
                 "compare": compare,
-                "again": again,
+                "again": publish_again_view,
                 "restore": restore_view,
                 "download": download,
             }.items()
@@ -110,9 +110,9 @@ def review_view(request: HttpRequest) -> HttpResponse:
     """Show what would change for clients, and a form to publish it."""
     form = ReviewForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        done = _publish(request, form)
-        if done is not None:
-            return done
+        response = _publish(request, form)
+        if response is not None:
+            return response
     reviewed = review.review_draft()
     return site.page(
         request,
@@ -130,14 +130,14 @@ def review_view(request: HttpRequest) -> HttpResponse:
 def _publish(request: HttpRequest, form: ReviewForm) -> HttpResponse | None:
     params = form.cleaned_data
     try:
-        made = review.publish(
+        published = review.publish(
             request.user.get_username(), params["note"], params["digest"], form.moment
         )
     except ReleaseError as error:
         messages.error(request, str(error))
         return None
-    if isinstance(made, Release):
-        text = _("Published as %(made)s.") % {"made": made}
+    if isinstance(published, Release):
+        text = _("Published as %(made)s.") % {"made": published}
     else:
         text = _("Planned: it goes live by itself.")
     messages.success(request, text)
@@ -161,7 +161,7 @@ def cancel_view(request: HttpRequest, key: int) -> HttpResponse:
 
 def page(request: HttpRequest, release: Release) -> HttpResponse:
     """Show one version: on a phone, in a webchat, and as JSON."""
-    read = document_of(release)
+    document = document_of(release)
     live = live_release()
     others = Release.objects.exclude(pk=release.pk).defer("body")
     older = others.filter(pk__lt=release.pk).first()
@@ -173,8 +173,8 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
             "release": release,
             "is_live": live == release,
             "live": live,
-            "version": {"document": read, "words": preview_words()},
-            "text": json.dumps(read, ensure_ascii=False, indent=2),
+            "version": {"document": document, "words": preview_words()},
+            "text": json.dumps(document, ensure_ascii=False, indent=2),
             "others": others[:MAX_OFFERED],
             "before": older.number if older else 0,
             "may_publish": request.user.has_perm("buddies.publish_release"),
@@ -211,7 +211,7 @@ def _release(number: int) -> Release:
 
 @allowed("publish_release")
 @require_POST
-def again(request: HttpRequest, number: int) -> HttpResponse:
+def publish_again_view(request: HttpRequest, number: int) -> HttpResponse:
     """Make an older version live again."""
     old = _release(number)
     try:

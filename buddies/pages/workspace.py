@@ -54,7 +54,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
         "tree/": tree_view,
         "document/": document_view,
         "changes/": changes_view,
-        "fate/": fate_view,
+        "fate/": deletion_view,
         "move/": move,
         "switch/": switch,
         "duplicate/": duplicate,
@@ -63,12 +63,12 @@ def urls(office: AdminSite) -> list[URLPattern]:
         "hold/": hold,
         "retry/": retry,
     }
-    named = {"": "buddies_workspace"}
+    names = {"": "buddies_workspace"}
     return [
         path(
             f"channels/{below}",
             office.admin_view(view),
-            name=named.get(below, f"buddies_workspace_{below.rstrip('/')}"),
+            name=names.get(below, f"buddies_workspace_{below.rstrip('/')}"),
         )
         for below, view in views.items()
     ]
@@ -82,10 +82,10 @@ def page(request: HttpRequest) -> HttpResponse:
         "state": state(user),
         "workspace": {
             "urls": _addresses(),
-            "may": _rights(user),
+            "may": _permissions(user),
             "words": workspace_words(),
         },
-        "may": _rights(user),
+        "may": _permissions(user),
     }
     return site.page(request, "admin/buddies/workspace.html", _("Channels"), context)
 
@@ -95,7 +95,7 @@ def _addresses() -> dict[str, str]:
     return {
         **{
             name: reverse(f"admin:buddies_workspace_{name}")
-            for name in READING + EDITING
+            for name in READ_VIEWS + EDIT_VIEWS
         },
         "add": reverse(f"{entry}_add"),
         "edit": reverse(f"{entry}_change", args=[0]),
@@ -103,18 +103,18 @@ def _addresses() -> dict[str, str]:
     }
 
 
-READING = ("state", "tree", "document", "changes", "fate")
-EDITING = ("move", "switch", "duplicate", "remove", "undo")
+READ_VIEWS = ("state", "tree", "document", "changes", "fate")
+EDIT_VIEWS = ("move", "switch", "duplicate", "remove", "undo")
 
 
-def _rights(user: Any) -> dict[str, bool]:
+def _permissions(user: Any) -> dict[str, bool]:
     return {
-        **{verb: user.has_perm(f"buddies.{verb}_buddy") for verb in RIGHTS},
+        **{verb: user.has_perm(f"buddies.{verb}_buddy") for verb in VERBS},
         "publish": user.has_perm("buddies.publish_release"),
     }
 
 
-RIGHTS = ("add", "change", "delete")
+VERBS = ("add", "change", "delete")
 
 
 @allowed("view_buddy")
@@ -130,10 +130,10 @@ def state_view(request: HttpRequest) -> HttpResponse:
 def tree_view(request: HttpRequest) -> HttpResponse:
     """Return all entries, nested, and the tree's version."""
     row = Tree.objects.first() or Tree()
-    return JsonResponse({"version": row.version, "entries": _nested()})
+    return JsonResponse({"version": row.version, "entries": _nested_rows()})
 
 
-def _nested() -> list[dict[str, Any]]:
+def _nested_rows() -> list[dict[str, Any]]:
     buddies = list(Buddy.objects.all())
     groups = {buddy.parent_id for buddy in buddies}
     now = timezone.now()
@@ -144,11 +144,11 @@ def _nested() -> list[dict[str, Any]]:
             top.append(rows[buddy.pk])
         else:
             rows[buddy.parent_id].setdefault("children", []).append(rows[buddy.pk])
-    _say_what_is_covered(buddies, rows, now)
+    _add_hidden_group_remarks(buddies, rows, now)
     return top
 
 
-def _say_what_is_covered(
+def _add_hidden_group_remarks(
     buddies: list[Buddy], rows: dict[int, dict[str, Any]], now: datetime
 ) -> None:
     """Add a remark to entries that only a hidden group hides."""
@@ -194,26 +194,28 @@ def changes_view(request: HttpRequest) -> HttpResponse:
 
 @allowed("view_buddy")
 @require_GET
-def fate_view(request: HttpRequest) -> HttpResponse:
+def deletion_view(request: HttpRequest) -> HttpResponse:
     """Return what a deletion would remove, in words, and the tree's version."""
     # Read first, so that any later edit makes the deletion fail.
     row = Tree.objects.first() or Tree()
     key = whole_number(request.GET.get("id", ""))
-    going = edits.branch(Buddy.objects.filter(pk=key))
-    if not going:
+    deleted = edits.branch(Buddy.objects.filter(pk=key))
+    if not deleted:
         return _refusal(_("Someone deleted this in the meantime."), 409)
     live = shape.addresses(document_of(live_release()))
-    seen = sum(buddy.address in live for buddy in going)
-    return JsonResponse({"version": row.version, "words": list(_fate(going, seen))})
+    live_count = sum(buddy.address in live for buddy in deleted)
+    return JsonResponse(
+        {"version": row.version, "words": list(_deletion_effects(deleted, live_count))}
+    )
 
 
-def whole_number(word: str) -> int:
+def whole_number(text: str) -> int:
     """Return an untrusted whole number; 0 for what the database cannot store."""
-    return int(word) if word.isdecimal() and len(word) < 19 else 0
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
-def _fate(going: list[Buddy], seen: int) -> Iterable[str]:
-    below = len(going) - 1
+def _deletion_effects(deleted: list[Buddy], live_count: int) -> Iterable[str]:
+    below = len(deleted) - 1
     if below:
         text = ngettext(
             "%(count)s item inside it will be deleted too.",
@@ -221,20 +223,22 @@ def _fate(going: list[Buddy], seen: int) -> Iterable[str]:
             below,
         )
         yield text % {"count": below}
-    if seen and not below:
+    if live_count and not below:
         yield _("Apps show it now; it will disappear.")
-    elif seen:
+    elif live_count:
         text = ngettext(
             "Apps show %(count)s of them now; it will disappear.",
             "Apps show %(count)s of them now; they will disappear.",
-            seen,
+            live_count,
         )
-        yield text % {"count": seen}
+        yield text % {"count": live_count}
     else:
         yield _("Apps don't show it now.")
 
 
-def editing(permission: str) -> Callable[[Callable[[str, dict[str, Any]], None]], View]:
+def edit_view(
+    permission: str,
+) -> Callable[[Callable[[str, dict[str, Any]], None]], View]:
     """Make a view from an edit, which takes an editor and a JSON object."""
 
     def decorate(edit: Callable[[str, dict[str, Any]], None]) -> View:
@@ -258,8 +262,8 @@ def editing(permission: str) -> Callable[[Callable[[str, dict[str, Any]], None]]
     return decorate
 
 
-def _refusal(words: str, status: int) -> JsonResponse:
-    return JsonResponse({"error": words}, status=status)
+def _refusal(message: str, status: int) -> JsonResponse:
+    return JsonResponse({"error": message}, status=status)
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
@@ -307,19 +311,19 @@ def _outcome(editor: str, before: int) -> dict[str, Any]:
     changed = Buddy.objects.filter(version=last.version).annotate(below=below)
     return {
         "version": last.version,
-        "said": _done_in_words(last),
+        "said": _edit_in_words(last),
         "entries": [_row(buddy, not buddy.below, now) for buddy in changed],
     }
 
 
-def _done_in_words(done: history.LastEdit) -> str:
-    return _("Undone: %(what)s") % {"what": done.words} if done.is_undo else done.words
+def _edit_in_words(edit: history.LastEdit) -> str:
+    return _("Undone: %(what)s") % {"what": edit.words} if edit.is_undo else edit.words
 
 
-@editing("change_buddy")
+@edit_view("change_buddy")
 def move(editor: str, body: dict[str, Any]) -> None:
     """Move entries ``ids`` to ``where`` relative to ``target``."""
-    where = positions.where(body.get("where"))
+    where = positions.parse_where(body.get("where"))
     target = None if body.get("target") is None else _keys({"ids": [body["target"]]})[0]
     edits.move(
         _stubs(_keys(body)),
@@ -338,7 +342,7 @@ def _stubs(keys: list[int]) -> list[Buddy]:
 SWITCHES = {"mobile": "mobile_is_published", "web": "web_is_published"}
 
 
-@editing("change_buddy")
+@edit_view("change_buddy")
 def switch(editor: str, body: dict[str, Any]) -> None:
     """Show or hide entries ``ids``: ``mobile`` and ``web`` are true or false."""
     fields = {f: body[name] for name, f in SWITCHES.items() if name in body}
@@ -349,7 +353,7 @@ def switch(editor: str, body: dict[str, Any]) -> None:
     edits.change(_stubs(_keys(body)), editor, _seen(body), **fields)
 
 
-@editing("add_buddy")
+@edit_view("add_buddy")
 def duplicate(editor: str, body: dict[str, Any]) -> None:
     """Copy the one entry of ``ids`` with everything below it."""
     stubs = _stubs(_keys(body))
@@ -360,13 +364,13 @@ def duplicate(editor: str, body: dict[str, Any]) -> None:
     edits.duplicate(stubs, editor)
 
 
-@editing("delete_buddy")
+@edit_view("delete_buddy")
 def remove(editor: str, body: dict[str, Any]) -> None:
     """Delete entries ``ids`` with everything below them."""
     edits.remove(_stubs(_keys(body)), editor, _seen(body))
 
 
-@editing("change_buddy")
+@edit_view("change_buddy")
 def undo_view(editor: str, body: dict[str, Any]) -> None:
     """Undo the editor's own edit that made version ``seen``."""
     undo(_seen(body), editor)
@@ -386,7 +390,7 @@ def hold(request: HttpRequest) -> HttpResponse:
         elif params.get("sure"):
             _end_hold(request.user.get_username(), params.get("held", ""))
         elif Tree.objects.exclude(held_at=None).exists():
-            return _ask_to_end(request)
+            return _confirmation_page(request)
     except ReleaseError as error:
         messages.error(request, str(error))
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))
@@ -405,11 +409,11 @@ def _end_hold(editor: str, seen: str) -> None:
         review.end_hold(editor)
 
 
-def _ask_to_end(request: HttpRequest) -> HttpResponse:
+def _confirmation_page(request: HttpRequest) -> HttpResponse:
     """Ask on a page what the script asks in a dialog."""
-    now = state(request.user)
-    held = request.POST.get("held") or now["held_at"]
-    context = {"state": now, "held": held}
+    current = state(request.user)
+    held = request.POST.get("held") or current["held_at"]
+    context = {"state": current, "held": held}
     title = _("End the hold?")
     return site.page(request, "admin/buddies/end_hold.html", title, context)
 

@@ -43,12 +43,12 @@ def current_draft() -> Draft:
     # Under the lock both are one state; without it, entries may be newer.
     version = (Tree.objects.first() or Tree()).version
     buddies = list(Buddy.objects.all())
-    built = build.published(buddies, now)
-    is_deep = shape.levels(built) > MAX_LEVELS
+    document = build.published(buddies, now)
+    is_deep = shape.levels(document) > MAX_LEVELS
     # Python's encoder nests no deeper than Python's stack.
-    body = "" if is_deep else build.dumps(built)
+    body = "" if is_deep else build.dumps(document)
     next_at = build.next_change(buddies, now)
-    return Draft(version, built, body, size_of(body), next_at)
+    return Draft(version, document, body, size_of(body), next_at)
 
 
 def differences(draft: Draft) -> list[DocumentChange]:
@@ -65,8 +65,7 @@ def refusal_in_words(refused: str, size: int) -> str:
         "The document is %(size)s bytes; the limit is %(limit)s. Hide "
         "or delete some channels. The previous version stays live."
     )
-    bytes_of = {"size": size, "limit": settings.XMPP_STANZA_LIMIT}
+    sizes = {"size": size, "limit": settings.XMPP_STANZA_LIMIT}
     return text % {
-        name: number_format(count, force_grouping=True)
-        for name, count in bytes_of.items()
+        name: number_format(count, force_grouping=True) for name, count in sizes.items()
     }

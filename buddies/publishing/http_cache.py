@@ -80,42 +80,42 @@ class PublishedDocument:
         # Build all of them now, not while a client waits. "" is for all platforms.
         self.variants = {"": Variant(body, digest)}
         for platform, flag in PLATFORMS.items():
-            text = build.dumps(build.only(json.loads(body), flag))
+            text = build.dumps(build.for_platform(json.loads(body), flag))
             self.variants[platform] = Variant(text, f"{digest}-{platform}")
 
 
-class Shelf:
+class DocumentCache:
     """Caches the newest release, and knows whether it was checked a moment ago."""
 
     def __init__(self) -> None:
-        self._looking = threading.Lock()
-        self._looked = float("-inf")
+        self._lock = threading.Lock()
+        self._refreshed_at = float("-inf")
         self.published: PublishedDocument | None = None
 
     @property
     def is_fresh(self) -> bool:
-        return time.monotonic() - self._looked < FRESH_SECONDS
+        return time.monotonic() - self._refreshed_at < FRESH_SECONDS
 
-    def look(self) -> PublishedDocument:
+    def refresh(self) -> PublishedDocument:
         """Return the newest release; never call this on an event loop.
 
-        While the database is down, or another thread looks, return the cached one.
+        While the database is down, or another thread refreshes, return the cached one.
         """
-        # One thread looks; the others wait for it only the first time.
-        if not self._looking.acquire(blocking=self.published is None):
+        # One thread refreshes; the others wait for it only the first time.
+        if not self._lock.acquire(blocking=self.published is None):
             assert self.published is not None
             return self.published
         try:
-            return self._take()
+            return self._read_newest()
         except (DatabaseError, InterfaceError):
             if self.published is None:
                 raise
             return self.published
         finally:
-            self._looked = time.monotonic()
-            self._looking.release()
+            self._refreshed_at = time.monotonic()
+            self._lock.release()
 
-    def _take(self) -> PublishedDocument:
+    def _read_newest(self) -> PublishedDocument:
         result = self.published or PublishedDocument(0, EMPTY, "empty")
         newer = live.newer_than(result.number)
         if newer is not None:
@@ -124,7 +124,7 @@ class Shelf:
         return result
 
 
-shelf = Shelf()
+cache = DocumentCache()
 
 
 def answer(
@@ -134,46 +134,50 @@ def answer(
     variant = published.variants[platform]
     encoding = variant.choose(headers.get("accept-encoding", ""))
     etag = variant.etag(encoding)
-    sent = {"ETag": etag, "Cache-Control": _cache(), "Vary": "Accept-Encoding, Origin"}
-    sent |= _guards() | origin(headers)
-    if _knows(headers.get("if-none-match", ""), etag):
-        return HttpAnswer(HTTPStatus.NOT_MODIFIED, sent, b"")
-    sent["Content-Type"] = MEDIA_TYPE
+    response_headers = {
+        "ETag": etag,
+        "Cache-Control": _cache_control(),
+        "Vary": "Accept-Encoding, Origin",
+    }
+    response_headers |= _security_headers() | origin(headers)
+    if _matches(headers.get("if-none-match", ""), etag):
+        return HttpAnswer(HTTPStatus.NOT_MODIFIED, response_headers, b"")
+    response_headers["Content-Type"] = MEDIA_TYPE
     if encoding:
-        sent["Content-Encoding"] = encoding
-    return HttpAnswer(HTTPStatus.OK, sent, variant.bodies[encoding])
+        response_headers["Content-Encoding"] = encoding
+    return HttpAnswer(HTTPStatus.OK, response_headers, variant.bodies[encoding])
 
 
-def _guards() -> dict[str, str]:
+def _security_headers() -> dict[str, str]:
     """Return the security headers of Django's middleware, which may be bypassed."""
-    sent = {"X-Content-Type-Options": "nosniff"}
+    headers = {"X-Content-Type-Options": "nosniff"}
     if settings.SECURE_HSTS_SECONDS:
-        sent["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
-    return sent
+        headers["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}"
+    return headers
 
 
-def _cache() -> str:
+def _cache_control() -> str:
     if not settings.DOCUMENT_PUBLIC:
         return "private, no-cache"
     age = settings.DOCUMENT_MAX_AGE
     return f"public, max-age={age}" if age else "public, no-cache"
 
 
-def _knows(sent: str, etag: str) -> bool:
+def _matches(if_none_match: str, etag: str) -> bool:
     # A compressing proxy makes tags weak (RFC 9110, 13.1.2).
-    tags = {tag.strip().removeprefix("W/") for tag in sent.split(",")}
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
     return not tags.isdisjoint((etag, "*"))
 
 
 def origin(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that let other origins read it (Fetch, "CORS protocol")."""
-    asking = headers.get("origin", "")
-    known = settings.DOCUMENT_ORIGINS
-    if not asking or not {asking, "*"} & set(known):
+    requesting = headers.get("origin", "")
+    allowed = settings.DOCUMENT_ORIGINS
+    if not requesting or not {requesting, "*"} & set(allowed):
         return {}
-    allowed = "*" if "*" in known else asking
+    value = "*" if "*" in allowed else requesting
     return {
-        "Access-Control-Allow-Origin": allowed,
+        "Access-Control-Allow-Origin": value,
         "Access-Control-Expose-Headers": "ETag",
     }
 

@@ -17,10 +17,10 @@ from buddies.publishing.live import live_release, live_release_without_body, siz
 from buddies.tree import history
 from xmppservice.runtime import wakeups
 
-KEPT_DAYS = 90  # after that one automatic release a day remains
+RETENTION_DAYS = 90  # after that one automatic release a day remains
 
 
-def behind() -> bool:
+def is_behind() -> bool:
     """Whether something waits to be released: an edit, a schedule, a plan."""
     now = timezone.now()
     if PlannedRelease.objects.filter(publish_at__lte=now).exists():
@@ -54,7 +54,7 @@ def _late_since(now: datetime) -> Iterator[datetime]:
         yield edited
 
 
-def due_in(seconds: float) -> float:
+def seconds_until_due(seconds: float) -> float:
     """Return the seconds to wait to keep releases ``seconds`` apart, 0 for none."""
     newest = live_release()
     if newest is None:
@@ -72,10 +72,12 @@ def sync() -> Release | None:
     with transaction.atomic():
         # Built under the lock, so that an older draft never follows a newer one.
         tree = Tree.locked()
-        return None if tree.held_at is not None else _settle(tree, current_draft())
+        if tree.held_at is not None:
+            return None
+        return _release_if_changed(tree, current_draft())
 
 
-def _settle(tree: Tree, draft: Draft) -> Release | None:
+def _release_if_changed(tree: Tree, draft: Draft) -> Release | None:
     """Record that the draft was checked; return the release, if one was made."""
     release = None
     newest = live_release()
@@ -120,7 +122,7 @@ def digest_of(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-def knows(buddy: Buddy) -> bool:
+def has_shown(buddy: Buddy) -> bool:
     """Whether clients may know an entry's addresses, because a release showed it."""
     row = Tree.objects.first() or Tree()
     return history.was_shown(buddy.pk, buddy.address, row.built)
@@ -131,11 +133,11 @@ def thin() -> int:
 
     The live release is the last one of its day.
     """
-    old = timezone.now() - timedelta(days=KEPT_DAYS)
+    old = timezone.now() - timedelta(days=RETENTION_DAYS)
     last: dict[object, int] = {}
-    stale: list[int] = []
+    superseded: list[int] = []
     rows = Release.objects.filter(automatic=True, created_at__lt=old)
     for number, made_at in rows.values_list("number", "created_at"):
         if last.setdefault(made_at.date(), number) != number:
-            stale.append(number)
-    return Release.objects.filter(number__in=stale).delete()[0]
+            superseded.append(number)
+    return Release.objects.filter(number__in=superseded).delete()[0]

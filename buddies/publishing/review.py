@@ -75,9 +75,9 @@ class Review(NamedTuple):
 
 def review_draft() -> Review:
     """Compare the draft with the live release."""
-    built = current_draft()
-    errors, warnings = list(_errors(built)), list(_warnings(built))
-    return Review(built, digest_of(built.body), differences(built), errors, warnings)
+    draft = current_draft()
+    errors, warnings = list(_errors(draft)), list(_warnings(draft))
+    return Review(draft, digest_of(draft.body), differences(draft), errors, warnings)
 
 
 def _errors(draft: Draft) -> Iterator[str]:
@@ -98,9 +98,11 @@ def _errors(draft: Draft) -> Iterator[str]:
 
 def _warnings(draft: Draft) -> Iterator[str]:
     items = list(shape.items(draft.document))
-    bare = [i for i in items if not (i["info"]["imageUrl"] or i["info"]["thumbUrl"])]
+    without_picture = [
+        i for i in items if not (i["info"]["imageUrl"] or i["info"]["thumbUrl"])
+    ]
     results = {
-        _("No picture: %(names)s."): [item["info"]["name"] for item in bare],
+        _("No picture: %(names)s."): [item["info"]["name"] for item in without_picture],
         _("Contains escaped text such as &amp;: %(names)s."): [
             item["info"]["name"] for item in items if build.looks_escaped(item)
         ],
@@ -147,46 +149,46 @@ def publish(
     since, or if there are errors.
     """
     with transaction.atomic():
-        tree, built = Tree.locked(), current_draft()
-        if digest_of(built.body) != digest:
+        tree, draft = Tree.locked(), current_draft()
+        if digest_of(draft.body) != digest:
             text = _(
                 "Someone changed the channels in the meantime. Review the "
                 "changes again."
             )
             raise ReleaseError(text)
-        for error in _errors(built):
+        for error in _errors(draft):
             raise ReleaseError(error)
-        if (newest := live_release()) and newest.body == built.body:
+        if (newest := live_release()) and newest.body == draft.body:
             raise ReleaseError(_("There are no changes to publish."))
         if at is not None:
-            return _plan(tree, built, editor, note, at)
-        _refuse_before_a_plan()
-        take_editors(tree, built.version)
-        mark_built(tree, built)
-        return create(built.body, editor, note, automatic=False)
+            return _plan(tree, draft, editor, note, at)
+        _refuse_if_planned()
+        take_editors(tree, draft.version)
+        mark_built(tree, draft)
+        return create(draft.body, editor, note, automatic=False)
 
 
-def _refuse_before_a_plan() -> None:
+def _refuse_if_planned() -> None:
     if PlannedRelease.objects.exists():
         text = _("A version is planned, and would replace this: cancel it first.")
         raise ReleaseError(text)
 
 
 def _plan(
-    tree: Tree, built: Draft, editor: str, note: str, at: datetime
+    tree: Tree, draft: Draft, editor: str, note: str, at: datetime
 ) -> PlannedRelease:
     if at <= timezone.now():
         raise ReleaseError(_("That time has passed. Choose a time in the future."))
-    if PlannedRelease.objects.filter(body=built.body).exists():
+    if PlannedRelease.objects.filter(body=draft.body).exists():
         raise ReleaseError(_("This version is already scheduled."))
     # The next edit would go live by itself, and the plan would undo it.
     _hold(tree, editor)
     return PlannedRelease.objects.create(
-        body=built.body,
+        body=draft.body,
         author=editor,
         note=note,
         publish_at=at,
-        version=built.version,
+        version=draft.version,
     )
 
 
@@ -218,7 +220,7 @@ def publish_again(release: Release, editor: str) -> Release:
     """Make an older release live again, and hold the tree: an edit would undo it."""
     with transaction.atomic():
         tree = Tree.locked()
-        _refuse_before_a_plan()
+        _refuse_if_planned()
         if (newest := live_release()) and newest.body == release.body:
             raise ReleaseError(_("This version is live."))
         if release.size > settings.XMPP_STANZA_LIMIT:

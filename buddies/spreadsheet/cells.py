@@ -64,18 +64,18 @@ KINDS: dict[Any, tuple[str, ...]] = {
 
 def as_flag(cell: Any) -> Any:
     """Yes or no; an empty cell means no."""
-    return _meant(cell, FLAGS)
+    return _read_word(cell, FLAGS)
 
 
 def as_kind(cell: Any) -> Any:
     """Group or channel."""
-    return _meant(cell, KINDS)
+    return _read_word(cell, KINDS)
 
 
-def _meant(cell: Any, known: dict[Any, tuple[str, ...]]) -> Any:
-    said = "" if cell is None else str(cell).strip().lower()
+def _read_word(cell: Any, known: dict[Any, tuple[str, ...]]) -> Any:
+    text = "" if cell is None else str(cell).strip().lower()
     for value, words in known.items():
-        if said in words:
+        if text in words:
             return value
     this, that = (words[0] for words in known.values())
     raise ValueError(_("Enter %(this)s or %(that)s.") % {"this": this, "that": that})
@@ -88,19 +88,19 @@ def as_moment(cell: Any) -> datetime | None:
             # A form field drops fractions of a second.
             exact = parse_datetime(cell.strip())
             cell = exact if exact and exact.tzinfo else cell
-        found: datetime | None = cell
+        value: datetime | None = cell
         if not (isinstance(cell, datetime) and cell.tzinfo):
-            found = forms.DateTimeField(required=False).clean(cell)
+            value = forms.DateTimeField(required=False).clean(cell)
     except (ValidationError, AttributeError, ValueError, OverflowError):
         reason = _("Enter a date and time such as %(example)s.")
         example = {"example": "2026-12-31T18:30:00+01:00"}
         raise ValueError(reason % example) from None
     try:
-        if found is not None:
-            plausible(found)
+        if value is not None:
+            plausible(value)
     except ValidationError as error:
         raise ValueError(error.messages[0]) from None
-    return found
+    return value
 
 
 # --- The columns ------------------------------------------------------------------
@@ -139,17 +139,17 @@ class Entry:
     """An entry of the plan, with its new group and place.
 
     ``row`` is its row in the file, 0 without one; ``cells`` holds that row's
-    values. ``was_in``, ``was_at`` and ``old`` are its old group, place and values.
+    values. The old ones are in ``old_group``, ``old_place`` and ``old_values``.
     """
 
     buddy: Buddy
     group: "Entry | None" = None
     place: int = 0
-    was_in: "Entry | None" = None
-    was_at: int = 0
+    old_group: "Entry | None" = None
+    old_place: int = 0
     row: int = 0
     cells: dict[str, Any] = field(default_factory=dict)
-    old: dict[str, Any] = field(default_factory=dict)
+    old_values: dict[str, Any] = field(default_factory=dict)
     has_moved: bool = False
 
     @property
@@ -157,15 +157,15 @@ class Entry:
         return self.buddy.pk is None
 
     @property
-    def has_arrived(self) -> bool:
+    def is_new_in_group(self) -> bool:
         """Whether it is new in its group."""
-        return self.is_new or self.group is not self.was_in
+        return self.is_new or self.group is not self.old_group
 
     @property
-    def asks(self) -> bool:
+    def has_place_request(self) -> bool:
         """Whether its row requests another place than it has."""
         place = self.cells.get("place")
-        return self.has_arrived or (place is not None and place != self.was_at)
+        return self.is_new_in_group or (place is not None and place != self.old_place)
 
 
 def entries(buddies: Iterable[Buddy]) -> list[Entry]:
@@ -177,14 +177,14 @@ def entries(buddies: Iterable[Buddy]) -> list[Entry]:
     waiting = [Entry(b, None, n) for n, b in enumerate(below.get(None, ()), 1)][::-1]
     while waiting:
         entry = waiting.pop()
-        entry.was_in, entry.was_at = entry.group, entry.place
+        entry.old_group, entry.old_place = entry.group, entry.place
         results.append(entry)
         held = enumerate(below.get(entry.buddy.pk, ()), 1)
         waiting.extend([Entry(buddy, entry, n) for n, buddy in held][::-1])
     return results
 
 
-def written(entry: Entry) -> list[Any]:
+def export_row(entry: Entry) -> list[Any]:
     """The cells of an entry's row in an export."""
     group = entry.group.buddy.address if entry.group else ""
     values = [_plain(getattr(entry.buddy, FIELDS[name].attribute)) for name in VALUES]

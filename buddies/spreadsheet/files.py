@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 
 from buddies.document.shape import has_surrogate
 from buddies.models import Buddy
-from buddies.spreadsheet.cells import COLUMNS, FIELDS, FLAGS, entries, written
+from buddies.spreadsheet.cells import COLUMNS, FIELDS, FLAGS, entries, export_row
 from buddies.spreadsheet.xlsx import MAX_BYTES, MAX_LINES, MAX_ROWS, XLSX, FileError
 
 
@@ -42,14 +42,14 @@ class CSV:
 
     def rows(self, content: bytes) -> Iterator[list[Any]]:
         """The rows of a file. Raises FileError."""
-        text = _decoded(content)
+        text = _decode(content)
         header = text.split("\n", 1)[0]
         delimiter = max(",;\t", key=header.count)
         lines = io.StringIO(text, newline="")
         csv.field_size_limit(MAX_BYTES)
         try:
             for row in csv.reader(lines, delimiter=delimiter, strict=True):
-                yield [_bared(cell) for cell in row]
+                yield [_unguarded(cell) for cell in row]
         except csv.Error as error:
             text = _("This is not a valid table: %(error)s.") % {"error": _(str(error))}
             raise FileError(text) from None
@@ -57,22 +57,22 @@ class CSV:
 
 # What spreadsheets take for a formula (OWASP, CSV injection).
 _FORMULA = r"(?:\s*[=+\-@＝＋－＠]|[\t\r\n])"
-_ALARMING = re.compile(f"'*{_FORMULA}")
+_DANGEROUS = re.compile(f"'*{_FORMULA}")
 _GUARDED = re.compile(f"'+{_FORMULA}")
 
 
 def _guarded(cell: Any) -> Any:
     if isinstance(cell, bool):
         return FLAGS[cell][0]
-    is_alarming = isinstance(cell, str) and _ALARMING.match(cell)
-    return f"'{cell}" if is_alarming else cell
+    is_dangerous = isinstance(cell, str) and _DANGEROUS.match(cell)
+    return f"'{cell}" if is_dangerous else cell
 
 
-def _bared(cell: str) -> str:
+def _unguarded(cell: str) -> str:
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
-def _decoded(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         return content.decode("utf-16" if is_utf16 else "utf-8-sig")
@@ -81,7 +81,7 @@ def _decoded(content: bytes) -> str:
         raise FileError(text) from None
 
 
-UNSAID = object()  # values that an object does not contain stay as they are
+MISSING = object()  # values that an object does not contain stay as they are
 
 
 class JSON:
@@ -90,13 +90,13 @@ class JSON:
     content_type = "application/json"
 
     def write(self, rows: list[list[Any]]) -> bytes:
-        found = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
-        return json.dumps(found, ensure_ascii=False).encode()
+        objects = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        return json.dumps(objects, ensure_ascii=False).encode()
 
     def rows(self, content: bytes) -> Iterator[list[Any]]:
         """The rows of a file: the names first. Raises FileError."""
         try:
-            result = json.loads(_decoded(content))
+            result = json.loads(_decode(content))
         except json.JSONDecodeError as error:
             params = {"line": error.lineno, "column": error.colno, "why": _(error.msg)}
             text = _("Invalid JSON at line %(line)s, column %(column)s: %(why)s.")
@@ -114,7 +114,7 @@ class JSON:
         # For an empty tree, no object has the names.
         yield names or list(COLUMNS)
         for row in result:
-            yield [row.get(name, UNSAID) for name in names]
+            yield [row.get(name, MISSING) for name in names]
 
 
 FORMATS: dict[str, CSV | XLSX | JSON] = {"xlsx": XLSX(), "csv": CSV(), "json": JSON()}
@@ -125,10 +125,10 @@ def export(kind: str, buddies: Iterable[Buddy] | None = None) -> bytes:
 
     Raises FileError.
     """
-    wanted = Buddy.objects.all() if buddies is None else buddies
-    keys = {buddy.pk for buddy in wanted}
-    every = entries(Buddy.objects.all())
-    return FORMATS[kind].write([written(e) for e in every if e.buddy.pk in keys])
+    exported = Buddy.objects.all() if buddies is None else buddies
+    keys = {buddy.pk for buddy in exported}
+    ordered = entries(Buddy.objects.all())
+    return FORMATS[kind].write([export_row(e) for e in ordered if e.buddy.pk in keys])
 
 
 class Row(NamedTuple):
@@ -151,12 +151,12 @@ def read(content: bytes) -> list[Row]:
         raise FileError(_("The file is %(size)s; the limit is %(most)s.") % params)
     kind = _kind_of(content)
     rows = FORMATS[kind].rows(content)
-    names = _names(next(rows, []))
+    names = _column_names(next(rows, []))
     results = []
     # A spreadsheet counts its header as a row.
     for number, cells in enumerate(rows, 1 if kind == "json" else 2):
         if any(cell not in (None, "") for cell in cells):
-            results.append(Row(number, _named(number, names, cells)))
+            results.append(Row(number, _cells_by_name(number, names, cells)))
         if len(results) > MAX_ROWS or number > MAX_LINES:
             text = _("The file has more than %(most)s rows.")
             raise FileError(text % {"most": MAX_ROWS})
@@ -171,7 +171,7 @@ def dumps(rows: list[Row]) -> str:
     """Rows as text, for :func:`loads`."""
     return json.dumps(
         [
-            [row.number, {name: _plain(cell) for name, cell in row.cells.items()}]
+            [row.number, {name: _to_json(cell) for name, cell in row.cells.items()}]
             for row in rows
         ]
     )
@@ -180,19 +180,19 @@ def dumps(rows: list[Row]) -> str:
 def loads(text: str) -> list[Row]:
     """Return the rows of :func:`dumps`; an import treats them the same."""
     return [
-        Row(number, {name: _meant(cell) for name, cell in cells.items()})
+        Row(number, {name: _from_json(cell) for name, cell in cells.items()})
         for number, cells in json.loads(text)
     ]
 
 
-def _plain(cell: Any) -> Any:
+def _to_json(cell: Any) -> Any:
     if cell is None or isinstance(cell, str | int | float):
         return cell
     # Every column refuses any other type.
     return {"moment": cell.isoformat()} if isinstance(cell, datetime) else [None]
 
 
-def _meant(cell: Any) -> Any:
+def _from_json(cell: Any) -> Any:
     return datetime.fromisoformat(cell["moment"]) if isinstance(cell, dict) else cell
 
 
@@ -207,7 +207,7 @@ def _kind_of(content: bytes) -> str:
     return "csv"
 
 
-def _names(header: list[Any]) -> list[str]:
+def _column_names(header: list[Any]) -> list[str]:
     names = ["" if name is None else str(name).strip().lower() for name in header]
     while names and not names[-1]:
         names.pop()
@@ -231,7 +231,7 @@ def _names(header: list[Any]) -> list[str]:
     return names
 
 
-def _named(number: int, names: list[str], cells: list[Any]) -> dict[str, Any]:
+def _cells_by_name(number: int, names: list[str], cells: list[Any]) -> dict[str, Any]:
     if any(cell not in (None, "") for cell in cells[len(names) :]):
         text = _("Row %(row)s has more cells than columns.")
         raise FileError(text % {"row": number})
@@ -243,4 +243,4 @@ def _named(number: int, names: list[str], cells: list[Any]) -> dict[str, Any]:
             words = _("It contains an invalid character.")
             raise FileError(text % {"row": number, "column": name, "words": words})
     named = zip(names, cells, strict=False)
-    return {name: cell for name, cell in named if cell is not UNSAID}
+    return {name: cell for name, cell in named if cell is not MISSING}

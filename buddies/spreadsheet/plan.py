@@ -66,15 +66,15 @@ class Plan:
     def __init__(self, rows: list[Row], buddies: list[Buddy], version: int) -> None:
         self.version = version
         self.problems: list[Problem] = []
-        self._all = entries(buddies)
-        self._known = {entry.buddy.address: entry for entry in self._all}
-        self._named = [entry for row in rows for entry in self._entry(row)]
-        for entry in self._named:
-            self._put(entry)
+        self._entries = entries(buddies)
+        self._by_address = {entry.buddy.address: entry for entry in self._entries}
+        self._imported = [entry for row in rows for entry in self._read_row(row)]
+        for entry in self._imported:
+            self._set_group(entry)
         self._check_kinds()
         self._check_levels()
-        self._siblings = self._arranged()
-        self.outcomes = [self._outcome(entry) for entry in self._named]
+        self._siblings = self._arrange()
+        self.outcomes = [self._outcome(entry) for entry in self._imported]
         # Each entry in a group reports the same problem of that group.
         self.problems = sorted(set(self.problems))
 
@@ -91,9 +91,9 @@ class Plan:
         return sha256(repr(self.outcomes).encode()).hexdigest()
 
     @property
-    def written(self) -> list[Buddy]:
+    def changed(self) -> list[Buddy]:
         """The stored entries that would change."""
-        pairs = zip(self._named, self.outcomes, strict=True)
+        pairs = zip(self._imported, self.outcomes, strict=True)
         return [e.buddy for e, o in pairs if o.kind != "same" and not e.is_new]
 
     def write(self, edit: Edit) -> None:
@@ -102,7 +102,7 @@ class Plan:
         at: dict[Entry | None, int] = {entry: n for n, entry in enumerate(ordered)}
         for entry in ordered:
             entry.buddy.address = entry.buddy.address or new_address()
-        whole_tree.weave(
+        whole_tree.update_tree(
             edit,
             [entry.buddy for entry in ordered],
             [at.get(entry.group) for entry in ordered],
@@ -111,117 +111,117 @@ class Plan:
 
     # --- A row ----------------------------------------------------------------
 
-    def _entry(self, row: Row) -> Iterator[Entry]:
+    def _read_row(self, row: Row) -> Iterator[Entry]:
         """Yield a row's entry, with the row's values; none without a valid address."""
-        cells = dict(self._cells(row))
+        cells = dict(self._read_cells(row))
         if "address" not in cells:
             return
         address = cells["address"]
-        entry = self._known.get(address) or Entry(Buddy(address=address))
+        entry = self._by_address.get(address) or Entry(Buddy(address=address))
         if entry.row:
             text = _("Row %(row)s has the same address.") % {"row": entry.row}
-            self._complain(row.number, "address", text)
+            self._add_problem(row.number, "address", text)
             return
         if entry.is_new:
-            self._all.append(entry)
+            self._entries.append(entry)
             if address:
-                self._known[address] = entry
+                self._by_address[address] = entry
         entry.row, entry.cells = row.number, cells
         for name in VALUES:
-            entry.old[name] = getattr(entry.buddy, FIELDS[name].attribute)
+            entry.old_values[name] = getattr(entry.buddy, FIELDS[name].attribute)
             if name in cells:
                 setattr(entry.buddy, FIELDS[name].attribute, cells[name])
         yield entry
 
-    def _cells(self, row: Row) -> Iterator[tuple[str, Any]]:
+    def _read_cells(self, row: Row) -> Iterator[tuple[str, Any]]:
         for name, cell in row.cells.items():
             try:
                 yield name, FIELDS[name].read(cell)
             except ValueError as error:
-                self._complain(row.number, name, str(error))
+                self._add_problem(row.number, name, str(error))
 
-    def _complain(self, row: int, column: str, words: str) -> None:
+    def _add_problem(self, row: int, column: str, words: str) -> None:
         self.problems.append(Problem(row, column, words))
 
-    def _put(self, entry: Entry) -> None:
+    def _set_group(self, entry: Entry) -> None:
         """Give an entry the group that its row names."""
         if "parent" not in entry.cells:
             return
         address = entry.cells["parent"]
-        entry.group = self._known.get(address) if address else None
+        entry.group = self._by_address.get(address) if address else None
         if address and entry.group is None:
             text = _("There is no group with the address “%(address)s”.")
-            self._complain(entry.row, "parent", text % {"address": address})
+            self._add_problem(entry.row, "parent", text % {"address": address})
 
     # --- Whether the tree would be valid ------------------------------------------
 
     def _check_kinds(self) -> None:
-        for entry in self._all:
+        for entry in self._entries:
             group = entry.group
             if group is None or group.buddy.type == Buddy.Type.GROUP:
                 continue
-            if entry.has_arrived:
+            if entry.is_new_in_group:
                 text = _("Only a group can contain channels and groups.")
-                self._complain(entry.row, "parent", text)
+                self._add_problem(entry.row, "parent", text)
             else:
                 text = _(
                     "This group is not empty, so it can't become a channel: move "
                     "its contents first."
                 )
-                self._complain(group.row, "type", text)
+                self._add_problem(group.row, "type", text)
 
     def _check_levels(self) -> None:
         levels: dict[Entry | None, int] = {None: 0}
-        for entry in self._all:
+        for entry in self._entries:
             path: dict[Entry | None, None] = {}
             above: Entry | None = entry
             while above not in levels and above not in path:
                 path[above] = None
                 above = above and above.group
             circle = list(path)[list(path).index(above) :] if above in path else []
-            for one in reversed(path):
-                levels[one] = levels.get(one and one.group, 0) + 1
+            for member in reversed(path):
+                levels[member] = levels.get(member and member.group, 0) + 1
             self._check_circle(circle)
-        for entry in self._named:
-            if entry.has_arrived and levels[entry] > MAX_LEVELS:
+        for entry in self._imported:
+            if entry.is_new_in_group and levels[entry] > MAX_LEVELS:
                 text = _("A tree can have at most %(most)s levels.") % {
                     "most": MAX_LEVELS
                 }
-                self._complain(entry.row, "parent", text)
+                self._add_problem(entry.row, "parent", text)
 
     def _check_circle(self, circle: list[Entry | None]) -> None:
         for entry in circle:
-            if entry and entry.has_arrived:
+            if entry and entry.is_new_in_group:
                 text = _("You can't move a group into itself.")
-                self._complain(entry.row, "parent", text)
+                self._add_problem(entry.row, "parent", text)
 
     def _check_values(self, entry: Entry) -> None:
         """Check what the model refuses, as far as needs no database query."""
         buddy = entry.buddy
         # A missing address is generated.
-        aside = {"parent"} if buddy.address else {"parent", "address"}
+        excluded = {"parent"} if buddy.address else {"parent", "address"}
         try:
-            buddy.clean_fields(exclude=aside)
+            buddy.clean_fields(exclude=excluded)
         except ValidationError as error:
             for name, reasons in error.message_dict.items():
-                self._complain(entry.row, COLUMN_OF[name], reasons[0])
+                self._add_problem(entry.row, COLUMN_OF[name], reasons[0])
         if buddy.type == Buddy.Type.GROUP and buddy.server_address:
             text = _("A group can't have a server address.")
-            self._complain(entry.row, "server_address", text)
+            self._add_problem(entry.row, "server_address", text)
         if buddy.type == Buddy.Type.GROUP and buddy.default_message:
             text = _("A group can't have a default message.")
-            self._complain(entry.row, "default_message", text)
+            self._add_problem(entry.row, "default_message", text)
         begin, end = buddy.visible_from, buddy.visible_until
         if begin and end and end <= begin:
             text = _("“Visible until” must be later than “Visible from”.")
-            self._complain(entry.row, "visible_until", text)
+            self._add_problem(entry.row, "visible_until", text)
 
     # --- Places -----------------------------------------------------------------
 
-    def _arranged(self) -> dict[Entry | None, list[Entry]]:
+    def _arrange(self) -> dict[Entry | None, list[Entry]]:
         """Return the siblings in each group, in the order that the rows request."""
         siblings: dict[Entry | None, list[Entry]] = {}
-        for entry in self._all:
+        for entry in self._entries:
             siblings.setdefault(entry.group, []).append(entry)
         return {group: _ordered(held) for group, held in siblings.items()}
 
@@ -237,45 +237,45 @@ class Plan:
 
 def _ordered(siblings: list[Entry]) -> list[Entry]:
     """Return siblings in order: requests at their places, the others around them."""
-    order = [entry for entry in siblings if not entry.asks]
-    asking = [entry for entry in siblings if entry.asks]
+    order = [entry for entry in siblings if not entry.has_place_request]
+    requesting = [entry for entry in siblings if entry.has_place_request]
     last = -1
-    for entry in sorted(asking, key=lambda e: (e.cells.get("place") or inf, e.row)):
+    for entry in sorted(requesting, key=lambda e: (e.cells.get("place") or inf, e.row)):
         place = min((entry.cells.get("place") or inf) - 1, len(order))
         last = max(int(place), last + 1)
         order.insert(last, entry)
-    kept = _kept([entry for entry in order if not entry.has_arrived])
+    unmoved = _unmoved([entry for entry in order if not entry.is_new_in_group])
     for place, entry in enumerate(order, 1):
-        entry.place, entry.has_moved = place, entry not in kept
+        entry.place, entry.has_moved = place, entry not in unmoved
     return order
 
 
-def _kept(siblings: list[Entry]) -> set[Entry]:
+def _unmoved(siblings: list[Entry]) -> set[Entry]:
     """Return the entries that keep their place: as many as possible.
 
     Those without a request always do. Inserting a row and renumbering all rows
     after it moves none of them.
     """
-    ranks = [entry.was_at for entry in siblings]
+    ranks = [entry.old_place for entry in siblings]
     # Entries that request no place keep their order: find the nearest two of them.
-    fixed = [0 if entry.asks else entry.was_at for entry in siblings]
+    fixed = [0 if entry.has_place_request else entry.old_place for entry in siblings]
     lows = accumulate(fixed, max)
     highs = [*accumulate((rank or inf for rank in reversed(fixed)), min)][::-1]
     bounds = zip(siblings, ranks, lows, highs, strict=True)
     fitting = [entry for entry, rank, low, high in bounds if low <= rank <= high]
-    return {fitting[n] for n in longest_ascending([e.was_at for e in fitting])}
+    return {fitting[n] for n in longest_ascending([e.old_place for e in fitting])}
 
 
 def _differences(entry: Entry) -> Iterator[tuple[str, str, str]]:
     """Yield what a row changes in its entry: the field, its old and its new value."""
-    if entry.has_arrived:
-        source = "" if entry.is_new else _group(entry.was_in)
+    if entry.is_new_in_group:
+        source = "" if entry.is_new else _group(entry.old_group)
         yield _("inside"), source, _group(entry.group)
     elif entry.has_moved:
-        yield _("place"), str(entry.was_at), str(entry.place)
+        yield _("place"), str(entry.old_place), str(entry.place)
     for name in VALUES:
         new = getattr(entry.buddy, FIELDS[name].attribute)
-        old: Any = None if entry.is_new else entry.old[name]
+        old: Any = None if entry.is_new else entry.old_values[name]
         if new != old and not (entry.is_new and (name == "name" or not new)):
             yield _label(name), _in_words(name, old), _in_words(name, new)
 
@@ -320,7 +320,7 @@ def run_import(rows: list[Row], editor: str, seen: int, digest: str) -> Plan:
     """
     with editing(editor) as edit:
         result = Plan(rows, list(Buddy.objects.all()), edit.version - 1)
-        for buddy in result.written:
+        for buddy in result.changed:
             if buddy.version > seen:
                 raise Stale(history.missed(buddy.pk, seen))
         if result.digest != digest:

@@ -16,14 +16,14 @@ from django.utils.translation import gettext as _
 from buddies.spreadsheet.cells import COLUMNS, FIELDS, as_address, as_text
 
 MAX_BYTES = 10 * 1024 * 1024
-MAX_UNPACKED = 32 * 1024 * 1024  # bytes of an XLSX file
+MAX_UNPACKED_BYTES = 32 * 1024 * 1024  # bytes of an XLSX file
 MAX_ELEMENTS = 1_250_000  # in its XML, for rows and texts
-MAX_IN_A_ROW = 150_000  # tags in a row, end tags included
-MAX_OTHERS = 100_000  # all other elements, which openpyxl reads more slowly
+MAX_ROW_TAGS = 150_000  # tags in a row, end tags included
+MAX_OTHER_ELEMENTS = 100_000  # all other elements, which openpyxl reads more slowly
 MAX_ROWS = 20_000
 MAX_LINES = 10 * MAX_ROWS  # of a file, empty rows included
 MAX_COLUMNS = 100
-MAX_IN_A_CELL = 32_767  # UTF-16 units, Excel's limit
+MAX_CELL_UNITS = 32_767  # UTF-16 units, Excel's limit
 
 
 class FileError(ValueError):
@@ -44,11 +44,11 @@ class XLSX:
         sheet = book.create_sheet(_("Channels"))
         sheet.freeze_panes = "C2"
         for place, (name, column) in enumerate(FIELDS.items(), 1):
-            shown = sheet.column_dimensions[get_column_letter(place)]
-            shown.width = 32 if name in ("name", "status", "default_message") else 18
+            layout = sheet.column_dimensions[get_column_letter(place)]
+            layout.width = 32 if name in ("name", "status", "default_message") else 18
             if column.read in (as_text, as_address):
                 # What users type below stays as typed, leading zeros included.
-                shown.number_format = "@"
+                layout.number_format = "@"
         sheet.append(_cells(sheet, COLUMNS, bold=True))
         for row in rows:
             sheet.append(_cells(sheet, row))
@@ -89,7 +89,7 @@ def _check_size(content: bytes) -> None:
     refusal = FileError(_("The file is too large once unpacked."))
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         parts = packed.infolist()
-        if sum(part.file_size for part in parts) > MAX_UNPACKED:
+        if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
             raise refusal
         elements = others = 0
         for part in parts:
@@ -97,14 +97,14 @@ def _check_size(content: bytes) -> None:
             if b"<!DOCTYPE" in text:
                 raise ValueError("an entity may stand for many tags")
             tags = text.count(b"<") - text.count(b"</")
-            if elements + others + tags > MAX_ELEMENTS + MAX_OTHERS:
+            if elements + others + tags > MAX_ELEMENTS + MAX_OTHER_ELEMENTS:
                 raise refusal
             ends = [*(row.start() for row in _ROW.finditer(text)), len(text)]
-            if any(text.count(b"<", *row) > MAX_IN_A_ROW for row in pairwise(ends)):
+            if any(text.count(b"<", *row) > MAX_ROW_TAGS for row in pairwise(ends)):
                 raise refusal
             frequent = sum(1 for _tag in _FREQUENT.finditer(text))
             elements, others = elements + frequent, others + tags - frequent
-    if elements > MAX_ELEMENTS or others > MAX_OTHERS:
+    if elements > MAX_ELEMENTS or others > MAX_OTHER_ELEMENTS:
         raise refusal
 
 
@@ -141,12 +141,12 @@ def _escaped(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = re.sub(r"_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", value).replace("\r", "_x000D_")
-    if len(text.encode("utf-16-le")) // 2 > MAX_IN_A_CELL:
+    if len(text.encode("utf-16-le")) // 2 > MAX_CELL_UNITS:
         reason = _(
             "“%(text)s” is too long for a spreadsheet cell (%(most)s "
             "characters). Export as CSV or JSON."
         )
-        params = {"text": Truncator(value).chars(40), "most": MAX_IN_A_CELL}
+        params = {"text": Truncator(value).chars(40), "most": MAX_CELL_UNITS}
         raise FileError(reason % params)
     return text
 

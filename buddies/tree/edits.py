@@ -9,24 +9,24 @@ from typing import Any
 
 from buddies.models import Buddy, new_address
 from buddies.tree import history
-from buddies.tree.lock import Edit, check, editing, fresh, fresh_ones, refuse_stale
+from buddies.tree.lock import Edit, check, editing, fetch, fetch_all, refuse_stale
 from buddies.tree.positions import (
     INSIDE,
     Where,
-    around,
+    neighbours,
+    place_entries,
     renumber,
-    seat,
     set_positions,
     siblings_of,
 )
-from buddies.tree.whole_tree import plant
+from buddies.tree.whole_tree import store_by_level
 
 
 def add(buddy: Buddy, editor: str) -> Buddy:
     """Save a new entry as the last one of its parent."""
     with editing(editor) as edit:
         check(buddy)
-        seat([buddy], buddy.parent, "last")
+        place_entries([buddy], buddy.parent, "last")
         edit.create([buddy])
     return buddy
 
@@ -40,12 +40,12 @@ def change(
     an entry to that parent's end.
     """
     with editing(editor) as edit:
-        stored = fresh_ones(buddies, seen)
-        above = {buddy.pk: buddy.parent_id for buddy in stored}
+        stored = fetch_all(buddies, seen)
+        old_parents = {buddy.pk: buddy.parent_id for buddy in stored}
         changed = [buddy for buddy in stored if _set(buddy, fields)]
-        moved = [buddy for buddy in changed if buddy.parent_id != above[buddy.pk]]
+        moved = [buddy for buddy in changed if buddy.parent_id != old_parents[buddy.pk]]
         if moved:
-            seat(moved, moved[0].parent, "last")
+            place_entries(moved, moved[0].parent, "last")
         if fields.keys() <= history.FLAGS:
             edit.switch(changed, fields)
         else:
@@ -79,22 +79,22 @@ def move(
     order. Return the entries as they are now.
     """
     with editing(editor) as edit:
-        moved = fresh_ones(buddies, seen)
-        beside = target and fresh(target.pk, seen)
-        if _stand_there(moved, beside, where):
+        moved = fetch_all(buddies, seen)
+        stored_target = target and fetch(target.pk, seen)
+        if _is_unchanged(moved, stored_target, where):
             return moved
-        pushed = seat(moved, beside, where)
+        displaced = place_entries(moved, stored_target, where)
         if (parent := moved[0].parent) is not None:
             parent.check_can_hold(moved)
-        edit.update([*moved, *pushed])
+        edit.update([*moved, *displaced])
     return moved
 
 
-def _stand_there(moved: list[Buddy], target: Buddy | None, where: Where) -> bool:
+def _is_unchanged(moved: list[Buddy], target: Buddy | None, where: Where) -> bool:
     """Whether a move would leave the order as it is."""
     if target in moved and where not in INSIDE:
         return True
-    parent, before, behind = around(moved, target, where)
+    parent, before, behind = neighbours(moved, target, where)
     return [*before, *moved, *behind] == siblings_of(parent.pk if parent else None)
 
 
@@ -103,7 +103,7 @@ def shift(
 ) -> None:
     """Move entries one place up or down among their siblings, keeping their order."""
     with editing(editor) as edit:
-        stored = fresh_ones(buddies, seen)
+        stored = fetch_all(buddies, seen)
         chosen = {buddy.pk for buddy in stored}
         for parent in {buddy.parent_id for buddy in stored}:
             siblings = siblings_of(parent)
@@ -134,7 +134,7 @@ def duplicate(buddies: Iterable[Buddy], editor: str) -> list[Buddy]:
     copied only with that one.
     """
     with editing(editor) as edit:
-        return [_duplicate(edit, root) for root in _tops(fresh_ones(buddies))]
+        return [_duplicate(edit, root) for root in _tops(fetch_all(buddies))]
 
 
 def _tops(buddies: list[Buddy]) -> list[Buddy]:
@@ -153,10 +153,12 @@ def _tops(buddies: list[Buddy]) -> list[Buddy]:
 
 def _duplicate(edit: Edit, original: Buddy) -> Buddy:
     originals = branch([original])
-    place: dict[int | None, int] = {one.pk: nth for nth, one in enumerate(originals)}
-    copies = [_copy(one) for one in originals]
-    edit.update(seat(copies[:1], original, "after"))
-    plant(edit, copies, [None, *(place[b.parent_id] for b in originals[1:])])
+    index: dict[int | None, int] = {
+        buddy.pk: place for place, buddy in enumerate(originals)
+    }
+    copies = [_copy(buddy) for buddy in originals]
+    edit.update(place_entries(copies[:1], original, "after"))
+    store_by_level(edit, copies, [None, *(index[b.parent_id] for b in originals[1:])])
     return copies[0]
 
 
@@ -176,11 +178,11 @@ def remove(buddies: Iterable[Buddy], editor: str, seen: int | None = None) -> in
     Raises Stale if any of them was changed or added after ``seen``.
     """
     with editing(editor) as edit:
-        going = branch(fresh_ones(buddies))
-        for buddy in going:
+        removed = branch(fetch_all(buddies))
+        for buddy in removed:
             refuse_stale(buddy, seen)
-        edit.delete(going)
-    return len(going)
+        edit.delete(removed)
+    return len(removed)
 
 
 def branch(roots: Iterable[Buddy]) -> list[Buddy]:

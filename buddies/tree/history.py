@@ -73,15 +73,13 @@ def before(records: Iterable[HistoricalBuddy]) -> dict[int, HistoricalBuddy]:
 def newest(editor: str) -> LastEdit | None:
     """The last edit of an editor; None before the first."""
     # Keys grow with versions, and the index on names keeps their order.
-    mine = HistoricalBuddy.objects.filter(history_user_id=editor).order_by(
-        "-history_id"
-    )
-    last = mine.first()
+    own = HistoricalBuddy.objects.filter(history_user_id=editor).order_by("-history_id")
+    last = own.first()
     if last is None:
         return None
-    edit = mine.filter(version=last.version)
+    edit = own.filter(version=last.version)
     count = edit.count()
-    words = _one(last) if count <= 1 else _many(edit, count)
+    words = _describe_one(last) if count <= 1 else _describe_many(edit, count)
     return LastEdit(last.version, words, last.history_change_reason == UNDO)
 
 
@@ -115,9 +113,9 @@ def was_shown(key: int, address: str, version: int) -> bool:
     return bool(known.filter(shown).exists())
 
 
-def _many(edit: QuerySet[HistoricalBuddy], count: int) -> str:
+def _describe_many(edit: QuerySet[HistoricalBuddy], count: int) -> str:
     # There may be thousands, and each poll of the state asks for them.
-    kinds = {_done(kind, reason) for kind, reason in _kinds(edit)}
+    kinds = {_effective_kind(kind, reason) for kind, reason in _kinds(edit)}
     params = {"count": count}
     if kinds == {ADDED}:
         return ngettext("Added %(count)s item", "Added %(count)s items", count) % params
@@ -135,14 +133,14 @@ def _kinds(
     return result.distinct()
 
 
-def _done(kind: str, reason: str | None) -> str:
+def _effective_kind(kind: str, reason: str | None) -> str:
     """Return what was done; for an undo, what was undone."""
     return OPPOSITE[kind] if reason == UNDO else kind
 
 
-def _one(record: HistoricalBuddy) -> str:
+def _describe_one(record: HistoricalBuddy) -> str:
     name = {"name": record.name}
-    kind = _done(record.history_type, record.history_change_reason)
+    kind = _effective_kind(record.history_type, record.history_change_reason)
     if kind == ADDED:
         return _("Added “%(name)s”") % name
     if kind == DELETED:
@@ -220,7 +218,7 @@ def of_entry(key: int) -> list[HistoryEntry]:
 
 
 def _entry(old: HistoricalBuddy | None, new: HistoricalBuddy) -> HistoryEntry:
-    words = _one(new)
+    words = _describe_one(new)
     if new.history_change_reason == UNDO:
         words = _("Undone: %(what)s") % {"what": words}
     return HistoryEntry(

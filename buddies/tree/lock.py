@@ -83,11 +83,11 @@ def editing(editor: str, reason: str = "") -> Iterator[Edit]:
 def check(buddy: Buddy) -> None:
     if buddy.parent_id is not None:
         # Read under the lock: it may have become a channel, or been deleted.
-        buddy.parent = fresh(buddy.parent_id)
+        buddy.parent = fetch(buddy.parent_id)
     buddy.full_clean()
 
 
-def fresh(pk: int, seen: int | None = None) -> Buddy:
+def fetch(pk: int, seen: int | None = None) -> Buddy:
     """Return the stored entry. Raises Stale if it changed after ``seen``."""
     buddy = Buddy.objects.filter(pk=pk).first()
     if buddy is None:
@@ -101,8 +101,8 @@ def refuse_stale(buddy: Buddy, seen: int | None) -> None:
         raise Stale(history.missed(buddy.pk, seen))
 
 
-def fresh_ones(buddies: Iterable[Buddy], seen: int | None = None) -> list[Buddy]:
-    """Return the stored entries in their order, each once; raises like ``fresh``."""
+def fetch_all(buddies: Iterable[Buddy], seen: int | None = None) -> list[Buddy]:
+    """Return the stored entries in their order, each once; raises like ``fetch``."""
     keys = list(dict.fromkeys(buddy.pk for buddy in buddies))
     stored = Buddy.objects.in_bulk(keys)
     for key in keys:

@@ -16,15 +16,15 @@ Where = Literal["before", "after", "first", "last"]
 INSIDE = ("first", "last")
 
 
-def where(word: object) -> Where:
+def parse_where(word: object) -> Where:
     """Return an untrusted word as a place; raises ValidationError."""
-    for known in get_args(Where):
-        if word == known:
-            return cast(Where, known)
+    for where in get_args(Where):
+        if word == where:
+            return cast(Where, where)
     raise ValidationError(_("Unknown position."))
 
 
-def fit(siblings: list[tuple[Buddy, bool]]) -> None:
+def place_moved(siblings: list[tuple[Buddy, bool]]) -> None:
     """Give moved siblings positions between their neighbours."""
     before: list[Buddy] = []
     grouped = groupby(siblings, key=itemgetter(1))
@@ -44,9 +44,11 @@ def siblings_of(parent_id: int | None) -> list[Buddy]:
     return list(Buddy.objects.filter(parent_id=parent_id))
 
 
-def seat(moved: list[Buddy], target: Buddy | None, where: Where) -> list[Buddy]:
+def place_entries(
+    moved: list[Buddy], target: Buddy | None, where: Where
+) -> list[Buddy]:
     """Give entries their parent and position; return siblings that make room."""
-    parent, before, behind = around(moved, target, where)
+    parent, before, behind = neighbours(moved, target, where)
     for buddy in moved:
         buddy.parent = parent
     positions = free_positions(before, behind, len(moved))
@@ -57,7 +59,7 @@ def seat(moved: list[Buddy], target: Buddy | None, where: Where) -> list[Buddy]:
     return [buddy for buddy in renumbered if buddy not in moved]
 
 
-def around(
+def neighbours(
     moved: list[Buddy], target: Buddy | None, where: Where
 ) -> tuple[Buddy | None, list[Buddy], list[Buddy]]:
     """Return the parent for entries, and its other children before and after them."""

@@ -31,8 +31,8 @@ def _refuse_newer(records: list[HistoricalBuddy], version: int) -> None:
     stored = Buddy.objects.in_bulk([record.id for record in records])
     for record in records:
         buddy = stored.get(record.id)
-        is_there = record.history_type != history.DELETED
-        if is_there != (buddy is not None) or (buddy and buddy.version > version):
+        has_to_exist = record.history_type != history.DELETED
+        if has_to_exist != (buddy is not None) or (buddy and buddy.version > version):
             raise Stale(history.missed(record.id, version))
 
 
@@ -42,17 +42,17 @@ def _restore(
     added = [r.buddy for r in records if r.history_type == history.ADDED]
     changed = [before[r.id].buddy for r in records if r.history_type == history.CHANGED]
     deleted = [r.buddy for r in records if r.history_type == history.DELETED]
-    own = Buddy.objects.filter(parent__in=[buddy.pk for buddy in added])
-    if own.exclude(pk__in=[record.id for record in records]).exists():
+    children = Buddy.objects.filter(parent__in=[buddy.pk for buddy in added])
+    if children.exclude(pk__in=[record.id for record in records]).exists():
         raise Stale(_("It can't be undone because the group is no longer empty."))
-    _refuse_gone_parents([*changed, *deleted], {buddy.pk for buddy in deleted})
-    _clear(changed)
+    _refuse_deleted_parents([*changed, *deleted], {buddy.pk for buddy in deleted})
+    _detach(changed)
     edit.delete(added)
     edit.create(deleted)
     edit.update(changed)
 
 
-def _clear(changed: list[Buddy]) -> None:
+def _detach(changed: list[Buddy]) -> None:
     """Detach entries, so that restoring one does not conflict with another."""
     # No cycle, and nothing below what becomes a channel or is deleted.
     Buddy.objects.filter(pk__in=[buddy.pk for buddy in changed]).update(parent=None)
@@ -61,9 +61,9 @@ def _clear(changed: list[Buddy]) -> None:
     Buddy.objects.filter(pk__in=groups).update(type=Buddy.Type.GROUP, **empty)
 
 
-def _refuse_gone_parents(buddies: list[Buddy], returning: set[int]) -> None:
+def _refuse_deleted_parents(buddies: list[Buddy], returning: set[int]) -> None:
     # Foreign keys are checked at commit, too late for a good message.
     wanted = {b.parent_id for b in buddies if b.parent_id is not None} - returning
-    there = Buddy.objects.filter(pk__in=wanted).count()
-    if there < len(wanted):
+    existing = Buddy.objects.filter(pk__in=wanted).count()
+    if existing < len(wanted):
         raise Stale(_("It can't be undone because its group was deleted."))

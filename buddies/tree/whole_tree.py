@@ -13,7 +13,7 @@ from buddies.document.shape import DocumentError, Node
 from buddies.models import Buddy
 from buddies.tree import history
 from buddies.tree.lock import Edit, editing
-from buddies.tree.positions import GAP, fit, renumber, siblings_of
+from buddies.tree.positions import GAP, place_moved, renumber, siblings_of
 
 
 def load(
@@ -42,7 +42,7 @@ def _append(edit: Edit, entries: "Entries") -> None:
     last: dict[int | None, int] = {None: top[-1].position if top else 0}
     for buddy, parent in zip(buddies, parents, strict=True):
         buddy.position = last[parent] = last.get(parent, 0) + GAP
-    plant(edit, buddies, parents)
+    store_by_level(edit, buddies, parents)
 
 
 def rebuild(name: str, nodes: list[Node], editor: str) -> None:
@@ -55,15 +55,15 @@ def rebuild(name: str, nodes: list[Node], editor: str) -> None:
     _refuse_taken(name, entries, set())
     with editing(editor) as edit:
         stored = {buddy.address: buddy for buddy in Buddy.objects.all()}
-        was = {buddy.pk: _state(buddy) for buddy in stored.values()}
+        old_states = {buddy.pk: _state(buddy) for buddy in stored.values()}
         parents = [node.parent for node, _buddy in entries]
         wanted = [
             _rewrite(stored.pop(buddy.address, buddy), node.fields, edit)
             for node, buddy in entries
         ]
         _order(wanted, parents)
-        _make_way(edit, wanted, parents, list(stored.values()))
-        plant(edit, wanted, parents, was)
+        _detach_conflicts(edit, wanted, parents, list(stored.values()))
+        store_by_level(edit, wanted, parents, old_states)
         _hide_others(edit, {buddy.address for buddy in wanted})
 
 
@@ -90,11 +90,11 @@ def _order(buddies: list[Buddy], parents: list[int | None]) -> None:
     for buddy, parent in zip(buddies, parents, strict=True):
         children.setdefault(parent, []).append(buddy)
     for siblings in children.values():
-        if any(one.position >= next.position for one, next in pairwise(siblings)):
+        if any(a.position >= b.position for a, b in pairwise(siblings)):
             renumber(siblings)
 
 
-def _make_way(
+def _detach_conflicts(
     edit: Edit, wanted: list[Buddy], parents: list[int | None], others: list[Buddy]
 ) -> None:
     """Detach entries that could conflict with the new places."""
@@ -153,16 +153,16 @@ def _refuse_taken(name: str, entries: Entries, taken: set[str]) -> None:
         taken.add(buddy.address)
 
 
-def plant(
+def store_by_level(
     edit: Edit,
     buddies: list[Buddy],
     parents: list[int | None],
-    was: Mapping[int, list[Any]] = MappingProxyType({}),
+    old_states: Mapping[int, list[Any]] = MappingProxyType({}),
 ) -> None:
     """Store entries, one level of the tree at a time.
 
     ``parents`` are indexes in ``buddies``; an entry without one keeps its parent.
-    ``was`` holds the old states of entries that are stored already.
+    ``old_states`` holds the field values of entries that are stored already.
     """
     level = [place for place, parent in enumerate(parents) if parent is None]
     while level:
@@ -171,14 +171,16 @@ def plant(
             if above is not None:
                 buddies[place].parent = buddies[above]
         at_level = [buddies[place] for place in level]
-        stored = [buddy for buddy in at_level if buddy.pk in was]
-        edit.create([buddy for buddy in at_level if buddy.pk not in was])
-        edit.update([buddy for buddy in stored if _state(buddy) != was[buddy.pk]])
+        stored = [buddy for buddy in at_level if buddy.pk in old_states]
+        edit.create([buddy for buddy in at_level if buddy.pk not in old_states])
+        edit.update(
+            [buddy for buddy in stored if _state(buddy) != old_states[buddy.pk]]
+        )
         above_next = set(level)
         level = [place for place, above in enumerate(parents) if above in above_next]
 
 
-def weave(
+def update_tree(
     edit: Edit, wanted: list[Buddy], parents: list[int | None], moved: set[int]
 ) -> None:
     """Make the whole tree what is wanted; write only the differences.
@@ -187,12 +189,12 @@ def weave(
     ``parents`` are indexes in it, and ``moved`` the indexes of moved entries.
     The caller validates the entries.
     """
-    was = {buddy.pk: _state(buddy) for buddy in Buddy.objects.all()}
+    old_states = {buddy.pk: _state(buddy) for buddy in Buddy.objects.all()}
     siblings: dict[int | None, list[int]] = {}
     for place, parent in enumerate(parents):
         siblings.setdefault(parent, []).append(place)
     for places in siblings.values():
         if not moved.isdisjoint(places):
-            fit([(wanted[place], place in moved) for place in places])
-    _make_way(edit, wanted, parents, [])
-    plant(edit, wanted, parents, was)
+            place_moved([(wanted[place], place in moved) for place in places])
+    _detach_conflicts(edit, wanted, parents, [])
+    store_by_level(edit, wanted, parents, old_states)

@@ -149,7 +149,7 @@ async def test_the_menu_opens_the_history(pages, demo):
 
     await menu(page, "Noel", "History")
 
-    first = page.locator(".told li").first
+    first = page.locator(".entry-history li").first
     await expect(first).to_contain_text("Edited “Noel”")
     await expect(first).to_contain_text("anna")
     await expect(first).to_contain_text("Liam → Noel")

@@ -33,7 +33,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def keep(data: bytes, name: str = "picture.png") -> avatars.Avatar:
-    return avatars.keep(SimpleUploadedFile(name, data))
+    return avatars.store(SimpleUploadedFile(name, data))
 
 
 def stored(address: str) -> Image.Image:

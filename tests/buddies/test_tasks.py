@@ -8,7 +8,7 @@ from kombu import Message
 
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.publishing import live, releases, review
-from buddies.publishing.releases import KEPT_DAYS
+from buddies.publishing.releases import RETENTION_DAYS
 from buddies.tasks import sync_vcard, thin_releases
 from tests.buddies.conftest import channel
 from xmppservice.celery import app
@@ -40,7 +40,7 @@ def test_the_first_edit_is_released_at_once():
     sync_vcard()
 
     assert Release.objects.count() == 1
-    assert not releases.behind()
+    assert not releases.is_behind()
     assert waiting() == []
 
 
@@ -55,7 +55,7 @@ def test_a_burst_of_edits_waits_for_one_release():
         sync_vcard()
 
     assert Release.objects.count() == 1
-    assert releases.behind()
+    assert releases.is_behind()
     (message,) = waiting()
     assert message.headers["task"] == sync_vcard.name
     assert message.headers["eta"] > timezone.now().isoformat()
@@ -72,7 +72,7 @@ def test_a_burst_of_edits_is_released_when_due():
     sync_vcard()
 
     assert "juliet" in live.live_release().body
-    assert not releases.behind()
+    assert not releases.is_behind()
 
 
 def test_a_wake_up_without_an_edit_does_nothing():
@@ -115,7 +115,7 @@ def test_a_schedule_is_released_at_its_time():
     sync_vcard()
 
     assert "romeo" in live.live_release().body
-    assert not releases.behind()
+    assert not releases.is_behind()
 
 
 def test_a_held_tree_is_not_released():
@@ -132,7 +132,7 @@ def test_a_held_tree_is_not_released():
 def test_the_number_of_deleted_releases_is_logged_unless_zero(caplog, old):
     for _number in range(old + 1):
         Release.objects.create(body="", digest="", size=0)
-    moment = timezone.now() - timedelta(days=KEPT_DAYS + 1)
+    moment = timezone.now() - timedelta(days=RETENTION_DAYS + 1)
     Release.objects.update(created_at=moment)
 
     with caplog.at_level("INFO", "buddies.tasks"):

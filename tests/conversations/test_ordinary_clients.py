@@ -152,7 +152,7 @@ from PIL import Image
 from buddies import avatars
 file = BytesIO()
 Image.new("RGB", (200, 200), "red").save(file, "PNG")
-print(*avatars.keep(ContentFile(file.getvalue(), name="red.png")))
+print(*avatars.store(ContentFile(file.getvalue(), name="red.png")))
 """
 
 

@@ -285,5 +285,5 @@ def _wake_pending_work() -> None:
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
     if late_joins.waiting():
         wakeups.wake_worker(wakeups.JOIN_LATE)
-    if releases.behind():
+    if releases.is_behind():
         wakeups.wake_worker(wakeups.SYNC_VCARD)

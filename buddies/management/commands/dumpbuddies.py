@@ -10,19 +10,19 @@ from buddies.models import Buddy
 
 
 class Command(BaseCommand):
-    help = "Write the document of the tree as it stands, as JSON."
+    help = "Write the document that the tree would publish now, as JSON."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--drafts",
             action="store_true",
-            help="the whole tree: drafts and empty groups too",
+            help="write the whole tree, with drafts, empty groups and hidden entries",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         buddies = Buddy.objects.all()
         if options["drafts"]:
-            written = build.whole(buddies)
+            document = build.whole(buddies)
         else:
-            written = build.published(buddies, timezone.now())
-        self.stdout.write(json.dumps(written, ensure_ascii=False, indent=2))
+            document = build.published(buddies, timezone.now())
+        self.stdout.write(json.dumps(document, ensure_ascii=False, indent=2))

@@ -10,12 +10,12 @@ from buddies.tree import whole_tree
 
 
 class Command(BaseCommand):
-    help = "Load documents into the tree: all of them, or none when one is bad."
+    help = "Load documents into the tree. If one of them is invalid, nothing is loaded."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
         parser.add_argument(
-            "--replace", action="store_true", help="empty the tree before"
+            "--replace", action="store_true", help="delete all entries first"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

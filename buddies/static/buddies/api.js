@@ -1,6 +1,6 @@
 // The workspace's requests to the server; edits run one after the other.
 //
-// The server is the source of truth: `state` is its answer to the last request.
+// The server is the source of truth: `state` is its response to the last request.
 
 import { read, urls, words } from "./page.js";
 
@@ -11,28 +11,28 @@ export let edits = Promise.resolve(); // a chain, each edit on the version befor
 let tag = ""; // the ETag of `state`
 
 export async function get(address) {
-  const answer = await fetch(address, { headers: { Accept: "application/json" } });
-  if (answer.redirected) throw new Error(words.loggedOut);
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.error ?? words.offline);
+  const response = await fetch(address, { headers: { Accept: "application/json" } });
+  if (response.redirected) throw new Error(words.loggedOut);
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.error ?? words.offline);
   return body;
 }
 
 export async function post(address, body) {
-  const answer = await fetch(address, {
+  const response = await fetch(address, {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-CSRFToken": csrf },
     body: JSON.stringify(body),
   });
-  const isJson = answer.headers.get("Content-Type")?.includes("json");
-  if (answer.redirected || !isJson) throw new Error(words.loggedOut);
-  const result = await answer.json();
-  if (!answer.ok) throw new Error(answer.status === 409 ? standing(result.error) : result.error);
+  const isJson = response.headers.get("Content-Type")?.includes("json");
+  if (response.redirected || !isJson) throw new Error(words.loggedOut);
+  const result = await response.json();
+  if (!response.ok) throw new Error(response.status === 409 ? withReload(result.error) : result.error);
   return result;
 }
 
 /** Returns why something was refused, and that the tree is reloaded. */
-export function standing(reason) {
+export function withReload(reason) {
   return `${reason} ${words.reloaded}`;
 }
 
@@ -41,23 +41,23 @@ export function isOffline(error) {
 }
 
 /** Runs a step after the edits before it; later ones wait for it. */
-export function inTurn(step, failed) {
+export function enqueue(step, failed) {
   edits = edits.then(step).catch(failed);
   return edits;
 }
 
 /** Fetches the state; returns whether it has changed. */
-export async function askState() {
-  const answer = await fetch(urls.state, { headers: { "If-None-Match": tag } });
-  if (answer.redirected) throw new Error(words.loggedOut);
-  if (answer.status === 304) return false;
-  if (!answer.ok) throw new Error(words.offline);
-  tag = answer.headers.get("ETag") ?? "";
-  state = await answer.json();
+export async function fetchState() {
+  const response = await fetch(urls.state, { headers: { "If-None-Match": tag } });
+  if (response.redirected) throw new Error(words.loggedOut);
+  if (response.status === 304) return false;
+  if (!response.ok) throw new Error(words.offline);
+  tag = response.headers.get("ETag") ?? "";
+  state = await response.json();
   return true;
 }
 
-/** Makes the next answer count as a change, whatever it is. */
+/** Makes the next response count as a change, whatever it is. */
 export function forgetState() {
   tag = "";
 }

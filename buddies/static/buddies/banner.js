@@ -1,19 +1,19 @@
 // The banner shows the state and refreshes it; the toast says what was just done.
 
-import { askState, forgetState, isOffline, state } from "./api.js";
+import { fetchState, forgetState, isOffline, state } from "./api.js";
 import { byId, may, words } from "./page.js";
 import { drawPanel, drawn } from "./panel.js";
 import { button, element } from "./preview.js";
 import { follow } from "./tree.js";
 
-const TOAST_MS = 15000;
+const TOAST_MILLISECONDS = 15000;
 
-let hiding;
+let hideTimer;
 
 /** Fetches the state; draws what has changed. */
 export async function refresh() {
   try {
-    if (await askState()) await take();
+    if (await fetchState()) await drawState();
     else if (byId("banner").dataset.tone === "offline") drawBanner();
     await follow();
   } catch (error) {
@@ -23,7 +23,7 @@ export async function refresh() {
   }
 }
 
-async function take() {
+async function drawState() {
   const isNew = state.version !== drawn.version || state.live !== drawn.live;
   drawBanner();
   await follow();
@@ -34,8 +34,8 @@ export function drawBanner() {
   byId("banner").dataset.tone = state.tone;
   byId("headline").textContent = state.headline;
   byId("live").textContent = state.live;
-  say("held", state.held);
-  say("problem", state.problem);
+  setText("held", state.held);
+  setText("problem", state.problem);
   byId("planned").replaceChildren(...state.planned.map((plan) => element("li", "", plan)));
   const size = byId("size");
   size.max = state.size.limit;
@@ -67,7 +67,7 @@ function drawHold() {
   if (end) end.elements.held.value = state.held_at;
 }
 
-function say(id, text) {
+function setText(id, text) {
   const place = byId(id);
   if (place.textContent !== text) place.textContent = text;
   place.hidden = !text;
@@ -75,30 +75,30 @@ function say(id, text) {
 
 function drawProblem(text) {
   byId("banner").dataset.tone = "offline";
-  say("problem", text);
+  setText("problem", text);
 }
 
 function drawLoggedOut() {
   drawProblem(words.loggedOut);
   const headline = byId("headline");
   if (headline.querySelector("a")) return; // it may have the focus
-  const again = element("a", "", words.logIn);
-  again.href = location.pathname; // it leads to the login, and back
-  headline.replaceChildren(words.loggedOutShort, " · ", again);
+  const login = element("a", "", words.logIn);
+  login.href = location.pathname; // it leads to the login, and back
+  headline.replaceChildren(words.loggedOutShort, " · ", login);
 }
 
 // --- The toast -----------------------------------------------------------------
 
-/** Says what was done, and offers to undo it with `takeBack`. */
-export function toast(text, takeBack = null) {
-  const shown = byId("toast");
-  shown.replaceChildren(element("span", "", text));
-  if (takeBack && may.change) {
-    const back = button("button", words.undo);
-    back.addEventListener("click", takeBack);
-    shown.append(back);
+/** Says what was done, and offers to undo it with `onUndo`. */
+export function toast(text, onUndo = null) {
+  const box = byId("toast");
+  box.replaceChildren(element("span", "", text));
+  if (onUndo && may.change) {
+    const undo = button("button", words.undo);
+    undo.addEventListener("click", onUndo);
+    box.append(undo);
   }
-  shown.classList.add("shown");
-  clearTimeout(hiding);
-  hiding = setTimeout(() => shown.classList.remove("shown"), TOAST_MS);
+  box.classList.add("shown");
+  clearTimeout(hideTimer);
+  hideTimer = setTimeout(() => box.classList.remove("shown"), TOAST_MILLISECONDS);
 }

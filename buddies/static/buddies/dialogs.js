@@ -7,96 +7,96 @@ import { byId, urls, words } from "./page.js";
 import { button, element } from "./preview.js";
 import { loadSoon, tree } from "./tree.js";
 
-const MOST_GROUPS = 50;
+const MAX_GROUPS = 50;
 
-function ask(title, content, buttons) {
+function openDialog(title, content, buttons) {
   const dialog = byId("dialog");
   const heading = element("h2", "", title);
   heading.id = "dialog-title";
   const row = element("div", "buttons");
-  row.append(...buttons, closing(dialog));
+  row.append(...buttons, cancelButton(dialog));
   dialog.replaceChildren(heading, ...content, row);
   dialog.showModal();
   return dialog;
 }
 
-function closing(dialog) {
+function cancelButton(dialog) {
   const close = button("button", words.cancel);
   close.addEventListener("click", () => dialog.close());
   return close;
 }
 
-export async function askDelete(node) {
-  let fate;
+export async function confirmDelete(node) {
+  let effects;
   try {
     await edits; // our own come first: they change the version
-    fate = await get(`${urls.fate}?id=${node.key}`);
+    effects = await get(`${urls.fate}?id=${node.key}`);
   } catch (error) {
     toast(isOffline(error) ? words.offline : error.message);
     loadSoon();
     return;
   }
-  const sure = button("button danger", words.delete.replace(" …", ""));
-  const lines = fate.words.map((line) => element("p", "", line));
-  const dialog = ask(words.deleteTitle.replace("%s", node.title), lines, [sure]);
-  sure.addEventListener("click", () => {
+  const confirmButton = button("button danger", words.delete.replace(" …", ""));
+  const lines = effects.words.map((line) => element("p", "", line));
+  const dialog = openDialog(words.deleteTitle.replace("%s", node.title), lines, [confirmButton]);
+  confirmButton.addEventListener("click", () => {
     dialog.close();
-    edit("remove", { ids: [Number(node.key)], seen: fate.version });
+    edit("remove", { ids: [Number(node.key)], seen: effects.version });
   });
 }
 
 /** Asks before the draft goes live; without a script a page asks. */
-export function askEnd(event) {
+export function confirmEndHold(event) {
   event.preventDefault();
   const form = event.currentTarget;
   const seen = form.elements.held.value;
-  const sure = button("button primary", words.endHold);
-  ask(words.endTitle, [element("p", "", state.going)], [sure]);
-  sure.addEventListener("click", () => {
+  const confirmButton = button("button primary", words.endHold);
+  openDialog(words.endTitle, [element("p", "", state.going)], [confirmButton]);
+  confirmButton.addEventListener("click", () => {
     form.elements.held.value = seen;
-    const yes = element("input");
-    Object.assign(yes, { type: "hidden", name: "sure", value: "1" });
-    form.append(yes);
+    const sure = element("input");
+    Object.assign(sure, { type: "hidden", name: "sure", value: "1" });
+    form.append(sure);
     form.submit();
   });
 }
 
-export function askPlace(node) {
-  const wanted = element("input");
-  wanted.type = "search";
-  wanted.setAttribute("aria-label", words.group);
-  wanted.placeholder = words.group;
+export function choosePlace(node) {
+  const search = element("input");
+  search.type = "search";
+  search.setAttribute("aria-label", words.group);
+  search.placeholder = words.group;
   const list = element("div", "places");
   const title = words.moveTitle.replace("%s", node.title);
-  const dialog = ask(title, [wanted, list], []);
-  const offer = ([name, key]) => {
-    const made = button("place", name);
-    made.addEventListener("click", () => {
+  const dialog = openDialog(title, [search, list], []);
+  const placeButton = ([name, key]) => {
+    const choice = button("place", name);
+    choice.addEventListener("click", () => {
       dialog.close();
       move(node.key, key, "over");
     });
-    return made;
+    return choice;
   };
-  const offerAll = () => {
-    const found = groups(node.key, wanted.value).slice(0, MOST_GROUPS);
-    list.replaceChildren(...found.map(offer));
-    if (!found.length) list.append(element("p", "quiet", words.noMatch));
+  const drawPlaces = () => {
+    const matches = groups(node.key, search.value).slice(0, MAX_GROUPS);
+    list.replaceChildren(...matches.map(placeButton));
+    if (!matches.length) list.append(element("p", "quiet", words.noMatch));
   };
-  wanted.addEventListener("input", offerAll);
-  offerAll();
-  wanted.focus();
+  search.addEventListener("input", drawPlaces);
+  drawPlaces();
+  search.focus();
 }
 
 /** [path, key] of the groups that can hold an entry, the top level first. */
 function groups(key, text) {
-  const found = [[words.top, null]];
+  const results = [[words.top, null]];
   const node = tree.findKey(key);
   tree.visit((one) => {
     const isBelow = one === node || (node && one.isDescendantOf(node));
-    if (one.type === "group" && !isBelow) found.push([path(one), one.key]);
+    if (one.type === "group" && !isBelow) results.push([path(one), one.key]);
   });
-  const wanted = text.trim().toLowerCase();
-  return found.filter(([name]) => name.toLowerCase().includes(wanted));
+  const query = text.trim().toLowerCase();
+  return results.filter(([name]) => name.toLowerCase().includes(query));
 }
 
 function path(node) {

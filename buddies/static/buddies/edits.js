@@ -3,25 +3,25 @@
 // Each edit names the version of the tree that it was made on. If the server
 // refuses it, the tree is reloaded.
 
-import { inTurn, isOffline, post, standing } from "./api.js";
+import { enqueue, isOffline, post, withReload } from "./api.js";
 import { refresh, toast } from "./banner.js";
 import { byId, urls, words } from "./page.js";
-import { load, loadSoon, loads, patch, search, tree, version } from "./tree.js";
+import { load, loadCount, loadSoon, patch, search, tree, version } from "./tree.js";
 
 const WHERE = { before: "before", after: "after", over: "last", appendChild: "last" };
 
 /** Sends an edit after those before it; draws the result. */
 export function edit(name, body, isPlain = false) {
-  const drawnBefore = loads;
-  return inTurn(async () => {
+  const loadCountBefore = loadCount;
+  return enqueue(async () => {
     try {
       const done = await post(urls[name], { seen: version, ...body });
       if (done.version > version) {
-        const isNext = done.version === version + 1 && loads === drawnBefore;
+        const isNext = done.version === version + 1 && loadCount === loadCountBefore;
         // Without words it changed nothing, and another user made that version.
         if (isNext && isPlain && done.said) patch(done);
         else await load();
-        if (done.said) toast(done.said, () => takeBack(done.version));
+        if (done.said) toast(done.said, () => undo(done.version));
       }
     } catch (error) {
       toast(isOffline(error) ? words.offline : error.message);
@@ -31,9 +31,9 @@ export function edit(name, body, isPlain = false) {
   });
 }
 
-export function takeBack(done) {
+export function undo(madeVersion) {
   byId("toast").classList.remove("shown");
-  return edit("undo", { seen: done });
+  return edit("undo", { seen: madeVersion });
 }
 
 export function toggle(node, flag) {
@@ -45,7 +45,7 @@ export function move(key, place, how) {
   const node = tree.findKey(key);
   const target = place && tree.findKey(place);
   if (!node || (place && !target)) {
-    missed();
+    reportDeleted();
     return;
   }
   if (target) node.moveTo(target, how === "over" ? "appendChild" : how);
@@ -58,7 +58,7 @@ export function move(key, place, how) {
 }
 
 /** Says that an entry was deleted, and reloads the tree. */
-function missed() {
-  toast(standing(words.gone));
+function reportDeleted() {
+  toast(withReload(words.gone));
   loadSoon();
 }

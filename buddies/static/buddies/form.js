@@ -144,7 +144,7 @@ async function choose(input, box) {
   error.textContent = "";
   chosen = null;
   if (!file) return;
-  if (file.size > box.dataset.most * 1024 * 1024) {
+  if (file.size > box.dataset.maxMegabytes * 1024 * 1024) {
     error.textContent = box.dataset.tooLarge;
   } else {
     try {

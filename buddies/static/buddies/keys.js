@@ -1,6 +1,6 @@
 // The keyboard in the tree: what each key does with the active row.
 
-import { askDelete } from "./dialogs.js";
+import { confirmDelete } from "./dialogs.js";
 import { move, toggle } from "./edits.js";
 import { openEditor, openMenu } from "./menu.js";
 import { byId, may } from "./page.js";
@@ -17,10 +17,10 @@ export function onKey(e) {
   const { event } = e;
   const node = e.node ?? tree.getActiveNode() ?? firstFor(event); // no row is active yet
   if (!node || event.target.closest("input")) return undefined;
-  const act = keyAction(event, node);
-  if (!act) return undefined;
+  const run = keyAction(event, node);
+  if (!run) return undefined;
   event.preventDefault();
-  act();
+  run();
   return false;
 }
 
@@ -37,7 +37,7 @@ function keyAction(event, node) {
   if (event.altKey && STEPS[key]) return () => step(node, key);
   if (key === " ") return () => toggle(node, event.shiftKey ? "web" : "mobile");
   if (key === "Enter" || key === "F2") return () => openEditor(node);
-  if (key === "Delete" && may.delete) return () => askDelete(node);
+  if (key === "Delete" && may.delete) return () => confirmDelete(node);
   return null;
 }
 

@@ -1,6 +1,6 @@
 // The menu of a row: what can be done with an entry, on the page or on another one.
 
-import { askDelete, askPlace } from "./dialogs.js";
+import { choosePlace, confirmDelete } from "./dialogs.js";
 import { edit } from "./edits.js";
 import { byId, may, urls, words } from "./page.js";
 import { button } from "./preview.js";
@@ -9,12 +9,12 @@ export function openMenu(node, anchor) {
   const menu = byId("menu");
   node.setActive();
   menu.replaceChildren(
-    ...actions(node).map(([text, , act, kind]) => {
+    ...actions(node).map(([text, , run, kind]) => {
       const item = button(kind ?? "", text);
       item.setAttribute("role", "menuitem");
       item.addEventListener("click", () => {
         menu.hidePopover();
-        act();
+        run();
       });
       return item;
     }),
@@ -34,11 +34,11 @@ function actions(node) {
     [words.edit, may.change, () => openEditor(node)],
     [words.addChannel, may.add && isGroup, add("channel")],
     [words.addGroup, may.add && isGroup, add("group")],
-    [words.moveTo, may.change, () => askPlace(node)],
+    [words.moveTo, may.change, () => choosePlace(node)],
     [words.duplicate, may.add, () => edit("duplicate", { ids: [id] })],
     [words.hide, may.change && isShown, hide],
     [words.history, true, () => location.assign(at(urls.history, node))],
-    [words.delete, may.delete, () => askDelete(node), "danger"],
+    [words.delete, may.delete, () => confirmDelete(node), "danger"],
   ].filter(([, isOffered]) => isOffered);
 }
 
@@ -53,8 +53,8 @@ function putBeside(menu, anchor) {
 
 export function walkMenu(event) {
   const items = [...event.currentTarget.children];
-  const here = items.indexOf(document.activeElement);
-  const steps = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: -1 };
+  const index = items.indexOf(document.activeElement);
+  const steps = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: -1 };
   if (!(event.key in steps)) return;
   event.preventDefault();
   items.at(steps[event.key] % items.length).focus();

@@ -2,27 +2,27 @@
 // by the pages of a version; the webchat takes its avatars from here. A client's rules: contract, section 1.
 
 const FLAG = { phone: "mobileIsPublished", webchat: "webIsPublished" };
-const MOST_ROWS = 300;
+const MAX_ROWS = 300;
 
 /** Draws `items` of a document as `app` ("phone" or "webchat") into `place`. */
-export function draw(place, items, app, words, most = MOST_ROWS) {
+export function draw(place, items, app, words, maxRows = MAX_ROWS) {
   const frame = element("div", `device ${app}`);
   const rows = [...shown(items, FLAG[app])];
   const list = element("ul", "chats");
-  const talk = element("div", "talk");
-  for (const [item, depth] of rows.slice(0, most)) {
-    list.append(chat(item, depth, () => open(frame, talk, item, words)));
+  const conversation = element("div", "talk");
+  for (const [item, depth] of rows.slice(0, maxRows)) {
+    list.append(chat(item, depth, () => open(frame, conversation, item, words)));
   }
-  frame.append(element("div", "bar", words.chats), list, talk);
+  frame.append(element("div", "bar", words.chats), list, conversation);
   place.replaceChildren(frame);
   if (!rows.length) list.append(element("li", "quiet blank", words.empty));
-  if (rows.length > most) {
+  if (rows.length > maxRows) {
     const more = button("button", words.showAll.replace("%s", rows.length));
     more.addEventListener("click", () => draw(place, items, app, words, Infinity));
     place.append(more);
   }
   const first = rows.find(([item]) => item.type === "channel");
-  if (app === "webchat" && first) open(frame, talk, first[0], words);
+  if (app === "webchat" && first) open(frame, conversation, first[0], words);
 }
 
 /** Yields [item, depth] of items with the flag; a hidden group hides its branch. */
@@ -34,7 +34,7 @@ function* shown(items, flag, depth = 0) {
   }
 }
 
-function chat(item, depth, opened) {
+function chat(item, depth, onOpen) {
   const row = element("li", `chat ${item.type}`);
   row.style.setProperty("--depth", Math.min(depth, 6));
   const lines = element("span", "lines");
@@ -42,14 +42,14 @@ function chat(item, depth, opened) {
     element("strong", "", item.info.name),
     element("span", "quiet", item.info.status),
   );
-  const holder = item.type === "channel" ? button("") : element("div");
-  holder.append(avatar(item.info), lines);
-  if (item.type === "channel") holder.addEventListener("click", opened);
-  row.append(holder);
+  const content = item.type === "channel" ? button("") : element("div");
+  content.append(avatar(item.info), lines);
+  if (item.type === "channel") content.addEventListener("click", onOpen);
+  row.append(content);
   return row;
 }
 
-function open(frame, talk, item, words) {
+function open(frame, conversation, item, words) {
   const bar = element("div", "bar");
   const back = button("back", "‹");
   back.setAttribute("aria-label", words.back);
@@ -59,7 +59,7 @@ function open(frame, talk, item, words) {
   if (item.info.defaultMessage) {
     bubbles.append(element("p", "bubble", item.info.defaultMessage));
   }
-  talk.replaceChildren(bar, bubbles, element("div", "write quiet", words.message));
+  conversation.replaceChildren(bar, bubbles, element("div", "write quiet", words.message));
   frame.classList.add("open");
 }
 

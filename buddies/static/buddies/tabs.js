@@ -2,22 +2,22 @@
 
 /** Calls `chosen` with the tab that was clicked, or reached with the arrows. */
 export function tabs(list, chosen) {
-  const choose = (wanted) => {
-    for (const one of list.children) {
-      one.setAttribute("aria-selected", one === wanted);
-      one.tabIndex = one === wanted ? 0 : -1;
+  const choose = (tab) => {
+    for (const item of list.children) {
+      item.setAttribute("aria-selected", item === tab);
+      item.tabIndex = item === tab ? 0 : -1;
     }
-    return chosen(wanted);
+    return chosen(tab);
   };
   list.addEventListener("click", (event) => {
-    const wanted = event.target.closest("[role=tab]");
-    if (wanted) choose(wanted);
+    const tab = event.target.closest("[role=tab]");
+    if (tab) choose(tab);
   });
   list.addEventListener("keydown", (event) => {
-    const turn = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!turn) return;
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
     const all = [...list.children];
-    const next = all.at((all.indexOf(document.activeElement) + turn) % all.length);
+    const next = all.at((all.indexOf(document.activeElement) + step) % all.length);
     next.focus();
     choose(next);
   });

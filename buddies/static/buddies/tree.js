@@ -2,20 +2,20 @@
 //
 // Its appearance is in grid.js, which makes the widget.
 
-import { get, inTurn, state } from "./api.js";
+import { enqueue, get, state } from "./api.js";
 import { byId, urls, words } from "./page.js";
 
-const MOST_EXPANDED = 200; // entries that are shown expanded at first
+const MAX_EXPANDED = 200; // entries that are shown expanded at first
 
 export let tree; // the widget
 export let version = 0; // of the displayed tree
-export let loads = 0; // how often the tree was loaded
+export let loadCount = 0; // how often the tree was loaded
 let build; // makes the widget
 let isStale = false; // it has to be reloaded, whatever its version
 let isDragging = false;
 
 /** Draws the tree for the first time, in the widget that make(entries) makes. */
-export async function begin(make) {
+export async function start(make) {
   build = make;
   await load();
 }
@@ -43,7 +43,7 @@ export async function follow() {
 }
 
 export function followSoon() {
-  inTurn(follow, () => {}); // repeated with the next state
+  enqueue(follow, () => {}); // repeated with the next state
 }
 
 /** Reloads the tree as soon as the edits before are done. */
@@ -64,7 +64,7 @@ export function endDrag() {
 
 async function drawTree({ version: newest, entries }) {
   isStale = false;
-  loads += 1;
+  loadCount += 1;
   const active = tree?.getActiveNode()?.key;
   if (tree) await tree.load(entries);
   else tree = build(entries);
@@ -95,13 +95,13 @@ export function remember() {
 }
 
 function restore(entries) {
-  const kept = sessionStorage.getItem("open");
-  if (kept) {
-    const open = new Set(JSON.parse(kept));
+  const stored = sessionStorage.getItem("open");
+  if (stored) {
+    const open = new Set(JSON.parse(stored));
     tree.visit((node) => {
       if (open.has(node.key)) node.setExpanded(true, { noEvents: true });
     });
-  } else if (tree.count() <= MOST_EXPANDED) {
+  } else if (tree.count() <= MAX_EXPANDED) {
     tree.expandAll(true);
   }
   return entries;

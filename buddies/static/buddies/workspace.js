@@ -1,17 +1,17 @@
 // The Channels workspace: starts the tree, the banner and the panel, and listens.
 
-import { inTurn, state } from "./api.js";
+import { enqueue, state } from "./api.js";
 import { drawBanner, refresh } from "./banner.js";
-import { askEnd } from "./dialogs.js";
-import { takeBack } from "./edits.js";
+import { confirmEndHold } from "./dialogs.js";
+import { undo } from "./edits.js";
 import { build } from "./grid.js";
 import { walkMenu } from "./menu.js";
 import { byId, narrow } from "./page.js";
 import { show, tab } from "./panel.js";
 import { tabs } from "./tabs.js";
-import { begin, endDrag, followSoon, remember, search, tree } from "./tree.js";
+import { endDrag, followSoon, remember, search, start, tree } from "./tree.js";
 
-const POLL_MS = 2000;
+const POLL_MILLISECONDS = 2000;
 
 function listen() {
   byId("search").addEventListener("input", search);
@@ -20,23 +20,23 @@ function listen() {
   byId("menu").addEventListener("keydown", walkMenu);
   byId("menu").addEventListener("toggle", followSoon);
   byId("dialog").addEventListener("close", followSoon);
-  byId("end-hold")?.addEventListener("submit", askEnd);
+  byId("end-hold")?.addEventListener("submit", confirmEndHold);
   document.addEventListener("dragend", endDrag);
   // If the dragged row was scrolled away, neither it nor the page gets a dragend.
   document.addEventListener("pointermove", (event) => event.buttons || endDrag());
-  byId("undo")?.addEventListener("click", () => takeBack(state.undo.version));
+  byId("undo")?.addEventListener("click", () => undo(state.undo.version));
   narrow.addEventListener("change", () => location.reload());
 }
 
 async function poll() {
-  if (document.visibilityState === "visible") await inTurn(refresh);
-  setTimeout(poll, POLL_MS);
+  if (document.visibilityState === "visible") await enqueue(refresh);
+  setTimeout(poll, POLL_MILLISECONDS);
 }
 
 listen();
 drawBanner();
-await begin(build);
+await start(build);
 const choose = tabs(document.querySelector("[role=tablist]"), show);
 await choose(byId(`tab-${tab}`));
 document.body.dataset.ready = "true";
-setTimeout(poll, POLL_MS);
+setTimeout(poll, POLL_MILLISECONDS);

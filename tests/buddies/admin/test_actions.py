@@ -121,7 +121,7 @@ def test_the_history_shows_who_did_what(admin_client, verona):
 
     response = history(admin_client, romeo.pk)
 
-    shown = response.context["told"]
+    shown = response.context["history"]
     assert [(one.editor, one.words) for one in shown] == [
         ("admin", "Undone: Edited “romeo”"),
         ("admin", "Edited “Romeo”"),
@@ -143,7 +143,7 @@ def test_a_deleted_entry_has_a_history(admin_client, verona):
 
     response = history(admin_client, key)
 
-    shown = [(one.editor, one.words) for one in response.context["told"]]
+    shown = [(one.editor, one.words) for one in response.context["history"]]
     assert shown == [("mercutio", "Deleted “romeo”"), ("juliet", "Added “romeo”")]
 
 

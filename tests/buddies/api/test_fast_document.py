@@ -62,14 +62,14 @@ class Asgi:
             ],
         }
         await self.route(scope, None, send)
-        if self.route._noting is not None:
-            await self.route._noting
+        if self.route._use_task is not None:
+            await self.route._use_task
         start, body = sent
         fields = {name.decode(): value.decode() for name, value in start["headers"]}
         return start["status"], fields, body["body"]
 
     def close(self) -> None:
-        for thread in (self.route._thread, self.route._notes):
+        for thread in (self.route._thread, self.route._use_thread):
             asyncio.run(thread.__aexit__())
 
 
@@ -274,7 +274,7 @@ def test_a_deleted_token_is_refused(route, bearer, release, monkeypatch):
     assert route(**bearer)[0] == 200
     Token.objects.all().delete()
     monkeypatch.setattr(fast_document, "TRUST_SECONDS", 0.0)
-    route.route._trust = fast_document.Trust()
+    route.route._trusted = fast_document.TrustedTokens()
     assert route(**bearer)[0] == HANDED_ON
 
 
@@ -301,7 +301,7 @@ def test_the_number_of_cached_tokens_is_limited(route, release, monkeypatch):
     for number in range(4):
         _, secret = tokens.make(user, str(number), ["document:read"], None)
         assert route(authorization=f"Bearer {secret}")[0] == 200
-    assert len(route.route._trust) == 2
+    assert len(route.route._trusted) == 2
 
 
 def test_without_a_database_the_last_document_is_served(
@@ -317,7 +317,7 @@ def test_without_a_database_the_last_document_is_served(
     monkeypatch.setattr(live, "newer_than", away)
     assert ask()[2].decode() == release.body
 
-    http_cache.shelf.published = None
+    http_cache.cache.published = None
     assert ask()[0] in (HANDED_ON, 503)
 
 
@@ -342,8 +342,8 @@ def test_waiting_requests_share_one_slow_query(asgi, release, settings, monkeypa
 async def _many(route: Asgi, count: int, go_on: threading.Event) -> list[Answer]:
     answers = await asyncio.gather(*(route._ask("GET", "", {}) for _ in range(count)))
     go_on.set()
-    assert route.route._looking
-    await route.route._looking
+    assert route.route._refresh_task
+    await route.route._refresh_task
     return answers
 
 

@@ -25,7 +25,7 @@ from tests.buddies.pages.transfer_client import (
     preview_text,
     upload,
 )
-from tests.buddies.spreadsheet.test_round_trip import forests, plant
+from tests.buddies.spreadsheet.test_round_trip import forests, save_forest
 from tests.processes import ROOT
 
 pytestmark = pytest.mark.django_db
@@ -126,7 +126,7 @@ def test_a_reimported_document_changes_nothing(editor, forest):
     with transaction.atomic():
         for place, buddy in enumerate(forest):
             buddy.position = place
-        plant(forest)
+        save_forest(forest)
         before = rows()
 
         upload(editor, editor.get(f"{PAGE}document/").content, "document")

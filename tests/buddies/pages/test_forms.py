@@ -184,16 +184,16 @@ def test_a_line_break_counts_as_one_character(romeo):
 
 
 def test_an_address_is_known_once_the_entry_was_shown(romeo):
-    assert not releases.knows(romeo)
+    assert not releases.has_shown(romeo)
     releases.sync()
-    assert releases.knows(romeo)
+    assert releases.has_shown(romeo)
 
     (romeo,) = edits.change([romeo], "juliet", web_is_published=False)
     releases.sync()
-    assert releases.knows(romeo)
+    assert releases.has_shown(romeo)
 
     (romeo,) = edits.change([romeo], "juliet", address="another")
-    assert not releases.knows(romeo)
+    assert not releases.has_shown(romeo)
 
 
 def test_a_known_address_cannot_be_changed(romeo):

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from buddies.models import Buddy, HistoricalBuddy, PlannedRelease, Release
 from buddies.pages.status import SLOW_SECONDS
-from buddies.pages.workspace import EDITING, READING
+from buddies.pages.workspace import EDIT_VIEWS, READ_VIEWS
 from buddies.publishing import draft, live, releases, review
 from tests.buddies.conftest import EDITOR, channel, group, named, rows
 from tests.buddies.pages.workspace_client import (
@@ -340,7 +340,7 @@ def test_the_state_takes_no_more_queries_for_many_entries(
 
 
 def test_anonymous_users_are_redirected_to_the_login(client: Client, verona):
-    names = ("", *(f"_{view}" for view in (*READING, *EDITING)))
+    names = ("", *(f"_{view}" for view in (*READ_VIEWS, *EDIT_VIEWS)))
     before = rows()
     for name in (*names, "_hold", "_retry"):
         url = reverse(f"admin:buddies_workspace{name}")

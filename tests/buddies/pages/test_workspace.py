@@ -9,7 +9,7 @@ from django.test import Client
 
 from buddies.document.shape import EMPTY
 from buddies.models import Buddy
-from buddies.pages.workspace import EDITING, MAX_CHANGES, READING
+from buddies.pages.workspace import EDIT_VIEWS, MAX_CHANGES, READ_VIEWS
 from buddies.publishing import review
 from tests.buddies.conftest import built, channel, group, named, outline, rows
 from tests.buddies.pages.workspace_client import (
@@ -40,8 +40,8 @@ def test_the_page_contains_the_state_and_all_urls(editor: Client, verona):
     assert context["state"] == ask(editor, "state")
     urls = context["workspace"]["urls"]
     assert {*urls} == {
-        *READING,
-        *EDITING,
+        *READ_VIEWS,
+        *EDIT_VIEWS,
         "add",
         "edit",
         "history",
@@ -233,7 +233,7 @@ def test_the_fate_of_an_unknown_entry_is_a_readable_error(editor, verona):
         assert (response.status_code, response.json()) == (409, gone), query
 
 
-@pytest.mark.parametrize("view", READING)
+@pytest.mark.parametrize("view", READ_VIEWS)
 def test_reading_views_refuse_post(editor, verona, view):
     assert send(editor, view).status_code == 405
 
@@ -241,13 +241,13 @@ def test_reading_views_refuse_post(editor, verona, view):
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD"])
 def test_writing_views_accept_only_post(publisher, verona, method):
     before = (rows(), version())
-    for view in (*EDITING, "hold", "retry"):
+    for view in (*EDIT_VIEWS, "hold", "retry"):
         response = publisher.generic(method, f"{CHANNELS}{view}/")
         assert response.status_code == 405, view
     assert (rows(), version()) == before
 
 
-@pytest.mark.parametrize("view", [*EDITING, "hold", "retry"])
+@pytest.mark.parametrize("view", [*EDIT_VIEWS, "hold", "retry"])
 def test_a_write_from_another_site_is_refused(verona, view):
     user = User.objects.create_superuser("prince")
     client = Client(enforce_csrf_checks=True)
@@ -263,7 +263,7 @@ def test_a_write_from_another_site_is_refused(verona, view):
     assert answer.status_code in (302, 400)
 
 
-@pytest.mark.parametrize("view", EDITING)
+@pytest.mark.parametrize("view", EDIT_VIEWS)
 def test_viewers_cannot_edit(verona, view):
     before = (rows(), version())
 
@@ -285,7 +285,7 @@ def test_viewers_cannot_edit(verona, view):
 def test_each_edit_needs_its_permission(verona, permission, allowed):
     client = person("nurse", "", "view_buddy", permission)
 
-    answers = {view: send(client, view, raw="{}") for view in EDITING}
+    answers = {view: send(client, view, raw="{}") for view in EDIT_VIEWS}
 
     status = {view: answer.status_code for view, answer in answers.items()}
     assert {view for view, code in status.items() if code == 400} == allowed

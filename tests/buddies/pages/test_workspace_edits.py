@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from buddies.models import Buddy, HistoricalBuddy, Tree
-from buddies.pages.workspace import EDITING
+from buddies.pages.workspace import EDIT_VIEWS
 from buddies.tree import edits
 from tests.buddies.conftest import channel, named, outline, rows
 from tests.buddies.pages.workspace_client import (
@@ -300,7 +300,7 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("view", EDITING)
+@pytest.mark.parametrize("view", EDIT_VIEWS)
 def test_a_body_that_is_not_an_object_is_refused(editor: Client, verona, view):
     before, seen = rows(), version()
 

@@ -37,11 +37,11 @@ def test_a_planned_document_goes_live_as_reviewed_when_it_is_due():
     assert live_names() == ["romeo"]
     edits.change([romeo], "mario", name="later")
     publish_planned()
-    assert not releases.behind()
+    assert not releases.is_behind()
     assert live_names() == ["romeo"]
 
     PlannedRelease.objects.update(publish_at=timezone.now())
-    assert releases.behind()
+    assert releases.is_behind()
     publish_planned()
 
     release = live_release()
@@ -49,7 +49,7 @@ def test_a_planned_document_goes_live_as_reviewed_when_it_is_due():
     assert (release.author, release.note) == ("juliet", "Act 2")
     assert not release.automatic
     assert not PlannedRelease.objects.exists()
-    assert not releases.behind()
+    assert not releases.is_behind()
 
 
 def test_the_later_of_two_due_plans_goes_live():
@@ -118,12 +118,12 @@ def test_nothing_is_published_before_a_plan_that_would_replace_it():
 def test_an_address_is_known_after_its_plan_went_live():
     romeo = channel("romeo")
     publish(at=timezone.now() + HOUR)
-    assert not releases.knows(romeo)
+    assert not releases.has_shown(romeo)
 
     PlannedRelease.objects.update(publish_at=timezone.now())
     publish_planned()
 
-    assert releases.knows(romeo)
+    assert releases.has_shown(romeo)
     assert Tree.objects.get().editors == {}
 
 

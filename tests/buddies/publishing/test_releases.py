@@ -30,8 +30,8 @@ pytestmark = pytest.mark.django_db
 def test_nothing_is_live_before_the_first_release():
     assert live_release() is None
     assert newer_than(None) is None
-    assert releases.due_in(60) == 0
-    assert releases.behind()
+    assert releases.seconds_until_due(60) == 0
+    assert releases.is_behind()
 
 
 def test_the_first_release_of_an_empty_tree_is_the_empty_document():
@@ -66,11 +66,11 @@ def test_an_edit_invisible_to_clients_makes_no_release():
     channel("romeo")
     releases.sync()
     channel("draft", web_is_published=False)
-    assert releases.behind()
+    assert releases.is_behind()
 
     assert releases.sync() is None
 
-    assert not releases.behind()
+    assert not releases.is_behind()
     assert Release.objects.count() == 1
 
 
@@ -140,7 +140,7 @@ def test_a_document_above_the_limit_is_refused_and_the_old_one_stays(settings):
     assert releases.sync() is None
 
     assert live_release() == old
-    assert not releases.behind()
+    assert not releases.is_behind()
     state = Tree.objects.get()
     assert (state.refused, state.size) == (Tree.Refused.TOO_LARGE, size)
     assert draft.refusal_in_words(state.refused, state.size) == (
@@ -263,11 +263,11 @@ def test_the_next_release_is_due_an_interval_after_the_newest():
     made = Release.objects.filter(number=number)
 
     made.update(created_at=timezone.now() - timedelta(hours=1))
-    assert releases.due_in(3_599) == 0
-    assert 0 < releases.due_in(7_200) <= 3_600
+    assert releases.seconds_until_due(3_599) == 0
+    assert 0 < releases.seconds_until_due(7_200) <= 3_600
 
     made.update(created_at=timezone.now() + timedelta(hours=1))
-    assert releases.due_in(0) > 0
+    assert releases.seconds_until_due(0) > 0
 
 
 @pytest.mark.parametrize(
@@ -284,18 +284,18 @@ def test_a_release_is_made_when_a_schedule_begins_or_ends(field, before, after):
     releases.sync()
     assert live_names() == before
     assert Tree.objects.get().next_at == moment
-    assert not releases.behind()
+    assert not releases.is_behind()
 
     over = timezone.now() - timedelta(seconds=1)
     Buddy.objects.filter(name="romeo").update(**{field: over})
     Tree.objects.update(next_at=over)
-    assert releases.behind()
+    assert releases.is_behind()
     release = releases.sync()
 
     assert live_names() == after
     assert (release.author, release.note, release.automatic) == ("", "", True)
     assert Tree.objects.get().next_at is None
-    assert not releases.behind()
+    assert not releases.is_behind()
 
 
 def test_a_schedule_that_changes_nothing_makes_no_release():
@@ -309,7 +309,7 @@ def test_a_schedule_that_changes_nothing_makes_no_release():
 
     assert releases.sync() is None
 
-    assert not releases.behind()
+    assert not releases.is_behind()
 
 
 def test_schedules_wait_while_the_tree_is_held():
@@ -321,7 +321,7 @@ def test_schedules_wait_while_the_tree_is_held():
     Buddy.objects.filter(name="romeo").update(visible_from=over)
     Tree.objects.update(next_at=over)
 
-    assert not releases.behind()
+    assert not releases.is_behind()
     assert releases.sync() is None
     assert live_names() == ["mario"]
 

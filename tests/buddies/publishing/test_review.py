@@ -30,14 +30,14 @@ def test_held_edits_stay_a_draft_until_the_hold_ends():
     hold("juliet")
     add("mario", "nurse")
 
-    assert not releases.behind()
+    assert not releases.is_behind()
     assert releases.sync() is None
     assert live_release() == old
     state = Tree.objects.get()
     assert (state.held_at is None, state.held_by) == (False, "juliet")
 
     end_hold("juliet")
-    assert releases.behind()
+    assert releases.is_behind()
     new = releases.sync()
 
     assert live_names() == ["romeo", "mario"]
@@ -66,7 +66,7 @@ def test_the_end_of_a_hold_replaces_a_release_published_again():
     assert live_names() == ["romeo"]
 
     end_hold("juliet")
-    assert releases.behind()
+    assert releases.is_behind()
     releases.sync()
 
     assert live_names() == ["Romeo"]
@@ -182,7 +182,7 @@ def test_without_a_hold_publishing_leaves_nothing_to_release():
 
     publish()
 
-    assert not releases.behind()
+    assert not releases.is_behind()
     assert releases.sync() is None
 
 

@@ -25,7 +25,7 @@ def planned(*table: dict[str, Any]) -> Plan:
     return plan_import(files.read(content(*table)))
 
 
-def bring(*table: dict[str, Any], editor: str = EDITOR) -> Plan:
+def import_rows(*table: dict[str, Any], editor: str = EDITOR) -> Plan:
     """Import rows as a user does right after the preview."""
     read = files.read(content(*table))
     plan = plan_import(read)

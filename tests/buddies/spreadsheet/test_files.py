@@ -232,7 +232,7 @@ def test_an_entity_in_a_file_is_refused():
         files.read(repacked(book, SHEET, b"<worksheet ", entity))
 
 
-def with_a_row_at(number: int) -> bytes:
+def with_row_at(number: int) -> bytes:
     """Return a sheet with one entry, and another row at ``number``."""
     row = b'<row r="%d"><c t="n"><v>1</v></c></row></sheetData>' % number
     return repacked(sheet(["address"], ["Romeo"]), SHEET, b"</sheetData>", row)
@@ -245,9 +245,9 @@ def test_a_sheet_is_read_no_further_than_its_rows_may_go(number, monkeypatch):
 
     if number > xlsx.MAX_LINES:
         with pytest.raises(FileError, match="more than 20000 rows"):
-            files.read(with_a_row_at(number))
+            files.read(with_row_at(number))
     else:
-        found = files.read(with_a_row_at(number))
+        found = files.read(with_row_at(number))
         assert [row.number for row in found] == [2, number]
 
 

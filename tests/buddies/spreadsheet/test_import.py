@@ -12,7 +12,13 @@ from buddies.tree import edits, history
 from buddies.tree.lock import Stale
 from buddies.tree.undo import undo
 from tests.buddies.conftest import EDITOR, named, outline, rows
-from tests.buddies.spreadsheet.tables import bring, content, in_verona, planned, version
+from tests.buddies.spreadsheet.tables import (
+    content,
+    import_rows,
+    in_verona,
+    planned,
+    version,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -107,7 +113,7 @@ def test_a_bad_row_is_named_and_nothing_is_written(row, column, words):
     before = rows()
 
     with pytest.raises(FileError):
-        bring(*table)
+        import_rows(*table)
 
     assert problems(*table) == [(2, column, words)]
     assert rows() == before
@@ -167,7 +173,7 @@ def test_rows_that_contradict_each_other_are_named(table, expected):
 
 @in_verona
 def test_a_group_cannot_be_moved_into_its_child():
-    bring({"address": "Mantua", "parent": "Verona"})
+    import_rows({"address": "Mantua", "parent": "Verona"})
 
     assert problems({"address": "Verona", "parent": "Mantua"}) == [
         (1, "parent", "You can't move a group into itself.")
@@ -186,7 +192,7 @@ def test_a_tree_has_a_maximum_depth():
     ]
 
     assert problems(*table) == [(201, "parent", "A tree can have at most 200 levels.")]
-    bring(*table[:-1])
+    import_rows(*table[:-1])
     assert Buddy.objects.count() == MAX_LEVELS
 
 
@@ -208,7 +214,7 @@ CHANGES = (
 def test_an_import_is_one_edit_that_undo_reverts():
     before, seen = rows(), version()
 
-    bring(*CHANGES)
+    import_rows(*CHANGES)
 
     assert version() == seen + 1
     assert {

@@ -8,7 +8,7 @@ import pytest
 from buddies.models import Buddy
 from buddies.tree import edits, history
 from tests.buddies.conftest import EDITOR, named, outline, rows
-from tests.buddies.spreadsheet.tables import bring, in_verona, planned, version
+from tests.buddies.spreadsheet.tables import import_rows, in_verona, planned, version
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -26,7 +26,7 @@ def describe(*table: dict[str, Any]) -> list[str]:
 
 @in_verona
 def test_texts_flags_and_schedules_are_imported():
-    bring(
+    import_rows(
         {
             "address": "Romeo",
             "name": " Romeo\nMontague",
@@ -50,7 +50,7 @@ def test_entries_without_a_row_and_fields_without_a_column_are_kept():
     edits.change([named("Romeo")], EDITOR, status="in love")
     before = {row["name"]: row for row in rows()}
 
-    bring({"address": "Romeo", "name": "Roméo"})
+    import_rows({"address": "Romeo", "name": "Roméo"})
 
     after = {row["name"]: row for row in rows()}
     assert after.pop("Roméo") == {**before.pop("Romeo"), "name": "Roméo"}
@@ -59,7 +59,7 @@ def test_entries_without_a_row_and_fields_without_a_column_are_kept():
 
 @in_verona
 def test_fields_missing_from_a_json_object_are_kept():
-    bring(
+    import_rows(
         {"address": "Romeo", "status": "in love"}, {"address": "Juliet", "web": False}
     )
 
@@ -69,7 +69,7 @@ def test_fields_missing_from_a_json_object_are_kept():
 
 @in_verona
 def test_a_new_group_and_its_channels_are_imported_in_any_order():
-    bring(
+    import_rows(
         {"address": "tybalt", "name": "Tybalt", "type": "channel", "parent": "padua"},
         {"address": "", "name": "Benvolio", "type": "channel", "parent": "padua"},
         {"address": "padua", "name": "Padua", "type": "group", "parent": "Verona"},
@@ -103,7 +103,7 @@ def test_a_new_group_and_its_channels_are_imported_in_any_order():
 def test_an_entry_is_placed_where_its_row_says(places, expected):
     seen = version()
 
-    bring(*({"address": name, "place": place} for name, place in places.items()))
+    import_rows(*({"address": name, "place": place} for name, place in places.items()))
 
     assert " ".join(line.strip() for line in outline()[1:4]) == expected
     written = set(Buddy.objects.filter(version__gt=seen).values_list("name", flat=True))
@@ -114,7 +114,7 @@ def test_an_entry_is_placed_where_its_row_says(places, expected):
 def test_a_place_moves_only_its_entry():
     before = {row["name"]: row["position"] for row in rows()}
 
-    plan = bring({"address": "Mercutio", "place": 1})
+    plan = import_rows({"address": "Mercutio", "place": 1})
 
     after = {row["name"]: row["position"] for row in rows()}
     assert after.pop("Mercutio") < before.pop("Romeo") == after.pop("Romeo")
@@ -131,7 +131,7 @@ def test_an_inserted_row_moves_none_of_the_renumbered_rows():
         {"address": "Mercutio", "place": 4},
     )
 
-    plan = bring(*table)
+    plan = import_rows(*table)
 
     assert [o.kind for o in plan.outcomes] == ["added", "same", "same", "same"]
     assert [line.strip() for line in outline()[1:5]] == [
@@ -143,21 +143,21 @@ def test_an_inserted_row_moves_none_of_the_renumbered_rows():
 def test_siblings_are_respaced_when_there_is_no_gap():
     Buddy.objects.filter(name__in=["Romeo", "Juliet"]).update(position=7)
 
-    bring({"address": "Mercutio", "place": 2})
+    import_rows({"address": "Mercutio", "place": 2})
 
     assert [line.strip() for line in outline()[1:4]] == ["Romeo", "Mercutio", "Juliet"]
 
 
 @in_verona
 def test_entries_change_groups_and_nested_groups_swap():
-    bring(
+    import_rows(
         {"address": "Verona", "parent": "Mantua"},
         {"address": "Juliet", "parent": "", "place": 1},
         {"address": "Romeo", "parent": "Mantua"},
     )
     assert outline() == ["Juliet", "Mantua", "  Verona", "    Mercutio", "  Romeo"]
 
-    bring(
+    import_rows(
         {"address": "Mantua", "parent": "Verona"}, {"address": "Verona", "parent": ""}
     )
 
@@ -170,7 +170,7 @@ def test_entries_change_groups_and_nested_groups_swap():
 
 @in_verona
 def test_a_channel_becomes_a_group_with_the_entries_of_another():
-    bring(
+    import_rows(
         {"address": "Mantua", "type": "group", "parent": "Juliet"},
         {"address": "Juliet", "type": "group", "parent": ""},
         {"address": "Verona", "type": "channel"},

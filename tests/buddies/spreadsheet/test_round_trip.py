@@ -87,14 +87,14 @@ def forests(draw: st.DrawFn) -> list[Buddy]:
     return forest
 
 
-def plant(forest: list[Buddy]) -> None:
+def save_forest(forest: list[Buddy]) -> None:
     with editing(EDITOR) as edit:
         for buddy in forest:
             buddy.parent_id = buddy.parent and buddy.parent.pk
             edit.create([buddy])
 
 
-def imported_again(count: int) -> Callable[..., None]:
+def reimport_test(count: int) -> Callable[..., None]:
     """Return a test: reimporting ``count`` exports in each format changes nothing."""
 
     @pytest.mark.parametrize("kind", KINDS)
@@ -103,7 +103,7 @@ def imported_again(count: int) -> Callable[..., None]:
     @given(forest=forests())
     def check(kind, language, forest):
         with transaction.atomic(), translation.override(language):
-            plant(forest)
+            save_forest(forest)
             before, seen = rows(), version()
 
             read = files.read(files.export(kind))
@@ -119,7 +119,7 @@ def imported_again(count: int) -> Callable[..., None]:
     return check
 
 
-def imported_anew(count: int) -> Callable[..., None]:
+def import_into_empty_tree_test(count: int) -> Callable[..., None]:
     """Return a test: an export restores an emptied tree, in any order of its rows."""
 
     @pytest.mark.parametrize("kind", KINDS)
@@ -127,7 +127,7 @@ def imported_anew(count: int) -> Callable[..., None]:
     @given(forest=forests(), random=st.randoms(use_true_random=False))
     def check(kind, forest, random):
         with transaction.atomic():
-            plant(forest)
+            save_forest(forest)
             exported = cells(of=kind)
             read = files.read(files.export(kind))
             random.shuffle(read)
@@ -144,5 +144,5 @@ def imported_anew(count: int) -> Callable[..., None]:
 
 
 # tests/slow runs more examples.
-test_an_export_imported_again_changes_nothing = imported_again(10)
-test_an_export_makes_an_empty_tree_what_it_was = imported_anew(10)
+test_an_export_imported_again_changes_nothing = reimport_test(10)
+test_an_export_makes_an_empty_tree_what_it_was = import_into_empty_tree_test(10)

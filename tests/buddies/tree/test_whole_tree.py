@@ -257,7 +257,7 @@ def forests(draw: st.DrawFn) -> list[Buddy]:
     return forest
 
 
-def plant(forest: list[Buddy]) -> None:
+def save_forest(forest: list[Buddy]) -> None:
     """Store entries as an editor would; the database assigns their keys."""
     stored: dict[int | None, Buddy | None] = {None: None}
     for buddy in forest:
@@ -266,7 +266,7 @@ def plant(forest: list[Buddy]) -> None:
         stored[old] = edits.add(buddy, EDITOR)
 
 
-def rebuilding(count: int) -> Callable[..., None]:
+def rebuild_test(count: int) -> Callable[..., None]:
     """Return a test that rebuilds ``count`` trees from documents, and undoes it."""
 
     @pytest.mark.django_db
@@ -275,7 +275,7 @@ def rebuilding(count: int) -> Callable[..., None]:
     def check(old, new):
         wanted = build.dumps(build.published(old, timezone.now()))
         with transaction.atomic():
-            plant(new)
+            save_forest(new)
             before = rows()
 
             whole_tree.rebuild("text", parse.loads(wanted), EDITOR)
@@ -305,4 +305,4 @@ def rebuilding(count: int) -> Callable[..., None]:
 
 
 # tests/slow runs more examples.
-test_any_tree_can_be_rebuilt_from_any_document_and_undone = rebuilding(20)
+test_any_tree_can_be_rebuilt_from_any_document_and_undone = rebuild_test(20)

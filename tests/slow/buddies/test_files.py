@@ -8,10 +8,13 @@ import pytest
 from buddies.spreadsheet import files, plan
 from buddies.spreadsheet.cells import COLUMNS
 from buddies.spreadsheet.xlsx import MAX_ROWS, FileError
-from tests.buddies.spreadsheet.tables import bring
-from tests.buddies.spreadsheet.test_files import with_a_row_at
-from tests.buddies.spreadsheet.test_round_trip import imported_again, imported_anew
-from tests.buddies.tree.test_whole_tree import rebuilding
+from tests.buddies.spreadsheet.tables import import_rows
+from tests.buddies.spreadsheet.test_files import with_row_at
+from tests.buddies.spreadsheet.test_round_trip import (
+    import_into_empty_tree_test,
+    reimport_test,
+)
+from tests.buddies.tree.test_whole_tree import rebuild_test
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +37,7 @@ def test_ten_thousand_rows_are_imported():
         for n in range(9_999)
     ]
 
-    bring(*table)
+    import_rows(*table)
     content = files.export("xlsx")
     kinds = {outcome.kind for outcome in plan.plan_import(files.read(content)).outcomes}
 
@@ -44,11 +47,11 @@ def test_ten_thousand_rows_are_imported():
 @pytest.mark.parametrize("number", [200_003, 1_048_576])
 def test_reading_a_sheet_stops_at_the_row_limit(number):
     with pytest.raises(FileError, match="more than 20000 rows"):
-        files.read(with_a_row_at(number))
+        files.read(with_row_at(number))
 
 
 # --- More examples of what holds for any tree ---------------------------------------
 
-test_an_export_imported_again_changes_nothing = imported_again(60)
-test_an_export_makes_an_empty_tree_what_it_was = imported_anew(40)
-test_a_rebuilding_makes_any_tree_show_any_document = rebuilding(100)
+test_an_export_imported_again_changes_nothing = reimport_test(60)
+test_an_export_makes_an_empty_tree_what_it_was = import_into_empty_tree_test(40)
+test_a_rebuilding_makes_any_tree_show_any_document = rebuild_test(100)
