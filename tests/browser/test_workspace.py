@@ -180,7 +180,7 @@ async def test_a_deletion_says_what_else_it_deletes(pages, demo):
 
 
 async def test_the_banner_says_what_is_live_and_since_when(pages, demo):
-    # Whatever was live before, and whoever edited it.
+    # Whatever was live before, and no matter which user edited it.
     demo("edits.change([one('Liam')], 'rita', status='Heard')\nreleases.sync()")
     page = await ready(await pages.open(WORKSPACE))
 

@@ -78,7 +78,7 @@ def test_commands_that_do_not_fit_into_a_batch_keep_their_order():
 
     work = {one.owner: len(one.commands) for one in claims.claim()}
 
-    # Not Romeo's third, though it is small: his second comes first.
+    # Not Romeo's third, though it is small: the second comes first.
     assert work == {ROMEO: 1, JULIET: 1}
 
 
