@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from tests.processes import ROOT
-from tests.prose import finds
+from tests.prose import finds, prose
 
 HOOK = ROOT / ".githooks" / "commit-msg"
 
@@ -14,15 +14,21 @@ HOOK = ROOT / ".githooks" / "commit-msg"
     "text",
     [
         "Who leaves is found no more.",
-        "It stays. Who waits, waits.",
+        "It stays. Who waits, waits for ever.",
         "- A list\n- Who asks again is answered",
         "| a cell | Whoever rings |",
         "It goes to whoever asks.",
+        "**Who asks again is answered.**",
+        "> Who asks again is answered.",
         "Nobody's localpart.",
+        "No one’s localpart.",
         "There is none.",
         "A client is told of it.",
+        "A client was never\ntold of it.",
         "A user sends his contacts.",
+        "She sends them. He waits.",
         "A lost bell costs nothing.",
+        "Bells cost nothing.",
     ],
 )
 def test_what_an_outsider_stumbles_over_is_refused(text: str):
@@ -36,14 +42,30 @@ def test_what_an_outsider_stumbles_over_is_refused(text: str):
         "Who may publish? Publishers.",
         "The client gets an answer. Nobody else sees it.",
         "It belongs to this history.",
+        "| Who | may edit |",
+        "Two channels can be told apart.",
     ],
 )
 def test_plain_english_passes(text: str):
     assert list(finds(text)) == []
 
 
+def test_each_kind_of_file_is_read(tmp_path):
+    texts = {
+        "a.md": "# Who may do what here\n\nWho leaves is found no more. `is none`\n",
+        "a.html": "<p class='none'>Who leaves is found no more.</p> {# is none #}",
+        "a.po": 'msgid "Who leaves is found no more."\nmsgstr "Chi is none"\n',
+        "b.po": 'msgid ""\n"A client is "\n"told of it."\nmsgstr ""\n',
+    }
+    for name, text in texts.items():
+        file = tmp_path / name
+        file.write_text(text)
+
+        assert len(list(finds(prose(file)))) == 1, name
+
+
 def test_a_find_names_its_line_and_what_to_do():
-    (find,) = finds("First.\n\nWho waits, waits.")
+    (find,) = finds("First.\n\nWho waits, waits for ever.")
     assert (find.line, find.advice) == (3, "name the subject")
     assert find.words.startswith("Who waits")
 
