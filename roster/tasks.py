@@ -91,14 +91,14 @@ def _where(error: Exception) -> str:
 
 
 @shared_task
-def sweep() -> None:
-    """Delete commands answered long ago, and the payloads of dead ones."""
+def clean_up() -> None:
+    """Delete old commands, payloads of dead ones, and old responses of the API."""
     idempotency.forget_old()
     # If another thread is busy, the next minute's run cleans up.
-    _run_alone(_clean_up)
+    _run_alone(_clean_up_commands)
 
 
-def _clean_up() -> None:
+def _clean_up_commands() -> None:
     cleaned = retention.clean_up()
     if any(cleaned):
         logger.info("deleted %d commands, and %d payloads of dead ones", *cleaned)

@@ -308,7 +308,7 @@ CELERY_WORKER_CONCURRENCY = 4 if SCALED else 5
 # Without this number Celery closes the database connection after every task.
 CELERY_DB_REUSE_MAX = 1_000_000
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "roster.tasks.sweep", "schedule": 60.0},
+    "clean-up": {"task": "roster.tasks.clean_up", "schedule": 60.0},
     # The XMPP process polls for this and join-late every second; beat is the backup.
     "sync-vcard": {"task": "buddies.tasks.sync_vcard", "schedule": 60.0},
     "thin-releases": {"task": "buddies.tasks.thin_releases", "schedule": 86400.0},

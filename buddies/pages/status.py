@@ -148,7 +148,7 @@ def _held(row: Tree) -> str:
     text = _("Held since %(at)s by %(name)s: edits stay a draft until published.")
     scheduled = Q(visible_from__isnull=False) | Q(visible_until__isnull=False)
     if Buddy.objects.filter(scheduled).exists():
-        text += " " + _("Schedules of entries wait, too.")
+        text += " " + _("Schedules wait, too.")
     return text % params
 
 

@@ -165,12 +165,12 @@ def test_the_cleanup_deletes_commands_answered_long_ago(caplog):
     past = timezone.now() - timedelta(days=99)
     Command.objects.filter(stanza_id="old").update(sent_at=past)
 
-    tasks.sweep()
+    tasks.clean_up()
 
     assert [row.stanza_id for row in Command.objects.all()] == ["new"]
     assert "deleted 1 commands, and 0 payloads of dead ones" in caplog.text
     caplog.clear()
-    tasks.sweep()
+    tasks.clean_up()
     assert caplog.text == ""
 
 

@@ -10,7 +10,7 @@ PERIODIC = {
     "roster.tasks.expire_contacts",
     "roster.tasks.join_late",
     "roster.tasks.refresh_accounts",
-    "roster.tasks.sweep",
+    "roster.tasks.clean_up",
 }
 
 

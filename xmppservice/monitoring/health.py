@@ -68,7 +68,7 @@ _query_slots = threading.BoundedSemaphore(4)
 
 
 def query_with_timeout(read: Callable[[], T]) -> T:
-    """Return ``read()``, a database query; raises Away after TIMEOUT_SECONDS.
+    """Return ``read()``, a database query; or raise DatabaseUnavailable.
 
     It runs in its own thread, because no database driver limits every wait.
     """

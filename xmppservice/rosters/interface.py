@@ -1,6 +1,6 @@
 """The interface of roster drivers: the rosters and the users of an XMPP server.
 
-Calls take lists. They raise gateway.Down and gateway.Late.
+Calls raise gateway.Down and gateway.Late, and RosterError where they say so.
 """
 
 from collections.abc import Sequence

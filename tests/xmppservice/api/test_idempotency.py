@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from buddies.models import Buddy
-from roster.tasks import sweep
+from roster.tasks import clean_up
 from tests.api import reasons
 from xmppservice.api import tokens
 from xmppservice.api.models import SCOPES, IdempotentRequest, Token
@@ -92,7 +92,7 @@ def test_a_key_expires_after_a_day(admin):
     assert IdempotentRequest.objects.count() == 1
 
     IdempotentRequest.objects.update(made_at=old)
-    sweep()
+    clean_up()
     assert not IdempotentRequest.objects.exists()
 
 
