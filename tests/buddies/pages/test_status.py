@@ -213,7 +213,7 @@ def test_a_hold_is_shown_with_its_user_and_its_effects(editor: Client):
     assert text.endswith(" by prince: edits stay a draft until published.")
 
     change("romeo", visible_from=timezone.now())
-    assert ask(editor, "state")["held"] == f"{text} Schedules of entries wait, too."
+    assert ask(editor, "state")["held"] == f"{text} Schedules wait, too."
 
 
 def test_plans_are_listed_in_order(editor: Client, verona):
