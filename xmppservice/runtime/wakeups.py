@@ -1,8 +1,8 @@
 """Wake-ups: messages that say "look into the database", sent after a commit.
 
-A lost wake-up costs two seconds at most, because the consumer polls; it never costs a command
-or an edit. Waking never blocks, because the caller may hold a lock and an unavailable
-broker is slow to fail: a thread sends, and merges equal wake-ups that are waiting.
+A lost wake-up costs two seconds at most, because the consumer polls; it never costs a
+command or an edit. Waking never blocks, because the caller may hold a lock and an
+unavailable broker is slow to fail: a thread sends, and merges equal wake-ups that wait.
 """
 
 import asyncio
