@@ -192,7 +192,7 @@ class AccountAdmin(LargeSortedAdmin):
 
     def get_urls(self) -> list[Any]:
         page = self.admin_site.admin_view(dry_run.page)
-        own = path("<int:pk>/dry-run/", page, name="roster_account_dry_run")
+        own = path("<int:pk>/rehearse/", page, name="roster_account_dry_run")
         return [own, *super().get_urls()]
 
     def changelist_view(

@@ -208,11 +208,11 @@ class LateJoin(models.Model):
 class Subscriber(models.Model):
     """A subscriber to the service's presence, notified of new releases.
 
-    ``announced_release`` is the number of the newest release they were notified of.
+    ``told`` is the number of the newest release they were notified of.
     """
 
     jid = models.CharField(max_length=MAX_JID_LENGTH, unique=True)
-    announced_release = models.PositiveBigIntegerField(db_column="told")
+    told = models.PositiveBigIntegerField()
 
     def __str__(self) -> str:
         return self.jid

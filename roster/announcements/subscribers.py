@@ -34,19 +34,17 @@ def note(numbers: Mapping[str, int | None]) -> None:
         Subscriber.objects.filter(jid__in=unsubscribed).delete()
     subscribed = {jid: number for jid, number in numbers.items() if number is not None}
     rows = Subscriber.objects.filter(jid__in=subscribed)
-    known: dict[str, int] = dict(rows.values_list("jid", "announced_release"))
+    known: dict[str, int] = dict(rows.values_list("jid", "told"))
     for number in set(subscribed.values()):
         other = [j for j in known if subscribed[j] == number and known[j] != number]
         if other:
-            Subscriber.objects.filter(jid__in=other).update(announced_release=number)
+            Subscriber.objects.filter(jid__in=other).update(told=number)
     _add({jid: number for jid, number in subscribed.items() if jid not in known})
 
 
 def _add(new: Mapping[str, int]) -> None:
     room = MAX_SUBSCRIBERS - Subscriber.objects.count() if new else 0
-    rows = [
-        Subscriber(jid=jid, announced_release=number) for jid, number in new.items()
-    ]
+    rows = [Subscriber(jid=jid, told=number) for jid, number in new.items()]
     Subscriber.objects.bulk_create(rows[: max(0, room)], ignore_conflicts=True)
 
 
@@ -58,7 +56,7 @@ def random_place() -> int:
 
 def pending(number: int, after: int, limit: int) -> list[Subscriber]:
     """Up to ``limit`` subscribers after a place who were not notified of a release."""
-    rows = Subscriber.objects.filter(pk__gt=after, announced_release__lt=number)
+    rows = Subscriber.objects.filter(pk__gt=after, told__lt=number)
     return list(rows.order_by("pk")[:limit])
 
 
@@ -69,16 +67,14 @@ def next_rows(after: int, limit: int) -> list[Subscriber]:
 
 def mark(rows: Collection[Subscriber], number: int) -> None:
     """Note that these subscribers were notified of a release."""
-    keys = [row.pk for row in rows if row.announced_release < number]
+    keys = [row.pk for row in rows if row.told < number]
     if keys:
-        Subscriber.objects.filter(pk__in=keys, announced_release__lt=number).update(
-            announced_release=number
-        )
+        Subscriber.objects.filter(pk__in=keys, told__lt=number).update(told=number)
 
 
 def counts(number: int) -> tuple[int, int]:
     """Count the subscribers, and those not notified of a release."""
     result = Subscriber.objects.aggregate(
-        all=Count("pk"), pending=Count("pk", filter=Q(announced_release__lt=number))
+        all=Count("pk"), pending=Count("pk", filter=Q(told__lt=number))
     )
     return result["all"], result["pending"]

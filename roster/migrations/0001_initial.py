@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('jid', models.CharField(max_length=2047, unique=True)),
-                ('announced_release', models.PositiveBigIntegerField(db_column='told')),
+                ('told', models.PositiveBigIntegerField()),
             ],
         ),
         migrations.CreateModel(

@@ -75,7 +75,7 @@ def paths(cast) -> dict[str, str]:
         "account": f"{ACCOUNTS}{flagged}/change/",
         "flags": FLAGS,
         "flag": f"{FLAGS}{flag}/change/",
-        "dry run": f"{ACCOUNTS}{own}/dry-run/",
+        "dry run": f"{ACCOUNTS}{own}/rehearse/",
     }
 
 
@@ -194,7 +194,7 @@ async def test_a_stopped_xmpp_server_is_reported(own_pages, own_service, own_bac
     key = own_backstage.read(
         "Account.objects.get_or_create(jid='romeo@localhost')[0].pk"
     )
-    page = await own_pages.open(f"{ACCOUNTS}{key}/dry-run/")
+    page = await own_pages.open(f"{ACCOUNTS}{key}/rehearse/")
     own_service.server.stop()
 
     await dry_run(page, "+39 347 111 1111")

@@ -220,7 +220,7 @@ def test_the_page_of_an_account_links_to_everything_about_it(admin_client: Clien
         of(flag),
         f"{FLAGS}?owner__id__exact={romeo.pk}",
         "/admin/roster/command/?q=romeo%40localhost",
-        f"{ACCOUNTS}{romeo.pk}/dry-run/",
+        f"{ACCOUNTS}{romeo.pk}/rehearse/",
     ):
         assert f'href="{link}"' in html
         assert admin_client.get(link.replace("&amp;", "&")).status_code == 200

@@ -240,7 +240,7 @@ def test_old_missing_accounts_are_deleted_unless_staff_changed_them():
     )
 
     for jid in (ROMEO, MARIO):
-        Subscriber.objects.create(jid=jid, announced_release=1)
+        Subscriber.objects.create(jid=jid, told=1)
 
     assert directory.forget_gone() == 1
     assert jids() == {JULIET, MARIO, "held@localhost"}

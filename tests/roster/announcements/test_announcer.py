@@ -76,7 +76,7 @@ async def announcer(
 
 @sync_to_async
 def stored() -> dict[str, int]:
-    return dict(Subscriber.objects.values_list("jid", "announced_release"))
+    return dict(Subscriber.objects.values_list("jid", "told"))
 
 
 async def are_stored(rows: dict[str, int]) -> bool:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 
 def stored() -> dict[str, int]:
-    return dict(Subscriber.objects.values_list("jid", "announced_release"))
+    return dict(Subscriber.objects.values_list("jid", "told"))
 
 
 def test_subscribers_are_kept_until_they_unsubscribe():

@@ -34,7 +34,7 @@ def stored(rosters) -> Account:
     LateJoin.objects.create(owner=romeo, joined=juliet, place=0)
     LateJoin.objects.create(owner=juliet, joined=romeo, place=0)
     for owner in (ROMEO, JULIET):
-        Subscriber.objects.create(jid=owner, announced_release=7)
+        Subscriber.objects.create(jid=owner, told=7)
     user = User.objects.create(username="nurse")
     LogEntry.objects.log_actions(user.pk, [romeo, juliet], CHANGE)
     return romeo
@@ -73,7 +73,7 @@ def test_export_writes_all_stored_data_but_no_other_numbers(stored):
     assert contact["key"] == digests.keys()[0].name
     assert said["flags"][0]["reasons"] == [{"rule": "run"}]
     assert len(said["lateJoins"]) == 1
-    assert [row["announced_release"] for row in said["subscription"]] == [7]
+    assert [row["told"] for row in said["subscription"]] == [7]
     assert [row["object_repr"] for row in said["history"]] == [ROMEO]
     (command,) = said["commands"]
     assert "Mario" in command["payload"]
@@ -88,9 +88,9 @@ def test_commands_without_an_account_are_erased_too(stored):
 
 
 def test_a_user_who_only_subscribed_is_exported_and_erased():
-    Subscriber.objects.create(jid=ROMEO, announced_release=7)
+    Subscriber.objects.create(jid=ROMEO, told=7)
     (row,) = json.loads(manage("export", ROMEO))["subscription"]
-    assert (row["jid"], row["announced_release"]) == (ROMEO, 7)
+    assert (row["jid"], row["told"]) == (ROMEO, 7)
     manage("forget", ROMEO)
     assert not Subscriber.objects.exists()
 

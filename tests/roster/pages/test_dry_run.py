@@ -51,7 +51,7 @@ def nurse() -> Client:
 
 
 def of(owner: Account) -> str:
-    return f"/admin/roster/account/{owner.pk}/dry-run/"
+    return f"/admin/roster/account/{owner.pk}/rehearse/"
 
 
 def post(client: Client, owner: Account, contacts: str, word: str = ADD):
@@ -377,7 +377,7 @@ def test_it_needs_a_token_an_owner_and_a_login(romeo, admin_user, client: Client
 
     assert strict.get(of(romeo)).status_code == 200
     assert post(strict, romeo, MARIO).status_code == 403
-    assert strict.get("/admin/roster/account/99/dry-run/").status_code == 404
+    assert strict.get("/admin/roster/account/99/rehearse/").status_code == 404
     assert client.get(of(romeo)).url.startswith("/admin/login/")
 
 

@@ -105,7 +105,7 @@ def test_a_release_that_is_not_live_lags(client):
     Release.objects.update(created_at=timezone.now() - timedelta(seconds=20))
 
     for number in (release.number - 1, release.number):
-        Subscriber.objects.create(jid=f"{number}@localhost", announced_release=number)
+        Subscriber.objects.create(jid=f"{number}@localhost", told=number)
 
     found = scrape(client)
 
