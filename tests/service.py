@@ -53,7 +53,7 @@ SECRET = "the-service-s-own-secret"
 START_SECONDS = 60
 
 an_account = MODE == "account"
-component_only = pytest.mark.skipif(an_account, reason="the XMPP server answers for it")
+component_only = pytest.mark.skipif(an_account, reason="needs a component")
 
 # A database of the run's Redis for each service of this process.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])

@@ -63,7 +63,7 @@ def test_latencies_are_those_of_recently_sent_answers(monkeypatch):
     assert len(statistics.latencies()) == 1
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's words")
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's query plan")
 @pytest.mark.parametrize(
     "read", [statistics.by_state, statistics.longest_wait, statistics.latencies]
 )

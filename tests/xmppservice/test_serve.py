@@ -12,7 +12,7 @@ from tests.ports import free_port
 from tests.service import DEPLOYMENT, SECRET, Service
 
 several = DEPLOYMENT != "one"
-one_process_only = pytest.mark.skipif(several, reason="several share no folder")
+one_process_only = pytest.mark.skipif(several, reason="needs one process")
 
 
 @one_process_only

@@ -3,17 +3,10 @@
 import pytest
 
 from buddies.models import Buddy
-from tests.buddies.conftest import channel, group
+from tests.buddies.tree.records import create_verona
 
 
 @pytest.fixture
 def verona(db) -> Buddy:
     """verona (romeo, house (tybalt, nurse), juliet), then mario."""
-    verona = group("verona")
-    channel("romeo", verona)
-    house = group("house", verona)
-    channel("juliet", verona)
-    for name in ("tybalt", "nurse"):
-        channel(name, house, server_address="bots", mobile_is_published=True)
-    channel("mario")
-    return verona
+    return create_verona()

@@ -119,7 +119,8 @@ EACH_EDIT = pytest.mark.parametrize(
 )
 
 
-def plant_verona() -> None:
+def create_verona() -> Buddy:
+    """Create verona (romeo, house (tybalt, nurse), juliet), then mario."""
     verona = group("verona")
     channel("romeo", verona)
     house = group("house", verona)
@@ -127,3 +128,4 @@ def plant_verona() -> None:
     for name in ("tybalt", "nurse"):
         channel(name, house, server_address="bots", mobile_is_published=True)
     channel("mario")
+    return verona

@@ -13,9 +13,9 @@ from tests.buddies.tree.records import (
     EACH_EDIT,
     EDITS,
     VERONA,
+    create_verona,
     entries,
     new_in,
-    plant_verona,
     rebuild,
     version,
 )
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _verona(db) -> None:
-    plant_verona()
+    create_verona()
 
 
 @EACH_EDIT

@@ -11,9 +11,9 @@ from tests.buddies.conftest import EDITOR, named, outline, rows
 from tests.buddies.tree.records import (
     EACH_EDIT,
     VERONA,
+    create_verona,
     entries,
     new_in,
-    plant_verona,
     version,
 )
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _verona(db) -> None:
-    plant_verona()
+    create_verona()
 
 
 @EACH_EDIT

@@ -6,13 +6,13 @@ from buddies.models import Buddy
 from buddies.tree import edits
 from buddies.tree.undo import undo
 from tests.buddies.conftest import outline, rows
-from tests.buddies.tree.records import VERONA, item, load, plant_verona, version
+from tests.buddies.tree.records import VERONA, create_verona, item, load, version
 
 pytestmark = pytest.mark.django_db
 
 
 def test_deleting_ten_thousand_entries_can_be_undone():
-    plant_verona()
+    create_verona()
     branches = [
         item(f"group {number}", *(item(f"{number}-{nth}") for nth in range(99)))
         for number in range(100)

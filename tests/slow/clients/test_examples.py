@@ -29,7 +29,7 @@ async def test_a_search_beyond_the_budget_is_repeated(new_service, tmp_path, lan
     assert sum(service.states().values()) == 2
 
 
-@pytest.mark.skipif(SERVER != "prosody", reason="its error is of another type")
+@pytest.mark.skipif(SERVER != "prosody", reason="ejabberd returns another error type")
 @programs
 async def test_it_waits_for_an_unavailable_service(new_service, tmp_path, language):
     service = new_service()

@@ -26,7 +26,7 @@ print(dead.get().attempts)
 """
 
 elsewhere = (SERVER, MODE) != ("prosody", "component")
-pytestmark = pytest.mark.skipif(elsewhere, reason="every domain has its privilege")
+pytestmark = pytest.mark.skipif(elsewhere, reason="all domains have the privilege")
 
 
 async def test_a_command_that_always_fails(new_service):

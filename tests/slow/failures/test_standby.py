@@ -19,7 +19,7 @@ ESTABLISHED = "01"
 NOBODY = {"userList": ["00393490000001"]}
 
 alone = DEPLOYMENT == "one"
-pytestmark = pytest.mark.skipif(alone, reason="a second one is refused: test_serve")
+pytestmark = pytest.mark.skipif(alone, reason="one process has no standby")
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from tests.service import DEPLOYMENT, SERVICE, Service, until
 DISK = 16  # megabytes
 PATIENCE = 120  # seconds
 
-one_process = pytest.mark.skipif(DEPLOYMENT != "one", reason="SQLite in one process")
-scaled = pytest.mark.skipif(DEPLOYMENT == "one", reason="PostgreSQL, several processes")
+one_process = pytest.mark.skipif(DEPLOYMENT != "one", reason="needs one process")
+scaled = pytest.mark.skipif(DEPLOYMENT == "one", reason="needs several processes")
 
 
 @one_process

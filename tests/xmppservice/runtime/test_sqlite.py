@@ -19,7 +19,9 @@ from xmppservice.runtime.sqlite import base
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif("connection.vendor != 'sqlite'", reason="a queue of SQLite"),
+    pytest.mark.skipif(
+        "connection.vendor != 'sqlite'", reason="a queue of SQLite only"
+    ),
 ]
 
 

@@ -32,7 +32,7 @@ def test_the_file_lock_has_one_holder(settings, tmp_path):
     check_one_holder(FileLock(), FileLock())
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's lock")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL's lock")
 @pytest.mark.django_db(transaction=True)
 def test_the_database_lock_has_one_holder():
     check_one_holder(DatabaseLock(), DatabaseLock())
