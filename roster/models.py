@@ -85,14 +85,16 @@ class Account(models.Model):
         return self.gone_at is None and self.enabled and self.discoverable
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
-        self.jid = parse_jid(self.jid) or self.jid
+        number = msisdn.parse(self.jid)
+        typed = msisdn.jid_of(number, settings.XMPP_DOMAINS[0]) if number else self.jid
+        self.jid = parse_jid(typed) or self.jid
         super().clean_fields(exclude)
 
     def clean(self) -> None:
         if domain_of(self.jid) not in settings.XMPP_DOMAINS:
             reason = _("The domain must be one of XMPP_DOMAINS.")
             raise ValidationError({"jid": reason})
-        self.msisdn = msisdn.of_jid(self.jid) or ""
+        self.msisdn = msisdn.of_account(self.jid) or ""
         # An account that becomes visible or changes its JID is announced again.
         self.announced = (
             self.announced

@@ -1,26 +1,30 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from celery import shared_task
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils import timezone
 
 from roster.accounts import directory
 from roster.commands import batch, claims, late_joins, payloads, results, retention
 from roster.commands.claims import ClaimedWork
+from roster.commands.results import Settled
 from roster.discovery import expiry
 from xmppservice.api import idempotency
 from xmppservice.connection.gateway import Broke, Down, Late
 from xmppservice.rosters.configured import driver
 from xmppservice.rosters.interface import RosterError, Rosters
 from xmppservice.runtime import wakeups
+from xmppservice.runtime.logs import place_of
 
 logger = logging.getLogger(__name__)
 
+# What an owner's input does not cause.
+NOT_BY_INPUT = (Down, Late, OperationalError, InterfaceError)
 # Seconds that all requests of one batch share; a claim lasts longer.
 DEADLINE_SECONDS = 20
 # Seconds after which a task ends and wakes the next, so that a worker can stop
@@ -63,12 +67,37 @@ def _run_all(rosters: Rosters) -> None:
             results.defer(work)
             return
         try:
-            settled = batch.run(work, rosters, time.time() + DEADLINE_SECONDS)
+            settled = _run(work, rosters, time.time() + DEADLINE_SECONDS)
         except Exception as error:
             _defer_or_fail(work, error)
             return
         claim_more = time.monotonic() < end
         work = results.finish(settled, payloads.storage_failed(), claim_more=claim_more)
+
+
+def _run(
+    work: Sequence[ClaimedWork], rosters: Rosters, deadline: float
+) -> list[Settled]:
+    try:
+        return batch.run(work, rosters, deadline)
+    except NOT_BY_INPUT:
+        raise
+    except Exception as error:
+        if len(work) == 1:
+            raise
+        logger.error("a turn failed, its owners are tried alone: %s", place_of(error))
+    return [_run_one(one, rosters, deadline) for one in work]
+
+
+def _run_one(work: ClaimedWork, rosters: Rosters, deadline: float) -> Settled:
+    """Run one owner's commands; an error counts for these only."""
+    try:
+        (settled,) = batch.run([work], rosters, deadline)
+    except NOT_BY_INPUT:
+        raise
+    except Exception as error:
+        return Settled(work, failures=dict.fromkeys(work.pks, place_of(error)))
+    return settled
 
 
 def _defer_or_fail(work: list[ClaimedWork], error: Exception) -> None:
@@ -77,17 +106,8 @@ def _defer_or_fail(work: list[ClaimedWork], error: Exception) -> None:
         logger.warning("commands rest: %s", error)
         results.defer(work)
     else:
-        logger.error("a turn failed, its commands are tried alone: %s", _where(error))
-        results.fail(work, type(error).__name__, payloads.storage_failed())
-
-
-def _where(error: Exception) -> str:
-    """The error's type and place; its text may carry a number or a payload."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else "?"
-    return f"{type(error).__name__} in {place}"
+        logger.error("a turn failed, its commands are tried alone: %s", place_of(error))
+        results.fail(work, place_of(error), payloads.storage_failed())
 
 
 @shared_task

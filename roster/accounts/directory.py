@@ -169,27 +169,18 @@ def users(contacts: Mapping[str, str], domain: str, exist: Exist) -> dict[str, s
 def accounts(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
     """The known accounts of contacts, users or not: key → account."""
     known: dict[str, Account] = {}
-    for part in batches(contacts.items(), MAX_PARAMETERS):
+    keys = {jid: key for key, jid in contacts.items() if domain_of(jid) == domain}
+    for part in batches(keys, MAX_PARAMETERS):
         # Unordered: otherwise SQLite would read all accounts in JID order.
-        for row in Account.objects.filter(_matching(dict(part))).order_by():
-            key = msisdn.contact_key(row.jid, domain)
-            if domain_of(row.jid) == domain and key in contacts:
-                # Two spellings of a number may both have been accounts.
-                known[key] = max(row, known.get(key, row), key=_rank)
+        for row in Account.objects.filter(jid__in=part).order_by():
+            known[keys[row.jid]] = row
     return known
 
 
-def _rank(account: Account) -> tuple[bool, bool, str]:
-    return account.visible, account.gone_at is None, account.jid
-
-
-def _matching(contacts: Mapping[str, str]) -> Q:
-    """Use a single index if possible: with both, PostgreSQL scans each."""
-    numbers = [key for key in contacts if key.startswith("+")]
-    names = [jid for key, jid in contacts.items() if not key.startswith("+")]
-    if not names:
-        return Q(msisdn__in=numbers)
-    return Q(jid__in=names) | Q(msisdn__in=numbers) if numbers else Q(jid__in=names)
+def registered(jids: Collection[str]) -> set[str]:
+    """Those of ``jids`` that are known accounts, users or not."""
+    rows = Account.objects.filter(jid__in=jids, gone_at=None).order_by()
+    return set(rows.values_list("jid", flat=True)) if jids else set()
 
 
 def _is_registered(key: str, known: Mapping[str, Account]) -> bool:
@@ -262,7 +253,7 @@ def _mark_registered(jids: Collection[str], at: datetime | None = None) -> None:
 
 
 def _account(jid: str, at: datetime, gone_at: datetime | None = None) -> Account:
-    number = msisdn.of_jid(jid) or ""
+    number = msisdn.of_account(jid) or ""
     return Account(jid=jid, msisdn=number, checked_at=at, gone_at=gone_at)
 
 

@@ -1,16 +1,15 @@
 """The two commands: payload and roster in, changes and answer out.
 
 A batch runs the claimed commands of a few owners together: look up users once,
-read rosters once, apply the rules in order to that copy, write each changed item
-once. Nothing is stored here: the caller gets what to store.
+read rosters once, apply the rules in order to that copy, store what was charged, write
+each changed item once. The caller gets the answers to store.
 
 Source: contract, 3 and 4.
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,12 +18,13 @@ from django.utils import timezone
 
 from roster import msisdn
 from roster.accounts import directory
-from roster.commands import rules
+from roster.commands import claims, rules, writing
 from roster.commands.claims import ClaimedWork
+from roster.commands.contacts import by_contact
+from roster.commands.owner_batch import NOT_A_USER, OwnerBatch
 from roster.commands.payloads import (
     ADD_TO_ROSTER,
     NO_CHANNEL_FOUND,
-    NO_USER_FOUND,
     OK,
     RATE_LIMITED,
     ParsedCommand,
@@ -37,81 +37,11 @@ from roster.commands.rules import Contact, Groups
 from roster.discovery import address_book
 from roster.discovery.address_book import AddressBook
 from roster.models import Account
-from xmppservice.connection.gateway import Late
 from xmppservice.protocol import redaction
 from xmppservice.protocol.jids import domain_of
-from xmppservice.protocol.roster import RosterItem
-from xmppservice.rosters.interface import (
-    MISSING,
-    PERMANENT,
-    RosterChange,
-    RosterError,
-    Rosters,
-)
+from xmppservice.rosters.interface import RosterError, Rosters
 
 logger = logging.getLogger(__name__)
-
-ROSTER_BATCH_SIZE = 100  # roster writes in one round trip
-
-
-@dataclass(slots=True)
-class OwnerBatch:
-    """One owner's claimed commands on their way through a batch."""
-
-    work: ClaimedWork
-    account: Account | None
-    requests: list[ParsedCommand]
-    book: AddressBook | None = None
-    users: Mapping[str, str] = field(default_factory=dict)
-    before: dict[str, RosterItem] = field(default_factory=dict)
-    after: dict[str, RosterItem] = field(default_factory=dict)
-    is_missing: bool = False
-    is_unfinished: bool = False
-    failure: str = ""
-
-    @property
-    def domain(self) -> str:
-        return domain_of(self.work.owner)
-
-    @property
-    def is_served(self) -> bool:
-        return self.account is not None and self.account.enabled
-
-    @property
-    def open_requests(self) -> list[ParsedCommand]:
-        """Requests without a reply yet."""
-        return [request for request in self.requests if request.reply is None]
-
-    @property
-    def keys(self) -> set[str]:
-        """All contacts of the commands, as the address book knows them."""
-        return {key for request in self.requests for key in request.keys}
-
-    @property
-    def lookups(self) -> dict[str, str]:
-        """Contacts that the budget covers: key → JID."""
-        return {
-            entry.key: entry.jid
-            for request in self.open_requests
-            for entry in request.entries
-            if entry.key in request.lookups
-        }
-
-    @property
-    def changes(self) -> list[RosterItem]:
-        return [
-            item for key, item in self.after.items() if self.before.get(key) != item
-        ]
-
-    def reply_to_all(self, reply: Reply) -> None:
-        for request in self.requests:
-            request.reply = reply
-            request.problems = []
-
-    def mark_missing(self) -> None:
-        """Note that the XMPP server has no such owner."""
-        self.is_missing = True
-        self.reply_to_all(NOT_A_USER)
 
 
 def run(
@@ -125,7 +55,8 @@ def run(
     Raises gateway.Down and gateway.Late.
     """
     batches = decide(work, rosters, deadline)
-    _write(batches, rosters, deadline)
+    _store_books(batches)
+    writing.write(batches, rosters, deadline)
     return [_settle(batch) for batch in batches]
 
 
@@ -151,8 +82,8 @@ def _begin(work: Sequence[ClaimedWork]) -> list[OwnerBatch]:
     served = {
         batch.account: batch for batch in batches if batch.account and batch.is_served
     }
-    keys = {account: batch.keys for account, batch in served.items()}
-    books = address_book.open_books(keys, timezone.now())
+    contacts = {account: batch.contacts for account, batch in served.items()}
+    books = address_book.open_books(contacts, timezone.now())
     for account, batch in served.items():
         batch.book = books[account]
         for request in batch.open_requests:
@@ -177,7 +108,7 @@ def _charge(book: AddressBook, request: ParsedCommand) -> None:
         # Only contacts on the owner's own domain can be verified.
         domain = domain_of(book.owner.jid)
         local_keys = [e.key for e in request.entries if domain_of(e.jid) == domain]
-        own_key = msisdn.contact_key(book.owner.jid, domain)
+        own_key = msisdn.account_key(book.owner.jid)
         request.lookups = book.budget.covered(
             key for key in local_keys if key != own_key
         )
@@ -196,9 +127,6 @@ def _log_unusable(batch: OwnerBatch) -> None:
                 request.reply.code[1],
                 len(request.command.payload),
             )
-
-
-NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
 
 
 def _look_up(batches: Sequence[OwnerBatch], exist: directory.Exist) -> None:
@@ -250,9 +178,7 @@ def _read(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> N
         if isinstance(items, RosterError):
             batch.failure = f"roster not read: {items}"
         else:
-            batch.before = {
-                msisdn.contact_key(item.jid, batch.domain): item for item in items
-            }
+            batch.before = by_contact(items, batch.domain)
             batch.after = dict(batch.before)
     # A user who does not exist has an empty roster, too.
     empty = [batch for batch in touched if not batch.before and not batch.failure]
@@ -308,7 +234,7 @@ def _search_users(batch: OwnerBatch, request: ParsedCommand) -> None:
 
 
 def _decide(batch: OwnerBatch, entry: RequestedContact, *, verified: bool) -> None:
-    if entry.key == msisdn.contact_key(batch.work.owner, batch.domain):
+    if entry.key == msisdn.account_key(batch.work.owner):
         return
     jid = batch.users.get(entry.key, entry.jid)
     contact = Contact(jid, entry.address, entry.name, verified)
@@ -318,58 +244,14 @@ def _decide(batch: OwnerBatch, entry: RequestedContact, *, verified: bool) -> No
         batch.after[entry.key] = item
 
 
-def _write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
-    changes = waiting = _interleaved(batches)
-    while waiting:
-        chunk, waiting = waiting[:ROSTER_BATCH_SIZE], waiting[ROSTER_BATCH_SIZE:]
-        try:
-            requests = [RosterChange(batch.work.owner, item) for batch, item in chunk]
-            conditions = rosters.write(requests, deadline)
-        except Late as late:
-            if len(chunk) + len(waiting) < len(changes):
-                _defer([*chunk, *waiting])
-                return
-            # Do not repeat for ever: an attempt is counted. Lookups are charged,
-            # because some changes may have been written.
-            for batch, _ in changes:
-                batch.failure = f"roster not written: {late}"
-            return
-        for (batch, item), condition in zip(chunk, conditions, strict=True):
-            _record(batch, item, condition)
-        if time.time() > deadline:
-            _defer(waiting)
-            return
-
-
-def _interleaved(batches: Sequence[OwnerBatch]) -> list[tuple[OwnerBatch, RosterItem]]:
-    """Interleave the owners' changes, so that a large roster delays no others."""
-    ranked = [
-        (rank, (batch, item))
+def _store_books(batches: Sequence[OwnerBatch]) -> None:
+    """Store what was looked up and charged: before a roster, or an answer, tells it."""
+    books = {
+        batch.work.claim: batch.book
         for batch in batches
-        if not batch.failure
-        for rank, item in enumerate(batch.changes)
-    ]
-    return [change for _, change in sorted(ranked, key=lambda pair: pair[0])]
-
-
-def _defer(changes: Iterable[tuple[OwnerBatch, RosterItem]]) -> None:
-    for batch, _ in changes:
-        batch.is_unfinished = True
-
-
-def _record(batch: OwnerBatch, item: RosterItem, condition: str) -> None:
-    if condition == MISSING:
-        batch.mark_missing()
-    elif condition in PERMANENT:
-        key = msisdn.contact_key(item.jid, batch.domain)
-        for request in batch.requests:
-            for entry in request.entries:
-                if entry.key == key:
-                    request.refused.add(key)
-                    text = f"{entry.place}: the XMPP server refuses it ({condition})"
-                    request.problems.append(text)
-    elif condition:
-        batch.failure = f"roster not written: {condition}"
+        if batch.book is not None and batch.book.has_changes() and not batch.is_missing
+    }
+    claims.store(list(books), {claim.owner: books[claim].save for claim in books})
 
 
 def _settle(batch: OwnerBatch) -> Settled:
@@ -383,7 +265,8 @@ def _settle(batch: OwnerBatch) -> Settled:
         elif reply is not None:
             complete = _with_problems(reply, request)
             settled.answers[pk] = (complete.dumps(), complete.final)
-    settled.effects += _effects(batch)
+    if batch.is_missing and batch.account is not None:
+        settled.effects.append(partial(directory.mark_gone, [batch.account]))
     return settled
 
 
@@ -393,12 +276,3 @@ def _with_problems(reply: Reply, request: ParsedCommand) -> Reply:
     none_usable = request.refused and len(request.refused) == len(request.entries)
     code = NO_CHANNEL_FOUND if is_add and none_usable else reply.code
     return replace(reply, code=code, messages=(*reply.messages, *request.problems))
-
-
-def _effects(batch: OwnerBatch) -> list[Callable[[], None]]:
-    if batch.account is None or batch.book is None:
-        return []
-    if batch.is_missing:
-        return [partial(directory.mark_gone, [batch.account])]
-    # Also after a failure: what the XMPP server was asked is charged, once.
-    return [batch.book.save]

@@ -209,11 +209,25 @@ def _release_batch(
     claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]
 ) -> None:
     with exclusive():
-        rows = Claim.objects.select_for_update().filter(pk__in=[c.pk for c in claims])
-        for claim in rows.order_by("owner"):
-            if claim.owner in effects:
-                effects[claim.owner]()
-        rows.delete()
+        _apply(claims, effects).delete()
+
+
+def store(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -> None:
+    """Store the effect of each owner whose claim was not lost; the claims go on."""
+    if claims:
+        with exclusive():
+            _apply(claims, effects)
+
+
+def _apply(
+    claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]
+) -> QuerySet[Claim]:
+    """Store effects, in the order of owners; return the claims that were not lost."""
+    rows = Claim.objects.select_for_update().filter(pk__in=[c.pk for c in claims])
+    for claim in rows.order_by("owner"):
+        if claim.owner in effects:
+            effects[claim.owner]()
+    return rows
 
 
 def clear_claims() -> None:

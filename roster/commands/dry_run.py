@@ -7,8 +7,8 @@ from enum import StrEnum
 from roster import msisdn
 from roster.accounts import directory
 from roster.commands import batch, rules
-from roster.commands.batch import OwnerBatch
 from roster.commands.claims import ClaimedWork
+from roster.commands.owner_batch import OwnerBatch
 from roster.commands.payloads import ParsedCommand, Reply, RequestedContact
 from roster.commands.rules import Rule
 from roster.discovery import detector
@@ -110,7 +110,7 @@ def _decision(
         return BudgetDecision.CHARGED
     if entry.key in request.lookups:
         return BudgetDecision.FREE
-    own_key = msisdn.contact_key(owner_batch.work.owner, owner_batch.domain)
+    own_key = msisdn.account_key(owner_batch.work.owner)
     if domain_of(entry.jid) != owner_batch.domain or entry.key == own_key:
         return BudgetDecision.NOT_ASKED
     return BudgetDecision.NOT_COVERED

@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from roster import msisdn
 from roster.commands import claims, rules
+from roster.commands.contacts import by_contact
 from roster.commands.rules import Contact, Groups
 from roster.discovery.digests import digests
 from roster.models import Account, AddressBookEntry, LateJoin
@@ -111,7 +112,7 @@ def _queue_holders(account: Account, renew: Callable[[], None]) -> None:
 
 
 def _contact(account: Account) -> str:
-    return msisdn.contact_key(account.jid, domain_of(account.jid))
+    return msisdn.account_key(account.jid)
 
 
 # --- Their rosters ----------------------------------------------------------------
@@ -229,8 +230,8 @@ def _changes(visit: RosterVisit, items: Iterable[RosterItem]) -> list[RosterItem
     groups = Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
     domain, contacts = domain_of(visit.owner.jid), visit.contacts
     changes = []
-    for item in items:
-        if msisdn.contact_key(item.jid, domain) in contacts:
+    for key, item in by_contact(items, domain).items():
+        if key in contacts:
             # No name was received: the present one stays.
             contact = Contact(item.jid, item.jid, "", verified=True)
             changes.append(rules.decide(item, contact, groups))

@@ -13,7 +13,6 @@ from django.conf import settings
 
 from roster import msisdn
 from roster.models import Command
-from xmppservice.protocol.jids import bare_jid, local_of
 from xmppservice.protocol.namespaces import MAX_FIELD
 from xmppservice.protocol.xml import illegal_character
 
@@ -83,13 +82,20 @@ def storage_failed() -> str:
 
 @dataclass(frozen=True, slots=True)
 class RequestedContact:
-    """A requested contact: its key, and where and how the client spelled it."""
+    """A requested contact, and where and how the client spelled it."""
 
-    key: str
-    jid: str
+    contact: msisdn.Contact
     address: str
     place: str
     name: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.contact.key
+
+    @property
+    def jid(self) -> str:
+        return self.contact.jid
 
 
 @dataclass(slots=True)
@@ -157,14 +163,13 @@ def _parse_numbers(command: Command, domain: str) -> ParsedCommand:
             raise Unusable(f"userList: {len(received)} numbers; {limit}.")
     except Unusable as error:
         return ParsedCommand(command, reply=Reply(BAD_REQUEST, (str(error),)))
+    # All spellings of a number are kept: the client looks for its own in the answer.
     entries: dict[str, RequestedContact] = {}
-    for place, spelling in enumerate(received):
-        number = msisdn.parse(spelling) if isinstance(spelling, str) else None
-        if number is not None and number not in entries:
-            jid = msisdn.jid_of(number, domain)
-            entries[number] = RequestedContact(
-                number, jid, spelling, f"userList[{place}]"
-            )
+    for place, text in enumerate(received):
+        if not isinstance(text, str) or text in entries:
+            continue
+        if contact := msisdn.read_number(text, domain):
+            entries[text] = RequestedContact(contact, text, f"userList[{place}]")
     return ParsedCommand(command, list(entries.values()))
 
 
@@ -204,11 +209,10 @@ def _contact(value: Any, domain: str, place: str) -> RequestedContact:
     if not isinstance(address, str) or not address.strip():
         raise Unusable(f"{place}.address: missing or not text")
     _check_text(address, f"{place}.address")
-    jid = _jid(address.strip(), domain)
-    if jid is None:
+    contact = msisdn.read(address, domain)
+    if contact is None:
         raise Unusable(f"{place}.address: neither a number nor a JID")
-    key = msisdn.contact_key(jid, domain)
-    return RequestedContact(key, jid, address.strip(), place, name)
+    return RequestedContact(contact, address.strip(), place, name)
 
 
 def _check_text(text: str, place: str) -> None:
@@ -216,17 +220,3 @@ def _check_text(text: str, place: str) -> None:
         raise Unusable(f"{place}: has a character that XMPP cannot carry")
     if len(text) > MAX_FIELD:
         raise Unusable(f"{place}: longer than {MAX_FIELD} characters")
-
-
-def _jid(address: str, domain: str) -> str | None:
-    number = msisdn.parse(address)
-    if number is not None:
-        return msisdn.jid_of(number, domain)
-    if "@" in address:
-        jid = bare_jid(address)
-    else:
-        jid = bare_jid(f"{address}@{domain}")
-        # A JID turns full-width and similar digits into plain ones.
-        number = msisdn.of_jid(jid) if jid else None
-        jid = msisdn.jid_of(number, domain) if number else jid
-    return jid if jid and local_of(jid) else None

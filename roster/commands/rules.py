@@ -1,10 +1,14 @@
 """The table of contract 3 as one pure function, and the types it uses."""
 
+import re
 import unicodedata
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from xmppservice.protocol.roster import RosterItem
+
+
+_LINE_BREAKS = re.compile("[\t\n\r\x85\u2028\u2029]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ def decide(
     target = groups.verified if contact.verified else groups.others
     name = normal_name(contact.name)
     if item is None:
-        return RosterItem(contact.jid, name or contact.address, (target,))
+        name = name or normal_name(contact.address)
+        return RosterItem(contact.jid, name, (target,))
     # An empty name says nothing, so it never replaces one.
     same = not name or normal_name(item.name) == name
     result = replace(
@@ -92,5 +97,8 @@ def _is(name: str, group: str) -> bool:
 
 
 def normal_name(name: str) -> str:
-    """Normalise a name for comparison: trimmed, NFC."""
-    return unicodedata.normalize("NFC", name.strip())
+    """Normalise a name, to compare and to write it: one line, trimmed, NFC.
+
+    XML reads a line break or a tab in an attribute as a blank (XML 1.0, 3.3.3).
+    """
+    return unicodedata.normalize("NFC", _LINE_BREAKS.sub(" ", name).strip())

@@ -5,7 +5,7 @@ name their key; a lookup tries all configured keys, and moves the rows it finds 
 newest. Source: contract, 3 ("Every received contact is remembered …").
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import reduce
 from itertools import islice
@@ -13,9 +13,11 @@ from operator import or_
 
 from django.db.models import Q, QuerySet
 
+from roster import msisdn
 from roster.discovery.budget import Budget, Stored
-from roster.discovery.digests import keys, prefix_of
+from roster.discovery.digests import Key, keys, prefix_of
 from roster.models import Account, AddressBookEntry, Flag, LateJoin
+from xmppservice.protocol.jids import domain_of
 from xmppservice.runtime.queries import MAX_PARAMETERS, batches
 
 # How often, at most, seen_at of a contact and last_seen of an owner are updated.
@@ -37,17 +39,19 @@ class AddressBook:
         owner: Account,
         contacts: Collection[str],
         now: datetime,
-        stored: dict[str, Stored] | None = None,
+        stored: dict[str, Stored],
+        *,
+        is_flagged: bool,
     ) -> None:
         self.owner, self.now = owner, now
         self.contacts = contacts
-        self.stored = _stored({owner: contacts})[owner.pk] if stored is None else stored
-        self.budget = Budget(owner, now, self.stored)
+        self.stored = stored
+        self.budget = Budget(owner, now, stored, is_flagged=is_flagged)
         self.hits: set[str] = set()
 
     def save(self) -> None:
         """Store the contacts, what was charged, and a new flag."""
-        if not self._has_changes() or self._is_erased():
+        if self._is_erased():
             return
         self._add_new()
         self._mark_seen()
@@ -61,7 +65,7 @@ class AddressBook:
             Flag.objects.bulk_create([flag], ignore_conflicts=True)
         self._save_owner()
 
-    def _has_changes(self) -> bool:
+    def has_changes(self) -> bool:
         """Whether there is anything to store: most owners repeat the same contacts."""
         return bool(
             self.budget.charged
@@ -84,7 +88,7 @@ class AddressBook:
                     owner=self.owner,
                     digest=key.digest(contact),
                     key=key.name,
-                    prefix=prefix_of(self.owner, contact),
+                    prefix=self._prefix(contact),
                     asked_at=self.now if contact in self.budget.charged else None,
                     hit=contact in self.hits,
                     added_at=self.now,
@@ -136,13 +140,8 @@ class AddressBook:
         """Queue contacts announced as users since the lookup, without this entry."""
         misses = self.budget.charged - self.hits
         for part in batches(misses, MAX_PARAMETERS):
-            matches = Q(
-                msisdn__in=[contact for contact in part if contact.startswith("+")]
-            )
-            matches |= Q(
-                jid__in=[contact for contact in part if not contact.startswith("+")]
-            )
-            joined = Account.objects.filter(matches, announced=True)
+            jids = [self._jid_of(contact) for contact in part]
+            joined = Account.objects.filter(jid__in=jids, announced=True)
             LateJoin.objects.bulk_create(
                 (
                     LateJoin(owner=self.owner, joined=account, place=0)
@@ -150,6 +149,14 @@ class AddressBook:
                 ),
                 ignore_conflicts=True,
             )
+
+    def _prefix(self, contact: str) -> int | None:
+        if not isinstance(contact, msisdn.Number):
+            return None
+        return prefix_of(self.owner, contact)
+
+    def _jid_of(self, contact: str) -> str:
+        return msisdn.jid_of_key(contact, domain_of(self.owner.jid))
 
     def _move_to_newest_key(self) -> None:
         key = keys()[0]
@@ -160,7 +167,7 @@ class AddressBook:
                 pk=row.pk,
                 digest=key.digest(contact),
                 key=key.name,
-                prefix=prefix_of(self.owner, contact),
+                prefix=self._prefix(contact),
             )
             for contact, row in old.items()
         ]
@@ -187,37 +194,64 @@ class AddressBook:
 
 
 def open_books(
-    contacts: Mapping[Account, Collection[str]], now: datetime
+    contacts: Mapping[Account, Mapping[str, str]], now: datetime
 ) -> dict[Account, AddressBook]:
-    """The books of some owners, for the contacts of each, read with shared queries."""
+    """The books of some owners, for the contacts of each, read with shared queries.
+
+    ``contacts``: by owner, contact key → former key (see :class:`msisdn.Contact`).
+    """
     stored = _stored(contacts)
+    flags = Flag.objects.filter(owner__in=contacts, released_at=None)
+    flagged = set(flags.values_list("owner", flat=True).order_by())
     return {
-        owner: AddressBook(owner, mine, now, stored[owner.pk])
+        owner: AddressBook(
+            owner, mine, now, stored[owner.pk], is_flagged=owner.pk in flagged
+        )
         for owner, mine in contacts.items()
     }
 
 
 def _stored(
-    books: Mapping[Account, Collection[str]],
+    books: Mapping[Account, Mapping[str, str]],
 ) -> dict[int, dict[str, Stored]]:
     """The stored rows of the owners' contacts, under any key.
 
     By the owner's primary key, then by contact.
     """
     results: dict[int, dict[str, Stored]] = {owner.pk: {} for owner in books}
+
+    def missing() -> Iterator[tuple[int, str, str]]:
+        for owner, contacts in books.items():
+            found = results[owner.pk]
+            for contact, former in contacts.items():
+                if contact not in found:
+                    yield owner.pk, contact, former
+
     for key in keys():
-        missing = [
-            (owner.pk, contact)
-            for owner, contacts in books.items()
-            for contact in contacts
-            if contact not in results[owner.pk]
-        ]
-        for part in batches(missing, MAX_PARAMETERS):
-            names = {(pk, key.digest(contact)): contact for pk, contact in part}
-            rows = _rows(names).values_list("owner_id", "digest", *Stored._fields)
-            for owner, digest, *row in rows:
-                results[owner][names[owner, bytes(digest)]] = Stored(*row)
+        _find(results, key, [(pk, contact, contact) for pk, contact, _ in missing()])
+    # Under the digest of the former key: to be moved, like one under an old key.
+    renamed = [names for names in missing() if names[1] != names[2]]
+    for key in keys():
+        _find(results, key, renamed, is_current=False)
     return results
+
+
+def _find(
+    results: dict[int, dict[str, Stored]],
+    key: Key,
+    wanted: Iterable[tuple[int, str, str]],
+    *,
+    is_current: bool = True,
+) -> None:
+    """Add the rows of owners' contacts: (owner's primary key, contact, digested)."""
+    for part in batches(wanted, MAX_PARAMETERS):
+        names = {(pk, key.digest(text)): contact for pk, contact, text in part}
+        rows = _rows(names).values_list("owner_id", "digest", *Stored._fields)
+        for owner, digest, *row in rows:
+            stored = Stored(*row)
+            results[owner][names[owner, bytes(digest)]] = (
+                stored if is_current else stored._replace(key="")
+            )
 
 
 def _rows(wanted: Iterable[tuple[int, bytes]]) -> QuerySet[AddressBookEntry]:

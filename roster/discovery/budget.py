@@ -15,6 +15,7 @@ from roster.discovery import detector
 from roster.discovery.digests import prefix_of
 from roster.discovery.hit_rate import count_by, usual_hit_rate
 from roster.models import Account, AddressBookEntry, Flag
+from roster.msisdn import Number
 
 YEAR_SECONDS = timedelta(days=365).total_seconds()
 # A flagged owner may retry after a day; staff should have looked by then.
@@ -40,19 +41,20 @@ class Budget:
     """
 
     def __init__(
-        self, owner: Account, now: datetime, stored: Mapping[str, Stored]
+        self,
+        owner: Account,
+        now: datetime,
+        stored: Mapping[str, Stored],
+        *,
+        is_flagged: bool,
     ) -> None:
         self.owner = owner
+        self.is_flagged = is_flagged
         self.left = budget_of(owner, now)
         self.charged: set[str] = set()
         self.reasons: list[detector.Reason] = []
         self._stored = stored
         self._history: _LookupHistory | None = None
-
-    @property
-    def is_flagged(self) -> bool:
-        """Whether the detector has flagged the owner."""
-        return self._history is not None and self._history.is_flagged
 
     def covers(self, contacts: Iterable[str]) -> bool:
         """Charge for all of ``contacts`` or none; those asked about before are free."""
@@ -68,13 +70,13 @@ class Budget:
         new = self._new(contacts)
         affordable = new[: int(self.left)]
         if self._is_blocked(affordable):
-            affordable = []
+            return set()
         self._charge(affordable)
         return set(contacts) - set(new[len(affordable) :])
 
     def free(self, contacts: Iterable[str]) -> set[str]:
         """Those of ``contacts`` that were asked about before."""
-        contacts = set(contacts)
+        contacts = set() if self.is_flagged else set(contacts)
         return contacts - set(self._new(contacts))
 
     def retry_after(self, contacts: Iterable[str]) -> int:
@@ -104,31 +106,31 @@ class Budget:
             self._history.crowds.update(self._prefixes_of(contacts).values())
 
     def _is_blocked(self, new: Sequence[str]) -> bool:
-        """Whether a flag blocks the ``new`` contacts, which may be what raises it."""
-        if not new:
-            return False
-        self._history = self._history or _LookupHistory(self.owner)
-        if not self._history.is_flagged:
+        """Whether the owner is flagged; ``new`` contacts may be what raises the flag.
+
+        Nothing is answered to a flagged owner, known contacts neither: a previous
+        holder of the number may have asked about them (contract, 4).
+        """
+        if new and not self.is_flagged:
+            self._history = self._history or _LookupHistory(self.owner)
             numbers = self._prefixes_of(new)
             self.reasons = detector.flag_reasons(
                 self._history.charged_numbers, numbers, usual_hit_rate()
             )
-            self._history.is_flagged = bool(self.reasons)
-        return self._history.is_flagged
+            self.is_flagged = bool(self.reasons)
+        return self.is_flagged
 
-    def _prefixes_of(self, new: Iterable[str]) -> dict[str, int]:
+    def _prefixes_of(self, new: Iterable[str]) -> dict[Number, int]:
         """Numbers with their prefixes, except those added before a flag was cleared."""
         assert self._history is not None, "no new contact has been checked yet"
-        prefixes = {
+        return {
             contact: prefix_of(self.owner, contact)
             for contact in new
-            if contact not in self._stored
-            or not self._history.is_released(self._stored[contact].added_at)
-        }
-        return {
-            contact: prefix
-            for contact, prefix in prefixes.items()
-            if prefix is not None
+            if isinstance(contact, Number)
+            and (
+                contact not in self._stored
+                or not self._history.is_released(self._stored[contact].added_at)
+            )
         }
 
 
@@ -148,7 +150,6 @@ class _LookupHistory:
 
     def __init__(self, owner: Account) -> None:
         flag = Flag.objects.filter(owner=owner).order_by("-raised_at").first()
-        self.is_flagged = flag is not None and flag.released_at is None
         rows = AddressBookEntry.objects.filter(owner=owner, prefix__isnull=False)
         self._released_at = flag.released_at if flag is not None else None
         charged = rows.exclude(asked_at=None)

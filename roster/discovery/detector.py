@@ -15,6 +15,8 @@ from itertools import groupby, pairwise
 
 from django.utils.translation import gettext_lazy as _
 
+from roster.msisdn import Number
+
 # With 90 % of a company's range, one number in 30 is in a run of 50. Of complete
 # ranges, one of 300 passes; one of 400 does not.
 MIN_RUN_LENGTH = 50
@@ -72,7 +74,7 @@ class ChargedNumbers:
 
 
 def flag_reasons(
-    past: ChargedNumbers, new: Mapping[str, int], usual: float | None
+    past: ChargedNumbers, new: Mapping[Number, int], usual: float | None
 ) -> list[Reason]:
     """Why the owner would appear to enumerate numbers if ``new`` were answered, too.
 
@@ -89,7 +91,7 @@ def explain(reason: Reason) -> str:
     return _SENTENCES[str(reason["rule"])] % reason
 
 
-def _run(new: Iterable[str]) -> Reason | None:
+def _run(new: Iterable[Number]) -> Reason | None:
     ordered = sorted(int(number) for number in new)
     steps = (after - before for before, after in pairwise(ordered))
     runs = [(len(list(same)) + 1, step) for step, same in groupby(steps)]
@@ -100,7 +102,7 @@ def _run(new: Iterable[str]) -> Reason | None:
     return {"rule": "run", "numbers": numbers, "step": max(long_runs)[1]}
 
 
-def _crowd(past: ChargedNumbers, new: Mapping[str, int]) -> Reason | None:
+def _crowd(past: ChargedNumbers, new: Mapping[Number, int]) -> Reason | None:
     crowds = Counter(past.crowds)
     crowds.update(new.values())
     *others, fullest = sorted(crowds.values()) or [0]

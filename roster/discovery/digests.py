@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from roster.models import Account
+from roster.msisdn import Number
 
 # A number without these digits is its prefix, which 10,000 numbers share.
 LINE_DIGITS = 4
@@ -43,9 +44,7 @@ def digests(contact: str) -> list[bytes]:
     return [key.digest(contact) for key in keys()]
 
 
-def prefix_of(owner: Account, contact: str) -> int | None:
-    """15 bits that the owner's numbers of one block share; None if not a number."""
-    if not contact.startswith("+"):
-        return None
-    block = keys()[0].digest(f"{owner.pk} {contact[:-LINE_DIGITS]}")
+def prefix_of(owner: Account, number: Number) -> int:
+    """15 bits that the owner's numbers of one block share."""
+    block = keys()[0].digest(f"{owner.pk} {number[:-LINE_DIGITS]}")
     return int.from_bytes(block[:2]) & 0x7FFF

@@ -37,7 +37,6 @@ from roster.models import Account, Flag
 from xmppservice.backoffice import site
 from xmppservice.backoffice.words import number
 from xmppservice.connection.gateway import Down, Late
-from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters import configured
 
@@ -265,7 +264,7 @@ def _row(owner: Account, word: str, outcome: DryRun, row: DryRunRow) -> Row:
 
 
 def _is_owner(owner: Account, row: DryRunRow) -> bool:
-    return row.entry.key == msisdn.contact_key(owner.jid, domain_of(owner.jid))
+    return row.entry.key == msisdn.account_key(owner.jid)
 
 
 def _kind(owner: Account, row: DryRunRow) -> Text:

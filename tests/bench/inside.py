@@ -18,9 +18,10 @@ from django.utils import timezone
 from buddies.document import build
 from buddies.models import Buddy
 from roster.accounts import directory
-from roster.discovery.address_book import AddressBook
+from roster.discovery.address_book import open_books
 from roster.discovery.digests import keys
 from roster.models import Account, AddressBookEntry, Command, Flag, Listing
+from roster.msisdn import Number
 from tests.bench import numbers
 from tests.bench.times import shown
 
@@ -162,11 +163,11 @@ def storage(population: int, size: int, rounds: int) -> None:
 def _search(population: int, size: int, place: int) -> float:
     jid = f"{numbers.owner(place)}@{DOMAIN}"
     owner = Account.objects.create(jid=jid, announced=True, checked_at=timezone.now())
-    contacts = {
-        one: jid_of(one) for one in numbers.mixed(population, size, USERS, place)
-    }
+    numbers_asked = map(Number, numbers.mixed(population, size, USERS, place))
+    contacts = {one: jid_of(one) for one in numbers_asked}
     began = time.perf_counter()
-    book = AddressBook(owner, contacts.keys(), timezone.now())
+    books = open_books({owner: {key: key for key in contacts}}, timezone.now())
+    book = books[owner]
     assert book.budget.covers(contacts), "the bench must stay within the budget"
     book.hits.update(directory.users(contacts, DOMAIN, _nobody))
     with transaction.atomic():

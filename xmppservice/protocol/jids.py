@@ -8,11 +8,12 @@ from slixmpp import JID, InvalidJID
 def parse_jid(text: str) -> str | None:
     """Return the normalised JID (RFC 7622), or None when ``text`` is not a JID.
 
-    A text that changes when it is normalised again does not count as a JID: servers
-    would disagree about its owner.
+    A final dot of the domain is dropped (3.2). A text that changes when it is
+    normalised again does not count as a JID: servers would disagree about its owner.
     """
     try:
-        normal = str(JID(text))
+        bare, slash, resource = str(JID(text)).partition("/")
+        normal = f"{bare.removesuffix('.')}{slash}{resource}"
         return normal if normal and str(JID(normal)) == normal else None
     except (InvalidJID, UnicodeEncodeError):
         return None

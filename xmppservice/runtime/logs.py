@@ -68,6 +68,19 @@ def without_texts(exc_info: Any) -> str:
     return "\n".join("".join(_lines(link)).rstrip() for link in _chain(error))
 
 
+def place_of(error: Exception) -> str:
+    """An exception's type and place; its text may carry a number or a payload."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    name = type(error).__name__
+    if frame is None:
+        return name
+    code = frame.tb_frame
+    module = code.f_globals.get("__name__", "?")
+    return f"{name} in {module}.{code.f_code.co_name}:{frame.tb_lineno}"
+
+
 def _chain(error: BaseException | None) -> list[BaseException]:
     """Return the causes of an exception, the first one first, and the exception."""
     chain: list[BaseException] = []

@@ -138,11 +138,22 @@ def test_accounts_of_a_domain_no_longer_served_are_left_alone(rosters, exist):
     assert directory.refresh(exist) == 0
 
 
-def test_of_two_spellings_the_registered_one_counts(exist):
-    plus = "+393471111111@localhost"
-    Account.objects.create(jid=plus, msisdn=NUMBER)
-    Account.objects.create(jid=MARIO, msisdn=NUMBER, gone_at=timezone.now())
-    assert directory.users({NUMBER: MARIO}, "localhost", exist) == {NUMBER: plus}
+@pytest.mark.parametrize(
+    "jid",
+    [
+        "+393471111111@localhost",
+        "00-393471111111@localhost",
+        "0039347‐1111111@localhost",
+        "393471111111@localhost",
+    ],
+)
+def test_an_account_under_another_spelling_is_not_the_number(exist, jid):
+    directory.apply_listing("localhost", [jid], timezone.now())
+    assert Account.objects.get().msisdn == ""
+    assert directory.users({NUMBER: MARIO}, "localhost", exist) == {NUMBER: MARIO}
+
+    directory.mark_gone(Account.objects.filter(jid=MARIO))
+    assert directory.users({NUMBER: MARIO}, "localhost", lambda jids: [False]) == {}
 
 
 def test_a_notice_counts_from_its_timestamp_on():

@@ -226,7 +226,7 @@ def test_an_owner_without_an_account_is_refused_and_leaves_nothing(rosters):
     assert rosters.written == []
 
 
-def test_an_owner_whose_account_is_deleted_meanwhile_is_refused(rosters):
+def test_an_owner_whose_account_is_deleted_meanwhile_is_charged(settings):
     """The account exists when its roster is read, and not when it is written."""
 
     class Leaving(PaperRosters):
@@ -242,7 +242,9 @@ def test_an_owner_whose_account_is_deleted_meanwhile_is_refused(rosters):
     (answer,) = ask(leaving, message(payload=LIAM))
 
     assert code(answer) == (2, "NO_USER_FOUND")
-    assert not AddressBookEntry.objects.exists()
+    # What was looked up is charged: the owner may register again.
+    assert AddressBookEntry.objects.exclude(asked_at=None).count() == 1
+    assert Account.objects.get(jid=ROMEO).budget == settings.DISCOVERY_BURST - 1
 
 
 @pytest.mark.parametrize("owner", ["romeo@elsewhere.example", "localhost"])

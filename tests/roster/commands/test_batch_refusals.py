@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from roster.commands import batch, claims, intake, outbox, payloads
+from roster.commands import batch, claims, intake, outbox, payloads, writing
 from roster.commands.results import MAX_ATTEMPTS, Settled
 from roster.discovery import digests
-from roster.models import Account, AddressBookEntry, Command
+from roster.models import Account, AddressBookEntry, Claim, Command
 from tests.roster.commands.payload_texts import LIAM, NUMBER, OK, code, error_messages
 from tests.roster.conftest import (
     ADD,
@@ -27,6 +27,7 @@ from tests.roster.conftest import (
 )
 from xmppservice.connection.gateway import Down, Late
 from xmppservice.protocol.roster import RosterItem
+from xmppservice.rosters.interface import PERMANENT
 
 pytestmark = pytest.mark.django_db
 
@@ -88,7 +89,7 @@ def test_after_the_last_attempt_the_client_gets_sql_error(rosters):
     assert row().state == "dead"
 
 
-@pytest.mark.parametrize("condition", sorted(batch.PERMANENT))
+@pytest.mark.parametrize("condition", sorted(PERMANENT))
 def test_a_permanently_refused_entry_is_named_and_the_others_count(rosters, condition):
     rosters.unwritable["liam@localhost"] = condition
 
@@ -136,7 +137,6 @@ def test_late_changes_are_left_and_a_later_run_completes_them(rosters):
     # Juliet's one item was written with the first; Romeo's others wait.
     assert json.loads(row(JULIET).answer) == OK
     assert (row().state, row().attempts, row().answer) == ("received", 0, "")
-    assert not AddressBookEntry.objects.filter(owner__jid=ROMEO).exists()
     assert len(rosters.rosters[ROMEO]) == 129
 
     rosters.writes_left = None
@@ -159,7 +159,7 @@ def test_late_commands_are_charged_before_later_ones(rosters, settings):
     )
     intake.receive([message(payload=long)])
     intake.receive([message(SEARCH, numbers(*friends[60:]))])
-    rosters.writes_left = batch.ROSTER_BATCH_SIZE
+    rosters.writes_left = writing.ROSTER_BATCH_SIZE
     settle(rosters)
     settle(rosters)
 
@@ -193,12 +193,12 @@ def test_a_late_first_write_fails_and_written_items_stay(rosters):
 
 
 def test_changes_that_do_not_fit_before_the_deadline_are_left(rosters):
-    many = users(*((f"C {n}", f"c{n}") for n in range(batch.ROSTER_BATCH_SIZE + 1)))
+    many = users(*((f"C {n}", f"c{n}") for n in range(writing.ROSTER_BATCH_SIZE + 1)))
     intake.receive([message(payload=many), message(payload=LIAM, owner=JULIET)])
 
     settled = run(rosters, deadline=0)
 
-    assert len(rosters.written) == batch.ROSTER_BATCH_SIZE
+    assert len(rosters.written) == writing.ROSTER_BATCH_SIZE
     answers = {one.work.owner: one.answers for one in settled}
     assert answers[ROMEO] == {}
     assert len(answers[JULIET]) == 1
@@ -322,14 +322,33 @@ def test_every_received_contact_is_remembered_as_a_digest(rosters):
     }
 
 
-def test_nothing_is_stored_before_the_batch_is_finished(rosters):
-    Account.objects.create(jid=ROMEO)
-    intake.receive([message(payload=LIAM)])
+def test_contacts_are_charged_before_the_first_roster_write():
+    """A batch that is killed while it writes has told something all the same."""
 
-    run(rosters)
+    class Killed(PaperRosters):
+        def write(self, changes, deadline):
+            raise Down("killed")
+
+    rosters = Killed()
+    for owner in (ROMEO, JULIET):
+        rosters.register(owner)
+    intake.receive([message(payload=LIAM), message(payload=LIAM, owner=JULIET)])
+
+    with pytest.raises(Down):
+        run(rosters)
+
+    assert AddressBookEntry.objects.exclude(asked_at=None).count() == 2
+    assert row().state == "running"
+
+
+def test_a_lost_claim_charges_nothing(rosters):
+    intake.receive([message(payload=LIAM)])
+    work = claims.claim()
+    Claim.objects.all().delete()
+
+    batch.run(work, rosters, time.time() + 60)
 
     assert not AddressBookEntry.objects.exists()
-    assert row().state == "running"
 
 
 def test_an_answer_is_strict_compact_json(rosters):
@@ -349,12 +368,15 @@ def test_a_search_whose_hits_are_refused_keeps_its_own_status(rosters):
     assert answer["status"] == 0
 
 
-def test_an_undiscoverable_owner_is_skipped_in_every_spelling(rosters):
-    me = "+393479999999@localhost"
+@pytest.mark.parametrize(
+    "spelling", ["+49 (0)170 1234567", "00491701234567", "004901701234567@localhost."]
+)
+def test_an_owner_is_skipped_in_every_spelling(rosters, spelling):
+    me = "00491701234567@localhost"
     rosters.register(me)
-    Account.objects.create(jid=me, msisdn="+393479999999", discoverable=False)
+    Account.objects.create(jid=me, msisdn="+491701234567", discoverable=False)
 
-    ask(rosters, message(payload=users(("Me", "00393479999999")), owner=me))
+    ask(rosters, message(payload=users(("Me", spelling)), owner=me))
 
     assert rosters.written == []
 

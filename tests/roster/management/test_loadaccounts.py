@@ -166,8 +166,7 @@ def test_a_number_becomes_an_account_on_the_first_domain(load, settings):
         ("+{number}@{domain}", "+393471111111@localhost", "+393471111111"),
         ("{number}@{domain}", "393471111111@localhost", "+393471111111"),
         ("u{number}@{domain}", "u393471111111@localhost", "+393471111111"),
-        # It reads as another number: the model's reading counts.
-        ("001{number}@{domain}", "0013934711111@localhost", "+13934711111"),
+        ("001{number}@{domain}", "0013934711111@localhost", "+3934711111"),
     ],
 )
 def test_the_number_of_an_account_is_the_one_the_model_derives(

@@ -164,3 +164,12 @@ def test_the_log_contains_no_data_from_users(tmp_path, form):
         lines = [json.loads(one) for one in done.stderr.splitlines()]
         assert {one["level"] for one in lines} >= {"debug", "warning", "error"}
         assert all({"timestamp", "logger", "event"} <= one.keys() for one in lines)
+
+
+def test_the_place_of_an_error_is_its_module_and_line_without_its_text():
+    with pytest.raises(ValueError, match="secret") as caught:
+        int("+39 secret")
+    place = logs.place_of(caught.value)
+    assert place.startswith(f"ValueError in {__name__}.test_the_place_of_an_error")
+    assert "secret" not in place
+    assert logs.place_of(ValueError("secret")) == "ValueError"

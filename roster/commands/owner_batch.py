@@ -1,0 +1,80 @@
+"""One owner's claimed commands on their way through a batch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from roster.commands.claims import ClaimedWork
+from roster.commands.payloads import NO_USER_FOUND, ParsedCommand, Reply
+from roster.discovery.address_book import AddressBook
+from roster.models import Account
+from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.roster import RosterItem
+
+NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
+
+
+@dataclass(slots=True)
+class OwnerBatch:
+    """What one owner asks for, and what comes of it.
+
+    ``before`` and ``after``: the contacts on the roster by their keys. ``failure``:
+    why the commands cannot be finished now, without any number or payload.
+    """
+
+    work: ClaimedWork
+    account: Account | None
+    requests: list[ParsedCommand]
+    book: AddressBook | None = None
+    users: Mapping[str, str] = field(default_factory=dict)
+    before: dict[str, RosterItem] = field(default_factory=dict)
+    after: dict[str, RosterItem] = field(default_factory=dict)
+    is_missing: bool = False
+    is_unfinished: bool = False
+    failure: str = ""
+
+    @property
+    def domain(self) -> str:
+        return domain_of(self.work.owner)
+
+    @property
+    def is_served(self) -> bool:
+        return self.account is not None and self.account.enabled
+
+    @property
+    def open_requests(self) -> list[ParsedCommand]:
+        """Requests without a reply yet."""
+        return [request for request in self.requests if request.reply is None]
+
+    @property
+    def contacts(self) -> dict[str, str]:
+        """All contacts of the commands for the address book: key → former key."""
+        return {
+            entry.key: entry.contact.former_key
+            for request in self.requests
+            for entry in request.entries
+        }
+
+    @property
+    def lookups(self) -> dict[str, str]:
+        """Contacts that the budget covers: key → JID."""
+        return {
+            entry.key: entry.jid
+            for request in self.open_requests
+            for entry in request.entries
+            if entry.key in request.lookups
+        }
+
+    @property
+    def changes(self) -> list[str]:
+        """The keys of contacts whose item is to be written."""
+        return [key for key, item in self.after.items() if self.before.get(key) != item]
+
+    def reply_to_all(self, reply: Reply) -> None:
+        for request in self.requests:
+            request.reply = reply
+            request.problems = []
+
+    def mark_missing(self) -> None:
+        """Note that the XMPP server has no such owner."""
+        self.is_missing = True
+        self.reply_to_all(NOT_A_USER)
