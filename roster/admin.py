@@ -19,6 +19,7 @@ from roster.discovery import budget, detector
 from roster.models import Account, Command, Flag
 from roster.pages import dry_run
 from roster.pages.commands import CommandAdmin
+from roster.privacy import holders
 from xmppservice.backoffice import lists
 from xmppservice.backoffice.actions import ObjectActionAdmin
 from xmppservice.backoffice.lists import Choice, LargeSortedAdmin, begins_with
@@ -50,14 +51,17 @@ admin.site.register(Command, CommandAdmin)
 class ByPresence(Choice):
     title = _("XMPP server")
     parameter_name = "gone"
-    words = (("0", _("registered")), ("1", _("gone")))
+    words = (("0", _("registered")), ("1", _("gone")), ("anew", _("registered anew")))
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Account]
     ) -> QuerySet[Account]:
-        if self.value() not in ("0", "1"):
-            return queryset
-        return queryset.filter(gone_at__isnull=self.value() == "0")
+        match self.value():
+            case "0" | "1":
+                return queryset.filter(gone_at__isnull=self.value() == "0")
+            case "anew":
+                return queryset.exclude(returned_at=None)
+        return queryset
 
 
 class ByFlag(Choice):
@@ -124,7 +128,7 @@ class AccountAdmin(LargeSortedAdmin):
     list_filter = ("enabled", "discoverable", ByPresence, ByFlag)
     search_fields = ("jid", "msisdn", "name")
     search_help_text = SEARCH_HELP
-    actions = ("enable", "disable", "show", "hide")
+    actions = ("enable", "disable", "show", "hide", "reassign", "keep_holder")
     readonly_fields = ("number", "presence", "checked_at", "last_seen", "budget_used")
     fieldsets = (
         (None, {"fields": ("jid", "number", "name", "enabled", "discoverable")}),
@@ -168,6 +172,10 @@ class AccountAdmin(LargeSortedAdmin):
 
     @admin.display(description=_("XMPP server"))
     def presence(self, account: Account) -> str:
+        if account.gone_at is None and account.returned_at is not None:
+            return gettext("registered anew on %(day)s") % {
+                "day": day(account.returned_at)
+            }
         if account.gone_at is None:
             return gettext("registered")
         return gettext("gone since %(day)s") % {"day": day(account.gone_at)}
@@ -267,6 +275,43 @@ class AccountAdmin(LargeSortedAdmin):
             "%(count)s accounts changed.",
             len(rows),
         )
+        self._report(request, rows, text)
+
+    # --- Numbers that change hands ----------------------------------------------------
+
+    @admin.action(
+        description=_("Registered anew: another person"), permissions=["change"]
+    )
+    def reassign(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        rows = self._returned(queryset)
+        holders.reassigned([row.jid for row in rows], timezone.now())
+        _log(request, rows, "holder")
+        text = ngettext(
+            "%(count)s account starts afresh.",
+            "%(count)s accounts start afresh.",
+            len(rows),
+        )
+        self._report(request, rows, text)
+
+    @admin.action(
+        description=_("Registered anew: the same person"), permissions=["change"]
+    )
+    def keep_holder(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        rows = self._returned(queryset)
+        kept = Account.objects.filter(pk__in=[row.pk for row in rows])
+        kept.update(returned_at=None)
+        _log(request, rows, "holder")
+        text = ngettext(
+            "%(count)s account changed.",
+            "%(count)s accounts changed.",
+            len(rows),
+        )
+        self._report(request, rows, text)
+
+    def _returned(self, queryset: QuerySet[Account]) -> list[Account]:
+        return list(queryset.exclude(returned_at=None)[:MAX_PARAMETERS])
+
+    def _report(self, request: HttpRequest, rows: list[Account], text: str) -> None:
         level = messages.SUCCESS if rows else messages.WARNING
         self.message_user(request, text % {"count": len(rows)}, level)
 
@@ -346,8 +391,8 @@ class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
     def effect(self, flag: Flag) -> str:
         if flag.released_at is None:
             return gettext(
-                "The user gets answers about known contacts only. New contacts "
-                "can still be added to the roster, as unverified."
+                "The user gets no answers to searches. Contacts can still be added "
+                "to the roster, as unverified."
             )
         return gettext(
             "None. Lookups made before the flag was cleared no longer count."

@@ -30,6 +30,9 @@ class Account(models.Model):
     ``checked_at`` is when the XMPP server last reported on it, None if it was only
     added here; ``gone_at`` is since when the server no longer has it. Such a row is
     kept for a while, with its budget and with what staff switched off.
+    ``purged`` means that its data was deleted since then. ``returned_at`` is when it
+    registered anew, until staff or a notice says whether it has another holder;
+    ``holder_since`` is the time of the latest such notice.
     ``announced`` means that the holders of its number are queued (LateJoin).
     ``budget`` is what was left of the owner's discovery budget, in numbers, at
     ``budget_at``.
@@ -50,6 +53,11 @@ class Account(models.Model):
     gone_at = models.DateTimeField(
         _("gone since"), null=True, blank=True, editable=False
     )
+    purged = models.BooleanField(default=False, db_default=False, editable=False)
+    returned_at = models.DateTimeField(
+        _("registered anew on"), null=True, blank=True, editable=False
+    )
+    holder_since = models.DateTimeField(null=True, blank=True, editable=False)
     announced = models.BooleanField(default=False, editable=False)
     last_seen = models.DateTimeField(
         _("last seen"), null=True, blank=True, editable=False
@@ -70,6 +78,17 @@ class Account(models.Model):
                 condition=Q(
                     announced=False, gone_at=None, enabled=True, discoverable=True
                 ),
+            ),
+            models.Index(
+                fields=("gone_at",),
+                name="account_to_purge",
+                condition=Q(gone_at__isnull=False, purged=False),
+            ),
+            # Listed for staff.
+            models.Index(
+                fields=("returned_at",),
+                name="account_returned",
+                condition=Q(returned_at__isnull=False),
             ),
         )
 

@@ -14,6 +14,7 @@ from roster.commands import batch, claims, late_joins, payloads, results, retent
 from roster.commands.claims import ClaimedWork
 from roster.commands.results import Settled
 from roster.discovery import expiry
+from roster.privacy import holders
 from xmppservice.api import idempotency
 from xmppservice.connection.gateway import Broke, Down, Late
 from xmppservice.rosters.configured import driver
@@ -112,8 +113,9 @@ def _defer_or_fail(work: list[ClaimedWork], error: Exception) -> None:
 
 @shared_task
 def clean_up() -> None:
-    """Delete old commands, payloads of dead ones, and old responses of the API."""
+    """Delete what is no longer needed, and the data of accounts that are gone."""
     idempotency.forget_old()
+    holders.purge_gone()
     # If another thread is busy, the next minute's run cleans up.
     _run_alone(_clean_up_commands)
 

@@ -61,6 +61,7 @@ DISCOVERY_BURST = env.integer("DISCOVERY_BURST", 10_000)
 DISCOVERY_PER_YEAR = env.integer("DISCOVERY_PER_YEAR", 50_000)
 ACCOUNT_PRESENT_DAYS = env.integer("ACCOUNT_PRESENT_DAYS", 7)
 ACCOUNT_ABSENT_SECONDS = env.integer("ACCOUNT_ABSENT_SECONDS", 300)
+ACCOUNT_GONE_DAYS = env.integer("ACCOUNT_GONE_DAYS", 7)
 # The newest key first: all new digests are made with it.
 ADDRESS_BOOK_KEYS = [
     secret("ADDRESS_BOOK_KEY"),

@@ -8,9 +8,12 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.utils import timezone
 
 from roster import msisdn
+from roster.accounts import directory
 from roster.models import Account
+from xmppservice.runtime.queries import MAX_PARAMETERS, batches
 
 BATCH_SIZE = 100  # rows per statement
 OPTIONAL_COLUMNS = ("name", "enabled", "discoverable")
@@ -58,6 +61,9 @@ def store(rows: Iterable[PartialRow]) -> tuple[int, int]:
         row, columns = latest[jid]
         if account := _merged(row, columns, known.get(jid)):
             changed.append((account, columns))
+    returned = [account.jid for account, _ in changed if account.jid in known]
+    for jids in batches(returned, MAX_PARAMETERS):
+        directory.note_returned(jids, timezone.now())
     for columns, part in groupby(changed, key=itemgetter(1)):
         accounts = [account for account, _ in part]
         for start in range(0, len(accounts), BATCH_SIZE):

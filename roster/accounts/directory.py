@@ -20,7 +20,7 @@ from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from roster import msisdn
-from roster.models import Account, Flag, Listing, Subscriber
+from roster.models import Account, AddressBookEntry, Listing
 from xmppservice.protocol.jids import domain_of, local_of
 from xmppservice.runtime import wakeups
 from xmppservice.runtime.queries import MAX_PARAMETERS, batches
@@ -31,9 +31,8 @@ MAX_SINGLE_LOOKUPS = 200
 LISTING_INTERVAL = timedelta(hours=1)
 # A listing older than this is no longer trusted.
 LISTING_VALIDITY = timedelta(hours=6)
-# Users who come back sooner keep the budget that was left.
-MIN_GONE_RETENTION, MAX_GONE_RETENTION = timedelta(days=90), timedelta(days=3650)
-YEAR = timedelta(days=365)
+# Users who come back sooner keep the budget that was left, a flag and staff's switches.
+GONE_RETENTION = timedelta(days=90)
 # This many accounts may disappear at once, or half of all.
 MAX_GONE_PER_LISTING = 100
 
@@ -242,14 +241,30 @@ def _mark_registered(jids: Collection[str], at: datetime | None = None) -> None:
     at = at or timezone.now()
     later = Account.objects.filter(jid__in=jids, checked_at__gte=at)
     known = set(later.values_list("jid", flat=True))
+    registered = sorted(jid for jid in jids if jid not in known)
+    note_returned(registered, at)
     Account.objects.bulk_create(
         # The same order everywhere, so that concurrent writers do not deadlock.
-        (_account(jid, at) for jid in sorted(jids) if jid not in known),
+        (_account(jid, at) for jid in registered),
         MAX_PARAMETERS,
         update_conflicts=True,
         unique_fields=["jid"],
         update_fields=["checked_at", "gone_at"],
     )
+
+
+def note_returned(jids: Collection[str], at: datetime) -> None:
+    """Note which of ``jids``, registered at the time ``at``, were gone before.
+
+    Contacts that are due to be deleted are deleted first: the new holder of a number
+    gets nothing of the former one's.
+    """
+    gone = Account.objects.filter(jid__in=jids).exclude(gone_at=None)
+    due = at - timedelta(days=settings.ACCOUNT_GONE_DAYS)
+    entries = AddressBookEntry.objects.filter(owner__in=gone.filter(gone_at__lte=due))
+    if gone.exists():
+        entries.delete()
+        gone.update(returned_at=at, purged=False)
 
 
 def _account(jid: str, at: datetime, gone_at: datetime | None = None) -> Account:
@@ -340,22 +355,10 @@ def refresh(exist: Exist, limit: int = MAX_PARAMETERS) -> int:
 
 
 def forget_gone() -> int:
-    """Delete accounts gone for a long time, unless switched off by staff or flagged.
-
-    By then their discovery budget is full again.
-    """
-    refill = YEAR * settings.DISCOVERY_BURST / max(1, settings.DISCOVERY_PER_YEAR)
-    before = timezone.now() - min(max(MIN_GONE_RETENTION, refill), MAX_GONE_RETENTION)
-    candidates = Account.objects.filter(enabled=True, discoverable=True)
-    candidates = candidates.exclude(flag__in=Flag.objects.filter(released_at=None))
+    """Delete accounts gone for GONE_RETENTION; return how many."""
+    gone = Account.objects.filter(gone_at__lt=timezone.now() - GONE_RETENTION)
     count = 0
-    while pks := list(
-        candidates.filter(gone_at__lt=before).values_list("pk", flat=True)[
-            :MAX_PARAMETERS
-        ]
-    ):
+    while pks := list(gone.values_list("pk", flat=True)[:MAX_PARAMETERS]):
         count += len(pks)
-        accounts = Account.objects.filter(pk__in=pks)
-        Subscriber.objects.filter(jid__in=accounts.values("jid")).delete()
-        accounts.delete()
+        Account.objects.filter(pk__in=pks).delete()
     return count

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -27,6 +28,7 @@ from roster.api.serializers import (
 )
 from roster.commands import intake
 from roster.models import Account, Command
+from roster.privacy import holders
 from xmppservice.api import problems, representation
 from xmppservice.api.idempotency import Idempotent
 from xmppservice.api.lists import BooleanFilter, FilterSet, Pages
@@ -70,8 +72,9 @@ class AccountViewSet(Idempotent, ModelViewSet):
         "destroy": DELETE,
         "bulk": (ADD, CHANGE),
         "refresh": ADD,
+        "reassign": (CHANGE, DELETE),
     }
-    conditional = ("update", "partial_update", "destroy")
+    conditional = ("update", "partial_update", "destroy", "reassign")
 
     def perform_create(self, serializer: BaseSerializer) -> None:
         _save(serializer, Account())
@@ -107,6 +110,20 @@ class AccountViewSet(Idempotent, ModelViewSet):
         unchanged = len({row[0] for row, _ in valid}) - created - changed
         results = {"created": created, "changed": changed, "unchanged": unchanged}
         return Response(StoredSerializer({**results, "errors": errors}).data)
+
+    @extend_schema(request=None, responses=AccountSerializer)
+    @action(detail=True, methods=["post"])
+    def reassign(self, request: Request, pk: str) -> Response:
+        """Say that the number has another holder from now on.
+
+        Everything stored about the previous holder is deleted: contacts, commands,
+        name, flag, the budget used and the switches.
+        """
+        account = self.get_object()
+        representation.refuse_stale(request, self.get_serializer(account).data)
+        holders.reassigned([account.jid], timezone.now())
+        account.refresh_from_db()
+        return Response(self.get_serializer(account).data)
 
     @extend_schema(request=None, responses={HTTPStatus.ACCEPTED: None})
     @action(detail=False, methods=["post"])

@@ -6,7 +6,7 @@ Source: Standard Webhooks 1.0.0, "Webhook Headers" and "Signature scheme".
 import base64
 import hmac
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -26,6 +26,7 @@ from rest_framework.views import APIView
 
 from roster.accounts import directory
 from roster.models import MAX_JID_LENGTH
+from roster.privacy import holders
 from xmppservice.api import problems
 from xmppservice.protocol.jids import bare_jid, domain_of, local_of
 
@@ -41,6 +42,7 @@ class JidsSerializer(serializers.Serializer):
         min_length=1,
         max_length=MAX_JIDS,
     )
+    reassigned = serializers.BooleanField(default=False)
 
 
 class NoticeSerializer(serializers.Serializer):
@@ -55,7 +57,10 @@ class AccountEvents(APIView):
     """Report accounts that have registered or unregistered on the XMPP server.
 
     The body has ``type``, ``timestamp`` (when it happened, ISO 8601), and ``data``
-    with ``jids``, a list of bare JIDs of served domains. A notice never overrides
+    with ``jids``, a list of bare JIDs of served domains. With ``account.registered``,
+    ``"reassigned": true`` says that the numbers have other holders: nothing that is
+    stored from before concerns them. ``account.unregistered`` deletes what the users
+    have stored. A notice never overrides
     newer information, so notices may arrive twice and in any order. Returns 204;
     403 for a wrong or old signature, 404 if ACCOUNT_WEBHOOK_SECRET is not set.
     """
@@ -66,8 +71,8 @@ class AccountEvents(APIView):
     @extend_schema(request=NoticeSerializer, responses={HTTPStatus.NO_CONTENT: None})
     def post(self, request: Request) -> Response:
         _check_signature(request)
-        type, at, jids = _parse(request.data)
-        directory.apply_notices(dict.fromkeys(jids, type == REGISTERED), at)
+        apply, jids, at = _parse(request.data)
+        apply(jids, at)
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
@@ -100,18 +105,35 @@ def signature(secret: str, id: str, timestamp: str, body: bytes) -> str:
     return "v1," + base64.b64encode(mac).decode()
 
 
-def _parse(notice: Any) -> tuple[str, datetime, list[str]]:
+def _registered(jids: Sequence[str], at: datetime) -> None:
+    directory.apply_notices(dict.fromkeys(jids, True), at)
+
+
+Apply = Callable[[Sequence[str], datetime], None]
+NOTICES: Mapping[tuple[str, bool], Apply] = {
+    (REGISTERED, False): _registered,
+    (REGISTERED, True): holders.reassigned,
+    (UNREGISTERED, False): holders.deleted,
+}
+
+
+def _parse(notice: Any) -> tuple[Apply, list[str], datetime]:
     if not isinstance(notice, Mapping):
         raise ValidationError("Must be an object.")
     if notice.get("type") not in (REGISTERED, UNREGISTERED):
         raise ValidationError({"type": f"Must be {REGISTERED} or {UNREGISTERED}."})
     data = notice.get("data")
-    jids = data.get("jids") if isinstance(data, Mapping) else None
+    data = data if isinstance(data, Mapping) else {}
+    apply = NOTICES.get((notice["type"], data.get("reassigned", False)))
+    if apply is None:
+        text = f"Must be true or false, and true only with {REGISTERED}."
+        raise ValidationError({"data.reassigned": text})
+    jids = data.get("jids")
     if not isinstance(jids, list) or not 0 < len(jids) <= MAX_JIDS:
         raise ValidationError({"data.jids": f"Must be a list of 1 to {MAX_JIDS} JIDs."})
     for place, jid in enumerate(jids):
         _check_jid(jid, f"data.jids[{place}]")
-    return notice["type"], _timestamp(notice.get("timestamp")), jids
+    return apply, jids, _timestamp(notice.get("timestamp"))
 
 
 def _check_jid(jid: object, place: str) -> None:

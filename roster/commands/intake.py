@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.crypto import salted_hmac
 
 from roster.commands.lock import exclusive
-from roster.models import Command
+from roster.models import Account, Command
 from xmppservice.connection.events import Message
 from xmppservice.runtime import wakeups
 
@@ -27,6 +27,7 @@ def receive(messages: Sequence[Message]) -> None:
             row.key: row
             for row in Command.objects.select_for_update().filter(key__in=arrived)
         }
+        _forget_former_holders(known)
         _apply_repeats([(row, arrived[key]) for key, row in known.items()], now)
         Command.objects.bulk_create(
             _row(key, message) for key, message in arrived.items() if key not in known
@@ -34,6 +35,20 @@ def receive(messages: Sequence[Message]) -> None:
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
         if known:
             wakeups.wake_stream(wakeups.ANSWERS)
+
+
+def _forget_former_holders(known: dict[str, Command]) -> None:
+    """Drop what the previous holder of an owner's number has sent.
+
+    The owner's account is gone, as far as we know: it has registered anew.
+    """
+    owners = {row.owner for row in known.values()}
+    accounts = Account.objects.filter(jid__in=owners).exclude(gone_at=None)
+    gone = set(accounts.values_list("jid", flat=True)) if owners else set()
+    if gone:
+        Command.objects.filter(owner__in=gone).delete()
+        for key in [key for key, row in known.items() if row.owner in gone]:
+            del known[key]
 
 
 def _key(message: Message) -> str:

@@ -10,18 +10,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from roster.commands.lock import exclusive
-from roster.models import Claim, Command
+from roster.models import Command
 
 State = Command.State
 BATCH_SIZE = 1000  # rows in one transaction
 CLEANUP_SECONDS, PAUSE_SECONDS = 30, 0.05
-
-
-def forget(owner: str) -> int:
-    """Delete all commands of an owner; return how many there were."""
-    with exclusive():
-        Claim.objects.filter(owner=owner).delete()
-        return Command.objects.filter(owner=owner).delete()[0]
 
 
 class Cleaned(NamedTuple):

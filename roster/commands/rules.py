@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from xmppservice.protocol.roster import RosterItem
 
-
 _LINE_BREAKS = re.compile("[\t\n\r\x85\u2028\u2029]+")
 
 

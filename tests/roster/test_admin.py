@@ -325,7 +325,7 @@ def test_a_flag_explains_its_reasons(nurse, flag):
         html = page(nurse, path)
         assert ROMEO in html
         assert "Only 1 of 8000 numbers are users" in html
-    assert "about known contacts only" in html
+    assert "no answers to searches" in html
 
 
 def test_a_flag_can_be_cleared_from_its_page(nurse, flag):

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from roster import msisdn
 from roster.accounts import directory
-from roster.models import Account, Flag, Subscriber
+from roster.models import Account, Flag
 from tests.roster.accounts.servers import NUMBER, jids, long_ago, visible
 from tests.roster.conftest import JULIET, MARIO, ROMEO
 from xmppservice.connection.gateway import Late
@@ -223,30 +223,16 @@ def test_a_command_brings_a_deleted_owner_back():
     assert directory.owners_of([ROMEO]).get(ROMEO).visible
 
 
-def test_old_missing_accounts_are_deleted_unless_staff_changed_them():
-    then = timezone.now() - directory.MIN_GONE_RETENTION - timedelta(days=1)
+def test_accounts_gone_for_90_days_are_deleted_whatever_is_known_of_them():
+    then = timezone.now() - directory.GONE_RETENTION - timedelta(days=1)
     Account.objects.create(jid=ROMEO, gone_at=then)
     Account.objects.create(jid=JULIET, gone_at=then, enabled=False)
-    Account.objects.create(jid=MARIO, gone_at=timezone.now())
+    Account.objects.create(jid=MARIO, gone_at=long_ago(89), budget=1)
+    held = Account.objects.create(jid="held@localhost", gone_at=then)
+    Flag.objects.create(owner=held)
 
-    Flag.objects.create(
-        owner=Account.objects.create(jid="held@localhost", gone_at=then)
-    )
-
-    for jid in (ROMEO, MARIO):
-        Subscriber.objects.create(jid=jid, told=1)
-
-    assert directory.forget_gone() == 1
-    assert jids() == {JULIET, MARIO, "held@localhost"}
-    assert [row.jid for row in Subscriber.objects.all()] == [MARIO]
-
-
-def test_missing_accounts_are_kept_until_their_budget_is_full(settings):
-    settings.DISCOVERY_BURST, settings.DISCOVERY_PER_YEAR = 10_000, 10_000
-    for jid, days in ((ROMEO, 360), (JULIET, 370)):
-        Account.objects.create(jid=jid, gone_at=long_ago(days))
-    assert directory.forget_gone() == 1
-    assert jids() == {ROMEO}
+    assert directory.forget_gone() == 3
+    assert jids() == {MARIO}
 
 
 def test_an_account_disabled_by_staff_is_kept_when_it_is_gone(rosters):

@@ -19,12 +19,13 @@ pytestmark = pytest.mark.django_db
 
 PATH = "/api/accounts/events/"
 KEY = b"0123456789abcdef0123456789abcdef"
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
 def secret(settings) -> None:
-    settings.ACCOUNT_WEBHOOK_SECRET = "whsec_" + base64.b64encode(KEY).decode()
+    settings.ACCOUNT_WEBHOOK_SECRET = SECRET
 
 
 def post(body: str, *, key: bytes = KEY, sent: int | None = None, more: str = ""):
@@ -40,9 +41,16 @@ def post(body: str, *, key: bytes = KEY, sent: int | None = None, more: str = ""
     return Client().post(PATH, body, content_type="application/json", headers=headers)
 
 
-def notice(type: str, *jids: object, at: datetime = NOON, **more: object) -> str:
+def notice(
+    type: str,
+    *jids: object,
+    at: datetime = NOON,
+    reassigned: object = False,
+    **more: object,
+) -> str:
     fields = {"type": f"account.{type}", "timestamp": at.isoformat()}
-    return json.dumps({**fields, "data": {"jids": jids}, **more})
+    data = {"jids": jids, **({"reassigned": reassigned} if reassigned else {})}
+    return json.dumps({**fields, "data": data, **more})
 
 
 def visible() -> set[str]:
