@@ -35,7 +35,8 @@ class Account(models.Model):
     ``holder_since`` is the time of the latest such notice.
     ``announced`` means that the holders of its number are queued (LateJoin).
     ``budget`` is what was left of the owner's discovery budget, in numbers, at
-    ``budget_at``.
+    ``budget_at``. ``foreign_added`` new contacts of domains that are not served were
+    added on the day ``foreign_on`` (UTC).
     """
 
     jid = models.CharField(
@@ -64,6 +65,8 @@ class Account(models.Model):
     )
     budget = models.FloatField(null=True, blank=True, editable=False)
     budget_at = models.DateTimeField(null=True, blank=True, editable=False)
+    foreign_added = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    foreign_on = models.DateField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ("jid",)

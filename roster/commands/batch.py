@@ -214,9 +214,28 @@ def _apply(batch: OwnerBatch, request: ParsedCommand) -> None:
 
 def _add_to_roster(batch: OwnerBatch, request: ParsedCommand) -> None:
     for entry in request.entries:
+        if _is_foreign_and_new(batch, entry) and not _take_foreign(batch, entry):
+            request.refused.add(entry.key)
+            request.problems.append(f"{entry.place}.address: {TOO_MANY_FOREIGN}")
+            continue
         verified = entry.key in request.lookups and entry.key in batch.users
         _decide(batch, entry, verified=verified)
     request.reply = Reply(OK)
+
+
+TOO_MANY_FOREIGN = (
+    "too many new contacts of other domains in a day; send it again tomorrow with a "
+    "new id"
+)
+
+
+def _is_foreign_and_new(batch: OwnerBatch, entry: RequestedContact) -> bool:
+    is_foreign = domain_of(entry.jid) not in settings.XMPP_DOMAINS
+    return is_foreign and entry.key not in batch.after
+
+
+def _take_foreign(batch: OwnerBatch, entry: RequestedContact) -> bool:
+    return batch.book is None or batch.book.take_foreign(entry.key)
 
 
 def _search_users(batch: OwnerBatch, request: ParsedCommand) -> None:
@@ -265,6 +284,8 @@ def _settle(batch: OwnerBatch) -> Settled:
         elif reply is not None:
             complete = _with_problems(reply, request)
             settled.answers[pk] = (complete.dumps(), complete.final)
+            if not request.entries or not batch.is_served:
+                settled.useless.add(pk)
     if batch.is_missing and batch.account is not None:
         settled.effects.append(partial(directory.mark_gone, [batch.account]))
     return settled

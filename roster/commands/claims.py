@@ -152,6 +152,12 @@ def _waiting(
     return {owner: queues[owner] for owner in owners}, alone
 
 
+def is_anyone_waiting(besides: Collection[str]) -> bool:
+    """Whether a command of any other owner is due."""
+    due = Command.objects.filter(is_due(timezone.now()))
+    return due.exclude(owner__in=besides).exists()
+
+
 def _create_claims(owners: Sequence[str], now: datetime) -> list[Claim]:
     new = [Claim(uuid.uuid4(), owner, now + CLAIM_DURATION) for owner in owners]
     Claim.objects.bulk_create(new, ignore_conflicts=True)

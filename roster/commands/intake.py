@@ -4,18 +4,27 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
+from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from roster.commands.lock import exclusive
+from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS
+from roster.commands.quota import StorageQuota
 from roster.models import Account, Command
 from xmppservice.connection.events import Message
+from xmppservice.protocol.jids import domain_of
 from xmppservice.runtime import wakeups
 
 State = Command.State
 
 
-def receive(messages: Sequence[Message]) -> None:
-    """Store a batch of commands. A repeat does not become a second row.
+_quota = StorageQuota()
+
+
+def receive(messages: Sequence[Message]) -> list[Message]:
+    """Store a batch of commands; return those of owners who have too much stored.
+
+    A repeat does not become a second row, and is always taken.
 
     A repeat of an answered command gets the first answer again; if that was sent and
     not final, the command runs again. Either way the answer goes to the full JID of
@@ -29,12 +38,18 @@ def receive(messages: Sequence[Message]) -> None:
         }
         _forget_former_holders(known)
         _apply_repeats([(row, arrived[key]) for key, row in known.items()], now)
-        Command.objects.bulk_create(
-            _row(key, message) for key, message in arrived.items() if key not in known
-        )
+        new = {key: _row(key, arrived[key]) for key in arrived if key not in known}
+        _quota.begin()
+        refused = {
+            key
+            for key, row in new.items()
+            if not _quota.admits(row.owner, len(row.payload))
+        }
+        Command.objects.bulk_create(new[key] for key in new if key not in refused)
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
         if known:
             wakeups.wake_stream(wakeups.ANSWERS)
+    return [arrived[key] for key in refused]
 
 
 def _forget_former_holders(known: dict[str, Command]) -> None:
@@ -72,8 +87,14 @@ def _row(key: str, message: Message) -> Command:
         envelope_type=message["envelope_type"],
         envelope_action=message["envelope_action"],
         command=message["command"],
-        payload=message["payload"],
+        payload=message["payload"] if _is_payload_of_use(message) else "",
     )
+
+
+def _is_payload_of_use(message: Message) -> bool:
+    """Whether a payload is looked at: the key is enough to recognise a repeat."""
+    is_served = domain_of(message["owner"]) in settings.XMPP_DOMAINS
+    return is_served and message["command"] in (ADD_TO_ROSTER, SEARCH_USERS)
 
 
 def _apply_repeats(repeats: Iterable[tuple[Command, Message]], now: datetime) -> None:

@@ -138,6 +138,10 @@ def _parse_contacts(command: Command, domain: str) -> ParsedCommand:
         received = _list(command.payload, "channelUsers")
     except Unusable as error:
         return ParsedCommand(command, reply=Reply(NO_CHANNEL_FOUND, (str(error),)))
+    if len(received) > settings.ADD_TO_ROSTER_LIMIT:
+        limit = f"{settings.ADD_TO_ROSTER_LIMIT} contacts are allowed in one command"
+        text = f"channelUsers: {len(received)} contacts; {limit}."
+        return ParsedCommand(command, reply=Reply(BAD_REQUEST, (text,)))
     entries: dict[str, RequestedContact] = {}
     problems = []
     for place, value in enumerate(received):

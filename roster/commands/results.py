@@ -36,12 +36,14 @@ class Settled:
     ``answers``: pk → (payload, final). ``failures``: pk → why, without any
     number or payload; it is retried later. Commands in neither are deferred for a
     second, ahead of all others of their owner, without counting an attempt.
+    ``useless``: commands whose payload nobody needs once they are answered.
     ``effects`` store what belongs to the work.
     """
 
     work: ClaimedWork
     answers: dict[int, tuple[str, bool]] = field(default_factory=dict)
     failures: dict[int, str] = field(default_factory=dict)
+    useless: set[int] = field(default_factory=set)
     effects: list[Callable[[], None]] = field(default_factory=list)
 
 
@@ -110,11 +112,15 @@ def _settle(
     failed = {pk: why for one in settled for pk, why in one.failures.items()}
     rows = [row for one in settled for row in one.work.commands]
     _answer([row for row in rows if row.pk in answers], answers, now)
+    useless = [pk for one in settled for pk in one.useless & one.answers.keys()]
+    if useless:
+        Command.objects.filter(pk__in=useless).update(payload="")
     for row in rows:
         if row.pk in failed:
             _fail(row, failed[row.pk], sql_error, now)
     deferred = [row for row in rows if not (row.pk in answers or row.pk in failed)]
-    rows_of(deferred).update(state=State.RECEIVED, claim=None)
+    # Behind the owners that wait now, or a long roster would come first again.
+    rows_of(deferred).update(state=State.RECEIVED, claim=None, not_before=now)
     return deferred
 
 

@@ -1,15 +1,33 @@
-"""Writes the roster items that a batch has changed."""
+"""Writes the roster items that a batch has changed.
+
+An XMPP server saves a roster with each item, so a long one takes long. Few writes are
+in flight at a time, fewer of one owner, and an owner with many goes on in a later batch
+if others wait.
+"""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Sequence
 
+from roster.commands import claims
 from roster.commands.owner_batch import OwnerBatch
 from xmppservice.connection.gateway import Late
 from xmppservice.rosters.interface import MISSING, PERMANENT, RosterChange, Rosters
 
-ROSTER_BATCH_SIZE = 100  # roster writes in one round trip
+MAX_IN_FLIGHT, MAX_IN_FLIGHT_OF_OWNER = 100, 20
+SLICE_SECONDS = 2.0  # while others wait
 
-Change = tuple[OwnerBatch, str]  # whose roster, and the contact's key
+
+class Queue:
+    """The keys of contacts to write for one owner."""
+
+    def __init__(self, batch: OwnerBatch) -> None:
+        self.batch = batch
+        self.keys = deque(batch.changes)
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.keys) and not (self.batch.failure or self.batch.is_missing)
 
 
 def write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
@@ -17,43 +35,58 @@ def write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> N
 
     What does not fit in before ``deadline`` is left for the next batch.
     """
-    changes = waiting = _interleaved(batches)
-    while waiting:
-        chunk, waiting = waiting[:ROSTER_BATCH_SIZE], waiting[ROSTER_BATCH_SIZE:]
+    queues = [Queue(batch) for batch in batches if not batch.failure]
+    slice_end = time.monotonic() + SLICE_SECONDS
+    has_written = False
+    while chunk := _next(queues):
+        changes = [RosterChange(b.work.owner, b.after[key]) for b, key in chunk]
         try:
-            requests = [
-                RosterChange(batch.work.owner, batch.after[key]) for batch, key in chunk
-            ]
-            conditions = rosters.write(requests, deadline)
+            conditions = rosters.write(changes, deadline)
         except Late as late:
-            if len(chunk) + len(waiting) < len(changes):
-                _defer([*chunk, *waiting])
-                return
-            # Do not repeat for ever: an attempt is counted.
-            for batch, _ in changes:
-                batch.failure = f"roster not written: {late}"
+            _leave(chunk, queues, late if not has_written else None)
             return
         for (batch, key), condition in zip(chunk, conditions, strict=True):
             _record(batch, key, condition)
-        if time.time() > deadline:
-            _defer(waiting)
+        has_written = True
+        is_over = time.monotonic() > slice_end and _others_wait(queues)
+        if is_over or time.time() > deadline:
+            _leave([], queues, None)
             return
 
 
-def _interleaved(batches: Sequence[OwnerBatch]) -> list[Change]:
-    """Interleave the owners' changes, so that a large roster delays no others."""
-    ranked = [
-        (rank, (batch, key))
-        for batch in batches
-        if not batch.failure
-        for rank, key in enumerate(batch.changes)
-    ]
-    return [change for _, change in sorted(ranked, key=lambda pair: pair[0])]
+def _next(queues: Sequence[Queue]) -> list[tuple[OwnerBatch, str]]:
+    """Take the next changes, a few of each owner."""
+    chunk: list[tuple[OwnerBatch, str]] = []
+    for queue in queues:
+        room = min(MAX_IN_FLIGHT - len(chunk), MAX_IN_FLIGHT_OF_OWNER)
+        while queue.is_open and room > 0:
+            chunk.append((queue.batch, queue.keys.popleft()))
+            room -= 1
+    return chunk
 
 
-def _defer(changes: Iterable[Change]) -> None:
-    for batch, _ in changes:
-        batch.is_unfinished = True
+def _others_wait(queues: Sequence[Queue]) -> bool:
+    """Whether an owner waits for their answer while others' items are written."""
+    is_someone_done = not all(queue.is_open for queue in queues)
+    owners = [queue.batch.work.owner for queue in queues]
+    return is_someone_done or claims.is_anyone_waiting(owners)
+
+
+def _leave(
+    chunk: Sequence[tuple[OwnerBatch, str]], queues: Sequence[Queue], late: Late | None
+) -> None:
+    """Leave what is not written for a later batch.
+
+    It goes on where this one stopped, because the rosters show what was written. If
+    nothing was, do not repeat for ever: an attempt is counted.
+    """
+    unwritten = [batch for batch, _ in chunk]
+    unwritten += [queue.batch for queue in queues if queue.is_open]
+    for batch in unwritten:
+        if late is None:
+            batch.is_unfinished = True
+        else:
+            batch.failure = f"roster not written: {late}"
 
 
 def _record(batch: OwnerBatch, key: str, condition: str) -> None:

@@ -6,11 +6,12 @@ newest. Source: contract, 3 ("Every received contact is remembered …").
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from itertools import islice
 from operator import or_
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from roster import msisdn
@@ -48,6 +49,17 @@ class AddressBook:
         self.stored = stored
         self.budget = Budget(owner, now, stored, is_flagged=is_flagged)
         self.hits: set[str] = set()
+        self._refused: set[str] = set()
+
+    def take_foreign(self, contact: str) -> bool:
+        """Whether a contact of a domain that is not served may be added today.
+
+        One that may not is not remembered: tomorrow it is new again.
+        """
+        is_taken = self.budget.take_foreign(contact)
+        if not is_taken:
+            self._refused.add(contact)
+        return is_taken
 
     def save(self) -> None:
         """Store the contacts, what was charged, and a new flag."""
@@ -70,7 +82,7 @@ class AddressBook:
         return bool(
             self.budget.charged
             or self.budget.reasons
-            or not self.stored.keys() >= set(self.contacts)
+            or self._new()
             or self._unseen()
             or self._new_hits()
             or self._owner_values()
@@ -101,7 +113,7 @@ class AddressBook:
 
     def _entries_to_add(self) -> list[str]:
         """New contacts, with a limited number of uncharged ones."""
-        new = [contact for contact in self.contacts if contact not in self.stored]
+        new = self._new()
         uncharged = [contact for contact in new if contact not in self.budget.charged]
         if not uncharged:
             return new
@@ -109,6 +121,10 @@ class AddressBook:
         room = max(0, MAX_UNCHARGED - rows.count())
         omitted = set(uncharged[room:])
         return [contact for contact in new if contact not in omitted]
+
+    def _new(self) -> list[str]:
+        known = self.stored.keys() | self._refused
+        return [contact for contact in self.contacts if contact not in known]
 
     def _mark_charged(self) -> None:
         known = self.budget.charged & self.stored.keys()
@@ -186,6 +202,10 @@ class AddressBook:
         values: dict[str, object] = {}
         if self.budget.charged:
             values |= {"budget": self.budget.left, "budget_at": self.now}
+        if self.budget.foreign:
+            used = settings.FOREIGN_CONTACTS_PER_DAY - self.budget.foreign_left
+            today = self.now.astimezone(UTC).date()
+            values |= {"foreign_added": used, "foreign_on": today}
         seen = self.owner.last_seen
         if seen is None or seen < self.now - OWNER_SEEN_INTERVAL:
             # The XMPP server has just sent a stanza with the owner's JID.

@@ -5,7 +5,7 @@ Source: contract, 3 ("Every received contact is remembered …").
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import NamedTuple
 
@@ -53,6 +53,10 @@ class Budget:
         self.left = budget_of(owner, now)
         self.charged: set[str] = set()
         self.reasons: list[detector.Reason] = []
+        today = now.astimezone(UTC).date()
+        used = owner.foreign_added if owner.foreign_on == today else 0
+        self.foreign_left = settings.FOREIGN_CONTACTS_PER_DAY - used
+        self.foreign: set[str] = set()
         self._stored = stored
         self._history: _LookupHistory | None = None
 
@@ -87,6 +91,16 @@ class Budget:
         return max(
             1, ceil(missing * YEAR_SECONDS / max(1, settings.DISCOVERY_PER_YEAR))
         )
+
+    def take_foreign(self, contact: str) -> bool:
+        """Whether a contact of a domain that is not served may be added today."""
+        if contact in self._stored or contact in self.foreign:
+            return True
+        if self.foreign_left <= 0:
+            return False
+        self.foreign_left -= 1
+        self.foreign.add(contact)
+        return True
 
     def _new(self, contacts: Iterable[str]) -> list[str]:
         return [

@@ -66,6 +66,7 @@ class Answer(TypedDict):
     payload: str
     key: NotRequired[int]  # row in the command queue
     received_at: NotRequired[datetime]  # when that command arrived
+    refusal: NotRequired[str]  # why it was not taken: the text of a stanza error
 
 
 class CatalogueEntry(NamedTuple):
@@ -147,6 +148,11 @@ def answer(request: Message, payload: str) -> Answer:
         "envelope_action": request["envelope_action"],
         "payload": payload,
     }
+
+
+def refusal(request: Message, text: str) -> Answer:
+    """Say that a command was not taken, for now."""
+    return {**answer(request, ""), "refusal": text}
 
 
 def send(answers: Iterable[Answer]) -> Send:

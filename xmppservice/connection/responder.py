@@ -217,13 +217,14 @@ class Responder:
                 sender=self.jid,
                 to=xml.get("from", ""),
                 id=xml.get("id", "")[:MAX_FIELD],
-                condition=condition,
-                error_type=type,
+                error=iq.error(condition, type),
             )
         )
 
     def to_stanza(self, answer: Answer) -> str:
         """Return a command's answer as a stanza: a message, or the result of its IQ."""
+        if "refusal" in answer:
+            return self._refusal(answer, answer["refusal"])
         if answer["message_type"] == ADHOC:
             return iq.build(
                 "result",
@@ -243,6 +244,14 @@ class Responder:
             envelope_action=answer["envelope_action"],
             payload=answer["payload"],
         )
+
+    def _refusal(self, answer: Answer, text: str) -> str:
+        """A stanza error (RFC 6120, 8.3) in place of an answer: repeat later."""
+        error = iq.error("resource-constraint", "wait", iq.text(text))
+        addresses = {"sender": self.jid, "to": answer["to"], "id": answer["id"]}
+        if answer["message_type"] == ADHOC:
+            return iq.build("error", **addresses, payload=error)
+        return iq.message_error(**addresses, error=error)
 
     # --- Wiring -----------------------------------------------------------------
 

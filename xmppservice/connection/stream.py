@@ -156,8 +156,11 @@ class ServiceStream(ABC):
         try:
             await self._ask([self._ping()], time.time() + OPENING_SECONDS)
         except Late:
-            logger.warning("the XMPP server does not answer: reconnecting")
-            self._ended.set()
+            # A busy server may answer thousands of requests before this one.
+            silence = time.monotonic() - self._requests.answered_at
+            if silence >= OPENING_SECONDS:
+                logger.warning("the XMPP server does not answer: reconnecting")
+                self._ended.set()
         except Down:
             pass
 

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from xmppservice.protocol.jids import bare_jid
 from xmppservice.protocol.namespaces import NS_ERRORS, NS_PING, NS_STREAM_DEFAULT
-from xmppservice.protocol.xml import escape_attribute, split
+from xmppservice.protocol.xml import escape, escape_attribute, split
 
 
 class StanzaError(Exception):
@@ -72,13 +72,16 @@ def error(condition: str, error_type: str = "cancel", more: str = "") -> str:
     return f"<error type='{error_type}'>{defined}{more}</error>"
 
 
-def message_error(
-    *, sender: str, to: str, id: str, condition: str, error_type: str
-) -> str:
+def text(sentence: str) -> str:
+    """A sentence for people, in a stanza error."""
+    return f"<text xmlns='{NS_ERRORS}' xml:lang='en'>{escape(sentence)}</text>"
+
+
+def message_error(*, sender: str, to: str, id: str, error: str) -> str:
     addresses = f"from='{escape_attribute(sender)}' to='{escape_attribute(to)}'"
     return (
         f"<message type='error' {addresses}"
-        f" id='{escape_attribute(id)}'>{error(condition, error_type)}</message>"
+        f" id='{escape_attribute(id)}'>{error}</message>"
     )
 
 

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 200  # commands or answers in one transaction
 MAX_UNCONFIRMED_BATCHES = 4  # sent and not yet confirmed
+TOO_MUCH_STORED = "Too many of your commands are stored: repeat in some minutes."
 TICK_SECONDS = 1.0  # a lost wake-up costs two seconds at most
 
 
@@ -167,15 +168,19 @@ class ServiceConsumer(AsyncConsumer):
             while len(batch) < BATCH_SIZE and not self.incoming.empty():
                 batch.append(self.incoming.get_nowait())
             try:
-                await self.inbox_thread.run(intake.receive, batch)
+                refused = await self.inbox_thread.run(intake.receive, batch)
             except DATABASE_ERRORS as error:
                 self._database_lost(error)
-                self._refuse(batch)
+                payload = payloads.storage_failed()
+                self._refuse([events.answer(message, payload) for message in batch])
+            else:
+                self._refuse(
+                    [events.refusal(message, TOO_MUCH_STORED) for message in refused]
+                )
 
-    def _refuse(self, batch: list[events.Message]) -> None:
-        payload = payloads.storage_failed()
-        answers = [events.answer(message, payload) for message in batch]
-        self.pumps.create_task(self._send_once(answers))
+    def _refuse(self, answers: list[events.Answer]) -> None:
+        if answers:
+            self.pumps.create_task(self._send_once(answers))
 
     async def _send_once(self, answers: list[events.Answer]) -> None:
         try:

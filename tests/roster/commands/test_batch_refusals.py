@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from roster.commands import batch, claims, intake, outbox, payloads, writing
+from roster.commands import batch, claims, intake, outbox, payloads
 from roster.commands.results import MAX_ATTEMPTS, Settled
 from roster.discovery import digests
 from roster.models import Account, AddressBookEntry, Claim, Command
@@ -159,7 +159,7 @@ def test_late_commands_are_charged_before_later_ones(rosters, settings):
     )
     intake.receive([message(payload=long)])
     intake.receive([message(SEARCH, numbers(*friends[60:]))])
-    rosters.writes_left = writing.ROSTER_BATCH_SIZE
+    rosters.writes_left = 100
     settle(rosters)
     settle(rosters)
 
@@ -190,28 +190,6 @@ def test_a_late_first_write_fails_and_written_items_stay(rosters):
     assert json.loads(row().answer) == OK
     written = [change.item.jid for change in rosters.written]
     assert written == [f"c{n}@localhost" for n in range(3)]
-
-
-def test_changes_that_do_not_fit_before_the_deadline_are_left(rosters):
-    many = users(*((f"C {n}", f"c{n}") for n in range(writing.ROSTER_BATCH_SIZE + 1)))
-    intake.receive([message(payload=many), message(payload=LIAM, owner=JULIET)])
-
-    settled = run(rosters, deadline=0)
-
-    assert len(rosters.written) == writing.ROSTER_BATCH_SIZE
-    answers = {one.work.owner: one.answers for one in settled}
-    assert answers[ROMEO] == {}
-    assert len(answers[JULIET]) == 1
-
-
-def test_changes_of_owners_are_interleaved(rosters):
-    many = users(*((f"C {n}", f"c{n}") for n in range(3)))
-    intake.receive([message(payload=many, owner=owner) for owner in (ROMEO, JULIET)])
-
-    run(rosters)
-
-    owners = [change.owner for change in rosters.written]
-    assert [set(owners[at : at + 2]) for at in (0, 2, 4)] == [{ROMEO, JULIET}] * 3
 
 
 def test_an_item_under_another_spelling_is_the_same_contact(rosters):

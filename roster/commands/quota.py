@@ -1,0 +1,65 @@
+"""How much an owner may have stored: commands that wait, and answers that are kept."""
+
+import time
+from collections import Counter
+
+from django.conf import settings
+from django.db.models import Count, Sum
+from django.db.models.functions import Length
+
+from roster.models import Command
+
+ROW_BYTES = 500  # of a command without its payload and its answer
+RETRY_SECONDS = 60
+MAX_OWNERS = 100_000  # remembered at a time
+
+
+class StorageQuota:
+    """Admits an owner's commands up to OWNER_STORAGE_BYTES.
+
+    The table is asked only after each eighth of that: most owners send far less. For
+    one thread.
+    """
+
+    def __init__(self) -> None:
+        self._room: dict[str, float] = {}  # what fits before the table is asked
+        self._full_until: dict[str, float] = {}
+        self._unstored: Counter[str] = Counter()
+
+    def begin(self) -> None:
+        """All admitted commands are stored: the next batch begins."""
+        self._unstored.clear()
+
+    def admits(self, owner: str, characters: int) -> bool:
+        """Whether a command with that payload may be stored."""
+        now = time.monotonic()
+        if self._full_until.get(owner, now) > now:
+            return False
+        part = settings.OWNER_STORAGE_BYTES // 8
+        size = ROW_BYTES + characters
+        room = self._room.get(owner, part)
+        if size > room:
+            used = _stored(owner) + self._unstored[owner]
+            free = settings.OWNER_STORAGE_BYTES - used
+            if size > free:
+                self._remember(self._full_until, owner, now + RETRY_SECONDS)
+                return False
+            room = min(free, max(part, size))
+        self._remember(self._room, owner, room - size)
+        self._unstored[owner] += size
+        return True
+
+    def _remember(self, values: dict[str, float], owner: str, value: float) -> None:
+        if len(values) >= MAX_OWNERS:
+            values.clear()
+        values[owner] = value
+
+
+def _stored(owner: str) -> int:
+    """About how many bytes of an owner's commands are stored."""
+    rows = Command.objects.filter(owner=owner).order_by()
+    sums = rows.aggregate(
+        rows=Count("pk"), payloads=Sum(Length("payload")), answers=Sum(Length("answer"))
+    )
+    characters = (sums["payloads"] or 0) + (sums["answers"] or 0)
+    return int(sums["rows"] * ROW_BYTES + characters)
