@@ -49,7 +49,7 @@ def receive(messages: Sequence[Message]) -> list[Message]:
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
         if known:
             wakeups.wake_stream(wakeups.ANSWERS)
-    return [arrived[key] for key in refused]
+    return [arrived[key] for key in new if key in refused]
 
 
 def _forget_former_holders(known: dict[str, Command]) -> None:
