@@ -30,8 +30,8 @@ from buddies.tree import edits, history
 from buddies.tree.lock import TreeError
 from buddies.tree.undo import undo
 from xmppservice.backoffice import site
+from xmppservice.backoffice.model_admin import StrictAdmin
 
-MAX_WORDS = 10
 ROW = re.compile(r"form-\d+-id")  # of the list, in a POST
 LOCKED = _(
     "Apps already use this address, so it can't be changed here: "
@@ -41,7 +41,7 @@ LOCKED = _(
 
 
 @admin.register(Buddy)
-class BuddyAdmin(admin.ModelAdmin):
+class BuddyAdmin(StrictAdmin):
     form = BuddyForm
     list_display = (
         "indented_name",
@@ -134,9 +134,7 @@ class BuddyAdmin(admin.ModelAdmin):
     ) -> tuple[QuerySet[Buddy], bool]:
         if request.GET.get("field_name") == "parent":
             queryset = queryset.filter(type=Buddy.Type.GROUP)
-        # Each word adds to the query, and queries have limits.
-        words = " ".join(search_term.replace("\0", "").split()[:MAX_WORDS])
-        return super().get_search_results(request, queryset, words)
+        return super().get_search_results(request, queryset, search_term)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -1,6 +1,6 @@
 """The admin pages of accounts, to look up and switch, and flags, to clear."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -349,13 +349,37 @@ class ByFlagState(Choice):
         return queryset
 
 
+class ByOwner(admin.SimpleListFilter):
+    """The flags of one account, to which the account's page links."""
+
+    title = _("account")
+    parameter_name = "owner__id__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[Any]:
+        if not self.value():
+            return ()
+        owner = Account.objects.filter(pk=self._owner()).first()
+        return [(self.value(), owner or "–")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Flag]
+    ) -> QuerySet[Flag]:
+        return queryset.filter(owner=self._owner()) if self.value() else queryset
+
+    def _owner(self) -> int:
+        """The chosen account's key; 0 for none."""
+        value = self.value() or ""
+        is_key = value.isascii() and value.isdigit() and len(value) < 19
+        return int(value) if is_key else 0
+
+
 @admin.register(Flag)
 class FlagAdmin(LargeSortedAdmin, ObjectActionAdmin):
     """Owners who appear to enumerate numbers, and why: to read, and to clear."""
 
     object_action = "release"
     list_display = ("owner", "why", "raised_at", "state")
-    list_filter = (ByFlagState,)
+    list_filter = (ByFlagState, ByOwner)
     list_select_related = ("owner",)
     ordering = (F("released_at").desc(nulls_first=True), "-raised_at", "-pk")
     search_fields = ("owner__jid",)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from xmppservice.api import tokens
 from xmppservice.api.models import SCOPES, Token
 from xmppservice.backoffice import site
+from xmppservice.backoffice.model_admin import StrictAdmin
 
 DEFAULT_LIFETIME = timedelta(days=365)
 
@@ -38,7 +39,7 @@ class TokenForm(forms.ModelForm):
 
 
 @admin.register(Token)
-class TokenAdmin(admin.ModelAdmin):
+class TokenAdmin(StrictAdmin):
     """Non-superusers create and see only their own tokens, with their own rights."""
 
     form = TokenForm

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.views.decorators.http import require_POST
 
+from xmppservice.backoffice.model_admin import StrictAdmin
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+
+class ReadOnlyAdmin(StrictAdmin):
     """Objects that cannot be added, changed or deleted in the admin."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

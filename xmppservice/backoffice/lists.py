@@ -11,6 +11,8 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from xmppservice.backoffice.model_admin import StrictAdmin
+
 # A list counts up to this many rows, and shows no others.
 MAX_ROWS = 10_000
 LAST_CHARACTER = "\U0010ffff"
@@ -42,7 +44,7 @@ class LimitedChangeList(ChangeList):
         return selected.order_by(*rows.query.order_by)
 
 
-class LargeAdmin(admin.ModelAdmin):
+class LargeAdmin(StrictAdmin):
     """An admin whose list neither counts nor sorts all rows."""
 
     paginator = LimitedPaginator

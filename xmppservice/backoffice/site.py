@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from django.contrib import admin
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from xmppservice.backoffice.model_admin import StrictAdmin
 
 MAY_VIEW_ENTRIES = "buddies.view_buddy"
 WORKSPACE = "admin:buddies_workspace"
@@ -49,6 +52,31 @@ class BackOffice(AdminSite):
     site_header = site_title = "XMPP Service"
     site_url = None  # the admin is the site
     enable_nav_sidebar = False  # the tree needs the width
+
+    def register(
+        self,
+        model_or_iterable: Any,
+        admin_class: type[ModelAdmin] | None = None,
+        **options: Any,
+    ) -> None:
+        """Register models; every model admin is a strict one, also Django's own."""
+        strict = admin_class or StrictAdmin
+        if not issubclass(strict, StrictAdmin):
+            strict = type(strict.__name__, (StrictAdmin, strict), {})
+        super().register(model_or_iterable, strict, **options)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """Complete the fields that a form completes; Django takes any relation."""
+        names = ("app_label", "model_name", "field_name")
+        app, model, field = (request.GET.get(name, "") for name in names)
+        admins = [
+            model_admin
+            for registered, model_admin in self._registry.items()
+            if registered._meta.label_lower == f"{app}.{model}"
+        ]
+        if not any(field in one.get_autocomplete_fields(request) for one in admins):
+            raise PermissionDenied
+        return super().autocomplete_view(request)
 
     def index(  # type: ignore[override]  # it may redirect
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
