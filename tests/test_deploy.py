@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -270,8 +271,9 @@ def test_the_proxy_hides_metrics_and_readiness():
         assert re.search(rf"location = {path} {{\s+return 404;", text)
 
 
-@pytest.mark.skipif(not (NGINX and OPENSSL), reason="nginx is not installed")
-def test_nginx_accepts_its_configuration(tmp_path):
+@pytest.fixture
+def nginx(tmp_path) -> list[str]:
+    """The command line of an nginx with our configuration, on sockets of its own."""
     key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
     words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a"]
     subprocess.run(
@@ -281,6 +283,7 @@ def test_nginx_accepts_its_configuration(tmp_path):
     )
     site = (DEPLOY / "nginx.conf").read_text()
     site = re.sub(r"/etc/letsencrypt/live/[^/]+", str(tmp_path), site)
+    site = site.replace("/var/log/nginx", str(tmp_path))
     # Its ports need a privilege that tests lack.
     site = re.sub(r"listen (\[::\]:)?(80|443)\b", r"listen unix:\1\2.sock", site)
     site = re.sub(r"unix:\S*?(80|443)\.sock", rf"unix:{tmp_path}/\1.sock", site)
@@ -292,14 +295,48 @@ def test_nginx_accepts_its_configuration(tmp_path):
     whole = tmp_path / "nginx.conf"
     whole.write_text(
         f"pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}}\n"
-        f"http {{ access_log off; {temporary}\n{site}\n}}"
+        f"master_process off; http {{ access_log off; {temporary}\n{site}\n}}"
     )
-    done = subprocess.run(
-        [NGINX, "-t", "-q", "-e", tmp_path / "log", "-c", whole],
-        capture_output=True,
-        text=True,
-    )
+    return [str(NGINX), "-q", "-e", str(tmp_path / "log"), "-c", str(whole)]
+
+
+needs_nginx = pytest.mark.skipif(
+    not (NGINX and OPENSSL), reason="nginx is not installed"
+)
+
+
+@needs_nginx
+def test_nginx_accepts_its_configuration(nginx):
+    done = subprocess.run([*nginx, "-t"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@needs_nginx
+def test_nginx_logs_neither_numbers_nor_jids(nginx, tmp_path):
+    paths = (
+        "/api/buddies/12345678/?q=+393471111111",
+        "/api/accounts/by-number/+393471111111/",
+        "/api/accounts/%2B393471111111/",
+        "/api/accounts/0039-347-111-1111/",
+        "/api/accounts/mario%40localhost/",
+    )
+    subprocess.run(nginx, check=True, stderr=subprocess.DEVNULL)
+    try:
+        for path in paths:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(str(tmp_path / "80.sock"))
+                headers = f"Host: a\r\nReferer: http://a{path}\r\nConnection: close"
+                connection.sendall(f"GET {path} HTTP/1.1\r\n{headers}\r\n\r\n".encode())
+                while connection.recv(4096):
+                    pass
+    finally:
+        subprocess.run([*nginx, "-s", "stop"], check=True, stderr=subprocess.DEVNULL)
+
+    log = (tmp_path / "access.log").read_text()
+    assert '"GET /api/buddies/12345678/" 301' in log
+    assert log.count("(hidden)") == len(paths) - 1
+    for part in ("347", "111", "mario"):
+        assert part not in re.sub(r"\[.*?\]", "", log)
 
 
 # --- The page ---------------------------------------------------------------------

@@ -385,22 +385,31 @@ LOGGING = {
         "json": {"()": "xmppservice.runtime.logs.json_lines"},
     },
     "filters": {
-        name: {"()": "django.utils.log.CallbackFilter", "callback": callback}
-        for name, callback in (
-            ("refusals", logs.plain_refusal),
-            ("probes", logs.plain_probe),
-            ("tasks", logs.plain_task),
-        )
+        "requests": {"()": "xmppservice.protocol.redaction.RequestFilter"},
+        **{
+            name: {"()": "django.utils.log.CallbackFilter", "callback": callback}
+            for name, callback in (
+                ("refusals", logs.plain_refusal),
+                ("probes", logs.plain_probe),
+                ("tasks", logs.plain_task),
+                ("loops", logs.plain_loop),
+            )
+        },
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": env.word("LOG_FORMAT", "line", "json"),
+            "filters": ["requests"],
         }
     },
     "root": {"handlers": ["stderr"], "level": env.level("LOG_LEVEL", "INFO")},
     "loggers": {
+        # Without Django's own handlers, which would log texts, paths and queries.
+        "django": {"level": "INFO", "handlers": []},
+        "django.server": {"level": "INFO", "handlers": [], "propagate": True},
         "django.request": {"filters": ["refusals", "probes"]},
+        "asyncio": {"filters": ["loops"]},
         # slixmpp logs whole stanzas: payloads and numbers must never reach a log.
         "slixmpp": {"level": "CRITICAL"},
         # axes logs four lines for each login; a lock-out is a warning.
@@ -411,7 +420,8 @@ LOGGING = {
         "celery.worker.control": {"level": "ERROR"},  # it warns of a normal stop
         "celery.app.trace": {"filters": ["tasks"]},
         "uvicorn": {"level": "WARNING"},
-        # granian adds its own handler unless these are configured.
+        # Both add their own handlers unless these are configured.
+        "uvicorn.access": {"level": "INFO", "handlers": [], "propagate": True},
         "_granian": {"level": "WARNING", "handlers": [], "propagate": True},
         "granian.access": {"level": "INFO", "handlers": [], "propagate": True},
     },

@@ -60,8 +60,11 @@ LEFT_OPEN = re.compile(
 
 
 def test_nothing_private_reaches_the_log(service: Service):
+    for path in ("by-number/+393471111111/", "00393471111111@localhost/?q=%2B39347"):
+        assert service.http("GET", f"/api/accounts/{path}")[0] == 404
     log = LEFT_OPEN.sub("", service.log.read_text())
-    for word in (SECRET, "0039", "channelUsers", "userList", "Traceback"):
+    assert "Not Found: /api/accounts/by-number/~" in log or several
+    for word in (SECRET, "0039", "3471111", "channelUsers", "userList", "Traceback"):
         assert word not in log
 
 

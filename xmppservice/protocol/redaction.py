@@ -1,5 +1,6 @@
-"""Replacements for JIDs and for clients' own text in logs."""
+"""Replacements for JIDs, for clients' own text and for requests' paths in logs."""
 
+import logging
 import re
 
 from django.utils.crypto import salted_hmac
@@ -27,4 +28,70 @@ def shown(text: str) -> str:
     """
     if not text or _HARMLESS.match(text) or _UUID.match(text):
         return text
+    return _short_alias(text)
+
+
+def _short_alias(text: str) -> str:
     return "~" + salted_hmac("xmppservice.log", text).hexdigest()[:12]
+
+
+# --- Requests ---------------------------------------------------------------------
+
+# Django, and the web servers: their lines name a request's path, or quote the request.
+_REQUEST_LOGGERS = (
+    "django.request",
+    "django.security",
+    "django.server",
+    "granian.access",
+    "uvicorn",
+)
+# Neither "+" nor "@", and nothing encoded: "%" and Django's own "\\u" are refused, too.
+_PLAIN = re.compile(r"[A-Za-z0-9 _.,:;'\"()-]*\Z", re.ASCII)
+_ALIAS = re.compile(r"~[0-9a-f]{12}\Z", re.ASCII)
+_KEY = re.compile(r"[1-9]\d{0,7}\Z", re.ASCII)
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_IPV4 = re.compile(
+    rf"(?<![\d.]){_OCTET}(?:\.{_OCTET}){{3}}(?::\d+)?(?![\d.])", re.ASCII
+)
+MAX_DIGITS = 6  # in one part of a path, unless it is a row's key
+
+
+def masked(text: str) -> str:
+    """Return a path, or a sentence that quotes a request, without numbers and JIDs.
+
+    Whatever may be one becomes an alias, up to the next slash; a query is left out.
+    """
+    path, question_mark, _ = text.partition("?")
+    parts = "/".join(map(_masked_part, path.split("/")))
+    return f"{parts}?…" if question_mark else parts
+
+
+def _masked_part(part: str) -> str:
+    if _ALIAS.match(part) or _KEY.match(part):
+        return part
+    digits = sum(map(str.isdigit, _IPV4.sub("", part)))
+    is_harmless = _PLAIN.match(part) and digits <= MAX_DIGITS
+    return part if is_harmless else _short_alias(part)
+
+
+class RequestFilter(logging.Filter):
+    """Mask what lines of Django and of the web servers quote from a request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_REQUEST_LOGGERS):
+            return True
+        args = record.args
+        if isinstance(args, tuple):
+            record.args = tuple(map(_masked_arg, args))
+        elif args:
+            record.args = {
+                name: value if name in ("time", "addr") else _masked_arg(value)
+                for name, value in args.items()
+            }
+        if record.name.startswith("django.security") and not record.args:
+            record.msg = masked(str(record.msg))  # the text of an exception
+        return True
+
+
+def _masked_arg(arg: object) -> object:
+    return masked(arg) if isinstance(arg, str) else arg

@@ -6,6 +6,7 @@ PostgreSQL, for example, includes duplicate keys.
 """
 
 import logging
+import re
 import traceback
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -102,6 +103,15 @@ def plain_task(record: logging.LogRecord) -> bool:
     """Reword a failed task: Celery's message has its arguments and the error's text."""
     if isinstance(record.args, dict) and "exc" in record.args:
         record.msg, record.args = "the task %s failed", (record.args["name"],)
+    return True
+
+
+def plain_loop(record: logging.LogRecord) -> bool:
+    """Cut asyncio's report before its objects: a callback's arguments, an error's text.
+
+    These are the ``repr()`` of what was being handled, such as a stanza.
+    """
+    record.msg, record.args = re.split(r"[\n(<]", record.getMessage())[0], ()
     return True
 
 

@@ -25,6 +25,8 @@ KEPT_FIELDS = {
     "transaction",
 }
 KEPT_CONTEXTS = {"runtime", "trace"}
+# A transaction of another source is named after the path as it was requested.
+KEPT_SOURCES = {"route", "task"}
 
 
 def begin(dsn: str, transport: type[Transport] | None = None) -> None:
@@ -45,6 +47,8 @@ def begin(dsn: str, transport: type[Transport] | None = None) -> None:
 def _without_user_data(event: Any, hint: Any) -> Any:
     """Reduce a report to fields that cannot contain data from users."""
     reduced = {name: value for name, value in event.items() if name in KEPT_FIELDS}
+    if event.get("transaction_info", {}).get("source") not in KEPT_SOURCES:
+        reduced.pop("transaction", None)
     contexts = reduced.get("contexts", {})
     reduced["contexts"] = {
         n: value for n, value in contexts.items() if n in KEPT_CONTEXTS

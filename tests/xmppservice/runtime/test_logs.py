@@ -1,10 +1,14 @@
 """The log: two formats of the same lines, both without data from users."""
 
+import asyncio
+import io
 import json
 import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -100,6 +104,127 @@ def test_other_ids_get_an_alias(text):
     assert shown.startswith("~")
     assert len(shown) == 13
     assert shown == redaction.shown(text)
+
+
+# --- Requests ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the configured handler writes."""
+    handlers = logging.getLogger().handlers
+    (handler,) = (one for one in handlers if one.name == "stderr")
+    written = io.StringIO()
+    before = handler.setStream(written)
+    yield written
+    handler.setStream(before)
+
+
+PATHS = [
+    f"/api/accounts/by-number/{NUMBER}/",
+    "/api/accounts/00393471111111/",
+    "/api/accounts/00393471111111@localhost/",
+    "/api/accounts/+39 347 111 1111/",
+    "/api/accounts/３９３４７１１１１１１１/",
+    "/api/accounts/%2B393471111111/",
+    "/admin/by-number/+393471111111/",
+    "/00393471111111%0AFORGED",
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", PATHS)
+def test_a_number_in_a_path_is_not_logged(path, log, admin_client):
+    admin_client.raise_request_exception = False
+    for method in ("get", "post", "delete"):
+        getattr(admin_client, method)(quote(path), {"q": "347"})
+
+    lines = log.getvalue()
+    assert "WARNING django.request: " in lines
+    for part in ("347", "111", "FORGED", "localhost", "uff13"):
+        assert part not in lines.replace("~", "").replace("http://localhost", "")
+
+
+@pytest.mark.django_db
+def test_a_refused_filter_is_logged_without_its_text(log, admin_client):
+    admin_client.get("/admin/roster/account/", {"00393471111111@localhost": "347"})
+
+    assert "DisallowedModelAdminLookup: ~" in log.getvalue()
+    assert "347" not in log.getvalue()
+
+
+@pytest.mark.django_db
+def test_a_refused_form_is_logged_without_the_page_it_came_from(log, client):
+    client.handler.enforce_csrf_checks = True
+    sent = {"HTTP_REFERER": f"https://x.example/admin/?q={NUMBER}", "secure": True}
+    client.post("/admin/login/", {}, **sent)
+
+    line = log.getvalue()
+    assert "Forbidden (Referer checking failed - https://x.example/admin/?…" in line
+    assert "39347" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "template", "args"),
+    [
+        (
+            "uvicorn.access",
+            '%s - "%s %s HTTP/%s" %d',
+            ("192.0.2.1:50", "GET", f"/api/accounts/?jid={quote(NUMBER)}", "1.1", 200),
+        ),
+        (
+            "uvicorn.error",
+            '%s - "WebSocket %s" 403',
+            ("192.0.2.1:50", f"/{NUMBER}"),
+        ),
+        (
+            "granian.access",
+            '[%(time)s] %(addr)s - "%(method)s %(path)s?%(query_string)s" %(_h0)s',
+            {
+                "time": "2026-11-29 12:00:00 +0000",
+                "addr": "2001:db8:1234:5678::1",
+                "method": "GET",
+                "path": f"/api/{quote(NUMBER)}/",
+                "query_string": f"q={NUMBER}",
+                "_h0": f"https://x.example/?q={NUMBER}",
+            },
+        ),
+        ("django.server", '"%s" %s %s', (f"GET /?q={NUMBER} HTTP/1.1", "200", "12")),
+        ("django.security.Any", f"no such field: {NUMBER}", ()),
+    ],
+)
+def test_lines_of_web_servers_contain_no_numbers(name, template, args, log):
+    logging.getLogger(name).error(
+        template, *([args] if isinstance(args, dict) else args)
+    )
+
+    line = log.getvalue()
+    assert name in line
+    assert "39347" not in line
+    assert "1111111" not in line
+    for kept in ("192.0.2.1:50", "2001:db8:1234:5678::1", "12:00:00 +0000"):
+        assert kept in line or kept not in str(args)
+
+
+def test_without_debug_and_with_it_django_adds_no_handlers():
+    for name in ("django", "django.server", "uvicorn.access", "granian.access"):
+        assert logging.getLogger(name).handlers == []
+        assert logging.getLogger(name).propagate
+
+
+async def test_asyncio_reports_no_texts_and_no_arguments(log):
+    loop = asyncio.get_running_loop()
+    loop.call_soon(int, NUMBER + "x")
+    broken = loop.create_future()
+    broken.set_exception(ValueError(NUMBER))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    del broken
+
+    assert "asyncio: Exception in callback int" in log.getvalue()
+    assert "builtins.ValueError" in log.getvalue()
+    assert "exception was never retrieved" in log.getvalue()
+    assert "39347" not in log.getvalue()
 
 
 HOSTILE = """

@@ -43,6 +43,51 @@ print("good")
 """
 
 
+REQUEST = """
+import sys
+from urllib.parse import quote
+from django.conf import settings
+from django.test import Client
+from sentry_sdk.transport import Transport
+from xmppservice.runtime import sentry
+
+sent = []
+
+class Kept(Transport):
+    def capture_envelope(self, envelope):
+        sent.append(envelope.serialize().decode())
+
+sentry.begin("https://key@sentry.example.org/1", Kept)
+from roster.api.views import AccountViewSet
+number = "+393471111111"
+
+def broken(*args, **kwargs):
+    raise ValueError(number)
+
+def get(path):
+    trace = {"sentry-trace": f"{'1' * 32}-{'2' * 16}-1"}
+    baggage = {"baggage": f"sentry-transaction={quote(number)}"}
+    Client(raise_request_exception=False).get(path, headers={**trace, **baggage})
+
+settings.ALLOWED_HOSTS = ["*"]
+settings.MIDDLEWARE = []
+AccountViewSet.initial = broken
+get(f"/api/accounts/{quote(number)}/?q={quote(number)}")
+# Before the URL is resolved, a request is known by its path only.
+sys.modules["broken"] = type(sys)("broken")
+sys.modules["broken"].Middleware = lambda get_response: broken
+settings.MIDDLEWARE = ["broken.Middleware"]
+get(f"/api/accounts/by-number/{number}/?jid={quote(number)}")
+assert len(sent) == 2, sent
+text = "".join(sent)
+assert text.count("ValueError") >= 2
+assert "/api/accounts/{pk}/" in text, text
+for part in ("39347", "by-number"):
+    assert part not in text, text
+print("good")
+"""
+
+
 def run(tmp_path, code: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "manage.py", "shell", "-v0", "-c", code],
@@ -58,6 +103,10 @@ def run(tmp_path, code: str, **environment: str) -> str:
 
 def test_an_exception_in_a_task_is_reported_without_its_data(tmp_path):
     assert run(tmp_path, BREAK) == "good"
+
+
+def test_an_exception_in_a_request_is_reported_without_its_path(tmp_path):
+    assert run(tmp_path, REQUEST) == "good"
 
 
 def test_without_a_dsn_the_module_is_not_loaded(tmp_path):
