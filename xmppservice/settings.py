@@ -133,6 +133,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "xmppservice.monitoring.health.Health",
     "xmppservice.monitoring.metrics.Metrics",
+    "xmppservice.api.representation.NotStored",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",

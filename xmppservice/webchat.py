@@ -4,6 +4,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 REFRESH_SECONDS = 1  # between reads of the document, until changes are announced
@@ -11,6 +12,7 @@ FALLBACK_SECONDS = 30  # between reads from then on
 
 
 @require_GET
+@never_cache
 def page(request: HttpRequest) -> HttpResponse:
     """Show the webchat; 404 unless WEBCHAT_URL names the XMPP server's WebSocket."""
     if not settings.WEBCHAT_URL:

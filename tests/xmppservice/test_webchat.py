@@ -56,6 +56,7 @@ def test_it_offers_only_the_configured_users(client, settings):
     assert "data-password" not in nobody
     assert 'data-jid="romeo@localhost" data-password="a:b"' in both
     assert 'data-jid="juliet@localhost" data-password="c"' in both
+    assert "no-store" in client.get(PAGE).headers["Cache-Control"]
 
 
 def test_only_get_is_allowed(client, settings):

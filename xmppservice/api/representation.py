@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.http import ConditionalGetMiddleware
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.http import parse_etags
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
@@ -101,6 +102,20 @@ class Conditional(ConditionalGetMiddleware):
                 HTTPStatus.PRECONDITION_FAILED, stale.default_detail, stale.default_code
             )
         return result
+
+
+class NotStored(MiddlewareMixin):
+    """Keep answers of the API out of caches: they hold numbers, and so do redirects.
+
+    The document has a Cache-Control of its own. Source: RFC 9111, 5.2.2.5.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if request.path_info.startswith(problems.API):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
 
 
 class Browsable(BrowsableAPIRenderer):

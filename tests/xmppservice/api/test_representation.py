@@ -53,6 +53,43 @@ def test_an_unchanged_representation_is_a_304_without_a_body(admin):
     assert now.headers["ETag"] == changed.headers["ETag"] != tag
 
 
+# --- Caches ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("/api/", "/api/accounts/", "/api/commands/", "/api/buddies/", "/api/tree/"),
+        *("/api/releases/", "/api/plans/", "/api/delivery/", "/api/schema/"),
+        "/api/accounts/?jid=00393471111111@localhost",
+        "/api/accounts/00393471111111/",  # 404
+        "/api/accounts/by-number/+393471111111/",  # no such URL
+        "/api/accounts/events/",  # 401, and 405
+        "/api/accounts?q=+39347",
+        "/api/commands/?owner=",  # 400
+    ],
+)
+def test_answers_of_the_api_are_not_stored(address, admin, client):
+    for api in (admin, client):
+        for method in (api.get, api.options, api.post, api.delete):
+            answer = method(address)
+            assert answer.headers["Cache-Control"] == "no-store", answer
+
+
+def test_the_document_alone_may_be_stored(admin, settings):
+    assert admin.get("/api/document/").headers["Cache-Control"] == "private, no-cache"
+    settings.DOCUMENT_PUBLIC, settings.DOCUMENT_MAX_AGE = True, 60
+    kept = admin.get("/api/document/").headers["Cache-Control"]
+    assert kept == "public, max-age=60"
+
+
+def test_a_redirect_to_https_is_not_stored(client, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    answer = client.get("/api/accounts/?jid=00393471111111@localhost")
+    assert answer.status_code == 301
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
 WRITES = {
     "change": lambda api, one, **sent: api.patch(
         url(one), {"info": {"name": "Montague"}}, format="json", **sent

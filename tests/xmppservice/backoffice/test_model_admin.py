@@ -236,6 +236,24 @@ def test_the_deletion_of_a_user_does_not_show_what_the_user_changed(admin_client
     assert JULIET not in page
 
 
+def test_pages_with_numbers_are_not_stored(command, admin_client: Client):
+    romeo = Account.objects.create(jid=ROMEO)
+    flag = Flag.objects.create(owner=romeo)
+    account = f"/admin/roster/account/{romeo.pk}"
+    pages = [
+        *(listed(label) for label in FILTERS if label.startswith("roster.")),
+        *(f"{account}/{word}/" for word in ("change", "delete", "history", "rehearse")),
+        f"/admin/roster/command/{command.pk}/change/",
+        f"/admin/roster/flag/{flag.pk}/change/",
+        "/admin/delivery/",
+        "/admin/?all",
+    ]
+    for page in pages:
+        answer = admin_client.get(page)
+        assert answer.status_code == 200
+        assert "no-store" in answer.headers["Cache-Control"]
+
+
 def test_a_flag_is_found_by_its_account(admin_client: Client):
     romeo, juliet = (Account.objects.create(jid=jid) for jid in (ROMEO, JULIET))
     flag = Flag.objects.create(owner=romeo)
