@@ -1,4 +1,5 @@
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 from django.core.signals import request_finished
@@ -22,6 +23,20 @@ def close_connections(**_: object) -> None:
 
 request_finished.connect(close_connections)
 
+
+async def close_websocket(scope: Any, receive: Any, send: Any) -> None:
+    """Close a WebSocket before it opens: the service has none, and clients get a 403.
+
+    Source: ASGI, "WebSocket: Close - send event".
+    """
+    await receive()  # websocket.connect
+    await send({"type": "websocket.close"})
+
+
 application = ProtocolTypeRouter(
-    {"http": FastDocument(django_application), "xmpp": ServiceConsumer.as_asgi()}
+    {
+        "http": FastDocument(django_application),
+        "websocket": close_websocket,
+        "xmpp": ServiceConsumer.as_asgi(),
+    }
 )

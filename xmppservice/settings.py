@@ -421,8 +421,9 @@ LOGGING = {
         "celery.worker.control": {"level": "ERROR"},  # it warns of a normal stop
         "celery.app.trace": {"filters": ["tasks"]},
         "uvicorn": {"level": "WARNING"},
-        # Both add their own handlers unless these are configured.
-        "uvicorn.access": {"level": "INFO", "handlers": [], "propagate": True},
+        # Both add their own handlers unless these are configured. uvicorn's access log
+        # stays off, however it is started: each line would delay the stream's loop.
+        "uvicorn.access": {"level": "WARNING", "handlers": [], "propagate": True},
         "_granian": {"level": "WARNING", "handlers": [], "propagate": True},
         "granian.access": {"level": "INFO", "handlers": [], "propagate": True},
     },

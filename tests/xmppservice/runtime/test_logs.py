@@ -141,8 +141,8 @@ def test_a_number_in_a_path_is_not_logged(path, log, admin_client):
 
     lines = log.getvalue()
     assert "WARNING django.request: " in lines
-    for part in ("347", "111", "FORGED", "localhost", "uff13"):
-        assert part not in lines.replace("~", "").replace("http://localhost", "")
+    for part in ("39347", "1111111", "347 111", "FORGED", "localhost", "uff13"):
+        assert part not in lines
 
 
 @pytest.mark.django_db
@@ -150,7 +150,7 @@ def test_a_refused_filter_is_logged_without_its_text(log, admin_client):
     admin_client.get("/admin/roster/account/", {"00393471111111@localhost": "347"})
 
     assert "DisallowedModelAdminLookup: ~" in log.getvalue()
-    assert "347" not in log.getvalue()
+    assert "39347" not in log.getvalue()
 
 
 @pytest.mark.django_db
