@@ -1,5 +1,7 @@
 """What logs may contain about a user."""
 
+import re
+
 import pytest
 
 from xmppservice.protocol import redaction
@@ -64,9 +66,10 @@ def test_a_harmless_path_or_sentence_is_logged_as_it_is(text):
 )
 def test_a_number_or_a_jid_becomes_an_alias(text):
     masked = redaction.masked(text)
-    assert "~" in masked
+    rest = re.sub("~[0-9a-f]{12}", "~", masked)
+    assert "~" in rest
     for part in ("347", "39112", "mario", "FORGED", "uff1", "３"):
-        assert part not in masked.replace("~", "")
+        assert part not in rest
     assert masked == redaction.masked(text)
     assert masked == redaction.masked(masked)
 
