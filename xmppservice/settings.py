@@ -212,7 +212,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# Ten wrong passwords for one name from one address: a lock-out of 15 minutes.
+# Ten wrong passwords for one name from one address: a lock-out of 15 minutes. What one
+# name suffers from many addresses: xmppservice.backoffice.login.
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
@@ -222,7 +223,9 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
+AXES_HANDLER = "xmppservice.backoffice.login.LoginHandler"
+AXES_CLIENT_IP_CALLABLE = "xmppservice.backoffice.login.client_network"
+AXES_LOCKOUT_CALLABLE = "xmppservice.backoffice.login.locked_out"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False

@@ -86,7 +86,7 @@ def login(service: Service, name: str, proxied_for: str) -> int:
             return error.code
 
 
-def test_behind_a_proxy_only_the_guessing_client_is_locked_out(service: Service):
-    guesses = [login(service, "tybalt", "192.0.2.1") for _ in range(10)]
+def test_behind_a_proxy_only_the_guessing_network_is_locked_out(service: Service):
+    guesses = [login(service, "tybalt", f"2001:db8:1:2::{n}") for n in range(10)]
     assert guesses[-1] == 429
     assert login(service, "tybalt", "192.0.2.2") == 200
