@@ -319,6 +319,8 @@ def test_nginx_logs_neither_numbers_nor_jids(nginx, tmp_path):
         "/api/accounts/%2B393471111111/",
         "/api/accounts/0039-347-111-1111/",
         "/api/accounts/mario%40localhost/",
+        "/api/accounts/mario%2540localhost/",
+        "/api/accounts/%EF%BC%93%EF%BC%99%EF%BC%93%EF%BC%94%EF%BC%97%EF%BC%91/",
     )
     subprocess.run(nginx, check=True, stderr=subprocess.DEVNULL)
     try:
@@ -335,7 +337,7 @@ def test_nginx_logs_neither_numbers_nor_jids(nginx, tmp_path):
     log = (tmp_path / "access.log").read_text()
     assert '"GET /api/buddies/12345678/" 301' in log
     assert log.count("(hidden)") == len(paths) - 1
-    for part in ("347", "111", "mario"):
+    for part in ("347", "111", "mario", "BC"):
         assert part not in re.sub(r"\[.*?\]", "", log)
 
 
