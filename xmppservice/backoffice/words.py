@@ -1,9 +1,10 @@
-"""Dates, durations and numbers as text, in the reader's language."""
+"""Dates, durations, numbers and badges as text, in the reader's language."""
 
 from datetime import datetime
 
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -43,3 +44,8 @@ def rounded_duration(seconds: float) -> str:
     minutes = rounded // 60
     text = ngettext("%(count)s minute", "%(count)s minutes", minutes)
     return text % {"count": minutes}
+
+
+def badge(text: str) -> str:
+    """A word in a list that should catch the eye."""
+    return format_html('<span class="badge">{}</span>', text)
