@@ -168,6 +168,19 @@ async def test_a_silent_server_ends_the_session(prosody, monkeypatch, caplog):
     assert "the XMPP server does not answer: reconnecting" in caplog.text
 
 
+async def test_a_busy_server_that_still_answers_is_not_dead(
+    prosody, monkeypatch, caplog
+):
+    """The keep-alive waits behind thousands of requests."""
+    monkeypatch.setattr(stream, "PING_SECONDS", 0.01)
+    monkeypatch.setattr(stream, "OPENING_SECONDS", 0.5)
+    async with privileged(prosody) as one:
+        answers = await one.ask([ROSTER] * 20_000, in_seconds(60))
+        assert len(answers) == 20_000
+        assert one.open
+    assert "does not answer" not in caplog.text
+
+
 async def test_a_stream_without_a_privilege_is_ready_and_not_privileged(
     prosody, monkeypatch
 ):
