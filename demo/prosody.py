@@ -90,7 +90,8 @@ class Prosody(JabberServer):
 
 
 def _privileged(jid: str) -> str:
-    return f'\t\t["{jid}"] = {{ roster = "both"; message = "outgoing" }};'
+    rights = 'roster = "both"; message = "outgoing"; iq = {}'
+    return f'\t\t["{jid}"] = {{ {rights} }};'
 
 
 def _environment(folder_fd: int) -> dict[str, str]:

@@ -57,10 +57,11 @@ class IqRequest(NamedTuple):
 
 
 class IqResult(NamedTuple):
-    """A stanza error's ``condition``, or a result's ``payload``; the other is empty."""
+    """A stanza error's ``condition`` and ``text``, or a result's ``payload``."""
 
     condition: str
     payload: str
+    text: str = ""
 
 
 class State(NamedTuple):

@@ -94,7 +94,7 @@ class Requests:
             future.set_result(IqResult("", iq.payload(xml)))
         else:
             condition = iq.condition(xml) or "undefined-condition"
-            future.set_result(IqResult(condition, ""))
+            future.set_result(IqResult(condition, "", iq.error_text(xml)))
 
     def fail(self) -> None:
         """Fail all pending requests, because the stream broke."""

@@ -109,3 +109,8 @@ def condition(stanza: ET.Element) -> str:
         if namespace == NS_ERRORS and name != "text":
             return name
     return ""
+
+
+def error_text(stanza: ET.Element) -> str:
+    """Return the descriptive text of a stanza error; empty without one."""
+    return next((text.text or "" for text in stanza.iter(f"{{{NS_ERRORS}}}text")), "")

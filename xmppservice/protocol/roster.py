@@ -30,6 +30,11 @@ def set_item(jid: str, name: str = "", groups: Iterable[str] = ()) -> str:
     return f"<query xmlns='{NS_ROSTER}'>{item}</query>"
 
 
+def no_request() -> str:
+    """A wrapper for a privileged request (XEP-0356, 6) that wraps none."""
+    return f"<privileged_iq xmlns='{NS_PRIVILEGE[0]}'/>"
+
+
 def items_of(payload: str) -> list[RosterItem]:
     """Return the items of a roster result; an empty payload has no items."""
     if not payload:

@@ -1,5 +1,6 @@
 """Rosters by privileged stanzas (XEP-0356), as on Prosody."""
 
+import secrets
 import time
 from collections.abc import Sequence
 
@@ -7,21 +8,29 @@ from django.conf import settings
 
 from xmppservice.connection import gateway
 from xmppservice.protocol import roster
+from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import RosterItem
 from xmppservice.rosters.interface import (
     MISSING,
     NOBODY,
-    PERMANENT,
     PROBE_SECONDS,
     RosterChange,
     RosterError,
 )
 
-ACCOUNT_EXISTS = "not-allowed"
+FORBIDDEN = "forbidden"
+NOT_A_JID = "jid-malformed"
+# An account that blocks us (XEP-0191) answers as if nothing served its address. Absent
+# ones cannot block. An empty wrapper may also be called a bad request.
+ACCOUNT_EXISTS = frozenset({FORBIDDEN, MISSING, "bad-request"})
 
 
 class PrivilegedRosters:
-    """Privileged roster IQs (XEP-0356), one item each, as Prosody requires."""
+    """Privileged roster IQs (XEP-0356), one item each, as Prosody requires.
+
+    What a domain's server refuses is never taken for an absent account: each call
+    also asks about accounts that cannot exist.
+    """
 
     name = "privileged stanzas (XEP-0356)"
 
@@ -35,15 +44,14 @@ class PrivilegedRosters:
                 f'{{ ["{settings.XMPP_JID}"] = {{ roster = "both" }} }} and the '
                 'component the module "privilege"; ejabberd needs EJABBERD_API_URL'
             )
-        unused = [f"{NOBODY}@{domain}" for domain in settings.XMPP_DOMAINS]
-        try:
-            self.exist(unused, time.time() + PROBE_SECONDS)
-        except RosterError as refusal:
-            return (
-                f"this XMPP server answers {refusal} to a roster set: give every "
-                "VirtualHost of XMPP_DOMAINS the privileged_entities; for ejabberd "
-                "set EJABBERD_API_URL"
-            )
+        unused = [_nobody(domain) for domain in settings.XMPP_DOMAINS]
+        for answer in self.read(unused, time.time() + PROBE_SECONDS):
+            if isinstance(answer, RosterError):
+                return (
+                    f"this XMPP server answers {answer} to a roster get: give every "
+                    "VirtualHost of XMPP_DOMAINS the privileged_entities; for ejabberd "
+                    "set EJABBERD_API_URL"
+                )
         return ""
 
     def read(
@@ -64,23 +72,84 @@ class PrivilegedRosters:
             )
             for owner, item in changes
         ]
-        return [answer.condition for answer in gateway.ask(requests, deadline)]
+        conditions = [answer.condition for answer in gateway.ask(requests, deadline)]
+        # The same answer means that the privilege was withdrawn, or that the owner
+        # blocks us.
+        doubtful = {
+            change.owner
+            for change, condition in zip(changes, conditions, strict=True)
+            if condition == MISSING
+        }
+        absent = _absent(sorted(doubtful), deadline)
+        return [
+            FORBIDDEN if owner in doubtful - absent else condition
+            for (owner, _), condition in zip(changes, conditions, strict=True)
+        ]
 
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
-        # Users cannot be on their own roster: Prosody answers not-allowed for an
-        # account and service-unavailable without one, and writes nothing either way.
-        requests = [gateway.IqRequest("set", jid, roster.set_item(jid)) for jid in jids]
-        return [_exists(answer.condition) for answer in gateway.ask(requests, deadline)]
+        result = _exist(jids, deadline)
+        for exists in result:
+            if isinstance(exists, RosterError):
+                raise exists
+        return [exists is True for exists in result]
 
     def accounts(self, domain: str, deadline: float) -> set[str] | None:
         return None
 
 
-def _exists(condition: str) -> bool:
-    if condition == ACCOUNT_EXISTS:
+def _absent(jids: Sequence[str], deadline: float) -> set[str]:
+    answers = zip(jids, _exist(jids, deadline), strict=True)
+    return {jid for jid, exists in answers if exists is False}
+
+
+def _exist(jids: Sequence[str], deadline: float) -> list[bool | RosterError]:
+    """Ask for nothing by privilege: refused in one way without an account.
+
+    Prosody looks for the account first, and refuses in another way if there is one.
+    It loads no roster: those it loads for offline users stay in its memory even when
+    the account is deleted, and the address's next owner would get them.
+
+    Accounts that cannot exist are asked about before and after, for the wording.
+    """
+    domains = sorted({domain_of(jid) for jid in jids})
+    nobodies = [_nobody(domain) for domain in domains]
+    answers = gateway.ask(
+        [
+            gateway.IqRequest("get", jid, roster.no_request())
+            for jid in (*nobodies, *jids, *nobodies)
+        ],
+        deadline,
+    )
+    count = len(nobodies)
+    before, after = answers[:count], answers[count + len(jids) :]
+    absent = dict(zip(domains, map(_refusal, before, after), strict=True))
+    return [
+        _exists(answer, absent[domain_of(jid)])
+        for jid, answer in zip(jids, answers[count:], strict=False)
+    ]
+
+
+def _refusal(
+    before: gateway.IqResult, after: gateway.IqResult
+) -> gateway.IqResult | RosterError:
+    """Return the answer for an account that does not exist."""
+    if before == after and before.condition == FORBIDDEN and before.text:
+        return before
+    return RosterError(after.condition or "no wording")
+
+
+def _exists(
+    answer: gateway.IqResult, absent: gateway.IqResult | RosterError
+) -> bool | RosterError:
+    if isinstance(absent, RosterError):
+        return absent
+    if answer == absent or answer.condition == NOT_A_JID:
+        return False
+    if answer.condition in ACCOUNT_EXISTS:
         return True
-    if condition != MISSING and condition not in PERMANENT:
-        # For example forbidden: that says nothing about the account.
-        raise RosterError(condition or "a roster holds its owner")
-    # A JID that the server considers invalid has no account either.
-    return False
+    return RosterError(answer.condition or "a request that was not made is answered")
+
+
+def _nobody(domain: str) -> str:
+    # Not to be guessed: somebody could register it.
+    return f"{NOBODY}-{secrets.token_hex(8)}@{domain}"

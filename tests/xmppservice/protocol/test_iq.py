@@ -6,12 +6,20 @@ import pytest
 
 from xmppservice.protocol import iq
 from xmppservice.protocol.iq import StanzaError
+from xmppservice.protocol.namespaces import NS_ERRORS
 
 
 def test_condition_of_an_error():
     xml = f"<iq type='error'>{iq.error('not-allowed')}</iq>"
     assert iq.condition(ET.fromstring(xml)) == "not-allowed"
     assert iq.condition(ET.fromstring("<iq/>")) == ""
+
+
+def test_text_of_an_error():
+    text = f"<text xmlns='{NS_ERRORS}'>no user</text>"
+    xml = f"<iq type='error'>{iq.error('forbidden', 'auth', text)}</iq>"
+    assert iq.error_text(ET.fromstring(xml)) == "no user"
+    assert iq.error_text(ET.fromstring(f"<iq>{iq.error('forbidden')}</iq>")) == ""
 
 
 def test_a_request_has_one_child():
