@@ -36,6 +36,7 @@ class HostedStream(Protocol):
     jid: str
     on_message: Callable[[dict[str, str]], bool]
     on_ready: Callable[[], None]
+    on_privileges: Callable[[], None]
     on_published: Callable[[int], None]
     on_subscription: Callable[[str, int | None], None]
 
@@ -101,6 +102,7 @@ class XmppServer:
         self._published = asyncio.Event()
         stream.on_message = self._accept
         stream.on_ready = self._report_ready
+        stream.on_privileges = self._report_privileges
         stream.on_published = lambda number: self._put(events.published(number))
         stream.on_subscription = self._report_subscription
 
@@ -125,6 +127,9 @@ class XmppServer:
 
     def _report_ready(self) -> None:
         self._put(events.connected(privileged=self.stream.privileged))
+
+    def _report_privileges(self) -> None:
+        self._put(events.privileges(privileged=self.stream.privileged))
 
     async def _host(self) -> None:
         scope = {"type": "xmpp", "jid": self.stream.jid}

@@ -4,6 +4,7 @@
 event               from → to              carries
 ==================  =====================  ==========================================
 xmpp.connected      server → application   whether stanzas can manage rosters
+xmpp.privileges     server → application   the same, when it has changed
 xmpp.disconnected   server → application   nothing: all unconfirmed stanzas are lost
 xmpp.message        server → application   one command, as :class:`Message`
 xmpp.publish        application → server   the newest document, as :class:`Publish`
@@ -30,6 +31,13 @@ class Connected(TypedDict):
     """The stream is ready for stanzas."""
 
     type: Literal["xmpp.connected"]
+    privileged: bool
+
+
+class Privileges(TypedDict):
+    """The XMPP server has advertised other privileges during a session."""
+
+    type: Literal["xmpp.privileges"]
     privileged: bool
 
 
@@ -125,6 +133,10 @@ class Announce(TypedDict):
 
 def connected(*, privileged: bool) -> Connected:
     return {"type": "xmpp.connected", "privileged": privileged}
+
+
+def privileges(*, privileged: bool) -> Privileges:
+    return {"type": "xmpp.privileges", "privileged": privileged}
 
 
 def disconnected() -> Disconnected:

@@ -14,8 +14,9 @@ class StreamStatus(models.Model):
     """The state of a JID's stream, as last written by its owner: one row per JID.
 
     ``ready``: stanzas can be sent. ``privileged``: stanzas can read and write
-    rosters (XEP-0356). ``driver`` names the roster driver; ``missing`` says in one
-    sentence what it lacks. ``sessions`` counts all sessions so far.
+    rosters (XEP-0356). ``driver`` names the roster driver; ``missing`` says what it
+    lacks, in one line or several, and ``lacking`` by domain. ``sessions`` counts all
+    sessions so far.
     """
 
     jid = models.CharField("JID", max_length=2047, primary_key=True)
@@ -24,6 +25,7 @@ class StreamStatus(models.Model):
     privileged = models.BooleanField(default=False)
     driver = models.CharField(max_length=100, blank=True)
     missing = models.TextField(blank=True)
+    lacking = models.JSONField(default=dict)
     sessions = models.PositiveIntegerField(default=0)
     since = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(default=timezone.now)

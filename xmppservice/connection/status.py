@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db.models import F
@@ -18,12 +19,13 @@ class StatusWriter:
 
     def __init__(self, jid: str) -> None:
         self.jid = jid
-        self._row = {
+        self._row: dict[str, object] = {
             "process": f"{socket.gethostname()}:{os.getpid()}",
             "ready": False,
             "privileged": False,
             "driver": "",
             "missing": "",
+            "lacking": {},
         }
         self._sessions = 0
         self._since: datetime | None = None
@@ -37,9 +39,12 @@ class StatusWriter:
     def closed(self) -> None:
         self._record(ready=False, privileged=False)
 
-    def set_driver(self, driver: str, missing: str) -> None:
-        """Record the roster driver and what it lacks."""
-        self._record(driver=driver, missing=missing)
+    def set_privileged(self, privileged: bool) -> None:
+        self._record(privileged=privileged)
+
+    def set_driver(self, driver: str, missing: str, lacking: Mapping[str, str]) -> None:
+        """Record the roster driver and what it lacks, as text and by domain."""
+        self._record(driver=driver, missing=missing, lacking=dict(lacking))
 
     def save(self) -> None:
         """Write the row after a change, and as a heartbeat."""
@@ -54,6 +59,6 @@ class StatusWriter:
             sessions=F("sessions") + sessions, **row
         )
 
-    def _record(self, **fields: str | bool) -> None:
+    def _record(self, **fields: object) -> None:
         self._row.update(fields)
         self._saved_at = None

@@ -42,7 +42,8 @@ class ServiceStream(ABC):
 
     ``on_message(fields)`` gets each command (``events.Message`` without its
     ``type``) and returns whether there was room for it. ``on_ready()`` is called when
-    stanzas can be sent, ``on_published(number)`` when clients read that document.
+    stanzas can be sent, ``on_privileges()`` when a domain advertises other privileges
+    later, ``on_published(number)`` when clients read that document.
     ``on_subscription(jid, number)`` is called when a user subscribes or comes online,
     with the document announced to them (0: none yet), or unsubscribes (None).
     """
@@ -57,6 +58,7 @@ class ServiceStream(ABC):
     ) -> None:
         self.on_message: Callable[[dict[str, str]], bool] = lambda fields: False
         self.on_ready: Callable[[], None] = lambda: None
+        self.on_privileges: Callable[[], None] = lambda: None
         self.on_published: Callable[[int], None] = lambda number: None
         self.on_subscription: Callable[[str, int | None], None] = lambda jid, number: (
             None
@@ -230,8 +232,11 @@ class ServiceStream(ABC):
         is_ours = bare_jid(message.get("to", "")) == self.jid
         if domain is None or domain not in self.domains or not is_ours:
             return False
+        is_news = self.granted.get(domain) != granted
         self.granted[domain] = granted
         self._advertised.set()
+        if self.ready and is_news:
+            self.on_privileges()
         return True
 
     def _presence(self, stanza: Presence) -> None:

@@ -153,7 +153,8 @@ def _rosters(row: StreamStatus | None) -> Check:
     if row is None or not row.driver:
         return Check("rosters", False, "It is not known yet how rosters are kept.")
     if row.missing:
-        message = f"{row.driver} lacks something: {row.missing}."
+        missing = "; ".join(row.missing.splitlines())
+        message = f"{row.driver} lacks something: {missing}."
         return Check("rosters", False, message)
     return Check("rosters", True, f"Rosters are kept by {row.driver}.")
 

@@ -117,6 +117,14 @@ def _stream(row: StreamStatus | None) -> Iterator[Metric]:
     )
     rosters.add_metric([row.driver], float(bool(row.missing)))
     yield rosters
+    domains = GaugeMetricFamily(
+        PREFIX + "domain_rosters_missing",
+        "Whether the driver lacks something for a domain's rosters (1) or not (0).",
+        labels=["domain"],
+    )
+    for domain in settings.XMPP_DOMAINS:
+        domains.add_metric([domain], float(domain in row.lacking))
+    yield domains
 
 
 def _releases() -> Iterator[Metric]:

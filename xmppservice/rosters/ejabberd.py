@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from itertools import starmap
 
 from django.conf import settings
 
@@ -38,22 +37,25 @@ class EjabberdRosters:
     def ready(self) -> bool:
         return gateway.state().ready
 
-    def probe(self) -> str:
-        try:
-            return next(filter(None, starmap(_missing_permission, CALLS.items())), "")
-        except gateway.Down as error:
-            return f"{error}: check EJABBERD_API_URL and mod_http_api"
+    def probe(self) -> dict[str, str]:
+        missing = {domain: _missing(domain) for domain in settings.XMPP_DOMAINS}
+        return {domain: sentence for domain, sentence in missing.items() if sentence}
 
     def read(
         self, owners: Sequence[str], deadline: float
     ) -> list[list[RosterItem] | RosterError]:
-        if gateway.state().privileged:
+        # Of several domains, one without the privilege would not answer (24.12), and
+        # the others would wait for it.
+        if gateway.state().privileged and len(settings.XMPP_DOMAINS) == 1:
             return PrivilegedRosters().read(owners, deadline)
         return ejabberd_api.api().each(lambda owner: _roster(owner, deadline), owners)
 
     def write(self, changes: Sequence[RosterChange], deadline: float) -> list[str]:
         owners = list({change.owner for change in changes})
-        existing = dict(zip(owners, self.exist(owners, deadline), strict=True))
+        try:
+            existing = dict(zip(owners, self.exist(owners, deadline), strict=True))
+        except RosterError as refusal:
+            return [str(refusal)] * len(changes)
         return ejabberd_api.api().each(
             lambda change: (
                 _write(change, deadline) if existing[change.owner] else MISSING
@@ -125,12 +127,20 @@ CALLS: dict[str, Callable[[ejabberd_api.EjabberdApi, str, float], object]] = {
 }
 
 
-def _missing_permission(
-    command: str, call: Callable[[ejabberd_api.EjabberdApi, str, float], object]
-) -> str:
-    """Return why ``command`` may not be called; empty when it may."""
+def _missing(domain: str) -> str:
+    """Return what a domain lacks, and how to grant it; empty when it lacks nothing."""
     try:
-        call(ejabberd_api.api(), settings.XMPP_DOMAINS[0], time.time() + PROBE_SECONDS)
+        return next(filter(None, (_refusal(command, domain) for command in CALLS)), "")
+    except gateway.Down as error:
+        return f"{error}: check EJABBERD_API_URL and mod_http_api"
+    except gateway.Late as error:
+        return str(error)
+
+
+def _refusal(command: str, domain: str) -> str:
+    """Return why ``command`` may not be called for a domain; empty when it may."""
+    try:
+        CALLS[command](ejabberd_api.api(), domain, time.time() + PROBE_SECONDS)
     except ejabberd_api.ApiError as refusal:
         if refusal.status == HTTPStatus.UNAUTHORIZED:
             return "ejabberd refuses EJABBERD_API_USER or its password"
@@ -139,5 +149,11 @@ def _missing_permission(
                 f"ejabberd answers {refusal} to {command}: allow EJABBERD_API_USER, "
                 f"under api_permissions, what: [{', '.join(CALLS)}], and load "
                 "mod_admin_extra"
+            )
+        # The other commands take any domain.
+        if command == "registered_users":
+            return (
+                f"ejabberd answers {refusal} to {command}: give it a host of this "
+                "name, or take the domain out of XMPP_DOMAINS"
             )
     return ""

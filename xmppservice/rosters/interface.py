@@ -3,7 +3,7 @@
 Calls raise gateway.Down and gateway.Late, and RosterError where they say so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from xmppservice.protocol.roster import RosterItem
@@ -14,6 +14,15 @@ PERMANENT = frozenset({"bad-request", "jid-malformed", "not-acceptable", "not-al
 PROBE_SECONDS = 10
 # A localpart that no real account uses.
 NOBODY = "xmppservice-asks-for-nobody"
+
+
+def missing_text(missing: Mapping[str, str]) -> str:
+    """Return what :meth:`Rosters.probe` returned as one text: a line per sentence."""
+    domains: dict[str, list[str]] = {}
+    for domain, sentence in missing.items():
+        domains.setdefault(sentence, []).append(domain)
+    lines = (f"{', '.join(named)}: {what}" for what, named in domains.items())
+    return "\n".join(lines)
 
 
 class RosterChange(NamedTuple):
@@ -35,8 +44,11 @@ class Rosters(Protocol):
     def ready(self) -> bool:
         """Whether the server can be asked now."""
 
-    def probe(self) -> str:
-        """Return what is missing and how to grant it; empty when nothing is missing."""
+    def probe(self) -> dict[str, str]:
+        """Return what the served domains lack, and how to grant it: domain → sentence.
+
+        Empty when no domain lacks anything.
+        """
 
     def read(
         self, owners: Sequence[str], deadline: float

@@ -37,22 +37,11 @@ class PrivilegedRosters:
     def ready(self) -> bool:
         return gateway.state().privileged
 
-    def probe(self) -> str:
+    def probe(self) -> dict[str, str]:
         if not gateway.state().privileged:
-            return (
-                "give the VirtualHost of the users privileged_entities = "
-                f'{{ ["{settings.XMPP_JID}"] = {{ roster = "both" }} }} and the '
-                'component the module "privilege"; ejabberd needs EJABBERD_API_URL'
-            )
-        unused = [_nobody(domain) for domain in settings.XMPP_DOMAINS]
-        for answer in self.read(unused, time.time() + PROBE_SECONDS):
-            if isinstance(answer, RosterError):
-                return (
-                    f"this XMPP server answers {answer} to a roster get: give every "
-                    "VirtualHost of XMPP_DOMAINS the privileged_entities; for ejabberd "
-                    "set EJABBERD_API_URL"
-                )
-        return ""
+            return dict.fromkeys(settings.XMPP_DOMAINS, _grant())
+        missing = {domain: _missing(domain) for domain in settings.XMPP_DOMAINS}
+        return {domain: sentence for domain, sentence in missing.items() if sentence}
 
     def read(
         self, owners: Sequence[str], deadline: float
@@ -153,3 +142,41 @@ def _exists(
 def _nobody(domain: str) -> str:
     # Not to be guessed: somebody could register it.
     return f"{NOBODY}-{secrets.token_hex(8)}@{domain}"
+
+
+def _missing(domain: str) -> str:
+    """Return what a domain lacks, and how to grant it; empty when it lacks nothing."""
+    nobody = _nobody(domain)
+    requests = [
+        gateway.IqRequest("get", nobody, roster.get()),
+        gateway.IqRequest("set", nobody, roster.set_item(nobody)),
+        gateway.IqRequest("get", nobody, roster.no_request()),
+    ]
+    try:
+        answers = gateway.ask(requests, time.time() + PROBE_SECONDS)
+    except gateway.Late:
+        return f"the XMPP server did not answer within {PROBE_SECONDS} seconds"
+    read, written, looked_up = (answer.condition for answer in answers)
+    if read not in ("", FORBIDDEN, MISSING):
+        return (
+            f"the XMPP server answers {read}: give it a VirtualHost of this name, or "
+            "take the domain out of XMPP_DOMAINS"
+        )
+    # Only a privileged entity reads the roster of an account that does not exist.
+    if read or written != MISSING:
+        return _grant()
+    if looked_up != FORBIDDEN:
+        return (
+            f"the XMPP server answers {looked_up} to privileged_iq: it needs a newer "
+            'module "privilege"; for ejabberd set EJABBERD_API_URL'
+        )
+    return ""
+
+
+def _grant() -> str:
+    return (
+        "give the VirtualHost privileged_entities = "
+        f'{{ ["{settings.XMPP_JID}"] = {{ roster = "both"; iq = {{}} }} }}, and it and '
+        'the component the module "privilege", then restart Prosody; ejabberd needs '
+        "EJABBERD_API_URL"
+    )

@@ -19,15 +19,10 @@ from roster.announcements.announcer import Announcer
 from roster.commands import intake, late_joins, payloads
 from roster.commands.outbox import confirm, has_work, unsent
 from xmppservice.connection import events
-from xmppservice.connection.gateway import Down, Late
 from xmppservice.connection.status import StatusWriter
-from xmppservice.rosters import configured
 from xmppservice.runtime import wakeups
-from xmppservice.runtime.threads import (
-    DATABASE_ERRORS,
-    Thread,
-    call_with_fresh_connection,
-)
+from xmppservice.runtime.threads import DATABASE_ERRORS, Thread
+from xmppservice.service.roster_probe import RosterProbe
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +46,7 @@ class ServiceConsumer(AsyncConsumer):
         self.unconfirmed: set[int] = set()
         self.slots = asyncio.Semaphore(MAX_UNCONFIRMED_BATCHES)
         self.state = StatusWriter(scope["jid"])
+        self.roster_probe = RosterProbe(self.state)
         self.live: int | None = None  # number of a release not yet marked as live
         self.is_database_lost = False
         async with (
@@ -74,6 +70,7 @@ class ServiceConsumer(AsyncConsumer):
             self.pumps.create_task(self.pump_wakeups())
             self.pumps.create_task(self.pump_ticks())
             self.pumps.create_task(self.announcer.run())
+            self.pumps.create_task(self.roster_probe.run())
             await super().__call__(scope, receive, send)
 
     async def dispatch(self, message: Any) -> None:
@@ -87,11 +84,18 @@ class ServiceConsumer(AsyncConsumer):
         self.connected.set()
         self.answers.set()
         self.state.opened(event["privileged"])
+        self.roster_probe.connected()
+        self.pumps.create_task(self._begin())
+
+    async def xmpp_privileges(self, event: events.Privileges) -> None:
+        self.state.set_privileged(event["privileged"])
+        self.roster_probe.privileges_changed()
         self.pumps.create_task(self._begin())
 
     async def xmpp_disconnected(self, event: events.Disconnected) -> None:
         self.connected.clear()
         self.announcer.pause()
+        self.roster_probe.disconnected()
         self.state.closed()
 
     async def xmpp_published(self, event: events.Published) -> None:
@@ -103,31 +107,11 @@ class ServiceConsumer(AsyncConsumer):
     async def xmpp_subscription(self, event: events.Subscription) -> None:
         self.announcer.note(event["jid"], event["announced"])
 
-    # --- Start of a session -----------------------------------------------------
-
     async def _begin(self) -> None:
         await self._store(self.state.save)
-        # Commands were deferred while there was no stream.
+        # Commands were deferred while there was no stream, or no privilege.
         await self._store(wakeups.wake_worker, wakeups.RUN_COMMANDS)
         await self._store(wakeups.wake_worker, wakeups.REFRESH_ACCOUNTS)
-        driver = configured.driver()
-        try:
-            # In a thread of its own: a probe would block a pump's thread.
-            missing = await asyncio.to_thread(
-                call_with_fresh_connection, driver.probe, ()
-            )
-        except Exception as error:
-            # No error may end the stream.
-            reason = (
-                str(error) if isinstance(error, (Down, Late)) else type(error).__name__
-            )
-            logger.warning("%s could not be probed: %s", driver.name, reason)
-            return
-        if missing:
-            logger.error("rosters cannot be kept: %s", missing)
-        else:
-            logger.info("rosters are kept by %s", driver.name)
-        self.state.set_driver(driver.name, missing)
 
     async def _mark_live(self) -> None:
         number = self.live

@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 
 from demo.client import Client
-from tests.service import MODE, PASSWORD, SERVER, SERVICE, Service
+from tests.service import MODE, PASSWORD, SERVER, SERVICE, Service, until
 
 LIST = "/admin/roster/command/"
 # Until a command is dead: skips the pauses between its attempts.
@@ -51,13 +51,47 @@ async def test_a_command_that_always_fails(new_service):
     assert service.states()["dead"] == 1
 
 
-def _message() -> str:
+async def test_a_domain_without_the_privilege(new_service):
+    service: Service = new_service(XMPP_DOMAINS="localhost,elsewhere.localhost")
+    (romeo,) = service.register()
+    (tybalt,) = service.unknown()
+    for local in ("paris", tybalt):
+        service.server.register(local, PASSWORD, "elsewhere.localhost")
+
+    says = await until(lambda: _what_rosters_lack(service))
+    assert "something: elsewhere.localhost: give the VirtualHost privileged" in says
+    log = "rosters cannot be kept: elsewhere.localhost: give the VirtualHost"
+    assert log in service.log.read_text()
+    _, _, metrics = service.http("GET", "/metrics")
+    missing = dict(re.findall(r'domain_rosters_missing{domain="(.*)"} (.*)', metrics))
+    assert missing == {"localhost": "0.0", "elsewhere.localhost": "1.0"}
+    _, _, delivery = service.http("GET", "/api/delivery/")
+    assert delivery["stream"]["missing"].startswith("elsewhere.localhost: give")
+
+    async with (
+        service.client("paris", domain="elsewhere.localhost") as paris,
+        service.client(romeo) as other,
+    ):
+        # It could be mistaken for a number that nobody has.
+        payload = f'{{"userList":["{tybalt}"]}}'
+        await paris.send(_message("cmd_search_users", payload))
+        await _dies(service, paris, other)
+
+
+def _what_rosters_lack(service: Service) -> str:
+    _, _, readiness = service.http("GET", "/readyz")
+    (rosters,) = (one for one in readiness["checks"] if one["name"] == "rosters")
+    return rosters["says"] if "lacks" in rosters["says"] else ""
+
+
+def _message(
+    command: str = "cmd_add_to_roster",
+    payload: str = '{"channelUsers":[{"name":"Liam","address":"liam"}]}',
+) -> str:
     return (
         f"<message to='{SERVICE}' id='fails' type='chat'><body/>"
-        "<x xmlns='jabber:x:oob'><type>cmd_add_to_roster</type>"
-        "<action>cmd_add_to_roster</action>"
-        '<payload>{"channelUsers":[{"name":"Liam","address":"liam"}]}</payload>'
-        "</x></message>"
+        f"<x xmlns='jabber:x:oob'><type>{command}</type><action>{command}</action>"
+        f"<payload>{payload}</payload></x></message>"
     )
 
 

@@ -6,6 +6,8 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -20,6 +22,7 @@ from xmppservice.connection import responder, stream
 from xmppservice.connection.component import ComponentStream
 from xmppservice.connection.gateway import Broke, Down, IqRequest, Late
 from xmppservice.protocol import iq, roster
+from xmppservice.protocol.namespaces import NS_PRIVILEGE
 
 ROMEO = "romeo@localhost"
 ROSTER = IqRequest("get", ROMEO, roster.get())
@@ -190,6 +193,29 @@ async def test_a_stream_without_a_privilege_is_ready_and_not_privileged(
             await one.ask([ROSTER], in_seconds(10))
         await until(lambda: one.ready)
         assert not one.privileged
+
+
+async def test_privileges_that_change_are_reported(prosody):
+    def advertise(domain: str, *rights: str) -> None:
+        perms = "".join(f"<perm access='roster' type='{right}'/>" for right in rights)
+        message = ET.fromstring(
+            f"<message from='{domain}' to='{SERVICE}'>"
+            f"<privilege xmlns='{NS_PRIVILEGE[0]}'>{perms}</privilege></message>"
+        )
+        one._message(SimpleNamespace(xml=message))
+        reported.append(one.privileged)
+
+    reported: list[object] = []
+    async with connected(prosody) as one:
+        one.on_privileges = lambda: reported.append("changed")
+        await until(lambda: one.ready)
+
+        advertise("localhost", "both")
+        advertise("localhost")
+        advertise("elsewhere.localhost", "both")  # not served
+        advertise("localhost", "both")
+
+    assert reported == ["changed", True, "changed", False, False, "changed", True]
 
 
 async def test_a_wrong_secret_is_logged(prosody, caplog):

@@ -72,6 +72,7 @@ def test_without_a_stream_the_service_is_not_ready(client):
         ({"seen_at": timedelta(minutes=1)}, "stream", "last heard of 60 seconds ago"),
         ({"driver": ""}, "rosters", "not known yet"),
         ({"missing": "set X = 1"}, "rosters", "paper lacks something: set X = 1."),
+        ({"missing": "a: x\nb: y"}, "rosters", "paper lacks something: a: x; b: y."),
     ],
 )
 def test_problems_of_the_stream_are_reported(client, stream, row, name, says):

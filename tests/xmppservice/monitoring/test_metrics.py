@@ -81,13 +81,15 @@ def test_commands_and_latencies(client):
 
 
 def test_the_stream_of_another_process(client, settings):
+    settings.XMPP_DOMAINS = ["localhost", "elsewhere.localhost"]
     seen_at = timezone.now() - timedelta(seconds=7)
     StreamStatus.objects.create(
         jid=settings.XMPP_JID,
         ready=True,
         sessions=3,
         driver="paper",
-        missing="a line",
+        missing="elsewhere.localhost: a line",
+        lacking={"elsewhere.localhost": "a line"},
         seen_at=seen_at,
     )
 
@@ -97,6 +99,8 @@ def test_the_stream_of_another_process(client, settings):
     assert found["stream_sessions_total"] == 3
     assert 7 <= found["stream_seen_age_seconds"] < 60
     assert found["rosters_missing['paper']"] == 1
+    assert found["domain_rosters_missing['localhost']"] == 0
+    assert found["domain_rosters_missing['elsewhere.localhost']"] == 1
 
 
 def test_a_release_that_is_not_live_lags(client):

@@ -15,6 +15,7 @@ from buddies.models import Release
 from roster.models import Command
 from tests.service import until
 from xmppservice.connection import events
+from xmppservice.connection.models import StreamStatus
 from xmppservice.service.consumer import ServiceConsumer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,6 +131,29 @@ async def test_answers_are_sent_when_the_stream_opens_and_confirmed(consumer):
     sent = await output(consumer)
     assert [answer["key"] for answer in sent["answers"]] == [command.pk]
     await until(lambda: Command.objects.filter(state="sent").aexists())
+
+
+async def test_what_each_domain_lacks_is_stored(consumer, settings):
+    settings.XMPP_DOMAINS = ["localhost", "elsewhere.localhost"]
+
+    await consumer.send_input(events.connected(privileged=False))
+
+    await until(lambda: StreamStatus.objects.exclude(lacking={}).aexists())
+    row = await StreamStatus.objects.aget()
+    assert list(row.lacking) == ["localhost", "elsewhere.localhost"]
+    assert row.missing.startswith("localhost, elsewhere.localhost: give ")
+
+
+async def test_privileges_that_change_are_stored(consumer):
+    async def stored(privileged: bool) -> bool:
+        rows = StreamStatus.objects.filter(ready=True, privileged=privileged)
+        return await rows.aexists()
+
+    await consumer.send_input(events.connected(privileged=False))
+    await until(lambda: stored(False))
+    await consumer.send_input(events.privileges(privileged=True))
+    await until(lambda: stored(True))
+    assert (await StreamStatus.objects.aget()).sessions == 1
 
 
 async def test_releases_are_published_while_the_layer_fails(settings, consumer, caplog):
