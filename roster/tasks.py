@@ -148,23 +148,22 @@ def _run_alone(work: Callable[[], None]) -> bool:
 def _refresh(rosters: Rosters) -> None:
     directory.forget_gone()
     try:
-        lists = [_list(rosters, domain) for domain in settings.XMPP_DOMAINS]
-        if not all(lists):
-            _probe(rosters)
-    except (Down, Late, RosterError) as error:
+        for domain in settings.XMPP_DOMAINS:
+            _refresh_domain(rosters, domain)
+    except Down as error:
         logger.warning("accounts are not refreshed: %s", error)
 
 
-def _list(rosters: Rosters, domain: str) -> bool:
-    """List ``domain`` if due; return False if it must be checked one by one."""
+def _refresh_domain(rosters: Rosters, domain: str) -> None:
+    """List the accounts of a domain if that is due, or check them one by one."""
     if not directory.is_due(domain):
-        return True
+        return
     try:
-        return _apply_listing(rosters, domain)
-    except (RosterError, directory.BrokenListing) as error:
-        # Continue with the other domains.
+        if not _apply_listing(rosters, domain):
+            _probe(rosters, domain)
+    except (Late, RosterError, directory.BrokenListing) as error:
+        # The other domains are not affected.
         logger.warning("accounts are not refreshed: %s", error)
-        return True
 
 
 def _apply_listing(rosters: Rosters, domain: str) -> bool:
@@ -177,10 +176,10 @@ def _apply_listing(rosters: Rosters, domain: str) -> bool:
     return True
 
 
-def _probe(rosters: Rosters) -> None:
+def _probe(rosters: Rosters, domain: str) -> None:
     end = time.monotonic() + SLICE_SECONDS
     while directory.refresh(
-        lambda jids: rosters.exist(jids, time.time() + DEADLINE_SECONDS)
+        domain, lambda jids: rosters.exist(jids, time.time() + DEADLINE_SECONDS)
     ):
         if time.monotonic() > end:
             wakeups.wake_worker(wakeups.REFRESH_ACCOUNTS)

@@ -10,8 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache, reduce
-from operator import or_
+from functools import cached_property, lru_cache
 
 from django.conf import settings
 from django.core.cache import cache
@@ -333,8 +332,8 @@ def apply_listing(domain: str, jids: Iterable[str], at: datetime) -> tuple[int, 
     return len(new), len(gone)
 
 
-def refresh(exist: Exist, limit: int = MAX_PARAMETERS) -> int:
-    """Check the accounts that were checked longest ago, or never.
+def refresh(domain: str, exist: Exist, limit: int = MAX_PARAMETERS) -> int:
+    """Check the accounts of a domain that were checked longest ago, or never.
 
     Returns how many were checked: 0 if all were checked recently.
     """
@@ -344,9 +343,9 @@ def refresh(exist: Exist, limit: int = MAX_PARAMETERS) -> int:
     stale = Account.objects.filter(
         Q(checked_at=None) | Q(checked_at__lt=before), gone_at=None
     )
-    served = (Q(jid__endswith=f"@{domain}") for domain in settings.XMPP_DOMAINS)
-    stale = stale.filter(reduce(or_, served))
-    oldest = stale.order_by(F("checked_at").asc(nulls_first=True))[:limit]
+    oldest = stale.filter(jid__endswith=f"@{domain}").order_by(
+        F("checked_at").asc(nulls_first=True)
+    )[:limit]
     rows = {row.jid: row for row in oldest}
     at = timezone.now()
     answers = zip(rows, exist(list(rows)), strict=True)

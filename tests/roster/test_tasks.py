@@ -242,6 +242,22 @@ def test_a_domain_that_fails_to_list_does_not_stop_the_others(
     assert "accounts are not refreshed: 400" in caplog.text
 
 
+@pytest.mark.parametrize("error", [RosterError("forbidden"), Late("late")])
+def test_a_domain_without_rights_does_not_stop_the_checks_of_others(
+    rosters, settings, monkeypatch, caplog, error
+):
+    monkeypatch.setattr(tasks, "PROBE_PAUSE_SECONDS", 0)
+    settings.XMPP_DOMAINS = ["mantua.example", "localhost"]
+    rosters.raises["nurse@mantua.example"] = error
+    for jid in ("nurse@mantua.example", "left@localhost", ROMEO):
+        Account.objects.create(jid=jid)
+
+    tasks._refresh(rosters)
+
+    assert visible() == {"nurse@mantua.example", ROMEO}
+    assert f"accounts are not refreshed: {error}" in caplog.text
+
+
 @pytest.mark.parametrize("task", [tasks.refresh_accounts, tasks.expire_contacts])
 def test_long_tasks_run_one_after_the_other(rosters, monkeypatch, task):
     monkeypatch.setattr(tasks, "driver", lambda: rosters)

@@ -199,10 +199,10 @@ def test_refresh_checks_the_oldest_and_marks_missing_accounts(rosters, exist):
     Account.objects.create(jid="given@localhost")
     Account.objects.create(jid="fresh@localhost", checked_at=timezone.now())
 
-    assert directory.refresh(exist, limit=2) == 2
+    assert directory.refresh("localhost", exist, limit=2) == 2
     assert rosters.asked == ["given@localhost", JULIET]
-    assert directory.refresh(exist) == 2
-    assert directory.refresh(exist) == 0
+    assert directory.refresh("localhost", exist) == 2
+    assert directory.refresh("localhost", exist) == 0
 
     assert visible() == {ROMEO, MARIO, "fresh@localhost"}
 

@@ -70,12 +70,12 @@ def test_an_old_listing_is_no_longer_trusted(rosters, exist):
 def test_renewed_accounts_are_checked_once(rosters, exist):
     for jid in (ROMEO, "left@localhost"):
         Account.objects.create(jid=jid, checked_at=timezone.now())
-    assert directory.refresh(exist) == 0
+    assert directory.refresh("localhost", exist) == 0
 
     directory.renew()
 
-    assert directory.refresh(exist) == 2
-    assert directory.refresh(exist) == 0
+    assert directory.refresh("localhost", exist) == 2
+    assert directory.refresh("localhost", exist) == 0
     assert visible() == {ROMEO}
 
 
@@ -116,7 +116,7 @@ def test_a_notice_received_during_a_check_is_not_undone(rosters):
         directory.apply_notices({JULIET: True}, timezone.now())
         return [False] * len(jids)
 
-    directory.refresh(registers_meanwhile)
+    directory.refresh("localhost", registers_meanwhile)
     assert visible() == {JULIET}
 
 
@@ -135,7 +135,7 @@ def test_a_notice_received_during_a_listing_is_not_undone():
 
 def test_accounts_of_a_domain_no_longer_served_are_left_alone(rosters, exist):
     Account.objects.create(jid="old@gone.example")
-    assert directory.refresh(exist) == 0
+    assert directory.refresh("localhost", exist) == 0
 
 
 @pytest.mark.parametrize(
