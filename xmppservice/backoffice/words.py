@@ -8,10 +8,14 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from xmppservice.backoffice.moments import occurs_twice, offset
+
 
 def moment(at: datetime) -> str:
-    """A date and a time in the site's time zone."""
-    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
+    """A date and a time in the site's time zone, with its offset if it occurs twice."""
+    local = timezone.localtime(at)
+    text = date_format(local, "DATETIME_FORMAT")
+    return f"{text} {offset(local)}" if occurs_twice(at) else text
 
 
 def day(at: datetime) -> str:
