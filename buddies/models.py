@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -30,7 +30,8 @@ def legal_xml(text: str) -> None:
 
 def plausible(moment: datetime) -> None:
     """Refuse mistyped years, and dates that no time zone can convert."""
-    if not 2000 <= moment.year <= 2100:
+    # In UTC, whose year does not depend on how a moment was written.
+    if not 2000 <= moment.astimezone(UTC).year <= 2100:
         raise ValidationError(_("Choose a date between 2000 and 2100."))
 
 

@@ -1,11 +1,27 @@
 """The tree and its releases as JSON, in the contract's names."""
 
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 from rest_framework import serializers
 
 from buddies.models import Buddy, PlannedRelease, Release, plausible
 from buddies.tree.positions import Where
+from xmppservice.backoffice.moments import resolve
+
+
+class MomentField(serializers.DateTimeField):
+    """A date and time in ISO 8601; without an offset, in TIME_ZONE."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        # Two moments of one zone compare without their offsets, as if equal.
+        moment: datetime = super().to_internal_value(value).astimezone(UTC)
+        return moment
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        result: datetime = super().enforce_timezone(resolve(value))
+        return result
+
 
 KEY: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1}
 
@@ -52,12 +68,8 @@ class BuddySerializer(serializers.ModelSerializer):
     )
     position = serializers.IntegerField(read_only=True)
     version = serializers.IntegerField(read_only=True)
-    visibleFrom = serializers.DateTimeField(
-        source="visible_from", allow_null=True, required=False
-    )
-    visibleUntil = serializers.DateTimeField(
-        source="visible_until", allow_null=True, required=False
-    )
+    visibleFrom = MomentField(source="visible_from", allow_null=True, required=False)
+    visibleUntil = MomentField(source="visible_until", allow_null=True, required=False)
 
     class Meta:
         model = Buddy
@@ -178,6 +190,4 @@ class PublishSerializer(serializers.Serializer):
 
     digest = serializers.CharField(max_length=64)
     note = serializers.CharField(max_length=1000, allow_blank=True, default="")
-    publishAt = serializers.DateTimeField(
-        allow_null=True, default=None, validators=[plausible]
-    )
+    publishAt = MomentField(allow_null=True, default=None, validators=[plausible])

@@ -4,7 +4,6 @@ from copy import copy
 from typing import Any
 
 from django import forms
-from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.forms.widgets import Script
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from buddies import avatars
 from buddies.models import Buddy
+from buddies.pages.moments import MomentField, MomentInput
 from buddies.tree import history
 
 
@@ -27,15 +27,6 @@ class VerbatimField(forms.CharField):
         # A browser sends every line break as CR LF.
         text = super().to_python(value)
         return text and text.replace("\r\n", "\n")
-
-
-class MomentInput(AdminSplitDateTime):
-    """A date and a time, each with its own name for screen readers."""
-
-    def __init__(self, date: Any, time: Any) -> None:
-        super().__init__()
-        for widget, name in zip(self.widgets, (date, time), strict=True):
-            widget.attrs["aria-label"] = name
 
 
 class AvatarInput(forms.ClearableFileInput):
@@ -91,8 +82,8 @@ class BuddyForm(forms.ModelForm):
         field_classes = {
             "default_message": VerbatimField,
             "status": VerbatimField,
-            "visible_from": forms.SplitDateTimeField,
-            "visible_until": forms.SplitDateTimeField,
+            "visible_from": MomentField,
+            "visible_until": MomentField,
         }
         widgets = {
             "default_message": forms.Textarea(attrs={"rows": 4, "cols": 80}),

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from buddies.models import Buddy, plausible
+from xmppservice.backoffice.moments import MomentField
 
 # --- What a cell may hold ---------------------------------------------------------
 
@@ -88,19 +88,18 @@ def as_moment(cell: Any) -> datetime | None:
             # A form field drops fractions of a second.
             exact = parse_datetime(cell.strip())
             cell = exact if exact and exact.tzinfo else cell
-        value: datetime | None = cell
-        if not (isinstance(cell, datetime) and cell.tzinfo):
-            value = forms.DateTimeField(required=False).clean(cell)
-    except (ValidationError, AttributeError, ValueError, OverflowError):
-        reason = _("Enter a date and time such as %(example)s.")
-        example = {"example": "2026-12-31T18:30:00+01:00"}
-        raise ValueError(reason % example) from None
-    try:
+        value: datetime | None = MomentField(required=False).clean(cell)
         if value is not None:
             plausible(value)
     except ValidationError as error:
-        raise ValueError(error.messages[0]) from None
-    return value
+        if error.code != "invalid":
+            raise ValueError(error.messages[0]) from None
+    except (AttributeError, ValueError):
+        pass
+    else:
+        return value
+    reason = _("Enter a date and time such as %(example)s.")
+    raise ValueError(reason % {"example": "2026-12-31T18:30:00+01:00"})
 
 
 # --- The columns ------------------------------------------------------------------

@@ -4,7 +4,9 @@ Form, API and import read them by the same function, so that they give one answe
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -25,7 +27,7 @@ def resolve(written: datetime) -> datetime:
         return written.astimezone(UTC)
     except OverflowError:
         text = _("Choose a date between 2000 and 2100.")
-        raise ValidationError(text, code="invalid") from None
+        raise ValidationError(text, code="overflow") from None
 
 
 def _refuse_changing_clocks(written: datetime) -> None:
@@ -50,6 +52,28 @@ def _refuse_changing_clocks(written: datetime) -> None:
         "Choose another time."
     )
     raise ValidationError(text, code="nonexistent", params=params)
+
+
+class MomentField(forms.DateTimeField):
+    """A date and time in one text: see :func:`resolve`."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            moment: datetime | None = super().to_python(value)
+        except ValidationError as error:
+            moment = changing_clocks(error)
+        return moment and resolve(moment)
+
+
+def changing_clocks(error: ValidationError) -> datetime:
+    """Return the date and time that Django refused because clocks are changed.
+
+    Raises any other error again.
+    """
+    if error.code != "ambiguous_timezone" or error.params is None:
+        raise error
+    written: datetime = error.params["datetime"]
+    return written
 
 
 def occurs_twice(moment: datetime) -> bool:
