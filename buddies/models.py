@@ -334,7 +334,11 @@ class Release(models.Model):
 
 
 class PlannedRelease(models.Model):
-    """A reviewed document that becomes a release at ``publish_at``."""
+    """A reviewed document that becomes a release at ``publish_at``.
+
+    If it would undo what went live after its review, it does not: ``conflicts``
+    then names the entries, and it waits until staff cancel it.
+    """
 
     body = models.TextField()
     author = models.CharField(max_length=150)
@@ -343,6 +347,10 @@ class PlannedRelease(models.Model):
     version = models.PositiveBigIntegerField(
         help_text="The tree's version that it was built from."
     )
+    base = models.PositiveBigIntegerField(
+        default=0, help_text="The release that was live at its review; 0 for none."
+    )
+    conflicts = models.JSONField(default=list)
 
     class Meta:
         ordering = ("publish_at", "pk")
@@ -350,3 +358,8 @@ class PlannedRelease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.publish_at:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def due(cls, now: datetime) -> "models.QuerySet[PlannedRelease]":
+        """Those to be released at a moment, the earliest first."""
+        return cls.objects.filter(publish_at__lte=now, conflicts=[])

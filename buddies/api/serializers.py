@@ -175,13 +175,18 @@ class ReleaseSerializer(serializers.ModelSerializer):
 
 
 class PlanSerializer(serializers.ModelSerializer):
-    """A planned release."""
+    """A planned release.
+
+    Ones that would undo what went live after their review are not released, but wait
+    until they are cancelled: ``conflicts`` names these items.
+    """
 
     publishAt = serializers.DateTimeField(source="publish_at")
+    conflicts = serializers.ListField(child=serializers.CharField())
 
     class Meta:
         model = PlannedRelease
-        fields = ("id", "author", "note", "publishAt", "version")
+        fields = ("id", "author", "note", "publishAt", "version", "conflicts")
         read_only_fields = fields
 
 

@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from buddies.models import Buddy, PlannedRelease, Release, Tree
+from buddies.publishing import review
 from buddies.publishing.draft import current_draft, differences, refusal_in_words
 from buddies.publishing.live import live_release
 from buddies.tree import history
-from xmppservice.backoffice.words import moment
+from xmppservice.backoffice.words import moment, zoned_moment
 from xmppservice.connection import gateway
 
 AMBER_SHARE = 0.8  # of the limit
@@ -28,6 +29,7 @@ def state(user: Any) -> dict[str, Any]:
     statistics = _statistics(row, release)
     problem = _problem(row, release, statistics)
     is_held = row.held_at is not None
+    plans = PlannedRelease.objects.defer("body")
     return {
         "version": row.version,
         "tone": _tone(is_held, problem, release, statistics),
@@ -37,7 +39,7 @@ def state(user: Any) -> dict[str, Any]:
         "held": _held(row),
         "held_at": row.held_at.isoformat() if row.held_at else "",
         "going": _pending_in_words(statistics.changes),
-        "planned": [_planned(plan) for plan in PlannedRelease.objects.all()],
+        "planned": [planned_in_words(plan) for plan in plans],
         "size": _size(statistics.size),
         "changes": statistics.changes,
         "undo": _undoable(user.get_username()),
@@ -72,6 +74,8 @@ def _problem(row: Tree, release: Release | None, statistics: DraftStatistics) ->
     """What is wrong, in plain words; empty when nothing is."""
     if statistics.refused:
         return refusal_in_words(statistics.refused, statistics.size)
+    if PlannedRelease.objects.exclude(conflicts=[]).exists():
+        return _("A planned version did not go live: it would undo newer changes.")
     if not gateway.is_up():
         return _(
             "The service is not connected to the XMPP server, so apps "
@@ -149,6 +153,8 @@ def _held(row: Tree) -> str:
     scheduled = Q(visible_from__isnull=False) | Q(visible_until__isnull=False)
     if Buddy.objects.filter(scheduled).exists():
         text += " " + _("Schedules wait, too.")
+    if PlannedRelease.objects.exists():
+        text += " " + _("To end the hold, cancel the planned version in “Versions”.")
     return text % params
 
 
@@ -162,9 +168,16 @@ def _pending_in_words(count: int) -> str:
     return text % {"count": count}
 
 
-def _planned(plan: PlannedRelease) -> str:
-    params = {"at": moment(plan.publish_at), "author": plan.author}
-    return _("Goes live on %(at)s, planned by %(author)s") % params
+def planned_in_words(plan: PlannedRelease) -> str:
+    """When a plan goes live, or why it does not."""
+    params = {"at": zoned_moment(plan.publish_at), "author": plan.author}
+    if not plan.conflicts:
+        return _("Goes live on %(at)s, planned by %(author)s") % params
+    text = _(
+        "Did not go live on %(at)s, as %(author)s planned: it would undo what went "
+        "live since (%(names)s). Cancel it, then review and publish again."
+    )
+    return text % {**params, "names": review.names_in_words(plan.conflicts)}
 
 
 def _size(size: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from buddies.models import PlannedRelease, Release
 from buddies.pages import versions
+from buddies.pages.status import planned_in_words
 from xmppservice.backoffice.actions import ReadOnlyAdmin
 
 
@@ -60,8 +61,10 @@ class ReleaseAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        planned = {"planned": PlannedRelease.objects.all()}
-        return super().changelist_view(request, {**(extra_context or {}), **planned})
+        plans = PlannedRelease.objects.defer("body")
+        planned = [(plan, planned_in_words(plan)) for plan in plans]
+        context = {**(extra_context or {}), "planned": planned}
+        return super().changelist_view(request, context)
 
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any

@@ -390,6 +390,7 @@ def hold(request: HttpRequest) -> HttpResponse:
         elif params.get("sure"):
             _end_hold(request.user.get_username(), params.get("held", ""))
         elif Tree.objects.exclude(held_at=None).exists():
+            review.refuse_if_planned()
             return _confirmation_page(request)
     except ReleaseError as error:
         messages.error(request, str(error))

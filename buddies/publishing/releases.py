@@ -23,7 +23,7 @@ RETENTION_DAYS = 90  # after that one automatic release a day remains
 def is_behind() -> bool:
     """Whether something waits to be released: an edit, a schedule, a plan."""
     now = timezone.now()
-    if PlannedRelease.objects.filter(publish_at__lte=now).exists():
+    if PlannedRelease.due(now).exists():
         return True
     tree = Tree.objects.first()
     if tree is None:
@@ -42,8 +42,7 @@ def _late_since(now: datetime) -> Iterator[datetime]:
     release = live_release_without_body()
     if release is not None and release.live_at is None:
         yield release.created_at
-    due = PlannedRelease.objects.filter(publish_at__lte=now)
-    yield from due.values_list("publish_at", flat=True)[:1]
+    yield from PlannedRelease.due(now).values_list("publish_at", flat=True)[:1]
     tree = Tree.objects.first()
     if tree is None or tree.held_at is not None:
         return

@@ -1,5 +1,6 @@
 """What staff decide: publishing, planning, holding, rolling back."""
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from buddies.document import build, parse, shape
+from buddies.document.conflicts import undone
 from buddies.document.diff import DocumentChange
 from buddies.document.shape import Item
 from buddies.models import Buddy, PlannedRelease, Release, Tree
@@ -21,10 +23,13 @@ from buddies.publishing.draft import (
     differences,
     refusal_in_words,
 )
-from buddies.publishing.live import live_release
+from buddies.publishing.live import document_of, live_release
 from buddies.publishing.releases import create, digest_of, mark_built, take_editors
 from buddies.tree import whole_tree
+from xmppservice.backoffice.words import zoned_moment
 from xmppservice.runtime import wakeups
+
+logger = logging.getLogger(__name__)
 
 MAX_NAMES = 5  # in a warning
 
@@ -48,9 +53,7 @@ def end_hold(editor: str) -> None:
     """
     with transaction.atomic():
         tree = Tree.locked()
-        if PlannedRelease.objects.exists():
-            text = _("A version is planned, and would be undone: cancel it first.")
-            raise ReleaseError(text)
+        refuse_if_planned()
         # What was published last may be older than the tree.
         tree.held_at, tree.held_by, tree.next_at = None, "", timezone.now()
         tree.editors.pop(editor, None)
@@ -62,8 +65,8 @@ def end_hold(editor: str) -> None:
 class Review(NamedTuple):
     """What publishing the current tree would change.
 
-    ``digest`` identifies the reviewed document. With ``errors`` it cannot be
-    published; ``warnings`` do not prevent that.
+    ``digest`` identifies the reviewed document, and the release that it would
+    replace. With ``errors`` it cannot be published; ``warnings`` do not prevent that.
     """
 
     draft: Draft
@@ -76,8 +79,15 @@ class Review(NamedTuple):
 def review_draft() -> Review:
     """Compare the draft with the live release."""
     draft = current_draft()
-    errors, warnings = list(_errors(draft)), list(_warnings(draft))
-    return Review(draft, digest_of(draft.body), differences(draft), errors, warnings)
+    errors = [*_plans_in_words(), *_errors(draft)]
+    warnings = list(_warnings(draft))
+    digest = _review_digest(draft, live_release())
+    return Review(draft, digest, differences(draft), errors, warnings)
+
+
+def _review_digest(draft: Draft, newest: Release | None) -> str:
+    # Another release may have been made live while the tree stayed as it is.
+    return digest_of(f"{newest.number if newest else 0} {draft.body}")
 
 
 def _errors(draft: Draft) -> Iterator[str]:
@@ -112,7 +122,7 @@ def _warnings(draft: Draft) -> Iterator[str]:
     }
     for text, names in results.items():
         if names:
-            yield text % {"names": _listed(names)}
+            yield text % {"names": names_in_words(names)}
 
 
 def _empty_groups(shown: set[str]) -> Iterator[Buddy]:
@@ -129,7 +139,8 @@ def _empty_groups(shown: set[str]) -> Iterator[Buddy]:
             yield group
 
 
-def _listed(names: list[str]) -> str:
+def names_in_words(names: list[str]) -> str:
+    """List the first names, and how many more there are."""
     more = len(names) - MAX_NAMES
     listed = ", ".join(f"“{name}”" for name in names[:MAX_NAMES])
     if more <= 0:
@@ -145,12 +156,15 @@ def publish(
 ) -> Release | PlannedRelease:
     """Publish the reviewed document, now or at a future time.
 
-    ``digest`` is the review's. Raises ReleaseError if the tree has changed
-    since, or if there are errors.
+    ``digest`` is the review's. Raises ReleaseError if the tree or the live release
+    has changed since, if a release is planned, or if there are errors.
     """
     with transaction.atomic():
-        tree, draft = Tree.locked(), current_draft()
-        if digest_of(draft.body) != digest:
+        tree, draft, newest = Tree.locked(), current_draft(), live_release()
+        refuse_if_planned()
+        if newest and newest.body == draft.body:
+            raise ReleaseError(_("There are no changes to publish."))
+        if _review_digest(draft, newest) != digest:
             text = _(
                 "Someone changed the channels in the meantime. Review the "
                 "changes again."
@@ -158,29 +172,36 @@ def publish(
             raise ReleaseError(text)
         for error in _errors(draft):
             raise ReleaseError(error)
-        if (newest := live_release()) and newest.body == draft.body:
-            raise ReleaseError(_("There are no changes to publish."))
         if at is not None:
-            return _plan(tree, draft, editor, note, at)
-        _refuse_if_planned()
+            return _plan(tree, draft, newest, editor, note, at)
         take_editors(tree, draft.version)
         mark_built(tree, draft)
         return create(draft.body, editor, note, automatic=False)
 
 
-def _refuse_if_planned() -> None:
-    if PlannedRelease.objects.exists():
-        text = _("A version is planned, and would replace this: cancel it first.")
+def refuse_if_planned() -> None:
+    """Raise ReleaseError if a release is planned, which must be cancelled first."""
+    for text in _plans_in_words():
         raise ReleaseError(text)
 
 
+def _plans_in_words() -> Iterator[str]:
+    """Yield why nothing else can go live: two plans would undo each other."""
+    for plan in PlannedRelease.objects.defer("body"):
+        text = _("%(author)s planned a version for %(at)s. Cancel that plan first.")
+        yield text % {"author": plan.author, "at": zoned_moment(plan.publish_at)}
+
+
 def _plan(
-    tree: Tree, draft: Draft, editor: str, note: str, at: datetime
+    tree: Tree,
+    draft: Draft,
+    newest: Release | None,
+    editor: str,
+    note: str,
+    at: datetime,
 ) -> PlannedRelease:
     if at <= timezone.now():
         raise ReleaseError(_("That time has passed. Choose a time in the future."))
-    if PlannedRelease.objects.filter(body=draft.body).exists():
-        raise ReleaseError(_("This version is already scheduled."))
     # The next edit would go live by itself, and the plan would undo it.
     _hold(tree, editor)
     return PlannedRelease.objects.create(
@@ -189,22 +210,37 @@ def _plan(
         note=note,
         publish_at=at,
         version=draft.version,
+        base=newest.number if newest else 0,
     )
 
 
 def publish_planned() -> None:
-    """Make a release of each plan that is due."""
-    due = PlannedRelease.objects.filter(publish_at__lte=timezone.now())
+    """Make a release of each plan that is due, unless it would undo a newer one."""
+    due = PlannedRelease.due(timezone.now())
     if not due.exists():
         return  # without the lock, which may block
     with transaction.atomic():
         tree = Tree.locked()
         for plan in due:
+            plan.conflicts = _conflicts(plan)
+            if plan.conflicts:
+                plan.save(update_fields=["conflicts"])
+                logger.warning("plan %d waits: it would undo newer changes", plan.pk)
+                continue
             create(plan.body, plan.author, plan.note, automatic=False)
             take_editors(tree, plan.version)
             tree.built = max(tree.built, plan.version)
             plan.delete()
         tree.save(update_fields=["built", "editors"])
+
+
+def _conflicts(plan: PlannedRelease) -> list[str]:
+    """Return the names of what went live after a plan's review and is not in it."""
+    newest = live_release()
+    if newest is None or newest.number == plan.base:
+        return []
+    reviewed = Release.objects.filter(number=plan.base).first()
+    return undone(*map(document_of, (reviewed, newest, plan)))
 
 
 def cancel(key: int) -> None:
@@ -220,7 +256,7 @@ def publish_again(release: Release, editor: str) -> Release:
     """Make an older release live again, and hold the tree: an edit would undo it."""
     with transaction.atomic():
         tree = Tree.locked()
-        _refuse_if_planned()
+        refuse_if_planned()
         if (newest := live_release()) and newest.body == release.body:
             raise ReleaseError(_("This version is live."))
         if release.size > settings.XMPP_STANZA_LIMIT:

@@ -224,7 +224,7 @@ async def test_a_plan_is_shown_and_goes_live_when_it_is_due(pages, demo, read):
 
     await plan(page, "New century")
 
-    words = f"Goes live on 31 Dec {NEXT_YEAR}, 23:59, planned by piero"
+    words = f"Goes live on 31 Dec {NEXT_YEAR}, 23:59 (UTC), planned by piero"
     await expect(page.locator("#planned li")).to_have_text(words)
     # Later edits are not part of it.
     demo("edits.change([one('Liam')], 'anna', status='2200')")
@@ -253,12 +253,13 @@ async def test_a_plan_is_shown_and_goes_live_when_it_is_due(pages, demo, read):
 async def test_a_plan_must_be_cancelled_before_a_hold_ends(pages, demo):
     demo("review.hold('piero'); edits.change([one('Liam')], 'piero', status='2100')")
     page = await pages.open(WORKSPACE, user="piero")
+    other = await ready(await pages.open(WORKSPACE, user="piero"))
+    await expect(other.locator("#end-hold")).to_be_visible()
     await plan(page, "Not so soon")
 
-    await end_hold(page)
-    await expect(page.locator(".messagelist")).to_contain_text(
-        "A version is planned, and would be undone: cancel it first."
-    )
+    for one in (page, other):
+        await expect(one.locator("#held")).to_contain_text("cancel the planned version")
+        await expect(one.locator("#end-hold")).to_be_hidden()
     await page.goto(VERSIONS)
     await page.get_by_role("button", name="Cancel it").click()
 
@@ -266,6 +267,7 @@ async def test_a_plan_must_be_cancelled_before_a_hold_ends(pages, demo):
         "The planned version was cancelled."
     )
     await expect(page.locator(".plan")).to_have_count(0)
+    await expect(other.locator("#end-hold")).to_be_visible()
     assert demo.read("PlannedRelease.objects.count()") == 0
 
 

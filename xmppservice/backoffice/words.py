@@ -18,6 +18,11 @@ def moment(at: datetime) -> str:
     return f"{text} {offset(local)}" if occurs_twice(at) else text
 
 
+def zoned_moment(at: datetime) -> str:
+    """A date and a time, with the name of the site's time zone."""
+    return f"{moment(at)} ({timezone.get_current_timezone_name()})"
+
+
 def day(at: datetime) -> str:
     """A date in the site's time zone."""
     return date_format(timezone.localtime(at), "DATE_FORMAT")

@@ -64,7 +64,9 @@ function drawHold() {
     one.hidden = (one.dataset.held === "yes") !== Boolean(state.held);
   }
   const end = byId("end-hold");
-  if (end) end.elements.held.value = state.held_at;
+  if (!end) return;
+  end.elements.held.value = state.held_at;
+  if (state.planned.length) end.hidden = true; // it would be refused
 }
 
 function setText(id, text) {

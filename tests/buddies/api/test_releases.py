@@ -1,6 +1,6 @@
 """Releases through the API: reviewed, published, planned, made live again."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -95,6 +95,21 @@ def test_changes_after_the_review_are_not_published(api, held):
     assert "banished" not in Release.objects.first().body
 
 
+def planned_by(name: str, at: datetime) -> str:
+    when = f"{at.day} {at:%b %Y, %H:%M}"
+    return f"{name} planned a version for {when} (UTC). Cancel that plan first."
+
+
+def test_a_plan_that_asks_says_what_it_would_undo(api, held):
+    later = timezone.now() + timedelta(days=1)
+    publish(api, held, publishAt=later.isoformat())
+    PlannedRelease.objects.update(conflicts=["Liam"])
+
+    (plan,) = api.get(PLANS).json()["results"]
+
+    assert plan["conflicts"] == ["Liam"]
+
+
 def test_a_release_is_planned_and_cancelled(api, held):
     later = timezone.now() + timedelta(days=1)
 
@@ -104,7 +119,18 @@ def test_a_release_is_planned_and_cancelled(api, held):
     (plan,) = api.get(PLANS).json()["results"]
     assert plan == planned.json()
     assert api.get(f"{PLANS}{plan['id']}/").json() == plan
-    assert api.delete(HOLD).status_code == 409  # it would undo the plan
+    assert plan["conflicts"] == []
+    edits.change([named("romeo")], "anna", status="dead")
+    assert api.get(REVIEW).json()["errors"] == [planned_by("piero", later)]
+    digest = api.get(REVIEW).json()["digest"]
+    for refused in (
+        publish(api, digest, publishAt=(later + timedelta(days=1)).isoformat()),
+        publish(api, digest),
+        api.post(f"{RELEASES}{Release.objects.get().number}/publish/"),
+        api.delete(HOLD),
+    ):
+        assert refused.status_code == 409
+        assert refused.json()["detail"] == planned_by("piero", later)
     assert api.delete(f"{PLANS}{plan['id']}/").status_code == 204
     assert not PlannedRelease.objects.exists()
 

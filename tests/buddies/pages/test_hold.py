@@ -1,5 +1,8 @@
 """Holding the tree, and retrying its release."""
 
+import re
+from datetime import UTC, datetime
+
 import pytest
 from django.test import Client
 
@@ -70,13 +73,36 @@ def test_somebody_else_s_hold_is_not_ended_by_a_stale_page(publisher, verona):
 
 
 def test_a_hold_cannot_end_while_a_version_is_planned(publisher: Client, verona):
-    plan()
+    plan(datetime(2099, 3, 1, 9, 5, tzinfo=UTC))
+    without_sure = {"held": end(publisher)["held"]}
 
-    response = publisher.post(f"{CHANNELS}hold/", end(publisher), follow=True)
+    for posted in (end(publisher), without_sure):
+        response = publisher.post(f"{CHANNELS}hold/", posted, follow=True)
 
-    messages = [str(message) for message in response.context["messages"]]
-    assert messages == ["A version is planned, and would be undone: cancel it first."]
-    assert Tree.objects.get().held_at is not None
+        messages = [str(message) for message in response.context["messages"]]
+        assert messages == [
+            "prince planned a version for 1 Mar 2099, 09:05 (UTC). Cancel that plan "
+            "first."
+        ]
+        assert Tree.objects.get().held_at is not None
+
+
+def test_the_end_of_a_hold_is_offered_only_without_a_plan(publisher: Client, verona):
+    review.hold("prince")
+
+    def is_hidden() -> bool:
+        html = publisher.get(CHANNELS).content.decode()
+        (form,) = re.findall('<form id="end-hold"[^>]*>', html)
+        return " hidden" in form
+
+    assert not is_hidden()
+    made = plan()
+    assert is_hidden()
+    assert ask(publisher, "state")["held"].endswith(
+        "To end the hold, cancel the planned version in “Versions”."
+    )
+    review.cancel(made.pk)
+    assert not is_hidden()
 
 
 def test_a_retry_makes_the_release_and_sends_wake_ups(

@@ -140,12 +140,35 @@ def test_the_reviewed_draft_is_planned_for_later(publisher: Client, verona):
     planned = PlannedRelease.objects.get()
     assert messages(response) == ["Planned: it goes live by itself."]
     assert response.context["state"]["planned"] == [
-        f"Goes live on 1 Mar {NEXT_YEAR}, 09:05, planned by prince"
+        f"Goes live on 1 Mar {NEXT_YEAR}, 09:05 (UTC), planned by prince"
     ]
     assert (planned.body, planned.note, planned.author) == (body, "The ball", "prince")
     assert f"{planned.publish_at:%Y-%m-%dT%H:%M %z}" == f"{SOON} +0000"
     assert Tree.objects.get().held_by == "prince"
     assert numbers() == before
+
+
+@pytest.mark.parametrize(("when", "at"), [("now", ""), ("later", SOON)])
+def test_nothing_else_is_published_while_a_version_is_planned(
+    publisher: Client, verona, when, at
+):
+    edits.change([named("juliet")], "mercutio", status="fair")
+    publisher.post(REVIEW, form(publisher, when="later", at=SOON))
+    edits.change([named("juliet")], "mercutio", status="fairest")
+    before = numbers()
+
+    shown = publisher.get(REVIEW)
+    answer = publisher.post(REVIEW, form(publisher, when=when, at=at))
+
+    reason = (
+        f"prince planned a version for 1 Mar {NEXT_YEAR}, 09:05 (UTC). Cancel that "
+        "plan first."
+    )
+    assert reason in page_text(shown)
+    assert '<button class="button primary" disabled>' in shown.content.decode()
+    assert messages(answer) == [reason]
+    assert numbers() == before
+    assert PlannedRelease.objects.count() == 1
 
 
 @pytest.mark.parametrize(

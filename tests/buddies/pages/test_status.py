@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -216,16 +216,30 @@ def test_a_hold_is_shown_with_its_user_and_its_effects(editor: Client):
     assert ask(editor, "state")["held"] == f"{text} Schedules wait, too."
 
 
-def test_plans_are_listed_in_order(editor: Client, verona):
-    day = timezone.now().replace(year=2099, month=3, day=2, hour=9, minute=5)
-    plan(day)
-    channel("benvolio")
-    plan(day - timedelta(days=1), by="mercutio")
+def test_a_plan_is_shown_with_its_time_zone(editor: Client, verona, settings):
+    settings.TIME_ZONE = "Europe/Rome"
+    plan(datetime(2027, 10, 31, 0, 30, tzinfo=UTC))
 
     assert ask(editor, "state")["planned"] == [
-        "Goes live on 1 Mar 2099, 09:05, planned by mercutio",
-        "Goes live on 2 Mar 2099, 09:05, planned by prince",
+        "Goes live on 31 Oct 2027, 02:30 +02:00 (Europe/Rome), planned by prince"
     ]
+
+
+def test_a_plan_that_would_undo_newer_changes_asks(editor: Client, verona):
+    plan(datetime(2099, 3, 1, 9, 5, tzinfo=UTC))
+    PlannedRelease.objects.update(conflicts=["Liam", "ATM <Milano>"])
+
+    state = ask(editor, "state")
+
+    assert state["planned"] == [
+        "Did not go live on 1 Mar 2099, 09:05 (UTC), as prince planned: it would undo "
+        "what went live since (“Liam”, “ATM <Milano>”). Cancel it, then review and "
+        "publish again."
+    ]
+    assert (state["tone"], state["problem"]) == (
+        "error",
+        "A planned version did not go live: it would undo newer changes.",
+    )
 
 
 @pytest.mark.parametrize(

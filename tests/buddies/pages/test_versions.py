@@ -92,25 +92,33 @@ def test_versions_are_searched_and_filtered(publisher, verona, query, found):
     assert ("The ball" in page_text(page)) == bool(found)
 
 
-def test_plans_are_listed_and_cancelled(publisher: Client, verona):
+def test_a_plan_is_listed_and_cancelled(publisher: Client, verona):
     edits.change([named("juliet")], "mercutio", status="fair")
-    kept = plan(note="The ball")
-    edits.change([named("juliet")], "mercutio", status="fairer")
     cancelled = plan(note="The duel")
     cancel = f"{RELEASES}planned/{cancelled.pk}/cancel/"
     page = publisher.get(RELEASES)
-    assert "planned by prince" in page_text(page)
-    assert "The duel" in page_text(page)
+    assert "(UTC), planned by prince The duel" in page_text(page)
     assert cancel in page.content.decode()
 
     response = publisher.post(cancel, follow=True)
 
     assert messages(response) == ["The planned version was cancelled."]
     assert "The duel" not in page_text(response)
-    assert PlannedRelease.objects.get() == kept
+    kept = plan(note="The ball")
     assert publisher.post(cancel).status_code == 302
     assert publisher.post(f"{RELEASES}planned/{10**30}/cancel/").status_code == 302
     assert PlannedRelease.objects.get() == kept
+
+
+def test_a_plan_that_asks_is_listed_with_its_reason(publisher: Client, verona):
+    edits.change([named("juliet")], "mercutio", status="fair")
+    plan()
+    PlannedRelease.objects.update(conflicts=["Liam"])
+
+    page = publisher.get(RELEASES)
+
+    assert "it would undo what went live since (“Liam”). Cancel it" in page_text(page)
+    assert 'class="card padded plan blocked"' in page.content.decode()
 
 
 @pytest.mark.parametrize("role", ["", "Editor"])

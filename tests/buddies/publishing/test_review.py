@@ -76,7 +76,7 @@ def test_a_hold_cannot_end_while_a_release_is_planned():
     channel("romeo")
     plan = publish(at=timezone.now() + HOUR)
 
-    with pytest.raises(ReleaseError, match="A version is planned"):
+    with pytest.raises(ReleaseError, match="juliet planned a version"):
         end_hold("juliet")
     assert Tree.objects.get().held_at is not None
 
