@@ -198,7 +198,7 @@ def settings_error(tmp_path: Path, **environment: str) -> str:
 
 
 def given(*, scaled: bool) -> dict[str, str]:
-    """deploy/environment, with the secrets that a deployment has."""
+    """deploy/environment, with the secrets and the time zone of a deployment."""
     text = ENVIRONMENT.read_text()
     lines = text if scaled else re.sub(r"^#.*$", "", text, flags=re.M)
     found = values(lines)
@@ -206,7 +206,8 @@ def given(*, scaled: bool) -> dict[str, str]:
         if name.endswith("_FILE") or name in ("VAR_DIR", "EJABBERD_API_URL"):
             del found[name]
     keys = dict.fromkeys(("SECRET_KEY", "ADDRESS_BOOK_KEY"), "long-enough-0" * 5)
-    return {**found, "XMPP_SECRET": "secret", **(keys if scaled else {})}
+    answers = {"XMPP_SECRET": "secret", "TIME_ZONE": "Europe/Rome"}
+    return {**found, **answers, **(keys if scaled else {})}
 
 
 def test_each_variable_of_the_environment_is_read():
@@ -238,6 +239,7 @@ def test_the_environment_with_its_secrets_is_accepted(tmp_path, scaled):
 def test_the_environment_without_secrets_is_refused(tmp_path):
     found = values(re.sub(r"^#.*$", "", ENVIRONMENT.read_text(), flags=re.M))
     del found["VAR_DIR"]
+    found["TIME_ZONE"] = "Europe/Rome"
     assert "XMPP_SECRET must be set to a secret" in settings_error(tmp_path, **found)
 
 
@@ -246,6 +248,13 @@ def test_the_environment_without_secrets_is_refused(tmp_path):
 def test_a_placeholder_is_refused_as_a_secret(tmp_path, name, scaled):
     environment = given(scaled=scaled) | {name: "change-me"}
     assert f"{name} must be set to a secret" in settings_error(tmp_path, **environment)
+
+
+def test_the_time_zone_is_asked_for(tmp_path):
+    found = values(ENVIRONMENT.read_text())
+    environment = given(scaled=False) | {"TIME_ZONE": found["TIME_ZONE"]}
+    reason = settings_error(tmp_path, **environment)
+    assert reason.endswith("a time zone such as Europe/Rome, not 'change-me'.")
 
 
 # --- The image --------------------------------------------------------------------

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.http.request import validate_host
 
+from xmppservice import environment
 from xmppservice.protocol.jids import bare_jid, local_of
 from xmppservice.protocol.xml import illegal_character
 
@@ -17,6 +18,7 @@ from xmppservice.protocol.xml import illegal_character
 # component_stanza_size_limit) or 256 KiB (clients, on Prosody and ejabberd). Our count
 # leaves out the stanza's two addresses and its id.
 COMPONENT_BYTES, ACCOUNT_BYTES = (512 - 16) * 1024, (256 - 16) * 1024
+LOCAL_HOSTS = ("localhost", "127.0.0.1")
 
 
 def check(message: CheckMessage) -> Callable[[Callable[[], object]], Any]:
@@ -163,6 +165,18 @@ def several_processes_need_a_database_server() -> object:
 )
 def change_message_needs_a_component() -> object:
     return not (settings.CHANGE_MESSAGE and local_of(settings.XMPP_JID))
+
+
+@check(
+    Warning(
+        "TIME_ZONE is not set: staff read and enter dates and times in UTC.",
+        hint="Set it to your staff's time zone, such as Europe/Rome, or to UTC.",
+        id="xmppservice.W005",
+    )
+)
+def time_zone_is_chosen() -> object:
+    is_local = urlsplit(settings.PUBLIC_URL).hostname in LOCAL_HOSTS
+    return is_local or environment.is_set("TIME_ZONE")
 
 
 @register(Tags.database)

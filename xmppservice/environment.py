@@ -149,6 +149,11 @@ def zone(name: str, default: str) -> str:
     return word
 
 
+def is_set(name: str) -> bool:
+    """Whether a variable has a value, or a file with it."""
+    return bool(env.str(name, default=""))
+
+
 def database(name: str, default: str) -> dict[str, Any]:
     """Read the URL of a database."""
     parts: dict[str, Any] = env.db_url(name, default=default)

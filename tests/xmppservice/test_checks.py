@@ -38,9 +38,29 @@ def test_the_defaults_pass():
         ("W002", "PUBLIC_URL", "https://buddies.example.org"),
     ],
 )
-def test_invalid_settings_are_reported(settings, id, name, value):
+def test_invalid_settings_are_reported(settings, monkeypatch, id, name, value):
+    monkeypatch.setenv("TIME_ZONE", "UTC")
     setattr(settings, name, value)
     assert ids() == {f"xmppservice.{id}"}
+
+
+@pytest.mark.parametrize(
+    ("url", "zone", "found"),
+    [
+        ("https://buddies.example.org", None, {"xmppservice.W005"}),
+        ("https://buddies.example.org", "", {"xmppservice.W005"}),
+        ("https://buddies.example.org", "UTC", set()),
+        ("http://localhost:8000", None, set()),
+    ],
+)
+def test_a_public_service_asks_for_its_time_zone(
+    settings, monkeypatch, url, zone, found
+):
+    settings.PUBLIC_URL, settings.ALLOWED_HOSTS = url, ["*"]
+    monkeypatch.delenv("TIME_ZONE", raising=False)
+    if zone is not None:
+        monkeypatch.setenv("TIME_ZONE", zone)
+    assert ids() == found
 
 
 BROKER, LAYER = "redis://127.0.0.1/0", "redis://127.0.0.1/1"

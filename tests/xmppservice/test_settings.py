@@ -119,6 +119,7 @@ SCALED = {
     "CELERY_BROKER_URL": "redis://redis.example.org/0",
     "CHANNEL_LAYER_URL": "redis://redis.example.org/1",
     "ALLOWED_HOSTS": "buddies.example.org",
+    "TIME_ZONE": "Europe/Rome",
     **SECRETS,
 }
 
