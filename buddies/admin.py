@@ -11,10 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import lazy
 from django.utils.html import format_html, format_html_join
-from django.utils.text import format_lazy
-from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import gettext_lazy as _
 from tree_queries.admin import TreeChangeList
 
@@ -79,13 +76,7 @@ class BuddyAdmin(StrictAdmin):
         ),
         (
             _("Schedule"),
-            {
-                "fields": ("visible_from", "visible_until"),
-                "description": format_lazy(
-                    _("Times are in the time zone {zone}."),
-                    zone=lazy(get_current_timezone_name, str)(),
-                ),
-            },
+            {"fields": ("visible_from", "visible_until")},
         ),
         (_("Technical"), {"fields": ("address", "server_address")}),
     )

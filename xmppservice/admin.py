@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from xmppservice.api import tokens
 from xmppservice.api.models import SCOPES, Token
 from xmppservice.backoffice import site
+from xmppservice.backoffice.fields import MomentInput, SplitMomentField
 from xmppservice.backoffice.model_admin import StrictAdmin
 
 DEFAULT_LIFETIME = timedelta(days=365)
@@ -36,6 +37,12 @@ class TokenForm(forms.ModelForm):
     class Meta:
         model = Token
         fields = ("name", "user", "scopes", "expires_at")
+        field_classes = {"expires_at": SplitMomentField}
+        widgets = {
+            "expires_at": MomentInput(
+                gettext_lazy("Expires at: date"), gettext_lazy("Expires at: time")
+            )
+        }
 
 
 @admin.register(Token)

@@ -5,7 +5,8 @@ from typing import Any, get_args
 
 from rest_framework import serializers
 
-from buddies.models import Buddy, PlannedRelease, Release, plausible
+from buddies.models import Buddy, PlannedRelease, Release
+from buddies.publishing.review import soon_enough
 from buddies.tree.positions import Where
 from xmppservice.backoffice.moments import resolve
 
@@ -195,4 +196,4 @@ class PublishSerializer(serializers.Serializer):
 
     digest = serializers.CharField(max_length=64)
     note = serializers.CharField(max_length=1000, allow_blank=True, default="")
-    publishAt = MomentField(allow_null=True, default=None, validators=[plausible])
+    publishAt = MomentField(allow_null=True, default=None, validators=[soon_enough])

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from buddies import avatars
 from buddies.models import Buddy
-from buddies.pages.moments import MomentField, MomentInput
 from buddies.tree import history
+from xmppservice.backoffice.fields import MomentInput, SplitMomentField
 
 
 class VerbatimField(forms.CharField):
@@ -82,8 +82,8 @@ class BuddyForm(forms.ModelForm):
         field_classes = {
             "default_message": VerbatimField,
             "status": VerbatimField,
-            "visible_from": MomentField,
-            "visible_until": MomentField,
+            "visible_from": SplitMomentField,
+            "visible_until": SplitMomentField,
         }
         widgets = {
             "default_message": forms.Textarea(attrs={"rows": 4, "cols": 80}),

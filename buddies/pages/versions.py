@@ -1,16 +1,14 @@
 """Review & publish, and past versions: pages that work without a script."""
 
 import json
-from datetime import UTC, datetime, timedelta
+import re
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
@@ -24,10 +22,12 @@ from buddies.publishing import review
 from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import document_of, live_release
 from xmppservice.backoffice import site
+from xmppservice.backoffice.fields import MomentField
+from xmppservice.backoffice.words import zoned_moment
 
 NOW, LATER = "now", "later"
 MAX_OFFERED = 100  # versions to compare with
-MAX_AHEAD = timedelta(days=5 * 366)  # of a publication
+OFFSET = re.compile(r":\d\d ?(Z|[+-]\d\d:?\d\d)$")
 
 
 def urls(office: AdminSite) -> list[URLPattern]:
@@ -71,24 +71,13 @@ class ReviewForm(forms.Form):
         widget=forms.RadioSelect,
         initial=NOW,
     )
-    at = forms.DateTimeField(
+    at = MomentField(
         label=gettext_lazy("Date and time"),
         required=False,
+        validators=[review.soon_enough],
         widget=forms.DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M"),
     )
     digest = forms.CharField(widget=forms.HiddenInput)
-
-    def clean_at(self) -> datetime | None:
-        at: datetime | None = self.cleaned_data["at"]
-        try:
-            at = at and at.astimezone(UTC)
-        except OverflowError:
-            # It had its own offset, which moves it out of the calendar's range.
-            text = self.fields["at"].error_messages["invalid"]
-            raise ValidationError(text) from None
-        if at and at > timezone.now() + MAX_AHEAD:
-            raise ValidationError(_("Choose a moment within five years."))
-        return at
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -97,7 +86,15 @@ class ReviewForm(forms.Form):
         if cleaned.get("when") == NOW and cleaned.get("at"):
             text = _("Choose “at a moment”, or empty the date.")
             self.add_error("at", text)
+        if self._has_offset or self.has_error("at", "ambiguous"):
+            # A browser's own input of dates has no place for it.
+            self.fields["at"].widget.input_type = "text"
         return cleaned
+
+    @property
+    def _has_offset(self) -> bool:
+        typed = self.data.get(self.add_prefix("at"), "")
+        return OFFSET.search(typed) is not None
 
     @property
     def moment(self) -> Any:
@@ -122,7 +119,6 @@ def review_view(request: HttpRequest) -> HttpResponse:
             "form": form,
             "review": reviewed,
             "shown": reviewed.changes[:MAX_CHANGES],
-            "zone": timezone.get_current_timezone_name(),
         },
     )
 
@@ -171,6 +167,8 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
         str(release).capitalize(),
         {
             "release": release,
+            "created": zoned_moment(release.created_at),
+            "live_since": release.live_at and zoned_moment(release.live_at),
             "is_live": live == release,
             "live": live,
             "version": {"document": document, "words": preview_words()},

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -32,6 +33,7 @@ from xmppservice.runtime import wakeups
 logger = logging.getLogger(__name__)
 
 MAX_NAMES = 5  # in a warning
+MAX_AHEAD = timedelta(days=5 * 366)  # of a publication
 
 
 def hold(editor: str) -> None:
@@ -149,6 +151,12 @@ def names_in_words(names: list[str]) -> str:
         "%(listed)s and %(more)s more", "%(listed)s and %(more)s more", more
     )
     return text % {"listed": listed, "more": more}
+
+
+def soon_enough(at: datetime) -> None:
+    """Refuse a time of publication years ahead, which is mistyped."""
+    if at > timezone.now() + MAX_AHEAD:
+        raise ValidationError(_("Choose a moment within five years."))
 
 
 def publish(

@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from buddies.models import Buddy, plausible
-from xmppservice.backoffice.moments import MomentField
+from xmppservice.backoffice.fields import MomentField
 
 # --- What a cell may hold ---------------------------------------------------------
 

@@ -24,7 +24,7 @@ from buddies.spreadsheet.files import Row
 from buddies.spreadsheet.xlsx import FileError
 from buddies.tree import history, whole_tree
 from buddies.tree.lock import Edit, Stale, editing
-from xmppservice.backoffice.words import moment
+from xmppservice.backoffice.words import zoned_moment
 
 MAX_CHARACTERS = 300  # of a text in a preview
 
@@ -293,7 +293,7 @@ def _in_words(column: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("on") if value else _("off")
     if isinstance(value, datetime):
-        return moment(value)
+        return zoned_moment(value)
     if column == "type" and value:
         return str(Buddy.Type(value).label)
     return Truncator(value or "").chars(MAX_CHARACTERS)

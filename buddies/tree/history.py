@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from buddies.models import Buddy, HistoricalBuddy
-from xmppservice.backoffice.words import moment
+from xmppservice.backoffice.words import zoned_moment
 
 UNDO = "undo"  # the reason on the records of an edit that undoes another
 
@@ -258,5 +258,5 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return _("on") if value else _("off")
     if isinstance(value, datetime):
-        return moment(value)
+        return zoned_moment(value)
     return "" if value is None else str(value)

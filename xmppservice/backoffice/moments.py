@@ -4,9 +4,7 @@ Form, API and import read them by the same function, so that they give one answe
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
-from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,17 +15,19 @@ def resolve(written: datetime) -> datetime:
 
     Without an offset they are in TIME_ZONE. Raises ValidationError if they never
     occur there, or twice, because clocks are changed (PEP 495): only an offset says
-    which of the two is meant.
+    which of the two is meant. Refuses dates that no time zone can convert, too.
     """
     if timezone.is_naive(written):
         _refuse_changing_clocks(written)
         written = written.replace(tzinfo=timezone.get_current_timezone())
     try:
-        # Two moments of one zone compare without their offsets, as if equal.
-        return written.astimezone(UTC)
+        # In UTC: two moments of one zone compare without their offsets, as if equal.
+        moment = written.astimezone(UTC)
+        timezone.localtime(moment)
     except OverflowError:
         text = _("Choose a date between 2000 and 2100.")
-        raise ValidationError(text, code="overflow") from None
+        raise ValidationError(text, code="year") from None
+    return moment
 
 
 def _refuse_changing_clocks(written: datetime) -> None:
@@ -52,28 +52,6 @@ def _refuse_changing_clocks(written: datetime) -> None:
         "Choose another time."
     )
     raise ValidationError(text, code="nonexistent", params=params)
-
-
-class MomentField(forms.DateTimeField):
-    """A date and time in one text: see :func:`resolve`."""
-
-    def to_python(self, value: Any) -> datetime | None:
-        try:
-            moment: datetime | None = super().to_python(value)
-        except ValidationError as error:
-            moment = changing_clocks(error)
-        return moment and resolve(moment)
-
-
-def changing_clocks(error: ValidationError) -> datetime:
-    """Return the date and time that Django refused because clocks are changed.
-
-    Raises any other error again.
-    """
-    if error.code != "ambiguous_timezone" or error.params is None:
-        raise error
-    written: datetime = error.params["datetime"]
-    return written
 
 
 def occurs_twice(moment: datetime) -> bool:

@@ -142,6 +142,7 @@ def test_a_release_is_planned_and_cancelled(api, held):
         ({"digest": "x" * 65}, "digest"),
         ({"digest": "x", "publishAt": "tomorrow"}, "publishAt"),
         ({"digest": "x", "publishAt": "9999-01-01T00:00:00Z"}, "publishAt"),
+        ({"digest": "x", "publishAt": "2100-01-01T00:00:00Z"}, "publishAt"),
         ({"digest": "x", "note": "x" * 1001}, "note"),
     ],
 )

@@ -1,5 +1,7 @@
 """Review & publish."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -179,8 +181,10 @@ def test_nothing_else_is_published_while_a_version_is_planned(
         ("2099-02-30T09:05", "Enter a valid date/time."),
         ("2000-01-01T00:00", "That time has passed. Choose a time in the future."),
         ("0001-01-01T00:00", "That time has passed. Choose a time in the future."),
-        ("0001-01-01T00:00+05:00", "Enter a valid date/time."),
-        ("9999-12-31T23:59-05:00", "Enter a valid date/time."),
+        ("0001-01-01T00:00+05:00", "Choose a date between 2000 and 2100."),
+        ("9999-12-31T23:59-05:00", "Choose a date between 2000 and 2100."),
+        ("2099-12-31T24:00", "Enter a valid date/time."),
+        ("2098-12-31T23:59:60", "Enter a valid date/time."),
     ],
 )
 def test_an_invalid_time_is_refused(publisher: Client, verona, at, text):
@@ -242,6 +246,52 @@ def test_a_plan_is_at_most_five_years_ahead(publisher: Client, verona):
     at = f"{year + 5}-01-01T00:00"
     assert publisher.post(REVIEW, form(publisher, when="later", at=at)).url == CHANNELS
     assert PlannedRelease.objects.exists()
+
+
+@pytest.fixture
+def doubled(settings) -> tuple[str, list[datetime]]:
+    """A time of next autumn that occurs twice, and both its moments."""
+    settings.TIME_ZONE = "Europe/Rome"
+    sunday = datetime(NEXT_YEAR, 10, 31)
+    sunday -= timedelta(days=(sunday.weekday() + 1) % 7)
+    first = sunday.replace(hour=0, minute=30, tzinfo=UTC)
+    return f"{sunday:%Y-%m-%d}T02:30", [first, first + timedelta(hours=1)]
+
+
+@pytest.mark.parametrize("pass_", [0, 1])
+def test_a_plan_at_a_time_that_occurs_twice_needs_its_offset(
+    publisher: Client, verona, doubled, pass_
+):
+    edits.change([named("juliet")], "mercutio", status="fair")
+    typed, moments = doubled
+
+    page = publisher.post(REVIEW, form(publisher, when="later", at=typed))
+
+    assert "occurs twice in Europe/Rome" in page_text(page)
+    # Only a text can have an offset.
+    assert f'<input type="text" name="at" value="{typed}"' in page.content.decode()
+    assert not PlannedRelease.objects.exists()
+
+    exact = typed + ("+02:00", "+01:00")[pass_]
+    page = publisher.post(REVIEW, form(publisher, when="now", at=exact))
+    assert f'<input type="text" name="at" value="{exact}"' in page.content.decode()
+    publisher.post(REVIEW, form(publisher, when="later", at=exact))
+    assert PlannedRelease.objects.get().publish_at == moments[pass_]
+
+
+def test_a_plan_at_a_time_that_does_not_exist_is_refused(
+    publisher: Client, verona, settings
+):
+    settings.TIME_ZONE = "Europe/Rome"
+    edits.change([named("juliet")], "mercutio", status="fair")
+    sunday = datetime(NEXT_YEAR, 3, 31)
+    sunday -= timedelta(days=(sunday.weekday() + 1) % 7)
+
+    at = f"{sunday:%Y-%m-%d}T02:30"
+    page = publisher.post(REVIEW, form(publisher, when="later", at=at))
+
+    assert "does not exist in Europe/Rome" in page_text(page)
+    assert 'type="datetime-local"' in page.content.decode()
 
 
 @pytest.mark.parametrize(("when", "at"), [("now", ""), ("later", SOON)])

@@ -1,6 +1,7 @@
 """The pages of versions."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -147,6 +148,7 @@ def test_a_version_shows_its_details_its_document_and_actions(publisher, verona)
     assert "Replaced" in text
     assert "The <ball>" in text
     assert "mercutio (automatically, after an edit)" in text
+    assert re.search(r"Created \d+ \w+ \d{4}, \d\d:\d\d \(UTC\) By", text)
     assert page.context["version"]["document"] == json.loads(release.body)
     assert json.loads(page.context["text"]) == json.loads(release.body)
     assert page.context["before"] == first

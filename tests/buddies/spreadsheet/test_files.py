@@ -184,8 +184,8 @@ def test_values_typed_in_a_spreadsheet_are_understood():
     assert plan.problems == []
     assert [(o.row, o.name) for o in plan.outcomes] == [(2, "2026"), (4, "1.5")]
     begin = [{d[0]: d[2] for d in o.differences} for o in plan.outcomes]
-    assert begin[0]["visible from"] == "1 May 2026, 10:30"
-    assert begin[1]["visible from"] == "1 May 2026, 00:00"
+    assert begin[0]["visible from"] == "1 May 2026, 10:30 (UTC)"
+    assert begin[1]["visible from"] == "1 May 2026, 00:00 (UTC)"
 
 
 def repacked(content: bytes, part: str, old: bytes, new: bytes) -> bytes:

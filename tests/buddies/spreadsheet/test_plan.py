@@ -198,6 +198,6 @@ def test_a_plan_describes_the_changes_and_makes_none():
         "added Tybalt: inside  → Verona, type  → channel, web  → on",
         "edited Roméo: name Romeo → Roméo, mobile off → on",
         "edited Juliet: inside Verona → top level, type channel → group",
-        "edited Mercutio: visible from  → 22 Nov 2026, 12:00",
+        "edited Mercutio: visible from  → 22 Nov 2026, 12:00 (UTC)",
     ]
     assert rows() == before

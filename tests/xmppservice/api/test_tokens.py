@@ -1,6 +1,7 @@
 """API tokens: secrets, scopes, and the permission to create them."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -157,6 +158,44 @@ def test_editing_a_token_keeps_its_secret(admin_client, nurse):
     token.refresh_from_db()
     assert (token.name, token.scopes) == ("erp", ["accounts:read"])
     assert tokens.find(secret) == token
+
+
+@pytest.mark.parametrize("hour", [0, 1])
+def test_editing_a_token_keeps_an_expiry_that_occurs_twice(
+    admin_client, nurse, settings, hour
+):
+    settings.TIME_ZONE = "Europe/Rome"
+    expiry = datetime(2026, 10, 25, hour, 30, tzinfo=UTC)
+    token, _ = tokens.make(nurse, "crm", SCOPES, expiry)
+    page = admin_client.get(f"{LIST}{token.pk}/change/").content.decode()
+    shown = dict(re.findall(r'name="(expires_at_\d)" value="([^"]+)"', page))
+    assert shown["expires_at_1"] == ("02:30:00+02:00", "02:30:00+01:00")[hour]
+
+    admin_client.post(f"{LIST}{token.pk}/change/", form(name="erp", **shown))
+
+    token.refresh_from_db()
+    assert (token.name, token.expires_at) == ("erp", expiry)
+    assert "Time zone: Europe/Rome" in page.split('name="expires_at_1"')[1][:300]
+
+
+@pytest.mark.parametrize(
+    ("zone", "date", "time"),
+    [
+        ("Europe/Rome", "0001-01-01", "00:30"),
+        ("America/New_York", "9999-12-31", "23:30"),
+        ("Europe/Rome", "9999-12-31", "23:30Z"),
+    ],
+)
+def test_an_expiry_that_no_time_zone_can_convert_is_refused(
+    admin_client, nurse, settings, zone, date, time
+):
+    settings.TIME_ZONE = zone
+    expiry = {"expires_at_0": date, "expires_at_1": time}
+
+    page = admin_client.post(ADD, form(user=nurse.pk, **expiry))
+
+    assert "Choose a date between 2000 and 2100." in page.content.decode()
+    assert not Token.objects.exists()
 
 
 def test_staff_create_and_see_only_their_own_tokens(nurse, admin_user):

@@ -29,7 +29,7 @@ def moment(text: str) -> datetime:
         ("Europe/Rome", "2027-03-28T02:30:00+01:00", "2027-03-28T01:30:00+00:00"),
         ("Europe/Rome", "2026-05-01T00:00:00+14:00", "2026-04-30T10:00:00+00:00"),
         ("UTC", "2026-10-25T02:30:00", "2026-10-25T02:30:00+00:00"),
-        # Before the first transition, and after the last one that is listed.
+        # Before the first change of clocks, and after the last one that is listed.
         ("Europe/Rome", "0001-01-02T00:00:00", "0001-01-01T23:10:04+00:00"),
         ("Europe/Rome", "9999-07-01T00:00:00", "9999-06-30T22:00:00+00:00"),
     ],
@@ -73,9 +73,10 @@ def test_a_time_at_which_clocks_are_changed_is_refused(zone, written, reason, en
         "0001-01-01T00:00",
         "0001-01-01T00:00+14:00",
         "9999-12-31T23:59:59-05:00",
+        "9999-12-31T23:30:00+00:00",
     ],
 )
-def test_a_moment_outside_the_calendar_is_refused(written):
+def test_a_date_that_no_time_zone_can_convert_is_refused(written):
     with timezone.override("Europe/Rome"), pytest.raises(ValidationError) as refused:
         resolve(moment(written))
     assert refused.value.messages == ["Choose a date between 2000 and 2100."]

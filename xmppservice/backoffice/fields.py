@@ -1,4 +1,4 @@
-"""The fields of a date and a time in a form."""
+"""Form fields of a date and a time, in the site's time zone."""
 
 import re
 from datetime import datetime, time
@@ -10,12 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from xmppservice.backoffice.moments import (
-    changing_clocks,
-    occurs_twice,
-    offset,
-    resolve,
-)
+from xmppservice.backoffice.moments import occurs_twice, offset, resolve
 
 _WITH_OFFSET = re.compile(r"\d\d:\d\d(:\d\d)? ?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -52,8 +47,27 @@ class ClockField(forms.TimeField):
             raise ValidationError(text, code="invalid") from None
 
 
-class MomentField(forms.SplitDateTimeField):
-    """A date and a time; one that occurs twice needs its offset."""
+class MomentField(forms.DateTimeField):
+    """A date and time in one input or cell: see :func:`moments.resolve`."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            written: datetime | None = super().to_python(value)
+        except ValidationError as error:
+            written = _at_changing_clocks(error)
+        return written and resolve(written)
+
+
+def _at_changing_clocks(error: ValidationError) -> datetime:
+    """Return what Django refused because clocks are changed; raise other errors."""
+    if error.code != "ambiguous_timezone" or error.params is None:
+        raise error
+    written: datetime = error.params["datetime"]
+    return written
+
+
+class SplitMomentField(forms.SplitDateTimeField):
+    """A date and a time in two inputs; one that occurs twice needs its offset."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -64,7 +78,7 @@ class MomentField(forms.SplitDateTimeField):
         try:
             written: datetime | None = super().compress(data_list)
         except ValidationError as error:
-            written = changing_clocks(error)
+            written = _at_changing_clocks(error)
         if written is None:
             return None
         moment = resolve(written)
