@@ -25,6 +25,7 @@ class MomentInput(AdminSplitDateTime):
         super().__init__()
         for widget, name in zip(self.widgets, (date, time), strict=True):
             widget.attrs["aria-label"] = name
+        self.widgets[1].attrs["size"] = 14  # with an offset
 
     def decompress(self, value: Any) -> Any:
         date, time = super().decompress(value)

@@ -119,7 +119,7 @@ def test_a_plan_that_asks_is_listed_with_its_reason(publisher: Client, verona):
     page = publisher.get(RELEASES)
 
     assert "it would undo what went live since (“Liam”). Cancel it" in page_text(page)
-    assert 'class="card padded plan blocked"' in page.content.decode()
+    assert '<strong class="problem">' in page.content.decode()
 
 
 @pytest.mark.parametrize("role", ["", "Editor"])
