@@ -9,7 +9,7 @@ import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -22,23 +22,22 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from buddies.document import diff, parse
-from buddies.document.diff import DocumentChange
+from buddies.document import parse
 from buddies.document.shape import DocumentError
 from buddies.models import Buddy, Tree
+from buddies.pages.imports import PREVIEWS, RUNNERS
 from buddies.pages.permissions import allowed
 from buddies.pages.workspace import MAX_CHANGES
 from buddies.publishing.draft import current_draft, refusal_in_words
 from buddies.spreadsheet import files
 from buddies.spreadsheet.cells import COLUMNS
 from buddies.spreadsheet.files import FORMATS
-from buddies.spreadsheet.plan import Outcome, Plan, plan_import, run_import
 from buddies.spreadsheet.xlsx import MAX_BYTES, FileError
-from buddies.tree import history, whole_tree
-from buddies.tree.lock import Stale, TreeError
+from buddies.tree import history
+from buddies.tree.lock import TreeError
 from xmppservice.backoffice import site
 
 STORED_KEY = "buddies.transfer"  # in the session: the key of the session with the file
@@ -270,22 +269,6 @@ def _forget(request: HttpRequest) -> None:
 # --- Import: preview and confirmation --------------------------------------------
 
 
-class Preview(NamedTuple):
-    """What an import would do, for a page.
-
-    ``seen`` and ``digest`` identify what was reviewed.
-    """
-
-    kind: str
-    seen: int
-    digest: str
-    summary: str
-    has_changes: bool
-    problems: list[str]
-    outcomes: list[Outcome]
-    changes: list[DocumentChange]
-
-
 @allowed("view_buddy")
 @require_GET
 def preview(request: HttpRequest) -> HttpResponse:
@@ -315,65 +298,6 @@ def preview(request: HttpRequest) -> HttpResponse:
 def _expired(request: HttpRequest) -> HttpResponse:
     messages.error(request, _("This import has expired. Choose the file again."))
     return HttpResponseRedirect(reverse("admin:buddies_transfer"))
-
-
-def _preview_table(content: str, editor: str) -> Preview:
-    plan = plan_import(files.loads(content))
-    return Preview(
-        "table",
-        plan.version,
-        plan.digest,
-        _summary(plan),
-        plan.has_changes,
-        [str(problem) for problem in plan.problems],
-        [outcome for outcome in plan.outcomes if outcome.kind != "same"],
-        [],
-    )
-
-
-def _summary(plan: Plan) -> str:
-    added, edited, same = (len(plan.of_kind(k)) for k in ("added", "edited", "same"))
-    parts = (
-        (ngettext("%(n)s added", "%(n)s added", added), added),
-        (ngettext("%(n)s edited", "%(n)s edited", edited), edited),
-        (ngettext("%(n)s unchanged", "%(n)s unchanged", same), same),
-    )
-    return " · ".join(text % {"n": number} for text, number in parts)
-
-
-def _preview_document(content: str, editor: str) -> Preview:
-    """Preview a document: import it, and roll back at once."""
-    # Meanwhile the tree is locked, and all editors wait: seconds for MAX_ITEMS,
-    # at each view of the page. Avoiding that would need a comparison without a
-    # rebuilt tree.
-    with transaction.atomic():
-        before = after = current_draft()
-        problems = []
-        try:
-            with transaction.atomic():
-                whole_tree.rebuild(_("document"), parse.loads(content), editor)
-                after = current_draft()
-        except DocumentError as error:
-            problems.append(str(error))
-        transaction.set_rollback(True)
-    changes = diff.between(before.document, after.document)
-    text = ngettext("%(n)s change for apps", "%(n)s changes for apps", len(changes))
-    return Preview(
-        "document",
-        before.version,
-        "",
-        text % {"n": len(changes)},
-        before.version != after.version,
-        problems,
-        [],
-        changes,
-    )
-
-
-PREVIEWS: dict[str, Callable[[str, str], Preview]] = {
-    "table": _preview_table,
-    "document": _preview_document,
-}
 
 
 @allowed("view_buddy")
@@ -423,25 +347,3 @@ def _refuse_known_addresses(request: HttpRequest) -> None:
                 "not changed."
             )
             raise TreeError(text % {"name": record.name})
-
-
-def _import_table(content: str, editor: str, seen: int, digest: str) -> None:
-    run_import(files.loads(content), editor, seen, digest)
-
-
-def _import_document(content: str, editor: str, seen: int, digest: str) -> None:
-    with transaction.atomic():
-        # A document sets the whole tree, so nothing may have changed since.
-        if Tree.locked().version != seen:
-            text = _(
-                "Someone changed the channels in the meantime. Review the "
-                "changes again."
-            )
-            raise Stale(text)
-        whole_tree.rebuild(_("document"), parse.loads(content), editor)
-
-
-RUNNERS: dict[str, Callable[[str, str, int, str], None]] = {
-    "table": _import_table,
-    "document": _import_document,
-}
