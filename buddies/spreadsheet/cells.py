@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.forms.utils import from_current_timezone
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from buddies.models import Buddy, plausible
-from xmppservice.backoffice.fields import MomentField
 
 # --- What a cell may hold ---------------------------------------------------------
 
@@ -82,24 +82,40 @@ def _read_word(cell: Any, known: dict[Any, tuple[str, ...]]) -> Any:
 
 
 def as_moment(cell: Any) -> datetime | None:
-    """A moment in ISO 8601; without an offset, in the site's time zone."""
+    """A moment: ISO 8601, or day, month and year; the same in every language.
+
+    Without an offset it is in the site's time zone.
+    """
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        return None
+    value = _read_moment(cell.strip()) if isinstance(cell, str) else cell
+    if not isinstance(value, datetime):
+        raise ValueError(
+            _("Enter a date and time such as %(one)s or %(other)s, day first.")
+            % {"one": "2026-12-31 18:30", "other": "31/12/2026 18:30"}
+        )
     try:
-        if isinstance(cell, str):
-            # A form field drops fractions of a second.
-            exact = parse_datetime(cell.strip())
-            cell = exact if exact and exact.tzinfo else cell
-        value: datetime | None = MomentField(required=False).clean(cell)
-        if value is not None:
-            plausible(value)
+        plausible(value)
+        # As in a form: an hour that the clocks skip or repeat is refused.
+        return value if value.tzinfo else from_current_timezone(value)
     except ValidationError as error:
-        if error.code != "invalid":
-            raise ValueError(error.messages[0]) from None
-    except (AttributeError, ValueError):
-        pass
-    else:
-        return value
-    reason = _("Enter a date and time such as %(example)s.")
-    raise ValueError(reason % {"example": "2026-12-31T18:30:00+01:00"})
+        raise ValueError(error.messages[0]) from None
+
+
+_DATE = r"(\d{4})-(\d\d?)-(\d\d?)|(\d\d?)([/.-])(\d\d?)\5(\d{4})"
+_TIME = r"(?:T| +)(\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?) *(Z|[+-]\d\d(?::?\d\d)?)?"
+_MOMENT = re.compile(f"(?:{_DATE})(?:{_TIME})?", re.ASCII | re.IGNORECASE)
+
+
+def _read_moment(text: str) -> datetime | None:
+    if not (match := _MOMENT.fullmatch(text)):
+        return None
+    year, month, day, first, _separator, second, last, clock, offset = match.groups()
+    date = f"{year or last}-{month or second}-{day or first}"
+    try:
+        return parse_datetime(f"{date}T{clock or '00:00'}{(offset or '').upper()}")
+    except ValueError:
+        return None
 
 
 # --- The columns ------------------------------------------------------------------

@@ -27,6 +27,7 @@ def problems(*table: dict[str, Any]) -> list[tuple[int, str, str]]:
     return [tuple(problem) for problem in planned(*table).problems]
 
 
+DATE = "Enter a date and time such as 2026-12-31 18:30 or 31/12/2026 18:30, day first."
 NUMBER = "This is a number, so leading zeros are lost. Format the column as text."
 
 
@@ -69,12 +70,12 @@ NUMBER = "This is a number, so leading zeros are lost. Format the column as text
         (
             {"visible_from": "tomorrow"},
             "visible_from",
-            "Enter a date and time such as 2026-12-31T18:30:00+01:00.",
+            DATE,
         ),
         (
             {"visible_from": 46000},
             "visible_from",
-            "Enter a date and time such as 2026-12-31T18:30:00+01:00.",
+            DATE,
         ),
         *(
             ({column: moment}, column, "Choose a date between 2000 and 2100.")
