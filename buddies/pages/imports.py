@@ -32,10 +32,12 @@ class Preview(NamedTuple):
     problems: list[str]
     outcomes: list[Outcome]
     changes: list[DocumentChange]
+    notes: list[str] = []
 
 
 def _preview_table(content: str, editor: str) -> Preview:
-    plan = plan_import(files.loads(content))
+    read = files.loads(content)
+    plan = plan_import(read.rows)
     return Preview(
         "table",
         plan.version,
@@ -45,6 +47,7 @@ def _preview_table(content: str, editor: str) -> Preview:
         [str(problem) for problem in plan.problems],
         [outcome for outcome in plan.outcomes if outcome.kind != "same"],
         [],
+        read.source.in_words(),
     )
 
 
@@ -94,7 +97,7 @@ PREVIEWS: dict[str, Callable[[str, str], Preview]] = {
 
 
 def _import_table(content: str, editor: str, seen: int, digest: str) -> None:
-    run_import(files.loads(content), editor, seen, digest)
+    run_import(files.loads(content).rows, editor, seen, digest)
 
 
 def _import_document(content: str, editor: str, seen: int, digest: str) -> None:

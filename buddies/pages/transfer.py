@@ -35,7 +35,8 @@ from buddies.publishing.draft import current_draft, refusal_in_words
 from buddies.spreadsheet import files
 from buddies.spreadsheet.cells import COLUMNS
 from buddies.spreadsheet.files import FORMATS
-from buddies.spreadsheet.xlsx import MAX_BYTES, FileError
+from buddies.spreadsheet.source import FileError
+from buddies.spreadsheet.xlsx import MAX_BYTES
 from buddies.tree import history
 from buddies.tree.lock import TreeError
 from xmppservice.backoffice import site

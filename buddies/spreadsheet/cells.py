@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from typing import Any, NamedTuple
+from unicodedata import category, normalize
 
 from django.core.exceptions import ValidationError
 from django.forms.utils import from_current_timezone
@@ -14,7 +16,29 @@ from django.utils.translation import gettext as _
 
 from buddies.models import Buddy, plausible
 
+MAX_WORD = 100  # characters of a header or a flag; normalizing more takes long
+
 # --- What a cell may hold ---------------------------------------------------------
+
+
+class Unusable(NamedTuple):
+    """A cell without a value: an error, or a formula whose result is unknown."""
+
+    error: str
+
+    def __str__(self) -> str:
+        return self.error
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, in the reader's language."""
+        if self.error:
+            return _("The cell contains the error %(error)s.") % self._asdict()
+        return _(
+            "The result of the formula is not in the file. Open the file in a "
+            "spreadsheet program, and save it again."
+        )
+
 
 # Each of these returns the value of a cell, or raises ValueError with what is wrong.
 
@@ -23,28 +47,40 @@ def as_text(cell: Any) -> str:
     """Text byte for byte."""
     if cell is None or isinstance(cell, str):
         return cell or ""
-    if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return str(cell) if isinstance(cell, int) else f"{cell:.15g}"
-    raise ValueError(_("This is not text. Format the column as text."))
+    number = _digits(cell)
+    # From 16 digits on, a spreadsheet has rounded the number.
+    if number is None or "e" in number:
+        raise ValueError(_("This is not text. Format the column as text."))
+    return number
 
 
 def as_address(cell: Any) -> str:
     """An address that no spreadsheet has turned into a number."""
-    if not isinstance(cell, str | None) or _SHORTENED.fullmatch(cell or ""):
+    if isinstance(cell, str | None) and not _SHORTENED.fullmatch(cell or ""):
+        return (cell or "").strip()
+    if isinstance(cell, str) or _digits(cell) is not None:
         reason = _(
             "This is a number, so leading zeros are lost. Format the column as text."
         )
         raise ValueError(reason)
-    return (cell or "").strip()
+    raise ValueError(_("This is not text. Format the column as text."))
 
 
-_SHORTENED = re.compile(r"\d[.,]?\d*E\+\d+")
+_SHORTENED = re.compile(r"\s*\d[.,]?\d*E\+\d+\s*", re.IGNORECASE)
+
+
+def _digits(cell: Any) -> str | None:
+    """Return a number as a spreadsheet shows it; None if it is none."""
+    if isinstance(cell, float):
+        return f"{cell:.15g}"
+    is_whole = isinstance(cell, int) and not isinstance(cell, bool)
+    return str(cell) if is_whole else None
 
 
 def as_place(cell: Any) -> int | None:
     """A whole number from 1, or nothing."""
-    number = f"{cell:.15g}" if isinstance(cell, float) else str(cell or "").strip()
-    if cell in (None, ""):
+    number = _digits(cell) or str(cell or "").strip()
+    if cell is None or number == "":
         return None
     if re.fullmatch(r"[1-9]\d{0,8}", number, re.ASCII):
         return int(number)
@@ -73,7 +109,8 @@ def as_kind(cell: Any) -> Any:
 
 
 def _read_word(cell: Any, known: dict[Any, tuple[str, ...]]) -> Any:
-    text = "" if cell is None else str(cell).strip().lower()
+    text = "" if cell is None else _digits(cell) or str(cell)
+    text = normalize("NFC", text[:MAX_WORD].strip()).lower()
     for value, words in known.items():
         if text in words:
             return value
@@ -122,31 +159,69 @@ def _read_moment(text: str) -> datetime | None:
 
 
 class Column(NamedTuple):
-    """An attribute of an entry, and the function that reads its cells."""
+    """An attribute of an entry, and the function that reads its cells.
+
+    ``names`` are other headers that a file may have, as the form's labels are.
+    """
 
     attribute: str
-    read: Callable[[Any], Any]
+    reader: Callable[[Any], Any]
+    names: tuple[str, ...] = ()
+
+    def read(self, cell: Any) -> Any:
+        """Return the value of a cell. Raises ValueError with what is wrong."""
+        if isinstance(cell, Unusable):
+            raise ValueError(cell.reason)
+        if isinstance(cell, float) and not isfinite(cell):
+            raise ValueError(_("This is not a finite number."))
+        return self.reader(cell)
 
 
 FIELDS = {
-    "address": Column("address", as_address),
-    "parent": Column("parent", as_address),
-    "place": Column("place", as_place),
-    "type": Column("type", as_kind),
-    "name": Column("name", as_text),
-    "status": Column("status", as_text),
-    "default_message": Column("default_message", as_text),
-    "server_address": Column("server_address", as_address),
-    "mobile": Column("mobile_is_published", as_flag),
+    "address": Column("address", as_address, ("indirizzo",)),
+    "parent": Column("parent", as_address, ("inside", "group", "gruppo", "nel gruppo")),
+    "place": Column("place", as_place, ("position", "posizione", "posto")),
+    "type": Column("type", as_kind, ("tipo",)),
+    "name": Column("name", as_text, ("nome",)),
+    "status": Column("status", as_text, ("status text", "stato", "testo di stato")),
+    "default_message": Column("default_message", as_text, ("messaggio iniziale",)),
+    "server_address": Column("server_address", as_address, ("indirizzo del server",)),
+    "mobile": Column("mobile_is_published", as_flag, ("cellulare",)),
     "web": Column("web_is_published", as_flag),
-    "visible_from": Column("visible_from", as_moment),
-    "visible_until": Column("visible_until", as_moment),
-    "image_url": Column("image_url", as_text),
-    "thumb_url": Column("thumb_url", as_text),
+    "visible_from": Column("visible_from", as_moment, ("visibile da", "visibile dal")),
+    "visible_until": Column(
+        "visible_until", as_moment, ("visibile fino a", "visibile fino al")
+    ),
+    "image_url": Column(
+        "image_url", as_text, ("image address", "indirizzo dell'immagine", "immagine")
+    ),
+    "thumb_url": Column(
+        "thumb_url",
+        as_text,
+        ("thumbnail address", "indirizzo della miniatura", "miniatura"),
+    ),
 }
 COLUMNS = tuple(FIELDS)
 VALUES = [name for name in COLUMNS if name not in ("address", "parent", "place")]
 COLUMN_OF = {column.attribute: name for name, column in FIELDS.items()}
+
+
+def column_of(header: Any) -> str | None:
+    """The column that a header of a file names, or None."""
+    return _COLUMN_BY_HEADER.get(_plain_header(header))
+
+
+def _plain_header(header: Any) -> str:
+    text = normalize("NFKC", "" if header is None else str(header)[:MAX_WORD])
+    text = "".join(one for one in text if category(one) != "Cf").replace("\u2019", "'")
+    return " ".join(text.replace("_", " ").split()).lower()
+
+
+_COLUMN_BY_HEADER = {
+    _plain_header(header): name
+    for name, column in FIELDS.items()
+    for header in (name, *column.names)
+}
 
 
 @dataclass(eq=False)

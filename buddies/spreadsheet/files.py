@@ -8,78 +8,28 @@ which the import removes.
 What an import does: :mod:`buddies.spreadsheet.plan`.
 """
 
-import csv
-import io
 import json
-import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.template.defaultfilters import filesizeformat
-from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 
 from buddies.document.shape import has_surrogate
 from buddies.models import Buddy
-from buddies.spreadsheet.cells import COLUMNS, FIELDS, FLAGS, entries, export_row
-from buddies.spreadsheet.xlsx import MAX_BYTES, MAX_LINES, MAX_ROWS, XLSX, FileError
-
-
-class CSV:
-    """CSV in UTF-8, with the byte order mark that Excel needs to detect it."""
-
-    content_type = "text/csv"
-
-    def write(self, rows: list[list[Any]]) -> bytes:
-        # Excel splits at semicolons where the comma is the decimal separator.
-        comma = get_format("DECIMAL_SEPARATOR") == ","
-        lines = io.StringIO(newline="")
-        writer = csv.writer(lines, delimiter=";" if comma else ",")
-        writer.writerow(COLUMNS)
-        writer.writerows([_guarded(cell) for cell in row] for row in rows)
-        return ("\ufeff" + lines.getvalue()).encode()
-
-    def rows(self, content: bytes) -> Iterator[list[Any]]:
-        """The rows of a file. Raises FileError."""
-        text = _decode(content)
-        header = text.split("\n", 1)[0]
-        delimiter = max(",;\t", key=header.count)
-        lines = io.StringIO(text, newline="")
-        csv.field_size_limit(MAX_BYTES)
-        try:
-            for row in csv.reader(lines, delimiter=delimiter, strict=True):
-                yield [_unguarded(cell) for cell in row]
-        except csv.Error as error:
-            text = _("This is not a valid table: %(error)s.") % {"error": _(str(error))}
-            raise FileError(text) from None
-
-
-# What spreadsheets take for a formula (OWASP, CSV injection).
-_FORMULA = r"(?:\s*[=+\-@＝＋－＠]|[\t\r\n])"
-_DANGEROUS = re.compile(f"'*{_FORMULA}")
-_GUARDED = re.compile(f"'+{_FORMULA}")
-
-
-def _guarded(cell: Any) -> Any:
-    if isinstance(cell, bool):
-        return FLAGS[cell][0]
-    is_dangerous = isinstance(cell, str) and _DANGEROUS.match(cell)
-    return f"'{cell}" if is_dangerous else cell
-
-
-def _unguarded(cell: str) -> str:
-    return cell[1:] if _GUARDED.match(cell) else cell
-
-
-def _decode(content: bytes) -> str:
-    is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        return content.decode("utf-16" if is_utf16 else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = _("The file could not be read. Save it as XLSX or “CSV UTF-8”.")
-        raise FileError(text) from None
-
+from buddies.spreadsheet.cells import (
+    COLUMNS,
+    MAX_WORD,
+    Unusable,
+    column_of,
+    entries,
+    export_row,
+)
+from buddies.spreadsheet.source import FileError, Source, Table
+from buddies.spreadsheet.text import CSV, decode
+from buddies.spreadsheet.unseen import reveal
+from buddies.spreadsheet.xlsx import MAX_BYTES, MAX_LINES, MAX_ROWS, XLSX
 
 MISSING = object()  # values that an object does not contain stay as they are
 
@@ -93,28 +43,44 @@ class JSON:
         objects = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
         return json.dumps(objects, ensure_ascii=False).encode()
 
-    def rows(self, content: bytes) -> Iterator[list[Any]]:
-        """The rows of a file: the names first. Raises FileError."""
-        try:
-            result = json.loads(_decode(content))
-        except json.JSONDecodeError as error:
-            params = {"line": error.lineno, "column": error.colno, "why": _(error.msg)}
-            text = _("Invalid JSON at line %(line)s, column %(column)s: %(why)s.")
-            raise FileError(text % params) from None
-        except (ValueError, RecursionError):
-            text = _("Invalid JSON: nested too deeply, or a value is too long.")
-            raise FileError(text) from None
-        if isinstance(result, dict) and "items" in result:
-            raise FileError(
-                _("This is a document, not a table. Import it below, as a document.")
-            )
-        if not isinstance(result, list) or not all(isinstance(o, dict) for o in result):
-            raise FileError(_("This is not a list of channels and groups."))
-        names = list(dict.fromkeys(name for row in result for name in row))
-        # For an empty tree, no object has the names.
-        yield names or list(COLUMNS)
-        for row in result:
-            yield [row.get(name, MISSING) for name in names]
+    def read(self, text: str, encoding: str) -> Table:
+        """Return the table of a decoded file. Raises FileError."""
+        return Table(_json_rows(_parse(text)), Source(encoding))
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except FileError:
+        raise
+    except json.JSONDecodeError as error:
+        params = {"line": error.lineno, "column": error.colno, "why": _(error.msg)}
+        text = _("Invalid JSON at line %(line)s, column %(column)s: %(why)s.")
+        raise FileError(text % params) from None
+    except (ValueError, RecursionError):
+        text = _("Invalid JSON: nested too deeply, or a value is too long.")
+        raise FileError(text) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        _refuse_twice([name for name, _value in pairs])
+    return result
+
+
+def _json_rows(result: Any) -> Iterator[tuple[int, list[Any]]]:
+    if isinstance(result, dict) and "items" in result:
+        raise FileError(
+            _("This is a document, not a table. Import it below, as a document.")
+        )
+    if not isinstance(result, list) or not all(isinstance(o, dict) for o in result):
+        raise FileError(_("This is not a list of channels and groups."))
+    names = list(dict.fromkeys(name for row in result for name in row))
+    # For an empty tree, no object has the names.
+    yield 0, names or list(COLUMNS)
+    for number, row in enumerate(result, 1):
+        yield number, [row.get(name, MISSING) for name in names]
 
 
 FORMATS: dict[str, CSV | XLSX | JSON] = {"xlsx": XLSX(), "csv": CSV(), "json": JSON()}
@@ -138,8 +104,15 @@ class Row(NamedTuple):
     cells: dict[str, Any]
 
 
-def read(content: bytes) -> list[Row]:
-    """The rows of a file of any of the three kinds.
+class Read(NamedTuple):
+    """The rows of a file, and what reading it assumed."""
+
+    rows: list[Row]
+    source: Source
+
+
+def read(content: bytes) -> Read:
+    """Read a file of any of the three kinds.
 
     Raises FileError, with what is wrong with the file as a whole.
     """
@@ -149,43 +122,96 @@ def read(content: bytes) -> list[Row]:
             "most": filesizeformat(MAX_BYTES),
         }
         raise FileError(_("The file is %(size)s; the limit is %(most)s.") % params)
-    kind = _kind_of(content)
-    rows = FORMATS[kind].rows(content)
-    names = _column_names(next(rows, []))
-    results = []
-    # A spreadsheet counts its header as a row.
-    for number, cells in enumerate(rows, 1 if kind == "json" else 2):
-        if any(cell not in (None, "") for cell in cells):
-            results.append(Row(number, _cells_by_name(number, names, cells)))
-        if len(results) > MAX_ROWS or number > MAX_LINES:
-            text = _("The file has more than %(most)s rows.")
-            raise FileError(text % {"most": MAX_ROWS})
-    return results
+    table = _table(content)
+    try:
+        return _read(table)
+    except FileError as error:
+        if not table.source.other_sheets:
+            raise
+        params = {"name": table.source.sheet, "error": str(error)}
+        text = _("Sheet “%(name)s”: %(error)s")
+        raise FileError(text % params) from None
 
 
-# Rows are stored as JSON between the upload and the import. Of the types that JSON
-# lacks, only moments are valid in a cell.
+def _read(table: Table) -> Read:
+    filled = ((n, row) for n, row in _limited(table.rows) if not _is_empty(row))
+    header = next(filled, (0, []))[1]
+    names = _column_names(header)
+    rows = []
+    for number, cells in filled:
+        rows.append(Row(number, _cells_by_name(number, names, cells)))
+        _refuse_more(len(rows) > MAX_ROWS)
+    headers = tuple(
+        (reveal(str(cell)[:MAX_WORD]), name)
+        for cell, name in zip(header, names, strict=False)
+        if str(cell).strip().lower() != name
+    )
+    return Read(rows, table.source._replace(headers=headers))
 
 
-def dumps(rows: list[Row]) -> str:
-    """Rows as text, for :func:`loads`."""
-    return json.dumps(
+def _table(content: bytes) -> Table:
+    """Detect the kind by content: a file name may be wrong."""
+    if content.startswith(b"PK\x03\x04"):
+        return XLSX().read(content)
+    if content.startswith(b"\xd0\xcf\x11\xe0"):
+        text = _(
+            "This is an old Excel file, or one with a password. Save it as XLSX "
+            "without a password."
+        )
+        raise FileError(text)
+    text, encoding = decode(content)
+    kind = JSON() if text.lstrip().startswith(("[", "{")) else CSV()
+    return kind.read(text, encoding)
+
+
+def _limited(
+    rows: Iterable[tuple[int, list[Any]]],
+) -> Iterator[tuple[int, list[Any]]]:
+    for number, row in rows:
+        _refuse_more(number > MAX_LINES)
+        yield number, row
+
+
+def _refuse_more(is_more: bool) -> None:
+    if is_more:
+        text = _("The file has more than %(most)s rows.")
+        raise FileError(text % {"most": MAX_ROWS})
+
+
+def _is_empty(row: list[Any]) -> bool:
+    return all(cell is None or cell == "" for cell in row)
+
+
+# An upload is stored as JSON between its preview and the import. Of the types that
+# JSON lacks, a cell may hold a moment, or be unusable.
+
+
+def dumps(read: Read) -> str:
+    """A read file as text, for :func:`loads`."""
+    rows = [
+        [row.number, {name: _to_json(cell) for name, cell in row.cells.items()}]
+        for row in read.rows
+    ]
+    return json.dumps([read.source, rows])
+
+
+def loads(text: str) -> Read:
+    """Return what :func:`dumps` stored; an import treats it the same."""
+    (encoding, separator, sheet, others, headers), rows = json.loads(text)
+    pairs = tuple((header, column) for header, column in headers)
+    source = Source(encoding, separator, sheet, tuple(others), pairs)
+    return Read(
         [
-            [row.number, {name: _to_json(cell) for name, cell in row.cells.items()}]
-            for row in rows
-        ]
+            Row(number, {name: _from_json(cell) for name, cell in cells.items()})
+            for number, cells in rows
+        ],
+        source,
     )
 
 
-def loads(text: str) -> list[Row]:
-    """Return the rows of :func:`dumps`; an import treats them the same."""
-    return [
-        Row(number, {name: _from_json(cell) for name, cell in cells.items()})
-        for number, cells in json.loads(text)
-    ]
-
-
 def _to_json(cell: Any) -> Any:
+    if isinstance(cell, Unusable):
+        return {"error": cell.error}
     if cell is None or isinstance(cell, str | int | float):
         return cell
     # Every column refuses any other type.
@@ -193,46 +219,52 @@ def _to_json(cell: Any) -> Any:
 
 
 def _from_json(cell: Any) -> Any:
-    return datetime.fromisoformat(cell["moment"]) if isinstance(cell, dict) else cell
-
-
-def _kind_of(content: bytes) -> str:
-    """Detect the kind by content: a file name may be wrong."""
-    if content.startswith(b"PK\x03\x04"):
-        return "xlsx"
-    if content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise FileError(_("This is an old Excel file. Save it as XLSX."))
-    if content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"[", b"{")):
-        return "json"
-    return "csv"
+    if not isinstance(cell, dict):
+        return cell
+    moment = cell.get("moment")
+    return datetime.fromisoformat(moment) if moment else Unusable(**cell)
 
 
 def _column_names(header: list[Any]) -> list[str]:
-    names = ["" if name is None else str(name).strip().lower() for name in header]
-    while names and not names[-1]:
-        names.pop()
-    for place, name in enumerate(names, 1):
-        if has_surrogate(name):
-            text = _("The name of column %(place)s contains an invalid character.")
-            raise FileError(text % {"place": place})
+    filled = [n for n, cell in enumerate(header, 1) if str(cell or "").strip()]
+    names = []
+    for place, cell in enumerate(header[: max(filled, default=0)], 1):
+        text = "" if cell is None else str(cell)
+        if has_surrogate(text):
+            reason = _("The name of column %(place)s contains an invalid character.")
+            raise FileError(reason % {"place": place})
+        name = column_of(text)
+        if not text.strip():
+            raise FileError(_("Column %(place)s has no name.") % {"place": place})
+        if name is None:
+            params = {
+                "name": reveal(text.strip()[:MAX_WORD]),
+                "known": ", ".join(COLUMNS),
+            }
+            reason = _("Unknown column “%(name)s”. Columns: %(known)s.")
+            raise FileError(reason % params)
+        names.append(name)
     if "address" not in names:
-        text = _(
+        reason = _(
             "The column “%(name)s” is missing. It is needed to find "
             "channels and groups."
         )
-        raise FileError(text % {"name": "address"})
-    for place, name in enumerate(names):
-        if name not in FIELDS:
-            known = {"name": name, "known": ", ".join(COLUMNS)}
-            text = _("Unknown column “%(name)s”. Columns: %(known)s.")
-            raise FileError(text % known)
-        if name in names[:place]:
-            raise FileError(_("The column “%(name)s” appears twice.") % {"name": name})
+        raise FileError(reason % {"name": "address"})
+    _refuse_twice(names)
     return names
 
 
+def _refuse_twice(names: list[str]) -> None:
+    known = set()
+    for name in names:
+        if name in known:
+            text = _("The column “%(name)s” appears twice.")
+            raise FileError(text % {"name": reveal(name[:MAX_WORD])})
+        known.add(name)
+
+
 def _cells_by_name(number: int, names: list[str], cells: list[Any]) -> dict[str, Any]:
-    if any(cell not in (None, "") for cell in cells[len(names) :]):
+    if not _is_empty(cells[len(names) :]):
         text = _("Row %(row)s has more cells than columns.")
         raise FileError(text % {"row": number})
     # Excel omits empty cells at the end of a row.

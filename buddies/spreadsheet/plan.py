@@ -21,7 +21,7 @@ from buddies.document.diff import longest_ascending
 from buddies.models import MAX_LEVELS, Buddy, Tree, new_address
 from buddies.spreadsheet.cells import COLUMN_OF, FIELDS, VALUES, Entry, entries
 from buddies.spreadsheet.files import Row
-from buddies.spreadsheet.xlsx import FileError
+from buddies.spreadsheet.source import FileError
 from buddies.tree import history, whole_tree
 from buddies.tree.lock import Edit, Stale, editing
 from xmppservice.backoffice.words import zoned_moment

@@ -7,6 +7,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -14,20 +15,17 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from buddies.spreadsheet.cells import COLUMNS, FIELDS, as_address, as_text
+from buddies.spreadsheet.source import FileError, Source, Table
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_UNPACKED_BYTES = 32 * 1024 * 1024  # bytes of an XLSX file
+MAX_PARTS = 5_000  # each has a fixed cost
 MAX_ELEMENTS = 1_250_000  # in its XML, for rows and texts
 MAX_ROW_TAGS = 150_000  # tags in a row, end tags included
 MAX_OTHER_ELEMENTS = 100_000  # all other elements, which openpyxl reads more slowly
 MAX_ROWS = 20_000
 MAX_LINES = 10 * MAX_ROWS  # of a file, empty rows included
-MAX_COLUMNS = 100
 MAX_CELL_UNITS = 32_767  # UTF-16 units, Excel's limit
-
-
-class FileError(ValueError):
-    """Why a file cannot be read or written, in plain words."""
 
 
 class XLSX:
@@ -46,7 +44,7 @@ class XLSX:
         for place, (name, column) in enumerate(FIELDS.items(), 1):
             layout = sheet.column_dimensions[get_column_letter(place)]
             layout.width = 32 if name in ("name", "status", "default_message") else 18
-            if column.read in (as_text, as_address):
+            if column.reader in (as_text, as_address):
                 # What users type below stays as typed, leading zeros included.
                 layout.number_format = "@"
         sheet.append(_cells(sheet, COLUMNS, bold=True))
@@ -56,46 +54,64 @@ class XLSX:
         book.save(file)
         return file.getvalue()
 
-    def rows(self, content: bytes) -> Iterator[list[Any]]:
-        """The rows of a file's first sheet. Raises FileError."""
+    def read(self, content: bytes) -> Table:
+        """Return the table of a file's first visible sheet. Raises FileError."""
         import openpyxl
 
-        try:
-            _check_size(content)
-            book = openpyxl.load_workbook(
-                io.BytesIO(content), read_only=True, data_only=True
-            )
-            # One more row than allowed, so that the reader sees that it is too many.
-            for row in book.worksheets[0].iter_rows(
-                max_col=MAX_COLUMNS, max_row=MAX_LINES + 2, values_only=True
-            ):
-                yield [_unescaped(value) for value in row]
-        except FileError:
-            raise
-        except Exception:
-            # Each part of openpyxl fails differently on a damaged file.
-            text = _(
-                "The file could not be read. Save it again as XLSX or “CSV UTF-8”."
-            )
-            raise FileError(text) from None
+        with _in_plain_words():
+            is_recalculated = _check_parts(content)
+            book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
+            sheets = [s for s in book.worksheets if s.sheet_state == "visible"]
+            if not sheets:
+                raise FileError(_("The file has no visible sheet."))
+        others = tuple(sheet.title for sheet in book.worksheets if sheet != sheets[0])
+        source = Source(sheet=sheets[0].title, other_sheets=others)
+        return Table(_rows(sheets[0], is_recalculated), source)
 
 
-def _check_size(content: bytes) -> None:
+@contextmanager
+def _in_plain_words() -> Iterator[None]:
+    try:
+        yield
+    except FileError:
+        raise
+    except Exception:
+        # Each part of openpyxl fails differently on a damaged file.
+        text = _("The file could not be read. Save it again as XLSX or “CSV UTF-8”.")
+        raise FileError(text) from None
+
+
+def _rows(sheet: Any, is_recalculated: bool) -> Iterator[tuple[int, list[Any]]]:
+    from buddies.spreadsheet.worksheet import read_rows
+
+    with _in_plain_words():
+        for number, row in read_rows(sheet, is_recalculated):
+            yield number, [_unescaped(value) for value in row]
+
+
+def _check_parts(content: bytes) -> bool:
     """Refuse a file that would take long to read.
 
     openpyxl loads a whole row before it drops a cell, so the file's tags are
     counted first, which takes a fraction of a second.
+
+    Return whether the results of formulas are to be computed when the file is
+    opened. Programs that write formulas without computing them store zero or
+    nothing as the result, and this flag (ECMA-376, part 1, 18.2.2).
     """
+    is_recalculated = False
     refusal = FileError(_("The file is too large once unpacked."))
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         parts = packed.infolist()
-        if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
+        size = sum(part.file_size for part in parts)
+        if size > MAX_UNPACKED_BYTES or len(parts) > MAX_PARTS:
             raise refusal
         elements = others = 0
         for part in parts:
             text = packed.read(part).replace(b"\0", b"")  # of UTF-16
             if b"<!DOCTYPE" in text:
                 raise ValueError("an entity may stand for many tags")
+            is_recalculated |= bool(_RECALCULATED.search(text))
             tags = text.count(b"<") - text.count(b"</")
             if elements + others + tags > MAX_ELEMENTS + MAX_OTHER_ELEMENTS:
                 raise refusal
@@ -106,11 +122,15 @@ def _check_size(content: bytes) -> None:
             elements, others = elements + frequent, others + tags - frequent
     if elements > MAX_ELEMENTS or others > MAX_OTHER_ELEMENTS:
         raise refusal
+    return is_recalculated
 
 
 # A row, a cell and what it holds, a text and what its formatted parts hold.
 _PREFIX = rb"<(?:[^\s<>/:]+:)?"
 _ROW = re.compile(_PREFIX + rb"row[\s/>]")
+_RECALCULATED = re.compile(
+    _PREFIX + rb"""calcPr\s[^<>]*\bfullCalcOnLoad\s*=\s*["'](?:1|true)["']"""
+)
 _FREQUENT = re.compile(
     _PREFIX + rb"(?:row|c|v|f|is|si|t|r|rPr|rFont|sz|color|family|scheme|b|i|u)[\s/>]"
 )

@@ -74,6 +74,18 @@ def test_a_document_can_be_pasted(editor):
         ("nonsense", "line 1, column 1: not JSON"),
         ('{"items": [{"type": "folder"}]}', "items[0].type: must be group or channel"),
         (b"\xff", "it is not UTF-8 text"),
+        (
+            DOCUMENT.format("b").replace('"b"', "NaN"),
+            "items[0].info.defaultMessage: must be text",
+        ),
+        (
+            DOCUMENT.format("").replace('"romeo"', "1e400"),
+            "items[0].address: must be text",
+        ),
+        (
+            DOCUMENT.format("").replace("true", "NaN", 1),
+            "items[0].mobileIsPublished: must be",
+        ),
     ],
 )
 def test_an_invalid_document_is_refused_with_the_place(editor, text, message):

@@ -32,7 +32,7 @@ def test_viewers_can_export_the_tree(kind):
 
     response = person("view").get(f"{PAGE}export/{kind}/")
 
-    assert [row.cells["name"] for row in files.read(response.content)] == ["Romeo"]
+    assert [row.cells["name"] for row in files.read(response.content).rows] == ["Romeo"]
     disposition = response["Content-Disposition"]
     assert disposition.startswith('attachment; filename="channels-')
     assert disposition.endswith(f'.{kind}"')
@@ -84,7 +84,9 @@ def test_chosen_entries_are_exported_from_the_list(editor):
 
     response = editor.post("/admin/buddies/buddy/", chosen)
 
-    assert [row.cells["name"] for row in files.read(response.content)] == ["Juliet"]
+    assert [row.cells["name"] for row in files.read(response.content).rows] == [
+        "Juliet"
+    ]
 
 
 def test_chosen_entries_with_a_text_too_long_for_xlsx_are_reported(editor):

@@ -271,3 +271,39 @@ def test_a_time_out_of_range_is_named(editor, moment):
 
     page = preview_text(editor)
     assert "column “visible_until”: Choose a date between 2000" in page
+
+
+ITALIAN = (
+    "Indirizzo;Nome;Tipo;Gruppo;Visibile da\r\n"
+    "00393471111111;Città – «più»;Canale;group-1;03/04/2027 10:00\r\n"
+)
+
+
+def test_an_italian_file_is_imported_after_the_review_says_so(editor):
+    group("Verona", address="group-1")
+    upload(editor, ITALIAN.encode("cp1252"))
+
+    page = preview_text(editor)
+
+    for words in (
+        "Encoding: Windows-1252. Cells are separated by semicolons.",
+        "The column “Gruppo” was read as “parent”.",
+        "inside Verona",
+        "visible from 3 Apr 2027, 10:00",
+    ):
+        assert words in page
+    confirm(editor)
+    assert outline() == ["Verona", "  Città – «più»"]
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e400", "-Infinity"])
+def test_a_number_that_is_none_is_refused_with_its_place(editor, value):
+    channel("Romeo")
+    upload(editor, f'[{{"address": "Romeo", "name": {value}, "web": {value}}}]')
+
+    page = preview_text(editor)
+
+    for column in ("name", "web"):
+        assert f"Row 1, column “{column}”: This is not a finite number." in page
+    confirm(editor)
+    assert named("Romeo").is_published

@@ -1,12 +1,14 @@
-"""What a cell may hold."""
+"""What a cell may hold, and what a header may be called."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import translation
 
-from buddies.spreadsheet.cells import FIELDS
+from buddies.models import Buddy
+from buddies.spreadsheet.cells import COLUMN_OF, FIELDS, Unusable, column_of
 
 MORNING = datetime(2027, 4, 3, 10, tzinfo=UTC)
 
@@ -84,3 +86,77 @@ def test_an_hour_that_the_clocks_skip_or_repeat_is_refused(cell, settings):
 
     with pytest.raises(ValueError, match="Europe/Rome"):
         read("visible_from", cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        *(
+            (word, True)
+            for word in ("VERO", "sì", "Si", "si\u0300", " TRUE ", 1, 1.0, "x")
+        ),
+        *((word, False) for word in ("Falso", "no", "0", 0, 0.0, None, "", "\xa0")),
+    ],
+)
+def test_flags_may_be_words_and_numbers(cell, expected):
+    assert read("web", cell) is expected
+
+
+@pytest.mark.parametrize("column", FIELDS)
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (float("nan"), "not a finite number"),
+        (float("-inf"), "not a finite number"),
+        (Unusable("#REF!"), "the error #REF!"),
+        (Unusable(""), "result of the formula"),
+    ],
+)
+def test_no_column_takes_a_cell_without_a_value(column, cell, words):
+    with pytest.raises(ValueError, match=words):
+        read(column, cell)
+
+
+@pytest.mark.parametrize("column", ["name", "address", "parent", "server_address"])
+@pytest.mark.parametrize("cell", [datetime(2027, 4, 3), True, 1e15, [1]])
+def test_what_a_spreadsheet_made_of_a_text_is_no_text(column, cell):
+    with pytest.raises(ValueError, match="Format the column as text"):
+        read(column, cell)
+
+
+@pytest.mark.parametrize("cell", ["3.93471E+11", "3,93e+11", " 3E+5 ", 39, 3.5])
+def test_a_shortened_number_is_no_address(cell):
+    with pytest.raises(ValueError, match="leading zeros"):
+        read("address", cell)
+
+
+# --- Headers ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", [code for code, _name in settings.LANGUAGES])
+def test_each_label_of_the_form_is_a_header(language):
+    with translation.override(language):
+        for attribute in COLUMN_OF.keys() - {"place"}:
+            label = Buddy._meta.get_field(attribute).verbose_name
+            assert column_of(label) == COLUMN_OF[attribute]
+
+
+@pytest.mark.parametrize(
+    ("header", "column"),
+    [
+        ("Indirizzo", "address"),
+        (" GRUPPO ", "parent"),
+        ("Visibile\xa0da", "visible_from"),
+        ("visible  from", "visible_from"),
+        ("Visible_From", "visible_from"),
+        ("\ufeffname\u200b", "name"),
+        ("indirizzo dell’immagine", "image_url"),
+        ("nomme", None),
+        ("n\u0430me", None),
+        ("", None),
+        (None, None),
+        (5, None),
+    ],
+)
+def test_a_header_is_read_without_case_and_blanks(header, column):
+    assert column_of(header) == column

@@ -1,9 +1,7 @@
 """The files of a table: CSV, XLSX and JSON."""
 
 import io
-import zipfile
 from datetime import datetime, timedelta
-from typing import Any
 
 import openpyxl
 import pytest
@@ -13,9 +11,16 @@ from buddies.models import Buddy
 from buddies.spreadsheet import files, xlsx
 from buddies.spreadsheet.cells import COLUMNS
 from buddies.spreadsheet.plan import plan_import, run_import
-from buddies.spreadsheet.xlsx import FileError
+from buddies.spreadsheet.source import FileError
 from tests.buddies.conftest import EDITOR, channel, group, named
-from tests.buddies.spreadsheet.tables import cells, content
+from tests.buddies.spreadsheet.tables import (
+    SHEET,
+    cells,
+    content,
+    packed,
+    repacked,
+    sheet,
+)
 from tests.xmppservice.runtime.test_sentry import run
 
 pytestmark = pytest.mark.django_db
@@ -148,7 +153,7 @@ ITALIAN = (
     ids=["utf-8 with a bom", "utf-8", "utf-16 with tabs", "commas"],
 )
 def test_a_csv_file_from_an_italian_excel_is_read(content):
-    read = files.read(content)
+    read = files.read(content).rows
 
     plan = plan_import(read)
     run_import(read, EDITOR, plan.version, plan.digest)
@@ -162,15 +167,6 @@ def test_a_csv_file_from_an_italian_excel_is_read(content):
     assert not named("Romeo").web_is_published
 
 
-def sheet(*table: list[Any]) -> bytes:
-    book = openpyxl.Workbook()
-    for row in table:
-        book.worksheets[0].append(row)
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
-
-
 def test_values_typed_in_a_spreadsheet_are_understood():
     content = sheet(
         ["Address", "name ", "place", "visible_from", "mobile", None],
@@ -179,7 +175,7 @@ def test_values_typed_in_a_spreadsheet_are_understood():
         ["juliet", 1.5, None, "2026-05-01", 0, None],
     )
 
-    plan = plan_import(files.read(content))
+    plan = plan_import(files.read(content).rows)
 
     assert plan.problems == []
     assert [(o.row, o.name) for o in plan.outcomes] == [(2, "2026"), (4, "1.5")]
@@ -188,16 +184,6 @@ def test_values_typed_in_a_spreadsheet_are_understood():
     assert begin[1]["visible from"] == "1 May 2026, 00:00 (UTC)"
 
 
-def repacked(content: bytes, part: str, old: bytes, new: bytes) -> bytes:
-    """Return a file with text replaced in one of its parts."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    assert old in parts[part]
-    parts[part] = parts[part].replace(old, new)
-    return packed(**parts)
-
-
-SHEET = "xl/worksheets/sheet1.xml"
 TOO_LARGE = "too large once unpacked"
 
 
@@ -247,7 +233,7 @@ def test_a_sheet_is_read_no_further_than_its_rows_may_go(number, monkeypatch):
         with pytest.raises(FileError, match="more than 20000 rows"):
             files.read(with_row_at(number))
     else:
-        found = files.read(with_row_at(number))
+        found = files.read(with_row_at(number)).rows
         assert [row.number for row in found] == [2, number]
 
 
@@ -256,7 +242,7 @@ def test_a_sheet_is_read_despite_wrong_declared_dimensions():
         sheet(["address", "name"], ["a", "A"], ["b", "B"]), SHEET, b"A1:B3", b"A1:A2"
     )
 
-    assert [row.cells["name"] for row in files.read(book)] == ["A", "B"]
+    assert [row.cells["name"] for row in files.read(book).rows] == ["A", "B"]
 
 
 @pytest.mark.parametrize(
@@ -297,9 +283,9 @@ def test_a_lone_surrogate_is_refused_with_its_place(content, words):
 
 
 def test_a_surrogate_pair_in_json_is_one_character():
-    (row,) = files.read(b'[{"address": "\\ud83d\\ude00"}]')
+    (row,) = cells(content=b'[{"address": "\\ud83d\\ude00"}]')
 
-    assert row.cells == {"address": "😀"}
+    assert row == {"address": "😀"}
 
 
 def test_rows_survive_serialization():
@@ -316,11 +302,12 @@ def test_rows_survive_serialization():
 
     for read in (files.read(book), files.read(table)):
         waited = files.loads(files.dumps(read))
-        plan, other = plan_import(read), plan_import(waited)
-        assert [row.number for row in waited] == [row.number for row in read]
+        plan, other = plan_import(read.rows), plan_import(waited.rows)
+        assert waited.source == read.source
+        assert [row.number for row in waited.rows] == [row.number for row in read.rows]
         assert other.problems == plan.problems
         assert other.outcomes == plan.outcomes
-    assert files.loads(files.dumps(files.read(book)))[0].cells == {
+    assert files.loads(files.dumps(files.read(book))).rows[0].cells == {
         "address": "romeo",
         "name": 2026,
         "place": 1.5,
@@ -330,29 +317,31 @@ def test_rows_survive_serialization():
     }
 
 
-def packed(**parts: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in parts.items():
-            archive.writestr(name, data)
-    return file.getvalue()
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"", "The column “address” is missing"),
         (b"name,status\nRomeo,x\n", "The column “address” is missing"),
-        (b"address,nome\nromeo,x\n", "Unknown column “nome”"),
+        (b"address,nomme\nromeo,x\n", "Unknown column “nomme”"),
+        (b"address,\xe2\x80\x8b \nromeo,x\n", "Unknown column “.zero-width space.”"),
+        (b"address, ,name\nromeo,,x\n", "Column 2 has no name"),
+        (b"address,na\xc2\xa0me\nromeo,x\n", "column “na.no-break space.me”"),
         (b"address,name,Name\nromeo,x,y\n", "“name” appears twice"),
+        (b"address,name,Nome\nromeo,x,y\n", "“name” appears twice"),
+        (b'[{"address": "a", "web": 1, "web": 0}]', "“web” appears twice"),
         (b"address,name\nromeo,x,y\n", "Row 2 has more cells"),
         (b'address,name\nromeo,"x" y\n', "not a valid table"),
-        ("address,name\nromeo,Città\n".encode("cp1252"), "CSV UTF-8"),
+        ("address,name\nromeo,Città\x81\n".encode("latin-1"), "CSV UTF-8"),
+        ("address,name\nà,è\nì,ò\n".encode() + b"\xe0", "Line 4 is not UTF-8 text"),
+        ("\ufeffaddress\nromeo\n".encode() + b"\xe0", "CSV UTF-8"),
+        ("address\nromeo\n".encode("utf-16-le"), "CSV UTF-8"),
+        ("\ufeffaddress\nromeo\n".encode("utf-32"), "CSV UTF-8"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "could not be read"),
         (b"\xff\xfeaddress", "could not be read"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1", "old Excel"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "old Excel file, or one with a pass"),
         (b"PK\x03\x04 broken", "could not be read"),
         (packed(**{"a.txt": b"no book"}), "could not be read"),
+        (packed(**{f"{n}": b"" for n in range(5_001)}), "too large once unpacked"),
         (
             packed(**{"a.txt": bytes(201 * 1024 * 1024)}),
             "too large once unpacked",
@@ -366,7 +355,7 @@ def packed(**parts: bytes) -> bytes:
         (b"address" + b"\n" * 200_001, "more than 20000 rows"),
         (b"x" * (10 * 1024 * 1024 + 1), "the limit is 10.0\xa0MB"),
     ],
-    ids=range(21),
+    ids=range(31),
 )
 def test_an_unreadable_file_is_refused_with_a_message(content, words):
     with pytest.raises(FileError, match=words):

@@ -7,7 +7,7 @@ import pytest
 from buddies.models import MAX_LEVELS, Buddy
 from buddies.spreadsheet import files
 from buddies.spreadsheet.plan import plan_import, run_import
-from buddies.spreadsheet.xlsx import FileError
+from buddies.spreadsheet.source import FileError
 from buddies.tree import edits, history
 from buddies.tree.lock import Stale
 from buddies.tree.undo import undo
@@ -38,7 +38,11 @@ NUMBER = "This is a number, so leading zeros are lost. Format the column as text
         ({"address": 393471111111}, "address", NUMBER),
         ({"address": "3,93471E+11"}, "address", NUMBER),
         ({"parent": 39}, "parent", NUMBER),
-        ({"parent": "Padua"}, "parent", "There is no group with the address “Padua”."),
+        (
+            {"parent": "Padua"},
+            "parent",
+            "There is no group with the address “Padua”.",
+        ),
         (
             {"parent": "Juliet"},
             "parent",
@@ -233,7 +237,7 @@ def test_an_import_is_one_edit_that_undo_reverts():
 
 @in_verona
 def test_an_entry_changed_since_the_preview_is_not_overwritten():
-    read = files.read(content(*CHANGES))
+    read = files.read(content(*CHANGES)).rows
     plan = plan_import(read)
     edits.change([named("Romeo")], "nurse", status="hunted")
     before = rows()
@@ -246,7 +250,7 @@ def test_an_entry_changed_since_the_preview_is_not_overwritten():
 
 @in_verona
 def test_a_deletion_since_the_preview_requires_a_new_review():
-    read = files.read(content({"address": "Romeo", "name": "Roméo"}))
+    read = files.read(content({"address": "Romeo", "name": "Roméo"})).rows
     plan = plan_import(read)
     edits.remove([named("Romeo")], "nurse")
 
@@ -258,7 +262,7 @@ def test_a_deletion_since_the_preview_requires_a_new_review():
 
 @in_verona
 def test_an_edit_of_another_entry_does_not_block_an_import():
-    read = files.read(content({"address": "Romeo", "name": "Roméo"}))
+    read = files.read(content({"address": "Romeo", "name": "Roméo"})).rows
     plan = plan_import(read)
     edits.change([named("Mantua")], "nurse", status="quiet")
 

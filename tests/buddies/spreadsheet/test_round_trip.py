@@ -106,7 +106,7 @@ def reimport_test(count: int) -> Callable[..., None]:
             save_forest(forest)
             before, seen = rows(), version()
 
-            read = files.read(files.export(kind))
+            read = files.read(files.export(kind)).rows
             plan = plan_import(read)
             run_import(read, EDITOR, plan.version, plan.digest)
 
@@ -129,7 +129,7 @@ def import_into_empty_tree_test(count: int) -> Callable[..., None]:
         with transaction.atomic():
             save_forest(forest)
             exported = cells(of=kind)
-            read = files.read(files.export(kind))
+            read = files.read(files.export(kind)).rows
             random.shuffle(read)
             Buddy.objects.all().delete()
 

@@ -7,7 +7,8 @@ import pytest
 
 from buddies.spreadsheet import files, plan
 from buddies.spreadsheet.cells import COLUMNS
-from buddies.spreadsheet.xlsx import MAX_ROWS, FileError
+from buddies.spreadsheet.source import FileError
+from buddies.spreadsheet.xlsx import MAX_ROWS
 from tests.buddies.spreadsheet.tables import import_rows
 from tests.buddies.spreadsheet.test_files import with_row_at
 from tests.buddies.spreadsheet.test_round_trip import (
@@ -28,7 +29,7 @@ def test_a_sheet_of_the_maximum_size_is_read():
     file = io.BytesIO()
     book.save(file)
 
-    assert len(files.read(file.getvalue())) == MAX_ROWS
+    assert len(files.read(file.getvalue()).rows) == MAX_ROWS
 
 
 def test_ten_thousand_rows_are_imported():
@@ -39,7 +40,9 @@ def test_ten_thousand_rows_are_imported():
 
     import_rows(*table)
     content = files.export("xlsx")
-    kinds = {outcome.kind for outcome in plan.plan_import(files.read(content)).outcomes}
+    kinds = {
+        outcome.kind for outcome in plan.plan_import(files.read(content).rows).outcomes
+    }
 
     assert kinds == {"same"}
 
