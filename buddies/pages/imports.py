@@ -14,6 +14,7 @@ from buddies.models import Tree
 from buddies.publishing.draft import current_draft
 from buddies.spreadsheet import files
 from buddies.spreadsheet.plan import Outcome, Plan, plan_import, run_import
+from buddies.spreadsheet.problems import in_sentences
 from buddies.tree import whole_tree
 from buddies.tree.lock import Stale
 
@@ -32,6 +33,7 @@ class Preview(NamedTuple):
     problems: list[str]
     outcomes: list[Outcome]
     changes: list[DocumentChange]
+    warnings: list[str] = []
     notes: list[str] = []
 
 
@@ -44,10 +46,11 @@ def _preview_table(content: str, editor: str) -> Preview:
         plan.digest,
         _summary(plan),
         plan.has_changes,
-        [str(problem) for problem in plan.problems],
+        in_sentences(plan.problems),
         [outcome for outcome in plan.outcomes if outcome.kind != "same"],
         [],
-        read.source.in_words(),
+        in_sentences(plan.warnings),
+        read.source.in_words() + plan.notes,
     )
 
 

@@ -289,6 +289,7 @@ def preview(request: HttpRequest) -> HttpResponse:
             "preview": result,
             "content": _name(kind, content),
             "problems": result.problems[:MAX_PROBLEMS],
+            "warnings": result.warnings[:MAX_PROBLEMS],
             "outcomes": result.outcomes[:MAX_CHANGES],
             "shown": result.changes[:MAX_CHANGES],
             "is_held": row.held_at is not None,

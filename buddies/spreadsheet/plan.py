@@ -14,31 +14,27 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from buddies.document.diff import longest_ascending
 from buddies.models import MAX_LEVELS, Buddy, Tree, new_address
 from buddies.spreadsheet.cells import COLUMN_OF, FIELDS, VALUES, Entry, entries
 from buddies.spreadsheet.files import Row
+from buddies.spreadsheet.groups import Groups
+from buddies.spreadsheet.problems import (
+    Problem,
+    error_texts,
+    in_sentences,
+    look_alikes,
+)
 from buddies.spreadsheet.source import FileError
+from buddies.spreadsheet.unseen import reveal, reveal_both
 from buddies.tree import history, whole_tree
 from buddies.tree.lock import Edit, Stale, editing
-from xmppservice.backoffice.words import zoned_moment
+from xmppservice.backoffice.words import moment
 
 MAX_CHARACTERS = 300  # of a text in a preview
-
-
-class Problem(NamedTuple):
-    """What is wrong in a row, and in which column."""
-
-    row: int
-    column: str
-    words: str
-
-    def __str__(self) -> str:
-        text = _("Row %(row)s, column “%(column)s”: %(words)s")
-        return text % self._asdict()
+MAX_SAME = 40  # of these, before a difference
 
 
 class Outcome(NamedTuple):
@@ -60,7 +56,8 @@ class Plan:
 
     Entries are found by their address. A row changes only what it has columns
     for; an empty cell clears the value. Places count from 1; if rows request none,
-    the order stays. With ``problems``, nothing may be written.
+    the order stays. With ``problems``, nothing may be written. ``warnings`` are for
+    the reviewer, as are ``notes``: what was assumed.
     """
 
     def __init__(self, rows: list[Row], buddies: list[Buddy], version: int) -> None:
@@ -69,14 +66,17 @@ class Plan:
         self._entries = entries(buddies)
         self._by_address = {entry.buddy.address: entry for entry in self._entries}
         self._imported = [entry for row in rows for entry in self._read_row(row)]
+        groups = Groups(self._entries)
         for entry in self._imported:
-            self._set_group(entry)
+            self._set_group(entry, groups)
+        self.notes = list(groups.notes)
         self._check_kinds()
         self._check_levels()
         self._siblings = self._arrange()
         self.outcomes = [self._outcome(entry) for entry in self._imported]
         # Each entry in a group reports the same problem of that group.
         self.problems = sorted(set(self.problems))
+        self.warnings = sorted({*look_alikes(self._entries), *self._error_texts()})
 
     def of_kind(self, kind: str) -> list[Outcome]:
         return [outcome for outcome in self.outcomes if outcome.kind == kind]
@@ -88,7 +88,8 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """Identifies what was shown: another tree or file has another digest."""
-        return sha256(repr(self.outcomes).encode()).hexdigest()
+        shown = (self.outcomes, self.warnings, self.notes)
+        return sha256(repr(shown).encode()).hexdigest()
 
     @property
     def changed(self) -> list[Buddy]:
@@ -143,15 +144,16 @@ class Plan:
     def _add_problem(self, row: int, column: str, words: str) -> None:
         self.problems.append(Problem(row, column, words))
 
-    def _set_group(self, entry: Entry) -> None:
+    def _set_group(self, entry: Entry, groups: Groups) -> None:
         """Give an entry the group that its row names."""
         if "parent" not in entry.cells:
             return
-        address = entry.cells["parent"]
-        entry.group = self._by_address.get(address) if address else None
-        if address and entry.group is None:
-            text = _("There is no group with the address “%(address)s”.")
-            self._add_problem(entry.row, "parent", text % {"address": address})
+        text = entry.cells["parent"]
+        try:
+            entry.group = groups.find(text) if text else None
+        except ValueError as error:
+            entry.group = None
+            self._add_problem(entry.row, "parent", str(error))
 
     # --- Whether the tree would be valid ------------------------------------------
 
@@ -232,7 +234,12 @@ class Plan:
         if entry.is_new or differences:
             self._check_values(entry)
         kind = "added" if entry.is_new else "edited" if differences else "same"
-        return Outcome(entry.row, kind, entry.buddy.name, differences)
+        return Outcome(entry.row, kind, reveal(_part(entry.buddy.name, 0)), differences)
+
+    def _error_texts(self) -> Iterator[Problem]:
+        for entry, outcome in zip(self._imported, self.outcomes, strict=True):
+            if outcome.kind != "same":
+                yield from error_texts(entry)
 
 
 def _ordered(siblings: list[Entry]) -> list[Entry]:
@@ -277,7 +284,7 @@ def _differences(entry: Entry) -> Iterator[tuple[str, str, str]]:
         new = getattr(entry.buddy, FIELDS[name].attribute)
         old: Any = None if entry.is_new else entry.old_values[name]
         if new != old and not (entry.is_new and (name == "name" or not new)):
-            yield _label(name), _in_words(name, old), _in_words(name, new)
+            yield _label(name), *_both_in_words(name, old, new)
 
 
 def _group(entry: Entry | None) -> str:
@@ -289,14 +296,32 @@ def _label(column: str) -> str:
     return str(model_field.verbose_name)
 
 
+def _both_in_words(column: str, old: Any, new: Any) -> tuple[str, str]:
+    """Return two different values of a column, so that the difference can be seen."""
+    if not isinstance(new, str) or column == "type":
+        return _in_words(column, old), _in_words(column, new)
+    old = old or ""
+    # Two long texts are shown from shortly before their difference.
+    begin = 0
+    if max(len(old), len(new)) > MAX_CHARACTERS:
+        pairs = enumerate(zip(old, new, strict=False))
+        same = next((n for n, pair in pairs if pair[0] != pair[1]), len(old))
+        begin = max(0, min(same, len(new)) - MAX_SAME)
+    return reveal_both(_part(old, begin), _part(new, begin))
+
+
+def _part(text: str, begin: int) -> str:
+    end = begin + MAX_CHARACTERS
+    part = "…" + text[begin:end].lstrip() if begin else text[:end]
+    return part if len(text) <= end else part.rstrip() + "…"
+
+
 def _in_words(column: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("on") if value else _("off")
     if isinstance(value, datetime):
-        return zoned_moment(value)
-    if column == "type" and value:
-        return str(Buddy.Type(value).label)
-    return Truncator(value or "").chars(MAX_CHARACTERS)
+        return moment(value)
+    return str(Buddy.Type(value).label) if value else ""
 
 
 # --- Plan and run ---------------------------------------------------------------
@@ -329,7 +354,7 @@ def run_import(rows: list[Row], editor: str, seen: int, digest: str) -> Plan:
                 "changes again."
             )
             raise Stale(text)
-        for problem in result.problems:
-            raise FileError(str(problem))
+        for sentence in in_sentences(result.problems):
+            raise FileError(sentence)
         result.write(edit)
     return result

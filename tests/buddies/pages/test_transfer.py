@@ -107,7 +107,7 @@ def test_bad_rows_are_named_and_there_is_no_button(editor):
     for problem in (
         "Row 2, column “mobile”: Enter yes or no.",
         "Row 2, column “name”: This field cannot be blank.",
-        "Row 2, column “parent”: There is no group with the address “Padua”.",
+        "Row 2, column “parent”: There is no group with the address or name “Padua”.",
     ):
         assert problem in page
     assert 'class="button primary"' not in page
@@ -275,7 +275,7 @@ def test_a_time_out_of_range_is_named(editor, moment):
 
 ITALIAN = (
     "Indirizzo;Nome;Tipo;Gruppo;Visibile da\r\n"
-    "00393471111111;Città – «più»;Canale;group-1;03/04/2027 10:00\r\n"
+    "00393471111111;Città – «più»;Canale;Verona;03/04/2027 10:00\r\n"
 )
 
 
@@ -288,12 +288,22 @@ def test_an_italian_file_is_imported_after_the_review_says_so(editor):
     for words in (
         "Encoding: Windows-1252. Cells are separated by semicolons.",
         "The column “Gruppo” was read as “parent”.",
+        "The group “Verona” was found by its name: “group-1”.",
         "inside Verona",
         "visible from 3 Apr 2027, 10:00",
     ):
         assert words in page
     confirm(editor)
     assert outline() == ["Verona", "  Città – «più»"]
+
+
+def test_a_look_alike_is_named_before_the_import(editor):
+    channel("Romeo")
+    upload(editor, "address,name,type\nRome\u043e,Romeo,channel\n")
+
+    assert "looks like “Romeo”, another address." in preview_text(editor)
+    confirm(editor)
+    assert Buddy.objects.count() == 2
 
 
 @pytest.mark.parametrize("value", ["NaN", "1e400", "-Infinity"])

@@ -41,7 +41,7 @@ NUMBER = "This is a number, so leading zeros are lost. Format the column as text
         (
             {"parent": "Padua"},
             "parent",
-            "There is no group with the address “Padua”.",
+            "There is no group with the address or name “Padua”.",
         ),
         (
             {"parent": "Juliet"},
