@@ -71,21 +71,25 @@ def _known(header: str, separator: str) -> int:
     return sum(1 for cell in header.split(separator) if column_of(cell.strip(' "\r\n')))
 
 
-# What spreadsheets take for a formula (OWASP, CSV injection).
-_FORMULA = r"(?:\s*[=+\-@＝＋－＠]|[\t\r\n])"
-_DANGEROUS = re.compile(f"'*{_FORMULA}")
-_GUARDED = re.compile(f"'+{_FORMULA}")
+# --- Texts that a spreadsheet takes for a formula ---------------------------------
+
+# OWASP, CSV injection. A program that splits at another separator begins a cell in
+# the middle of a text, so that each possible beginning counts, also before a quote.
+_BREAKS = "\t\n\v\f\r\x85\u2028\u2029"
+_BEGIN = rf"(?<![^{_BREAKS},;|])"
+_FORMULA = rf'(?:(?:(?![{_BREAKS}])\s|")*[=+\-@＝＋－＠]|\t|\r(?!\n))'
+_DANGEROUS = re.compile(f"{_BEGIN}(?='*{_FORMULA})")
+_GUARDED = re.compile(f"{_BEGIN}'(?='*{_FORMULA})")
 
 
 def _guarded(cell: Any) -> Any:
     if isinstance(cell, bool):
         return FLAGS[cell][0]
-    is_dangerous = isinstance(cell, str) and _DANGEROUS.match(cell)
-    return f"'{cell}" if is_dangerous else cell
+    return _DANGEROUS.sub("'", cell) if isinstance(cell, str) else cell
 
 
 def _unguarded(cell: str) -> str:
-    return cell[1:] if _GUARDED.match(cell) else cell
+    return _GUARDED.sub("", cell)
 
 
 # --- Encodings --------------------------------------------------------------------

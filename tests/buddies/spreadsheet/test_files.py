@@ -79,7 +79,7 @@ def test_no_text_becomes_a_formula_in_csv(name):
 
     text = files.export("csv").decode("utf-8-sig")
 
-    assert f"'{name}" in text
+    assert f",'{name[0]}" in text or f",\"'{name[0]}" in text
     assert ",'Ndrangheta," in text
     assert cells(of="csv")[0]["status"] == name
 

@@ -1,8 +1,15 @@
-"""CSV: encodings and separators."""
+"""CSV: encodings, separators, and texts that look like formulas."""
+
+import csv
+import io
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from buddies.spreadsheet import files
+from buddies.spreadsheet.text import CSV
 
 TABLE = "Indirizzo;Nome;Gruppo\r\nromeo;Roméo – città;Verona\r\n"
 
@@ -59,3 +66,48 @@ def test_the_source_says_what_was_assumed():
 
 def test_a_json_file_assumes_nothing():
     assert files.read(b'[{"address": "a"}]').source.in_words() == []
+
+
+# --- Formulas -----------------------------------------------------------------------
+
+
+def exported(text: str) -> str:
+    """Return the first cell of a table with this text."""
+    content = CSV().write([[text]]).decode("utf-8-sig")
+    return list(csv.reader(io.StringIO(content, newline="")))[1][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("Ciao\n=1+1", "Ciao\n'=1+1"),
+        ("Ciao\r\n+39", "Ciao\r\n'+39"),
+        ("Ciao\r@A", "Ciao\r'@A"),
+        ("a;=1+1", "a;'=1+1"),
+        ("a,-1", "a,'-1"),
+        ("a\t=1", "a\t'=1"),
+        ("a| =1", "a|' =1"),
+        ("a\u2028=1", "a\u2028'=1"),
+        ("a;\tb", "a;'\tb"),
+        ('x;"=1+1;y', "x;'\"=1+1;y"),
+        ("a;'=1", "a;''=1"),
+        ("a\n\n=1", "a\n\n'=1"),
+        ("a; b, c\r\n\r\nd", "a; b, c\r\n\r\nd"),
+        ("l'ora, e 1+1=2", "l'ora, e 1+1=2"),
+    ],
+)
+def test_each_beginning_of_a_cell_is_guarded(text, cell):
+    assert exported(text) == cell
+
+
+BEGINNING = re.compile(r"""(?:^|[\t\n\v\f\r\x85\u2028\u2029,;|])[ "]*[=+\-@＝＋－＠]""")
+
+
+@given(st.text("'=+-@＝\t\r\n\u2028,;|\" a", max_size=12))
+def test_a_guarded_text_has_no_formula_and_comes_back(text):
+    content = CSV().write([[text, "end"]])
+
+    assert not BEGINNING.search(exported(text))
+    decoded = content.decode("utf-8-sig")
+    table = CSV().read(decoded, "UTF-8")
+    assert list(table.rows)[1] == (2, [text, "end"])
