@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from unicodedata import category, normalize
 
 from django.core.exceptions import ValidationError
-from django.forms.utils import from_current_timezone
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from buddies.models import Buddy, plausible
+from xmppservice.backoffice.moments import resolve
 
 MAX_WORD = 100  # characters of a header or a flag; normalizing more takes long
 
@@ -132,11 +132,11 @@ def as_moment(cell: Any) -> datetime | None:
             % {"one": "2026-12-31 18:30", "other": "31/12/2026 18:30"}
         )
     try:
-        plausible(value)
-        # As in a form: an hour that the clocks skip or repeat is refused.
-        return value if value.tzinfo else from_current_timezone(value)
+        moment = resolve(value)
+        plausible(moment)
     except ValidationError as error:
         raise ValueError(error.messages[0]) from None
+    return moment
 
 
 _DATE = r"(\d{4})-(\d\d?)-(\d\d?)|(\d\d?)([/.-])(\d\d?)\5(\d{4})"

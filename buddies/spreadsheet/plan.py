@@ -31,7 +31,7 @@ from buddies.spreadsheet.source import FileError
 from buddies.spreadsheet.unseen import reveal, reveal_both
 from buddies.tree import history, whole_tree
 from buddies.tree.lock import Edit, Stale, editing
-from xmppservice.backoffice.words import moment
+from xmppservice.backoffice.words import zoned_moment
 
 MAX_CHARACTERS = 300  # of a text in a preview
 MAX_SAME = 40  # of these, before a difference
@@ -320,7 +320,7 @@ def _in_words(column: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("on") if value else _("off")
     if isinstance(value, datetime):
-        return moment(value)
+        return zoned_moment(value)
     return str(Buddy.Type(value).label) if value else ""
 
 
