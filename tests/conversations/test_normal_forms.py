@@ -1,12 +1,11 @@
-"""Normal forms agree with the XMPP server's: a second run writes nothing (contract, 3)."""
+"""Normal forms agree with the XMPP server's: a second run writes nothing."""
 
 import sys
 import unicodedata
 
 import pytest
 
-from demo.client import Client
-from tests.conversations.test_add_to_roster import OTHERS, add, owner, users
+from tests.conversations.test_add_to_roster import add, owner, users
 from tests.service import Service
 from xmppservice.protocol.jids import parse_jid
 from xmppservice.protocol.xml import illegal_character
