@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError as ModelError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -31,6 +32,7 @@ from buddies.api.serializers import (
     TreeSerializer,
 )
 from buddies.document.shape import FLAGS, INFO
+from buddies.document.text import normal
 from buddies.models import Buddy, Tree
 from buddies.publishing import releases
 from buddies.publishing.draft import ReleaseError
@@ -82,9 +84,14 @@ class BuddyFilter(FilterSet):
         field_name="parent", lookup_expr="isnull", label="Is at the top level."
     )
     type = filters.ChoiceFilter(choices=Buddy.Type.choices)
-    address = filters.CharFilter()
+    address = filters.CharFilter(method="_with_address", strip=False)
     mobileIsPublished = BooleanFilter(field_name="mobile_is_published")
     webIsPublished = BooleanFilter(field_name="web_is_published")
+
+    def _with_address(
+        self, entries: QuerySet[Buddy], name: str, value: str
+    ) -> QuerySet[Buddy]:
+        return entries.filter(address=normal(name, value))
 
 
 class BuddyViewSet(Idempotent, ModelViewSet):

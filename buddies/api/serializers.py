@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+from django.db import models
 from rest_framework import serializers
 
+from buddies.document.text import normal
 from buddies.models import Buddy, PlannedRelease, Release
 from buddies.publishing.review import soon_enough
 from buddies.tree.positions import Where
@@ -27,20 +29,44 @@ class MomentField(serializers.DateTimeField):
 KEY: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1}
 
 
-class InfoSerializer(serializers.ModelSerializer):
+class EntryText(serializers.CharField):
+    """A text of an entry, as it is stored: see :mod:`buddies.document.text`."""
+
+    default_error_messages = {
+        "blank": Buddy._meta.get_field("name").error_messages["blank"]
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "trim_whitespace": False})
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = normal(str(self.source), super().to_internal_value(data))
+        return text
+
+    def run_validators(self, value: Any) -> None:
+        # Every write of buddies.tree.edits is judged, with the words of all doors.
+        pass
+
+
+class EntrySerializer(serializers.ModelSerializer):
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: EntryText,
+        models.TextField: EntryText,
+    }
+
+
+class InfoSerializer(EntrySerializer):
     """The ``info`` object of an item (contract, 1)."""
 
-    imageUrl = serializers.CharField(
+    imageUrl = EntryText(
         source="image_url", max_length=2000, required=False, allow_blank=True
     )
-    thumbUrl = serializers.CharField(
+    thumbUrl = EntryText(
         source="thumb_url", max_length=2000, required=False, allow_blank=True
     )
-    defaultMessage = serializers.CharField(
-        source="default_message",
-        required=False,
-        allow_blank=True,
-        trim_whitespace=False,
+    defaultMessage = EntryText(
+        source="default_message", required=False, allow_blank=True
     )
 
     class Meta:
@@ -48,12 +74,10 @@ class InfoSerializer(serializers.ModelSerializer):
         fields = ("name", "status", "imageUrl", "thumbUrl", "defaultMessage")
 
 
-class BuddySerializer(serializers.ModelSerializer):
+class BuddySerializer(EntrySerializer):
     """A group or a channel. ``parent`` is the id of its group, null without one."""
 
-    # The model validates: every write of buddies.tree.edits calls Buddy.full_clean.
-
-    serverAddress = serializers.CharField(
+    serverAddress = EntryText(
         source="server_address", max_length=255, required=False, allow_blank=True
     )
     mobileIsPublished = serializers.BooleanField(

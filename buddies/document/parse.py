@@ -11,12 +11,11 @@ from buddies.document.shape import (
     FLAGS,
     INFO,
     ITEM_KEYS,
-    PICTURES,
     DocumentError,
     Node,
     has_surrogate,
-    relative,
 )
+from buddies.document.text import normal
 from buddies.models import MAX_LEVELS, Buddy
 
 
@@ -85,10 +84,13 @@ def _fields(item: Any, path: str) -> dict[str, Any]:
         _refuse_text(info, "defaultMessage", f"{path}.info")
     return {
         "type": kind,
-        "address": _text(item, "address", path),
-        "server_address": _text(item, "serverAddress", path),
+        "address": normal("address", _text(item, "address", path)),
+        "server_address": normal("server_address", _text(item, "serverAddress", path)),
         **{field: _flag(item, key, path) for key, field in FLAGS.items()},
-        **{field: _info(info, key, f"{path}.info") for key, field in INFO.items()},
+        **{
+            field: normal(field, _text(info, key, f"{path}.info"))
+            for key, field in INFO.items()
+        },
     }
 
 
@@ -117,11 +119,6 @@ def _text(value: dict[str, Any], key: str, path: str) -> str:
     if has_surrogate(text):
         raise DocumentError(f"{path}.{key}", _("contains an invalid character"))
     return text
-
-
-def _info(value: dict[str, Any], key: str, path: str) -> str:
-    text = _text(value, key, path)
-    return relative(text) if key in PICTURES else text
 
 
 def _refuse_text(value: dict[str, Any], key: str, path: str) -> None:

@@ -12,21 +12,29 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from buddies import avatars
+from buddies.document.text import NORMAL, normal
 from buddies.models import Buddy
 from buddies.tree import history
 from xmppservice.backoffice.fields import MomentInput, SplitMomentField
 
 
-class VerbatimField(forms.CharField):
-    """Text whose spaces and line breaks clients see, byte for byte."""
+class EntryTextField(forms.CharField):
+    """A text of an entry, as it is stored: see :mod:`buddies.document.text`.
+
+    The form sets ``column``, the name of the model's field.
+    """
+
+    column = ""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "strip": False})
 
-    def to_python(self, value: Any) -> str | None:
-        # A browser sends every line break as CR LF.
-        text = super().to_python(value)
-        return text and text.replace("\r\n", "\n")
+    def to_python(self, value: Any) -> Any:
+        return normal(self.column, super().to_python(value))
+
+    def run_validators(self, value: Any) -> None:
+        # The entry is judged as a whole, with the words that every door uses.
+        pass
 
 
 class AvatarInput(forms.ClearableFileInput):
@@ -80,8 +88,7 @@ class BuddyForm(forms.ModelForm):
         model = Buddy
         fields = "__all__"  # noqa: DJ007  (position is not editable)
         field_classes = {
-            "default_message": VerbatimField,
-            "status": VerbatimField,
+            **dict.fromkeys(NORMAL, EntryTextField),
             "visible_from": SplitMomentField,
             "visible_until": SplitMomentField,
         }
@@ -109,6 +116,11 @@ class BuddyForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            if isinstance(field, EntryTextField):
+                field.column = name
+                column: Any = Buddy._meta.get_field(name)
+                field.error_messages["required"] = column.error_messages["blank"]
         self.initial["avatar"] = self.instance.image_url or self.instance.thumb_url
         self.initial["seen"] = self.instance.version
 

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from buddies.document.diff import longest_ascending
+from buddies.document.text import normal
 from buddies.models import MAX_LEVELS, Buddy, Tree, new_address
 from buddies.spreadsheet.cells import COLUMN_OF, FIELDS, VALUES, Entry, entries
 from buddies.spreadsheet.files import Row
@@ -137,7 +138,8 @@ class Plan:
     def _read_cells(self, row: Row) -> Iterator[tuple[str, Any]]:
         for name, cell in row.cells.items():
             try:
-                yield name, FIELDS[name].read(cell)
+                column = FIELDS[name]
+                yield name, normal(column.attribute, column.read(cell))
             except ValueError as error:
                 self._add_problem(row.number, name, str(error))
 

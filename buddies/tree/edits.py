@@ -7,6 +7,7 @@ and ``seen``, the tree's version that the editor was looking at.
 from collections.abc import Iterable
 from typing import Any
 
+from buddies.document.text import NORMAL, normal
 from buddies.models import Buddy, new_address
 from buddies.tree import history
 from buddies.tree.lock import Edit, check, editing, fetch, fetch_all, refuse_stale
@@ -25,6 +26,8 @@ from buddies.tree.whole_tree import store_by_level
 def add(buddy: Buddy, editor: str) -> Buddy:
     """Save a new entry as the last one of its parent."""
     with editing(editor) as edit:
+        for name in NORMAL:
+            setattr(buddy, name, normal(name, getattr(buddy, name)))
         check(buddy)
         place_entries([buddy], buddy.parent, "last")
         edit.create([buddy])
@@ -42,6 +45,7 @@ def change(
     with editing(editor) as edit:
         stored = fetch_all(buddies, seen)
         old_parents = {buddy.pk: buddy.parent_id for buddy in stored}
+        fields = {name: normal(name, value) for name, value in fields.items()}
         changed = [buddy for buddy in stored if _set(buddy, fields)]
         moved = [buddy for buddy in changed if buddy.parent_id != old_parents[buddy.pk]]
         if moved:

@@ -161,7 +161,7 @@ def test_each_write_is_in_the_history_of_the_entry(api):
     [
         ({"info": {}}, {"info.name": ["This field is required."]}),
         ({"info": None}, {"info": ["This field may not be null."]}),
-        ({"info": {"name": ""}}, {"info.name": ["This field may not be blank."]}),
+        ({"info": {"name": ""}}, {"info.name": ["This field cannot be blank."]}),
         ({"type": "bot"}, {"type": ['"bot" is not a valid choice.']}),
         ({"address": "mario"}, {"address": ["This address is already taken."]}),
         (
@@ -170,7 +170,11 @@ def test_each_write_is_in_the_history_of_the_entry(api):
         ),
         (
             {"serverAddress": "x" * 256},
-            {"serverAddress": ["Ensure this field has no more than 255 characters."]},
+            {
+                "serverAddress": [
+                    "Ensure this value has at most 255 characters (it has 256)."
+                ]
+            },
         ),
         ({"serverAddress": "bell\x07"}, {"serverAddress": [BELL]}),
         (

@@ -1,6 +1,7 @@
 """Reading a document."""
 
 import json
+from functools import partial
 
 import pytest
 from django.db import transaction
@@ -9,13 +10,14 @@ from hypothesis import strategies as st
 
 from buddies.document import build, parse
 from buddies.document.shape import INFO, Document, DocumentError, Item
+from buddies.document.text import normal
 from buddies.models import MAX_LEVELS, Buddy
 from tests.buddies.conftest import STORED
 from tests.buddies.document.texts import (
     CHANNEL,
     FLAGS,
+    NAME,
     NOW,
-    SOME,
     TEXT,
     TEXTS,
     groups,
@@ -24,7 +26,7 @@ from tests.buddies.document.texts import (
 
 
 def channels() -> st.SearchStrategy[Item]:
-    info = TEXTS | {"name": SOME}
+    info = TEXTS | {"name": NAME}
     return st.fixed_dictionaries(
         {
             "type": st.just("channel"),
@@ -32,7 +34,7 @@ def channels() -> st.SearchStrategy[Item]:
             "webIsPublished": st.booleans(),
             "info": st.fixed_dictionaries(info),
         },
-        optional={"serverAddress": SOME},
+        optional={"serverAddress": NAME.map(partial(normal, "server_address"))},
     )
 
 
@@ -43,7 +45,7 @@ def trees(draw: st.DrawFn) -> Document:
     while waiting:
         item = waiting.pop()
         number += 1
-        item["address"] = f"{draw(TEXT)}{number}".strip()
+        item["address"] = normal("address", f"{draw(TEXT)}{number}")
         waiting += item.get("items", [])
     return {"items": items}
 
@@ -203,12 +205,12 @@ def test_a_number_with_too_many_digits_is_refused():
 
 
 def test_remarks_say_why_an_entry_is_hidden_or_flawed():
-    channel = Buddy(type="channel", web_is_published=True)
+    channel = Buddy(name="romeo", web_is_published=True)
     assert build.remarks(channel, True, NOW) == []
 
     channel.default_message = "two\\nlines"
     assert build.remarks(channel, True, NOW) == ["contains escaped text such as &amp;"]
 
-    group = Buddy(type="group")
+    group = Buddy(name="verona", type="group")
     empty = ["draft: not published anywhere", "empty group: not shown to apps"]
     assert build.remarks(group, True, NOW) == empty

@@ -1,11 +1,13 @@
 """Samples and strategies for the tests of documents."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 from hypothesis import strategies as st
 
 from buddies.document import parse
 from buddies.document.shape import INFO, OURS, PICTURES, Item
+from buddies.document.text import is_visible, normal
 from buddies.tree import whole_tree
 from tests.buddies.conftest import EDITOR
 
@@ -22,10 +24,13 @@ CHARACTERS = st.characters(
     + ["\ufffe", "\uffff"],
 )
 TEXT = st.text(CHARACTERS, max_size=12)
-SOME = st.text(CHARACTERS, min_size=1, max_size=12)
+NAME = TEXT.map(partial(normal, "name")).filter(is_visible)
 # A document has our own pictures below PUBLIC_URL, as clients need them.
 PICTURE = TEXT.filter(lambda text: not text.startswith(OURS))
-TEXTS = dict.fromkeys(INFO, TEXT) | dict.fromkeys(PICTURES, PICTURE)
+TEXTS = {
+    key: (PICTURE if key in PICTURES else TEXT).map(partial(normal, field))
+    for key, field in INFO.items()
+}
 
 
 def groups(items: st.SearchStrategy[Item]) -> st.SearchStrategy[Item]:
@@ -35,7 +40,7 @@ def groups(items: st.SearchStrategy[Item]) -> st.SearchStrategy[Item]:
             "type": st.just("group"),
             "mobileIsPublished": st.booleans(),
             "webIsPublished": st.booleans(),
-            "info": st.fixed_dictionaries(info | {"name": SOME}),
+            "info": st.fixed_dictionaries(info | {"name": NAME}),
             "items": st.lists(items, max_size=4),
         }
     )

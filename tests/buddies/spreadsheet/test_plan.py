@@ -39,7 +39,7 @@ def test_texts_flags_and_schedules_are_imported():
     )
 
     romeo = Buddy.objects.get(address="Romeo")
-    assert (romeo.name, romeo.status) == (" Romeo\nMontague", "=1+1")
+    assert (romeo.name, romeo.status) == ("Romeo Montague", "=1+1")
     assert (romeo.mobile_is_published, romeo.web_is_published) == (True, False)
     assert romeo.visible_from == datetime(2026, 5, 1, 8, tzinfo=UTC)
     assert romeo.visible_until == NOON

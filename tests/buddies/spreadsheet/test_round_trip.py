@@ -9,6 +9,7 @@ from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from buddies.document.text import NORMAL, normal
 from buddies.models import Buddy
 from buddies.spreadsheet import files
 from buddies.spreadsheet.files import FORMATS
@@ -69,9 +70,9 @@ def forests(draw: st.DrawFn) -> list[Buddy]:
         buddy = Buddy(
             parent=draw(st.sampled_from([None, *groups, *groups])),
             position=draw(st.integers(0, 3)),
-            address=f"{draw(TEXT)[:200]}{key}".strip(),
+            address=f"{draw(TEXT)[:200]}{key}",
             type=draw(st.sampled_from(["group", "channel"])),
-            name=draw(TEXT)[:255] or "n",
+            name=f"{draw(TEXT)[:254]}n",
             status=draw(TEXT)[:1000],
             image_url=draw(TEXT)[:2000],
             thumb_url=draw(TEXT)[:2000],
@@ -81,8 +82,10 @@ def forests(draw: st.DrawFn) -> list[Buddy]:
             visible_until=end if begin and end and begin < end else None,
         )
         if buddy.type == "channel":
-            buddy.server_address = draw(TEXT)[:255].strip()
+            buddy.server_address = draw(TEXT)[:255]
             buddy.default_message = draw(TEXT)
+        for name in NORMAL:
+            setattr(buddy, name, normal(name, getattr(buddy, name)))
         forest.append(buddy)
     return forest
 
