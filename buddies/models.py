@@ -1,8 +1,8 @@
 """The tree of groups and channels, its one lock row, and its releases."""
 
 import uuid
-from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -46,8 +46,9 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
     sends to ``server_address`` with ``address`` as the thread; when
     ``server_address`` is empty it sends to ``address`` itself.
 
-    Structural writes go through :mod:`buddies.tree.edits`. Triggers (migrations)
-    ensure that channels have no children and that there are no cycles.
+    Writes go through :mod:`buddies.tree.edits`, and are judged by
+    :mod:`buddies.document.judgement`. Triggers (migrations) ensure that channels have
+    no children and that there are no cycles.
 
     Source: contract, 1.
     """
@@ -171,6 +172,9 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
     def __str__(self) -> str:
         return self.name or self.address
 
+    def validate_constraints(self, exclude: Any = None) -> None:
+        """Leave constraints to the database: the judgement names the field, too."""
+
     @property
     def is_published(self) -> bool:
         """Whether a flag is on. Without one the entry is a draft."""
@@ -180,33 +184,6 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         """Whether its schedule makes it visible at a moment."""
         begun = self.visible_from is None or self.visible_from <= at
         return begun and (self.visible_until is None or at < self.visible_until)
-
-    def clean(self) -> None:
-        self.address = self.address.strip() or new_address()
-        if self.parent is not None:
-            self.parent.check_can_hold([self])
-        if self.type == self.Type.CHANNEL and self.pk and self.children.exists():
-            text = _(
-                "This group is not empty, so it can't become a channel: move "
-                "its contents first."
-            )
-            raise ValidationError({"type": text})
-
-    def check_can_hold(self, entries: "Iterable[Buddy]") -> None:
-        """Raise ValidationError if entries cannot go inside this one."""
-        if self.type != self.Type.GROUP:
-            raise ValidationError(
-                {"parent": _("Only a group can contain channels and groups.")}
-            )
-        # By key, because an entry that was read with its path may be stale.
-        above = Buddy.objects.ancestors(self.pk, include_self=True)
-        keys = set(above.values_list("pk", flat=True))
-        if any(entry.pk in keys for entry in entries):
-            text = gettext("You can't move a group into itself.")
-            raise ValidationError({"parent": text})
-        if len(keys) >= MAX_LEVELS:
-            text = gettext("A tree can have at most %(most)s levels.")
-            raise ValidationError({"parent": text % {"most": MAX_LEVELS}})
 
 
 class HistoricalBuddy(models.Model):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext_lazy
 
+from buddies.document.judgement import Fault, faults, route_of, taken
 from buddies.document.shape import (
     FLAGS,
     INFO,
@@ -28,10 +29,40 @@ def published(buddies: Iterable[Buddy], at: datetime) -> Document:
     schedules are evaluated.
     """
 
+    buddies = list(buddies)
+    left_out = withheld(buddies, at)
+
     def is_shown(buddy: Buddy, item: Item) -> bool:
-        return buddy.is_published and buddy.is_due(at) and item.get("items") != []
+        is_on = buddy.is_published and buddy.is_due(at) and buddy.pk not in left_out
+        return is_on and item.get("items") != []
 
     return _assemble(buddies, is_shown)
+
+
+def withheld(buddies: Iterable[Buddy], at: datetime) -> dict[int, Fault]:
+    """Return the entries that would be shown if they had no fault, by their key.
+
+    No edit makes such an entry: it was stored by an older version, or by hand. Of
+    two that an XMPP server can't tell apart, the first one is shown.
+
+    Source: decision 0040.
+    """
+    results: dict[int, Fault] = {}
+    routes: dict[str, Buddy] = {}
+    shown: set[int | None] = {None}
+    for buddy in _depth_first(_children(buddies)):
+        if not (buddy.parent_id in shown and buddy.is_published and buddy.is_due(at)):
+            continue
+        fault = next(iter(faults(buddy)), None)
+        route = route_of(buddy)
+        other = routes.setdefault(route, buddy) if route else buddy
+        if fault is None and other is not buddy:
+            fault = Fault("address", taken(other.address))
+        if fault is None:
+            shown.add(buddy.pk)
+        else:
+            results[buddy.pk] = fault
+    return results
 
 
 def next_change(buddies: Iterable[Buddy], at: datetime) -> datetime | None:
@@ -59,9 +90,7 @@ def dumps(document: Document) -> str:
 def _assemble(
     buddies: Iterable[Buddy], wanted: Callable[[Buddy, Item], bool]
 ) -> Document:
-    children: dict[int | None, list[Buddy]] = {}
-    for buddy in sorted(buddies, key=lambda buddy: (buddy.position, buddy.pk)):
-        children.setdefault(buddy.parent_id, []).append(buddy)
+    children = _children(buddies)
     items: dict[int, Item] = {}
     # Children before parents, so that a group with no shown child is empty.
     for buddy in reversed(list(_depth_first(children))):
@@ -73,6 +102,13 @@ def _assemble(
             items[buddy.pk] = item
     top = children.get(None, ())
     return {"items": [items[buddy.pk] for buddy in top if buddy.pk in items]}
+
+
+def _children(buddies: Iterable[Buddy]) -> dict[int | None, list[Buddy]]:
+    children: dict[int | None, list[Buddy]] = {}
+    for buddy in sorted(buddies, key=lambda buddy: (buddy.position, buddy.pk)):
+        children.setdefault(buddy.parent_id, []).append(buddy)
+    return children
 
 
 def _depth_first(children: dict[int | None, list[Buddy]]) -> Iterator[Buddy]:
@@ -123,6 +159,7 @@ def remarks(buddy: Buddy, is_empty: bool, at: datetime) -> list[str]:
     """Return remarks for staff: why clients do not see an entry, or see it garbled."""
     texts = (getattr(buddy, field) for field in INFO.values())
     results = (
+        *((fault.about(buddy), True) for fault in faults(buddy)),
         (DRAFT, not buddy.is_published),
         (EMPTY_GROUP, is_empty and buddy.type == Buddy.Type.GROUP),
         (SCHEDULED, buddy.is_published and not buddy.is_due(at)),

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from buddies import avatars
-from buddies.document.shape import OURS, Document, Item, relative
+from buddies.document.shape import OURS, Document, Item, destination, relative
 from buddies.models import Buddy
 from xmppservice.connection.events import CatalogueEntry
-from xmppservice.protocol.jids import escape_localpart, parse_jid
+from xmppservice.protocol.jids import escape_localpart
 
 MAX_THUMB_BYTES = 8 * 1024  # bytes (XEP-0153, 5.1)
 
@@ -29,7 +29,9 @@ def _entry(parent: str, item: Item) -> CatalogueEntry:
         parent=parent,
         is_group=is_group,
         local="" if is_group else escape_localpart(item["address"]),
-        to="" if is_group else _routed(item),
+        to=""
+        if is_group
+        else destination(item.get("serverAddress") or item["address"]),
         thread=item["address"] if item.get("serverAddress") else "",
         name=info["name"],
         status=info["status"],
@@ -49,9 +51,3 @@ def _thumb(address: str) -> bytes:
         # No reason to lose a release: the vCard has the address.
         return b""
     return data if len(data) <= MAX_THUMB_BYTES else b""
-
-
-def _routed(item: Item) -> str:
-    """Where a message goes (contract, 1, Routing): a JID, or a localpart."""
-    to = item.get("serverAddress") or item["address"]
-    return (parse_jid(to) or "") if "@" in to else escape_localpart(to)

@@ -45,7 +45,7 @@ def _parse(text: str) -> Any:
 def read(document: Any) -> Iterator[Node]:
     """Check the shape of a parsed document; yield its nodes, parents first.
 
-    Raises DocumentError. The model checks lengths, characters and uniqueness.
+    Raises DocumentError. :mod:`buddies.document.judgement` judges what the texts say.
     """
     _expect(document, dict, "document")
     _no_other_keys(document, {"items"}, "document")
@@ -74,14 +74,10 @@ def _fields(item: Any, path: str) -> dict[str, Any]:
     kind = item.get("type")
     if kind not in Buddy.Type.values:
         raise DocumentError(f"{path}.type", _("must be group or channel"))
-    if kind == Buddy.Type.GROUP:
-        _refuse_text(item, "serverAddress", path)
     if kind == Buddy.Type.CHANNEL and "items" in item:
         raise DocumentError(f"{path}.items", _("a channel has no items"))
     info = _expect(item.get("info"), dict, f"{path}.info")
     _no_other_keys(info, set(INFO), f"{path}.info")
-    if kind == Buddy.Type.GROUP:
-        _refuse_text(info, "defaultMessage", f"{path}.info")
     return {
         "type": kind,
         "address": normal("address", _text(item, "address", path)),
@@ -119,11 +115,6 @@ def _text(value: dict[str, Any], key: str, path: str) -> str:
     if has_surrogate(text):
         raise DocumentError(f"{path}.{key}", _("contains an invalid character"))
     return text
-
-
-def _refuse_text(value: dict[str, Any], key: str, path: str) -> None:
-    if _text(value, key, path):
-        raise DocumentError(f"{path}.{key}", _("not allowed for a group"))
 
 
 def _flag(value: dict[str, Any], key: str, path: str) -> bool:

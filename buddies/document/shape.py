@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
+from xmppservice.protocol.jids import escape_localpart, parse_jid
+
 EMPTY = '{"items":[]}'
 
 Item = dict[str, Any]
@@ -57,6 +59,14 @@ def absolute(address: str) -> str:
 def relative(address: str) -> str:
     below = address.removeprefix(settings.PUBLIC_URL)
     return below if below.startswith(OURS) else address
+
+
+def destination(address: str) -> str:
+    """Where a message to an address goes: a JID or a localpart; empty if nowhere.
+
+    Source: contract, 1, Routing.
+    """
+    return (parse_jid(address) or "") if "@" in address else escape_localpart(address)
 
 
 def addresses(document: Document) -> set[str]:

@@ -15,6 +15,7 @@ from buddies import avatars
 from buddies.document.text import NORMAL, normal
 from buddies.models import Buddy
 from buddies.tree import history
+from buddies.tree.lock import find_faults
 from xmppservice.backoffice.fields import MomentInput, SplitMomentField
 
 
@@ -138,6 +139,14 @@ class BuddyForm(forms.ModelForm):
             text = _("Nothing was saved. Reload the page to see the current version.")
             raise ValidationError([missed, text])
         return cleaned
+
+    def validate_unique(self) -> None:
+        """Judge the entry as every door does, addresses of others included."""
+        for _buddy, fault in find_faults([self.instance], self.errors.keys()):
+            if fault.field in self.fields:
+                self.add_error(fault.field, fault.words)
+            elif fault.field not in self.errors:
+                self.add_error(None, fault.about(self.instance))
 
     def clean_avatar(self) -> None:
         upload = self.cleaned_data["avatar"]

@@ -231,7 +231,13 @@ def publish_again_view(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def restore_view(request: HttpRequest, number: int) -> HttpResponse:
     """Restore the tree of an older version, as a draft."""
-    review.restore(_release(number), request.user.get_username())
+    try:
+        review.restore(_release(number), request.user.get_username())
+    except ReleaseError as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(
+            reverse("admin:buddies_release_change", args=[number])
+        )
     text = _(
         "The tree is what it was for version %(number)s, as a draft: changes are on "
         "hold. What came later is hidden, not deleted."

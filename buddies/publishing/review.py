@@ -1,7 +1,7 @@
 """What staff decide: publishing, planning, holding, rolling back."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from buddies.document import build, parse, shape
+from buddies.document import build, judgement, parse, shape
 from buddies.document.conflicts import undone
 from buddies.document.diff import DocumentChange
-from buddies.document.shape import Item
+from buddies.document.shape import DocumentError
 from buddies.models import Buddy, PlannedRelease, Release, Tree
 from buddies.publishing.draft import (
     Draft,
@@ -95,21 +95,18 @@ def _review_digest(draft: Draft, newest: Release | None) -> str:
 def _errors(draft: Draft) -> Iterator[str]:
     if draft.refused:
         yield refusal_in_words(draft.refused, draft.size)
-    taken: dict[str, Item] = {}
-    for item in shape.items(draft.document):
-        name = item["info"]["name"]
-        if not name.strip():
-            yield _("%(address)s has no name.") % {"address": item["address"]}
-        if item["type"] == Buddy.Type.CHANNEL and not item.get("serverAddress"):
-            # It is a JID's localpart, which ignores case (RFC 7622, 3.3).
-            other = taken.setdefault(item["address"].casefold(), item)
-            if other is not item:
-                text = _("“%(name)s” and “%(other)s” have the same address.")
-                yield text % {"name": name, "other": other["info"]["name"]}
 
 
 def _warnings(draft: Draft) -> Iterator[str]:
+    # Only the tree has these: clients see neither a fault nor an empty group.
+    buddies = {buddy.pk: buddy for buddy in Buddy.objects.all()}
+    now = timezone.now()
+    withheld = build.withheld(buddies.values(), now)
+    for key, fault in withheld.items():
+        text = _("Not shown to apps until you correct it: %(fault)s")
+        yield text % {"fault": fault.about(buddies[key])}
     items = list(shape.items(draft.document))
+    shown = {item["address"] for item in items}
     without_picture = [
         i for i in items if not (i["info"]["imageUrl"] or i["info"]["thumbUrl"])
     ]
@@ -119,7 +116,9 @@ def _warnings(draft: Draft) -> Iterator[str]:
             item["info"]["name"] for item in items if build.looks_escaped(item)
         ],
         _("Empty groups, not shown to apps: %(names)s."): [
-            str(group) for group in _empty_groups(shape.addresses(draft.document))
+            str(buddy)
+            for buddy in _switched_on(buddies, withheld, now)
+            if buddy.type == Buddy.Type.GROUP and buddy.address not in shown
         ],
     }
     for text, names in results.items():
@@ -127,18 +126,18 @@ def _warnings(draft: Draft) -> Iterator[str]:
             yield text % {"names": names_in_words(names)}
 
 
-def _empty_groups(shown: set[str]) -> Iterator[Buddy]:
-    """Yield groups that would be shown if they were not empty."""
-    # Only the tree has them: clients never see an empty group.
-    stored = Buddy.objects.filter(type=Buddy.Type.GROUP)
-    groups: dict[int | None, Buddy] = {group.pk: group for group in stored}
-    now = timezone.now()
-    for group in groups.values():
-        above: Buddy | None = group
-        while above and above.is_published and above.is_due(now):
-            above = groups.get(above.parent_id)
-        if above is None and group.address not in shown:
-            yield group
+def _switched_on(
+    buddies: Mapping[int, Buddy], withheld: Collection[int], at: datetime
+) -> Iterator[Buddy]:
+    """Yield entries that clients would see if no group were empty."""
+    for buddy in buddies.values():
+        above: Buddy | None = buddy
+        while above and above.is_published and above.is_due(at):
+            if above.pk in withheld:
+                break
+            above = buddies.get(above.parent_id or 0)
+        if above is None:
+            yield buddy
 
 
 def names_in_words(names: list[str]) -> str:
@@ -269,13 +268,27 @@ def publish_again(release: Release, editor: str) -> Release:
             raise ReleaseError(_("This version is live."))
         if release.size > settings.XMPP_STANZA_LIMIT:
             raise ReleaseError(refusal_in_words(Tree.Refused.TOO_LARGE, release.size))
+        _refuse_faults(release)
         _hold(tree, editor)
         note = _("version %(number)s again") % {"number": release.number}
         return create(release.body, editor, note, automatic=False)
 
 
+def _refuse_faults(release: Release) -> None:
+    nodes = parse.loads(release.body)
+    for place, fault in judgement.faults_of_nodes(nodes):
+        raise ReleaseError(fault.about(Buddy(**nodes[place].fields)))
+
+
 def restore(release: Release, editor: str) -> None:
-    """Restore the tree of a release, as a draft: this holds the tree."""
+    """Restore the tree of a release, as a draft: this holds the tree.
+
+    Raises ReleaseError if an entry of it would be refused today.
+    """
     with transaction.atomic():
         _hold(Tree.locked(), editor)
-        whole_tree.rebuild(str(release), parse.loads(release.body), editor)
+        _refuse_faults(release)
+        try:
+            whole_tree.rebuild(str(release), parse.loads(release.body), editor)
+        except DocumentError as error:
+            raise ReleaseError(str(error)) from None

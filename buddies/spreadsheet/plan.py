@@ -12,13 +12,14 @@ from itertools import accumulate
 from math import inf
 from typing import Any, NamedTuple
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from buddies.document import judgement
 from buddies.document.diff import longest_ascending
+from buddies.document.judgement import Fault
 from buddies.document.text import normal
-from buddies.models import MAX_LEVELS, Buddy, Tree, new_address
+from buddies.models import Buddy, Tree, new_address
 from buddies.spreadsheet.cells import COLUMN_OF, FIELDS, VALUES, Entry, entries
 from buddies.spreadsheet.files import Row
 from buddies.spreadsheet.groups import Groups
@@ -71,10 +72,9 @@ class Plan:
         for entry in self._imported:
             self._set_group(entry, groups)
         self.notes = list(groups.notes)
-        self._check_kinds()
-        self._check_levels()
         self._siblings = self._arrange()
         self.outcomes = [self._outcome(entry) for entry in self._imported]
+        self._judge()
         # Each entry in a group reports the same problem of that group.
         self.problems = sorted(set(self.problems))
         self.warnings = sorted({*look_alikes(self._entries), *self._error_texts()})
@@ -159,66 +159,22 @@ class Plan:
 
     # --- Whether the tree would be valid ------------------------------------------
 
-    def _check_kinds(self) -> None:
-        for entry in self._entries:
-            group = entry.group
-            if group is None or group.buddy.type == Buddy.Type.GROUP:
-                continue
-            if entry.is_new_in_group:
-                text = _("Only a group can contain channels and groups.")
-                self._add_problem(entry.row, "parent", text)
-            else:
-                text = _(
-                    "This group is not empty, so it can't become a channel: move "
-                    "its contents first."
-                )
-                self._add_problem(group.row, "type", text)
+    def _judge(self) -> None:
+        """Note what is wrong with the entries that would change."""
+        pairs = zip(self._imported, self.outcomes, strict=True)
+        changed = {e: None for e, outcome in pairs if outcome.kind != "same"}
+        moved = {entry for entry in changed if entry.is_new_in_group}
+        buddies = {entry: entry.buddy for entry in self._entries}
+        groups = {entry: entry.group for entry in self._entries}
+        for entry in changed:
+            self._note(entry, judgement.faults(entry.buddy))
+        places = judgement.faults_of_places(buddies, groups, changed, moved)
+        for entry, fault in places:
+            self._note(entry, [fault])
 
-    def _check_levels(self) -> None:
-        levels: dict[Entry | None, int] = {None: 0}
-        for entry in self._entries:
-            path: dict[Entry | None, None] = {}
-            above: Entry | None = entry
-            while above not in levels and above not in path:
-                path[above] = None
-                above = above and above.group
-            circle = list(path)[list(path).index(above) :] if above in path else []
-            for member in reversed(path):
-                levels[member] = levels.get(member and member.group, 0) + 1
-            self._check_circle(circle)
-        for entry in self._imported:
-            if entry.is_new_in_group and levels[entry] > MAX_LEVELS:
-                text = _("A tree can have at most %(most)s levels.") % {
-                    "most": MAX_LEVELS
-                }
-                self._add_problem(entry.row, "parent", text)
-
-    def _check_circle(self, circle: list[Entry | None]) -> None:
-        for entry in circle:
-            if entry and entry.is_new_in_group:
-                text = _("You can't move a group into itself.")
-                self._add_problem(entry.row, "parent", text)
-
-    def _check_values(self, entry: Entry) -> None:
-        """Check what the model refuses, as far as needs no database query."""
-        buddy = entry.buddy
-        # A missing address is generated.
-        excluded = {"parent"} if buddy.address else {"parent", "address"}
-        try:
-            buddy.clean_fields(exclude=excluded)
-        except ValidationError as error:
-            for name, reasons in error.message_dict.items():
-                self._add_problem(entry.row, COLUMN_OF[name], reasons[0])
-        if buddy.type == Buddy.Type.GROUP and buddy.server_address:
-            text = _("A group can't have a server address.")
-            self._add_problem(entry.row, "server_address", text)
-        if buddy.type == Buddy.Type.GROUP and buddy.default_message:
-            text = _("A group can't have a default message.")
-            self._add_problem(entry.row, "default_message", text)
-        begin, end = buddy.visible_from, buddy.visible_until
-        if begin and end and end <= begin:
-            text = _("“Visible until” must be later than “Visible from”.")
-            self._add_problem(entry.row, "visible_until", text)
+    def _note(self, entry: Entry, faults: list[Fault]) -> None:
+        for fault in faults:
+            self._add_problem(entry.row, COLUMN_OF[fault.field], fault.words)
 
     # --- Places -----------------------------------------------------------------
 
@@ -233,8 +189,6 @@ class Plan:
 
     def _outcome(self, entry: Entry) -> Outcome:
         differences = list(_differences(entry))
-        if entry.is_new or differences:
-            self._check_values(entry)
         kind = "added" if entry.is_new else "edited" if differences else "same"
         return Outcome(entry.row, kind, reveal(_part(entry.buddy.name, 0)), differences)
 

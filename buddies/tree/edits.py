@@ -28,10 +28,18 @@ def add(buddy: Buddy, editor: str) -> Buddy:
     with editing(editor) as edit:
         for name in NORMAL:
             setattr(buddy, name, normal(name, getattr(buddy, name)))
-        check(buddy)
+        buddy.address = buddy.address or new_address()
+        _read_group(buddy)
+        check([buddy], history.FIELDS.keys() | {"parent"})
         place_entries([buddy], buddy.parent, "last")
         edit.create([buddy])
     return buddy
+
+
+def _read_group(buddy: Buddy) -> None:
+    if buddy.parent_id is not None:
+        # Read under the lock: it may have become a channel, or been deleted.
+        buddy.parent = fetch(buddy.parent_id)
 
 
 def change(
@@ -46,7 +54,12 @@ def change(
         stored = fetch_all(buddies, seen)
         old_parents = {buddy.pk: buddy.parent_id for buddy in stored}
         fields = {name: normal(name, value) for name, value in fields.items()}
+        if fields.get("address") == "":
+            fields["address"] = new_address()
         changed = [buddy for buddy in stored if _set(buddy, fields)]
+        # Any entry may be hidden, even one with a fault.
+        if changed and (fields.keys() - history.FLAGS or any(fields.values())):
+            check(changed, fields)
         moved = [buddy for buddy in changed if buddy.parent_id != old_parents[buddy.pk]]
         if moved:
             place_entries(moved, moved[0].parent, "last")
@@ -64,9 +77,8 @@ def _set(buddy: Buddy, fields: dict[str, Any]) -> bool:
         setattr(buddy, name, value)
     if old == fields:
         return False
-    if fields.keys() - history.FLAGS:
-        # Flags alone cannot make an entry invalid.
-        check(buddy)
+    if "parent" in fields:
+        _read_group(buddy)
     return True
 
 
@@ -88,8 +100,7 @@ def move(
         if _is_unchanged(moved, stored_target, where):
             return moved
         displaced = place_entries(moved, stored_target, where)
-        if (parent := moved[0].parent) is not None:
-            parent.check_can_hold(moved)
+        check(moved, ("parent",))
         edit.update([*moved, *displaced])
     return moved
 
@@ -108,6 +119,7 @@ def shift(
     """Move entries one place up or down among their siblings, keeping their order."""
     with editing(editor) as edit:
         stored = fetch_all(buddies, seen)
+        check(stored)
         chosen = {buddy.pk for buddy in stored}
         for parent in {buddy.parent_id for buddy in stored}:
             siblings = siblings_of(parent)
@@ -161,6 +173,7 @@ def _duplicate(edit: Edit, original: Buddy) -> Buddy:
         buddy.pk: place for place, buddy in enumerate(originals)
     }
     copies = [_copy(buddy) for buddy in originals]
+    check(originals)
     edit.update(place_entries(copies[:1], original, "after"))
     store_by_level(edit, copies, [None, *(index[b.parent_id] for b in originals[1:])])
     return copies[0]

@@ -6,12 +6,16 @@ message for the user, if the tree forbids it; TreeError if an entry was deleted;
 if one was changed after the editor saw it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from buddies.document import judgement
+from buddies.document.judgement import Fault
 from buddies.models import Buddy, Tree
 from buddies.tree import history
 from xmppservice.runtime import wakeups
@@ -80,11 +84,41 @@ def editing(editor: str, reason: str = "") -> Iterator[Edit]:
         wakeups.wake_worker(wakeups.SYNC_VCARD)
 
 
-def check(buddy: Buddy) -> None:
-    if buddy.parent_id is not None:
-        # Read under the lock: it may have become a channel, or been deleted.
-        buddy.parent = fetch(buddy.parent_id)
-    buddy.full_clean()
+def find_faults(
+    buddies: Sequence[Buddy], ignored: Collection[str] = ()
+) -> Iterator[tuple[Buddy, Fault]]:
+    """Yield what is wrong with entries, new or stored, if they are stored like this.
+
+    ``ignored`` fields are known to be wrong.
+    """
+    for buddy in buddies:
+        yield from ((buddy, fault) for fault in judgement.faults(buddy, ignored))
+    columns = ("pk", "parent_id", "type", "address", "server_address")
+    rows = Buddy.objects.order_by().values_list(*columns, named=True)
+    entries: dict[int, Any] = {row.pk: row for row in rows}
+    groups = {key: row.parent_id for key, row in entries.items()}
+    # A new entry has no key yet, and nothing inside it.
+    judged = {buddy.pk or -place: buddy for place, buddy in enumerate(buddies, 1)}
+    entries |= judged
+    groups |= {key: buddy.parent_id for key, buddy in judged.items()}
+    for key, fault in judgement.faults_of_places(entries, groups, judged):
+        if fault.field not in ignored:
+            yield judged[key], fault
+
+
+def check(buddies: Sequence[Buddy], editable: Collection[str] = ()) -> None:
+    """Refuse entries with a fault; raises ValidationError with the fields.
+
+    The words name the entry and the field too, unless it is one of the ``editable``
+    fields, which the editor is looking at.
+    """
+    # Each sentence once: as a dictionary's keys.
+    reasons: dict[str, dict[str, None]] = {}
+    for buddy, fault in find_faults(buddies):
+        words = fault.words if fault.field in editable else fault.about(buddy)
+        reasons.setdefault(fault.field, {})[words] = None
+    if reasons:
+        raise ValidationError({field: [*words] for field, words in reasons.items()})
 
 
 def fetch(pk: int, seen: int | None = None) -> Buddy:

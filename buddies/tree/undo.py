@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 from buddies.models import Buddy, HistoricalBuddy
 from buddies.tree import history
-from buddies.tree.lock import Edit, Stale, TreeError, editing
+from buddies.tree.lock import Edit, Stale, TreeError, check, editing
 
 
 def undo(version: int, editor: str) -> None:
@@ -50,6 +50,15 @@ def _restore(
     edit.delete(added)
     edit.create(deleted)
     edit.update(changed)
+    undone = {record.id: record for record in records}
+    check([*deleted, *(b for b in changed if _has_to_be_right(b, undone[b.pk]))])
+
+
+def _has_to_be_right(buddy: Buddy, undone: HistoricalBuddy) -> bool:
+    """Whether more comes back than a place among siblings, or a flag that is off."""
+    names = history.FIELDS.keys() - {"version", "position"}
+    back = {name for name in names if getattr(buddy, name) != getattr(undone, name)}
+    return bool(back - history.FLAGS) or any(getattr(buddy, name) for name in back)
 
 
 def _detach(changed: list[Buddy]) -> None:

@@ -5,14 +5,14 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from buddies.document import build, shape
+from buddies.document import build, judgement, shape
+from buddies.document.judgement import Fault
 from buddies.document.shape import DocumentError, Node
-from buddies.models import Buddy
+from buddies.models import Buddy, new_address
 from buddies.tree import history
-from buddies.tree.lock import Edit, editing
+from buddies.tree.lock import Edit, editing, find_faults
 from buddies.tree.positions import GAP, place_moved, renumber, siblings_of
 
 
@@ -32,6 +32,7 @@ def load(
         for name, entries in checked:
             _refuse_taken(name, entries, taken)
             _append(edit, entries)
+            _refuse_faults(name, entries, [buddy for _node, buddy in entries])
     return sum(len(entries) for _name, entries in checked)
 
 
@@ -65,6 +66,7 @@ def rebuild(name: str, nodes: list[Node], editor: str) -> None:
         _detach_conflicts(edit, wanted, parents, list(stored.values()))
         store_by_level(edit, wanted, parents, old_states)
         _hide_others(edit, {buddy.address for buddy in wanted})
+        _refuse_faults(name, entries, wanted)
 
 
 def _state(buddy: Buddy) -> list[Any]:
@@ -119,7 +121,9 @@ def _hide_others(edit: Edit, named: set[str]) -> None:
     """Hide the topmost visible entries that are not named."""
     buddies = list(Buddy.objects.all())
     seen = shape.addresses(build.published(buddies, edit.at)) - named
-    hidden = {buddy.pk: buddy for buddy in buddies if buddy.address in seen}
+    # Hiding one of two that share an address would show the other.
+    withheld = build.withheld(buddies, edit.at)
+    hidden = {b.pk: b for b in buddies if b.address in seen or b.pk in withheld}
     topmost = [buddy for buddy in hidden.values() if buddy.parent_id not in hidden]
     for buddy in topmost:
         buddy.mobile_is_published = buddy.web_is_published = False
@@ -130,26 +134,35 @@ Entries = list[tuple[Node, Buddy]]
 
 
 def _entries(name: str, nodes: list[Node]) -> Entries:
-    """Return nodes with their entries, validated as far as needs no database."""
-    return [(node, _entry(f"{name}: {node.path}", node)) for node in nodes]
+    """Return nodes with their entries, judged as far as needs no database."""
+    for place, fault in judgement.faults_of_nodes(nodes):
+        raise _refusal(name, nodes[place], fault)
+    return [(node, _entry(node)) for node in nodes]
 
 
-def _entry(path: str, node: Node) -> Buddy:
-    buddy = Buddy(**node.fields)
-    try:
-        buddy.clean()
-        buddy.clean_fields(exclude={"parent"})
-    except ValidationError as error:
-        field, reasons = next(iter(error.message_dict.items()))
-        raise DocumentError(path, f"{reasons[0]} ({field})") from None
-    return buddy
+def _entry(node: Node) -> Buddy:
+    address = node.fields["address"] or new_address()
+    return Buddy(**{**node.fields, "address": address})
+
+
+def _refusal(name: str, node: Node, fault: Fault) -> DocumentError:
+    return DocumentError(f"{name}: {node.path}", f"{fault.words} ({fault.field})")
+
+
+def _refuse_faults(name: str, entries: "Entries", stored: list[Buddy]) -> None:
+    """Refuse entries that are wrong beside the others of the tree, once stored."""
+    nodes = {
+        buddy.pk: node for (node, _entry), buddy in zip(entries, stored, strict=True)
+    }
+    for buddy, fault in find_faults(stored):
+        raise _refusal(name, nodes[buddy.pk], fault)
 
 
 def _refuse_taken(name: str, entries: Entries, taken: set[str]) -> None:
     for node, buddy in entries:
         if buddy.address in taken:
-            reason = _("This address is already taken.") + " (address)"
-            raise DocumentError(f"{name}: {node.path}", reason)
+            fault = Fault("address", _("This address is already taken."))
+            raise _refusal(name, node, fault)
         taken.add(buddy.address)
 
 
@@ -187,7 +200,7 @@ def update_tree(
 
     ``wanted`` holds all entries, including new ones, with siblings in order;
     ``parents`` are indexes in it, and ``moved`` the indexes of moved entries.
-    The caller validates the entries.
+    The caller judges the entries.
     """
     old_states = {buddy.pk: _state(buddy) for buddy in Buddy.objects.all()}
     siblings: dict[int | None, list[int]] = {}

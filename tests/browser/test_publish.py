@@ -168,9 +168,9 @@ async def test_without_a_script_a_page_asks_before_a_hold_ends(pages, demo):
 
 TO_REVIEW = """
 review.hold("piero")
-same = {"address": "Same", "server_address": "", "status": "R&amp;amp;D"}
-edits.change([one("Liam")], "anna", **same)
-edits.add(Buddy(name="Double", address="same", mobile_is_published=True), "anna")
+edits.change([one("Liam")], "anna", status="R&amp;amp;D")
+long = {"mobile_is_published": True, "default_message": "x" * 500_000}
+edits.add(Buddy(name="Double", **long), "anna")
 edits.add(Buddy(name="Nobody", type="group", web_is_published=True), "anna")
 """
 
@@ -180,8 +180,8 @@ async def test_a_review_warns_and_refuses(pages, demo):
 
     page = await pages.open(f"{VERSIONS}review/", user="piero")
 
-    await expect(page.locator(".errornote")).to_have_text(
-        "“Double” and “Liam” have the same address."
+    await expect(page.locator(".errornote")).to_contain_text(
+        "the limit is 450,000. Hide or delete some channels."
     )
     warnings = page.locator(".warnings li")
     await expect(warnings.filter(has_text="No picture")).to_contain_text("Double")

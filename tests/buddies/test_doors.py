@@ -1,4 +1,4 @@
-"""Every door to the tree stores a text alike.
+"""Every door to the tree judges alike, and stores a text alike.
 
 A door takes the fields of an entry and returns what is stored, or what is wrong: pairs
 of a field and a sentence.
@@ -6,11 +6,13 @@ of a field and a sentence.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from hypothesis import given, settings
@@ -21,15 +23,29 @@ from buddies.api.entries import WIRE_NAMES
 from buddies.document import build, parse
 from buddies.document.shape import FLAGS, INFO, DocumentError
 from buddies.document.text import NORMAL, normal
-from buddies.models import Buddy
+from buddies.models import Buddy, HistoricalBuddy, Release, Tree
 from buddies.pages.forms import BuddyForm
+from buddies.publishing import releases, review
+from buddies.publishing.draft import ReleaseError
+from buddies.publishing.live import size_of
 from buddies.spreadsheet import files
 from buddies.spreadsheet.cells import COLUMN_OF
 from buddies.spreadsheet.plan import plan_import, run_import
 from buddies.spreadsheet.xlsx import FileError
 from buddies.tree import edits, whole_tree
+from buddies.tree.undo import undo
 from tests.api import reasons
-from tests.buddies.conftest import EDITOR, STORED, channel
+from tests.buddies.conftest import EDITOR, STORED, channel, group, named
+from tests.buddies.document.test_judgement import (
+    ALIKE,
+    BELL,
+    BLANK,
+    NOW,
+    ONLY_GROUPS,
+    ORDER,
+    TAKEN,
+    TOO_LONG,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -189,6 +205,68 @@ def door(name: str, through_command_line: Door) -> Door:
     return DOORS.get(name, through_command_line)
 
 
+# --- The same faults ----------------------------------------------------------------
+
+BAD = [
+    ({"name": ""}, "name", BLANK),
+    ({"name": " \t "}, "name", BLANK),
+    ({"name": "\u200b\u3164"}, "name", BLANK),
+    *(({name: "bell\x07"}, name, BELL) for name in NORMAL),
+    ({"name": "nul\0"}, "name", BELL.replace("0007", "0000")),
+    ({"status": "x" * 1001}, "status", TOO_LONG.format("1000", "1001")),
+    ({"image_url": "x" * 2001}, "image_url", TOO_LONG.format("2000", "2001")),
+    ({"address": "x" * 256}, "address", TOO_LONG.format("255", "256")),
+    (
+        {"type": "group", "server_address": "bots"},
+        "server_address",
+        "A group can't have a server address.",
+    ),
+    (
+        {"type": "group", "default_message": "Soft!"},
+        "default_message",
+        "A group can't have a default message.",
+    ),
+    ({"address": "JULIET"}, "address", ALIKE.format("juliet")),
+    ({"address": "julie\u00adt"}, "address", ALIKE.format("juliet")),
+]
+
+
+@each_door
+@pytest.mark.parametrize(("fields", "field", "words"), BAD)
+def test_a_fault_is_refused_in_the_same_words(door, fields, field, words):
+    before = Tree.objects.get().version
+    result = door({**ROMEO, **fields})
+    assert result == {(field, words)}
+    assert not Buddy.objects.filter(name=normal("name", fields.get("name", "Romeo")))
+    assert Tree.objects.get().version - before <= 1  # one, where the door adds "old"
+
+
+# A document has no moments, finds stored entries by address, and cannot name a parent.
+@pytest.mark.parametrize("name", ["form", "api", "api-change", "table"])
+@pytest.mark.parametrize(
+    ("fields", "field", "words"),
+    [
+        ({"visible_from": NOW, "visible_until": NOW}, "visible_until", ORDER),
+        ({"parent": "mario"}, "parent", ONLY_GROUPS),
+        (
+            {"visible_from": NOW.replace(year=1999)},
+            "visible_from",
+            "Choose a date between 2000 and 2100.",
+        ),
+    ],
+)
+def test_a_wrong_place_or_time_is_refused_in_the_same_words(door, fields, field, words):
+    if "parent" in fields:
+        fields = {"parent": named(fields["parent"])}
+    assert door({**ROMEO, **fields}) == {(field, words)}
+
+
+@pytest.mark.parametrize("name", ["form", "api", "api-change", "command-line"])
+@pytest.mark.parametrize("address", ["juliet", " juliet\r\n"])
+def test_an_address_is_compared_as_it_is_stored(door, address):
+    assert door({**ROMEO, "address": address}) == {("address", TAKEN)}
+
+
 @pytest.mark.parametrize("name", ["table", "document"])
 def test_an_import_finds_entries_by_the_stored_form_of_their_address(door):
     cafe = channel("café")
@@ -200,6 +278,113 @@ def test_the_api_finds_an_address_in_its_stored_form():
     channel("café")
     answer = api().get("/api/buddies/", {"address": " cafe\u0301 "})
     assert [one["address"] for one in answer.json()["results"]] == ["café"]
+
+
+# --- Doors that write no text -----------------------------------------------------
+
+
+def spoil(buddy: Buddy, **fields: Any) -> Buddy:
+    """Store a fault, as an older version of this service could."""
+    Buddy.objects.filter(pk=buddy.pk).update(**fields)
+    HistoricalBuddy.objects.filter(id=buddy.pk).update(**fields)
+    return Buddy.objects.get(pk=buddy.pk)
+
+
+@contextmanager
+def refused_for(field: str, words: str) -> Iterator[None]:
+    with pytest.raises(ValidationError) as caught, transaction.atomic():
+        yield
+    assert caught.value.message_dict == {field: [words]}
+
+
+OLD = pytest.mark.parametrize(
+    ("fault", "field", "words"),
+    [
+        ({"name": " "}, "name", f"“romeo”, name: {BLANK}"),
+        (
+            {"address": "JULIET"},
+            "address",
+            f"“Romeo”, address: {ALIKE.format('juliet')}",
+        ),
+    ],
+)
+
+
+@OLD
+def test_an_old_fault_is_refused_by_each_other_door(fault, field, words):
+    verona = group("verona")
+    old = channel("Romeo", address="romeo", web_is_published=False)
+    romeo = spoil(old, **fault)
+
+    def switch(**flags: bool) -> None:
+        edits.change([romeo], EDITOR, **flags)
+
+    for write in (
+        lambda: switch(web_is_published=True),
+        lambda: edits.change([romeo], EDITOR, status="banished"),
+        lambda: edits.move([romeo], EDITOR, verona, "last"),
+        lambda: edits.shift([romeo], EDITOR, down=False),
+    ):
+        with refused_for(field, words):
+            write()
+    with pytest.raises(ValidationError, match="“"), transaction.atomic():
+        edits.duplicate([romeo], EDITOR)
+
+    # Hiding, deleting and correcting are the ways out; others move past it.
+    edits.shift([verona], EDITOR, down=True)
+    switch(mobile_is_published=False)
+    edits.change([romeo], EDITOR, name="Romeo", address="montague")
+    with refused_for(field, words):
+        undo(Tree.objects.get().version, EDITOR)
+    edits.remove([spoil(romeo, **fault)], EDITOR)
+    with refused_for(field, words.replace("romeo", "montague")):
+        undo(Tree.objects.get().version, EDITOR)
+
+
+def test_an_undo_may_hide_an_entry_with_a_fault():
+    romeo = channel("romeo", web_is_published=False)
+    edits.change([romeo], EDITOR, web_is_published=True)
+    spoil(romeo, name=" ")
+
+    undo(Tree.objects.get().version, EDITOR)
+
+    assert not Buddy.objects.get(pk=romeo.pk).is_published
+
+
+def test_a_branch_too_deep_for_its_new_group_is_not_moved(monkeypatch):
+    monkeypatch.setattr("buddies.document.judgement.MAX_LEVELS", 3)
+    verona, house = group("verona"), group("house")
+    channel("romeo", group("street", verona))
+    words = "A tree can have at most 3 levels."
+
+    with refused_for("parent", words):
+        edits.move([verona], EDITOR, house, "last")
+    with refused_for("parent", words):
+        edits.change([verona], EDITOR, parent=house)
+    row = json.dumps([{"address": "verona", "parent": "house"}]).encode()
+    assert [one.words for one in plan_import(files.read(row)).problems] == [words]
+
+
+@pytest.mark.parametrize("again", [review.publish_again, review.restore])
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        ({"name": " ", "address": "b"}, f"“b”, name: {BLANK}"),
+        ({"name": "Ro", "address": "A"}, f"“Ro”, address: {ALIKE.format('a')}"),
+    ],
+)
+def test_an_old_release_with_a_fault_does_not_come_back(again, second, words):
+    both = [{**ROMEO, "address": "a"}, {**ROMEO, **second}]
+    items = [json.loads(as_document(fields))["items"][0] for fields in both]
+    body = build.dumps({"items": items})
+    old = Release.objects.create(body=body, digest="", size=size_of(body))
+    new = releases.sync()
+
+    with pytest.raises(ReleaseError) as caught:
+        again(old, EDITOR)
+
+    assert str(caught.value) == words
+    assert (Release.objects.first(), Tree.objects.get().held_at) == (new, None)
 
 
 # --- The same texts ---------------------------------------------------------------

@@ -1,6 +1,5 @@
 """Entries, the lock row and releases: their validation and text."""
 
-import uuid
 from datetime import UTC, datetime
 
 import pytest
@@ -16,7 +15,6 @@ from buddies.models import (
     Tree,
     legal_xml,
 )
-from tests.buddies.conftest import channel, group
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -37,122 +35,6 @@ def test_a_character_illegal_in_xml_is_named(text, code):
 @pytest.mark.parametrize("text", ["", "tab\tand\r\nlines", "perché 🎭", "<&>\"'"])
 def test_every_other_text_is_legal(text):
     legal_xml(text)
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    "field",
-    [
-        "address",
-        "server_address",
-        "name",
-        "status",
-        "image_url",
-        "thumb_url",
-        "default_message",
-    ],
-)
-def test_text_fields_refuse_illegal_characters(field):
-    romeo = Buddy(**{"name": "Romeo", field: "bell\x07"})
-
-    with pytest.raises(ValidationError) as caught:
-        romeo.full_clean()
-
-    assert list(caught.value.message_dict) == [field]
-
-
-@pytest.mark.django_db
-def test_an_empty_address_becomes_a_unique_uuid():
-    romeo, juliet = Buddy(name="Romeo"), Buddy(name="Juliet", address="  ")
-
-    romeo.full_clean()
-    juliet.full_clean()
-
-    assert uuid.UUID(romeo.address) != uuid.UUID(juliet.address)
-
-
-@pytest.mark.django_db
-def test_an_address_is_trimmed():
-    romeo = Buddy(name="Romeo", address=" romeo ")
-    romeo.full_clean()
-    assert romeo.address == "romeo"
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("fields", "where", "reason"),
-    [
-        ({"name": ""}, "name", "This field cannot be blank."),
-        ({"type": "bot"}, "type", "Value 'bot' is not a valid choice."),
-        ({"address": "mario"}, "address", "This address is already taken."),
-        (
-            {"type": "group", "server_address": "bots"},
-            "__all__",
-            "A group can't have a server address.",
-        ),
-        (
-            {"type": "group", "default_message": "Soft!"},
-            "__all__",
-            "A group can't have a default message.",
-        ),
-        (
-            {"visible_from": NOW, "visible_until": NOW},
-            "__all__",
-            "“Visible until” must be later than “Visible from”.",
-        ),
-    ],
-)
-def test_invalid_fields_have_readable_messages(fields, where, reason):
-    channel("mario")
-    romeo = Buddy(**{"name": "Romeo", "address": "romeo", **fields})
-
-    with pytest.raises(ValidationError) as caught:
-        romeo.full_clean()
-
-    assert reason in caught.value.message_dict[where]
-
-
-@pytest.mark.django_db
-def test_only_a_group_can_hold_entries():
-    mario = channel("mario")
-
-    with pytest.raises(ValidationError) as caught:
-        Buddy(name="Romeo", parent=mario).full_clean()
-
-    assert caught.value.message_dict == {
-        "parent": ["Only a group can contain channels and groups."]
-    }
-
-
-@pytest.mark.django_db
-def test_an_entry_cannot_be_moved_below_itself_or_its_descendants():
-    verona = group("verona")
-    house = group("house", group("street", verona))
-
-    for below in (verona, house):
-        verona.parent = below
-        with pytest.raises(ValidationError) as caught:
-            verona.full_clean()
-        reason = {"parent": ["You can't move a group into itself."]}
-        assert caught.value.message_dict == reason
-
-
-@pytest.mark.django_db
-def test_a_group_with_entries_cannot_become_a_channel():
-    verona, mantua = group("verona"), group("mantua")
-    channel("romeo", verona)
-    verona.type = mantua.type = "channel"
-
-    mantua.full_clean()
-    with pytest.raises(ValidationError) as caught:
-        verona.full_clean()
-
-    assert caught.value.message_dict == {
-        "type": [
-            "This group is not empty, so it can't become a channel: move "
-            "its contents first."
-        ]
-    }
 
 
 def test_an_entry_is_shown_by_its_name_or_else_its_address():

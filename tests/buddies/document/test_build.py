@@ -209,7 +209,13 @@ def test_the_whole_tree_has_drafts_and_empty_groups():
 def test_items_are_ordered_by_position_then_age():
     places = [(1, 5), (2, 5), (3, 0), (4, 9), (5, 7)]  # pk, position
     buddies = [
-        Buddy(pk=pk, position=position, name=str(pk), web_is_published=True)
+        Buddy(
+            pk=pk,
+            position=position,
+            name=str(pk),
+            address=str(pk),
+            web_is_published=True,
+        )
         for pk, position in places
     ]
     Random(7).shuffle(buddies)
@@ -221,10 +227,12 @@ def test_items_are_ordered_by_position_then_age():
 
 def test_a_tree_of_depth_200_survives_a_round_trip():
     groups = [
-        Buddy(pk=n, parent_id=n - 1 or None, type="group", web_is_published=True)
+        Buddy(
+            pk=n, name="v", parent_id=n - 1 or None, type="group", web_is_published=True
+        )
         for n in range(1, 200)
     ]
-    leaf = Buddy(pk=200, parent_id=199, web_is_published=True)
+    leaf = Buddy(pk=200, name="romeo", parent_id=199, web_is_published=True)
 
     nodes = parse.loads(build.dumps(build.published([*groups, leaf], NOW)))
 
@@ -254,6 +262,7 @@ HOUR = timedelta(hours=1)
 def test_an_entry_is_shown_during_its_schedule(begin, end, shown):
     romeo = Buddy(
         pk=1,
+        name="romeo",
         web_is_published=True,
         visible_from=None if begin is None else NOW + begin,
         visible_until=None if end is None else NOW + end,
@@ -265,16 +274,18 @@ def test_an_entry_is_shown_during_its_schedule(begin, end, shown):
 
 
 def test_a_group_hides_its_entries_until_its_schedule_begins():
-    verona = Buddy(pk=1, type="group", web_is_published=True, visible_from=NOW)
-    romeo = Buddy(pk=2, parent_id=1, web_is_published=True)
+    shown = {"name": "verona", "web_is_published": True}
+    verona = Buddy(pk=1, type="group", **shown, visible_from=NOW)
+    romeo = Buddy(pk=2, parent_id=1, **shown)
 
     assert build.published([verona, romeo], NOW - HOUR) == {"items": []}
     assert len(build.published([verona, romeo], NOW)["items"][0]["items"]) == 1
 
 
 def test_a_group_is_left_out_while_schedules_hide_all_its_entries():
-    verona = Buddy(pk=1, type="group", web_is_published=True)
-    romeo = Buddy(pk=2, parent_id=1, web_is_published=True, visible_from=NOW + HOUR)
+    shown = {"name": "verona", "web_is_published": True}
+    verona = Buddy(pk=1, type="group", **shown)
+    romeo = Buddy(pk=2, parent_id=1, **shown, visible_from=NOW + HOUR)
 
     assert build.published([verona, romeo], NOW) == {"items": []}
     assert build.whole([verona, romeo])["items"][0]["items"]

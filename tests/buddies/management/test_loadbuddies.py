@@ -101,8 +101,8 @@ def test_a_tree_of_depth_200_is_loaded(save):
         ),
         (
             text({**item("g", item("a")), "serverAddress": "bots"}),
-            ": items[0].serverAddress",
-            "not allowed for a group",
+            ": items[0]",
+            "A group can't have a server address. (server_address)",
         ),
     ],
 )

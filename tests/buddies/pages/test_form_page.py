@@ -60,16 +60,23 @@ async def test_one_tab_is_shown_at_a_time_and_chosen_by_keyboard(page: Page):
     await expect(page.locator("#id_name")).to_be_hidden()
 
 
-async def test_the_tab_with_an_error_is_opened_and_marked(page: Page):
+async def test_a_tab_with_an_error_is_opened_and_marked(page: Page):
     await page.fill("#id_name", "ATM")
+    await page.get_by_role("tab", name="Schedule").click()
+    for name, day in (("from", 2), ("until", 1)):
+        await page.fill(f"#id_visible_{name}_0", f"2026-12-0{day}")
+        await page.fill(f"#id_visible_{name}_1", "10:00:00")
     await page.get_by_role("tab", name="Technical").click()
     await page.fill("#id_address", "atm_milano")
     await page.get_by_role("button", name="Save", exact=True).click()
 
-    technical = page.get_by_role("tab", name="Technical has errors")
-    await expect(technical).to_have_attribute("aria-selected", "true")
+    schedule = page.get_by_role("tab", name="Schedule has errors")
+    await expect(schedule).to_have_attribute("aria-selected", "true")
+    until = page.locator(".field-visible_until")
+    await expect(until).to_contain_text("must be later than “Visible from”")
+    await page.get_by_role("tab", name="Technical has errors").click()
     await expect(page.get_by_text("This address is already taken.")).to_be_visible()
-    await expect(page.get_by_role("tab", name="has errors")).to_have_count(1)
+    await expect(page.get_by_role("tab", name="has errors")).to_have_count(2)
 
 
 async def test_the_preview_follows_what_is_typed(page: Page):

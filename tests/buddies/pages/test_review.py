@@ -94,21 +94,17 @@ def test_a_long_list_of_changes_is_truncated(publisher: Client):
 
 def test_errors_prevent_publishing(publisher: Client, verona, settings):
     review.hold("prince")
-    channel("MONTAGUE")
     channel("montague")
     before = numbers()
+    settings.XMPP_STANZA_LIMIT = 100
 
     page = publisher.get(REVIEW)
     answer = publisher.post(REVIEW, form(publisher))
 
-    reason = "“montague” and “MONTAGUE” have the same address."
+    reason = "the limit is 100. Hide or delete some channels."
     assert reason in page_text(page)
     assert '<button class="button primary" disabled>' in page.content.decode()
-    assert messages(answer) == [reason]
-
-    settings.XMPP_STANZA_LIMIT = 100
-    answer = publisher.post(REVIEW, form(publisher))
-    assert "the limit is 100. Hide or delete some channels." in page_text(answer)
+    assert [reason in message for message in messages(answer)] == [True]
     assert numbers() == before
 
 

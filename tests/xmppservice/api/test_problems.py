@@ -6,7 +6,7 @@ from django.db import OperationalError
 from django.test import Client
 from rest_framework.test import APIClient
 
-from buddies.models import Buddy
+from buddies.document import judgement
 from tests.api import reasons
 from xmppservice.api import problems, representation
 
@@ -78,9 +78,9 @@ def test_a_validation_error_points_at_each_place(admin):
 
 
 def test_an_error_about_the_whole_request_points_at_its_root(admin):
-    sent = {"type": "group", "serverAddress": "x", "info": {"name": "x"}}
-    answer = admin.post(BUDDIES, sent, format="json")
-    assert reasons(answer) == {"__all__": ["A group can't have a server address."]}
+    answer = admin.post(BUDDIES, [], format="json")
+    expected = "Invalid data. Expected a dictionary, but got list."
+    assert reasons(answer) == {"__all__": [expected]}
     assert answer.json()["errors"][0]["pointer"] == "#"
 
 
@@ -88,7 +88,7 @@ def test_an_unavailable_database_is_a_problem(admin, monkeypatch):
     def away(*_: object, **__: object) -> None:
         raise OperationalError("secret host")
 
-    monkeypatch.setattr(Buddy, "full_clean", away)
+    monkeypatch.setattr(judgement, "faults", away)
     answer = admin.post(BUDDIES, {"info": {"name": "x"}}, format="json")
 
     check_problem(answer, 503, "storage_failed")
@@ -99,7 +99,7 @@ def test_an_internal_error_is_a_problem(admin, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(Buddy, "full_clean", broken)
+    monkeypatch.setattr(judgement, "faults", broken)
     answer = admin.post(BUDDIES, {"info": {"name": "x"}}, format="json")
 
     check_problem(answer, 500, "server_error")
