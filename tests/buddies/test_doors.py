@@ -142,7 +142,7 @@ def through_table(fields: Fields) -> Buddy | Faults:
     if "parent" in row:
         row["parent"] = row["parent"].address
     content = json.dumps([row], default=lambda moment: moment.isoformat()).encode()
-    read = files.read(content)
+    read = files.read(content).rows
     plan = plan_import(read)
     if plan.problems:
         names = {column: name for name, column in COLUMN_OF.items()}
@@ -362,7 +362,7 @@ def test_a_branch_too_deep_for_its_new_group_is_not_moved(monkeypatch):
     with refused_for("parent", words):
         edits.change([verona], EDITOR, parent=house)
     row = json.dumps([{"address": "verona", "parent": "house"}]).encode()
-    assert [one.words for one in plan_import(files.read(row)).problems] == [words]
+    assert [one.words for one in plan_import(files.read(row).rows).problems] == [words]
 
 
 @pytest.mark.parametrize("again", [review.publish_again, review.restore])
