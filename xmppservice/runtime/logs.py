@@ -9,6 +9,7 @@ import logging
 import re
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any
@@ -33,7 +34,15 @@ ExcInfo = (
 
 
 class LineFormatter(logging.Formatter):
-    """A line of text that ends with the details of the command."""
+    """A line of text that ends with the details of the command.
+
+    Its time is that of ISO 8601 with the offset of TIME_ZONE, so that lines of several
+    machines, and of the night when clocks change, are in order.
+    """
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).astimezone()
+        return moment.isoformat(timespec="milliseconds")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         fields = {

@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -52,6 +53,30 @@ def test_a_line_ends_with_the_commands_details():
     assert line(record()) == "INFO a.logger: said it"
     known = record(command_id=3, stanza_id="one", secret=NUMBER)
     assert line(known) == "INFO a.logger: said it command_id=3 stanza_id=one"
+
+
+@pytest.mark.parametrize(
+    ("zone", "created", "expected"),
+    [
+        ("UTC", 1_792_893_600.5, "2026-10-25T02:00:00.500+00:00"),
+        ("Europe/Rome", 1_784_000_000, "2026-07-14T05:33:20.000+02:00"),
+        # The doubled hour of the night when clocks go back: twice 02:30.
+        ("Europe/Rome", 1_792_888_200, "2026-10-25T02:30:00.000+02:00"),
+        ("Europe/Rome", 1_792_891_800, "2026-10-25T02:30:00.000+01:00"),
+        ("Asia/Kathmandu", 1_784_000_000, "2026-07-14T09:18:20.000+05:45"),
+    ],
+)
+def test_a_lines_time_has_an_offset(monkeypatch, zone, created, expected):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        found = record()
+        found.created = created
+        formatter = logs.LineFormatter("{asctime}", style="{")
+        assert formatter.format(found) == expected
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_json_object_has_the_same_details():
