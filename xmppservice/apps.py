@@ -1,6 +1,9 @@
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin import apps as admin
+from django.db.backends.signals import connection_created
+
+from xmppservice.runtime import postgresql
 
 
 class XmppServiceConfig(AppConfig):
@@ -10,6 +13,7 @@ class XmppServiceConfig(AppConfig):
     def ready(self) -> None:
         from xmppservice import checks  # noqa: F401  (registers the checks)
 
+        connection_created.connect(postgresql.limit_idle_transactions)
         if settings.SENTRY_DSN:
             from xmppservice.runtime import sentry
 

@@ -5,9 +5,11 @@ Each variable, its meaning and its default: docs/configuration.md.
 
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
 import environ
@@ -31,6 +33,13 @@ env = environ.Env()
 env.ENVIRON = Environment()
 
 PLACEHOLDER = "change-me"  # in deploy/
+
+DATABASES = ("sqlite", "postgres", "postgresql")
+_EXAMPLES = {
+    "sentinel": "sentinel://HOST,HOST/0?master=NAME",
+    "redis+socket": "redis+socket:///FILE",
+    "unix": "unix:///FILE",
+}
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -69,6 +78,18 @@ def port(name: str, default: int) -> int:
     if not 0 < number < 65536:
         raise ImproperlyConfigured(f"{name} must be a port, 1 to 65535, not {number}.")
     return number
+
+
+def host(name: str, default: str) -> str:
+    """Read the name or the address of a host."""
+    word: str = env.str(name, default=default).strip()
+    try:
+        is_host = bool(word.encode("idna")) and not re.search(r"[\s/@]", word)
+    except UnicodeError:  # such as an empty part
+        is_host = False
+    if not is_host:
+        raise ImproperlyConfigured(f"{name} must be a host, not {word!r}.")
+    return word
 
 
 def level(name: str, default: str) -> str:
@@ -155,21 +176,53 @@ def is_set(name: str) -> bool:
 
 
 def database(name: str, default: str) -> dict[str, Any]:
-    """Read the URL of a database."""
-    parts: dict[str, Any] = env.db_url(name, default=default)
-    if "ENGINE" not in parts:
-        expected = "sqlite:///FILE or postgres://USER:PASSWORD@HOST/NAME"
-        raise ImproperlyConfigured(f"{name} must be like {expected}.")
+    """Read the URL of a database. Errors omit it: it may hold a password."""
+    parts: dict[str, Any] = {}
+    try:
+        if env.str(name, default=default).partition(":")[0] in DATABASES:
+            parts = env.db_url(name, default=default)
+    except ValueError:  # such as that of a port that is no number
+        pass
+    if not (parts.get("NAME") or "service" in parts.get("OPTIONS", {})):
+        expected = "sqlite:///FILE or postgres://USER:PASSWORD@HOST:PORT/NAME"
+        raise ImproperlyConfigured(
+            f"{name} must be like {expected}, with a port of 1 to 65535."
+        )
+    # As libpq does: a host that is a folder is that of a socket.
+    parts["HOST"] = unquote(parts["HOST"])
     return parts
 
 
 def transport(name: str, default: str, *schemes: str) -> str:
     """Read the URL of a message broker. Errors omit it: it may hold a password."""
     text: str = env.str(name, default=default).strip() or default
-    if text != default and urlsplit(text).scheme not in schemes:
-        expected = " or ".join(f"{scheme}://HOST" for scheme in schemes)
-        raise ImproperlyConfigured(f"{name} must be like {expected}.")
+    if text != default and not _is_transport(text, schemes):
+        expected = " or ".join(_EXAMPLES.get(one, f"{one}://HOST") for one in schemes)
+        raise ImproperlyConfigured(
+            f"{name} must be like {expected}, with ports of 1 to 65535."
+        )
     return text
+
+
+def _is_transport(text: str, schemes: tuple[str, ...]) -> bool:
+    scheme, _, address = text.partition("://")
+    if scheme not in schemes:
+        return False
+    if scheme in _EXAMPLES and scheme != "sentinel":
+        return address.rpartition("@")[2].startswith("/")
+    path = address.partition("/")[0]
+    hosts = path.rpartition("@")[2].split(",")
+    return all(_is_host(host) for host in hosts) and (
+        len(hosts) == 1 or scheme == "sentinel"
+    )
+
+
+def _is_host(text: str) -> bool:
+    try:
+        parts = urlsplit(f"//{text}")
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def password(name: str) -> str:
@@ -214,16 +267,24 @@ def _no_secret(name: str) -> str:
 
 
 def _generated_secret(path: Path) -> str:
-    # For this user only: the database with phone numbers lies there, too.
+    with folder(path.parent):
+        try:
+            with path.open("x") as file:
+                path.chmod(0o600)
+                file.write(secrets.token_urlsafe(48))
+        except FileExistsError:
+            pass
+        return path.read_text().strip()
+
+
+@contextmanager
+def folder(path: Path) -> Iterator[Path]:
+    """Create VAR_DIR if it is missing; say in one sentence what fails in the block."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # For this user only: the database with phone numbers lies there, too.
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield path
     except OSError as error:
-        text = f"VAR_DIR: {path.parent}: {error.strerror}."
-        raise ImproperlyConfigured(text) from None
-    try:
-        with path.open("x") as file:
-            path.chmod(0o600)
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    return path.read_text().strip()
+        raise ImproperlyConfigured(
+            f"VAR_DIR: {error.filename or path}: {error.strerror}."
+        ) from None

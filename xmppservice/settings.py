@@ -12,7 +12,7 @@ from kombu import Queue
 
 from xmppservice import __version__
 from xmppservice import environment as env
-from xmppservice.runtime import logs
+from xmppservice.runtime import logs, transports
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var"))).resolve()
@@ -20,10 +20,11 @@ VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var"))).resolve()
 # --- Deployment: one process, or several that share these servers -----------------
 
 IN_MEMORY = "memory://localhost//"
+REDIS = ("redis", "rediss", "sentinel", *transports.SOCKETS)
 CELERY_BROKER_URL = env.transport(
-    "CELERY_BROKER_URL", IN_MEMORY, "redis", "rediss", "amqp", "amqps"
+    "CELERY_BROKER_URL", IN_MEMORY, *REDIS, "amqp", "amqps"
 )
-CHANNEL_LAYER_URL = env.transport("CHANNEL_LAYER_URL", "", "redis", "rediss")
+CHANNEL_LAYER_URL = env.transport("CHANNEL_LAYER_URL", "", *REDIS)
 SCALED = CELERY_BROKER_URL != IN_MEMORY or bool(CHANNEL_LAYER_URL)
 secret = partial(env.secret, folder=VAR_DIR, is_shared=SCALED)
 
@@ -31,7 +32,7 @@ secret = partial(env.secret, folder=VAR_DIR, is_shared=SCALED)
 
 XMPP_JID = env.text("XMPP_JID", "xmpp_service.localhost").strip().lower()
 XMPP_SECRET = secret("XMPP_SECRET")
-XMPP_HOST = env.text("XMPP_HOST", "127.0.0.1")
+XMPP_HOST = env.host("XMPP_HOST", "127.0.0.1")
 XMPP_COMPONENT_PORT = env.port("XMPP_COMPONENT_PORT", 15347)
 XMPP_CLIENT_PORT = env.port("XMPP_CLIENT_PORT", 5222)
 XMPP_TLS = env.boolean("XMPP_TLS", True)
@@ -77,7 +78,7 @@ PAYLOAD_DAYS = env.integer("PAYLOAD_DAYS", 7)
 
 # --- HTTP ---------------------------------------------------------------------
 
-HTTP_HOST = env.text("HTTP_HOST", "127.0.0.1")
+HTTP_HOST = env.host("HTTP_HOST", "127.0.0.1")
 HTTP_PORT = env.port("HTTP_PORT", 8000)
 PUBLIC_URL = env.url("PUBLIC_URL", f"http://{HTTP_HOST}:{HTTP_PORT}")
 HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000)  # a year
@@ -258,11 +259,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, so that threads in tests can share the database.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
-    # Seconds, because a vanished machine refuses no connection. Milliseconds, so that
-    # a hanging transaction cannot block the command queue for ever.
-    options = DATABASES["default"].setdefault("OPTIONS", {})
-    options.setdefault("connect_timeout", 5)
-    options.setdefault("options", "-c idle_in_transaction_session_timeout=30000")
+    # Seconds, because a vanished machine refuses no connection.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 
 CACHES = {
     "default": {
@@ -282,7 +280,7 @@ if CHANNEL_LAYER_URL:
             # message: without this, 5 seconds without messages end in an error.
             "hosts": [
                 {
-                    "address": CHANNEL_LAYER_URL,
+                    **transports.channel_host(CHANNEL_LAYER_URL),
                     "socket_timeout": None,
                     "health_check_interval": 15,
                 }
@@ -294,11 +292,18 @@ if CHANNEL_LAYER_URL:
 
 # --- Celery -------------------------------------------------------------------
 
+# Celery prefers the variable CELERY_BROKER_URL to the setting, but not to these two.
+CELERY_BROKER_WRITE_URL, BROKER_OPTIONS = transports.broker(CELERY_BROKER_URL)
+CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL
 if CELERY_BROKER_URL == IN_MEMORY:
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"polling_interval": 0.01}
 else:
     # A wake-up that cannot be sent fails at once; the poll sends it again.
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0}
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "max_retries": 1,
+        "interval_start": 0,
+        **BROKER_OPTIONS,
+    }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for as long as it takes
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
