@@ -51,12 +51,15 @@ class ClientStream(ServiceStream):
 
     def _authentication_failed(self, _: object) -> None:
         if self._tls and "starttls" not in self._client.features:
+            self.failure = "not encrypted: the XMPP server must offer STARTTLS"
             logger.error("not encrypted: the XMPP server must offer STARTTLS")
         else:
+            self.failure = f"the XMPP server refuses the password of {self.jid}"
             logger.error("the XMPP server refuses the password of %s", self.jid)
         self._ended.set()
 
     def _certificate_rejected(self, _: object) -> None:
+        self.failure = "the certificate of the XMPP server is not trusted"
         if not self._failure_logged:
             logger.error("the certificate of the XMPP server is not trusted")
         self._ended.set()

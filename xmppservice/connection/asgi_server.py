@@ -34,6 +34,7 @@ class HostedStream(Protocol):
     """What the server needs from a stream: see ``stream.ServiceStream``."""
 
     jid: str
+    failure: str
     on_message: Callable[[dict[str, str]], bool]
     on_ready: Callable[[], None]
     on_privileges: Callable[[], None]
@@ -149,7 +150,7 @@ class XmppServer:
         while True:
             opened = asyncio.get_running_loop().time()
             await self.stream.session()
-            self._put(events.disconnected())
+            self._put(events.disconnected(self.stream.failure))
             if asyncio.get_running_loop().time() - opened > MAX_PAUSE_SECONDS:
                 pauses = _pauses()
             await asyncio.sleep(next(pauses))

@@ -5,7 +5,7 @@ event               from → to              carries
 ==================  =====================  ==========================================
 xmpp.connected      server → application   whether stanzas can manage rosters
 xmpp.privileges     server → application   the same, when it has changed
-xmpp.disconnected   server → application   nothing: all unconfirmed stanzas are lost
+xmpp.disconnected   server → application   why: all unconfirmed stanzas are lost
 xmpp.message        server → application   one command, as :class:`Message`
 xmpp.publish        application → server   the newest document, as :class:`Publish`
 xmpp.published      server → application   its number: clients read it from now on
@@ -43,6 +43,7 @@ class Privileges(TypedDict):
 
 class Disconnected(TypedDict):
     type: Literal["xmpp.disconnected"]
+    reason: str
 
 
 class Message(TypedDict):
@@ -139,8 +140,8 @@ def privileges(*, privileged: bool) -> Privileges:
     return {"type": "xmpp.privileges", "privileged": privileged}
 
 
-def disconnected() -> Disconnected:
-    return {"type": "xmpp.disconnected"}
+def disconnected(reason: str = "") -> Disconnected:
+    return {"type": "xmpp.disconnected", "reason": reason}
 
 
 def message(fields: Mapping[str, str]) -> Message:

@@ -16,7 +16,7 @@ class StreamStatus(models.Model):
     ``ready``: stanzas can be sent. ``privileged``: stanzas can read and write
     rosters (XEP-0356). ``driver`` names the roster driver; ``missing`` says what it
     lacks, in one line or several, and ``lacking`` by domain. ``sessions`` counts all
-    sessions so far.
+    sessions so far. ``reason`` says why the last one ended, or could not begin.
     """
 
     jid = models.CharField("JID", max_length=2047, primary_key=True)
@@ -26,6 +26,7 @@ class StreamStatus(models.Model):
     driver = models.CharField(max_length=100, blank=True)
     missing = models.TextField(blank=True)
     lacking = models.JSONField(default=dict)
+    reason = models.TextField(blank=True, default="")
     sessions = models.PositiveIntegerField(default=0)
     since = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(default=timezone.now)

@@ -11,6 +11,11 @@ from django.utils import timezone
 from xmppservice.connection.models import HEARTBEAT, StreamStatus
 
 
+def process_name() -> str:
+    """Return this process's name for people: its host and its number there."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 class StatusWriter:
     """The state of the stream of ``jid``; :meth:`save` writes it for other processes.
 
@@ -20,24 +25,25 @@ class StatusWriter:
     def __init__(self, jid: str) -> None:
         self.jid = jid
         self._row: dict[str, object] = {
-            "process": f"{socket.gethostname()}:{os.getpid()}",
+            "process": process_name(),
             "ready": False,
             "privileged": False,
             "driver": "",
             "missing": "",
             "lacking": {},
+            "reason": "",
         }
         self._sessions = 0
         self._since: datetime | None = None
         self._saved_at: datetime | None = None
 
     def opened(self, privileged: bool) -> None:
-        self._record(ready=True, privileged=privileged)
+        self._record(ready=True, privileged=privileged, reason="")
         self._since = timezone.now()
         self._sessions += 1
 
-    def closed(self) -> None:
-        self._record(ready=False, privileged=False)
+    def closed(self, reason: str = "") -> None:
+        self._record(ready=False, privileged=False, reason=reason)
 
     def set_privileged(self, privileged: bool) -> None:
         self._record(privileged=privileged)

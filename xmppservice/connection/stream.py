@@ -7,6 +7,8 @@ requests. A component (:mod:`xmppservice.connection.component`) and an account
 
 import asyncio
 import logging
+import os
+import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -72,6 +74,7 @@ class ServiceStream(ABC):
         self._vcard = ""
         self._digest = ""
         self._number = 0
+        self.failure = ""  # why the last session ended, or could not begin
         self._failure_logged = False
         self._requests = Requests(xmpp, jid)
         self._opened = asyncio.Event()
@@ -110,7 +113,7 @@ class ServiceStream(ABC):
         """
         for event in (self._opened, self._ended, self._advertised, self._ready):
             event.clear()
-        self.granted = {}
+        self.granted, self.failure = {}, ""
         self.xmpp.connect(*self.address)
         try:
             await self._wait_first(OPENING_SECONDS, self._opened, self._ended)
@@ -161,6 +164,7 @@ class ServiceStream(ABC):
             # A busy server may answer thousands of requests before this one.
             silence = time.monotonic() - self._requests.answered_at
             if silence >= OPENING_SECONDS:
+                self.failure = "the XMPP server does not answer"
                 logger.warning("the XMPP server does not answer: reconnecting")
                 self._ended.set()
         except Down:
@@ -262,11 +266,19 @@ class ServiceStream(ABC):
         for name, matcher, handler in handlers:
             xmpp.register_handler(Callback(name, matcher, handler))
         xmpp.add_event_handler("session_start", self._session_start)
-        xmpp.add_event_handler("disconnected", lambda _: self._ended.set())
+        xmpp.add_event_handler("disconnected", self._disconnected)
         xmpp.add_event_handler("connection_failed", self._connection_failed)
         xmpp.add_event_handler("stream_error", self._stream_error)
 
-    def _connection_failed(self, reason: object) -> None:
+    def _disconnected(self, _: object) -> None:
+        if self.open:
+            self.failure = self.failure or "the XMPP server has closed the connection"
+        self._ended.set()
+
+    def _connection_failed(self, error: object) -> None:
+        host, port = self.address
+        reason = connect_error(error, host)
+        self.failure = f"no XMPP server at {host}:{port} ({reason})"
         if not self._failure_logged:
             logger.warning(
                 "no XMPP server at %s:%d (%s): trying on", *self.address, reason
@@ -275,6 +287,10 @@ class ServiceStream(ABC):
         self._ended.set()
 
     def _opening_failed(self) -> None:
+        host, port = self.address
+        self.failure = (
+            self.failure or f"the XMPP server at {host}:{port} opens no stream"
+        )
         if not self._failure_logged:
             logger.warning(
                 "the XMPP server at %s:%d opens no stream: trying on", *self.address
@@ -287,11 +303,23 @@ class ServiceStream(ABC):
         self._opened.set()
 
     def _stream_error(self, error: Any) -> None:
+        reason = f"{error['condition']} {error['text']}".strip()
+        self.failure = f"the XMPP server closes the stream: {reason}"
         logger.error(
             "the XMPP server closes the stream: %s %s",
             error["condition"],
             error["text"],
         )
+
+
+def connect_error(error: object, host: str) -> str:
+    """Return in a few words why there is no connection to ``host``.
+
+    slixmpp reports a name that cannot be resolved as a text without the name.
+    """
+    if not isinstance(error, OSError) or isinstance(error, socket.gaierror):
+        return f"the name {host} cannot be resolved"
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _change_message(sender: str, to: str, number: int, digest: str) -> str:

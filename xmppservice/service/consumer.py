@@ -96,7 +96,7 @@ class ServiceConsumer(AsyncConsumer):
         self.connected.clear()
         self.announcer.pause()
         self.roster_probe.disconnected()
-        self.state.closed()
+        self.state.closed(event["reason"])
 
     async def xmpp_published(self, event: events.Published) -> None:
         self.live = event["number"]

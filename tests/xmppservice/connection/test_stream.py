@@ -63,6 +63,23 @@ async def privileged(prosody: Prosody) -> AsyncIterator[stream.ServiceStream]:
         yield one
 
 
+@pytest.mark.parametrize(
+    ("host", "jid", "secret", "reason"),
+    [
+        ("127.0.0.1", SERVICE, "wrong", "closes the stream: not-authorized"),
+        ("127.0.0.1", "unknown.localhost", "s", "closes the stream: host-unknown"),
+        ("h.invalid", SERVICE, "s", "(the name h.invalid cannot be resolved)"),
+        ("127.0.0.2", SERVICE, "s", "(Connection refused)"),
+    ],
+)
+async def test_why_a_session_cannot_begin_is_known(prosody, host, jid, secret, reason):
+    address = (host, prosody.component_port)
+    one = ComponentStream(jid, secret, address, ["localhost"], adhoc)
+    await one.session()
+    assert reason in one.failure
+    assert "None" not in one.failure
+
+
 def freeze(prosody: Prosody) -> None:
     os.kill(prosody._child.pid, signal.SIGSTOP)
 
