@@ -99,6 +99,7 @@ def state() -> dict[str, Any]:
         **_release(release),
         **{name: str(count) for name, count in counts.items()},
         "wait": rounded_duration(statistics.longest_wait()),
+        "transport": _transport(),
     }
     tones = {
         "stream": "ok" if gateway.is_up() and not texts["missing"] else "error",
@@ -145,7 +146,8 @@ def _problem(row: StreamStatus) -> str:
     if not row.alive:
         text = _("The process that holds the connection last reported on %(at)s.")
         return text % {"at": moment(row.seen_at)}
-    return _("The XMPP server is unreachable or refuses the connection. Retrying.")
+    text = _("The XMPP server is unreachable or refuses the connection. Retrying.")
+    return f"{text} ({row.reason})" if row.reason else text
 
 
 def _release(release: Release | None) -> dict[str, str]:
@@ -170,7 +172,19 @@ def _release_tone(release: Release | None) -> str:
 def _commands_tone(counts: dict[str, int]) -> str:
     if statistics.longest_wait() > health.MAX_WAIT_SECONDS:
         return "error"
+    if _transport():
+        return "error"
     return "warning" if counts[statistics.State.DEAD] else "ok"
+
+
+def _transport() -> str:
+    """Return what is wrong with the broker and the channel layer, or nothing."""
+    words = {"broker": _("the broker"), "channel_layer": _("the channel layer")}
+    silent = [words[n] for n, probe in health.TRANSPORTS.items() if probe.failure()]
+    if not silent:
+        return ""
+    text = _("Not responding: %(names)s. Commands and changes take longer, or wait.")
+    return text % {"names": ", ".join(silent)}
 
 
 # --- Checking -------------------------------------------------------------------

@@ -21,6 +21,7 @@ from django.utils import timezone
 from roster import statistics
 from xmppservice.connection import gateway
 from xmppservice.connection.models import StreamStatus
+from xmppservice.runtime import transports
 
 logger = logging.getLogger(__name__)
 
@@ -105,16 +106,29 @@ class Check(NamedTuple):
     message: str
 
 
-NAMES = ("database", "migrations", "stream", "rosters", "commands")
+TRANSPORTS = {"broker": transports.BROKER, "channel_layer": transports.CHANNEL_LAYER}
+STORED = ("database", "migrations", "stream", "rosters", "commands")
+NAMES = (*STORED, *TRANSPORTS)
 
 
 def checks() -> list[Check]:
     """Return the results of all checks, in the order of NAMES."""
+    return [*_stored(), *map(_transport, TRANSPORTS)]
+
+
+def _stored() -> list[Check]:
     try:
         return query_with_timeout(lambda: list(_checks()))
     except DatabaseUnavailable:
-        unavailable = Check(NAMES[0], False, "The database does not answer.")
-        return [unavailable, *map(_unknown, NAMES[1:])]
+        unavailable = Check(STORED[0], False, "The database does not answer.")
+        return [unavailable, *map(_unknown, STORED[1:])]
+
+
+def _transport(name: str) -> Check:
+    words = name.replace("_", " ")
+    if failure := TRANSPORTS[name].failure():
+        return Check(name, False, f"The {words} does not answer: {failure}.")
+    return Check(name, True, f"The {words} answers.")
 
 
 def _unknown(name: str) -> Check:
@@ -126,7 +140,7 @@ def _checks() -> Iterator[Check]:
     yield Check("database", True, "The database answers.")
     if not migrated:
         yield Check("migrations", False, "Migrations are missing: manage.py migrate.")
-        yield from map(_unknown, NAMES[2:])
+        yield from map(_unknown, STORED[2:])
         return
     yield Check("migrations", True, "All migrations are applied.")
     row = StreamStatus.objects.filter(pk=settings.XMPP_JID).first()
@@ -141,6 +155,8 @@ def _stream(row: StreamStatus | None) -> Check:
     message = "The stream to the XMPP server is not connected."
     if row is None:
         message = "No process has opened the stream to the XMPP server yet."
+    elif row.alive and row.reason:
+        message = f"The stream to the XMPP server is not connected: {row.reason}."
     elif not row.alive:
         seconds = (timezone.now() - row.seen_at).total_seconds()
         message = (

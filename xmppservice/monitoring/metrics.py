@@ -49,6 +49,7 @@ class Statistics(Collector):
         yield from _stream(StreamStatus.objects.filter(pk=settings.XMPP_JID).first())
         yield from _releases()
         yield from _discovery()
+        yield _transports()
 
 
 def _gauge(name: str, documentation: str, value: float) -> Metric:
@@ -125,6 +126,17 @@ def _stream(row: StreamStatus | None) -> Iterator[Metric]:
     for domain in settings.XMPP_DOMAINS:
         domains.add_metric([domain], float(domain in row.lacking))
     yield domains
+
+
+def _transports() -> Metric:
+    up = GaugeMetricFamily(
+        PREFIX + "transport_up",
+        "Whether the broker and the channel layer answer (1) or not (0).",
+        labels=["transport"],
+    )
+    for name, probe in health.TRANSPORTS.items():
+        up.add_metric([name], float(not probe.failure()))
+    return up
 
 
 def _releases() -> Iterator[Metric]:

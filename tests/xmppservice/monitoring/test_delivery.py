@@ -16,6 +16,7 @@ from buddies.publishing.live import mark_live
 from buddies.tree import edits
 from roster.commands import intake
 from roster.models import Command
+from tests.ports import free_port
 from tests.roster.conftest import message
 from xmppservice.connection import gateway
 from xmppservice.connection.models import StreamStatus
@@ -67,6 +68,22 @@ def texts(client: Client) -> dict[str, str]:
 def tones(client: Client) -> dict[str, str]:
     found: dict[str, str] = client.get(STATE).json()["tones"]
     return found
+
+
+def test_a_broker_that_is_down_is_shown(staff, live, stream, settings):
+    assert (texts(staff)["transport"], tones(staff)["commands"]) == ("", "ok")
+
+    settings.CELERY_BROKER_URL = f"amqp://127.0.0.1:{free_port()}//"
+
+    assert texts(staff)["transport"].startswith("Not responding: the broker.")
+    assert tones(staff)["commands"] == tones(staff)["all"] == "error"
+    assert b"Not responding: the broker." in staff.get(PAGE).content
+
+
+def test_the_reason_of_a_lost_stream_is_shown(staff, live, stream):
+    StreamStatus.objects.update(ready=False, reason="conflict <b>")
+    assert texts(staff)["away"].endswith("Retrying. (conflict <b>)")
+    assert b"conflict &lt;b&gt;" in staff.get(PAGE).content
 
 
 def test_it_requires_permission_to_view_commands(client):

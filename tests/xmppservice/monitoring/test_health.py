@@ -68,7 +68,12 @@ def test_without_a_stream_the_service_is_not_ready(client):
 @pytest.mark.parametrize(
     ("row", "name", "says"),
     [
-        ({"ready": False}, "stream", "is not connected"),
+        ({"ready": False}, "stream", "is not connected."),
+        (
+            {"ready": False, "reason": "no XMPP server at h:5 (Connection refused)"},
+            "stream",
+            "not connected: no XMPP server at h:5 (Connection refused).",
+        ),
         ({"seen_at": timedelta(minutes=1)}, "stream", "last heard of 60 seconds ago"),
         ({"driver": ""}, "rosters", "not known yet"),
         ({"missing": "set X = 1"}, "rosters", "paper lacks something: set X = 1."),
@@ -110,6 +115,25 @@ def test_migrations_are_checked_until_all_are_applied(client, stream, monkeypatc
     assert ask(client) == (200, {})
     assert ask(client) == (200, {})
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "url", "name"),
+    [
+        ("CELERY_BROKER_URL", "redis://127.0.0.1:{port}/0", "broker"),
+        ("CELERY_BROKER_URL", "amqp://u:hidden@127.0.0.1:{port}//", "broker"),
+        ("CHANNEL_LAYER_URL", "redis://:hidden@127.0.0.1:{port}/0", "channel_layer"),
+    ],
+)
+def test_a_transport_that_is_down_is_reported(
+    client, stream, settings, setting, url, name
+):
+    setattr(settings, setting, url.format(port=free_port()))
+    status, wrong = ask(client)
+    assert status == 503
+    assert list(wrong) == [name]
+    assert "does not answer: Connection" in wrong[name]
+    assert "hidden" not in wrong[name]
 
 
 def test_the_answer_contains_no_secret(client, stream, settings):
@@ -196,7 +220,8 @@ def test_without_a_database_probes_answer_in_time_without_a_traceback(tmp_path):
     checks = {one["name"]: one for one in json.loads(body)["checks"]}
     assert status == "503"
     assert checks["database"]["says"] == "The database does not answer."
-    assert not any(one["ok"] for one in checks.values())
+    assert not any(checks[name]["ok"] for name in health.STORED)
+    assert all(checks[name]["ok"] for name in health.TRANSPORTS)
     (line,) = done.stderr.splitlines()
     assert "not ready: database, migrations" in line
     assert "hidden" not in done.stderr

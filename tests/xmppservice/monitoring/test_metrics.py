@@ -12,6 +12,7 @@ from buddies.publishing import live, releases
 from buddies.tree import edits
 from roster.commands import intake
 from roster.models import Account, Command, Flag, LateJoin, Subscriber
+from tests.ports import free_port
 from tests.roster.conftest import message
 from xmppservice import __version__
 from xmppservice.connection.models import StreamStatus
@@ -101,6 +102,13 @@ def test_the_stream_of_another_process(client, settings):
     assert found["rosters_missing['paper']"] == 1
     assert found["domain_rosters_missing['localhost']"] == 0
     assert found["domain_rosters_missing['elsewhere.localhost']"] == 1
+
+
+def test_a_transport_that_is_down(client, settings):
+    settings.CELERY_BROKER_URL = f"redis://127.0.0.1:{free_port()}/0"
+    found = scrape(client)
+    assert found["transport_up['broker']"] == 0
+    assert found["transport_up['channel_layer']"] == 1
 
 
 def test_a_release_that_is_not_live_lags(client):
