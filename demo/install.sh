@@ -37,6 +37,10 @@ postgresql)
     name=PostgreSQL packages=postgresql services=postgresql.service
     installed() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
     ;;
+pgbouncer)
+    name=PgBouncer packages=pgbouncer services=pgbouncer.service
+    installed() { has pgbouncer; }
+    ;;
 redis)
     name=Redis packages=redis-server services=redis-server.service
     installed() { has redis-server; }

@@ -21,6 +21,7 @@ RABBITMQ = max(
 DATABASE = "xmppservice"
 DATABASES = 1_000  # of a Redis
 INIT_SECONDS = 60
+SBIN = f"{os.environ['PATH']}:/usr/sbin"
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
 RABBITMQ_ENVIRONMENT = {
     **ENVIRONMENT,
@@ -120,6 +121,50 @@ class Postgres(Server):
 
     def _answers(self) -> bool:
         """Return whether a login succeeds and a query can follow."""
+        login = f"\0\3\0\0user\0postgres\0database\0{DATABASE}\0\0"
+        length = f"\0\0\0{chr(len(login) + 4)}"
+        return responds(self.port, length + login, b"Z\0\0\0\5I")
+
+
+class PgBouncer(Server):
+    """A pool in front of a PostgreSQL, with PgBouncer's own defaults."""
+
+    name = "PgBouncer"
+    package = "pgbouncer"
+    _error_pattern = re.compile("ERROR|FATAL")
+    _stop_signal = signal.SIGINT
+    _unprivileged_user = "postgres"
+
+    def __init__(self, folder: Path, postgres: Postgres, mode: str) -> None:
+        self.port = free_port()
+        super().__init__(folder, self.port)
+        self._postgres, self._mode = postgres, mode
+
+    @property
+    def url(self) -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/{DATABASE}"
+
+    @classmethod
+    def installed(cls) -> bool:
+        return bool(shutil.which("pgbouncer", path=SBIN))
+
+    def _prepare(self) -> None:
+        self._prepare_data(self.folder / "data")
+        (self.folder / "pool.ini").write_text(
+            "[databases]\n"
+            f"* = host=127.0.0.1 port={self._postgres.port} user=postgres\n"
+            "[pgbouncer]\n"
+            f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
+            f"auth_type = any\npool_mode = {self._mode}\n"
+        )
+
+    def _launch(self) -> None:
+        with self._open_folder() as folder_fd:
+            words = ["sh", "-c", 'cd "$1" && exec pgbouncer pool.ini', "sh"]
+            command = bound_to_us([*words, path(folder_fd)], self._user)
+            self._spawn(command, {**ENVIRONMENT, "PATH": SBIN}, folder_fd)
+
+    def _answers(self) -> bool:
         login = f"\0\3\0\0user\0postgres\0database\0{DATABASE}\0\0"
         length = f"\0\0\0{chr(len(login) + 4)}"
         return responds(self.port, length + login, b"Z\0\0\0\5I")

@@ -13,14 +13,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TextIO
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection, connections
+from django.core.management.base import CommandError
+from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 
 from roster.commands import adhoc
+from xmppservice import environment
 from xmppservice.connection.account import ClientStream
 from xmppservice.connection.asgi_server import Application, Inbox, XmppServer
 from xmppservice.connection.component import ComponentStream
+from xmppservice.connection.models import StreamStatus
+from xmppservice.connection.status import process_name
 from xmppservice.connection.stream import ServiceStream
 from xmppservice.protocol.jids import local_of
+from xmppservice.runtime.threads import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +39,26 @@ KEEP_ALIVE = (
     " SET tcp_keepalives_count = 3; SET tcp_user_timeout = 11000"
 )
 
+# The session, if any, that has an advisory lock with a key of 64 bits. Source:
+# PostgreSQL, "pg_locks".
+SESSIONS = (
+    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND ((classid::bigint << 32) | objid::bigint) = %s"
+)
+HOLDER = (
+    "SELECT pid, application_name, client_addr, backend_start FROM pg_stat_activity"  # noqa: S608  (nothing in it is from outside)
+    f" WHERE pid IN ({SESSIONS})"
+)
+SILENT_SECONDS = 60.0  # then a standby warns, if nothing is heard of the stream
+
 
 class Lock(Protocol):
     def take(self) -> bool | None:
         """Take the lock, or check that we still hold it; None: unknown."""
+
+    def holder(self) -> str:
+        """Return what is known of the process that has it, for people."""
 
     def close(self) -> None:
         """Release the lock."""
@@ -45,16 +68,23 @@ class FileLock:
     """A lock on a file in VAR_DIR, which the kernel releases when its holder dies."""
 
     def __init__(self) -> None:
-        settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file: TextIO | None = None
 
     def take(self) -> bool:
-        self._file = self._file or (settings.VAR_DIR / "xmpp.lock").open("w")
+        if self._file is None:
+            with environment.folder(settings.VAR_DIR) as folder:
+                self._file = (folder / "xmpp.lock").open("a+")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        self._file.truncate(0)
+        self._file.write(process_name())
+        self._file.flush()
         return True
+
+    def holder(self) -> str:
+        return (settings.VAR_DIR / "xmpp.lock").read_text()
 
     def close(self) -> None:
         if self._file is not None:
@@ -63,7 +93,11 @@ class FileLock:
 
 
 class DatabaseLock:
-    """An advisory lock of PostgreSQL, on a connection of its own."""
+    """An advisory lock of PostgreSQL, on a connection of its own.
+
+    It belongs to the session (PostgreSQL, "Advisory Locks"). Each look proves that the
+    session is still ours and still has it: a pool may have given us another one.
+    """
 
     def __init__(self) -> None:
         self._connection = connections.create_connection("default")
@@ -75,7 +109,7 @@ class DatabaseLock:
     def take(self) -> bool | None:
         try:
             return self._take()
-        except (DatabaseError, InterfaceError):
+        except DATABASE_ERRORS:
             self.close()
             return None
 
@@ -88,12 +122,60 @@ class DatabaseLock:
         with self._connection.cursor() as cursor:
             if is_new:
                 cursor.execute(KEEP_ALIVE)
-            if self._is_held:
-                cursor.execute("SELECT 1")
-            else:
+                name = f"xmppservice stream {process_name()}"
+                cursor.execute("SET application_name = %s", [name])
+            if not (self._is_held and self._is_ours(cursor)):
                 cursor.execute("SELECT pg_try_advisory_lock(%s)", [self._key])
                 (self._is_held,) = cursor.fetchone()
         return self._is_held
+
+    def _is_ours(self, cursor: CursorWrapper) -> bool:
+        cursor.execute(f"{SESSIONS} AND pid = pg_backend_pid()", [self._key])
+        return cursor.fetchone() is not None
+
+    def holder(self) -> str:
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                HOLDER,
+                [self._key],
+            )
+            row = cursor.fetchone()
+        if row is None:
+            return "no session"
+        pid, name, address, since = row
+        return (
+            f"{name or 'a session'} from {address or 'a socket'}, process {pid} of"
+            f" PostgreSQL, since {since.isoformat(timespec='seconds')}"
+        )
+
+
+def refuse_shared_sessions() -> None:
+    """Raise CommandError if connections to the database share sessions.
+
+    PgBouncer in transaction mode gives each transaction any free session, so the lock
+    would belong to nobody in particular.
+    """
+    if connection.vendor != "postgresql":
+        return
+    first, second = (connections.create_connection("default") for _ in range(2))
+    try:
+        # In an order that also shows sessions that are handed out in turn.
+        seen = [(one, _session(one)) for one in (first, second, second, first)]
+    finally:
+        first.close()
+        second.close()
+    if len(set(seen)) != 2 or len({session for _, session in seen}) != 2:
+        raise CommandError(
+            "DATABASE_URL leads to a pool that shares sessions, such as PgBouncer in "
+            "transaction mode: connect this process to PostgreSQL directly."
+        )
+
+
+def _session(one: BaseDatabaseWrapper) -> int:
+    with one.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    return int(pid)
 
 
 async def run_xmpp(
@@ -113,13 +195,32 @@ async def run_xmpp(
 
 async def _wait_for_lock(thread: ThreadPoolExecutor, lock: Lock) -> None:
     loop, is_waiting = asyncio.get_running_loop(), False
+    warn_at = loop.time() + SILENT_SECONDS
     while not await loop.run_in_executor(thread, lock.take):
         if not is_waiting:
             logger.info("another process has the stream: waiting for it to end")
         is_waiting = True
+        if loop.time() >= warn_at:
+            warn_at = loop.time() + SILENT_SECONDS
+            await loop.run_in_executor(thread, _warn_of_silence, lock)
         await asyncio.sleep(POLL_SECONDS)
     if is_waiting:
         logger.warning("taking over the stream of %s", settings.XMPP_JID)
+
+
+def _warn_of_silence(lock: Lock) -> None:
+    """Name the lock's holder if it does not write the state of the stream."""
+    try:
+        row = StreamStatus.objects.filter(pk=settings.XMPP_JID).first()
+        if row is None or not row.alive:
+            logger.warning(
+                "nothing is heard of the stream, and its lock is held by %s",
+                lock.holder(),
+            )
+    except (*DATABASE_ERRORS, OSError):
+        pass  # While the database is unavailable, the lock's own look tells.
+    finally:
+        connection.close()
 
 
 async def _serve(

@@ -29,6 +29,7 @@ class Command(BaseCommand):
                 "CHANNEL_LAYER_URL, or run all parts with manage.py serve."
             )
         health.refuse_old_tables()
+        standby.refuse_shared_sessions()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run())
 

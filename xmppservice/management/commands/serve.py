@@ -19,6 +19,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from roster.commands import claims
+from xmppservice import environment
 from xmppservice.asgi import application
 from xmppservice.monitoring import health
 from xmppservice.service import standby
@@ -34,6 +35,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with _only_one(), _port() as listener:
             health.refuse_old_tables()
+            standby.refuse_shared_sessions()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_serve(listener))
 
@@ -41,8 +43,9 @@ class Command(BaseCommand):
 @contextmanager
 def _only_one() -> Iterator[TextIO]:
     """Hold the lock on VAR_DIR: two services never share one database file."""
-    settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (settings.VAR_DIR / "serve.lock").open("w") as file:
+    with environment.folder(settings.VAR_DIR):
+        lock = (settings.VAR_DIR / "serve.lock").open("w")
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -59,6 +62,8 @@ def _port() -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(address)
+        except socket.gaierror as error:
+            raise CommandError(f"HTTP_HOST: {address[0]}: {error.strerror}.") from None
         except OSError as error:
             raise CommandError(
                 f"HTTP_PORT: {address[0]}:{address[1]}: {error.strerror}."
