@@ -4,9 +4,26 @@
 import os
 import sys
 
+INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended
+
 
 def main() -> None:
-    """Run administrative tasks."""
+    """Run administrative tasks.
+
+    What an operator can mend is reported in one sentence; --traceback shows all.
+    """
+    try:
+        run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        sentence = explanation(error)
+        if sentence is None or "--traceback" in sys.argv:
+            raise
+        sys.exit(sentence)
+
+
+def run() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
     try:
         from django.core.management import execute_from_command_line
@@ -17,6 +34,22 @@ def main() -> None:
             "forget to activate a virtual environment?"
         ) from exc
     execute_from_command_line(sys.argv)
+
+
+def explanation(error: Exception) -> str | None:
+    """Return the sentence for an error of settings or of the database, else None."""
+    try:
+        from django.core.exceptions import ImproperlyConfigured
+        from django.db import OperationalError, connection
+    except ImportError:
+        return None
+    if isinstance(error, ImproperlyConfigured):
+        return str(error)
+    if isinstance(error, OperationalError):
+        # One line: psycopg continues with advice, and repeats it for each address.
+        reason = str(error).partition("\n")[0].rstrip(".")
+        return f"The database {connection.settings_dict['NAME']}: {reason}."
+    return None
 
 
 if __name__ == "__main__":

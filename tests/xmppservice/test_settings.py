@@ -1,12 +1,17 @@
 """The environment is read strictly: a typo stops the start."""
 
 import os
+import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
+from tests.ports import free_port
 from tests.service import ROOT
+from xmppservice import environment
 
 
 def check(tmp_path, *options: str, **environment: str) -> subprocess.CompletedProcess:
@@ -66,6 +71,138 @@ def test_an_invalid_value_is_reported_with_its_variable(
     done = start(tmp_path, **{name: value})
     assert done.returncode != 0
     assert sentence in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("host", [" ", "a..b", "a" * 64, "h/x", "u@h", "a b"])
+def test_a_word_that_is_no_host_is_refused(monkeypatch, host):
+    monkeypatch.setenv("XMPP_HOST", host)
+    with pytest.raises(ImproperlyConfigured, match="XMPP_HOST must be a host, not"):
+        environment.host("XMPP_HOST", "127.0.0.1")
+
+
+@pytest.mark.parametrize("host", ["::1", "xmpp", "bücher.example.org", "h.example."])
+def test_names_and_addresses_are_hosts(monkeypatch, host):
+    monkeypatch.setenv("XMPP_HOST", host)
+    assert environment.host("XMPP_HOST", "127.0.0.1") == host
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:hidden@h/x",
+        "oracle://u:hidden@h/x",
+        "postgis://u:hidden@h/x",
+        "garbage",
+        "postgres://u:hidden@h:abc/x",
+        "postgres://u:hidden@h:70000/x",
+        "postgres://u:hidden@h/",
+        "postgres://[::1/x",
+        "://",
+    ],
+)
+def test_the_url_of_no_usable_database_is_refused_without_its_password(
+    monkeypatch, url
+):
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ImproperlyConfigured) as refused:
+        environment.database("DATABASE_URL", "sqlite:///x")
+    assert str(refused.value).startswith("DATABASE_URL must be like sqlite:///FILE")
+    assert "hidden" not in str(refused.value)
+
+
+def test_a_database_on_a_socket_with_options(monkeypatch):
+    options = "sslmode=require&options=-c%20lock_timeout%3D5s"
+    monkeypatch.setenv("DATABASE_URL", f"postgres://%2Frun%2Fpg/x?{options}")
+    parts = environment.database("DATABASE_URL", "sqlite:///x")
+    assert parts["HOST"] == "/run/pg"
+    assert parts["OPTIONS"] == {
+        "sslmode": "require",
+        "options": "-c lock_timeout=5s",
+    }
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hidden@h:abc/0",
+        "redis://:hidden@h:70000/0",
+        "redis://:hidden@h:0/0",
+        "redis://:hidden@:6379",
+        "redis://a,b/0",
+        "sentinel://a,b:x/0",
+        "sentinel://a,,b/0",
+        "unix://run/redis.sock",
+        "redis+socket://",
+        "http://h/0",
+        "redis:h",
+    ],
+)
+def test_the_url_of_no_usable_redis_is_refused_without_its_password(monkeypatch, url):
+    monkeypatch.setenv("CHANNEL_LAYER_URL", url)
+    schemes = ("redis", "sentinel", "redis+socket", "unix")
+    with pytest.raises(ImproperlyConfigured) as refused:
+        environment.transport("CHANNEL_LAYER_URL", "", *schemes)
+    assert "sentinel://HOST,HOST/0?master=NAME or redis+socket:///FILE" in str(
+        refused.value
+    )
+    assert "hidden" not in str(refused.value)
+
+
+SET = {"SECRET_KEY": "given", "XMPP_SECRET": "given", "ADDRESS_BOOK_KEY": "given"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"HTTP_PORT": "abc"}, "HTTP_PORT must be a whole number, not 'abc'."),
+        ({"VAR_DIR": "/proc/x", **SET}, "VAR_DIR: /proc/x: No such file or directory."),
+        ({"HTTP_HOST": "h.invalid"}, "HTTP_HOST: h.invalid: "),
+        (
+            {"DATABASE_URL": "postgres://u:hidden@127.0.0.1:1/x"},
+            "The database x: connection failed: connection to server at ",
+        ),
+        (
+            {"DATABASE_URL": "sqlite:////dev/null/x"},
+            "The database /dev/null/x: unable to open database file.",
+        ),
+    ],
+)
+def test_serve_reports_in_one_sentence_what_keeps_it_from_starting(
+    tmp_path, environment, sentence
+):
+    port = str(free_port())
+    done = manage(tmp_path, "serve", **{"HTTP_PORT": port, **environment})
+    assert done.returncode == 1
+    assert sentence.format(port=port) in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert "hidden" not in done.stderr
+
+
+def test_an_unreadable_secret_names_its_file(tmp_path):
+    (tmp_path / "secret-key").mkdir()
+    done = manage(tmp_path, "check")
+    assert done.stderr == f"VAR_DIR: {tmp_path}/secret-key: Is a directory.\n"
+
+
+def test_ctrl_c_in_the_first_seconds_leaves_no_traceback(tmp_path):
+    for command in ("serve", "runxmpp"):
+        fifo = tmp_path / command
+        os.mkfifo(fifo)
+        # It reads a secret from a pipe in which nothing comes.
+        environment = {"VAR_DIR": str(tmp_path), "SECRET_KEY_FILE": str(fifo)}
+        child = subprocess.Popen(
+            [sys.executable, "manage.py", command],
+            cwd=ROOT,
+            env=os.environ | environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell's background jobs, and what they start, ignore it.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        )
+        with fifo.open("w"):  # returns when it reads
+            child.send_signal(signal.SIGINT)
+            _, said = child.communicate(timeout=30)
+        assert (child.returncode, said) == (130, "")
 
 
 def test_secrets_are_generated_once_and_only_the_owner_can_read_them(tmp_path):
