@@ -1,10 +1,15 @@
 """`make run`: Prosody and the service on this machine, until Ctrl-C stops both."""
 
+import signal
+
+if __name__ == "__main__":
+    # Until main() has its own: Ctrl-C during the imports below prints no traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import asyncio
 import fcntl
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import time
