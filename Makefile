@@ -29,7 +29,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 \
 COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 	--add-location file -i .venv -i var -i tests -i vendor
 
-FOR_TESTS = prosody chromium gettext profanity nodejs
+FOR_TESTS = prosody chromium gettext profanity nodejs nginx prometheus
 FOR_MATRIX = $(FOR_TESTS) ejabberd postgresql redis rabbitmq
 
 # Otherwise each of hundreds of starts would recompile two thousand modules.

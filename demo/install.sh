@@ -73,6 +73,10 @@ faketime)
     name=faketime packages=faketime
     installed() { has faketime; }
     ;;
+prometheus)
+    name=Prometheus packages=prometheus services=prometheus.service
+    installed() { has promtool; }
+    ;;
 gettext)
     name=gettext packages=gettext
     installed() { has msgfmt; }

@@ -1,8 +1,12 @@
 """/metrics: correct in every process, because they are read from the database."""
 
+import json
+import re
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+import yaml
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,6 +17,7 @@ from buddies.tree import edits
 from roster.commands import intake
 from roster.models import Account, Command, Flag, LateJoin, Subscriber
 from tests.ports import free_port
+from tests.processes import ROOT
 from tests.roster.conftest import message
 from xmppservice import __version__
 from xmppservice.connection.models import StreamStatus
@@ -128,6 +133,41 @@ def test_a_release_that_is_not_live_lags(client):
 
     live.mark_live(release.number)
     assert scrape(client)["release_lag_seconds"] == 0
+
+
+def queries() -> Iterator[tuple[str, str]]:
+    """Yield what the dashboard and the alerts ask, and the text that shows it."""
+    folder = ROOT / "deploy"
+    for panel in json.loads((folder / "grafana/dashboard.json").read_text())["panels"]:
+        for target in panel["targets"]:
+            yield target["expr"], target["legendFormat"]
+    for group in yaml.safe_load((folder / "prometheus/xmppservice.yml").read_text())[
+        "groups"
+    ]:
+        for rule in group["rules"]:
+            yield rule["expr"], rule["annotations"]["summary"]
+
+
+def test_dashboard_and_alerts_ask_for_metrics_and_labels_that_exist(client, settings):
+    edits.add(Buddy(name="Liam", address="", mobile_is_published=True), "anna")
+    releases.sync()
+    now = timezone.now()
+    StreamStatus.objects.create(jid=settings.XMPP_JID, sessions=1, seen_at=now)
+    intake.receive([message()])
+    Command.objects.update(state="sent", received_at=now, sent_at=now)
+    content = client.get("/metrics").content.decode()
+    labels = {
+        one.name: set(one.labels)
+        for family in text_string_to_metric_families(content)
+        for one in family.samples
+    }
+
+    for query, text in queries():
+        names = re.findall(r"\bxmppservice_\w+", query)
+        shown = re.findall(r"{{ *(?:\$labels\.)?(\w+)", text)
+        for name in names:
+            assert name in labels
+            assert set(shown) <= labels[name]
 
 
 @pytest.mark.parametrize(
