@@ -27,7 +27,8 @@ from tests.service import ROOT
 from tests.test_docs import CONFIGURATION, ROW, service_reads
 
 DEPLOY = ROOT / "deploy"
-UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+BACKUP = DEPLOY / "systemd" / "xmppservice-backup.service"
+UNITS = sorted(set((DEPLOY / "systemd").glob("*.service")) - {BACKUP})
 ENVIRONMENT = DEPLOY / "environment"
 PAGE = (ROOT / "docs" / "deployment.md").read_text()
 HOME = "/opt/xmppservice"
@@ -35,6 +36,7 @@ HOME = "/opt/xmppservice"
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 SYSTEMD = shutil.which("systemd-analyze")
 OPENSSL = shutil.which("openssl")
+PROMTOOL = shutil.which("promtool")
 
 
 class Unit(ConfigParser):
@@ -290,9 +292,12 @@ def nginx(tmp_path) -> list[str]:
         check=True,
         capture_output=True,
     )
-    site = (DEPLOY / "nginx.conf").read_text()
+    site = "".join(
+        (DEPLOY / name).read_text() for name in ("nginx-http.conf", "nginx.conf")
+    )
     site = re.sub(r"/etc/letsencrypt/live/[^/]+", str(tmp_path), site)
     site = site.replace("/var/log/nginx", str(tmp_path))
+    site = site.replace("/var/www/letsencrypt", str(tmp_path / "www"))
     # Its ports need a privilege that tests lack.
     site = re.sub(r"listen (\[::\]:)?(80|443)\b", r"listen unix:\1\2.sock", site)
     site = re.sub(r"unix:\S*?(80|443)\.sock", rf"unix:{tmp_path}/\1.sock", site)
@@ -348,6 +353,64 @@ def test_nginx_logs_neither_numbers_nor_jids(nginx, tmp_path):
     assert log.count("(hidden)") == len(paths) - 1
     for part in ("347", "111", "mario", "BC"):
         assert part not in re.sub(r"\[.*?\]", "", log)
+
+
+@needs_nginx
+def test_nginx_starts_before_there_is_a_certificate(nginx, tmp_path):
+    whole = tmp_path / "nginx.conf"
+    http, _, https = whole.read_text().partition("# A proxy that terminates TLS")
+    assert "ssl_certificate" in https
+    assert "ssl_certificate" not in http
+    whole.write_text(f"{http}}}")
+    done = subprocess.run([*nginx, "-t"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+# --- Backup and monitoring --------------------------------------------------------
+
+RULES = DEPLOY / "prometheus" / "xmppservice.yml"
+ALERTS = [
+    rule
+    for group in yaml.safe_load(RULES.read_text())["groups"]
+    for rule in group["rules"]
+]
+
+needs_promtool = pytest.mark.skipif(not PROMTOOL, reason="promtool is not installed")
+
+
+def test_a_timer_starts_the_backup():
+    timer = Unit(BACKUP.with_suffix(".timer"))
+    assert timer["Install"]["WantedBy"] == "timers.target"
+    service = Unit(BACKUP)["Service"]
+    script = service["ExecStart"].removeprefix("/bin/sh ")
+    assert (ROOT / script).is_file()
+    assert service["WorkingDirectory"] == HOME
+    assert service["ReadWritePaths"] == "/var/backups /var/lib/xmppservice"
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "rules", str(RULES)],
+        ["check", "config", "--syntax-only", str(RULES.with_name("prometheus.yml"))],
+        ["test", "rules", "tests/alerts.yml"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_prometheus_accepts(words):
+    done = subprocess.run(
+        [str(PROMTOOL), *words], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_alert_is_tried_and_says_what_to_do():
+    rows = re.findall(r"^\| `(XmppService\w+)` \| \S", PAGE, re.M)
+    assert rows == [alert["alert"] for alert in ALERTS]
+    for alert in ALERTS:
+        assert alert["annotations"]["runbook"] == "docs/deployment.md#monitoring"
+        assert alert["labels"]["severity"] in ("critical", "warning")
 
 
 # --- The page ---------------------------------------------------------------------
