@@ -99,10 +99,9 @@ def _digits(text: str) -> str:
 @lru_cache(maxsize=4_096)
 def _plain(char: str) -> str:
     """A character of a spelling, as ASCII; empty if it is no part of the number."""
-    category = unicodedata.category(char)
-    if category == "Nd":
+    if char.isdecimal():
         return str(unicodedata.decimal(char))
-    is_dropped = char in _DROPPED or category in _DROPPED_CATEGORIES
+    is_dropped = char in _DROPPED or unicodedata.category(char) in _DROPPED_CATEGORIES
     if is_dropped or ord(char) in _VARIATION_SELECTORS:
         return ""
     return "+" if char == _FULL_WIDTH_PLUS else char

@@ -86,7 +86,7 @@ def _run(
     except Exception as error:
         if len(work) == 1:
             raise
-        logger.error("a turn failed, its owners are tried alone: %s", place_of(error))
+        logger.error("a turn failed, its commands are tried alone: %s", place_of(error))
     return [_run_one(one, rosters, deadline) for one in work]
 
 
