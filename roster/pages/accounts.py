@@ -224,12 +224,7 @@ class AccountAdmin(LargeSortedAdmin):
         for part in queries.batches((row.pk for row in rows), MAX_PARAMETERS):
             _set(part, value)
         _log(request, rows, field)
-        text = ngettext(
-            "%(count)s account changed.",
-            "%(count)s accounts changed.",
-            len(rows),
-        )
-        self._report(request, rows, text)
+        self._report(request, rows, _changed(len(rows)))
 
     # --- Numbers that change hands ----------------------------------------------------
 
@@ -255,12 +250,7 @@ class AccountAdmin(LargeSortedAdmin):
         kept = Account.objects.filter(pk__in=[row.pk for row in rows])
         kept.update(returned_at=None)
         _log(request, rows, "holder")
-        text = ngettext(
-            "%(count)s account changed.",
-            "%(count)s accounts changed.",
-            len(rows),
-        )
-        self._report(request, rows, text)
+        self._report(request, rows, _changed(len(rows)))
 
     def _returned(self, queryset: QuerySet[Account]) -> list[Account]:
         return list(queryset.exclude(returned_at=None)[:MAX_PARAMETERS])
@@ -268,6 +258,10 @@ class AccountAdmin(LargeSortedAdmin):
     def _report(self, request: HttpRequest, rows: list[Account], text: str) -> None:
         level = messages.SUCCESS if rows else messages.WARNING
         self.message_user(request, text % {"count": len(rows)}, level)
+
+
+def _changed(count: int) -> str:
+    return ngettext("%(count)s account changed.", "%(count)s accounts changed.", count)
 
 
 def _set(keys: list[int], value: Mapping[str, bool]) -> None:
