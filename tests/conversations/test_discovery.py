@@ -110,7 +110,7 @@ def _post(
 
 
 async def test_flagged_owners_learn_nothing_more_by_either_command(service):
-    """Until staff clear the flag, numbers asked about before are not answered either."""
+    """Until staff clear the flag, numbers asked about before are not answered."""
     friend, victim = service.register(2)
     (local,) = service.register()
     begin = int(victim) - 400
