@@ -30,6 +30,7 @@ COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 	--add-location file -i .venv -i var -i tests -i vendor
 
 FOR_TESTS = prosody chromium gettext profanity nodejs nginx prometheus
+FOR_SLOW = $(FOR_TESTS) postgresql redis pgbouncer
 FOR_MATRIX = $(FOR_TESTS) ejabberd postgresql redis rabbitmq
 
 # Otherwise each of hundreds of starts would recompile two thousand modules.
@@ -60,7 +61,7 @@ test: .venv/development
 	exec $(PYTEST) $(COVER) $(ARGS)
 
 test-slow: .venv/development
-	sh demo/install.sh $(FOR_TESTS)
+	sh demo/install.sh $(FOR_SLOW)
 	exec $(PYTEST) $(COVER) $(if $(filter tests/%,$(ARGS)),,tests/slow) $(ARGS)
 
 test-matrix: .venv/development
