@@ -301,6 +301,8 @@ class Command(models.Model):
     envelope_action = models.TextField(_("envelope action"), blank=True)
     command = models.TextField(_("command"), blank=True)
     payload = models.TextField(blank=True)
+    # Bytes of everything that the client sent.
+    size = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     claim = models.ForeignKey(Claim, models.SET_NULL, null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     not_before = models.DateTimeField(_("not before"), default=timezone.now)

@@ -15,11 +15,11 @@ from functools import cached_property, lru_cache
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from roster import msisdn
-from roster.models import Account, AddressBookEntry, Listing
+from roster.models import Account, AddressBookEntry, Command, Listing
 from xmppservice.protocol.jids import domain_of, local_of
 from xmppservice.runtime import wakeups
 from xmppservice.runtime.queries import MAX_PARAMETERS, batches
@@ -175,10 +175,13 @@ def accounts(contacts: Mapping[str, str], domain: str) -> dict[str, Account]:
     return known
 
 
-def registered(jids: Collection[str]) -> set[str]:
+def registered(jids: Iterable[str]) -> set[str]:
     """Those of ``jids`` that are known accounts, users or not."""
-    rows = Account.objects.filter(jid__in=jids, gone_at=None).order_by()
-    return set(rows.values_list("jid", flat=True)) if jids else set()
+    found: set[str] = set()
+    for part in batches(jids, MAX_PARAMETERS):
+        rows = Account.objects.filter(jid__in=part, gone_at=None).order_by()
+        found.update(rows.values_list("jid", flat=True))
+    return found
 
 
 def _is_registered(key: str, known: Mapping[str, Account]) -> bool:
@@ -252,18 +255,33 @@ def _mark_registered(jids: Collection[str], at: datetime | None = None) -> None:
     )
 
 
+@transaction.atomic
 def note_returned(jids: Collection[str], at: datetime) -> None:
     """Note which of ``jids``, registered at the time ``at``, were gone before.
 
-    Contacts that are due to be deleted are deleted first: the new holder of a number
-    gets nothing of the former one's.
+    Their former commands are deleted, and contacts that are due to be: the new holder
+    of a number gets nothing of the former one's.
     """
     gone = Account.objects.filter(jid__in=jids).exclude(gone_at=None)
+    rows = list(gone.order_by("jid").select_for_update())
+    if not rows:
+        return
     due = at - timedelta(days=settings.ACCOUNT_GONE_DAYS)
-    entries = AddressBookEntry.objects.filter(owner__in=gone.filter(gone_at__lte=due))
-    if gone.exists():
-        entries.delete()
-        gone.update(returned_at=at, purged=False)
+    left = [row for row in rows if row.gone_at is not None and row.gone_at <= due]
+    AddressBookEntry.objects.filter(owner__in=left).delete()
+    forget_commands([row.jid for row in rows])
+    Account.objects.filter(pk__in=[row.pk for row in rows]).update(
+        returned_at=at, purged=False
+    )
+
+
+def forget_commands(jids: Collection[str]) -> None:
+    """Delete what gone accounts had sent before they left."""
+    gone_at = Account.objects.filter(jid=OuterRef("owner")).values("gone_at")
+    commands = Command.objects.filter(owner__in=jids).order_by()
+    commands.annotate(gone_at=Subquery(gone_at)).filter(
+        received_at__lte=F("gone_at")
+    ).delete()
 
 
 def _account(jid: str, at: datetime, gone_at: datetime | None = None) -> Account:

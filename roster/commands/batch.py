@@ -20,7 +20,7 @@ from roster import msisdn
 from roster.accounts import directory
 from roster.commands import claims, rules, writing
 from roster.commands.claims import ClaimedWork
-from roster.commands.contacts import by_contact
+from roster.commands.contacts import by_contact, other_spellings
 from roster.commands.owner_batch import NOT_A_USER, OwnerBatch
 from roster.commands.payloads import (
     ADD_TO_ROSTER,
@@ -174,11 +174,17 @@ def _read(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> N
         if any(map(_touches_roster(batch), batch.open_requests))
     ]
     read = rosters.read([batch.work.owner for batch in touched], deadline)
+    spellings = (
+        other_spellings(items, batch.domain)
+        for batch, items in zip(touched, read, strict=True)
+        if not isinstance(items, RosterError)
+    )
+    accounts = directory.registered({jid for jids in spellings for jid in jids})
     for batch, items in zip(touched, read, strict=True):
         if isinstance(items, RosterError):
             batch.failure = f"roster not read: {items}"
         else:
-            batch.before = by_contact(items, batch.domain)
+            batch.before = by_contact(items, batch.domain, accounts)
             batch.after = dict(batch.before)
     # A user who does not exist has an empty roster, too.
     empty = [batch for batch in touched if not batch.before and not batch.failure]

@@ -225,6 +225,12 @@ def store(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) ->
             _apply(claims, effects)
 
 
+def held(claims: Iterable[Claim]) -> set[Claim]:
+    """Those of ``claims`` that were not lost: their owners' work may go on."""
+    rows = Claim.objects.filter(pk__in=[claim.pk for claim in claims])
+    return set(rows.filter(expires_at__gt=timezone.now()))
+
+
 def _apply(
     claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]
 ) -> QuerySet[Claim]:

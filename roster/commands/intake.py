@@ -7,9 +7,10 @@ from datetime import datetime
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
+from roster.accounts import directory
 from roster.commands.lock import exclusive
 from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS
-from roster.commands.quota import StorageQuota
+from roster.commands.quota import StorageQuota, size_of
 from roster.models import Account, Command
 from xmppservice.connection.events import Message
 from xmppservice.protocol.jids import domain_of
@@ -41,9 +42,7 @@ def receive(messages: Sequence[Message]) -> list[Message]:
         new = {key: _row(key, arrived[key]) for key in arrived if key not in known}
         _quota.begin()
         refused = {
-            key
-            for key, row in new.items()
-            if not _quota.admits(row.owner, len(row.payload))
+            key for key, row in new.items() if not _quota.admits(row.owner, row.size)
         }
         Command.objects.bulk_create(new[key] for key in new if key not in refused)
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
@@ -61,8 +60,10 @@ def _forget_former_holders(known: dict[str, Command]) -> None:
     accounts = Account.objects.filter(jid__in=owners).exclude(gone_at=None)
     gone = set(accounts.values_list("jid", flat=True)) if owners else set()
     if gone:
-        Command.objects.filter(owner__in=gone).delete()
-        for key in [key for key, row in known.items() if row.owner in gone]:
+        directory.forget_commands(gone)
+        mine = {key: row for key, row in known.items() if row.owner in gone}
+        rows = Command.objects.filter(key__in=mine)
+        for key in mine.keys() - set(rows.values_list("key", flat=True)):
             del known[key]
 
 
@@ -76,7 +77,7 @@ def _key(message: Message) -> str:
 
 
 def _row(key: str, message: Message) -> Command:
-    return Command(
+    row = Command(
         key=key,
         owner=message["owner"],
         sender=message["sender"],
@@ -89,6 +90,8 @@ def _row(key: str, message: Message) -> Command:
         command=message["command"],
         payload=message["payload"] if _is_payload_of_use(message) else "",
     )
+    row.size = size_of(row)
+    return row
 
 
 def _is_payload_of_use(message: Message) -> bool:

@@ -11,7 +11,7 @@ Source: contract, 3 (AddressBook, for late joiners).
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -21,8 +21,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from roster import msisdn
+from roster.accounts import directory
 from roster.commands import claims, rules
-from roster.commands.contacts import by_contact
+from roster.commands.contacts import by_contact, other_spellings
 from roster.commands.rules import Contact, Groups
 from roster.discovery.digests import digests
 from roster.models import Account, AddressBookEntry, LateJoin
@@ -226,11 +227,12 @@ def _visit(visits: Sequence[RosterVisit], rosters: Rosters, deadline: float) -> 
             visit.failure = f"roster not written: {condition}"
 
 
-def _changes(visit: RosterVisit, items: Iterable[RosterItem]) -> list[RosterItem]:
+def _changes(visit: RosterVisit, items: Sequence[RosterItem]) -> list[RosterItem]:
     groups = Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
     domain, contacts = domain_of(visit.owner.jid), visit.contacts
     changes = []
-    for key, item in by_contact(items, domain).items():
+    accounts = directory.registered(other_spellings(items, domain))
+    for key, item in by_contact(items, domain, accounts).items():
         if key in contacts:
             # No name was received: the present one stays.
             contact = Contact(item.jid, item.jid, "", verified=True)

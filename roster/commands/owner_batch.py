@@ -48,11 +48,12 @@ class OwnerBatch:
     @property
     def contacts(self) -> dict[str, str]:
         """All contacts of the commands for the address book: key → former key."""
-        return {
-            entry.key: entry.contact.former_key
-            for request in self.requests
-            for entry in request.entries
-        }
+        former: dict[str, str] = {}
+        for request in self.requests:
+            for entry in request.entries:
+                key, old = entry.key, entry.contact.former_key
+                former[key] = former.get(key, key) if old == key else old
+        return former
 
     @property
     def lookups(self) -> dict[str, str]:

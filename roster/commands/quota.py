@@ -4,12 +4,13 @@ import time
 from collections import Counter
 
 from django.conf import settings
-from django.db.models import Count, Sum
+from django.db.models import Sum
 from django.db.models.functions import Length
 
 from roster.models import Command
 
-ROW_BYTES = 500  # of a command without its payload and its answer
+ROW_BYTES = 500  # of a command besides what the client sent and its answer
+SMALLEST_BYTES = 2 * ROW_BYTES  # of a command that is worth another look
 RETRY_SECONDS = 60
 MAX_OWNERS = 100_000  # remembered at a time
 
@@ -30,19 +31,19 @@ class StorageQuota:
         """All admitted commands are stored: the next batch begins."""
         self._unstored.clear()
 
-    def admits(self, owner: str, characters: int) -> bool:
-        """Whether a command with that payload may be stored."""
+    def admits(self, owner: str, size: int) -> bool:
+        """Whether a command of ``size`` bytes may be stored."""
         now = time.monotonic()
         if self._full_until.get(owner, now) > now:
             return False
         part = settings.OWNER_STORAGE_BYTES // 8
-        size = ROW_BYTES + characters
         room = self._room.get(owner, part)
         if size > room:
             used = _stored(owner) + self._unstored[owner]
             free = settings.OWNER_STORAGE_BYTES - used
-            if size > free:
+            if free < SMALLEST_BYTES:
                 self._remember(self._full_until, owner, now + RETRY_SECONDS)
+            if size > free:
                 return False
             room = min(free, max(part, size))
         self._remember(self._room, owner, room - size)
@@ -58,8 +59,20 @@ class StorageQuota:
 def _stored(owner: str) -> int:
     """About how many bytes of an owner's commands are stored."""
     rows = Command.objects.filter(owner=owner).order_by()
-    sums = rows.aggregate(
-        rows=Count("pk"), payloads=Sum(Length("payload")), answers=Sum(Length("answer"))
+    sums = rows.aggregate(sizes=Sum("size"), answers=Sum(Length("answer")))
+    return int((sums["sizes"] or 0) + (sums["answers"] or 0))
+
+
+def size_of(command: Command) -> int:
+    """About how many bytes a command takes, without its answer."""
+    texts = (
+        command.sender,
+        command.stanza_id,
+        command.thread,
+        command.namespace,
+        command.envelope_type,
+        command.envelope_action,
+        command.command,
+        command.payload,
     )
-    characters = (sums["payloads"] or 0) + (sums["answers"] or 0)
-    return int(sums["rows"] * ROW_BYTES + characters)
+    return ROW_BYTES + sum(len(text.encode()) for text in texts)

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from random import uniform
 
 from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Greatest, Length
 
 from roster.commands.claims import ClaimedWork, rows_of, take_next
 from roster.commands.lock import exclusive
@@ -114,7 +116,10 @@ def _settle(
     _answer([row for row in rows if row.pk in answers], answers, now)
     useless = [pk for one in settled for pk in one.useless & one.answers.keys()]
     if useless:
-        Command.objects.filter(pk__in=useless).update(payload="")
+        sent = Length("payload")  # characters; its bytes are not worth a look
+        Command.objects.filter(pk__in=useless).update(
+            payload="", size=Greatest(F("size") - sent, 0)
+        )
     for row in rows:
         if row.pk in failed:
             _fail(row, failed[row.pk], sql_error, now)

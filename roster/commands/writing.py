@@ -15,6 +15,8 @@ from xmppservice.connection.gateway import Late
 from xmppservice.rosters.interface import MISSING, PERMANENT, RosterChange, Rosters
 
 MAX_IN_FLIGHT, MAX_IN_FLIGHT_OF_OWNER = 100, 20
+# At first fewer, so that even a slow server gets on before the deadline.
+FIRST_IN_FLIGHT_OF_OWNER = 5
 SLICE_SECONDS = 2.0  # while others wait
 
 
@@ -27,7 +29,9 @@ class Queue:
 
     @property
     def is_open(self) -> bool:
-        return bool(self.keys) and not (self.batch.failure or self.batch.is_missing)
+        batch = self.batch
+        is_over = batch.failure or batch.is_missing or batch.is_unfinished
+        return bool(self.keys) and not is_over
 
 
 def write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
@@ -38,7 +42,9 @@ def write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> N
     queues = [Queue(batch) for batch in batches if not batch.failure]
     slice_end = time.monotonic() + SLICE_SECONDS
     has_written = False
-    while chunk := _next(queues):
+    while chunk := _next(
+        queues, MAX_IN_FLIGHT_OF_OWNER if has_written else FIRST_IN_FLIGHT_OF_OWNER
+    ):
         changes = [RosterChange(b.work.owner, b.after[key]) for b, key in chunk]
         try:
             conditions = rosters.write(changes, deadline)
@@ -54,15 +60,24 @@ def write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> N
             return
 
 
-def _next(queues: Sequence[Queue]) -> list[tuple[OwnerBatch, str]]:
+def _next(queues: Sequence[Queue], of_owner: int) -> list[tuple[OwnerBatch, str]]:
     """Take the next changes, a few of each owner."""
     chunk: list[tuple[OwnerBatch, str]] = []
+    _drop_lost([queue for queue in queues if queue.is_open])
     for queue in queues:
-        room = min(MAX_IN_FLIGHT - len(chunk), MAX_IN_FLIGHT_OF_OWNER)
+        room = min(MAX_IN_FLIGHT - len(chunk), of_owner)
         while queue.is_open and room > 0:
             chunk.append((queue.batch, queue.keys.popleft()))
             room -= 1
     return chunk
+
+
+def _drop_lost(queues: Sequence[Queue]) -> None:
+    """Write no more for owners whose claim is lost: the account has another holder."""
+    held = claims.held(queue.batch.work.claim for queue in queues)
+    for queue in queues:
+        if queue.batch.work.claim not in held:
+            queue.batch.is_unfinished = True
 
 
 def _others_wait(queues: Sequence[Queue]) -> bool:

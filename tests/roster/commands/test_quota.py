@@ -3,7 +3,7 @@
 import pytest
 
 from roster.commands import intake
-from roster.commands.quota import ROW_BYTES, StorageQuota
+from roster.commands.quota import StorageQuota, size_of
 from roster.models import Account, Command
 from tests.roster.commands.payload_texts import error_messages
 from tests.roster.conftest import (
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def quota(settings, monkeypatch) -> None:
     """Room for four commands with a payload of 1,500 characters."""
-    settings.OWNER_STORAGE_BYTES = 4 * (ROW_BYTES + 1_500)
+    settings.OWNER_STORAGE_BYTES = 4 * size_of(intake._row("", sent(1)[0]))
     monkeypatch.setattr(intake, "_quota", StorageQuota())
 
 
@@ -94,6 +94,19 @@ def test_a_payload_is_kept_while_its_command_may_run_again(rosters, settings):
     settings.DISCOVERY_BURST = 0
     ask(rosters, message(SEARCH, numbers("+393471111111")))
     assert Command.objects.get().payload
+
+
+def test_everything_that_the_client_sent_counts(settings, monkeypatch):
+    settings.OWNER_STORAGE_BYTES = 20_000
+    monkeypatch.setattr(intake, "_quota", StorageQuota())
+    long = {"thread": "\u20ac" * 1_000, "namespace": "n" * 1_000}
+    messages = [{**message(ADD, "{}", id=str(n)), **long} for n in range(20)]
+    assert len(intake.receive(messages)) > 10
+
+
+def test_one_command_that_is_too_large_does_not_refuse_small_ones(quota):
+    (refused,) = intake.receive([message(ADD, "x" * 20_000), *sent(2)])
+    assert len(refused["payload"]) == 20_000
 
 
 # --- Contacts -----------------------------------------------------------------------

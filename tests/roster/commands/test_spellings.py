@@ -4,11 +4,13 @@ import json
 import logging
 
 import pytest
+from django.utils import timezone
 
 from roster import tasks
 from roster.accounts import directory
 from roster.commands import intake
-from roster.models import Account, Command
+from roster.discovery import digests
+from roster.models import Account, AddressBookEntry, Command
 from tests.roster.commands.payload_texts import error_messages
 from tests.roster.conftest import (
     ADD,
@@ -216,3 +218,17 @@ def test_an_entry_that_is_no_address_is_named_and_the_others_are_written(rosters
     assert error_messages(answer) == [
         "channelUsers[0].address: neither a number nor a JID"
     ]
+
+
+def test_a_contact_remembered_as_typed_is_found_beside_its_other_spelling(rosters):
+    """One row under the digest of the digits as typed, by an earlier version."""
+    owner = directory.owners_of([ROMEO])[ROMEO]
+    AddressBookEntry.objects.create(
+        owner=owner,
+        digest=digests.digests("+4901701234567")[0],
+        key=digests.keys()[0].name,
+        asked_at=timezone.now(),
+    )
+    ask(rosters, message(SEARCH, numbers("+49 (0)170 1234567", "+49 170 1234567")))
+    assert AddressBookEntry.objects.count() == 1
+    assert Account.objects.get(jid=ROMEO).budget is None

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from roster.commands import batch, claims, intake, results, writing
-from roster.models import Command
+from roster.models import Claim, Command
 from tests.roster.commands.payload_texts import LIAM
 from tests.roster.conftest import (
     JULIET,
@@ -67,7 +67,7 @@ def test_what_does_not_fit_before_the_deadline_is_left():
 
     answers = run(rosters, seconds=-1)
 
-    assert len(rosters.written) == writing.MAX_IN_FLIGHT_OF_OWNER + 1
+    assert len(rosters.written) == writing.FIRST_IN_FLIGHT_OF_OWNER + 1
     assert answers[ROMEO] == {}
     assert len(answers[JULIET]) == 1
 
@@ -81,7 +81,7 @@ def test_a_long_roster_is_continued_after_others_that_wait(monkeypatch):
 
     (settled,) = batch.run(work, rosters, time.time() + 60)
     assert settled.answers == {}
-    assert rosters.trips == [[ROMEO] * writing.MAX_IN_FLIGHT_OF_OWNER]
+    assert rosters.trips == [[ROMEO] * writing.FIRST_IN_FLIGHT_OF_OWNER]
     work = results.finish([settled], "")
     assert [one.owner for one in work] == [JULIET]
     results.finish(batch.run(work, rosters, time.time() + 60), "")
@@ -118,4 +118,21 @@ def test_nothing_more_is_written_for_an_account_that_is_missing():
 
     run(rosters)
 
-    assert rosters.trips == [[ROMEO] * writing.MAX_IN_FLIGHT_OF_OWNER]
+    assert rosters.trips == [[ROMEO] * writing.FIRST_IN_FLIGHT_OF_OWNER]
+
+
+def test_nothing_more_is_written_once_the_claim_is_lost():
+    rosters = Watched()
+    intake.receive([message(payload=many(100))])
+    work = claims.claim()
+    write = rosters.write
+
+    def write_and_lose(changes, deadline):
+        Claim.objects.all().delete()
+        return write(changes, deadline)
+
+    rosters.write = write_and_lose
+    (settled,) = batch.run(work, rosters, time.time() + 60)
+
+    assert settled.answers == {}
+    assert len(rosters.written) == writing.FIRST_IN_FLIGHT_OF_OWNER

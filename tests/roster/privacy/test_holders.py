@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from roster import tasks
 from roster.accounts import bulk, directory
-from roster.commands import intake
+from roster.commands import batch, claims, intake, results
 from roster.models import (
     Account,
     AddressBookEntry,
@@ -144,6 +145,9 @@ def test_an_absent_account_is_not_served_and_purged_after_days(juliet, settings)
     assert len(stored()) == 6
 
     long_ago = timezone.now() - timedelta(days=7, seconds=1)
+    AddressBookEntry.objects.update(added_at=long_ago)
+    Command.objects.update(received_at=long_ago)
+    Flag.objects.exclude(released_at=None).update(released_at=long_ago)
     Account.objects.filter(jid=JULIET).update(gone_at=long_ago)
     tasks.clean_up()
     assert stored() == {}
@@ -233,3 +237,85 @@ def test_what_was_told_is_charged_although_the_account_is_deleted_meanwhile(rost
 
     assert account.returned_at is not None
     assert round(10_000 - account.budget) == 900
+
+
+# --- What happens meanwhile -----------------------------------------------------------
+
+
+def test_what_a_returned_user_sends_waits_for_its_answer(juliet, rosters):
+    """Also while the command that brought them back has not run."""
+    directory.mark_gone([juliet], timezone.now())
+    intake.receive([message(ADD, BOOK, JULIET, id=id) for id in ("a", "b")])
+
+    intake.receive([message(ADD, BOOK, JULIET, id="a")])
+    Account.objects.filter(jid=JULIET).update(gone_at=timezone.now() - DAYS)
+    Command.objects.filter(stanza_id="same").update(received_at="2000-01-01T00:00Z")
+    holders.purge_gone()
+
+    waiting = Command.objects.filter(owner=JULIET, state="received")
+    assert {row.stanza_id for row in waiting} >= {"a", "b"}
+
+
+DAYS = timedelta(days=8)
+
+
+@pytest.mark.parametrize("is_reported", [False, True])
+def test_a_former_answer_is_gone_whatever_the_next_holder_sends_first(
+    juliet, rosters, is_reported
+):
+    settle(rosters)
+    Command.objects.filter(owner=JULIET).update(received_at=timezone.now() - DAYS)
+    left = timezone.now() - timedelta(days=1)
+    Account.objects.filter(jid=JULIET).update(gone_at=left, checked_at=left)
+
+    if is_reported:
+        directory.apply_notices({JULIET: True}, timezone.now())
+    else:
+        ask(rosters, message(ADD, BOOK, JULIET, id="first"))
+
+    assert not Command.objects.filter(owner=JULIET, stanza_id="same").exists()
+
+
+@pytest.mark.parametrize("notice", [holders.deleted, holders.reassigned])
+def test_work_in_progress_ends_when_the_number_changes_hands(rosters, notice):
+    intake.receive([message(ADD, BOOK, JULIET)])
+    work = claims.claim()
+    read = rosters.read
+
+    def read_and_leave(owners, deadline):
+        items = read(owners, deadline)
+        notice([JULIET], timezone.now())
+        return items
+
+    rosters.read = read_and_leave
+    settled = batch.run(work, rosters, time.time() + 60)
+    results.finish(settled, "")
+
+    assert rosters.rosters[JULIET] == {}
+    assert stored() == {}
+    assert outlives()[0] == 0
+
+
+def test_late_joins_that_wait_for_another_attempt_are_deleted_too(juliet):
+    later = timezone.now() + timedelta(minutes=1)
+    LateJoin.objects.update(attempts=3, not_before=later)
+    holders.deleted([JULIET], timezone.now())
+    assert not LateJoin.objects.exists()
+
+
+def test_a_late_notice_frees_a_holder_who_has_already_asked(juliet, rosters, settings):
+    settings.DISCOVERY_PER_YEAR = 0
+    Flag.objects.all().delete()
+    Account.objects.filter(jid=JULIET).update(budget=3, budget_at=timezone.now())
+    left = timezone.now()
+    ask(rosters, message(SEARCH, numbers("+393472222222"), JULIET))
+
+    holders.reassigned([JULIET], left)
+
+    assert Account.objects.get(jid=JULIET).budget == settings.DISCOVERY_BURST - 1
+
+
+def test_a_late_notice_leaves_the_subscription_of_the_next_holder(juliet):
+    Account.objects.filter(jid=JULIET).update(checked_at=now())
+    holders.deleted([JULIET], timezone.now())
+    assert Subscriber.objects.filter(jid=JULIET).exists()
