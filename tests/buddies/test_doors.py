@@ -237,7 +237,9 @@ def test_a_fault_is_refused_in_the_same_words(door, fields, field, words):
     before = Tree.objects.get().version
     result = door({**ROMEO, **fields})
     assert result == {(field, words)}
-    assert not Buddy.objects.filter(name=normal("name", fields.get("name", "Romeo")))
+    # PostgreSQL takes no NUL in a query either.
+    name = normal("name", fields.get("name", "Romeo"))
+    assert name not in Buddy.objects.values_list("name", flat=True)
     assert Tree.objects.get().version - before <= 1  # one, where the door adds "old"
 
 

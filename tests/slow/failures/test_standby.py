@@ -69,7 +69,7 @@ async def test_one_of_them_has_the_stream_after_the_database_restarts(pair):
             answer = await client.command(SERVICE, "cmd_search_users", NOBODY)
             assert answer["status"] == 0
             await until(lambda: len(_owners(service, second)) == 1, PATIENCE)
-            assert await read(client)
+            await until(lambda: read(client), PATIENCE)
 
     print(f"the stream is with {_owners(service, second)} after three restarts")
 
