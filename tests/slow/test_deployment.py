@@ -84,6 +84,10 @@ readable_code() {
     cd /opt/xmppservice
     [ -z "$(find . -path ./.git -prune -o ! -type l ! -perm -o=r -print)" ]
 }
+# Reads to the end: grep -q would break the pipe, and pipefail would see it.
+found() {
+    grep "$1" >/dev/null
+}
 # No key is in a folder with data; only root reads either.
 backed_up() {
     last=$(cd /var/backups/xmppservice && ls -d 20* | tail -n 1)
@@ -101,7 +105,7 @@ backed_up() {
     [ -z "$(find /var/backups/xmppservice* -perm /077)" ]
     [ "$(git -C /opt/xmppservice rev-parse HEAD)" = \
         "$(cat "/var/backups/xmppservice/$last/version")" ]
-    tar -tf "/var/backups/xmppservice/$last/files.tar" | grep -q media/picture.png
+    tar -tf "/var/backups/xmppservice/$last/files.tar" | found media/picture.png
 }
 publish() { cp -a "/srv/$1/." /srv/work; git -C /srv/work add -A
     git -C /srv/work -c user.name=a -c user.email=a commit -qm "$1"
@@ -195,9 +199,9 @@ PLAY = [
         instead=(
             ("curl http", "systemctl restart xmppservice.target\nanswers\ncurl http"),
         ),
-        after="curl -s http://127.0.0.1:8000/metrics | { ! grep -q xmppservice_; }\n"
+        after="curl -s http://127.0.0.1:8000/metrics | { ! found xmppservice_; }\n"
         'curl -sf -H "Authorization: Bearer $(cat /etc/xmppservice/metrics-token)" '
-        "http://127.0.0.1:8000/metrics | grep -q xmppservice_stream_ready",
+        "http://127.0.0.1:8000/metrics | found xmppservice_stream_ready",
     ),
     Block("Monitoring"),
 ]
