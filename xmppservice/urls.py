@@ -5,7 +5,6 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 from drf_spectacular.views import (
-    SpectacularAPIView,
     SpectacularRedocView,
     SpectacularSwaggerSplitView,
 )
@@ -15,7 +14,7 @@ from buddies.avatars import NAME
 from xmppservice import webchat
 from xmppservice.connection import browsing
 from xmppservice.monitoring import delivery
-from xmppservice.monitoring.api import Api, DeliveryView
+from xmppservice.monitoring.api import Api, DeliveryView, Description
 
 handler400 = "xmppservice.api.problems.bad_request"
 handler404 = "xmppservice.api.problems.page_not_found"
@@ -43,7 +42,7 @@ urlpatterns = [
     path(browsing.SCHEMA.removeprefix("/"), document_schema),
     path("api/", Api.as_view(), name="api"),
     path("api/delivery/", DeliveryView.as_view(), name="api-delivery"),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", Description.as_view(), name="schema"),
     path("api/docs/", SWAGGER(SpectacularSwaggerSplitView.as_view()), name="docs"),
     path(
         "api/redoc/",

@@ -2,24 +2,26 @@
 
 from django.conf import settings
 from django.http import HttpResponse
+from django.views import View
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from buddies.publishing import http_cache
 from xmppservice.api.permissions import Allowed
+from xmppservice.api.views import Described
 
 
-class DocumentView(APIView):
+class DocumentView(Described):
     """Get the live document, byte for byte as clients read it in ``DESC``.
 
     With ``platform``, it contains only what clients of that platform show: entries
     without its flag are left out.
     """
 
+    http_method_names = list(View.http_method_names)  # with OPTIONS
     scope = "document"
     needs = {"get": None}
     # A 304 costs less than counting it.

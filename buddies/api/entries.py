@@ -1,6 +1,6 @@
 """The API of the tree: its entries and its state."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -20,7 +20,6 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
-from rest_framework.views import APIView
 from rest_framework.viewsets import ModelViewSet
 
 from buddies import avatars
@@ -43,6 +42,7 @@ from buddies.tree.lock import TreeError
 from xmppservice.api import problems, representation
 from xmppservice.api.idempotency import Idempotent
 from xmppservice.api.lists import BooleanFilter, FilterSet
+from xmppservice.api.views import Described
 
 VIEW, ADD = "buddies.view_buddy", "buddies.add_buddy"
 CHANGE, DELETE = "buddies.change_buddy", "buddies.delete_buddy"
@@ -58,21 +58,24 @@ WIRE_NAMES = {
     **{field: key for key, field in FLAGS.items()},
     **{field: f"info.{key}" for key, field in INFO.items()},
 }
+MOVE_NAMES = {"parent": "target"}
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn errors of the model, the tree and the releases into API errors."""
+def plain_errors(
+    sent: Any = None, names: Mapping[str, str] = WIRE_NAMES
+) -> Iterator[None]:
+    """Turn errors of the model, the tree and the releases into API errors.
+
+    ``sent`` is the request's data, ``names`` has its names of the model's fields.
+    """
     try:
         yield
     except (TreeError, ReleaseError) as error:
         raise problems.Conflict(str(error)) from None
     except ModelError as error:
-        raise ValidationError(_in_wire_names(error.message_dict)) from None
-
-
-def _in_wire_names(reasons: dict[str, list[str]]) -> dict[str, list[str]]:
-    return {WIRE_NAMES.get(field, field): text for field, text in reasons.items()}
+        reasons = problems.where_sent(error.message_dict, sent, names)
+        raise ValidationError(reasons) from None
 
 
 # --- Entries --------------------------------------------------------------------
@@ -123,13 +126,13 @@ class BuddyViewSet(Idempotent, ModelViewSet):
     )
 
     def perform_create(self, serializer: BaseSerializer[Buddy]) -> None:
-        with plain_errors():
+        with plain_errors(serializer.initial_data):
             new = Buddy(**serializer.validated_data)
             serializer.instance = edits.add(new, self._editor)
 
     def perform_update(self, serializer: BaseSerializer[Buddy]) -> None:
         fields = serializer.validated_data
-        with self._locked() as buddy:
+        with self._locked(serializer.initial_data) as buddy:
             self._refuse_known(buddy, fields)
             (serializer.instance,) = edits.change([buddy], self._editor, **fields)
 
@@ -147,7 +150,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
             serializer.validated_data["target"],
             serializer.validated_data["where"],
         )
-        with self._locked() as buddy:
+        with self._locked(request.data, MOVE_NAMES) as buddy:
             (moved,) = edits.move([buddy], self._editor, target, where)
         return Response(BuddySerializer(moved).data)
 
@@ -172,9 +175,11 @@ class BuddyViewSet(Idempotent, ModelViewSet):
         return self.request.user.get_username()
 
     @contextmanager
-    def _locked(self) -> Iterator[Buddy]:
+    def _locked(
+        self, sent: Any = None, names: Mapping[str, str] = WIRE_NAMES
+    ) -> Iterator[Buddy]:
         """Yield the entry under the tree's lock; refuse a stale If-Match."""
-        with plain_errors(), transaction.atomic():
+        with plain_errors(sent, names), transaction.atomic():
             Tree.locked()
             buddy = self.get_object()
             representation.refuse_stale(self.request, BuddySerializer(buddy).data)
@@ -193,7 +198,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
 # --- The tree -------------------------------------------------------------------
 
 
-class TreeView(APIView):
+class TreeView(Described):
     """Get the tree's state: its version, the live release, whether it is held."""
 
     scope = "tree"
@@ -227,7 +232,7 @@ class HoldView(Idempotent):
         return Response(_state())
 
 
-class ReviewView(APIView):
+class ReviewView(Described):
     """Get what publishing the current tree would change for clients.
 
     To publish what was reviewed, send its ``digest``.

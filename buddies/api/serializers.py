@@ -10,6 +10,7 @@ from buddies.document.text import normal
 from buddies.models import Buddy, PlannedRelease, Release
 from buddies.publishing.review import soon_enough
 from buddies.tree.positions import Where
+from xmppservice.api.serializers import ModelSerializer, Serializer
 from xmppservice.backoffice.moments import resolve
 
 
@@ -48,7 +49,7 @@ class EntryText(serializers.CharField):
         pass
 
 
-class EntrySerializer(serializers.ModelSerializer):
+class EntrySerializer(ModelSerializer):
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
         models.CharField: EntryText,
@@ -114,7 +115,7 @@ class BuddySerializer(EntrySerializer):
         )
 
 
-class MoveSerializer(serializers.Serializer):
+class MoveSerializer(Serializer):
     """Where to move an entry: next to a target, or into it; null is the top level."""
 
     target: serializers.PrimaryKeyRelatedField = serializers.PrimaryKeyRelatedField(
@@ -131,14 +132,12 @@ class MoveSerializer(serializers.Serializer):
         return attrs
 
 
-class TreeSerializer(serializers.Serializer):
+class TreeSerializer(Serializer):
     """The tree's state. ``size`` and ``limit`` are bytes of the document's stanza."""
 
     version = serializers.IntegerField(source="tree.version")
     builtVersion = serializers.IntegerField(source="tree.built")
-    liveRelease = serializers.IntegerField(
-        source="live.number", allow_null=True, default=None
-    )
+    liveRelease = serializers.IntegerField(source="live.number", allow_null=True)
     heldSince = serializers.DateTimeField(source="tree.held_at", allow_null=True)
     heldBy = serializers.CharField(source="tree.held_by")
     refused = serializers.CharField(source="tree.refused")
@@ -146,7 +145,7 @@ class TreeSerializer(serializers.Serializer):
     limit = serializers.IntegerField()
 
 
-class ChangeSerializer(serializers.Serializer):
+class ChangeSerializer(Serializer):
     """One difference between two documents."""
 
     kind = serializers.ChoiceField(
@@ -157,7 +156,7 @@ class ChangeSerializer(serializers.Serializer):
     words = serializers.CharField()
 
 
-class DiffSerializer(serializers.Serializer):
+class DiffSerializer(Serializer):
     """The changes from one release to another, by number."""
 
     old = serializers.IntegerField(allow_null=True)
@@ -165,7 +164,7 @@ class DiffSerializer(serializers.Serializer):
     changes = ChangeSerializer(many=True)
 
 
-class ReviewSerializer(serializers.Serializer):
+class ReviewSerializer(Serializer):
     """What publishing would change. With ``errors``, it would be refused."""
 
     digest = serializers.CharField()
@@ -178,7 +177,7 @@ class ReviewSerializer(serializers.Serializer):
     warnings = serializers.ListField(child=serializers.CharField())
 
 
-class ReleaseSerializer(serializers.ModelSerializer):
+class ReleaseSerializer(ModelSerializer):
     """A release without its document. ``liveAt``: when clients began to read it."""
 
     createdAt = serializers.DateTimeField(source="created_at")
@@ -199,7 +198,7 @@ class ReleaseSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class PlanSerializer(serializers.ModelSerializer):
+class PlanSerializer(ModelSerializer):
     """A planned release.
 
     Ones that would undo what went live after their review are not released, but wait
@@ -215,7 +214,7 @@ class PlanSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class PublishSerializer(serializers.Serializer):
+class PublishSerializer(Serializer):
     """The digest of the review, and when to publish it: at once by default."""
 
     digest = serializers.CharField(max_length=64)

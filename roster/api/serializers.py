@@ -1,22 +1,33 @@
 """Accounts and commands as JSON."""
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rest_framework import serializers
 
 from roster.models import MAX_JID_LENGTH, Account, Command
+from xmppservice.api.serializers import (
+    MAX_NAMED,
+    BoundedList,
+    ModelSerializer,
+    Serializer,
+)
 
 MAX_ROWS = 10_000
 
 
-class AccountSerializer(serializers.ModelSerializer):
+class AccountSerializer(ModelSerializer):
     """An account. ``msisdn`` is E.164, or empty if the JID is not a number."""
 
     # The model normalises it before validating it.
     jid = serializers.CharField(max_length=MAX_JID_LENGTH)
-    lastSeen = serializers.DateTimeField(source="last_seen", read_only=True)
-    goneSince = serializers.DateTimeField(source="gone_at", read_only=True)
+    lastSeen = serializers.DateTimeField(
+        source="last_seen", read_only=True, allow_null=True
+    )
+    goneSince = serializers.DateTimeField(
+        source="gone_at", read_only=True, allow_null=True
+    )
 
     class Meta:
         model = Account
@@ -33,7 +44,7 @@ class AccountSerializer(serializers.ModelSerializer):
         read_only_fields = ("msisdn",)
 
 
-class RowSerializer(serializers.Serializer):
+class RowSerializer(Serializer):
     """An account, by bare JID or phone number. Omitted fields stay unchanged."""
 
     account = serializers.CharField(max_length=MAX_JID_LENGTH)
@@ -42,32 +53,42 @@ class RowSerializer(serializers.Serializer):
     discoverable = serializers.BooleanField(required=False)
 
 
-class BoundedRows(serializers.ListField):
-    """A list field that checks its length before its items."""
+class Rows(BoundedList):
+    """Rows that have no unknown column. Their values are validated later.
 
-    def to_internal_value(self, data: Any) -> list[Any]:
-        if isinstance(data, list) and len(data) > MAX_ROWS:
-            raise serializers.ValidationError(f"More than {MAX_ROWS} rows.")
-        rows: list[Any] = super().to_internal_value(data)
+    A wrong value concerns its own row; a column that nobody reads, what all are for.
+    """
+
+    child: RowSerializer
+
+    def run_child_validation(self, data: Iterable[Any]) -> list[Any]:
+        rows, errors = list(data), dict[Any, Any]()
+        for place, row in enumerate(rows):
+            if not isinstance(row, Mapping):
+                errors[place] = ["Must be an object."]
+            elif unknown := self.child.unknown(row):
+                errors[place] = unknown
+            if len(errors) == MAX_NAMED:
+                break
+        if errors:
+            raise serializers.ValidationError(errors)
         return rows
 
 
-class BulkSerializer(serializers.Serializer):
+class BulkSerializer(Serializer):
     """Accounts to add or change. Each row is validated on its own."""
 
-    accounts = BoundedRows(
-        child=serializers.DictField(), min_length=1, max_length=MAX_ROWS
-    )
+    accounts = Rows(child=RowSerializer(), min_length=1, max_length=MAX_ROWS)
 
 
-class RowError(serializers.Serializer):
+class RowError(Serializer):
     """An error in a row, with the JSON Pointer to it."""
 
     pointer = serializers.CharField()
     detail = serializers.CharField()
 
 
-class StoredSerializer(serializers.Serializer):
+class StoredSerializer(Serializer):
     """How many accounts were created, changed or left unchanged, and the errors."""
 
     created = serializers.IntegerField()
@@ -76,7 +97,7 @@ class StoredSerializer(serializers.Serializer):
     errors: serializers.ListSerializer = RowError(many=True)  # type: ignore[assignment]  # DRF has "errors", too
 
 
-class CommandSerializer(serializers.ModelSerializer):
+class CommandSerializer(ModelSerializer):
     """A client's command and its state."""
 
     stanzaId = serializers.CharField(source="stanza_id")

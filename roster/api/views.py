@@ -32,6 +32,7 @@ from roster.privacy import holders
 from xmppservice.api import problems, representation
 from xmppservice.api.idempotency import Idempotent
 from xmppservice.api.lists import BooleanFilter, FilterSet, Pages
+from xmppservice.api.views import Described
 from xmppservice.runtime import wakeups
 
 VIEW, ADD = "roster.view_account", "roster.add_account"
@@ -142,7 +143,8 @@ def _save(serializer: BaseSerializer, account: Account) -> None:
         with transaction.atomic():
             account.save(update_fields=Account.EDITED if account.pk else None)
     except ModelError as error:
-        raise ValidationError(error.message_dict) from None
+        reasons = problems.where_sent(error.message_dict, serializer.initial_data)
+        raise ValidationError(reasons) from None
     except IntegrityError:
         # Another request has just added it.
         text = "Account with this JID already exists."
@@ -209,7 +211,7 @@ class CommandFilter(FilterSet):
         return rows.filter(statistics.newest(Command), command=word)
 
 
-class CommandViewSet(ReadOnlyModelViewSet):
+class CommandViewSet(Described, ReadOnlyModelViewSet):
     """Commands that clients sent, and their state."""
 
     queryset = Command.objects.all()

@@ -6,13 +6,12 @@ Source: Standard Webhooks 1.0.0, "Webhook Headers" and "Signature scheme".
 import base64
 import hmac
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import extend_schema
@@ -22,12 +21,13 @@ from rest_framework.exceptions import NotFound, PermissionDenied, ValidationErro
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from roster.accounts import directory
 from roster.models import MAX_JID_LENGTH
 from roster.privacy import holders
-from xmppservice.api import problems
+from xmppservice.api import representation
+from xmppservice.api.serializers import BoundedList, Serializer
+from xmppservice.api.views import Described
 from xmppservice.protocol.jids import bare_jid, domain_of, local_of
 
 REGISTERED, UNREGISTERED = "account.registered", "account.unregistered"
@@ -36,24 +36,67 @@ TOLERANCE_SECONDS = 300  # between the sender's clock and ours
 MAX_JIDS = 10_000  # accounts in one notice
 
 
-class JidsSerializer(serializers.Serializer):
-    jids = serializers.ListField(
-        child=serializers.CharField(max_length=MAX_JID_LENGTH),
+class JidField(serializers.CharField):
+    """A bare JID of a served domain."""
+
+    def to_internal_value(self, data: Any) -> str:
+        jid: str = super().to_internal_value(data)
+        if len(jid) > MAX_JID_LENGTH or bare_jid(jid) != jid or not local_of(jid):
+            raise ValidationError("Must be a bare JID.")
+        if domain_of(jid) not in settings.XMPP_DOMAINS:
+            raise ValidationError("Must be in a served domain (XMPP_DOMAINS).")
+        return jid
+
+
+class TimeField(serializers.DateTimeField):
+    """A moment, with its time zone."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            at = parse_datetime(value) if isinstance(value, str) else None
+            if at is not None and timezone.is_aware(at):
+                # A clock that is ahead must not override what we learn meanwhile.
+                return min(at.astimezone(UTC), timezone.now())
+        except (ValueError, OverflowError):
+            pass
+        raise ValidationError("Must be a date and time with a time zone.")
+
+
+class TrueOrFalse(serializers.BooleanField):
+    """Nothing that merely resembles it: ``true`` deletes what users have stored."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            raise ValidationError("Must be true or false.")
+        return data
+
+
+class JidsSerializer(Serializer):
+    """The accounts of a notice. ``reassigned``: they have other holders now."""
+
+    jids = BoundedList(
+        child=JidField(max_length=MAX_JID_LENGTH, trim_whitespace=False),
         min_length=1,
         max_length=MAX_JIDS,
     )
-    reassigned = serializers.BooleanField(default=False)
+    reassigned = TrueOrFalse(default=False)
 
 
-class NoticeSerializer(serializers.Serializer):
+class NoticeSerializer(Serializer):
     """A notice about accounts from a provisioning system."""
 
     type = serializers.ChoiceField(choices=(REGISTERED, UNREGISTERED))
-    timestamp = serializers.DateTimeField()
+    timestamp = TimeField()
     data: serializers.Serializer = JidsSerializer()  # type: ignore[assignment]  # DRF has "data", too
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["data"]["reassigned"] and attrs["type"] != REGISTERED:
+            text = f"Only numbers that are {REGISTERED} have other holders."
+            raise ValidationError({"data": {"reassigned": text}})
+        return attrs
 
-class AccountEvents(APIView):
+
+class AccountEvents(Described):
     """Report accounts that have registered or unregistered on the XMPP server.
 
     The body has ``type``, ``timestamp`` (when it happened, ISO 8601), and ``data``
@@ -71,8 +114,11 @@ class AccountEvents(APIView):
     @extend_schema(request=NoticeSerializer, responses={HTTPStatus.NO_CONTENT: None})
     def post(self, request: Request) -> Response:
         _check_signature(request)
-        apply, jids, at = _parse(request.data)
-        apply(jids, at)
+        serializer = NoticeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        notice = serializer.validated_data
+        apply = _apply(notice["type"], notice["data"]["reassigned"])
+        apply(notice["data"]["jids"], notice["timestamp"])
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
@@ -81,10 +127,7 @@ def _check_signature(request: Request) -> None:
         raise NotFound("The webhook is not in use: ACCOUNT_WEBHOOK_SECRET is not set.")
     headers = request.headers
     id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    try:
-        body = request.body
-    except RequestDataTooBig:
-        raise problems.TooLarge from None
+    body = representation.whole_body(request)
     expected = signature(settings.ACCOUNT_WEBHOOK_SECRET, id, timestamp, body)
     signatures = headers.get("webhook-signature", "").split()
     if not any(
@@ -109,48 +152,7 @@ def _registered(jids: Sequence[str], at: datetime) -> None:
     directory.apply_notices(dict.fromkeys(jids, True), at)
 
 
-Apply = Callable[[Sequence[str], datetime], None]
-NOTICES: Mapping[tuple[str, bool], Apply] = {
-    (REGISTERED, False): _registered,
-    (REGISTERED, True): holders.reassigned,
-    (UNREGISTERED, False): holders.deleted,
-}
-
-
-def _parse(notice: Any) -> tuple[Apply, list[str], datetime]:
-    if not isinstance(notice, Mapping):
-        raise ValidationError("Must be an object.")
-    if notice.get("type") not in (REGISTERED, UNREGISTERED):
-        raise ValidationError({"type": f"Must be {REGISTERED} or {UNREGISTERED}."})
-    data = notice.get("data")
-    data = data if isinstance(data, Mapping) else {}
-    apply = NOTICES.get((notice["type"], data.get("reassigned", False)))
-    if apply is None:
-        text = f"Must be true or false, and true only with {REGISTERED}."
-        raise ValidationError({"data.reassigned": text})
-    jids = data.get("jids")
-    if not isinstance(jids, list) or not 0 < len(jids) <= MAX_JIDS:
-        raise ValidationError({"data.jids": f"Must be a list of 1 to {MAX_JIDS} JIDs."})
-    for place, jid in enumerate(jids):
-        _check_jid(jid, f"data.jids[{place}]")
-    return apply, jids, _timestamp(notice.get("timestamp"))
-
-
-def _check_jid(jid: object, place: str) -> None:
-    if not isinstance(jid, str) or len(jid) > MAX_JID_LENGTH:
-        raise ValidationError({place: "Must be a bare JID."})
-    if bare_jid(jid) != jid or not local_of(jid):
-        raise ValidationError({place: "Must be a bare JID."})
-    if domain_of(jid) not in settings.XMPP_DOMAINS:
-        raise ValidationError({place: "Must be in a served domain (XMPP_DOMAINS)."})
-
-
-def _timestamp(text: object) -> datetime:
-    try:
-        at = parse_datetime(text) if isinstance(text, str) else None
-        if at is not None and timezone.is_aware(at):
-            # A clock that is ahead must not override what we learn meanwhile.
-            return min(at.astimezone(UTC), timezone.now())
-    except (ValueError, OverflowError):
-        pass
-    raise ValidationError({"timestamp": "Must be a date and time with a time zone."})
+def _apply(type: str, reassigned: bool) -> Callable[[Sequence[str], datetime], None]:
+    if reassigned:
+        return holders.reassigned
+    return _registered if type == REGISTERED else holders.deleted

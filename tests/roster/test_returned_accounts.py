@@ -76,7 +76,7 @@ def test_the_api_says_that_a_number_has_another_holder(admin_client, romeo):
     url = f"/api/accounts/{romeo.pk}/reassign/"
     assert staff("view_account", "change_account").post(url).status_code == 403
 
-    answer = admin_client.post(url)
+    answer = admin_client.post(url, content_type="application/json")
 
     assert answer.status_code == 200
     assert (answer.json()["name"], answer.json()["enabled"]) == ("", True)

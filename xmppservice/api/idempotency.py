@@ -11,25 +11,23 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from xmppservice.api import problems
+from xmppservice.api import problems, representation
 from xmppservice.api.models import IdempotentRequest, Token
+from xmppservice.api.views import WRITES, Described
 
 HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255  # characters
 RETENTION = timedelta(days=1)
-WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
-class Idempotent(APIView):
+class Idempotent(Described):
     """A view whose writes can be repeated under a key that the client chooses.
 
     A write and the record of its response share one transaction. Refused requests
@@ -66,11 +64,8 @@ def _key_digest(request: Request, key: str) -> str:
 
 
 def _request_digest(request: Request) -> str:
-    try:
-        body = request.body
-    except RequestDataTooBig:
-        text = f"Too large for an {HEADER}. Send less, or leave out the header."
-        raise problems.TooLarge(text) from None
+    text = f"Too large for an {HEADER}. Send less, or leave out the header."
+    body = representation.whole_body(request, text)
     return _digest(str(request.method), request.get_full_path(), body)
 
 

@@ -21,6 +21,11 @@ class Pages(CursorPagination):
     page_size_query_param = "pageSize"
     max_page_size = MAX_PAGE_SIZE
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        url = {"type": ["string", "null"], "format": "uri"}
+        properties = {"next": url, "previous": url, "results": schema}
+        return {"type": "object", "properties": properties}
+
     def decode_cursor(self, request: Request) -> Cursor | None:
         cursor: Cursor | None = super().decode_cursor(request)
         position = str(cursor.position or 0) if cursor else "0"

@@ -23,14 +23,14 @@ class Allowed(BasePermission):
         if not request.user.is_authenticated:
             return False
         _refuse_scope(request, view.scope)
-        action = _action(request, view)
+        action = action_of(request, view)
         if action is None:
             return True  # the view itself refuses unknown methods
         needed = view.needs[action] or ()
         return request.user.has_perms((needed,) if isinstance(needed, str) else needed)
 
 
-def _action(request: Request, view: Any) -> str | None:
+def action_of(request: Request, view: Any) -> str | None:
     """Return the requested action; None when the view does not have the method."""
     method = str(request.method).lower()
     if method == "options":

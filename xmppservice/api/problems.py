@@ -3,11 +3,12 @@
 Source: RFC 9457, "Members of a Problem Details Object".
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
@@ -20,8 +21,6 @@ SEE_ERRORS = "The request is invalid. Correct the values listed in errors."
 
 # The database is unavailable, full or read-only.
 DATABASE_ERRORS = (OperationalError, InternalError, InterfaceError)
-
-_STEP = re.compile(r"[^.\[\]]+")
 
 
 class StorageFailed(APIException):
@@ -71,7 +70,7 @@ def with_pointers(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
     """Yield each reason with the JSON Pointer (RFC 6901, 6) of its place."""
     if isinstance(detail, Mapping):
         for name, reasons in detail.items():
-            below = "" if name in WHOLE_OBJECT_KEYS else _steps(str(name))
+            below = "" if name in WHOLE_OBJECT_KEYS else f"/{_step(str(name))}"
             yield from with_pointers(reasons, pointer + below)
     elif isinstance(detail, list):
         for place, reason in enumerate(detail):
@@ -84,11 +83,38 @@ def with_pointers(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
         yield {"pointer": f"#{pointer}", "detail": str(detail)}
 
 
-def _steps(name: str) -> str:
-    """Convert ``info.imageUrl`` or ``jids[3]`` to the steps of a pointer."""
-    return "".join(
-        "/" + step.replace("~", "~0").replace("/", "~1") for step in _STEP.findall(name)
-    )
+def where_sent(
+    reasons: Mapping[str, list[str]], sent: Any, names: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return a model's errors by the names on the wire, such as ``info.imageUrl``.
+
+    An error of a field that was not sent concerns the whole request: what was sent
+    contradicts what is stored.
+    """
+    result: dict[str, Any] = {}
+    for field, texts in reasons.items():
+        *above, name = path = (names or {}).get(field, field).split(".")
+        if not _has(sent, path):
+            result.setdefault(NON_FIELD_ERRORS, []).extend(texts)
+            continue
+        place = result
+        for step in above:
+            place = place.setdefault(step, {})
+        place[name] = texts
+    return result
+
+
+def _has(data: Any, path: Iterable[str]) -> bool:
+    for step in path:
+        if not isinstance(data, Mapping) or step not in data:
+            return False
+        data = data[step]
+    return True
+
+
+def _step(name: str) -> str:
+    """Return a name as a step of a pointer in a URI fragment (RFC 3986, 3.5)."""
+    return quote(name.replace("~", "~0").replace("/", "~1"), safe="~!$&'()*+,;=:@?")
 
 
 # --- Errors outside REST framework's views --------------------------------------
@@ -97,7 +123,7 @@ def _steps(name: str) -> str:
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not request.path_info.startswith(API):
         return defaults.page_not_found(request, exception)
-    detail = "Not found. Check the URL: /api/ lists the addresses."
+    detail = "Not found. Check the URL: /api/ lists them, and each ends with a slash."
     return respond(HTTPStatus.NOT_FOUND, detail, "not_found")
 
 

@@ -7,11 +7,13 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import IO, Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponseBase, RawPostDataException
+from django.middleware.common import CommonMiddleware
 from django.middleware.http import ConditionalGetMiddleware
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.http import parse_etags
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -77,6 +79,18 @@ def _etag(body: bytes) -> str:
     return f'"{sha256(body).hexdigest()[:32]}"'
 
 
+def whole_body(request: Request, too_large: str | None = None) -> bytes:
+    """Return the body, which ``request.data`` can read after this, too."""
+    try:
+        body: bytes = request.body
+    except RequestDataTooBig:
+        raise problems.TooLarge(too_large) from None
+    except RawPostDataException:
+        # A form with files, in which Django has looked for the token against CSRF.
+        raise UnsupportedMediaType(request.content_type) from None
+    return body
+
+
 def refuse_stale(request: Request, current: Any) -> None:
     """Raise Stale when an If-Match names another state than ``current``.
 
@@ -102,6 +116,17 @@ class Conditional(ConditionalGetMiddleware):
                 HTTPStatus.PRECONDITION_FAILED, stale.default_detail, stale.default_code
             )
         return result
+
+
+class Slashes(CommonMiddleware):
+    """Redirect to the address with a slash, but not below /api/.
+
+    A client would follow with a GET, and its write would seem to succeed.
+    """
+
+    def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        is_api = request.path_info.startswith(problems.API)
+        return not is_api and bool(super().should_redirect_with_slash(request))
 
 
 class NotStored(MiddlewareMixin):

@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from xmppservice.api import idempotency, problems
 from xmppservice.api.lists import MAX_PAGE_SIZE
+from xmppservice.api.views import WRITES
 
 OURS = ("xmppservice", "buddies", "roster")
 
@@ -66,7 +67,7 @@ SUMMARIES = {
     "list": "List",
     "retrieve": "Read",
     "create": "Add",
-    "update": "Replace",
+    "update": "Change; fields left out keep their values",
     "partial_update": "Change",
     "destroy": "Delete",
 }
@@ -85,7 +86,7 @@ class Schema(AutoSchema):
         return SUMMARIES.get(action) or str(self.get_description()).split("\n")[0]
 
     def get_override_parameters(self) -> list[Any]:
-        if self.method not in idempotency.WRITES:
+        if self.method not in WRITES:
             return [IF_NONE_MATCH]
         action = getattr(self.view, "action", "") or self.method.lower()
         results = [KEY] if isinstance(self.view, idempotency.Idempotent) else []
@@ -109,12 +110,23 @@ PAGE_SIZE = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add to each operation the responses that all views share."""
+    """Add what all operations share, and what is true of all objects."""
+    for name, component in result["components"]["schemas"].items():
+        if component.get("type") == "object":
+            _complete_object(component, is_request=name.endswith("Request"))
     result["components"]["schemas"]["Problem"] = PROBLEM
     for operations in result["paths"].values():
         for method, operation in operations.items():
             _complete(operation, method)
     return result
+
+
+def _complete_object(component: dict[str, Any], is_request: bool) -> None:
+    """Say that requests have no other fields, and that responses have all."""
+    if is_request:
+        component["additionalProperties"] = False
+    else:
+        component["required"] = sorted(component["properties"])
 
 
 def _complete(operation: dict[str, Any], method: str) -> None:

@@ -3,15 +3,18 @@
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.views import APIView
 
 from buddies.publishing import releases
 from buddies.publishing.live import live_release_without_body
 from roster import statistics
+from xmppservice.api.serializers import Serializer
+from xmppservice.api.views import Described
 from xmppservice.connection import gateway
 from xmppservice.connection.models import StreamStatus
 
@@ -28,14 +31,14 @@ ADDRESSES = {
 }
 
 
-class ApiSerializer(serializers.Serializer):
+class ApiSerializer(Serializer):
     """The addresses of the API."""
 
     def get_fields(self) -> dict[str, serializers.Field]:
         return {name: serializers.URLField() for name in ADDRESSES}
 
 
-class Api(APIView):
+class Api(Described):
     """List the addresses of the API by name."""
 
     scope = "document"
@@ -49,7 +52,16 @@ class Api(APIView):
         return Response(addresses)
 
 
-class StreamSerializer(serializers.Serializer):
+class Description(Described, SpectacularAPIView):
+    """Get the OpenAPI description."""
+
+    @extend_schema(exclude=True, parameters=[OpenApiParameter("lang", str)])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]  # drf-spectacular has no types for it
+        return response
+
+
+class StreamSerializer(Serializer):
     """The stream to the XMPP server. ``missing`` says what its driver lacks."""
 
     jid = serializers.CharField()
@@ -61,7 +73,7 @@ class StreamSerializer(serializers.Serializer):
     missing = serializers.CharField()
 
 
-class LiveSerializer(serializers.Serializer):
+class LiveSerializer(Serializer):
     """The newest release. ``lagSeconds``: how long the next change is overdue."""
 
     number = serializers.IntegerField(allow_null=True)
@@ -71,7 +83,7 @@ class LiveSerializer(serializers.Serializer):
     lagSeconds = serializers.FloatField()
 
 
-class CommandQueueSerializer(serializers.Serializer):
+class CommandQueueSerializer(Serializer):
     """Number of commands by state, and how long the oldest one has waited."""
 
     received = serializers.IntegerField()
@@ -81,7 +93,7 @@ class CommandQueueSerializer(serializers.Serializer):
     longestWaitSeconds = serializers.FloatField()
 
 
-class DeliverySerializer(serializers.Serializer):
+class DeliverySerializer(Serializer):
     """Whether releases reach clients and commands are answered."""
 
     stream = StreamSerializer()
@@ -89,7 +101,7 @@ class DeliverySerializer(serializers.Serializer):
     commands = CommandQueueSerializer()
 
 
-class DeliveryView(APIView):
+class DeliveryView(Described):
     """Report whether releases reach clients and commands are answered."""
 
     scope = "delivery"

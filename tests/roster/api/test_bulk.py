@@ -79,7 +79,7 @@ def test_the_last_row_of_an_account_wins(api):
 
 def test_a_list_that_is_too_long_is_refused_as_a_whole(api):
     refused = send(api, *[1] * 100_000)
-    assert reasons(refused) == {"accounts": ["More than 10000 rows."]}
+    assert reasons(refused) == {"accounts": ["Send at most 10000."]}
 
 
 def test_rows_with_other_columns_are_stored_in_one_order(api, monkeypatch):
