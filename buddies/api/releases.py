@@ -9,7 +9,7 @@ from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.mixins import DestroyModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -138,7 +138,10 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     def _other(self, new: Release, number: str | None) -> Release | None:
         if number is None:
             return Release.objects.filter(pk__lt=new.pk).first()
-        key = IntegerField(**KEY).run_validation(number)
+        try:
+            key = IntegerField(**KEY).run_validation(number)
+        except ValidationError as error:
+            raise ValidationError({"with": error.detail}) from None
         old = Release.objects.filter(pk=key).first()
         if old is None:
             raise NotFound("There is no version with this number to compare with.")

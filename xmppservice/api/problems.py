@@ -47,6 +47,12 @@ class KeyReused(APIException):
     default_code = "idempotency_key"
 
 
+class LengthRequired(APIException):
+    status_code = HTTPStatus.LENGTH_REQUIRED
+    default_detail = "The body has no length. Send Content-Length, not chunks."
+    default_code = "length_required"
+
+
 class TooLarge(APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     default_detail = "The request is too large. Send less."

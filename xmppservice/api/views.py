@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from xmppservice.api import representation
+from xmppservice.api import problems, representation
 from xmppservice.api.permissions import action_of
 from xmppservice.api.serializers import Serializer
 
@@ -43,6 +43,9 @@ class Described(APIView):
             return
         operation = _operation(self, action, str(request.method))
         _refuse_unknown(request, operation)
+        if "Transfer-Encoding" in request.headers and request.method in WRITES:
+            # Django reads as many bytes as Content-Length says, and so none.
+            raise problems.LengthRequired
         if request.method in WRITES and not operation.takes_body:
             # Read as a whole, because an Idempotency-Key reads it again.
             representation.whole_body(request)

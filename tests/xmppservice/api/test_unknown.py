@@ -132,6 +132,21 @@ def test_a_view_takes_the_parameters_that_it_describes(reader, path, status):
         assert method(path).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("path", "parameter"),
+    [
+        ("/api/releases/1/diff/?with=x", "with"),
+        ("/api/releases/1/diff/?with=", "with"),
+        ("/api/document/?platform=", "platform"),
+        (f"{BUDDIES}?pageSize=x&parent=1", "pageSize"),
+        ("/api/commands/?state=lost", "state"),
+    ],
+)
+def test_a_wrong_parameter_is_named(reader, path, parameter):
+    Release.objects.create(number=1, body="{}", size=2)
+    assert pointers(reader.get(path)) == [f"#/{parameter}"]
+
+
 def test_a_filter_of_a_list_is_none_of_its_items(reader):
     romeo = channel("romeo")
     answer = reader.get(f"{BUDDIES}{romeo.pk}/?type=channel")
@@ -208,6 +223,15 @@ def test_a_form_with_files_is_refused_for_sessions_too():
         headers = {"X-CSRFToken": token, **key}
         answer = client.post(path, {"csrfmiddlewaretoken": token}, headers=headers)
         assert answer.status_code == 415
+    assert named("romeo").web_is_published
+
+
+@pytest.mark.parametrize("method", WRITES)
+def test_a_body_in_chunks_is_refused_rather_than_ignored(reader, method):
+    """Without its length, no part of it would be read."""
+    path = f"{BUDDIES}{channel('romeo').pk}/{'hide/' if method == 'POST' else ''}"
+    answer = reader.generic(method, path, headers={"Transfer-Encoding": "chunked"})
+    assert (answer.status_code, answer.json()["code"]) == (411, "length_required")
     assert named("romeo").web_is_published
 
 
