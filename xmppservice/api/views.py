@@ -77,6 +77,6 @@ def _refuse_unknown(request: Request, operation: Operation) -> None:
     # `format` chooses between JSON and the browsable page.
     known = {*operation.parameters, api_settings.URL_FORMAT_OVERRIDE}
     if unknown := request.query_params.keys() - known:
-        known_text = ", ".join(sorted(operation.parameters)) or "none"
-        text = f"Unknown parameter. Known are: {known_text}."
+        names = ", ".join(sorted(operation.parameters)) or "none"
+        text = f"Unknown parameter. Known are: {names}."
         raise ValidationError(dict.fromkeys(sorted(unknown), text))
