@@ -111,7 +111,9 @@ def _blank_form(form: AdHocForm) -> str:
 
 
 def _message(request: Request, owner: str, step: CommandRequest) -> dict[str, str]:
-    lines = (step.fields or {}).get(FORMS[request.node].field, [])
+    values = (step.fields or {}).get(FORMS[request.node].field, [])
+    # Clients differ: a value a line (XEP-0004), or one value with all lines.
+    lines = [line for value in values for line in value.splitlines()]
     if not any(line.strip() for line in lines):
         raise _bad("bad-payload")
     return {

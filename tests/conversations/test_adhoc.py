@@ -113,6 +113,17 @@ async def test_contacts_are_added_with_their_names(service: Service, client: Cli
     assert roster["00393200555@localhost"][:2] == ("2nd", {"others"})
 
 
+async def test_lines_of_one_value_are_several_contacts(client: Client):
+    await client.roster()
+    done = await run(client, ADD, lines("contacts", "one A\ntwo B", "three C&#13;"))
+    assert notes(done) == [("info", "The contacts are on your roster.")]
+    names = {jid: item.name for jid, item in (await client.roster()).items()}
+    assert names == {f"{local}@localhost": name for local, name in ENTRIES}
+
+
+ENTRIES = [("one", "A"), ("two", "B"), ("three", "C")]
+
+
 async def test_a_spent_budget_is_explained_in_words(new_service):
     service = new_service(DISCOVERY_BURST="1", DISCOVERY_PER_YEAR="365")
     (local, friend) = service.register(2)

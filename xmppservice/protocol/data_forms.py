@@ -44,16 +44,18 @@ def form_type(namespace: str) -> Field:
 
 
 def submitted(child: ET.Element) -> dict[str, list[str]] | None:
-    """Return the values of the submitted form in ``child`` by field; None without."""
+    """Return the values of the submitted form in ``child`` by field; None without.
+
+    A field that occurs twice has the values of both.
+    """
     result = child.find(f"{{{NS_FORM}}}x")
     if result is None or result.get("type") != "submit":
         return None
-    return {
-        field.get("var", ""): [
-            value.text or "" for value in field.iterfind(f"{{{NS_FORM}}}value")
-        ]
-        for field in result.iterfind(f"{{{NS_FORM}}}field")
-    }
+    fields: dict[str, list[str]] = {}
+    for field in result.iterfind(f"{{{NS_FORM}}}field"):
+        values = field.iterfind(f"{{{NS_FORM}}}value")
+        fields.setdefault(field.get("var", ""), []).extend(v.text or "" for v in values)
+    return fields
 
 
 def field_of(child: ET.Element, name: str) -> str | None:

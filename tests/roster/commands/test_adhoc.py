@@ -54,7 +54,39 @@ def test_a_form_becomes_a_command_event():
             "payload": '{"session":"s1","userList":["00393200555"]}',
         }
     ]
-    assert {"type", *taken[0]} == set(events.Message.__annotations__)
+    assert {"type", *taken[0]} == events.Message.__required_keys__
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "<field var='numbers'><value>1</value><value>2</value></field>",
+        "<field var='numbers'><value>1\n2</value></field>",
+        "<field var='numbers'><value>1&#13;\n2&#13;</value></field>",
+        "<field var='numbers'><value>&#13;1&#13;2</value><value/></field>",
+        "<field var='numbers'><value>1\u20282</value><value> \n </value></field>",
+        "<field var='numbers'><value>1</value></field>"
+        "<field var='other'><value>3</value></field>"
+        "<field var='numbers'><value> 2 </value></field>",
+    ],
+)
+def test_each_value_and_each_line_of_one_is_an_entry(fields: str):
+    taken: list[dict[str, str]] = []
+    form = f"<x xmlns='{NS_FORM}' type='submit'>{fields}</x>"
+
+    adhoc.answer(command_request(form, "s"), OWNER, lambda one: not taken.append(one))
+
+    (command,) = taken
+    assert command["payload"] == '{"session":"s","userList":["1","2"]}'
+
+
+@pytest.mark.parametrize("value", ["", "\n", "&#13;&#13;\n", "\u2028", " \n\t"])
+def test_a_form_without_a_line_is_refused(value: str):
+    field = f"<field var='numbers'><value>{value}</value></field>"
+    form = f"<x xmlns='{NS_FORM}' type='submit'>{field}</x>"
+    with pytest.raises(StanzaError) as refusal:
+        adhoc.answer(command_request(form, "s"), OWNER, lambda one: True)
+    assert (refusal.value.condition, refusal.value.type) == ("bad-request", "modify")
 
 
 def test_a_full_inbox_asks_the_client_to_wait():
