@@ -31,7 +31,8 @@ def receive(messages: Sequence[Message]) -> list[Message]:
     not final, the command runs again. Either way the answer goes to the full JID of
     the latest repeat.
     """
-    arrived = {_key(message): message for message in messages}
+    keys = [_key(message) for message in messages]
+    arrived = dict(zip(keys, messages, strict=True))
     with exclusive() as now:
         known = {
             row.key: row
@@ -48,7 +49,9 @@ def receive(messages: Sequence[Message]) -> list[Message]:
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
         if known:
             wakeups.wake_stream(wakeups.ANSWERS)
-    return [arrived[key] for key in new if key in refused]
+    return [
+        message for key, message in zip(keys, messages, strict=True) if key in refused
+    ]
 
 
 def _forget_former_holders(known: dict[str, Command]) -> None:

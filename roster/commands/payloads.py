@@ -120,7 +120,7 @@ def parse(command: Command, domain: str) -> ParsedCommand:
     """Read a command of an owner in ``domain``; never raises for bad input."""
     match command.command:
         case "":
-            return ParsedCommand(command, reply=Reply(BAD_REQUEST, (TWO_WORDS,)))
+            return ParsedCommand(command, reply=Reply(BAD_REQUEST, (SEVERAL,)))
         case str(word) if word == ADD_TO_ROSTER:
             return _parse_contacts(command, domain)
         case str(word) if word == SEARCH_USERS:
@@ -130,7 +130,10 @@ def parse(command: Command, domain: str) -> ParsedCommand:
             return ParsedCommand(command, reply=Reply(UNKNOWN_COMMAND, (text,)))
 
 
-TWO_WORDS = "type and action name two different commands."
+SEVERAL = (
+    "The message names several commands: send one in each message, "
+    "with the same word in type and action."
+)
 
 
 def _parse_contacts(command: Command, domain: str) -> ParsedCommand:

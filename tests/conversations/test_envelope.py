@@ -4,7 +4,7 @@ After each bad input the service still answers (contract, 2 and 5).
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from xml.sax.saxutils import escape
 
 import pytest
@@ -15,6 +15,7 @@ from tests.service import MODE, PASSWORD, SERVICE, Service, component_only, unti
 SEARCH = "cmd_search_users"
 LONG = "&apos;" * 40_000  # six times as long when an answer repeats it
 NOBODY = '{"userList":["00393490000001"]}'
+HINTS = "{urn:xmpp:hints}"
 
 
 @pytest.fixture
@@ -74,7 +75,8 @@ async def test_the_answer_has_exactly_the_form_of_the_contract(romeo: Client):
     expected = {"from": SERVICE, "to": romeo.jid, "id": "one", "type": "chat"}
     assert answer.attrib == expected
     # By name: ejabberd puts the children of a message into an order of its own.
-    body, thread, x = sorted(answer, key=lambda child: child.tag)
+    body, thread, x, *hints = sorted(answer, key=lambda child: child.tag)
+    assert [hint.tag for hint in hints] == [f"{HINTS}no-copy", f"{HINTS}no-store"]
     assert (body.tag, body.text) == ("{jabber:client}body", None)
     assert thread.text == "a thread"
     assert x.tag == "{jabber:x:oob}x"
@@ -140,7 +142,41 @@ async def test_two_different_command_words(romeo: Client):
 
     payload = payload_of(answer)
     assert (payload["status"], payload["errorCode"]) == (4, "BAD_REQUEST")
-    assert "two different commands" in payload["errorMessage"][0]["message"]
+    assert "several commands" in payload["errorMessage"][0]["message"]
+
+
+async def test_of_two_commands_in_one_message_none_is_run(romeo: Client):
+    adding = '{"channelUsers":[{"name":"Liam","address":"liam"}]}'
+    add = envelope("cmd_add_to_roster", "cmd_add_to_roster", adding, "urn:our:own")
+
+    await romeo.send(message(add, more=envelope()))
+    assert (await romeo.command(SERVICE, SEARCH, NOBODY))["status"] == 0
+
+    (answer,) = [one for one in romeo.stanzas if one.get("id") == "one"]
+    payload = payload_of(answer)
+    assert (payload["status"], payload["errorCode"]) == (4, "BAD_REQUEST")
+    assert answer.findtext("{urn:our:own}x/{*}action") == "cmd_add_to_roster"
+    assert await romeo.roster() == {}
+
+
+async def test_a_carriage_return_in_a_thread_is_repeated(romeo: Client):
+    thread = "<thread>a&#13;b</thread>"
+    answer = await answer_to(romeo, message(envelope(), more=thread))
+    # Prosody sends it unescaped, which is read as a line feed.
+    assert answer.findtext("{*}thread") in ("a\rb", "a\nb")
+
+
+async def test_a_command_gets_a_receipt_and_so_does_its_repeat(romeo: Client):
+    asked = message(envelope(), more="<request xmlns='urn:xmpp:receipts'/>")
+
+    def receipts() -> list[str]:
+        found = (one.find("{urn:xmpp:receipts}received") for one in romeo.stanzas)
+        return [one.get("id") for one in found if one is not None]
+
+    assert payload_of(await answer_to(romeo, asked))["status"] == 0
+    await until(lambda: receipts() == ["one"])
+    await romeo.send(asked)
+    await until(lambda: receipts() == ["one", "one"])
 
 
 async def test_a_missing_id(romeo: Client):
@@ -158,7 +194,7 @@ async def test_a_missing_id(romeo: Client):
         message(envelope(), more="<result xmlns='urn:xmpp:mam:2'/>"),
         message(envelope(xmlns="jabber:x:data")),
         message(envelope(type="chat_text", action="")),
-        message("<body>Hello</body>"),
+        message("<body>Hello</body>", type="headline"),
         message(envelope(), to=f"somebody@{SERVICE}"),
         message("<x xmlns='jabber:x:oob'><url>http://example.org</url></x>"),
     ],
@@ -176,6 +212,49 @@ async def test_a_missing_id(romeo: Client):
 )
 async def test_messages_that_are_no_commands_are_ignored(romeo: Client, xml: str):
     await silence_after(romeo, xml)
+
+
+async def test_a_text_is_answered_with_an_error_and_a_sentence(romeo: Client):
+    await romeo.send(f"<message to='{SERVICE}' id='t'><body>Ciao</body></message>")
+    error = await romeo.message(lambda stanza: stanza.get("id") == "t")
+    assert error.find("{*}error/{*}service-unavailable") is not None
+    # An account's server may answer in the place of the service, without a sentence.
+    assert MODE == "account" or "commands" in error.findtext("{*}error/{*}text")
+
+
+@component_only
+async def test_a_text_below_the_service_is_redirected_or_refused(
+    service: Service, romeo: Client
+):
+    channel = next(channels(json.loads(await romeo.document(SERVICE))["items"]))
+    for local, condition in ((channel, "redirect"), ("nobody", "item-not-found")):
+        to = f"{local}@{SERVICE}"
+        await romeo.send(f"<message to='{to}' id='{local}'><body>a</body></message>")
+        error = await romeo.message(lambda stanza, id=local: stanza.get("id") == id)
+        found = error.find(f"{{*}}error/{{*}}{condition}")
+        assert found is not None
+        assert condition != "redirect" or found.text.startswith("xmpp:")
+        assert error.get("from") == to
+
+
+def channels(items: list) -> Iterator[str]:
+    for item in items:
+        if item["type"] == "channel":
+            yield item["address"]
+        yield from channels(item.get("items", []))
+
+
+@component_only
+async def test_a_subscription_below_the_service_is_refused(romeo: Client):
+    to = f"nobody@{SERVICE}"
+    await romeo.presence()
+    await romeo.presence(to=to, type="subscribe")
+    await until(
+        lambda: any(
+            one.get("type") == "unsubscribed" and one.get("from") == to
+            for one in romeo.stanzas
+        )
+    )
 
 
 async def test_a_carbon_of_a_command_is_not_acted_upon(service: Service):
@@ -206,6 +285,7 @@ async def test_fields_too_long_to_be_repeated_are_refused(romeo: Client):
     await romeo.send(message(envelope(), id="&amp;" * 20_000))
     error = await romeo.message(lambda stanza: stanza.get("type") == "error")
     assert error.find("{*}error/{*}not-acceptable") is not None
+    assert error.get("id") == "&" * 20_000
     assert (await romeo.command(SERVICE, SEARCH, NOBODY))["status"] == 0
 
 
@@ -253,6 +333,17 @@ async def test_a_malformed_iq_is_refused(romeo: Client):
     two = "<a xmlns='urn:a'/><b xmlns='urn:b'/>"
     answer = await romeo.iq("get", two, SERVICE)
     assert answer.get("type") == "error"
+    assert (await romeo.command(SERVICE, SEARCH, NOBODY))["status"] == 0
+
+
+@component_only
+@pytest.mark.parametrize("id", ["x" * 1_001, "'" * 33_000], ids=["x", "quotes"])
+async def test_a_request_with_a_long_id_is_refused_with_that_id(romeo: Client, id):
+    payload = "<ping xmlns='urn:xmpp:ping'/>"
+    await romeo.send(f"<iq type='get' to='{SERVICE}' id=\"{id}\">{payload}</iq>")
+    await until(lambda: any(one.get("id") == id for one in romeo.stanzas))
+    (answer,) = [one for one in romeo.stanzas if one.get("id") == id]
+    assert answer.find("{*}error/{*}not-acceptable") is not None
     assert (await romeo.command(SERVICE, SEARCH, NOBODY))["status"] == 0
 
 

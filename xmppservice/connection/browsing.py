@@ -12,7 +12,7 @@ from xmppservice.protocol import data_forms, disco, search, vcard
 from xmppservice.protocol.data_forms import Field
 from xmppservice.protocol.disco import Item
 from xmppservice.protocol.iq import Request, StanzaError
-from xmppservice.protocol.jids import domain_of
+from xmppservice.protocol.jids import domain_of, uri
 from xmppservice.protocol.namespaces import (
     MAX_FIELD,
     NS_COMMANDS,
@@ -105,6 +105,16 @@ class Catalogue:
         photo = vcard.photo(entry.image, entry.thumb)
         return vcard.of_channel(entry.name, entry.status, photo)
 
+    def route(self, jid: str, sender: str) -> str:
+        """Return the URI to write to the channel whose JID is ``jid``.
+
+        Raises StanzaError.
+        """
+        entry = self._card(jid)
+        if not entry.to:
+            raise StanzaError("item-not-found")
+        return uri(_full_address(entry.to, self._domain(sender)), entry.thread)
+
     def _card(self, jid: str) -> CatalogueEntry:
         if jid not in self._cards:
             raise StanzaError("item-not-found")
@@ -139,7 +149,7 @@ class Catalogue:
             raise StanzaError("item-not-found")
         # Only an account can be asked at a full JID; there are few of these.
         at = request.at if "@" in self._jid else self._jid
-        key = request.node, at, self._domain(request)
+        key = request.node, at, self._domain(request.sender)
         if key not in self._item_lists:
             self._item_lists[key] = disco.items(request.node, self._disco_items(*key))
         return self._item_lists[key]
@@ -152,8 +162,8 @@ class Catalogue:
                 # Several channels may share a JID: their threads distinguish them.
                 yield Item(_full_address(entry.to, domain), entry.name, entry.thread)
 
-    def _domain(self, request: Request) -> str:
-        domain = domain_of(request.sender.partition("/")[0])
+    def _domain(self, sender: str) -> str:
+        domain = domain_of(sender)
         return domain if domain in self._domains else self._domains[0]
 
     # --- Search (XEP-0055) ----------------------------------------------------
@@ -161,7 +171,8 @@ class Catalogue:
     def _search(self, request: Request) -> str:
         if request.type == "get":
             return search.search_fields(INSTRUCTIONS, QUERY)
-        form, domain = data_forms.submitted(request.child), self._domain(request)
+        form = data_forms.submitted(request.child)
+        domain = self._domain(request.sender)
         if form is None:
             result = self._search_results(_search_text(request))
             items = (

@@ -39,7 +39,11 @@ class ComponentStream(ServiceStream):
         """Send the live document's hash to users who subscribe or come online."""
         xml = stanza.xml
         sender, type = bare_jid(xml.get("from", "")), xml.get("type", "")
-        if sender is None or bare_jid(xml.get("to", "")) != self.jid:
+        to = bare_jid(xml.get("to", ""))
+        if sender is None or to is None:
+            return
+        if to != self.jid:
+            self._refuse_subscription(stanza, to)
             return
         super()._presence(stanza)
         if type in ("subscribe", "probe"):
@@ -49,6 +53,11 @@ class ComponentStream(ServiceStream):
         is_gone = type == "error" and iq.condition(xml) in GONE_CONDITIONS
         if type in ("unsubscribe", "unsubscribed") or is_gone:
             self.on_subscription(sender, None)
+
+    def _refuse_subscription(self, stanza: Presence, to: str) -> None:
+        # No JID below the component has presence, of a channel or not.
+        if stanza.xml.get("type") == "subscribe":
+            self._answer_presence(stanza, "unsubscribed", to)
 
     def _send_digest(self, stanza: Presence, sender: str) -> None:
         # After a restart of the XMPP server all users ask at once: the announcer then

@@ -58,8 +58,9 @@ class Message(TypedDict):
     namespace: str  # of ``x``; the answer uses the same
     envelope_type: str
     envelope_action: str
-    command: str  # the ``cmd_*`` word; empty when the envelope names two
+    command: str  # the ``cmd_*`` word; empty when the message names several
     payload: str
+    receipt: NotRequired[str]  # its id, if the sender asks for a receipt
 
 
 class Answer(TypedDict):
@@ -76,6 +77,7 @@ class Answer(TypedDict):
     key: NotRequired[int]  # row in the command queue
     received_at: NotRequired[datetime]  # when that command arrived
     refusal: NotRequired[str]  # why it was not taken: the text of a stanza error
+    receipt: NotRequired[str]  # the id of a command that is now stored
 
 
 class CatalogueEntry(NamedTuple):
@@ -166,6 +168,11 @@ def answer(request: Message, payload: str) -> Answer:
 def refusal(request: Message, text: str) -> Answer:
     """Say that a command was not taken, for now."""
     return {**answer(request, ""), "refusal": text}
+
+
+def receipt(request: Message) -> Answer:
+    """Say that a command is stored, if its sender asks for that."""
+    return {**answer(request, ""), "receipt": request["receipt"]}
 
 
 def send(answers: Iterable[Answer]) -> Send:

@@ -26,7 +26,12 @@ from xmppservice.protocol import envelope, iq, redaction
 from xmppservice.protocol.envelope import Oversized
 from xmppservice.protocol.iq import Request, StanzaError
 from xmppservice.protocol.jids import bare_jid, domain_of, local_of, parse_jid
-from xmppservice.protocol.namespaces import MAX_FIELD, NS_PING, NS_VCARD
+from xmppservice.protocol.namespaces import (
+    MAX_FIELD,
+    MAX_ID_BYTES,
+    NS_PING,
+    NS_VCARD,
+)
 from xmppservice.protocol.xml import Element, escape_attribute
 
 logger = logging.getLogger(__name__)
@@ -47,6 +52,8 @@ HANDLED_TAGS = {
     ),
     "set": frozenset({VCARD}),
 }
+
+NO_TEXTS = "This address takes commands of apps only. Nobody reads texts sent to it."
 
 Take = Callable[[dict[str, str]], bool]
 
@@ -174,11 +181,15 @@ class Responder:
                 self._send_iq("result", stanza, response)
 
     def _refuse(
-        self, stanza: Iq, condition: str, error_type: str = "cancel", more: str = ""
+        self,
+        stanza: StanzaBase,
+        condition: str,
+        error_type: str = "cancel",
+        more: str = "",
     ) -> None:
         self._send_iq("error", stanza, iq.error(condition, error_type, more))
 
-    def _send_iq(self, type: str, stanza: Iq, payload: str) -> None:
+    def _send_iq(self, type: str, stanza: StanzaBase, payload: str) -> None:
         self.xmpp.send_raw(
             iq.build(
                 type,
@@ -189,42 +200,66 @@ class Responder:
             )
         )
 
-    # --- Commands ---------------------------------------------------------------
+    # --- Messages ---------------------------------------------------------------
 
     def message(self, xml: Element) -> None:
-        """Accept or refuse the command in a message."""
+        """Take a command; answer a text with an error; ignore all other messages."""
         sender = parse_jid(xml.get("from", ""))
         if sender is None or bare_jid(sender) == self.jid:
             return
-        if bare_jid(xml.get("to", "")) != self.jid:
-            return  # to a channel's JID: not a command
+        to = bare_jid(xml.get("to", ""))
         try:
-            fields = envelope.parse(xml)
+            # A message to a channel's JID is no command.
+            fields = envelope.parse(xml) if to == self.jid else None
         except Oversized as refusal:
             alias = redaction.alias(sender)
             logger.warning("refused a command of %s: %s", alias, refusal)
-            self._refuse_message(xml, "not-acceptable", "modify")
+            self._refuse_message(xml, iq.error("not-acceptable", "modify"))
             return
-        if fields is None:
-            return
-        owner = bare_jid(sender) or sender
-        if not self._take({"sender": sender, "owner": owner, **fields}):
-            self._refuse_message(xml, "resource-constraint", "wait")
+        if fields is not None:
+            self._command({"sender": sender, **fields}, xml)
+        elif to is not None and envelope.is_text(xml):
+            self._refuse_message(xml, self._text_error(to, sender), to)
 
-    def _refuse_message(self, xml: Element, condition: str, type: str) -> None:
-        self.xmpp.send_raw(
-            iq.message_error(
-                sender=self.jid,
-                to=xml.get("from", ""),
-                id=xml.get("id", "")[:MAX_FIELD],
-                error=iq.error(condition, type),
+    def _command(self, fields: dict[str, str], xml: Element) -> None:
+        owner = bare_jid(fields["sender"]) or fields["sender"]
+        if not self._take({"owner": owner, **fields}):
+            self._refuse_message(xml, iq.error("resource-constraint", "wait"))
+
+    def _text_error(self, to: str, sender: str) -> str:
+        """Say why nobody reads a text, and where to write instead."""
+        if to == self.jid:
+            return iq.error("service-unavailable", more=iq.text(NO_TEXTS))
+        try:
+            return iq.redirect(self._catalogue.route(to, sender))
+        except StanzaError as error:
+            return iq.error(error.condition, error.type)
+
+    def _refuse_message(self, xml: Element, error: str, sender: str = "") -> None:
+        id, to = xml.get("id", ""), xml.get("from", "")
+        if self._can_repeat(id):
+            self.xmpp.send_raw(
+                iq.message_error(sender=sender or self.jid, to=to, id=id, error=error)
             )
-        )
+
+    def _can_repeat(self, id: str) -> bool:
+        """Whether an error may repeat ``id``: too large a stanza ends the stream."""
+        if len(id) <= MAX_FIELD:
+            return True
+        size = len(escape_attribute(id).encode())
+        return size <= MAX_ID_BYTES and not self.overloaded
 
     def to_stanza(self, answer: Answer) -> str:
         """Return a command's answer as a stanza: a message, or the result of its IQ."""
         if "refusal" in answer:
             return self._refusal(answer, answer["refusal"])
+        if "receipt" in answer:
+            return envelope.receipt(
+                sender=self.jid,
+                to=answer["to"],
+                message_type=answer["message_type"],
+                id=answer["receipt"],
+            )
         if answer["message_type"] == ADHOC:
             return iq.build(
                 "result",
@@ -256,14 +291,16 @@ class Responder:
     # --- Wiring -----------------------------------------------------------------
 
     def _without_long_id(self, stanza: StanzaBase) -> StanzaBase | None:
-        """Drop an IQ whose id is too long: answers must repeat it."""
-        xml = stanza.xml
-        if not iq.is_iq(xml) or len(xml.get("id", "")) <= MAX_FIELD:
+        """Refuse or drop an IQ whose id is too long: answers must repeat it."""
+        xml, id = stanza.xml, stanza.xml.get("id", "")
+        if not iq.is_iq(xml) or len(id) <= MAX_FIELD:
             return stanza
+        is_answered = xml.get("type") in HANDLED_TAGS and self._can_repeat(id)
+        if is_answered:
+            self._refuse(stanza, "not-acceptable", "modify")
         alias = redaction.alias(xml.get("from", ""))
-        logger.warning(
-            "dropped an iq of %s: %d characters of id", alias, len(xml.get("id", ""))
-        )
+        done = "refused" if is_answered else "dropped"
+        logger.warning("%s an iq of %s: %d characters of id", done, alias, len(id))
         return None
 
     def _register(self) -> None:

@@ -248,9 +248,11 @@ class ServiceStream(ABC):
         if stanza.xml.get("type") == "subscribe":
             self._answer_presence(stanza, "subscribed")
 
-    def _answer_presence(self, stanza: Presence, type: str) -> None:
+    def _answer_presence(
+        self, stanza: Presence, type: str, sender: str | None = None
+    ) -> None:
         to = stanza.xml.get("from", "")
-        self.xmpp.send_raw(presence.build(type, sender=self.jid, to=to))
+        self.xmpp.send_raw(presence.build(type, sender=sender or self.jid, to=to))
 
     # --- Wiring ---------------------------------------------------------------
 

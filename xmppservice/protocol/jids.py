@@ -1,6 +1,7 @@
 """JIDs (RFC 7622): normalising, splitting, and escaping (XEP-0106)."""
 
 import re
+from urllib.parse import quote
 
 from slixmpp import JID, InvalidJID
 
@@ -47,3 +48,16 @@ def escape_localpart(text: str) -> str:
     escaped = _ESCAPE.sub(r"\\5c", text).translate(_UNALLOWED)
     jid = parse_jid(f"{escaped}@localhost") if text.strip(" ") == text else None
     return local_of(jid) if jid else ""
+
+
+def uri(jid: str, thread: str = "") -> str:
+    """Return the URI to write to ``jid``, in ``thread`` if there is one.
+
+    Source: RFC 5122, 2.2; XEP-0201, "Thread IDs in XMPP URIs"; XEP-0147.
+    """
+    bare, slash, resource = jid.partition("/")
+    local, at, domain = bare.rpartition("@")
+    address = quote(local, safe="!$()*+,;=") + at + quote(domain, safe="[]:")
+    address += slash + quote(resource, safe="!$&'()*+,:;=")
+    query = f"?message;thread={quote(thread, safe='')}" if thread else ""
+    return f"xmpp:{address}{query}"

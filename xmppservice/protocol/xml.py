@@ -15,14 +15,18 @@ Element = ET.Element
 
 
 def escape(text: str) -> str:
-    """Text for element content: ``& < >`` only; quotes stay (see above)."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Text for element content; quotes stay (see above).
+
+    An unescaped carriage return would be read as a line feed (XML 1.0, 2.11).
+    """
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace("\r", "&#13;")
 
 
 def escape_attribute(text: str) -> str:
     """Text for an attribute value in single quotes."""
     escaped = escape(text).replace("'", "&apos;")
-    return escaped.replace("\n", "&#10;").replace("\t", "&#9;").replace("\r", "&#13;")
+    return escaped.replace("\n", "&#10;").replace("\t", "&#9;")
 
 
 def illegal_character(text: str) -> str:
@@ -34,6 +38,14 @@ def illegal_character(text: str) -> str:
 def split(tag: str) -> tuple[str, str]:
     namespace, _, name = tag.rpartition("}")
     return namespace[1:], name
+
+
+def children(element: ET.Element, tag: str) -> Iterator[ET.Element]:
+    """Yield the children with exactly this tag.
+
+    Unlike ``find``, which takes a ``}`` or ``*`` in a namespace for part of a path.
+    """
+    return (child for child in element if child.tag == tag)
 
 
 def sibling(element: ET.Element, name: str) -> str:

@@ -156,13 +156,20 @@ class ServiceConsumer(AsyncConsumer):
             except DATABASE_ERRORS as error:
                 self._database_lost(error)
                 payload = payloads.storage_failed()
-                self._refuse([events.answer(message, payload) for message in batch])
+                self._reply([events.answer(message, payload) for message in batch])
             else:
-                self._refuse(
+                self._reply(
                     [events.refusal(message, TOO_MUCH_STORED) for message in refused]
                 )
+                self._reply(
+                    [
+                        events.receipt(message)
+                        for message in batch
+                        if "receipt" in message and message not in refused
+                    ]
+                )
 
-    def _refuse(self, answers: list[events.Answer]) -> None:
+    def _reply(self, answers: list[events.Answer]) -> None:
         if answers:
             self.pumps.create_task(self._send_once(answers))
 

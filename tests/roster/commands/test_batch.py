@@ -177,7 +177,12 @@ def test_a_search_may_be_as_long_as_the_limit(rosters, settings, most, expected)
             (6, "UNKNOWN_COMMAND"),
             "This service knows cmd_add_to_roster and cmd_search_users.",
         ),
-        ("", (4, "BAD_REQUEST"), "type and action name two different commands."),
+        (
+            "",
+            (4, "BAD_REQUEST"),
+            "The message names several commands: send one in each message, "
+            "with the same word in type and action.",
+        ),
     ],
 )
 def test_an_unknown_command_is_answered(rosters, command, expected, text):

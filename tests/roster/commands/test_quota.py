@@ -43,6 +43,12 @@ def test_an_owner_with_too_much_stored_is_refused_and_others_are_not(quota):
     assert Command.objects.filter(owner=JULIET).count() == 2
 
 
+def test_each_device_that_sent_a_refused_command_is_told(quota):
+    intake.receive(sent(4))
+    twice = [message(id="same", resource=device) for device in ("phone", "desk")]
+    assert intake.receive(twice) == twice
+
+
 def test_a_repeat_of_what_is_stored_is_always_taken(quota):
     intake.receive(sent(6))
     assert intake.receive(sent(4)) == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from xmppservice.protocol import jids
 from xmppservice.protocol.jids import (
     bare_jid,
     domain_of,
@@ -59,3 +60,20 @@ def test_a_jid_that_changes_when_normalised_again_is_invalid(text: str):
 )
 def test_an_address_as_a_localpart(text, local):
     assert escape_localpart(text) == local
+
+
+@pytest.mark.parametrize(
+    ("jid", "thread", "expected"),
+    [
+        ("liam@localhost", "", "xmpp:liam@localhost"),
+        ("my@localhost", "atm_1", "xmpp:my@localhost?message;thread=atm_1"),
+        ("a@b", "x y;z=&?", "xmpp:a@b?message;thread=x%20y%3Bz%3D%26%3F"),
+        ("a\\20b@localhost", "", "xmpp:a%5C20b@localhost"),
+        ("bot@other.example/a/b@c", "", "xmpp:bot@other.example/a%2Fb%40c"),
+        ("caffè@città.example", "", "xmpp:caff%C3%A8@citt%C3%A0.example"),
+        ("service.example", "", "xmpp:service.example"),
+        ("a#b%c@[::1]", "", "xmpp:a%23b%25c@[::1]"),
+    ],
+)
+def test_the_uri_of_a_jid(jid: str, thread: str, expected: str):
+    assert jids.uri(jid, thread) == expected

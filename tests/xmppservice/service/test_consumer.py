@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -100,6 +100,29 @@ async def test_a_command_that_cannot_be_stored_is_answered_with_sql_error(consum
     (answer,) = send["answers"]
     assert answer["to"] == SEARCH["sender"]
     assert '"errorCode":"SQL_ERROR"' in answer["payload"]
+
+
+@pytest.mark.parametrize("table", ["roster_command", None])
+async def test_a_receipt_is_sent_for_what_is_stored_and_nothing_else(consumer, table):
+    """XEP-0184: a receipt means that the service will not lose the command."""
+    await sync_to_async(release)("first")
+    gone = without(table) if table else nullcontext()
+    await sync_to_async(gone.__enter__)()
+    try:
+        for id in ("one", "two"):
+            message = events.message({**SEARCH, "id": id, "receipt": id})
+            await consumer.send_input(message)
+        await consumer.send_input(events.message({**SEARCH, "id": "three"}))
+        receipts: set[str] = set()
+        answered: set[str] = set()
+        while len(receipts | answered) < (3 if table else 2):
+            for answer in (await output(consumer)).get("answers", ()):
+                kind = receipts if "receipt" in answer else answered
+                kind.add(answer.get("receipt", answer["id"]))
+    finally:
+        await sync_to_async(gone.__exit__)(None, None, None)
+
+    assert receipts == (set() if table else {"one", "two"})
 
 
 async def test_it_recovers_when_its_tables_are_back(consumer, caplog):
