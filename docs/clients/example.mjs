@@ -118,13 +118,14 @@ function envelope(service, id, word, text) {
     .c("payload", {}, text);
 }
 
-/** What the web chat shows, with its depth; a hidden group hides its branch. */
-function* shown(items, depth = 0) {
-  for (const item of items) {
-    if (!item.webIsPublished) continue;
-    yield [depth, item];
-    yield* shown(item.items ?? [], depth + 1);
-  }
+/** What the web chat shows, with its depth; neither a hidden group nor one that shows nothing. */
+function shown(items, depth = 0) {
+  return items
+    .filter((item) => item.webIsPublished)
+    .flatMap((item) => {
+      const below = shown(item.items ?? [], depth + 1);
+      return item.items && !below.length ? [] : [[depth, item], ...below];
+    });
 }
 
 /** Where a message to the channel goes, and its thread or "". */
@@ -173,7 +174,7 @@ const client = new Client(url, service);
 await client.logIn(jid, process.env.PASSWORD);
 
 const { items } = await client.document();
-const tree = [...shown(items)];
+const tree = shown(items);
 for (const [depth, item] of tree) console.log("  ".repeat(depth) + item.info.name);
 const channel = tree.map(([, item]) => item).find((item) => item.type === "channel");
 if (channel) {

@@ -129,11 +129,12 @@ def read_document(iq: Iq) -> dict[str, Any]:
 
 
 def shown(items: list[dict[str, Any]], depth: int = 0) -> Iterator[tuple[int, Any]]:
-    """Yield what the mobile application shows; a hidden group hides its branch."""
+    """Yield what the mobile application shows: no group in which it shows nothing."""
     for item in items:
-        if item["mobileIsPublished"]:
+        below = list(shown(item.get("items", []), depth + 1))
+        if item["mobileIsPublished"] and (below or "items" not in item):
             yield depth, item
-            yield from shown(item.get("items", []), depth + 1)
+            yield from below
 
 
 def route(channel: dict[str, Any], domain: str) -> tuple[str, str]:

@@ -203,9 +203,15 @@ async def test_a_long_undo_label_is_truncated(pages, demo):
     assert outer["width"] <= 320
 
 
-async def test_a_channel_without_a_message_has_no_bubble(pages, demo):
-    demo("edits.change([one('Liam')], 'admin', default_message='')")
+@pytest.mark.parametrize("message", ["", " \n\t"])
+async def test_a_channel_without_a_message_has_no_bubble(pages, demo, message):
+    demo(f"edits.change([one('Liam')], 'admin', default_message={message!r})")
     key = demo.read("one('Liam').pk")
+
+    workspace = await ready(await pages.open(WORKSPACE))
+    await workspace.locator("#panel .chat button", has_text="Liam").click()
+    await expect(workspace.locator("#panel .talk .bar")).to_contain_text("Liam")
+    await expect(workspace.locator("#panel .bubble")).to_have_count(0)
 
     page = await pages.open(f"{LIST}{key}/change/")
 

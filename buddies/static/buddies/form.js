@@ -1,7 +1,7 @@
 // The form of an entry: tabs, counters, the chosen picture, and a preview.
 // Without it the form is four plain fieldsets, and works.
 
-import { isAddress } from "./preview.js";
+import { isAddress, unlessBlank } from "./preview.js";
 
 const field = (name) => document.getElementById(`id_${name}`);
 const text = (name) => field(name)?.value ?? "";
@@ -205,7 +205,7 @@ function draw() {
 function drawTexts() {
   const card = document.querySelector(".entry-card");
   const name = card.querySelector(".entry-name");
-  const message = isGroup() ? "" : text("default_message");
+  const message = isGroup() ? "" : unlessBlank(text("default_message"));
   name.textContent = text("name") || name.dataset.empty;
   card.querySelector(".entry-status").textContent = text("status");
   card.querySelector(".entry-bubble").textContent = message;

@@ -1,5 +1,5 @@
 // Draws a document as a phone or a webchat shows it. Used by the workspace and
-// by the pages of a version; the webchat takes its avatars from here. A client's rules: contract, section 1.
+// by the pages of a version; the webchat takes from here what it shows. A client's rules: contract, section 1.
 
 const FLAG = { phone: "mobileIsPublished", webchat: "webIsPublished" };
 const MAX_ROWS = 300;
@@ -7,7 +7,7 @@ const MAX_ROWS = 300;
 /** Draws `items` of a document as `app` ("phone" or "webchat") into `place`. */
 export function draw(place, items, app, words, maxRows = MAX_ROWS) {
   const frame = element("div", `device ${app}`);
-  const rows = [...shown(items, FLAG[app])];
+  const rows = [...withDepth(shown(items, FLAG[app]))];
   const list = element("ul", "chats");
   const conversation = element("div", "talk");
   for (const [item, depth] of rows.slice(0, maxRows)) {
@@ -25,12 +25,18 @@ export function draw(place, items, app, words, maxRows = MAX_ROWS) {
   if (app === "webchat" && first) open(frame, conversation, first[0], words);
 }
 
-/** Yields [item, depth] of items with the flag; a hidden group hides its branch. */
-function* shown(items, flag, depth = 0) {
+/** Returns the items with the flag, without groups that show nothing. */
+export function shown(items, flag) {
+  return items
+    .filter((item) => item[flag])
+    .map((item) => (item.items ? { ...item, items: shown(item.items, flag) } : item))
+    .filter((item) => item.items?.length !== 0);
+}
+
+function* withDepth(items, depth = 0) {
   for (const item of items) {
-    if (!item[flag]) continue;
     yield [item, depth];
-    yield* shown(item.items ?? [], flag, depth + 1);
+    yield* withDepth(item.items ?? [], depth + 1);
   }
 }
 
@@ -56,11 +62,15 @@ function open(frame, conversation, item, words) {
   back.addEventListener("click", () => frame.classList.remove("open"));
   bar.append(back, avatar(item.info), element("strong", "", item.info.name));
   const bubbles = element("div", "bubbles");
-  if (item.info.defaultMessage) {
-    bubbles.append(element("p", "bubble", item.info.defaultMessage));
-  }
+  const greeting = unlessBlank(item.info.defaultMessage);
+  if (greeting) bubbles.append(element("p", "bubble", greeting));
   conversation.replaceChildren(bar, bubbles, element("div", "write quiet", words.message));
   frame.classList.add("open");
+}
+
+/** The text, or "" if it has only blanks: a blank default message is no message. */
+export function unlessBlank(text) {
+  return text.trim() ? text : "";
 }
 
 /** A picture, or the first letter if there is none or it does not load. */

@@ -1,6 +1,6 @@
 // The webchat's tree of channels, with groups that fold.
 
-import { avatar, button, element } from "../buddies/preview.js";
+import { avatar, button, element, shown } from "../buddies/preview.js";
 import { find, words } from "./page.js";
 
 export let channels = new Map(); // the document's channels, by key
@@ -10,20 +10,21 @@ const foldedGroups = new Set(); // their addresses
 export function drawTree(text, actions) {
   const focused = document.activeElement?.closest("[data-key]")?.dataset.key;
   channels = new Map();
-  const list = branch(JSON.parse(text || '{"items":[]}').items, actions);
+  const { items } = JSON.parse(text || '{"items":[]}');
+  const list = branch(shown(items, "webIsPublished"), actions);
   find("tree").replaceChildren(list ?? element("p", "blank quiet", words.empty));
   find("tree").querySelector(`[data-key="${CSS.escape(focused ?? "")}"]`)?.focus();
 }
 
-/** Lists the entries published for the web; a hidden group hides its branch. */
 function branch(items, actions) {
+  if (!items.length) return null;
   const list = element("ul", "plain");
-  for (const item of items.filter((one) => one.webIsPublished)) {
+  for (const item of items) {
     const row = element("li");
     row.append(item.type === "group" ? group(item, actions) : channel(item, actions));
     list.append(row);
   }
-  return list.children.length ? list : null;
+  return list;
 }
 
 function group(item, actions) {
@@ -36,7 +37,7 @@ function group(item, actions) {
   });
   summary.dataset.key = `group ${item.address}`;
   summary.append(...entryNodes(item));
-  folder.append(summary, branch(item.items, actions) ?? "");
+  folder.append(summary, branch(item.items, actions));
   return folder;
 }
 
@@ -57,6 +58,8 @@ export function entryNodes({ info }) {
   return [avatar(info), lines];
 }
 
+/** Identifies a conversation. The server writes a JID in lower case, whatever staff entered. */
 export function keyOf(to, thread) {
-  return `${to} ${thread}`;
+  const [bare] = to.normalize("NFKC").toLowerCase().split("/");
+  return `${bare} ${thread}`;
 }
