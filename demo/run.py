@@ -19,7 +19,7 @@ from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
 from typing import NoReturn
 
-from demo import echo, settings
+from demo import settings
 from demo.client import Client, ClientError
 from demo.prosody import Prosody
 from demo.server import ServerError, bound_to_us, end, is_free
@@ -118,7 +118,13 @@ def refuse_taken_ports() -> None:
 def prosody() -> Iterator[Prosody]:
     """Run a Prosody for the duration of the block."""
     say("Starting Prosody ...")
-    server = Prosody(
+    with our_prosody() as server:
+        yield server
+
+
+def our_prosody() -> Prosody:
+    """Return the demo's Prosody, whether it runs or not."""
+    return Prosody(
         settings.VAR_DIR / "prosody",
         c2s_port=settings.XMPP_C2S_PORT,
         component_port=settings.XMPP_COMPONENT_PORT,
@@ -127,8 +133,6 @@ def prosody() -> Iterator[Prosody]:
         domain=settings.DOMAIN,
         component=settings.SERVICE,
     )
-    with server:
-        yield server
 
 
 def component_secret() -> str:
@@ -152,8 +156,7 @@ def prepare_database() -> None:
 
 
 def register(server: Prosody) -> None:
-    channels = {jid.partition("@")[0] for jid in echo.channels()}
-    for local in {*settings.PEOPLE, *channels}:
+    for local in settings.PEOPLE:
         server.register(local, settings.PASSWORD)
 
 

@@ -181,7 +181,7 @@ def _talk(page: Page, service: Service) -> None:
     page.get_by_role("button", name="Send").click()
     with ThreadPoolExecutor(1) as elsewhere:  # this thread has Playwright's loop
         elsewhere.submit(asyncio.run, _reply(service)).result()
-    expect(page.locator(".bubble")).to_have_count(2)
+    expect(page.locator(".bubble")).to_have_count(3)
     expect(page.locator("#tree img").last).not_to_have_js_property("naturalWidth", 0)
     left = IMAGES / "webchat.png"
     right = IMAGES / "webchat-right.png"

@@ -12,7 +12,7 @@ from demo import echo
 from tests.browser.backstage import becomes, names, ready, switch
 from tests.browser.conftest import OPPOSITES, PHONE, in_looks, overflow, severe
 from tests.browser.test_accessibility import HOSTILE, SEED, SMALL, TARGET
-from tests.service import GUEST, PASSWORD, SERVICE
+from tests.service import GUEST, PASSWORD, SERVICE, until
 
 pytestmark = pytest.mark.appearance
 
@@ -36,10 +36,14 @@ CHANNELS = {
             entry("Milano", serverAddress="myticket"),
             entry("Firenze", web=False),
             entry("Trains", entry("Regional", serverAddress="myticket")),
+            entry(
+                "Phones", entry("App", web=False), entry("Apps", entry("B", web=False))
+            ),
         ),
+        entry("Phone", entry("Only", web=False)),
         entry("Hidden", entry("Below", entry("Deep"))) | {"webIsPublished": False},
         entry("Liam"),
-        entry("Nobody"),
+        entry("Nobody", serverAddress="nobody@elsewhere.localhost"),
     ]
 }
 SHOWN = ["Tickets", "  Milano", "  Trains", "    Regional", "Liam", "Nobody"]
@@ -55,11 +59,12 @@ TREE = """() => {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def _answers(service):
-    """Run the demo's echo for the two channels that answer."""
-    for local in ("myticket", "liam", GUEST):
-        await asyncio.to_thread(service.server.register, local, PASSWORD)
-    jids = {"myticket@localhost", "liam@localhost"}
-    task = asyncio.create_task(echo.answer_all(jids, service.server.c2s_port))
+    """Run the demo's channels; those of other domains don't answer."""
+    server = service.server
+    await asyncio.to_thread(server.register, GUEST, PASSWORD)
+    reader = f"{GUEST}@localhost"
+    answering = echo.answer_all(SERVICE, reader, server.register, server.c2s_port)
+    task = asyncio.create_task(answering)
     yield
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -84,6 +89,12 @@ def channel(page, name):
     return page.locator("#tree").get_by_role("button", name=name)
 
 
+async def write(page, name, text):
+    await channel(page, name).click()
+    await page.get_by_label("Message").fill(text)
+    await page.get_by_role("button", name="Send").click()
+
+
 def bubble(page, text):
     return page.get_by_role("log").locator(".bubble").filter(has_text=text)
 
@@ -97,6 +108,20 @@ async def test_the_webchat_shows_what_is_published_for_the_web(pages, chats):
     await becomes(lambda: page.evaluate(TREE), SHOWN)
     await expect(channel(page, "Liam")).to_contain_text("Liam, in a word")
     await expect(channel(page, "Liam").locator(".avatar")).to_have_text("L")
+
+
+async def test_the_preview_and_the_api_show_the_same(pages, chats, service):
+    page = await ready(await pages.open("/admin/buddies/buddy/channels/"))
+    await page.get_by_role("tab", name="Webchat").click()
+    preview = page.locator("#panel .device.webchat .chats strong")
+    await becomes(preview.all_inner_texts, [name.strip() for name in SHOWN])
+
+    async def document():
+        path = "/api/document/?platform=web"
+        _, _, body = await asyncio.to_thread(service.http, "GET", path)
+        return names(json.dumps(body))
+
+    await becomes(document, SHOWN)
 
 
 async def test_a_group_is_folded_and_stays_folded(pages, chats):
@@ -135,14 +160,33 @@ async def test_an_account_logs_in_with_its_password_only(pages, service):
 @pytest.mark.usefixtures("chats")
 async def test_a_message_goes_to_the_server_address_with_a_thread(pages):
     page = await enter(pages)
-    await channel(page, "Milano").click()
-    await expect(page.get_by_label("Message")).to_have_value("Hello Milano")
-    await page.get_by_role("button", name="Send").click()
+    await write(page, "Milano", "Ciao")
 
     await expect(bubble(page, "— myticket@localhost milano")).to_be_visible()
     await expect(page.get_by_label("Message")).to_have_value("")
-    await expect(page.locator(".bubble")).to_have_count(2)
-    await expect(page.locator(".bubble.mine")).to_have_text("Hello Milano")
+    await expect(page.locator(".bubble")).to_have_text(
+        ["Hello Milano", "Ciao", "Ciao\n— myticket@localhost milano"]
+    )
+    await expect(page.locator(".bubble.mine")).to_have_text("Ciao")
+
+
+async def test_the_default_message_is_the_channels(pages, chats):
+    page = await enter(pages)
+    await channel(page, "Liam").click()
+
+    bubbles = page.locator("#messages .bubble")
+    await expect(bubbles).to_have_text(["Hello Liam"])
+    await expect(page.locator(".bubble.mine")).to_have_count(0)
+    await expect(page.get_by_label("Message")).to_have_value("")
+
+    chats("edits.change([one('Liam')], 'anna', default_message='Ciao!\\nSono Liam')")
+    await expect(bubbles).to_have_text(["Ciao!\nSono Liam"])
+    chats("edits.change([one('Liam')], 'anna', default_message=' \\n ')")
+    await expect(bubbles).to_be_hidden()
+
+    await channel(page, "Nobody").click()
+    await expect(bubbles).to_have_text(["Hello Nobody"])
+    await expect(bubbles).to_be_visible()
 
 
 @pytest.mark.usefixtures("chats")
@@ -152,17 +196,16 @@ async def test_a_message_goes_to_the_address_without_a_thread(pages):
     await page.get_by_label("Message").fill("Ciao")
     await page.keyboard.press("Enter")
 
-    answer = page.locator(".bubble:not(.mine)")
-    await expect(answer).to_have_text("Ciao\n— liam@localhost")
+    answers = page.locator(".bubble:not(.mine)")
+    await expect(answers).to_have_text(["Hello Liam", "Ciao\n— liam@localhost"])
 
 
 @pytest.mark.usefixtures("chats")
 async def test_two_channels_of_one_address_are_two_conversations(pages):
     page = await enter(pages)
     for name in ("Milano", "Regional"):
-        await channel(page, name).click()
-        await page.get_by_role("button", name="Send").click()
-        await expect(page.locator(".bubble")).to_have_count(2)
+        await write(page, name, "Ciao")
+        await expect(page.locator(".bubble")).to_have_count(3)
         await expect(bubble(page, f"localhost {name.lower()}")).to_be_visible()
     await page.get_by_label("Message").fill("A draft")
 
@@ -175,10 +218,37 @@ async def test_two_channels_of_one_address_are_two_conversations(pages):
 @pytest.mark.usefixtures("chats")
 async def test_a_message_to_a_missing_account_is_not_delivered(pages):
     page = await enter(pages)
-    await channel(page, "Nobody").click()
-    await page.get_by_role("button", name="Send").click()
+    await write(page, "Nobody", "Ciao")
 
     await expect(page.locator(".bubble.mine")).to_contain_text("Not delivered")
+
+
+async def test_a_channel_that_staff_add_answers(pages, chats):
+    page = await enter(pages)
+    # The server writes the first one in lower case; the second one is no JID.
+    for name in ("Benvolio", "Friar Laurence"):
+        chats(ADD % (name, name))
+    await expect(channel(page, "Friar Laurence")).to_be_visible()
+    chats(ADD % ("Mercutio", "Mercutio"))
+
+    for name in ("Benvolio", "Mercutio"):
+        await channel(page, name).click()
+        await answered(page, f"— {name.lower()}@localhost")
+
+
+ADD = """edits.add(Buddy(
+    name=%r, address=%r, type="channel", web_is_published=True), "anna")"""
+
+
+async def answered(page, text):
+    """Write until the channel answers: its account is made after it is published."""
+
+    async def answers():
+        await page.get_by_label("Message").fill("Ciao")
+        await page.get_by_role("button", name="Send").click()
+        return await bubble(page, text).count() > 0
+
+    await until(answers)
 
 
 # --- Edits of the staff --------------------------------------------------------
@@ -253,8 +323,9 @@ async def each_step_is_clean(pages, size, language, theme):
     await becomes(lambda: page.evaluate(TREE), SHOWN)
     await clean()
     await channel(page, "Liam").click()
+    await page.locator("#text").fill("Ciao")
     await page.locator("#write button").click()
-    await expect(page.locator(".bubble")).to_have_count(2)
+    await expect(page.locator(".bubble")).to_have_count(3)
     await clean()
     if size == PHONE:
         await page.locator("#back").click()
@@ -272,22 +343,22 @@ async def test_the_webchat_works_by_keyboard(pages):
     await expect(channel(page, "Liam")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.get_by_label("Message")).to_be_focused()
+    await page.keyboard.type("Hello")
     await page.keyboard.press("Shift+Enter")
     await page.keyboard.type("Ciao")
     await page.keyboard.press("Enter")
 
     mine = page.locator(".bubble.mine")
-    await expect(mine).to_have_text("Hello Liam\nCiao")
+    await expect(mine).to_have_text("Hello\nCiao")
 
 
 async def test_hostile_texts_are_escaped(pages, chats):
     chats(f"load({json.dumps(SEED)!r})")
     page = await enter(pages)
 
-    await channel(page, HOSTILE).click()
-    await expect(page.get_by_label("Message")).to_have_value(HOSTILE)
+    await write(page, HOSTILE, HOSTILE)
     await expect(page.locator("#name")).to_have_text(HOSTILE)
-    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator(".bubble").first).to_have_text(HOSTILE)
     await expect(page.locator(".bubble.mine")).to_contain_text(HOSTILE)
     await expect(page.locator("img[src=x], [onerror]")).to_have_count(0)
 

@@ -1,6 +1,6 @@
 // The webchat: logs in, follows the document, holds conversations.
 
-import { element } from "../buddies/preview.js";
+import { element, unlessBlank } from "../buddies/preview.js";
 import { channels, drawTree, entryNodes, keyOf } from "./channels.js";
 import { find, pauses, service, setText, url, words } from "./page.js";
 import { Session, route } from "./session.js";
@@ -122,7 +122,7 @@ function mark() {
 // --- A conversation ------------------------------------------------------------
 
 function conversationOf(key) {
-  if (!conversations.has(key)) conversations.set(key, { messages: [], draft: null, unread: false });
+  if (!conversations.has(key)) conversations.set(key, { messages: [], draft: "", unread: false });
   return conversations.get(key);
 }
 
@@ -130,7 +130,6 @@ function open(key) {
   if (current) conversationOf(current).draft = find("text").value;
   current = key;
   const conversation = conversationOf(key);
-  conversation.draft ??= channels.get(key).item.info.defaultMessage;
   conversation.unread = false;
   find("text").value = conversation.draft;
   find("none").hidden = true;
@@ -146,6 +145,7 @@ function showHeader({ info }) {
   find("picture").replaceChildren(picture);
   find("name").textContent = info.name;
   find("status").textContent = info.status;
+  setText(find("greeting"), unlessBlank(info.defaultMessage));
 }
 
 function bubble({ body, isMine, failed }) {
@@ -155,7 +155,7 @@ function bubble({ body, isMine, failed }) {
 }
 
 function redraw(messages) {
-  find("messages").replaceChildren();
+  find("messages").replaceChildren(find("greeting"));
   messages.forEach(append);
 }
 
