@@ -16,6 +16,7 @@ __all__ = [
     "commands",
     "envelopes",
     "requests",
+    "texts",
     "wild",
 ]
 
@@ -161,9 +162,22 @@ def requests(draw: st.DrawFn) -> Case:
     asked = _written(name, {"xmlns": namespace, **attributes}, inside)
     type = draw(st.sampled_from(["get", "set", "set"]))
     to = draw(st.sampled_from([SERVICE, SERVICE, f"capulet@{SERVICE}"]))
+    id = TOKEN + draw(st.one_of(st.just(""), st.just(""), TEXT, LONG))
     return Case(
-        _written("iq", {"to": to, "type": type, "id": TOKEN}, asked), needs_answer=True
+        _written("iq", {"to": to, "type": type, "id": id}, asked), needs_answer=True
     )
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> Case:
+    """Messages of people, to the service or to a JID below it."""
+    to = draw(st.sampled_from([SERVICE, f"liam@{SERVICE}", f"nobody@{SERVICE}/a"]))
+    id = TOKEN + draw(st.one_of(st.just(""), TEXT, LONG))
+    body = f"<body>{draw(st.builds(_text, WORDS, WAYS))}a</body>"
+    inside = draw(_harmless()) + body + draw(_harmless())
+    attributes = {"to": to, "id": id, **draw(_kind())}
+    is_text = attributes.get("type") != "headline"
+    return Case(_written("message", attributes, inside), needs_answer=is_text)
 
 
 @st.composite

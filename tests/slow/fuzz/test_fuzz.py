@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from tests.service import component_only
 from tests.slow.fuzz.payloads import payloads
-from tests.slow.fuzz.stanzas import Case, broken, commands, envelopes, requests, wild
+from tests.slow.fuzz.stanzas import (
+    Case,
+    broken,
+    commands,
+    envelopes,
+    requests,
+    texts,
+    wild,
+)
 from tests.slow.fuzz.talk import Talk
 
 SUITE = 500  # cases
@@ -38,7 +46,9 @@ def test_hostile_stanzas(new_service):
 
 @component_only
 def test_hostile_requests(new_service):
-    _all_survive(new_service(), requests())
+    kinds = [requests, requests, texts]
+    cases = st.sampled_from(kinds).flatmap(lambda kind: kind())
+    _all_survive(new_service(), cases)
 
 
 def test_hostile_payloads(new_service):
