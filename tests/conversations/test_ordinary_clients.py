@@ -83,6 +83,7 @@ async def test_the_service_lists_its_features(client: Client):
         "urn:xmppservice:document:1",
         "vcard-temp",
         "urn:xmpp:ping",
+        "urn:xmpp:receipts",
         "jabber:iq:version",
     }
     (form_type,) = info.findall("{*}x/{*}field[@var='FORM_TYPE']/{*}value")

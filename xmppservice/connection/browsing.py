@@ -20,6 +20,7 @@ from xmppservice.protocol.namespaces import (
     NS_INFO,
     NS_ITEMS,
     NS_PING,
+    NS_RECEIPTS,
     NS_SEARCH,
     NS_VCARD,
 )
@@ -40,6 +41,7 @@ FEATURES = (
     NS_VCARD,
     NS_DOCUMENT,
     NS_PING,
+    NS_RECEIPTS,
     "jabber:iq:last",
     "jabber:iq:version",
 )

@@ -295,12 +295,12 @@ class Responder:
         xml, id = stanza.xml, stanza.xml.get("id", "")
         if not iq.is_iq(xml) or len(id) <= MAX_FIELD:
             return stanza
-        is_answered = xml.get("type") in HANDLED_TAGS and self._can_repeat(id)
-        if is_answered:
-            self._refuse(stanza, "not-acceptable", "modify")
         alias = redaction.alias(xml.get("from", ""))
-        done = "refused" if is_answered else "dropped"
-        logger.warning("%s an iq of %s: %d characters of id", done, alias, len(id))
+        if xml.get("type") in HANDLED_TAGS and self._can_repeat(id):
+            self._refuse(stanza, "not-acceptable", "modify")
+            logger.warning("refused an iq of %s: %d characters of id", alias, len(id))
+        else:
+            logger.warning("dropped an iq of %s: %d characters of id", alias, len(id))
         return None
 
     def _register(self) -> None:
