@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import re
+import runpy
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -111,3 +113,43 @@ def test_each_excerpt_is_in_the_program(language):
 
     assert len(excerpts) >= 3
     assert [one for one in excerpts if one not in program] == []
+
+
+# --- What they show --------------------------------------------------------------
+
+SHOWN_BY_NODE = """
+const [source, items] = process.argv.slice(1);
+const shown = new Function(`${source}; return shown;`)();
+const rows = shown(JSON.parse(items)).map(([depth, item]) => [depth, item.address]);
+console.log(JSON.stringify(rows));
+"""
+
+
+def item(address, *below, on=True):
+    flags = {"mobileIsPublished": on, "webIsPublished": on}
+    return {"address": address, **flags, **({"items": list(below)} if below else {})}
+
+
+def shown(language, items):
+    program = (CLIENTS / PROGRAMS[language]).read_text()
+    if language == "python":
+        rows = runpy.run_path(str(CLIENTS / PROGRAMS[language]))["shown"](items)
+        return [(depth, one["address"]) for depth, one in rows]
+    source = re.search(r"^function shown.*?^}$", program, re.MULTILINE | re.DOTALL)
+    words = ["node", "-e", SHOWN_BY_NODE, source[0], json.dumps(items)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return [tuple(row) for row in json.loads(done.stdout)]
+
+
+@programs
+def test_neither_a_hidden_group_nor_one_that_shows_nothing_is_shown(language):
+    off = item("off", on=False)
+    items = [
+        item("a", off, item("b", off, item("c", off)), item("d")),
+        item("e", item("f", off)),
+        item("g", item("h"), on=False),
+        {**item("i"), "items": []},
+        off,
+        item("j"),
+    ]
+    assert shown(language, items) == [(0, "a"), (1, "d"), (0, "j")]
