@@ -7,9 +7,10 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import available_timezones
 
 import environ
@@ -41,6 +42,9 @@ _EXAMPLES = {
     "unix": "unix:///FILE",
 }
 
+MOST, MOST_DIGITS = 10**12, 100  # of a number
+MOST_DAYS = 36_500  # a century
+
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -50,10 +54,10 @@ def text(name: str, default: str) -> str:
     return value
 
 
-def texts(name: str, default: list[str]) -> list[str]:
-    """Read texts, separated by commas."""
-    values: list[str] = env.list(name, default=default)
-    return values
+def _words(name: str, default: str = "") -> list[str]:
+    """Read words, separated by commas, without blanks around them."""
+    words = (word.strip() for word in text(name, default).split(","))
+    return [word for word in words if word]
 
 
 def boolean(name: str, default: bool) -> bool:
@@ -64,12 +68,19 @@ def boolean(name: str, default: bool) -> bool:
     return word == "true"
 
 
-def integer(name: str, default: int) -> int:
+def integer(name: str, default: int, most: int = MOST) -> int:
     """Read a whole number of zero or more."""
     word = env.str(name, default=str(default))
-    if not (word.isascii() and word.isdigit()):
+    if not _is_digits(word):
         raise ImproperlyConfigured(f"{name} must be a whole number, not {word!r}.")
+    if len(word) > MOST_DIGITS or int(word) > most:
+        raise ImproperlyConfigured(f"{name} must be at most {most}.")
     return int(word)
+
+
+def days(name: str, default: int) -> int:
+    """Read a number of days that can be subtracted from any date."""
+    return integer(name, default, MOST_DAYS)
 
 
 def port(name: str, default: int) -> int:
@@ -83,13 +94,43 @@ def port(name: str, default: int) -> int:
 def host(name: str, default: str) -> str:
     """Read the name or the address of a host."""
     word: str = env.str(name, default=default).strip()
-    try:
-        is_host = bool(word.encode("idna")) and not re.search(r"[\s/@]", word)
-    except UnicodeError:  # such as an empty part
-        is_host = False
-    if not is_host:
+    if not _is_name(word):
         raise ImproperlyConfigured(f"{name} must be a host, not {word!r}.")
     return word
+
+
+def _is_name(word: str) -> bool:
+    try:
+        return bool(word.encode("idna")) and not re.search(r"[\s/@]", word)
+    except UnicodeError:  # such as an empty part
+        return False
+
+
+def hosts(name: str, default: str) -> list[str]:
+    """Read hosts that requests may name; .DOMAIN is all below it, * is any."""
+    words = _words(name, default)
+    for word in words:
+        is_address = re.fullmatch(r"\[[\da-fA-F:.]+\]", word)
+        is_name = _is_name(word.removeprefix(".")) and ":" not in word
+        if not (is_address or is_name):
+            expected = "buddies.example.org, without a scheme or a port"
+            raise ImproperlyConfigured(f"{name} must be like {expected}, not {word!r}.")
+    return words
+
+
+def networks(name: str, default: str) -> list[str]:
+    """Read addresses and networks; * is any."""
+    words = _words(name, default)
+    for word in words:
+        try:
+            if word != "*":
+                ip_network(word)
+        except ValueError:
+            expected = "addresses or networks such as 10.0.0.0/8, or *"
+            raise ImproperlyConfigured(
+                f"{name} must be {expected}, not {word!r}."
+            ) from None
+    return words
 
 
 def level(name: str, default: str) -> str:
@@ -112,35 +153,40 @@ def word(name: str, default: str, *others: str) -> str:
 
 def domains(name: str, default: str) -> list[str]:
     """Read domains, separated by commas."""
-    text: str = env.str(name, default=default)
-    words = [word.strip() for word in text.lower().split(",")]
-    return [word for word in words if word]
+    return [word.lower() for word in _words(name, default)]
 
 
-def url(name: str, default: str) -> str:
-    """Read an HTTP URL without a trailing slash."""
+def url(name: str, default: str, example: str = "https://buddies.example.org") -> str:
+    """Read an HTTP URL without a trailing slash; it may be empty if that is default."""
     text: str = env.str(name, default=default).strip()
-    if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w.~%-]+)*", text, re.ASCII):
-        expected = "https://buddies.example.org, without a trailing slash"
+    if text != default and not _is_url(text, "https?", "(/[\\w.~%-]+)*"):
+        expected = f"{example}, without a trailing slash"
         raise ImproperlyConfigured(f"{name} must be like {expected}, not {text!r}.")
     return text
 
 
-def origins(name: str) -> list[str]:
-    """Read origins of web pages, separated by commas; * allows any."""
-    text: str = env.str(name, default="")
-    words = [word.strip() for word in text.split(",")]
-    for word in filter(None, words):
-        if word != "*" and not re.fullmatch(r"https?://[\w.:\[\]-]+", word, re.ASCII):
-            expected = "https://shop.example.org, without a trailing slash, or *"
+def _is_url(text: str, scheme: str, path: str = "") -> bool:
+    parts = re.fullmatch(rf"{scheme}://([\w.:\[\]-]+){path}", text, re.ASCII)
+    return parts is not None and _is_address(parts[1])
+
+
+def origins(name: str, wildcard: str) -> list[str]:
+    """Read origins of web pages; ``wildcard`` is how several are written."""
+    words = _words(name)
+    for word in words:
+        # Below a domain: as in Django's CSRF_TRUSTED_ORIGINS.
+        one = word.replace("://*.", "://") if "://" in wildcard else word
+        if word != wildcard and not _is_url(one, "https?"):
+            expected = (
+                f"https://shop.example.org, without a trailing slash, or {wildcard}"
+            )
             raise ImproperlyConfigured(f"{name} must be like {expected}, not {word!r}.")
-    return [word for word in words if word]
+    return words
 
 
 def contacts(name: str) -> list[str]:
     """Read addresses of people or rooms, as URIs, separated by commas."""
-    text: str = env.str(name, default="")
-    uris = [word.strip() for word in text.split(",") if word.strip()]
+    uris = _words(name)
     for uri in uris:
         if not re.fullmatch(r"(mailto:|xmpp:|https?://)[!-~]{1,1000}", uri):
             expected = (
@@ -153,7 +199,7 @@ def contacts(name: str) -> list[str]:
 def websocket(name: str) -> str:
     """Read the URL of a WebSocket; empty when not set."""
     text: str = env.str(name, default="").strip()
-    if text and not re.fullmatch(r"wss?://[\w.:\[\]-]+(/[\w.~%-]*)*", text, re.ASCII):
+    if text and not _is_url(text, "wss?", "(/[\\w.~%-]*)*"):
         expected = "wss://xmpp.example.org:5281/xmpp-websocket"
         raise ImproperlyConfigured(f"{name} must be like {expected}, not {text!r}.")
     return text
@@ -183,13 +229,14 @@ def database(name: str, default: str) -> dict[str, Any]:
             parts = env.db_url(name, default=default)
     except ValueError:  # such as that of a port that is no number
         pass
-    if not (parts.get("NAME") or "service" in parts.get("OPTIONS", {})):
+    has_name = parts.get("NAME") or "service" in parts.get("OPTIONS", {})
+    if not has_name or re.search("\0|^:memory:$", parts["NAME"]):
         expected = "sqlite:///FILE or postgres://USER:PASSWORD@HOST:PORT/NAME"
         raise ImproperlyConfigured(
             f"{name} must be like {expected}, with a port of 1 to 65535."
         )
     # As libpq does: a host that is a folder is that of a socket.
-    parts["HOST"] = unquote(parts["HOST"])
+    parts["HOST"] = unquote(parts.get("HOST", ""))
     return parts
 
 
@@ -199,7 +246,8 @@ def transport(name: str, default: str, *schemes: str) -> str:
     if text != default and not _is_transport(text, schemes):
         expected = " or ".join(_EXAMPLES.get(one, f"{one}://HOST") for one in schemes)
         raise ImproperlyConfigured(
-            f"{name} must be like {expected}, with ports of 1 to 65535."
+            f"{name} must be like {expected}, with ports of 1 to 65535 and a database "
+            "that is a number."
         )
     return text
 
@@ -208,16 +256,25 @@ def _is_transport(text: str, schemes: tuple[str, ...]) -> bool:
     scheme, _, address = text.partition("://")
     if scheme not in schemes:
         return False
+    address, _, query = address.partition("?")
     if scheme in _EXAMPLES and scheme != "sentinel":
-        return address.rpartition("@")[2].startswith("/")
-    path = address.partition("/")[0]
+        database = dict(parse_qsl(query)).get("db", "0")
+        return address.rpartition("@")[2].startswith("/") and _is_digits(database)
+    path, _, database = address.partition("/")
     hosts = path.rpartition("@")[2].split(",")
-    return all(_is_host(host) for host in hosts) and (
-        len(hosts) == 1 or scheme == "sentinel"
+    return (
+        all(_is_address(host) for host in hosts)
+        and (len(hosts) == 1 or scheme == "sentinel")
+        and (scheme.startswith("amqp") or _is_digits(database or "0"))
     )
 
 
-def _is_host(text: str) -> bool:
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text is a host, with or without a port."""
     try:
         parts = urlsplit(f"//{text}")
         return bool(parts.hostname) and parts.port != 0
@@ -242,9 +299,29 @@ def signing_key(name: str) -> str:
     return value
 
 
+def token(name: str) -> str:
+    """Read a secret that a header can have; empty when not set."""
+    value = password(name)
+    if not re.fullmatch("[!-~]*", value):
+        expected = "ASCII characters without blanks"
+        raise ImproperlyConfigured(f"{name} must be {expected}.")
+    return value
+
+
+def dsn(name: str) -> str:
+    """Read the address of a Sentry, with its key; empty when not set."""
+    value = password(name)
+    address = re.sub(r"://\w+(:\w+)?@", "://", value)
+    is_dsn = address != value and _is_url(address, "https?", r"(/[\w.-]+)*/\d+")
+    if value and not is_dsn:
+        expected = "https://KEY@HOST/NUMBER"
+        raise ImproperlyConfigured(f"{name} must be like {expected}.")
+    return value
+
+
 def passwords(name: str) -> list[str]:
     """Read secrets, separated by commas."""
-    return [word.strip() for word in password(name).split(",") if word.strip()]
+    return _words(name) if password(name) else []
 
 
 def secret(name: str, folder: Path, *, is_shared: bool) -> str:

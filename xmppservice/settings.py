@@ -15,7 +15,7 @@ from xmppservice import environment as env
 from xmppservice.runtime import logs, transports
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var"))).resolve()
+VAR_DIR = Path(env.text("VAR_DIR", "").strip() or BASE_DIR / "var").resolve()
 
 # --- Deployment: one process, or several that share these servers -----------------
 
@@ -48,7 +48,7 @@ XMPP_INBOX_BYTES = env.integer("XMPP_INBOX_BYTES", 64 * 1024 * 1024)
 ANNOUNCEMENTS_PER_SECOND = env.integer("ANNOUNCEMENTS_PER_SECOND", 500)
 CHANGE_MESSAGE = env.boolean("CHANGE_MESSAGE", False)
 
-EJABBERD_API_URL = env.text("EJABBERD_API_URL", "").strip()
+EJABBERD_API_URL = env.url("EJABBERD_API_URL", "", "http://127.0.0.1:5280/api")
 EJABBERD_API_USER = env.text("EJABBERD_API_USER", "").strip()
 EJABBERD_API_PASSWORD = env.password("EJABBERD_API_PASSWORD")
 
@@ -63,18 +63,18 @@ FOREIGN_CONTACTS_PER_DAY = env.integer("FOREIGN_CONTACTS_PER_DAY", 2_000)
 OWNER_STORAGE_BYTES = env.integer("OWNER_STORAGE_BYTES", 8 * 1024 * 1024)
 DISCOVERY_BURST = env.integer("DISCOVERY_BURST", 10_000)
 DISCOVERY_PER_YEAR = env.integer("DISCOVERY_PER_YEAR", 50_000)
-ACCOUNT_PRESENT_DAYS = env.integer("ACCOUNT_PRESENT_DAYS", 7)
+ACCOUNT_PRESENT_DAYS = env.days("ACCOUNT_PRESENT_DAYS", 7)
 ACCOUNT_ABSENT_SECONDS = env.integer("ACCOUNT_ABSENT_SECONDS", 300)
-ACCOUNT_GONE_DAYS = env.integer("ACCOUNT_GONE_DAYS", 7)
+ACCOUNT_GONE_DAYS = env.days("ACCOUNT_GONE_DAYS", 7)
 # The newest key first: all new digests are made with it.
 ADDRESS_BOOK_KEYS = [
     secret("ADDRESS_BOOK_KEY"),
     *env.passwords("ADDRESS_BOOK_OLD_KEYS"),
 ]
-ADDRESS_BOOK_DAYS = env.integer("ADDRESS_BOOK_DAYS", 400)
+ADDRESS_BOOK_DAYS = env.days("ADDRESS_BOOK_DAYS", 400)
 LATE_JOINS_PER_SECOND = env.integer("LATE_JOINS_PER_SECOND", 100)
 ACCOUNT_WEBHOOK_SECRET = env.signing_key("ACCOUNT_WEBHOOK_SECRET")
-PAYLOAD_DAYS = env.integer("PAYLOAD_DAYS", 7)
+PAYLOAD_DAYS = env.days("PAYLOAD_DAYS", 7)
 
 # --- HTTP ---------------------------------------------------------------------
 
@@ -84,15 +84,15 @@ PUBLIC_URL = env.url("PUBLIC_URL", f"http://{HTTP_HOST}:{HTTP_PORT}")
 HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000)  # a year
 DOCUMENT_PUBLIC = env.boolean("DOCUMENT_PUBLIC", False)
 DOCUMENT_MAX_AGE = env.integer("DOCUMENT_MAX_AGE", 0)
-DOCUMENT_ORIGINS = env.origins("DOCUMENT_ORIGINS")
+DOCUMENT_ORIGINS = env.origins("DOCUMENT_ORIGINS", "*")
 API_REQUESTS_PER_MINUTE = env.integer("API_REQUESTS_PER_MINUTE", 600)
 DEBUG = env.boolean("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY")
-METRICS_TOKEN = env.password("METRICS_TOKEN")
+METRICS_TOKEN = env.token("METRICS_TOKEN")
 # Proxies whose X-Forwarded-For is trusted: addresses, networks, or *.
-TRUSTED_PROXIES = env.texts("TRUSTED_PROXIES", ["127.0.0.1"])
-ALLOWED_HOSTS = env.texts("ALLOWED_HOSTS", ["localhost", "127.0.0.1"])
-CSRF_TRUSTED_ORIGINS = env.texts("CSRF_TRUSTED_ORIGINS", [])
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "127.0.0.1")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1")
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", "https://*.example.org")
 
 WEBCHAT_URL = env.websocket("WEBCHAT_URL")
 WEBCHAT_USERS = env.passwords("WEBCHAT_USERS")
@@ -380,7 +380,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- Logging ------------------------------------------------------------------
 
-SENTRY_DSN = env.text("SENTRY_DSN", "").strip()
+SENTRY_DSN = env.dsn("SENTRY_DSN")
 
 LOGGING = {
     "version": 1,
