@@ -37,19 +37,12 @@ def run() -> None:
 
 
 def explanation(error: Exception) -> str | None:
-    """Return the sentence for an error of settings or of the database, else None."""
+    """Return the sentence for an error that an operator can mend, else None."""
     try:
-        from django.core.exceptions import ImproperlyConfigured
-        from django.db import OperationalError, connection
-    except ImportError:
+        from xmppservice.runtime import startup
+    except ImportError:  # Django is missing, and that is the error
         return None
-    if isinstance(error, ImproperlyConfigured):
-        return str(error)
-    if isinstance(error, OperationalError):
-        # One line: psycopg continues with advice, and repeats it for each address.
-        reason = str(error).partition("\n")[0].rstrip(".")
-        return f"The database {connection.settings_dict['NAME']}: {reason}."
-    return None
+    return startup.explanation(error)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,29 @@
 import os
+from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, setup_logging, task_prerun
-from django.conf import settings
+from celery.loaders.app import AppLoader
+from celery.signals import setup_logging, task_prerun
 from django.db import close_old_connections
+
+from xmppservice.runtime import startup
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
 
-app = Celery("xmppservice")
+
+class Loader(AppLoader):
+    """Refuse wrong settings as manage.py does: celery is a program of its own."""
+
+    def config_from_object(self, obj: Any, silent: bool = False) -> Any:
+        with startup.in_one_sentence():
+            return super().config_from_object(obj, silent)
+
+    def on_worker_init(self) -> None:
+        # Also called by beat.
+        startup.refuse_errors()
+
+
+app = Celery("xmppservice", loader="xmppservice.celery:Loader")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["buddies", "roster"])
 
@@ -21,9 +37,3 @@ def keep_logging_configuration(**_: object) -> None:
 def drop_broken_connections(**_: object) -> None:
     """Make a task open a new connection if the old one broke."""
     close_old_connections()
-
-
-@beat_init.connect
-def make_folder(**_: object) -> None:
-    """Create VAR_DIR, where beat stores its schedule and may be the first to write."""
-    settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -306,6 +306,7 @@ else:
     }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for as long as it takes
+CELERY_BEAT_SCHEDULER = "xmppservice.management.beat:BeatScheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_TASK_IGNORE_RESULT = True
 # Commands have their own queue, so that a flood of them does not delay releases. Old

@@ -4,10 +4,14 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
+from xmppservice.runtime import startup
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
 
 # Loads the apps, whose models the imports below need.
-django_application = get_wsgi_application()
+with startup.in_one_sentence():
+    django_application = get_wsgi_application()
+startup.refuse_errors()
 
 from buddies.api.fast_document import WsgiDocument  # noqa: E402  (the apps first)
 

@@ -23,7 +23,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-SOCKETS = ("redis+socket", "unix")
+SOCKETS: tuple[str, ...] = ("redis+socket", "unix")
 TIMEOUT_SECONDS = 2.0  # for an answer
 FRESH_SECONDS = 2.0  # a result is used again: probes cannot pile up
 
