@@ -54,6 +54,11 @@ def text(name: str, default: str) -> str:
     return value
 
 
+def path(name: str, default: Path) -> Path:
+    """Read the path of a folder; an empty one is the default, not where we are."""
+    return Path(env.str(name, default="").strip() or default).resolve()
+
+
 def _words(name: str, default: str = "") -> list[str]:
     """Read words, separated by commas, without blanks around them."""
     words = (word.strip() for word in text(name, default).split(","))
@@ -170,7 +175,7 @@ def _is_url(text: str, scheme: str, path: str = "") -> bool:
     return parts is not None and _is_address(parts[1])
 
 
-def origins(name: str, wildcard: str) -> list[str]:
+def origins(name: str, *, wildcard: str) -> list[str]:
     """Read origins of web pages; ``wildcard`` is how several are written."""
     words = _words(name)
     for word in words:

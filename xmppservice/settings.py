@@ -15,7 +15,7 @@ from xmppservice import environment as env
 from xmppservice.runtime import logs, transports
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(env.text("VAR_DIR", "").strip() or BASE_DIR / "var").resolve()
+VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var")
 
 # --- Deployment: one process, or several that share these servers -----------------
 
@@ -84,7 +84,7 @@ PUBLIC_URL = env.url("PUBLIC_URL", f"http://{HTTP_HOST}:{HTTP_PORT}")
 HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000)  # a year
 DOCUMENT_PUBLIC = env.boolean("DOCUMENT_PUBLIC", False)
 DOCUMENT_MAX_AGE = env.integer("DOCUMENT_MAX_AGE", 0)
-DOCUMENT_ORIGINS = env.origins("DOCUMENT_ORIGINS", "*")
+DOCUMENT_ORIGINS = env.origins("DOCUMENT_ORIGINS", wildcard="*")
 API_REQUESTS_PER_MINUTE = env.integer("API_REQUESTS_PER_MINUTE", 600)
 DEBUG = env.boolean("DEBUG", False)
 SECRET_KEY = secret("SECRET_KEY")
@@ -92,7 +92,9 @@ METRICS_TOKEN = env.token("METRICS_TOKEN")
 # Proxies whose X-Forwarded-For is trusted: addresses, networks, or *.
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "127.0.0.1")
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1")
-CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", "https://*.example.org")
+CSRF_TRUSTED_ORIGINS = env.origins(
+    "CSRF_TRUSTED_ORIGINS", wildcard="https://*.example.org"
+)
 
 WEBCHAT_URL = env.websocket("WEBCHAT_URL")
 WEBCHAT_USERS = env.passwords("WEBCHAT_USERS")
