@@ -122,6 +122,34 @@ if PATH="/srv/broken:$PATH" sh deploy/backup; then false; fi
 [ "$(ls -A /var/backups/xmppservice* | wc -l)" = "$count" ]
 """
 
+# Whatever the folder is called, the keys are not in it. Pictures may be elsewhere, and
+# another backup may run.
+ODD_BACKUPS = r"""
+mkdir /srv/elsewhere "/srv/a b"
+mv /var/lib/xmppservice/media /srv/elsewhere/
+ln -s /srv/elsewhere/media /var/lib/xmppservice/media
+cd "/srv/a b"
+folder=$(sh /opt/xmppservice/deploy/backup "below it/")
+[ "$folder" = "$(echo "/srv/a b/below it/"20*)" ]
+[ "$(ls -A "/srv/a b")" = "$(printf 'below it
+below it-keys')" ]
+tar -tf "$folder/files.tar" | found media/picture.png
+cd /opt/xmppservice
+for _ in 1 2 3; do sh deploy/backup /srv/many & done >/srv/made
+wait
+[ "$(ls -A /srv/many | wc -l)" = "$(wc -l </srv/made)" ]
+[ "$(ls -A /srv/many)" = "$(ls -A /srv/many-keys)" ]
+[ -s "$(head -n 1 /srv/made)/db.sqlite3" ]
+rm /var/lib/xmppservice/media
+mv /srv/elsewhere/media /var/lib/xmppservice/
+mount -t tmpfs -o size=200k none /srv/elsewhere
+if sh deploy/backup /srv/elsewhere/full 2>/srv/failure; then false; fi
+grep -q "db.sqlite3: database or disk is full" /srv/failure
+[ "$(wc -l </srv/failure)" = 1 ]
+[ -z "$(find /srv/elsewhere/full*/ -mindepth 1)" ]
+umount /srv/elsewhere
+"""
+
 PLAY = [
     Block("The default: one process"),
     Block("The default: one process", after="name_hosts"),
@@ -146,7 +174,7 @@ PLAY = [
         "touch -d '40 days ago' xmppservice/$one; done)",
         after="backed_up\ntree >/srv/tree\n"
         '[ "$(cd /var/backups/xmppservice; echo *)" = "$last mine" ]\n'
-        "rmdir /var/backups/xmppservice/mine",
+        "rmdir /var/backups/xmppservice/mine" + ODD_BACKUPS,
     ),
     Block(
         "Restore of the default",
