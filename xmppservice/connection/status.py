@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from xmppservice.connection.models import HEARTBEAT, StreamStatus
+from xmppservice.runtime.threads import DATABASE_ERRORS
 
 
 def process_name() -> str:
@@ -60,10 +61,15 @@ class StatusWriter:
         # Read before the row, so that changes made meanwhile are saved the next time.
         self._saved_at, sessions, self._sessions = now, self._sessions, 0
         row = {**self._row, "since": self._since, "seen_at": now}
-        StreamStatus.objects.get_or_create(jid=self.jid)
-        StreamStatus.objects.filter(jid=self.jid).update(
-            sessions=F("sessions") + sessions, **row
-        )
+        try:
+            StreamStatus.objects.get_or_create(jid=self.jid)
+            StreamStatus.objects.filter(jid=self.jid).update(
+                sessions=F("sessions") + sessions, **row
+            )
+        except DATABASE_ERRORS:
+            self._saved_at = None
+            self._sessions += sessions
+            raise
 
     def _record(self, **fields: object) -> None:
         self._row.update(fields)

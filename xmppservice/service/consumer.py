@@ -263,9 +263,10 @@ class ServiceConsumer(AsyncConsumer):
             await asyncio.sleep(TICK_SECONDS)
             self.answers.set()
             self.release.set()
-            await self._store(_wake_pending_work)
-            await self._store(self.state.save)
-            await self._mark_live()
+            # The others may have nothing to write, which says nothing of the database.
+            if await self._store(_wake_pending_work):
+                await self._store(self.state.save)
+                await self._mark_live()
 
 
 def _newer_than(number: int | None) -> events.Publish | None:

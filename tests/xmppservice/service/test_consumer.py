@@ -139,6 +139,23 @@ async def test_it_recovers_when_its_tables_are_back(consumer, caplog):
     assert await output(consumer) == await sync_to_async(publish)("back")
 
 
+async def test_the_log_calls_the_database_back_only_when_it_is(consumer, caplog):
+    caplog.set_level("INFO")
+    await consumer.send_input(events.disconnected())
+    await until(StreamStatus.objects.aexists)
+    gone = without("roster_command")
+    await sync_to_async(gone.__enter__)()
+    try:
+        await until(lambda: "the database does not answer" in caplog.text)
+        await sync_to_async(release)("by the next tick")
+        await output(consumer)
+        assert "answers again" not in caplog.text
+    finally:
+        await sync_to_async(gone.__exit__)(None, None, None)
+
+    await until(lambda: "the database answers again" in caplog.text)
+
+
 async def test_answers_are_sent_when_the_stream_opens_and_confirmed(consumer):
     await sync_to_async(release)("first")
     row = {
