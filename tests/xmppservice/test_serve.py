@@ -1,6 +1,8 @@
 """The parts of the service as processes: what they refuse, and how they exit."""
 
+import os
 import re
+import subprocess
 from http.cookiejar import CookieJar
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -8,8 +10,9 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 
+from tests import golden
 from tests.ports import free_port
-from tests.service import DEPLOYMENT, SECRET, Service
+from tests.service import DEPLOYMENT, MANAGE, ROOT, SECRET, Service
 
 several = DEPLOYMENT != "one"
 one_process_only = pytest.mark.skipif(several, reason="needs one process")
@@ -49,6 +52,35 @@ def test_a_database_without_tables_is_reported_in_one_sentence(
 def test_it_exits_with_zero_on_a_signal(new_service):
     service = new_service()
     assert service.stop() == 0
+
+
+@one_process_only
+def test_it_exits_while_its_broker_is_away(tmp_path):
+    nobody = "redis://127.0.0.1:1/0"
+    environment = {
+        **os.environ,
+        "VAR_DIR": str(tmp_path),
+        "DATABASE_URL": f"sqlite:///{golden.migrated(MANAGE, tmp_path)}",
+        "HTTP_PORT": str(free_port()),
+        "XMPP_COMPONENT_PORT": "1",
+        "CELERY_BROKER_URL": nobody,
+        "CHANNEL_LAYER_URL": nobody,
+        "SECRET_KEY": "a-key-of-this-test",
+        "XMPP_SECRET": "a-secret-of-this-test",
+        "ADDRESS_BOOK_KEY": "another-key-of-this-test",
+    }
+    with subprocess.Popen(
+        [*MANAGE, "serve"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stderr
+        while "Cannot connect to" not in child.stderr.readline():
+            assert child.poll() is None
+        child.terminate()
+        try:
+            child.communicate(timeout=40)
+        finally:
+            child.kill()
+    assert child.returncode == 0
 
 
 # When a browser disconnects during a static file, servestatic leaves the file open:

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import logging
+import os
 import signal
 import socket
 import threading
@@ -14,7 +15,7 @@ import uvicorn
 import uvloop
 from celery import current_app
 from celery.beat import Scheduler, Service
-from celery.worker import WorkController
+from celery.worker import WorkController, state
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
@@ -142,7 +143,11 @@ class Worker:
 
     def stop(self) -> None:
         """Let running tasks end, then stop the threads."""
-        current_app.control.shutdown()
+        # The worker looks at it, also while its broker is away.
+        state.should_stop = os.EX_OK
+        if settings.CELERY_BROKER_URL == settings.IN_MEMORY:
+            # It looks at once; with a broker this would stop the workers of others.
+            current_app.control.shutdown()
         self.thread.join(timeout=30)
 
 
