@@ -103,6 +103,8 @@ def test_each_command_line_is_valid(name):
         options, _ = parsed(granian, words[1:])
         module, _, attribute = options["app"].partition(":")
         assert options["interface"] == "wsgi"
+        # It never ends a worker that was asked to stop before it was ready.
+        assert 0 < int(options["workers_kill_timeout"]) < 30
         assert callable(getattr(import_module(module), attribute))
     else:
         options, rest = parsed(celery, words[1:])

@@ -168,6 +168,10 @@ def test_dashboard_and_alerts_ask_for_metrics_and_labels_that_exist(client, sett
         for name in names:
             assert name in labels
             assert set(shown) <= labels[name]
+    ours = {name for name in labels if name.startswith("xmppservice_")}
+    dashboard = (ROOT / "deploy/grafana/dashboard.json").read_text()
+    on_it = set(re.findall(r"\bxmppservice_\w+", dashboard))
+    assert on_it == ours - {"xmppservice_build_info"}
 
 
 @pytest.mark.parametrize(

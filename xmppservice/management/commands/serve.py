@@ -144,7 +144,7 @@ class Worker:
     def stop(self) -> None:
         """Let running tasks end, then stop the threads."""
         # The worker looks at it, also while its broker is away.
-        state.should_stop = os.EX_OK
+        state.should_stop = os.EX_OK  # type: ignore[assignment]  # typed by its default
         if settings.CELERY_BROKER_URL == settings.IN_MEMORY:
             # It looks at once; with a broker this would stop the workers of others.
             current_app.control.shutdown()
