@@ -404,6 +404,7 @@ LOGGING = {
                 ("refusals", logs.plain_refusal),
                 ("probes", logs.plain_probe),
                 ("tasks", logs.plain_task),
+                ("broker", logs.plain_broker),
                 ("loops", logs.plain_loop),
             )
         },
@@ -431,6 +432,7 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "celery.worker.control": {"level": "ERROR"},  # it warns of a normal stop
         "celery.app.trace": {"filters": ["tasks"]},
+        "celery.worker": {"filters": ["broker"]},
         "uvicorn": {"level": "WARNING"},
         # Both add their own handlers unless these are configured. uvicorn's access log
         # stays off, however it is started: each line would delay the stream's loop.

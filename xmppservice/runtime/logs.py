@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 import structlog
+from amqp.exceptions import AMQPError
 
 FIELDS = (
     "command_id",
@@ -112,6 +113,16 @@ def plain_task(record: logging.LogRecord) -> bool:
     """Reword a failed task: Celery's message has its arguments and the error's text."""
     if isinstance(record.args, dict) and "exc" in record.args:
         record.msg, record.args = "the task %s failed", (record.args["name"],)
+    return True
+
+
+def plain_broker(record: logging.LogRecord) -> bool:
+    """Say in one line what RabbitMQ refuses for good, such as a wrong password."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, AMQPError):
+        record.msg = "CELERY_BROKER_URL: the broker refuses: %s"
+        record.args = (error.reply_text,)
+        record.exc_info = record.exc_text = None
     return True
 
 

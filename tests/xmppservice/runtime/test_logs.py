@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
+from amqp.exceptions import AccessRefused
 
 from tests.service import ROOT
 from xmppservice.protocol import redaction
@@ -110,6 +111,21 @@ def test_a_failed_task_is_logged_without_its_arguments():
     other = record()
     assert logs.plain_task(other)
     assert other.getMessage() == "said it"
+
+
+def test_a_broker_that_refuses_a_password_is_no_failure_of_the_code():
+    found = broken()
+    refused = AccessRefused("ACCESS_REFUSED - Login was refused", (0, 0), "", 403)
+    found.exc_info = (type(refused), refused, None)
+
+    assert logs.plain_broker(found)
+
+    assert line(found).endswith(
+        "CELERY_BROKER_URL: the broker refuses: ACCESS_REFUSED - Login was refused"
+    )
+    other = broken()
+    assert logs.plain_broker(other)
+    assert "builtins.ValueError" in line(other)
 
 
 @pytest.mark.parametrize(
