@@ -111,8 +111,10 @@ if shutil.which("redis-server"):
             yield server
 
     @pytest.fixture
-    def layer(redis, settings) -> Iterator[None]:
+    def layer(redis, settings, monkeypatch) -> Iterator[None]:
         """A channel layer that several processes could share."""
+        # Each test's own, because its Redis goes with it.
+        monkeypatch.setattr(gateway, "_the_requester", None)
         host = {"address": redis.url, "socket_timeout": None}
         settings.CHANNEL_LAYER_URL = redis.url
         settings.CHANNEL_LAYERS = {
