@@ -2,17 +2,21 @@
 
 import time
 from collections import Counter
+from functools import reduce
+from operator import or_
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.db.models.functions import Length
 
 from roster.models import Command
+from xmppservice.protocol.jids import domain_of
 
 ROW_BYTES = 500  # of a command besides what the client sent and its answer
 SMALLEST_BYTES = 2 * ROW_BYTES  # of a command that is worth another look
 RETRY_SECONDS = 60
 MAX_OWNERS = 100_000  # remembered at a time
+STRANGERS = ""  # one owner for all domains that are not served: names cost them nothing
 
 
 class StorageQuota:
@@ -33,6 +37,8 @@ class StorageQuota:
 
     def admits(self, owner: str, size: int) -> bool:
         """Whether a command of ``size`` bytes may be stored."""
+        if domain_of(owner) not in settings.XMPP_DOMAINS:
+            owner = STRANGERS
         now = time.monotonic()
         if self._full_until.get(owner, now) > now:
             return False
@@ -58,7 +64,12 @@ class StorageQuota:
 
 def _stored(owner: str) -> int:
     """About how many bytes of an owner's commands are stored."""
-    rows = Command.objects.filter(owner=owner).order_by()
+    rows = Command.objects.order_by()
+    if owner == STRANGERS:
+        ends = (Q(owner__endswith=f"@{domain}") for domain in settings.XMPP_DOMAINS)
+        rows = rows.exclude(reduce(or_, ends))
+    else:
+        rows = rows.filter(owner=owner)
     sums = rows.aggregate(sizes=Sum("size"), answers=Sum(Length("answer")))
     return int((sums["sizes"] or 0) + (sums["answers"] or 0))
 

@@ -43,6 +43,13 @@ def test_an_owner_with_too_much_stored_is_refused_and_others_are_not(quota):
     assert Command.objects.filter(owner=JULIET).count() == 2
 
 
+def test_owners_of_domains_that_are_not_served_share_one_quota(quota):
+    strangers = [f"romeo{number}@elsewhere.example" for number in range(200)]
+    messages = [message(ADD, "{}", owner, id=owner) for owner in strangers]
+    assert len(intake.receive(messages)) > 150
+    assert intake.receive(sent(1)) == []
+
+
 def test_each_device_that_sent_a_refused_command_is_told(quota):
     intake.receive(sent(4))
     twice = [message(id="same", resource=device) for device in ("phone", "desk")]
