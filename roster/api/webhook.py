@@ -103,9 +103,9 @@ class AccountEvents(Described):
     with ``jids``, a list of bare JIDs of served domains. With ``account.registered``,
     ``"reassigned": true`` says that the numbers have other holders: nothing that is
     stored from before concerns them. ``account.unregistered`` deletes what the users
-    have stored. A notice never overrides
-    newer information, so notices may arrive twice and in any order. Returns 204;
-    403 for a wrong or old signature, 404 if ACCOUNT_WEBHOOK_SECRET is not set.
+    have stored. A notice never overrides newer information, so notices may arrive
+    twice and in any order. Returns 204; 403 for a wrong or old signature, 404 if
+    ACCOUNT_WEBHOOK_SECRET is not set.
     """
 
     authentication_classes: Sequence[type[BaseAuthentication]] = ()
