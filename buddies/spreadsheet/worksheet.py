@@ -98,6 +98,9 @@ class _Parser(WorkSheetParser):
             return Unusable((value or "?")[:MAX_ERROR])
         if kind == "n" and style in self._dates and value is not None:
             value = from_excel(value, self.epoch, timedelta=style in self._durations)
+        if element.get("t") == "d" and isinstance(value, datetime):
+            # openpyxl drops the offset.
+            value = datetime.fromisoformat(element.findtext(VALUE_TAG))
         if isinstance(value, date) and not isinstance(value, datetime):
             value = datetime.combine(value, time())
         return value

@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import Any
 
 import openpyxl
@@ -67,11 +67,23 @@ def read_cell(cell: bytes, **options: bool) -> Any:
         (b'<c r="B2" t="inlineStr"><is><t>#REF!</t></is></c>', "#REF!"),
         (b'<c r="B2" t="inlineStr"><is><r><t>a</t></r><r><t>b</t></r></is></c>', "ab"),
         (b'<c r="B2" t="d"><v>2027-04-03</v></c>', datetime(2027, 4, 3)),
+        (b'<c r="B2" t="d"><v>2027-04-03T10:00:00</v></c>', datetime(2027, 4, 3, 10)),
+        (b'<c r="B2" t="d"><v>10:00:00</v></c>', time(10)),
         (b'<c r="B2"/>', None),
     ],
 )
 def test_a_cell_has_a_value_or_a_reason_why_not(cell, value):
     assert read_cell(cell) == value
+
+
+@pytest.mark.parametrize(
+    "written", ["10:00:00Z", "12:00:00+02:00", "04:30:00.000-05:30"]
+)
+def test_a_date_cell_keeps_its_offset(written):
+    """openpyxl reads all of them as a time without an offset."""
+    cell = f'<c r="B2" t="d"><v>2027-04-03T{written}</v></c>'
+
+    assert read_cell(cell.encode()) == datetime(2027, 4, 3, 10, tzinfo=UTC)
 
 
 def test_a_result_that_no_program_has_computed_is_not_used():
