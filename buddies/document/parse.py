@@ -29,7 +29,7 @@ def loads(text: str) -> list[Node]:
 
 def _parse(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         params = {"line": error.lineno, "column": error.colno}
         place = _("line %(line)s, column %(column)s") % params
@@ -42,13 +42,23 @@ def _parse(text: str) -> Any:
         raise DocumentError("", _("not JSON: a number is too long")) from None
 
 
+_TWICE = object()  # the value of a key that an object has twice
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        result[key] = _TWICE if key in result else value
+    return result
+
+
 def read(document: Any) -> Iterator[Node]:
     """Check the shape of a parsed document; yield its nodes, parents first.
 
     Raises DocumentError. :mod:`buddies.document.judgement` judges what the texts say.
     """
     _expect(document, dict, "document")
-    _no_other_keys(document, {"items"}, "document")
+    _refuse_keys(document, {"items"}, "document")
     waiting: deque[tuple[int, str, int | None, Any]] = deque()
     waiting.append((1, "items", None, document.get("items")))
     index = -1
@@ -70,14 +80,14 @@ def read(document: Any) -> Iterator[Node]:
 
 def _fields(item: Any, path: str) -> dict[str, Any]:
     _expect(item, dict, path)
-    _no_other_keys(item, ITEM_KEYS, path)
+    _refuse_keys(item, ITEM_KEYS, path)
     kind = item.get("type")
     if kind not in Buddy.Type.values:
         raise DocumentError(f"{path}.type", _("must be group or channel"))
     if kind == Buddy.Type.CHANNEL and "items" in item:
         raise DocumentError(f"{path}.items", _("a channel has no items"))
     info = _expect(item.get("info"), dict, f"{path}.info")
-    _no_other_keys(info, set(INFO), f"{path}.info")
+    _refuse_keys(info, set(INFO), f"{path}.info")
     return {
         "type": kind,
         "address": normal("address", _text(item, "address", path)),
@@ -98,7 +108,7 @@ def _expect(value: Any, kind: type, path: str) -> Any:
     return value
 
 
-def _no_other_keys(value: dict[str, Any], known: set[str], path: str) -> None:
+def _refuse_keys(value: dict[str, Any], known: set[str], path: str) -> None:
     for key in value:
         if has_surrogate(key):
             raise DocumentError(
@@ -106,6 +116,8 @@ def _no_other_keys(value: dict[str, Any], known: set[str], path: str) -> None:
             )
         if key not in known:
             raise DocumentError(f"{path}.{key}", _("is not a field of the document"))
+        if value[key] is _TWICE:
+            raise DocumentError(f"{path}.{key}", _("appears twice"))
 
 
 def _text(value: dict[str, Any], key: str, path: str) -> str:

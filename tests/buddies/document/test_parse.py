@@ -168,6 +168,27 @@ def test_a_wrong_shape_is_refused_with_its_place_and_the_reason(wrong, path, rea
 
 
 @pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ("items", "document.items"),
+        ("address", "items[0].address"),
+        ("webIsPublished", "items[0].webIsPublished"),
+        ("name", "items[0].info.name"),
+    ],
+)
+def test_a_field_that_appears_twice_is_refused(key, path):
+    """JSON itself would drop all but the last, and with it a part of the tree."""
+    text = json.dumps({"items": [CHANNEL]})
+    field = f'"{key}":'
+    assert text.count(f"{field} ") == 1
+
+    with pytest.raises(DocumentError) as caught:
+        parse.loads(text.replace(field, f"{field} 7, {field}"))
+
+    assert (caught.value.path, caught.value.reason) == (path, "appears twice")
+
+
+@pytest.mark.parametrize(
     ("text", "place"),
     [("", "line 1, column 1"), ('{\n "items": [}', "line 2, column 12")],
 )
