@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import takewhile
 from typing import NamedTuple
 
 from django.utils.text import Truncator
@@ -10,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from buddies.document.shape import FLAGS, INFO, Document, Item
+from buddies.document.unseen import reveal_both
 from buddies.models import Buddy
 
 MAX_CHARACTERS = 60
@@ -140,15 +140,8 @@ def _value_at(item: Item, path: tuple[str, ...]) -> str:
 
 
 def _from_to(before: str, after: str) -> str:
-    if max(len(before), len(after)) <= MAX_CHARACTERS:
-        return f"{_quoted(before)} → {_quoted(after)}"
-    # Cut both texts so that the difference is shown.
-    common = takewhile(
-        lambda pair: pair[0] == pair[1], zip(before, after, strict=False)
-    )
-    start = max(0, len(list(common)) - MAX_CHARACTERS // 3)
-    dots = "…" if start else ""
-    return f"{_quoted(dots + before[start:])} → {_quoted(dots + after[start:])}"
+    old, new = reveal_both(before, after, MAX_CHARACTERS)
+    return f"“{old}” → “{new}”"
 
 
 def _reordered(old: Index, new: Index) -> Iterator[DocumentChange]:

@@ -14,7 +14,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from buddies.document.shape import Node, destination
-from buddies.document.text import NORMAL, is_visible
+from buddies.document.text import NORMAL
+from buddies.document.unseen import is_visible
 from buddies.models import MAX_LEVELS, Buddy
 
 K = TypeVar("K")

@@ -9,7 +9,7 @@ Source: decision 0041.
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from unicodedata import category, normalize
+from unicodedata import normalize
 
 from buddies.document.shape import relative
 
@@ -21,9 +21,6 @@ _BLANKS = (
     "\t\n\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
     "\u200a\u2028\u2029\u202f\u205f\u3000"
 )
-# Letters and signs that show nothing, besides the categories in is_visible().
-_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-_VARIATIONS = re.compile("[\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 def _verbatim(text: str) -> str:
@@ -63,14 +60,3 @@ def normal(field: str, value: Any) -> Any:
     """Return a model field's value as it is stored; what is no text, as it is."""
     convert = NORMAL.get(field)
     return convert(value) if convert and isinstance(value, str) else value
-
-
-def is_visible(text: str) -> bool:
-    """Whether a reader sees anything of a text."""
-    return any(map(_shows, _VARIATIONS.sub("", text)))
-
-
-def _shows(character: str) -> bool:
-    # Not every "C": private use is drawn, and so is an emoji newer than this Python.
-    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp", "Zs")
-    return category(character) not in hidden and character not in _FILLERS

@@ -17,6 +17,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from buddies.document.shape import has_surrogate
+from buddies.document.unseen import reveal
 from buddies.models import Buddy
 from buddies.spreadsheet.cells import (
     COLUMNS,
@@ -28,7 +29,6 @@ from buddies.spreadsheet.cells import (
 )
 from buddies.spreadsheet.source import FileError, Source, Table
 from buddies.spreadsheet.text import CSV, decode
-from buddies.spreadsheet.unseen import reveal
 from buddies.spreadsheet.xlsx import MAX_BYTES, MAX_LINES, MAX_ROWS, XLSX
 
 MISSING = object()  # values that an object does not contain stay as they are

@@ -6,9 +6,9 @@ from unicodedata import normalize
 
 from django.utils.translation import gettext as _
 
+from buddies.document.unseen import reveal, reveal_both, shapes
 from buddies.models import Buddy
 from buddies.spreadsheet.cells import Entry
-from buddies.spreadsheet.unseen import reveal, reveal_both, shapes
 
 MAX_LENGTH = 256  # characters: one more than an address or a name may have
 MAX_NAMED = 5  # addresses in a message

@@ -19,6 +19,7 @@ from buddies.document import judgement
 from buddies.document.diff import longest_ascending
 from buddies.document.judgement import Fault
 from buddies.document.text import normal
+from buddies.document.unseen import part_of, reveal, reveal_both
 from buddies.models import Buddy, Tree, new_address
 from buddies.spreadsheet.cells import COLUMN_OF, FIELDS, VALUES, Entry, entries
 from buddies.spreadsheet.files import Row
@@ -30,13 +31,9 @@ from buddies.spreadsheet.problems import (
     look_alikes,
 )
 from buddies.spreadsheet.source import FileError
-from buddies.spreadsheet.unseen import reveal, reveal_both
 from buddies.tree import history, whole_tree
 from buddies.tree.lock import Edit, Stale, editing
 from xmppservice.backoffice.words import zoned_moment
-
-MAX_CHARACTERS = 300  # of a text in a preview
-MAX_SAME = 40  # of these, before a difference
 
 
 class Outcome(NamedTuple):
@@ -190,7 +187,12 @@ class Plan:
     def _outcome(self, entry: Entry) -> Outcome:
         differences = list(_differences(entry))
         kind = "added" if entry.is_new else "edited" if differences else "same"
-        return Outcome(entry.row, kind, reveal(_part(entry.buddy.name, 0)), differences)
+        return Outcome(
+            entry.row,
+            kind,
+            reveal(part_of(entry.buddy.name)),
+            differences,
+        )
 
     def _error_texts(self) -> Iterator[Problem]:
         for entry, outcome in zip(self._imported, self.outcomes, strict=True):
@@ -256,20 +258,7 @@ def _both_in_words(column: str, old: Any, new: Any) -> tuple[str, str]:
     """Return two different values of a column, so that the difference can be seen."""
     if not isinstance(new, str) or column == "type":
         return _in_words(column, old), _in_words(column, new)
-    old = old or ""
-    # Two long texts are shown from shortly before their difference.
-    begin = 0
-    if max(len(old), len(new)) > MAX_CHARACTERS:
-        pairs = enumerate(zip(old, new, strict=False))
-        same = next((n for n, pair in pairs if pair[0] != pair[1]), len(old))
-        begin = max(0, min(same, len(new)) - MAX_SAME)
-    return reveal_both(_part(old, begin), _part(new, begin))
-
-
-def _part(text: str, begin: int) -> str:
-    end = begin + MAX_CHARACTERS
-    part = "…" + text[begin:end].lstrip() if begin else text[:end]
-    return part if len(text) <= end else part.rstrip() + "…"
+    return reveal_both(old or "", new)
 
 
 def _in_words(column: str, value: Any) -> str:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from buddies.document.unseen import reveal_both, shapes
 from buddies.spreadsheet.cells import VALUES, Entry
-from buddies.spreadsheet.unseen import reveal_both, shapes
 
 MAX_RANGES = 30  # of row numbers in a sentence
 

@@ -188,6 +188,20 @@ def test_only_the_differing_part_of_a_long_text_is_shown(at, length):
     assert max(len(before), len(after)) <= diff.MAX_CHARACTERS + 4
 
 
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        ("romeo\u200b", "name: “romeo” → “romeo[zero-width space]”"),
+        ("r\u043emeo", "name: “romeo” → “r\u043e[U+043E]meo”"),
+        ("ro\nmeo ", "name: “romeo” → “ro[line break]meo[space]”"),
+    ],
+)
+def test_a_difference_that_cannot_be_seen_is_named(new, words):
+    (change,) = diff.between(doc("romeo"), {"items": [channel("romeo", name=new)]})
+
+    assert change.words == words
+
+
 def test_a_longer_text_is_visibly_different():
     short, long = "x" * 60, "x" * 80
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buddies.document.text import NORMAL, is_visible, normal
+from buddies.document.text import NORMAL, normal
 
 VERBATIM = ("status", "default_message")
 LINES = ("name", "image_url", "thumb_url")
@@ -80,17 +80,3 @@ def test_other_values_and_fields_are_left_alone(value):
 def test_a_second_pass_changes_nothing(field, text):
     once = normal(field, text)
     assert normal(field, once) == once
-
-
-@pytest.mark.parametrize(
-    "text", ["", " ", "\u200b", "\ufeff\u2060", "\u3164", "\u2800 \u00ad", "\ufe0f"]
-)
-def test_a_text_without_anything_to_see_is_not_visible(text):
-    assert not is_visible(text)
-
-
-@pytest.mark.parametrize(
-    "text", ["a", ".", "0", "😀", "\ue000", "\U0010fffd", "\u0301"]
-)
-def test_every_other_text_is_visible(text):
-    assert is_visible(text)

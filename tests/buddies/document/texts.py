@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from buddies.document import parse
 from buddies.document.shape import INFO, OURS, PICTURES, Item
-from buddies.document.text import is_visible, normal
+from buddies.document.text import normal
+from buddies.document.unseen import is_visible
 from buddies.tree import whole_tree
 from tests.buddies.conftest import EDITOR
 
