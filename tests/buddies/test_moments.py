@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.utils import translation
 
 from buddies.models import Buddy, Tree
 from buddies.pages.forms import BuddyForm
@@ -12,6 +14,7 @@ from buddies.spreadsheet.cells import as_moment
 from buddies.tree import edits
 from tests.api import client_of
 from tests.buddies.conftest import EDITOR, channel, named
+from xmppservice.backoffice.fields import MomentField
 
 pytestmark = pytest.mark.django_db
 
@@ -141,6 +144,34 @@ def test_what_is_no_time_is_refused_at_each_door(door: Door, date, time):
     assert door(date, time) != ""
 
     assert named("romeo").visible_from is None
+
+
+# --- One date in every language ---------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+@pytest.mark.parametrize("date", ["2027-04-03", "03/04/2027", "3.4.2027", "3-4-2027"])
+def test_a_form_reads_a_date_as_an_import_does(date, language):
+    """Month first was for English-speaking staff only, and for their forms only."""
+    channel("romeo")
+
+    with translation.override(language):
+        assert by_form(date, "10:00") == ""
+        assert MomentField().clean(f"{date} 10:00") == at("2027-04-03T10:00+02:00")
+        assert as_moment(f"{date} 10:00") == at("2027-04-03T10:00+02:00")
+
+    assert named("romeo").visible_from == at("2027-04-03T10:00+02:00")
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+@pytest.mark.parametrize("date", ["04/13/2027", "03/04/27", "2027/04/03", "Apr 3 2027"])
+def test_a_form_guesses_no_other_date(date, language):
+    channel("romeo")
+
+    with translation.override(language):
+        assert "31/12/2026" in by_form(date, "10:00")
+        with pytest.raises(ValidationError):
+            MomentField().clean(f"{date} 10:00")
 
 
 # --- Both passes of one hour ---------------------------------------------------------

@@ -9,6 +9,7 @@ from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from xmppservice.backoffice.moments import occurs_twice, offset, resolve
 
@@ -69,6 +70,13 @@ def _at_changing_clocks(error: ValidationError) -> datetime:
 
 class SplitMomentField(forms.SplitDateTimeField):
     """A date and a time in two inputs; one that occurs twice needs its offset."""
+
+    default_error_messages = {
+        **forms.SplitDateTimeField.default_error_messages,
+        "invalid_date": gettext_lazy(
+            "Enter a date such as 2026-12-31 or 31/12/2026, day first."
+        ),
+    }
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
