@@ -19,7 +19,7 @@ from buddies.document import build
 from buddies.models import Buddy, Release, Tree
 from buddies.pages import actions, cut_and_paste, status, transfer, workspace
 from buddies.pages.cut_and_paste import seen_by
-from buddies.pages.forms import BuddyForm, SwitchesForm
+from buddies.pages.forms import BuddyForm, GroupSelect, SwitchesForm
 from buddies.pages.version_list import ReleaseAdmin
 from buddies.pages.workspace import whole_number
 from buddies.publishing import releases
@@ -170,6 +170,12 @@ class BuddyAdmin(StrictAdmin):
         if self._is_locked(request, obj):
             kwargs["help_texts"] = {**BuddyForm.Meta.help_texts, "address": LOCKED}
         return super().get_form(request, obj, change, **kwargs)
+
+    def formfield_for_foreignkey(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        kwargs["widget"] = GroupSelect(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("address", "server_address") if self._is_locked(request, obj) else ()

@@ -4,6 +4,7 @@ from copy import copy
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.forms.widgets import Script
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from buddies import avatars
 from buddies.document.text import NORMAL, normal
 from buddies.models import Buddy
+from buddies.pages.workspace import whole_number
 from buddies.tree import history
 from buddies.tree.lock import find_faults
 from xmppservice.backoffice.fields import MomentInput, SplitMomentField
@@ -36,6 +38,14 @@ class EntryTextField(forms.CharField):
     def run_validators(self, value: Any) -> None:
         # The entry is judged as a whole, with the words that every door uses.
         pass
+
+
+class GroupSelect(AutocompleteSelect):
+    """A group to search for; what is no key of an entry selects none."""
+
+    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
+        keys = [one for one in value if whole_number(str(one))]
+        return super().optgroups(name, keys, attr)
 
 
 class AvatarInput(forms.ClearableFileInput):

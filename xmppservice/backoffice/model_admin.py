@@ -13,7 +13,9 @@ from django.contrib.admin.filters import FieldListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import ORDER_VAR
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.forms import Field
 from django.http import HttpRequest
 
 MAX_WORDS = 10  # of a search: each one adds to the query, and queries have limits
@@ -72,8 +74,22 @@ class StrictAdmin(admin.ModelAdmin):
         words = " ".join(search_term.replace("\0", "").split()[:MAX_WORDS])
         return super().get_search_results(request, queryset, words)
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the values of a link that the fields of the form accept."""
+        fields = self.get_form(request).base_fields
+        values = super().get_changeform_initial_data(request).items()
+        return {k: v for k, v in values if k in fields and _accepts(fields[k], v)}
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         # Rows that go with them are named nowhere else: an owner's contacts, and what
         # a user changed.
         _, counts, needed, protected = super().get_deleted_objects(objs, request)
         return [str(obj) for obj in objs], counts, needed, protected
+
+
+def _accepts(field: Field, value: Any) -> bool:
+    try:
+        field.clean(value)
+    except (OverflowError, ValidationError):  # a key may be too large for SQLite
+        return False
+    return True

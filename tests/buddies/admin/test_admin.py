@@ -204,6 +204,13 @@ def test_the_form_refuses_invalid_places(admin_client, verona):
     assert outline() == ["mario", "verona", "  juliet", "  house", "    romeo"]
 
 
+@pytest.mark.parametrize("parent", ["romeo", "-1", "9" * 30, "1\0", "1.5"])
+def test_the_form_refuses_a_group_that_is_no_key(admin_client, verona, parent):
+    refused = admin_client.post(f"{ENTRIES}add/", form(parent=parent))
+
+    assert list(errors(refused)) == ["parent"]
+
+
 @pytest.mark.parametrize("query", ["?from=workspace", "?from=elsewhere", ""])
 def test_the_form_returns_to_the_page_that_opened_it(admin_client, verona, query):
     mario = named("mario")

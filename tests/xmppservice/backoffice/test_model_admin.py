@@ -254,6 +254,29 @@ def test_pages_with_numbers_are_not_stored(command, admin_client: Client):
         assert "no-store" in answer.headers["Cache-Control"]
 
 
+@each_admin
+@pytest.mark.parametrize("text", ["romeo", "\0", "2027-13-45", "9" * 30])
+def test_a_link_fills_in_only_what_the_form_accepts(label, text, admin_client: Client):
+    model = ADMINS[label].model
+    params = dict.fromkeys((field.name for field in model._meta.get_fields()), text)
+
+    page = admin_client.get(listed(label) + "add/", params)
+
+    assert page.status_code in (200, 403)  # some have no such form
+
+
+def test_a_link_to_a_new_channel_names_its_type_and_group(admin_client: Client):
+    group = Buddy.objects.create(type="group", name="Verona", address="verona")
+
+    params = {"type": "group", "parent": group.pk}
+    page = admin_client.get("/admin/buddies/buddy/add/", params)
+
+    assert page.context["adminform"].form.initial.items() >= {
+        ("type", "group"),
+        ("parent", str(group.pk)),
+    }
+
+
 def test_a_flag_is_found_by_its_account(admin_client: Client):
     romeo, juliet = (Account.objects.create(jid=jid) for jid in (ROMEO, JULIET))
     flag = Flag.objects.create(owner=romeo)
