@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from buddies.document.text import normal
 from buddies.models import Buddy, plausible
 from xmppservice.backoffice.moments import resolve
 
@@ -58,8 +57,7 @@ def as_text(cell: Any) -> str:
 def as_address(cell: Any) -> str:
     """An address that no spreadsheet has turned into a number."""
     if isinstance(cell, str | None) and not _SHORTENED.fullmatch(cell or ""):
-        text: str = normal("address", cell or "")
-        return text
+        return cell or ""
     if isinstance(cell, str) or _digits(cell) is not None:
         reason = _(
             "This is a number, so leading zeros are lost. Format the column as text."

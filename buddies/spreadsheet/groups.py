@@ -6,6 +6,7 @@ from unicodedata import normalize
 
 from django.utils.translation import gettext as _
 
+from buddies.document.text import normal
 from buddies.document.unseen import reveal, reveal_both, shapes
 from buddies.models import Buddy
 from buddies.spreadsheet.cells import Entry
@@ -23,7 +24,7 @@ class Groups:
         self._by_name: dict[str, list[Entry]] = {}
         for entry in entries:
             if entry.buddy.address:
-                self._by_address[entry.buddy.address] = entry
+                self._by_address[normal("address", entry.buddy.address)] = entry
             if entry.buddy.type == Buddy.Type.GROUP:
                 # A file that renames a group may use either name.
                 names = {entry.buddy.name, entry.old_values.get("name") or ""}

@@ -63,7 +63,9 @@ class Plan:
         self.version = version
         self.problems: list[Problem] = []
         self._entries = entries(buddies)
-        self._by_address = {entry.buddy.address: entry for entry in self._entries}
+        self._by_address = {
+            normal("address", entry.buddy.address): entry for entry in self._entries
+        }
         self._imported = [entry for row in rows for entry in self._read_row(row)]
         groups = Groups(self._entries)
         for entry in self._imported:
@@ -115,7 +117,7 @@ class Plan:
         cells = dict(self._read_cells(row))
         if "address" not in cells:
             return
-        address = cells["address"]
+        address = normal("address", cells["address"])
         entry = self._by_address.get(address) or Entry(Buddy(address=address))
         if entry.row:
             text = _("Row %(row)s has the same address.") % {"row": entry.row}
@@ -127,16 +129,17 @@ class Plan:
                 self._by_address[address] = entry
         entry.row, entry.cells = row.number, cells
         for name in VALUES:
-            entry.old_values[name] = getattr(entry.buddy, FIELDS[name].attribute)
-            if name in cells:
-                setattr(entry.buddy, FIELDS[name].attribute, cells[name])
+            attribute = FIELDS[name].attribute
+            old = entry.old_values[name] = getattr(entry.buddy, attribute)
+            # A text that was stored before a rule stays, unless the row changes it.
+            if name in cells and cells[name] != old:
+                setattr(entry.buddy, attribute, normal(attribute, cells[name]))
         yield entry
 
     def _read_cells(self, row: Row) -> Iterator[tuple[str, Any]]:
         for name, cell in row.cells.items():
             try:
-                column = FIELDS[name]
-                yield name, normal(column.attribute, column.read(cell))
+                yield name, FIELDS[name].read(cell)
             except ValueError as error:
                 self._add_problem(row.number, name, str(error))
 
@@ -147,7 +150,7 @@ class Plan:
         """Give an entry the group that its row names."""
         if "parent" not in entry.cells:
             return
-        text = entry.cells["parent"]
+        text = normal("address", entry.cells["parent"])
         try:
             entry.group = groups.find(text) if text else None
         except ValueError as error:

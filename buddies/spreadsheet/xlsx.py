@@ -153,14 +153,16 @@ def _cells(sheet: Any, row: Iterable[Any], bold: bool = False) -> list[Any]:
     return cells
 
 
-# An XML parser turns a carriage return into a line break, so ECMA-376 (part 1,
-# 22.9.2.19) writes it as "_x000D_".
+# XML cannot carry these, or turns them into a line break, so ECMA-376 (part 1,
+# 22.9.2.19) writes "_x000D_". Entries stored before a rule may have any of them.
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 
 def _escaped(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    text = re.sub(r"_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", value).replace("\r", "_x000D_")
+    text = re.sub(r"_(?=x[0-9A-Fa-f]{4}_)", "_x005F_", value)
+    text = _NOT_IN_XML.sub(lambda result: f"_x{ord(result[0]):04X}_", text)
     if len(text.encode("utf-16-le")) // 2 > MAX_CELL_UNITS:
         reason = _(
             "“%(text)s” is too long for a spreadsheet cell (%(most)s "

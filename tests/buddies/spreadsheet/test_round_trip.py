@@ -15,8 +15,8 @@ from buddies.spreadsheet import files
 from buddies.spreadsheet.files import FORMATS
 from buddies.spreadsheet.plan import plan_import, run_import
 from buddies.tree.lock import editing
-from tests.buddies.conftest import EDITOR, STORED, rows
-from tests.buddies.spreadsheet.tables import cells, version
+from tests.buddies.conftest import EDITOR, STORED, named, rows
+from tests.buddies.spreadsheet.tables import cells, import_rows, version
 from xmppservice.protocol.xml import illegal_character
 
 pytestmark = pytest.mark.django_db
@@ -149,3 +149,33 @@ def import_into_empty_tree_test(count: int) -> Callable[..., None]:
 # tests/slow runs more examples.
 test_an_export_imported_again_changes_nothing = reimport_test(10)
 test_an_export_makes_an_empty_tree_what_it_was = import_into_empty_tree_test(10)
+
+
+# As an older version stored them, or somebody by SQL
+OLD = [
+    *({"name": text} for text in (" ", "a\x07b\x1f", "a\ufffe\uffff", " a ", "a\tb")),
+    *({"status": text} for text in ("a\rb", "a\r\nb", "_x0007_\x07")),
+    *({"address": text} for text in ("cafe\u0301", " romeo ", "ro\x07meo")),
+    {"type": "channel", "server_address": "cafe\u0301 "},
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("fields", OLD)
+def test_an_entry_stored_before_a_rule_stays_as_it_is(kind, fields):
+    old = {"address": "romeo", "name": "Romeo", "type": "group", **fields}
+    group = Buddy.objects.create(**old)
+    if group.type == Buddy.Type.GROUP:
+        Buddy.objects.create(address="juliet", name="Juliet", parent=group)
+
+    plan = plan_import(files.read(files.export(kind)).rows)
+
+    assert (plan.problems, plan.has_changes) == ([], False)
+
+
+def test_an_entry_stored_before_a_rule_is_corrected_by_a_file_that_changes_it():
+    Buddy.objects.create(address="romeo", name=" Romeo ")
+
+    import_rows({"address": "romeo", "name": "Romeo"})
+
+    assert named("Romeo").address == "romeo"
