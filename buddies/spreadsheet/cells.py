@@ -79,8 +79,8 @@ def _digits(cell: Any) -> str | None:
 
 def as_place(cell: Any) -> int | None:
     """A whole number from 1, or nothing."""
-    number = _digits(cell) or str(cell or "").strip()
-    if cell is None or number == "":
+    number = "" if cell is None else _digits(cell) or str(cell).strip()
+    if number == "":
         return None
     if re.fullmatch(r"[1-9]\d{0,8}", number, re.ASCII):
         return int(number)
@@ -229,7 +229,8 @@ class Entry:
     """An entry of the plan, with its new group and place.
 
     ``row`` is its row in the file, 0 without one; ``cells`` holds that row's
-    values. The old ones are in ``old_group``, ``old_place`` and ``old_values``.
+    values, and ``unread`` the fields whose cells have no usable one. The old ones are
+    in ``old_group``, ``old_place`` and ``old_values``.
     """
 
     buddy: Buddy
@@ -239,6 +240,7 @@ class Entry:
     old_place: int = 0
     row: int = 0
     cells: dict[str, Any] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
     old_values: dict[str, Any] = field(default_factory=dict)
     has_moved: bool = False
 

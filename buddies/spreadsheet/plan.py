@@ -128,6 +128,8 @@ class Plan:
             if address:
                 self._by_address[address] = entry
         entry.row, entry.cells = row.number, cells
+        unread = row.cells.keys() - cells.keys()
+        entry.unread = frozenset(FIELDS[name].attribute for name in unread)
         for name in VALUES:
             attribute = FIELDS[name].attribute
             old = entry.old_values[name] = getattr(entry.buddy, attribute)
@@ -167,10 +169,13 @@ class Plan:
         buddies = {entry: entry.buddy for entry in self._entries}
         groups = {entry: entry.group for entry in self._entries}
         for entry in changed:
-            self._note(entry, judgement.faults(entry.buddy))
+            self._note(entry, judgement.faults(entry.buddy, entry.unread))
         places = judgement.faults_of_places(buddies, groups, changed, moved)
         for entry, fault in places:
-            self._note(entry, [fault])
+            unread = entry.group.unread if entry.group else ()
+            # A group whose type cannot be read may be the right place.
+            if fault.field != "parent" or "type" not in unread:
+                self._note(entry, [fault])
 
     def _note(self, entry: Entry, faults: list[Fault]) -> None:
         for fault in faults:

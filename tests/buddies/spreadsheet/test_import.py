@@ -49,6 +49,11 @@ NUMBER = "This is a number, so leading zeros are lost. Format the column as text
             "Only a group can contain channels and groups.",
         ),
         ({"place": 0}, "place", "Enter a whole number of 1 or more, or leave blank."),
+        (
+            {"place": False},
+            "place",
+            "Enter a whole number of 1 or more, or leave blank.",
+        ),
         ({"place": 1.5}, "place", "Enter a whole number of 1 or more, or leave blank."),
         (
             {"place": "first"},
@@ -137,6 +142,33 @@ def test_a_bad_row_is_named_and_nothing_is_written(row, column, words):
             [(2, "address", "Row 1 has the same address.")],
         ),
         ([{"address": "", "web": True}], [(1, "name", "This field cannot be blank.")]),
+        # A value that cannot be read is the only thing that is wrong.
+        (
+            [{"address": "x", "name": True}],
+            [(1, "name", "This is not text. Format the column as text.")],
+        ),
+        (
+            [
+                {"address": "x", "name": "x", "type": "folder"},
+                {"address": "y", "name": "y", "parent": "x"},
+                {"address": "z", "name": "z", "parent": "x"},
+            ],
+            [(1, "type", "Enter group or channel.")],
+        ),
+        (
+            [
+                {
+                    "address": "Romeo",
+                    "visible_from": "soon",
+                    "visible_until": "2027-01-01",
+                },
+                {"address": "Romeo", "name": "R"},
+            ],
+            [
+                (1, "visible_from", DATE),
+                (2, "address", "Row 1 has the same address."),
+            ],
+        ),
         (
             [{"address": "Verona", "type": "channel"}],
             [
