@@ -30,7 +30,7 @@ from buddies.api.serializers import (
     ReviewSerializer,
     TreeSerializer,
 )
-from buddies.document.shape import FLAGS, INFO
+from buddies.document.shape import FLAGS, INFO, SCHEDULE
 from buddies.document.text import normal
 from buddies.models import Buddy, Tree
 from buddies.publishing import releases
@@ -53,8 +53,7 @@ HIDDEN = {"mobile_is_published": False, "web_is_published": False}
 ADDRESSES = {"address", "server_address"}
 WIRE_NAMES = {
     "server_address": "serverAddress",
-    "visible_from": "visibleFrom",
-    "visible_until": "visibleUntil",
+    **{field: key for key, field in SCHEDULE.items()},
     **{field: key for key, field in FLAGS.items()},
     **{field: f"info.{key}" for key, field in INFO.items()},
 }

@@ -12,9 +12,11 @@ from buddies.document.shape import (
     FLAGS,
     INFO,
     PICTURES,
+    SCHEDULE,
     Document,
     Item,
     absolute,
+    items,
 )
 from buddies.models import Buddy
 
@@ -78,8 +80,15 @@ def next_change(buddies: Iterable[Buddy], at: datetime) -> datetime | None:
 
 
 def whole(buddies: Iterable[Buddy]) -> Document:
-    """The whole tree, drafts and empty groups included; loads back without loss."""
-    return _assemble(buddies, lambda buddy, item: True)
+    """The whole tree: drafts, empty groups, schedules. It loads back without loss."""
+    buddies = list(buddies)
+    document = _assemble(buddies, lambda buddy, item: True)
+    by_address = {buddy.address: buddy for buddy in buddies}
+    for item in items(document):
+        for key, field in SCHEDULE.items():
+            if moment := getattr(by_address[item["address"]], field):
+                item[key] = moment.isoformat()
+    return document
 
 
 def dumps(document: Document) -> str:
@@ -91,17 +100,17 @@ def _assemble(
     buddies: Iterable[Buddy], wanted: Callable[[Buddy, Item], bool]
 ) -> Document:
     children = _children(buddies)
-    items: dict[int, Item] = {}
+    made: dict[int, Item] = {}
     # Children before parents, so that a group with no shown child is empty.
     for buddy in reversed(list(_depth_first(children))):
         item = _item(buddy)
         if buddy.type == Buddy.Type.GROUP:
             below = children.get(buddy.pk, ())
-            item["items"] = [items[child.pk] for child in below if child.pk in items]
+            item["items"] = [made[child.pk] for child in below if child.pk in made]
         if wanted(buddy, item):
-            items[buddy.pk] = item
+            made[buddy.pk] = item
     top = children.get(None, ())
-    return {"items": [items[buddy.pk] for buddy in top if buddy.pk in items]}
+    return {"items": [made[buddy.pk] for buddy in top if buddy.pk in made]}
 
 
 def _children(buddies: Iterable[Buddy]) -> dict[int | None, list[Buddy]]:

@@ -3,20 +3,25 @@
 import json
 from collections import deque
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from buddies.document.shape import (
     FLAGS,
     INFO,
     ITEM_KEYS,
+    SCHEDULE,
     DocumentError,
     Node,
     has_surrogate,
 )
 from buddies.document.text import normal
 from buddies.models import MAX_LEVELS, Buddy
+from xmppservice.backoffice.moments import resolve
 
 
 def loads(text: str) -> list[Node]:
@@ -93,6 +98,7 @@ def _fields(item: Any, path: str) -> dict[str, Any]:
         "address": normal("address", _text(item, "address", path)),
         "server_address": normal("server_address", _text(item, "serverAddress", path)),
         **{field: _flag(item, key, path) for key, field in FLAGS.items()},
+        **_schedule(item, path),
         **{
             field: normal(field, _text(info, key, f"{path}.info"))
             for key, field in INFO.items()
@@ -134,3 +140,24 @@ def _flag(value: dict[str, Any], key: str, path: str) -> bool:
     if not isinstance(flag, bool):
         raise DocumentError(f"{path}.{key}", _("must be true or false"))
     return flag
+
+
+def _schedule(item: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return both ends of a schedule, if the item has one of them."""
+    if SCHEDULE.keys().isdisjoint(item):
+        return {}
+    return {field: _moment(item, key, path) for key, field in SCHEDULE.items()}
+
+
+def _moment(value: dict[str, Any], key: str, path: str) -> datetime | None:
+    if key not in value:
+        return None
+    try:
+        if written := parse_datetime(value[key]):
+            return resolve(written)
+    except ValidationError as error:
+        raise DocumentError(f"{path}.{key}", error.messages[0]) from None
+    except (TypeError, ValueError):
+        pass  # no text, or a date that does not exist
+    reason = _("must be a date and time, such as 2026-12-31T18:30Z")
+    raise DocumentError(f"{path}.{key}", reason)

@@ -29,9 +29,11 @@ INFO = {
     "thumbUrl": "thumb_url",
     "defaultMessage": "default_message",
 }
+# Only the whole tree has these: what clients read is visible now.
+SCHEDULE = {"visibleFrom": "visible_from", "visibleUntil": "visible_until"}
 PICTURES = ("imageUrl", "thumbUrl")
 OURS = "/media/"  # the path prefix of our own pictures
-ITEM_KEYS = {"address", "serverAddress", "type", "info", "items", *FLAGS}
+ITEM_KEYS = {"address", "serverAddress", "type", "info", "items", *FLAGS, *SCHEDULE}
 
 
 class DocumentError(ValueError):

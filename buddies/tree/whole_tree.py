@@ -69,6 +69,9 @@ def rebuild(name: str, nodes: list[Node], editor: str) -> None:
         _refuse_faults(name, entries, wanted)
 
 
+SCHEDULED = {*shape.SCHEDULE.values()}
+
+
 def _state(buddy: Buddy) -> list[Any]:
     return [getattr(buddy, name) for name in history.FIELDS]
 
@@ -78,6 +81,8 @@ def _rewrite(buddy: Buddy, fields: dict[str, Any], edit: Edit) -> Buddy:
         # The entry was found by its address, or given a new one.
         if name != "address":
             setattr(buddy, name, value)
+    if not SCHEDULED.isdisjoint(fields):
+        return buddy
     # The document shows it now, so no schedule may hide it.
     if buddy.visible_from and buddy.visible_from > edit.at:
         buddy.visible_from = None

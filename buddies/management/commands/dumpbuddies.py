@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--drafts",
             action="store_true",
-            help="write the whole tree, with drafts, empty groups and hidden entries",
+            help="write the whole tree, with drafts, empty groups and schedules",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

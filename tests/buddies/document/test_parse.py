@@ -148,6 +148,15 @@ def without(item: dict, key: str) -> dict:
             for key in INFO
         ),
         *(
+            (
+                {"items": [{**CHANNEL, key: value}]},
+                f"items[0].{key}",
+                "must be a date and time, such as 2026-12-31T18:30Z",
+            )
+            for key in ("visibleFrom", "visibleUntil")
+            for value in (None, 7, "", "soon", "31/12/2026 18:30", "2026-02-30T10:00")
+        ),
+        *(
             ({"items": [changed]}, f"items[0].{key}", "must be true or false")
             for key in FLAGS
             for changed in (without(CHANNEL, key), {**CHANNEL, key: 1})

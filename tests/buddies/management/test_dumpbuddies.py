@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from buddies.document import build
 from buddies.models import Buddy
-from tests.buddies.conftest import built, channel, group
+from tests.buddies.conftest import built, channel, group, rows
 from tests.buddies.document.test_build import SEED
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +55,28 @@ def test_with_drafts_the_whole_tree_loads_back(dump, tmp_path):
 
     assert build.whole(Buddy.objects.all()) == before
     assert len(before["items"]) == 3
+
+
+def test_the_whole_tree_loads_back_with_its_schedules(dump, tmp_path):
+    """Without them, a channel for Christmas would go live at once."""
+    begin, end = timezone.now() + timedelta(days=9), timezone.now() + timedelta(days=99)
+    channel("christmas", visible_from=begin, visible_until=end)
+    channel("romeo", visible_until=end)
+    file = tmp_path / "tree.json"
+    file.write_text(dump("--drafts"), encoding="utf-8")
+    before = rows()
+
+    call_command("loadbuddies", "--replace", str(file))
+
+    for old, new in zip(before, rows(), strict=True):
+        assert {**new, "id": old["id"]} == old
+    assert [item["address"] for item in built()["items"]] == ["romeo"]
+
+
+def test_what_clients_read_has_no_schedule(dump):
+    channel("romeo", visible_until=timezone.now() + timedelta(days=9))
+
+    assert "visibleUntil" not in dump()
 
 
 def test_text_is_written_unescaped(dump):

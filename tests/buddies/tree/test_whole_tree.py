@@ -194,6 +194,19 @@ def test_a_rebuild_clears_schedules_that_hide_its_entries(verona):
 
 
 @pytest.mark.django_db
+def test_a_rebuild_takes_the_schedules_of_a_whole_tree(verona):
+    begin = timezone.now() + timedelta(days=1)
+    edits.change([named("romeo")], EDITOR, visible_from=begin)
+    whole = build.whole(Buddy.objects.all())
+    edits.change([named("romeo")], EDITOR, visible_from=None, visible_until=begin)
+
+    rebuild(*whole["items"])
+
+    romeo = named("romeo")
+    assert (romeo.visible_from, romeo.visible_until) == (begin, None)
+
+
+@pytest.mark.django_db
 def test_a_rebuilt_entry_without_an_address_gets_one(verona):
     rebuild(item("", info={"name": "new"}), item("mario"))
 
