@@ -298,7 +298,11 @@ def preview(request: HttpRequest) -> HttpResponse:
 
 
 def _expired(request: HttpRequest) -> HttpResponse:
-    messages.error(request, _("This import has expired. Choose the file again."))
+    text = _(
+        "This file was imported already, or it has expired. To import it now, choose "
+        "it again."
+    )
+    messages.error(request, text)
     return HttpResponseRedirect(reverse("admin:buddies_transfer"))
 
 
@@ -307,6 +311,17 @@ def _expired(request: HttpRequest) -> HttpResponse:
 def confirm(request: HttpRequest) -> HttpResponse:
     """Do what the preview showed, or show another one if it is outdated."""
     _refuse_reader(request)
+    try:
+        with transaction.atomic():
+            # A second click waits here until the first one has imported the file.
+            Tree.locked()
+            return _import_stored(request)
+    except (TreeError, FileError, DocumentError) as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
+
+
+def _import_stored(request: HttpRequest) -> HttpResponse:
     stored = _stored(request)
     if stored is None:
         return _expired(request)
@@ -315,13 +330,8 @@ def confirm(request: HttpRequest) -> HttpResponse:
         text = _("This is not the file you reviewed. Review it before importing.")
         messages.error(request, text)
         return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
-    try:
-        with transaction.atomic():
-            _run(request, kind, content)
-            _refuse_known_addresses(request)
-    except (TreeError, FileError, DocumentError) as error:
-        messages.error(request, str(error))
-        return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
+    _run(request, kind, content)
+    _refuse_known_addresses(request)
     _forget(request)
     messages.success(request, _("Imported. Use “Undo” to revert it."))
     return HttpResponseRedirect(reverse("admin:buddies_workspace"))

@@ -1,10 +1,12 @@
 """Importing a table."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
@@ -131,7 +133,8 @@ def test_an_unreadable_file_is_refused_at_once(editor, content, message):
     assert response.status_code == 200
     assert message in response.content.decode()
     assert messages(editor.get(PREVIEW, follow=True)) == [
-        "This import has expired. Choose the file again."
+        "This file was imported already, or it has expired. To import it now, choose "
+        "it again."
     ]
 
 
@@ -317,3 +320,23 @@ def test_a_number_that_is_none_is_refused_with_its_place(editor, value):
         assert f"Row 1, column “{column}”: This is not a finite number." in page
     confirm(editor)
     assert named("Romeo").is_published
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clicks_import_a_file_once(editor):
+    """Rows without an address are new each time, so that nothing else tells."""
+
+    def click(fields: dict[str, str]) -> None:
+        browser = Client()
+        browser.cookies = editor.cookies
+        try:
+            browser.post(CONFIRM, fields)
+        finally:
+            connections.close_all()
+
+    for number in range(1, 6):
+        upload(editor, f"address;name\n;Romeo {number}\n")
+        with ThreadPoolExecutor(2) as clicks:
+            list(clicks.map(click, [button(editor)] * 2))
+
+        assert Buddy.objects.count() == number
