@@ -71,6 +71,33 @@ async def test_the_workspace_menu_moves_an_entry_by_touch(pages, demo):
     ).to_be_visible()
 
 
+async def test_two_clicks_send_a_form_once(pages, demo):
+    page = await pages.open(f"{LIST}add/")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    await page.locator("#id_name").fill("Rosaline")
+
+    save = page.locator("[name=_save]")
+    await save.evaluate("save => { save.click(); setTimeout(() => save.click()) }")
+
+    await expect(page.locator(".messagelist")).to_contain_text("was added")
+    await lists(page, [*DEMO, "Rosaline"])
+    assert sent.count("POST") == 1
+
+
+async def test_a_form_is_sent_at_once_with_another_choice(pages):
+    """Nothing tells a page that its download has arrived."""
+    page = await pages.open(LIST)
+    actions = page.locator("select[name=action]")
+    await actions.select_option(label="Export as a spreadsheet (XLSX)")
+    run = page.get_by_role("button", name=re.compile("^(Go|Run)")).first
+
+    for name in ("Liam", "ATM Milano"):
+        await line(page, name).locator(".action-select").check()
+        async with page.expect_download():
+            await run.click()
+
+
 async def test_switches_are_saved_and_undone(pages, demo):
     page = await pages.open(LIST)
     shown = "one('Liam').mobile_is_published, one('ATM Milano').web_is_published"
