@@ -4,12 +4,11 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from buddies.document.shape import FLAGS, INFO, Document, Item
-from buddies.document.unseen import reveal_both
+from buddies.document.unseen import part_of, reveal_both
 from buddies.models import Buddy
 
 MAX_CHARACTERS = 60
@@ -193,7 +192,7 @@ def _group(placed: PlacedItem) -> str:
 
 
 def _quoted(text: str) -> str:
-    return f"“{Truncator(text).chars(MAX_CHARACTERS)}”"
+    return f"“{part_of(text, MAX_CHARACTERS)}”"
 
 
 def _label(field: str) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
+
+from buddies.document.unseen import part_of
 
 WINDOWS = "Windows-1252"
 
@@ -32,11 +33,11 @@ class Source(NamedTuple):
         if self.encoding == WINDOWS:
             words.append(_("The file is not UTF-8. Check letters with accents."))
         if self.sheet:
-            words.append(_("Sheet: “%(name)s”.") % {"name": self.sheet})
+            words.append(_("Sheet: “%(name)s”.") % {"name": part_of(self.sheet)})
         if self.other_sheets:
             text = _("Sheets not read: %(names)s.")
             names = ", ".join(f"“{name}”" for name in self.other_sheets)
-            words.append(text % {"names": Truncator(names).chars(200)})
+            words.append(text % {"names": part_of(names)})
         for header, column in self.headers:
             text = _("The column “%(header)s” was read as “%(column)s”.")
             words.append(text % {"header": header, "column": column})

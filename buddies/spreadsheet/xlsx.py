@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
+from buddies.document.unseen import part_of
 from buddies.spreadsheet.cells import COLUMNS, FIELDS, as_address, as_text
 from buddies.spreadsheet.source import FileError, Source, Table
 
@@ -168,7 +168,7 @@ def _escaped(value: Any) -> Any:
             "“%(text)s” is too long for a spreadsheet cell (%(most)s "
             "characters). Export as CSV or JSON."
         )
-        params = {"text": Truncator(value).chars(40), "most": MAX_CELL_UNITS}
+        params = {"text": part_of(value, 40), "most": MAX_CELL_UNITS}
         raise FileError(reason % params)
     return text
 
