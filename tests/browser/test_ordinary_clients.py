@@ -73,6 +73,7 @@ async def test_strophe_browses_the_tree(strophe):
         ["myticket@localhost", "milano", "Milano"],
         ["firenze@localhost", "", "Firenze"],
         [SERVICE, "trains", "Trains"],
+        [SERVICE, "phones", "Phones"],
     ]
 
 
