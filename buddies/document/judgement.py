@@ -7,7 +7,6 @@ Source: decision 0040.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -49,6 +48,7 @@ def _column(name: str) -> Any:
 
 _JUDGED = (*NORMAL, "visible_from", "visible_until")
 _VALIDATORS = {name: _column(name).validators for name in _JUDGED}
+_TYPES = frozenset(Buddy.Type.values)
 
 
 # --- One entry --------------------------------------------------------------------
@@ -67,13 +67,21 @@ def faults(buddy: Buddy, ignored: Collection[str] = ()) -> list[Fault]:
 
 
 def _faults(buddy: Buddy, ignored: Collection[str]) -> Iterator[Fault]:
+    # Each build of the document judges all entries: no call for those without fault.
     for name, validators in _VALIDATORS.items():
-        value = getattr(buddy, name)
-        if value:
-            yield from _refusals(name, value, validators)
+        if value := getattr(buddy, name):
+            for validator in validators:
+                try:
+                    validator(value)
+                except ValidationError as error:
+                    yield from (Fault(name, words) for words in error.messages)
+    yield from _misfits(buddy, ignored)
+
+
+def _misfits(buddy: Buddy, ignored: Collection[str]) -> Iterator[Fault]:
     if not is_visible(buddy.name):
         yield Fault("name", str(_column("name").error_messages["blank"]))
-    if buddy.type not in Buddy.Type.values:
+    if buddy.type not in _TYPES:
         text = _column("type").error_messages["invalid_choice"]
         yield Fault("type", text % {"value": buddy.type})
     if buddy.type == Buddy.Type.GROUP:
@@ -85,16 +93,6 @@ def _faults(buddy: Buddy, ignored: Collection[str]) -> Iterator[Fault]:
     if begin and end and end <= begin and "visible_from" not in ignored:
         text = _("“Visible until” must be later than “Visible from”.")
         yield Fault("visible_until", text)
-
-
-def _refusals(
-    name: str, value: str | datetime, validators: Sequence[Any]
-) -> Iterator[Fault]:
-    for validator in validators:
-        try:
-            validator(value)
-        except ValidationError as error:
-            yield from (Fault(name, words) for words in error.messages)
 
 
 # --- The structure ------------------------------------------------------------------
