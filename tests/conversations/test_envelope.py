@@ -389,8 +389,25 @@ async def test_a_number_that_no_stanza_carries(romeo: Client, service: Service):
         f"<presence to='{SERVICE}'><x xmlns='}}'/></presence>",
         f"<iq type='result' to='{SERVICE}' id='r'><vCard xmlns='vcard-temp'/></iq>",
         f"<iq type='error' to='{SERVICE}' id='e'><vCard xmlns='vcard-temp'/></iq>",
+        f"<message to='{SERVICE}' type='chat'><body>Ciao</body><xml:x/></message>",
+        f"<message to='{SERVICE}' type='chat' id='x'>"
+        f"<xml:x><xml:type>{SEARCH}</xml:type></xml:x></message>",
+        f"<iq to='{SERVICE}' type='get' id='x'><xml:x/></iq>",
+        f"<presence to='{SERVICE}'><xml:x/></presence>",
     ],
-    ids=["iq id", "vCard id", "brace", "other brace", "presence", "result", "error"],
+    ids=[
+        "iq id",
+        "vCard id",
+        "brace",
+        "other brace",
+        "presence",
+        "result",
+        "error",
+        "text with xml:x",
+        "command in xml:x",
+        "iq with xml:x",
+        "presence with xml:x",
+    ],
 )
 async def test_stanzas_that_ended_the_stream(service: Service, xml: str):
     attacker, victim = service.register(2)

@@ -11,6 +11,7 @@ from xmppservice.protocol.namespaces import (
     NS_RECEIPTS,
     NS_STREAM_DEFAULT,
     NS_UPDATE,
+    NS_XML,
 )
 from xmppservice.protocol.xml import children, escape, escape_attribute, sibling, split
 
@@ -29,6 +30,9 @@ NS_FOREIGN = frozenset(
         "http://jabber.org/protocol/muc#user",
         "http://jabber.org/protocol/rosterx",
         NS_UPDATE,
+        # No document may declare these (Namespaces in XML 1.0, 3), so no answer can.
+        NS_XML,
+        "http://www.w3.org/2000/xmlns/",
     }
 )
 COPIES = frozenset(

@@ -1,5 +1,6 @@
 """The XML namespaces of the service's protocols, and size limits."""
 
+NS_XML = "http://www.w3.org/XML/1998/namespace"
 NS_VCARD = "vcard-temp"
 NS_DOCUMENT = "urn:xmppservice:document:1"  # its JSON Schema has the same name
 NS_UPDATE = "vcard-temp:x:update"

@@ -3,11 +3,11 @@
 import re
 from collections import deque
 from collections.abc import Iterator
-from functools import lru_cache
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
-_SEPARATOR = "\1"
+from xmppservice.protocol.namespaces import NS_XML
+
 _START_TAG = re.compile(rb"""<(?:[^<>"']|"[^"]*"|'[^']*')*>""")
 # Above so many names, or after a read of so many bytes, names are discarded.
 _MAX_NAMES, _MAX_READ_BYTES = 1_000, 10_000
@@ -16,9 +16,10 @@ _MAX_NAMES, _MAX_READ_BYTES = 1_000, 10_000
 class StanzaParser:
     """An XML pull parser that accepts any namespace.
 
-    Python's own parser fails at a ``}`` in a namespace, because it makes expat use
-    it as the separator of namespace and name. This one uses U+0001, which XML does
-    not allow.
+    Expat knows names with their prefixes only: its own namespaces would make a parse
+    error, and so the end of the stream, of declarations that the XMPP server passes
+    on. Those are ``}``, with which Python joins namespace and name, and the reserved
+    namespaces of XML.
 
     Expat gets nothing past the last ``>``: after a read that ends inside a tag it
     would delay parsing until much more data arrives (reparse deferral,
@@ -38,10 +39,12 @@ class StanzaParser:
         self._start_tag = b""
         self._events: deque[tuple[str, ET.Element] | ET.ParseError] = deque()
         self._incomplete: list[bytes] = []
-        self._depth = 0
+        # By prefix, the innermost last; and the declarations of each open element.
+        self._namespaces: dict[str, list[str]] = {"xml": [NS_XML]}
+        self._declared: list[list[str]] = []
 
     def _begin(self, start_tag: bytes) -> None:
-        self._expat = expat.ParserCreate(namespace_separator=_SEPARATOR)
+        self._expat = expat.ParserCreate()
         self._expat.buffer_text = True
         self._expat.Parse(start_tag, False)
         self._expat.StartElementHandler = self._start
@@ -67,9 +70,8 @@ class StanzaParser:
             self._forget_names()
 
     def _forget_names(self) -> None:
-        _tag.cache_clear()
         self._expat.intern.clear()
-        if self._depth == 1 and self._start_tag:
+        if len(self._declared) == 1 and self._start_tag:
             self._begin(self._start_tag)
 
     def read_events(self) -> Iterator[tuple[str, ET.Element]]:
@@ -84,25 +86,47 @@ class StanzaParser:
             yield event
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        named = {_tag(key): value for key, value in attributes.items()}
-        element = self._tree.start(_tag(name), named)
-        if not self._depth:
+        self._declare(attributes)
+        named = {
+            self._resolved(key) if ":" in key else key: value
+            for key, value in attributes.items()
+        }
+        element = self._tree.start(self._resolved(name), named)
+        if len(self._declared) == 1:
             at = self._expat.CurrentByteIndex
             match = _START_TAG.match(self._beginning, at)
             self._start_tag = match.group() if match else b""
             self._events.append(("start", element))
-        self._depth += 1
 
     def _end(self, name: str) -> None:
-        element = self._tree.end(_tag(name))
-        self._depth -= 1
-        if self._depth == 1:
+        element = self._tree.end(self._resolved(name))
+        self._undeclare()
+        if len(self._declared) == 1:
             self._events += ("start", element), ("end", element)
-        elif not self._depth:
+        elif not self._declared:
             self._events.append(("end", element))
 
+    def _declare(self, attributes: dict[str, str]) -> None:
+        """Take the namespaces that an element declares out of its attributes."""
+        declared = [key for key in attributes if key.partition(":")[0] == "xmlns"]
+        for key in declared:
+            uris = self._namespaces.setdefault(_prefix(key), [])
+            uris.append(attributes.pop(key))
+        self._declared.append(declared)
 
-@lru_cache(256)
-def _tag(name: str) -> str:
-    namespace, separator, local = name.rpartition(_SEPARATOR)
-    return f"{{{namespace}}}{local}" if separator else name
+    def _undeclare(self) -> None:
+        for key in self._declared.pop():
+            uris = self._namespaces[_prefix(key)]
+            uris.pop()
+            if not uris:
+                del self._namespaces[_prefix(key)]
+
+    def _resolved(self, name: str) -> str:
+        prefix, _, local = name.rpartition(":")
+        uris = self._namespaces.get(prefix)
+        return f"{{{uris[-1]}}}{local}" if uris and uris[-1] else name
+
+
+def _prefix(declaration: str) -> str:
+    """Return the prefix that an ``xmlns`` attribute declares; empty for the default."""
+    return declaration.partition(":")[2]

@@ -10,6 +10,7 @@ from xmppservice.connection import events, responder
 from xmppservice.connection.component import ComponentStream
 from xmppservice.connection.events import CatalogueEntry
 from xmppservice.protocol.namespaces import MAX_FIELD, MAX_ID_BYTES
+from xmppservice.protocol.parser import StanzaParser
 
 ROMEO = "romeo@localhost/orchard"
 SEARCH = "<x xmlns='urn:o'><type>cmd_search_users</type></x>"
@@ -124,6 +125,22 @@ def test_a_command_with_a_long_id_is_refused_with_that_id(component, id):
     (answer,) = component.receive("message", SEARCH, type="chat", id=id)
     assert error(answer) == ("modify", "not-acceptable", "")
     assert answer.get("id") == id
+
+
+@pytest.mark.parametrize("name", ["xml:x", "x xmlns='http://www.w3.org/2000/xmlns/'"])
+def test_a_command_that_no_answer_can_repeat_is_none(component, name):
+    """An answer in a namespace of XML itself would end the stream, again and again."""
+    parser = StanzaParser()
+    tag = name.partition(" ")[0]
+    command = f"<{name}><type>cmd_search_users</type></{tag}>"
+    stream = "<stream xmlns='jabber:component:accept'>"
+    parser.feed(f"{stream}<message from='{ROMEO}' to='{SERVICE}'>{command}".encode())
+    parser.feed(b"</message>")
+    (message,) = [xml for kind, xml in parser.read_events() if kind == "end"]
+
+    component.stream.responder.message(message)
+
+    assert (component.taken, component.sent) == ([], [])
 
 
 # --- Texts ----------------------------------------------------------------------

@@ -58,6 +58,41 @@ def test_names_that_clients_choose_are_not_kept(header: bytes):
     assert ended(parser) == [root]
 
 
+XML = "http://www.w3.org/XML/1998/namespace"
+
+
+@pytest.mark.parametrize(
+    ("xml", "tags"),
+    [
+        (f"<x xmlns='{XML}'><y/></x>", [f"{{{XML}}}x", f"{{{XML}}}y"]),
+        ("<xml:x xml:y=''/>", [f"{{{XML}}}x"]),
+        (
+            "<x xmlns='http://www.w3.org/2000/xmlns/'/>",
+            ["{http://www.w3.org/2000/xmlns/}x"],
+        ),
+        ("<p:x xmlns:p='a' xmlns='b'><y/><p:z/></p:x>", ["{a}x", "{b}y", "{a}z"]),
+        ("<p:x xmlns:p='a'><p:y xmlns:p='b'/><p:z/></p:x>", ["{a}x", "{b}y", "{a}z"]),
+        ("<x xmlns=''><y/></x>", ["x", "y"]),
+        ("<x/>", ["{jabber:component:accept}x"]),
+    ],
+)
+def test_an_element_may_be_in_any_namespace(xml: str, tags: list[str]):
+    """Prosody writes an ``xml:x`` with a declaration that XML forbids."""
+    parser = StanzaParser()
+    parser.feed(STREAM + f"<message>{xml}</message>".encode() * 2)
+
+    for message in ended(parser):
+        assert message.tag == "{jabber:component:accept}message"
+        assert [element.tag for element in message.iter()][1:] == tags
+
+
+def test_attributes_have_the_namespace_of_their_prefix():
+    parser = StanzaParser()
+    parser.feed(STREAM + b"<x xmlns:p='a' p:b='1' c='2' xml:lang='it'/>")
+    (stanza,) = ended(parser)
+    assert stanza.attrib == {"{a}b": "1", "c": "2", f"{{{XML}}}lang": "it"}
+
+
 def test_invalid_xml_raises_a_parse_error():
     parser = StanzaParser()
     parser.feed(STREAM + b"<a></b>")
