@@ -14,7 +14,6 @@ from django.conf import settings
 from slixmpp.basexmpp import BaseXMPP
 from slixmpp.stanza import Iq
 from slixmpp.xmlstream.handler import Callback
-from slixmpp.xmlstream.matcher import MatchXPath
 from slixmpp.xmlstream.matcher.base import MatcherBase
 from slixmpp.xmlstream.stanzabase import StanzaBase
 
@@ -56,6 +55,15 @@ HANDLED_TAGS = {
 NO_TEXTS = "This address takes commands of apps only. Nobody reads texts sent to it."
 
 Take = Callable[[dict[str, str]], bool]
+
+
+class VCards(MatcherBase):
+    """Matches IQ requests of a vCard, and of nothing else."""
+
+    def match(self, stanza: Any) -> bool:
+        xml = stanza.xml
+        is_request = iq.is_iq(xml) and xml.get("type") in HANDLED_TAGS
+        return is_request and iq.payload_tag(xml) == VCARD
 
 
 class Unhandled(MatcherBase):
@@ -121,7 +129,7 @@ class Responder:
         took more than half of the response time.
         """
         is_get = xml.get("type") == "get" and iq.is_iq(xml)
-        if not (is_get and xml.get("to") == self.jid and xml.find(VCARD) is not None):
+        if not (is_get and xml.get("to") == self.jid and iq.payload_tag(xml) == VCARD):
             return False
         is_id_short = len(xml.get("id", "")) <= MAX_FIELD
         if not is_id_short or self.overloaded:
@@ -138,8 +146,6 @@ class Responder:
     def _vcard(self, stanza: Iq) -> None:
         xml = stanza.xml
         to = xml.get("to", self.jid)
-        if xml.get("type") not in HANDLED_TAGS:
-            return
         if xml.get("type") == "set":
             self._refuse(stanza, "service-unavailable")
         elif self.overloaded:
@@ -306,9 +312,8 @@ class Responder:
     def _register(self) -> None:
         xmpp = self.xmpp
         xmpp.add_filter("in", self._without_long_id)
-        vcard = MatchXPath(f"{{{xmpp.default_ns}}}iq/{VCARD}")
         handlers: tuple[tuple[str, MatcherBase, Callable[[Any], None]], ...] = (
-            ("vCard", vcard, self._vcard),
+            ("vCard", VCards(None), self._vcard),
             ("Requests", Unhandled(None), self._request),
         )
         for name, matcher, handler in handlers:

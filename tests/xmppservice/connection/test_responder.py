@@ -143,6 +143,19 @@ def test_a_command_that_no_answer_can_repeat_is_none(component, name):
     assert (component.taken, component.sent) == ([], [])
 
 
+# --- Malformed requests ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("type", ["get", "set"])
+@pytest.mark.parametrize("to", [SERVICE, f"{SERVICE}/any", f"liam@{SERVICE}"])
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_a_request_of_several_things_is_refused_once(component, type, to, payload):
+    for inside in (payload + "<b/>", "<b/>" + payload, payload * 2):
+        if len(ET.fromstring(f"<iq>{inside}</iq>")) > 1:
+            (answer,) = component.receive("iq", inside, to=to, type=type, id="one")
+            assert error(answer) == ("modify", "bad-request", "")
+
+
 # --- Texts ----------------------------------------------------------------------
 
 TEXT = "<body>Ciao</body>"
