@@ -6,6 +6,7 @@ A contact has a key: its :class:`Number`, or else its bare JID.
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import takewhile
 from typing import NamedTuple
 
 import phonenumbers
@@ -17,6 +18,7 @@ MAX_LENGTH = 64  # characters of a spelling
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{4,17}")
 _BEGINNING = re.compile(r"\+[1-9][0-9]{0,14}")
 _PREFIX = re.compile(r"(?:tel:)?(?:\+|00)(?=[1-9])", re.IGNORECASE)
+_NUMBER = re.compile("(?:tel:)?[+0-9]", re.IGNORECASE)
 # A spelling is echoed to the client and may become a name on a roster. The allowed
 # characters are listed, so that control characters do not pass.
 _DROPPED = frozenset("().-/\t\n\r\x85\u2212\uff08\uff09\uff0e\uff0f")
@@ -94,6 +96,23 @@ def _digits(text: str) -> str:
     plain = "".join(map(_plain, text))
     prefix = _PREFIX.match(plain)
     return f"+{plain[prefix.end() :]}" if prefix else ""
+
+
+def split(line: str) -> tuple[str, str]:
+    """The number at the beginning of a line, and what follows it, such as a name.
+
+    A number is as many words as consist of its digits, or of what :func:`parse` drops.
+    Without one, the first text is empty.
+    """
+    words = re.finditer(r"\S+", line)
+    end = max((word.end() for word in takewhile(_is_part, words)), default=0)
+    begins = _NUMBER.match("".join(map(_plain, line[:end])))
+    return (line[:end], line[end:].lstrip()) if begins else ("", line)
+
+
+def _is_part(word: re.Match[str]) -> bool:
+    text = word[0].lower().removeprefix("tel:") if not word.start() else word[0]
+    return all(char in "+0123456789" for char in map(_plain, text))
 
 
 @lru_cache(maxsize=4_096)

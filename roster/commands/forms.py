@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from roster import msisdn
 from roster.commands import payloads
 from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS
 
@@ -45,8 +46,6 @@ FORMS = {
     ),
 }
 
-# A number may contain spaces: the name begins at the first other character.
-_NAME = re.compile(r"[^\d\s().\-/+]")
 _ENTRY = re.compile(r"channelUsers\[(\d+)\](?:\.\w+)?")
 
 MAX_NAMES = 20  # users in a sentence
@@ -72,13 +71,11 @@ def payload(command: str, lines: Iterable[str], session: str) -> str:
 
 
 def _contact(line: str) -> dict[str, str]:
-    name_match = _NAME.search(line)
-    number = line[: name_match.start()] if name_match else line
-    is_number = line[0] in "+0123456789"
-    if is_number and (number == line or number[-1].isspace()):
-        return {"address": number.strip(), "name": line.removeprefix(number)}
-    address, *name = line.split(maxsplit=1)
-    return {"address": address, "name": "".join(name)}
+    number, name = msisdn.split(line)
+    if number:
+        return {"address": number, "name": name}
+    address, *rest = line.split(maxsplit=1)
+    return {"address": address, "name": "".join(rest)}
 
 
 # --- Out ----------------------------------------------------------------------

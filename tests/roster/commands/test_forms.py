@@ -25,6 +25,17 @@ from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS, Reply
         ("00393471111111 (Mario)", "00393471111111", "(Mario)"),
         ("liam", "liam", ""),
         ("00393471111111\tÀgnes", "00393471111111", "Àgnes"),
+        ("\u202a+39 347 1111111\u202c Mario", "\u202a+39 347 1111111\u202c", "Mario"),
+        ("+39 347\u2011111 1111 Mario", "+39 347\u2011111 1111", "Mario"),
+        ("+39 347 1111111 – Mario", "+39 347 1111111 –", "Mario"),
+        ("tel:+39 347 1111111 Mario", "tel:+39 347 1111111", "Mario"),
+        ("TEL:+39 347 1111111", "TEL:+39 347 1111111", ""),
+        ("\uff0b39 347 1111111 Mario", "\uff0b39 347 1111111", "Mario"),
+        ("\u0660\u0660\u0663\u0669 347 1 Ali", "\u0660\u0660\u0663\u0669 347 1", "Ali"),
+        ("0039347-bot Bot", "0039347-bot", "Bot"),
+        ("- +39 347 1111111 Mario", "- +39 347 1111111", "Mario"),
+        ("tel: x", "tel:", "x"),
+        ("\u202a", "\u202a", ""),
     ],
 )
 def test_a_line_is_a_number_and_a_name(line, address, name):
