@@ -10,10 +10,12 @@ from typing import Any
 
 from rest_framework import views
 from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from xmppservice.api import problems
 from xmppservice.api.problems import SEE_ERRORS, StorageFailed, problem, with_pointers
+from xmppservice.api.representation import Browsable, Json
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +31,16 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response |
     response = views.exception_handler(error, dict(context))
     if response is not None:
         response.data = _problem_of(error, response)
+        _render_as_problem(context["request"])
     return response
+
+
+def _render_as_problem(request: Request) -> None:
+    """Replace the format of a view that has one of its own, such as YAML."""
+    renderer = getattr(request, "accepted_renderer", None)
+    if not isinstance(renderer, Json | Browsable):
+        request.accepted_renderer = Json()
+        request.accepted_media_type = Json.media_type
 
 
 def _problem_of(error: Exception, response: Response) -> dict[str, Any]:

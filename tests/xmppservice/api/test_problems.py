@@ -38,6 +38,15 @@ def test_unknown_addresses_are_not_found(admin):
     check_problem(admin.get(f"{BUDDIES}{'9' * 30}/"), 404, "not_found")
 
 
+@pytest.mark.parametrize("accept", ["*/*", "application/vnd.oai.openapi"])
+def test_the_description_refuses_in_the_same_format(admin, accept):
+    """Its own format is YAML or JSON of another media type."""
+    path, headers = "/api/schema/", {"Accept": accept}
+    check_problem(admin.get(f"{path}?v=1", headers=headers), 400, "invalid")
+    check_problem(admin.put(path, headers=headers), 405, "method_not_allowed")
+    check_problem(admin.get(path, headers={"Accept": "a/b"}), 406, "not_acceptable")
+
+
 def test_unsupported_methods_and_media_types_are_refused(admin):
     answer = admin.delete(BUDDIES)
     check_problem(answer, 405, "method_not_allowed")
