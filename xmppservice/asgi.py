@@ -5,10 +5,13 @@ from django.core.asgi import get_asgi_application
 from django.core.signals import request_finished
 from django.db import connections
 
+from xmppservice.runtime.charset import AsgiRequest
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
 
 # Loads the apps, whose models the imports below need.
 django_application = get_asgi_application()
+django_application.request_class = AsgiRequest
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402  (the apps first)
 

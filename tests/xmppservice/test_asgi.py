@@ -1,10 +1,12 @@
 """What the ASGI application does with scopes that are no requests."""
 
 import socket
+from io import BytesIO
 
 import pytest
 from django.core.signals import request_finished
 
+from tests.charsets import CHARSETS
 from tests.service import DEPLOYMENT, Service
 from xmppservice import asgi
 
@@ -49,6 +51,19 @@ async def test_another_scope_is_refused_as_asgi_demands(kind):
     """So that a server knows: ASGI, "Applications"."""
     with pytest.raises(ValueError, match="No application configured"):
         await answers({"type": kind})
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_a_request_is_utf_8_whatever_the_charset(charset):
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"a=%C3%A9",
+        "headers": [(b"content-type", f"text/plain; charset={charset}".encode())],
+    }
+    request = asgi.django_application.request_class(scope, BytesIO())
+    assert (request.GET["a"], request.encoding) == ("é", "utf-8")
 
 
 def exchange(service: Service, path: str, headers: dict[str, str]) -> str:

@@ -7,7 +7,11 @@ import pytest
 from axes.models import AccessAttempt
 from django.core.signals import request_started
 from django.db import close_old_connections
+from rest_framework.request import Request
 
+from tests.charsets import CHARSETS
+from xmppservice.api.representation import BoundedJSONParser
+from xmppservice.runtime.charset import WsgiRequest
 from xmppservice.wsgi import application
 
 pytestmark = pytest.mark.usefixtures("_open_connection")
@@ -66,3 +70,27 @@ def test_a_login_counts_for_the_client_that_a_trusted_proxy_names(
     application(environ, lambda status, headers: None)
 
     assert AccessAttempt.objects.get().ip_address == counted
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_a_query_string_is_utf_8_whatever_the_charset(charset):
+    environ: dict = {
+        "PATH_INFO": "/healthz",
+        "QUERY_STRING": "a=%C3%A9",
+        "CONTENT_TYPE": f"application/json; charset={charset}",
+    }
+    setup_testing_defaults(environ)
+    said: list[str] = []
+    application(environ, lambda status, headers: said.append(status))
+    assert said == ["200 OK"]
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_a_body_is_utf_8_whatever_the_charset(charset):
+    kind = f"application/json; charset={charset}"
+    environ = {"REQUEST_METHOD": "PATCH", "CONTENT_TYPE": kind}
+    setup_testing_defaults(environ)
+    data = '{"name":"Roméo"}'.encode()
+    environ |= {"wsgi.input": BytesIO(data), "CONTENT_LENGTH": str(len(data))}
+    request = Request(WsgiRequest(environ), parsers=[BoundedJSONParser()])
+    assert request.data == {"name": "Roméo"}
