@@ -224,7 +224,7 @@ class Responder:
             return
         if fields is not None:
             self._command({"sender": sender, **fields}, xml)
-        elif to is not None and envelope.is_text(xml):
+        elif to is not None and envelope.is_text(xml) and not self.overloaded:
             self._refuse_message(xml, self._text_error(to, sender), to)
 
     def _command(self, fields: dict[str, str], xml: Element) -> None:

@@ -225,6 +225,13 @@ def test_a_message_of_the_service_itself_is_never_answered(component):
     assert component.receive("message", TEXT, sender=f"{SERVICE}/a") == []
 
 
+def test_texts_are_dropped_while_the_server_reads_too_slowly(component, monkeypatch):
+    """An error is longer than most texts: a flood of them would fill our memory."""
+    monkeypatch.setattr(responder, "MAX_UNWRITTEN_BYTES", -1)
+    for to in (SERVICE, f"liam@{SERVICE}"):
+        assert component.receive("message", TEXT, to=to, id="one") == []
+
+
 def test_a_command_with_a_text_is_a_command(component):
     assert component.receive("message", TEXT + SEARCH, type="chat") == []
     (fields,) = component.taken
