@@ -11,7 +11,7 @@ from buddies.models import Buddy, PlannedRelease, Release
 from buddies.publishing.review import soon_enough
 from buddies.tree.positions import Where
 from xmppservice.api.serializers import ModelSerializer, Serializer
-from xmppservice.backoffice.moments import resolve
+from xmppservice.runtime.moments import resolve
 
 
 class MomentField(serializers.DateTimeField):

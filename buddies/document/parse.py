@@ -21,7 +21,7 @@ from buddies.document.shape import (
 )
 from buddies.document.text import normal
 from buddies.models import MAX_LEVELS, Buddy
-from xmppservice.backoffice.moments import resolve
+from xmppservice.runtime.moments import resolve
 
 
 def loads(text: str) -> list[Node]:

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from buddies.models import Buddy, plausible
-from xmppservice.backoffice.moments import resolve
+from xmppservice.runtime.moments import resolve
 
 MAX_WORD = 100  # characters of a header or a flag; normalizing more takes long
 

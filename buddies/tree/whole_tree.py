@@ -69,9 +69,6 @@ def rebuild(name: str, nodes: list[Node], editor: str) -> None:
         _refuse_faults(name, entries, wanted)
 
 
-SCHEDULED = {*shape.SCHEDULE.values()}
-
-
 def _state(buddy: Buddy) -> list[Any]:
     return [getattr(buddy, name) for name in history.FIELDS]
 
@@ -81,7 +78,7 @@ def _rewrite(buddy: Buddy, fields: dict[str, Any], edit: Edit) -> Buddy:
         # The entry was found by its address, or given a new one.
         if name != "address":
             setattr(buddy, name, value)
-    if not SCHEDULED.isdisjoint(fields):
+    if any(name in fields for name in shape.SCHEDULE.values()):
         return buddy
     # The document shows it now, so no schedule may hide it.
     if buddy.visible_from and buddy.visible_from > edit.at:

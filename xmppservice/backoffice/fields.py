@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from xmppservice.backoffice.moments import occurs_twice, offset, resolve
+from xmppservice.runtime.moments import occurs_twice, offset, resolve
 
 _WITH_OFFSET = re.compile(r"\d\d:\d\d(:\d\d)? ?(Z|[+-]\d\d:\d\d)", re.ASCII)
 

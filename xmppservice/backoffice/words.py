@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from xmppservice.backoffice.moments import occurs_twice, offset
+from xmppservice.runtime.moments import occurs_twice, offset
 
 
 def moment(at: datetime) -> str:

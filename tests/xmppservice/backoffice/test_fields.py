@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmppservice.backoffice.fields import MomentField, MomentInput, SplitMomentField
-from xmppservice.backoffice.moments import resolve
+from xmppservice.runtime.moments import resolve
 
 # Half an hour, two hours, the southern summer, "summer time" in winter and Ramadan.
 CHANGING = (

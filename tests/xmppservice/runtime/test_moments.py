@@ -6,8 +6,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from xmppservice.backoffice.moments import occurs_twice, resolve
 from xmppservice.backoffice.words import moment as in_words
+from xmppservice.runtime.moments import occurs_twice, resolve
 
 
 def moment(text: str) -> datetime:
