@@ -58,8 +58,9 @@ wrk)
     installed() { has wrk; }
     ;;
 chromium)
-    name=Chromium packages=chromium
-    installed() { has chromium; }
+    # Playwright's own Node.js needs libatomic.
+    name=Chromium packages="chromium libatomic1"
+    installed() { has chromium && ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1; }
     ;;
 profanity)
     name=profanity packages=profanity
