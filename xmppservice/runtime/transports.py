@@ -69,8 +69,12 @@ def channel_host(url: str) -> dict[str, Any]:
 
 
 def _split(url: str) -> tuple[SplitResult, dict[str, str]]:
-    parts = urlsplit(url)
-    return parts, {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    # Not with urlsplit: it refuses an IPv6 address behind another host.
+    scheme, _, rest = url.partition("://")
+    rest, _, query = rest.partition("?")
+    netloc, slash, path = rest.partition("/")
+    parts = SplitResult(scheme, netloc, slash + path, query, fragment="")
+    return parts, {name: values[-1] for name, values in parse_qs(query).items()}
 
 
 def _sentinels(parts: SplitResult) -> list[tuple[str, int]]:
