@@ -193,10 +193,10 @@ async def test_a_busy_server_that_still_answers_is_not_dead(
 ):
     """The keep-alive waits behind thousands of requests."""
     monkeypatch.setattr(stream, "PING_SECONDS", 0.01)
-    monkeypatch.setattr(stream, "OPENING_SECONDS", 0.5)
+    monkeypatch.setattr(stream, "OPENING_SECONDS", 1.0)
     async with privileged(prosody) as one:
-        answers = await one.ask([ROSTER] * 20_000, in_seconds(60))
-        assert len(answers) == 20_000
+        answers = await one.ask([ROSTER] * 40_000, in_seconds(60))
+        assert len(answers) == 40_000
         assert one.open
     assert "does not answer" not in caplog.text
 
