@@ -6,6 +6,7 @@ failure can be repeated; ``make fuzz`` sends others each time.
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,9 @@ from tests.slow.fuzz.stanzas import (
     wild,
 )
 from tests.slow.fuzz.talk import Talk
+
+# A batch that fails is shown, however large it is.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 SUITE = 500  # cases
 CASES = int(os.environ.get("FUZZ_CASES", SUITE))
