@@ -4,6 +4,7 @@
 data_path = ENV_HERE .. "/data"
 certificates = ENV_HERE .. "/data" -- there are none; silences a complaint
 log = { info = "*console" }
+plugin_paths = { ENV_HERE .. "/modules" } -- ours; prosody.py copies them there
 
 interfaces = { "127.0.0.1" }
 c2s_ports = { $c2s_port }
@@ -43,6 +44,7 @@ VirtualHost "$domain"
 	privileged_entities = {
 $entities
 	}
+$companion
 $more_hosts
 Component "$component"
 	component_secret = "$secret"

@@ -10,6 +10,7 @@ from demo.server import JabberServer, ServerError, bound_to_us, path, responds
 
 TEMPLATE = Path(__file__).with_name("prosody.cfg.lua")
 MODULES = Path("/usr/lib/prosody/modules")
+COMPANION = Path(__file__).parent.parent / "deploy/prosody/mod_xmppservice.lua"
 CONTROL_SECONDS = 30
 
 
@@ -37,8 +38,17 @@ class Prosody(JabberServer):
 
     def _prepare(self) -> None:
         self._prepare_data(self.folder / "data")
+        self._copy_modules(self.folder / "modules")
         self._configuration.write_text(self._settings())
         self._configuration.chmod(0o644)
+
+    def _copy_modules(self, modules: Path) -> None:
+        """Copy our module to where Prosody's user can read it."""
+        modules.mkdir(exist_ok=True)
+        modules.chmod(0o755)
+        copy = modules / COMPANION.name
+        copy.write_bytes(COMPANION.read_bytes())
+        copy.chmod(0o644)
 
     @property
     def _configuration(self) -> Path:
@@ -54,6 +64,7 @@ class Prosody(JabberServer):
             domain=self.domain,
             component=self.component,
             entities="\n".join(map(_privileged, filter(None, entities))),
+            companion=_companion(self.component) if self.companion else "",
             secret=self.secret,
             more_hosts=more,
         )
@@ -92,6 +103,13 @@ class Prosody(JabberServer):
 def _privileged(jid: str) -> str:
     rights = 'roster = "both"; message = "outgoing"; iq = {}'
     return f'\t\t["{jid}"] = {{ {rights} }};'
+
+
+def _companion(component: str) -> str:
+    return (
+        '\tmodules_enabled = { "xmppservice" }\n'
+        f'\txmppservice_component = "{component}"\n'
+    )
 
 
 def _environment(folder_fd: int) -> dict[str, str]:

@@ -238,7 +238,8 @@ class JabberServer(Server):
     """An XMPP server with accounts at ``domain`` and ``more_domains``.
 
     ``component`` and ``account``, a bare JID, may read and write the rosters of
-    ``domain``, and of no other.
+    ``domain``, and of no other. With ``companion`` Prosody loads our module for the
+    component there (deploy/prosody); ejabberd has none.
     """
 
     def __init__(
@@ -253,6 +254,7 @@ class JabberServer(Server):
         component: str = "xmpp_service.localhost",
         account: str = "",
         more_domains: Sequence[str] = (),
+        companion: bool = True,
     ) -> None:
         super().__init__(folder, c2s_port, component_port, http_port)
         self.c2s_port = c2s_port
@@ -263,6 +265,7 @@ class JabberServer(Server):
         self.component = component
         self.account = account
         self.more_domains = more_domains
+        self.companion = companion
 
     def register(self, local: str, password: str, domain: str | None = None) -> None:
         """Create an account, or set the password of an existing one."""

@@ -73,9 +73,10 @@ class Service:
     """An XMPP server and the service below ``folder``; ``environment`` adds settings.
 
     ``elsewhere.localhost`` is a domain of the same XMPP server that the service
-    does not serve. ``kind`` is the class of the XMPP server. Services share the
-    servers behind several processes. One that is to ``own`` them, because a test kills
-    them, also has each process that production has.
+    does not serve. ``kind`` is the class of the XMPP server; a Prosody without
+    ``companion`` does not load our module. Services share the servers behind several
+    processes. One that is to ``own`` them, because a test kills them, also has each
+    process that production has.
     """
 
     def __init__(
@@ -84,12 +85,13 @@ class Service:
         *,
         kind: type[Prosody | Ejabberd] = KINDS[SERVER],
         own: bool = False,
+        companion: bool = True,
         **environment: str,
     ) -> None:
         self.folder = folder
         self.token = ""
         self.http_port = free_port()
-        self.server = _xmpp_server(kind, folder / kind.package)
+        self.server = _xmpp_server(kind, folder / kind.package, companion)
         # Messages in RabbitMQ name no service, so each service has its own.
         self.backends = _backends(folder) if own or DEPLOYMENT == "rabbitmq" else {}
         self._own = own
@@ -309,7 +311,9 @@ class Service:
                 return _read(error)
 
 
-def _xmpp_server(kind: type[Prosody | Ejabberd], folder: Path) -> Prosody | Ejabberd:
+def _xmpp_server(
+    kind: type[Prosody | Ejabberd], folder: Path, companion: bool
+) -> Prosody | Ejabberd:
     return kind(
         folder,
         c2s_port=free_port(),
@@ -319,6 +323,7 @@ def _xmpp_server(kind: type[Prosody | Ejabberd], folder: Path) -> Prosody | Ejab
         component=COMPONENT,
         account=ACCOUNT,
         more_domains=["elsewhere.localhost"],
+        companion=companion,
     )
 
 

@@ -1,0 +1,21 @@
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.component import RawComponent
+from tests.deploy.servers import OpenProsody, ports
+from tests.service import COMPONENT, SECRET
+
+
+@pytest.fixture(scope="package")
+def prosody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenProsody]:
+    folder = tmp_path_factory.mktemp("prosody")
+    with OpenProsody(folder, **ports(), secret=SECRET) as server:
+        yield server
+
+
+@pytest.fixture
+async def component(prosody: OpenProsody) -> AsyncIterator[RawComponent]:
+    """The component that the module serves."""
+    async with RawComponent(COMPONENT, SECRET, prosody.component_port) as opened:
+        yield opened
