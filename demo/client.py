@@ -39,14 +39,16 @@ class Client:
     """One connection of ``jid``, with everything that it received.
 
     ``stanzas`` has all received stanzas, ``pushes`` those that announced a change of
-    the roster, in order of arrival. After the login ``jid`` is the full JID.
-    All timeouts are in seconds.
+    the roster, in order of arrival; ``version`` is the last one heard of the roster,
+    empty if the server gives none (RFC 6121, 2.6). After the login ``jid`` is the full
+    JID. All timeouts are in seconds.
     """
 
     def __init__(self, jid: str, password: str, port: int) -> None:
         self.jid = jid
         self.stanzas: list[Element] = []
         self.pushes: list[Element] = []
+        self.version = ""
         self._password = password
         self._port = port
         self._answers: dict[str, asyncio.Future[Element]] = {}
@@ -108,8 +110,13 @@ class Client:
         """Return the roster by JID; its changes then arrive as pushes."""
         answer = await self.iq("get", "<query xmlns='jabber:iq:roster'/>")
         _raise_on_error(answer)
+        self._note_version(answer)
         items = answer.iter(ROSTER + "item")
         return {item.get("jid", ""): _item(item) for item in items}
+
+    def _note_version(self, stanza: Element) -> None:
+        query = stanza.find(ROSTER + "query")
+        self.version = query.get("ver", "") if query is not None else ""
 
     async def roster_set(self, jid: str, name: str, groups: Iterable[str] = ()) -> None:
         """Write one contact as a user would; ``groups`` replace its groups."""
@@ -198,6 +205,7 @@ class Client:
         pushed = request.find(ROSTER + "query") is not None
         if pushed:
             self.pushes.append(request)
+            self._note_version(request)
         is_supported = pushed or request.find(PING + "ping") is not None
         sender = request.get("from")
         address = f" to={quoteattr(sender)}" if sender else ""

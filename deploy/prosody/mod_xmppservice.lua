@@ -229,8 +229,10 @@ local function save_roster(name, roster, contact)
 	return false;
 end
 
+-- Return the version for the component. A roster that was never changed has none; after
+-- its first change it has 1, which mod_roster calls it before, too.
 local function version_of(roster)
-	return tostring(roster[false].version or 1);
+	return tostring(roster[false].version or 0);
 end
 
 local function add_item(parent, contact, item)
@@ -443,8 +445,8 @@ local function save_items(name, roster, items)
 	local contacts, before = merge(roster, items);
 	if #contacts == 0 then return contacts; end
 	if type(version) == "number" or version == nil then
-		-- Saving adds one more.
-		metadata.version = (version or 0) + #contacts - 1;
+		-- Saving adds one more. A client that has read an empty roster knows it as 1.
+		metadata.version = (version or 1) + #contacts - 1;
 	end
 	if save_roster(name, roster) then return contacts; end
 	metadata.version = version;

@@ -100,14 +100,21 @@ def apply_notices(jids: Mapping[str, bool], at: datetime) -> None:
 
 
 class AccountLookup:
-    """What we know about contacts of a domain: read once for many owners."""
+    """What we know about contacts of a domain: read once for many owners.
 
-    def __init__(self, contacts: Mapping[str, str], domain: str) -> None:
+    With ``trust_listing``, a recent listing of all accounts answers for many contacts
+    that it lacks, even if some have registered since.
+    """
+
+    def __init__(
+        self, contacts: Mapping[str, str], domain: str, *, trust_listing: bool = True
+    ) -> None:
         self._known, self._domain = accounts(contacts, domain), domain
+        self._trust_listing = trust_listing
 
     @cached_property
     def is_listed(self) -> bool:
-        return is_listed(self._domain)
+        return self._trust_listing and is_listed(self._domain)
 
     def ask(self, books: Iterable[Mapping[str, str]], exist: Exist) -> None:
         """Ask the XMPP server about the contacts in ``books`` that we do not know."""

@@ -8,7 +8,7 @@ Source: contract, 3 and 4.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,9 +18,8 @@ from django.utils import timezone
 
 from roster import msisdn
 from roster.accounts import directory
-from roster.commands import claims, rules, writing
+from roster.commands import claims, reading, writing
 from roster.commands.claims import ClaimedWork
-from roster.commands.contacts import by_contact, other_spellings
 from roster.commands.owner_batch import NOT_A_USER, OwnerBatch
 from roster.commands.payloads import (
     ADD_TO_ROSTER,
@@ -33,7 +32,7 @@ from roster.commands.payloads import (
     parse,
 )
 from roster.commands.results import Settled
-from roster.commands.rules import Contact, Groups
+from roster.commands.rules import Contact
 from roster.discovery import address_book
 from roster.discovery.address_book import AddressBook
 from roster.models import Account
@@ -68,8 +67,9 @@ def decide(
     Raises gateway.Down and gateway.Late.
     """
     batches = _begin(work)
-    _look_up(batches, lambda jids: rosters.exist(jids, deadline))
-    _read([batch for batch in batches if not batch.failure], rosters, deadline)
+    _look_up(batches, rosters, deadline)
+    touched = [batch for batch in batches if not batch.failure and _is_touched(batch)]
+    reading.read(touched, rosters, deadline)
     for batch in batches:
         for request in batch.open_requests:
             _apply(batch, request)
@@ -129,8 +129,12 @@ def _log_unusable(batch: OwnerBatch) -> None:
             )
 
 
-def _look_up(batches: Sequence[OwnerBatch], exist: directory.Exist) -> None:
+def _look_up(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
     """Find out which contacts are users, for all owners together."""
+
+    def exist(jids: Sequence[str]) -> list[bool]:
+        return rosters.exist(jids, deadline)
+
     for domain in {batch.domain for batch in batches}:
         batch_contacts = [
             (batch, batch.lookups) for batch in batches if batch.domain == domain
@@ -138,7 +142,9 @@ def _look_up(batches: Sequence[OwnerBatch], exist: directory.Exist) -> None:
         contacts_of_all = {
             key: jid for _, contacts in batch_contacts for key, jid in contacts.items()
         }
-        lookup = directory.AccountLookup(contacts_of_all, domain)
+        lookup = directory.AccountLookup(
+            contacts_of_all, domain, trust_listing=not rosters.cheap_lookups
+        )
         try:
             lookup.ask([contacts for _, contacts in batch_contacts], exist)
         except RosterError:
@@ -167,48 +173,13 @@ def _set_users(batch: OwnerBatch, users: dict[str, str]) -> None:
             batch.book.hits.update(users)
 
 
-def _read(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
-    touched = [
-        batch
-        for batch in batches
-        if any(map(_touches_roster(batch), batch.open_requests))
-    ]
-    read = rosters.read([batch.work.owner for batch in touched], deadline)
-    spellings = (
-        other_spellings(items, batch.domain)
-        for batch, items in zip(touched, read, strict=True)
-        if not isinstance(items, RosterError)
+def _is_touched(batch: OwnerBatch) -> bool:
+    """Whether a command may change the owner's roster."""
+    return any(
+        request.command.command == ADD_TO_ROSTER
+        or any(key in batch.users for key in request.lookups)
+        for request in batch.open_requests
     )
-    accounts = directory.registered({jid for jids in spellings for jid in jids})
-    for batch, items in zip(touched, read, strict=True):
-        if isinstance(items, RosterError):
-            batch.failure = f"roster not read: {items}"
-        else:
-            batch.before = by_contact(items, batch.domain, accounts)
-            batch.after = dict(batch.before)
-    # A user who does not exist has an empty roster, too.
-    empty = [batch for batch in touched if not batch.before and not batch.failure]
-    for batch in empty:
-        _check_owner(batch, rosters, deadline)
-
-
-def _check_owner(batch: OwnerBatch, rosters: Rosters, deadline: float) -> None:
-    try:
-        (exists,) = rosters.exist([batch.work.owner], deadline)
-    except RosterError as refusal:
-        batch.failure = f"owner not looked up: {refusal}"
-    else:
-        if not exists:
-            batch.mark_missing()
-
-
-def _touches_roster(batch: OwnerBatch) -> Callable[[ParsedCommand], bool]:
-    def touches(request: ParsedCommand) -> bool:
-        if request.command.command == ADD_TO_ROSTER:
-            return True
-        return any(key in batch.users for key in request.lookups)
-
-    return touches
 
 
 def _apply(batch: OwnerBatch, request: ParsedCommand) -> None:
@@ -262,11 +233,7 @@ def _decide(batch: OwnerBatch, entry: RequestedContact, *, verified: bool) -> No
     if entry.key == msisdn.account_key(batch.work.owner):
         return
     jid = batch.users.get(entry.key, entry.jid)
-    contact = Contact(jid, entry.address, entry.name, verified)
-    groups = Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
-    item = rules.decide(batch.after.get(entry.key), contact, groups)
-    if item is not None:
-        batch.after[entry.key] = item
+    batch.want(entry.key, Contact(jid, entry.address, entry.name, verified))
 
 
 def _store_books(batches: Sequence[OwnerBatch]) -> None:

@@ -12,7 +12,7 @@ Source: contract, 3 (AddressBook, for late joiners).
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from roster import msisdn
 from roster.accounts import directory
-from roster.commands import claims, rules
+from roster.commands import claims, rules, writing
 from roster.commands.contacts import by_contact, other_spellings
 from roster.commands.rules import Contact, Groups
 from roster.discovery.digests import digests
@@ -30,13 +30,13 @@ from roster.models import Account, AddressBookEntry, LateJoin
 from xmppservice.connection.gateway import Down
 from xmppservice.protocol import redaction
 from xmppservice.protocol.jids import domain_of
-from xmppservice.protocol.roster import RosterItem
+from xmppservice.protocol.roster import Roster, RosterItem
 from xmppservice.rosters.interface import (
     MISSING,
     PERMANENT,
-    RosterChange,
-    RosterError,
+    NoAccount,
     Rosters,
+    RosterWrite,
 )
 from xmppservice.runtime.queries import MAX_PARAMETERS
 
@@ -125,7 +125,6 @@ class RosterVisit:
 
     owner: Account
     joins: dict[str, LateJoin]
-    changes: list[RosterItem] = field(default_factory=list)
     failure: str = ""
 
     @property
@@ -214,17 +213,22 @@ def _visit_or_fail(visits: Sequence[RosterVisit], rosters: Rosters) -> None:
 def _visit(visits: Sequence[RosterVisit], rosters: Rosters, deadline: float) -> None:
     due = [visit for visit in visits if visit.contacts]
     read = rosters.read([visit.owner.jid for visit in due], deadline)
-    for visit, items in zip(due, read, strict=True):
-        if isinstance(items, RosterError):
-            visit.failure = f"roster not read: {items}"
-        else:
-            visit.changes = _changes(visit, items)
-    changes = [(visit, item) for visit in due for item in visit.changes]
-    requests = [RosterChange(visit.owner.jid, item) for visit, item in changes]
-    written = rosters.write(requests, deadline)
-    for (visit, _), condition in zip(changes, written, strict=True):
-        if condition and condition not in (MISSING, *PERMANENT):
-            visit.failure = f"roster not written: {condition}"
+    writes: dict[str, RosterWrite] = {}
+    for visit, result in zip(due, read, strict=True):
+        if isinstance(result, Roster):
+            if changes := _changes(visit, result.items):
+                jid, size = visit.owner.jid, len(result.items)
+                writes[jid] = RosterWrite(jid, changes, result.version, size)
+        elif not isinstance(result, NoAccount):
+            visit.failure = f"roster not read: {result}"
+    conditions: dict[str, list[str]] = {}
+    for part in writing.one_after_another(writes.values(), rosters):
+        for write, written in zip(part, rosters.write(part, deadline), strict=True):
+            conditions[write.owner] = written.conditions
+    for visit in due:
+        for condition in conditions.get(visit.owner.jid, ()):
+            if condition and condition not in (MISSING, *PERMANENT):
+                visit.failure = f"roster not written: {condition}"
 
 
 def _changes(visit: RosterVisit, items: Sequence[RosterItem]) -> list[RosterItem]:

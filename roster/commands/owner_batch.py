@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from django.conf import settings
+
+from roster.commands import rules
 from roster.commands.claims import ClaimedWork
 from roster.commands.payloads import NO_USER_FOUND, ParsedCommand, Reply
+from roster.commands.rules import Contact, Groups
 from roster.discovery.address_book import AddressBook
 from roster.models import Account
 from xmppservice.protocol.jids import domain_of
@@ -17,8 +21,10 @@ NOT_A_USER = Reply(NO_USER_FOUND, ("You are not a user of this service.",))
 class OwnerBatch:
     """What one owner asks for, and what comes of it.
 
-    ``before`` and ``after``: the contacts on the roster by their keys. ``failure``:
-    why the commands cannot be finished now, without any number or payload.
+    ``wants``: contact key → what the commands want on the roster, in their order.
+    ``before`` and ``after``: the contacts on the roster by their keys; ``version``: of
+    the roster before, if a write can name it. ``failure``: why the commands cannot be
+    finished now, without any number or payload.
     """
 
     work: ClaimedWork
@@ -26,6 +32,8 @@ class OwnerBatch:
     requests: list[ParsedCommand]
     book: AddressBook | None = None
     users: Mapping[str, str] = field(default_factory=dict)
+    wants: list[tuple[str, Contact]] = field(default_factory=list)
+    version: str = ""
     before: dict[str, RosterItem] = field(default_factory=dict)
     after: dict[str, RosterItem] = field(default_factory=dict)
     is_missing: bool = False
@@ -69,6 +77,23 @@ class OwnerBatch:
     def changes(self) -> list[str]:
         """The keys of contacts whose item is to be written."""
         return [key for key, item in self.after.items() if self.before.get(key) != item]
+
+    def load(self, contacts: dict[str, RosterItem], version: str) -> None:
+        """Take the roster as it is now, and decide again what to write to it."""
+        self.before, self.after, self.version = contacts, dict(contacts), version
+        for key, contact in self.wants:
+            self._decide(key, contact)
+
+    def want(self, key: str, contact: Contact) -> None:
+        """Decide what a contact changes on the roster."""
+        self.wants.append((key, contact))
+        self._decide(key, contact)
+
+    def _decide(self, key: str, contact: Contact) -> None:
+        groups = Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
+        item = rules.decide(self.after.get(key), contact, groups)
+        if item is not None:
+            self.after[key] = item
 
     def reply_to_all(self, reply: Reply) -> None:
         for request in self.requests:

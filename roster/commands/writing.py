@@ -1,37 +1,107 @@
 """Writes the roster items that a batch has changed.
 
-An XMPP server saves a roster with each item, so a long one takes long. Few writes are
-in flight at a time, fewer of one owner, and an owner with many goes on in a later batch
-if others wait.
+The driver says how much the XMPP server can take at once. Owners take turns, and one
+with many items goes on in a later batch if others wait.
 """
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from roster.commands import claims
+from roster.commands import claims, reading
 from roster.commands.owner_batch import OwnerBatch
 from xmppservice.connection.gateway import Late
-from xmppservice.rosters.interface import MISSING, PERMANENT, RosterChange, Rosters
+from xmppservice.protocol.jids import domain_of
+from xmppservice.rosters.interface import (
+    CONFLICT,
+    MISSING,
+    PERMANENT,
+    Room,
+    Rosters,
+    RosterWrite,
+    Written,
+)
 
-MAX_IN_FLIGHT, MAX_IN_FLIGHT_OF_OWNER = 100, 20
-# At first fewer, so that even a slow server gets on before the deadline.
-FIRST_IN_FLIGHT_OF_OWNER = 5
 SLICE_SECONDS = 2.0  # while others wait
+# A user who edits the roster all the time is served in a later attempt.
+MAX_CONFLICTS = 5
 
 
 class Queue:
-    """The keys of contacts to write for one owner."""
+    """The contacts to write for one owner, by their keys."""
 
     def __init__(self, batch: OwnerBatch) -> None:
         self.batch = batch
         self.keys = deque(batch.changes)
+        self.turns = self.conflicts = 0
+        self._done: set[str] = set()
 
     @property
     def is_open(self) -> bool:
         batch = self.batch
         is_over = batch.failure or batch.is_missing or batch.is_unfinished
         return bool(self.keys) and not is_over
+
+    @property
+    def size(self) -> int:
+        """How many items are on the roster, or will be."""
+        return len(self.batch.before) + len(self._done)
+
+    def take(self, count: int) -> "Turn":
+        """Take the next ``count`` items."""
+        self.turns += 1
+        keys = [self.keys.popleft() for _ in range(min(count, len(self.keys)))]
+        return Turn(self, keys)
+
+    def record(self, keys: Sequence[str], written: Written) -> None:
+        if CONFLICT in written.conditions:
+            self.conflicts += 1
+            return
+        self._done.update(keys)
+        self.batch.version = written.version
+        for key, condition in zip(keys, written.conditions, strict=True):
+            _record(self.batch, key, condition)
+
+    def read_again(self, rosters: Rosters, deadline: float) -> None:
+        """Read the roster that has changed meanwhile; go on with what is missing."""
+        if self.conflicts > MAX_CONFLICTS:
+            self.batch.failure = "roster not written: it changes all the time"
+            return
+        reading.read([self.batch], rosters, deadline)
+        # What was written and has been removed since is not written again.
+        self.keys = deque(key for key in self.batch.changes if key not in self._done)
+
+
+class Turn:
+    """What is written for an owner in one round trip."""
+
+    def __init__(self, queue: Queue, keys: Sequence[str]) -> None:
+        self.queue, self.keys = queue, keys
+        batch = queue.batch
+        items = [batch.after[key] for key in keys]
+        self.write = RosterWrite(batch.work.owner, items, batch.version, queue.size)
+
+
+class Rooms:
+    """The room for writes of one round trip, by domain."""
+
+    def __init__(self, rosters: Rosters) -> None:
+        self._rosters = rosters
+        # Domains with the same room share it: they are of one driver.
+        self._left: dict[Room, Room] = {}
+        self._is_empty = True
+
+    def fitting(self, owner: str, size: int) -> int:
+        """Return how many items fit in for an owner; at least one in all."""
+        room = self._rosters.room(domain_of(owner))
+        fitting = self._left.setdefault(room, room).fitting(size)
+        return max(fitting, int(self._is_empty))
+
+    def take(self, write: RosterWrite) -> None:
+        self._is_empty = False
+        room = self._rosters.room(domain_of(write.owner))
+        left = self._left.setdefault(room, room)
+        self._left[room] = left.without(len(write.items), write.size)
 
 
 def write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:
@@ -42,17 +112,13 @@ def write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> N
     queues = [Queue(batch) for batch in batches if not batch.failure]
     slice_end = time.monotonic() + SLICE_SECONDS
     has_written = False
-    while chunk := _next(
-        queues, MAX_IN_FLIGHT_OF_OWNER if has_written else FIRST_IN_FLIGHT_OF_OWNER
-    ):
-        changes = [RosterChange(b.work.owner, b.after[key]) for b, key in chunk]
+    while turns := _next(queues, rosters):
         try:
-            conditions = rosters.write(changes, deadline)
+            written = rosters.write([turn.write for turn in turns], deadline)
+            _record_all(turns, written, rosters, deadline)
         except Late as late:
-            _leave(chunk, queues, late if not has_written else None)
+            _leave(turns, queues, late if not has_written else None)
             return
-        for (batch, key), condition in zip(chunk, conditions, strict=True):
-            _record(batch, key, condition)
         has_written = True
         is_over = time.monotonic() > slice_end and _others_wait(queues)
         if is_over or time.time() > deadline:
@@ -60,16 +126,30 @@ def write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> N
             return
 
 
-def _next(queues: Sequence[Queue], of_owner: int) -> list[tuple[OwnerBatch, str]]:
-    """Take the next changes, a few of each owner."""
-    chunk: list[tuple[OwnerBatch, str]] = []
+def one_after_another(
+    writes: Iterable[RosterWrite], rosters: Rosters
+) -> Iterator[list[RosterWrite]]:
+    """Yield as many of ``writes`` as there is room for, until there are no more."""
+    left = deque(writes)
+    while left:
+        rooms, part = Rooms(rosters), list[RosterWrite]()
+        while left and rooms.fitting(left[0].owner, left[0].size):
+            rooms.take(left[0])
+            part.append(left.popleft())
+        yield part
+
+
+def _next(queues: Sequence[Queue], rosters: Rosters) -> list[Turn]:
+    """Take what there is room for: of those first who had the fewest turns."""
+    turns: list[Turn] = []
     _drop_lost([queue for queue in queues if queue.is_open])
-    for queue in queues:
-        room = min(MAX_IN_FLIGHT - len(chunk), of_owner)
-        while queue.is_open and room > 0:
-            chunk.append((queue.batch, queue.keys.popleft()))
-            room -= 1
-    return chunk
+    rooms = Rooms(rosters)
+    for queue in sorted(queues, key=lambda queue: queue.turns):
+        count = queue.is_open and rooms.fitting(queue.batch.work.owner, queue.size)
+        if count:
+            turns.append(queue.take(count))
+            rooms.take(turns[-1].write)
+    return turns
 
 
 def _drop_lost(queues: Sequence[Queue]) -> None:
@@ -87,15 +167,22 @@ def _others_wait(queues: Sequence[Queue]) -> bool:
     return is_someone_done or claims.is_anyone_waiting(owners)
 
 
-def _leave(
-    chunk: Sequence[tuple[OwnerBatch, str]], queues: Sequence[Queue], late: Late | None
+def _record_all(
+    turns: Sequence[Turn], written: Sequence[Written], rosters: Rosters, deadline: float
 ) -> None:
+    for turn, one in zip(turns, written, strict=True):
+        turn.queue.record(turn.keys, one)
+        if CONFLICT in one.conditions:
+            turn.queue.read_again(rosters, deadline)
+
+
+def _leave(turns: Sequence[Turn], queues: Sequence[Queue], late: Late | None) -> None:
     """Leave what is not written for a later batch.
 
     It goes on where this one stopped, because the rosters show what was written. If
     nothing was, do not repeat for ever: an attempt is counted.
     """
-    unwritten = [batch for batch, _ in chunk]
+    unwritten = [turn.queue.batch for turn in turns]
     unwritten += [queue.batch for queue in queues if queue.is_open]
     for batch in unwritten:
         if late is None:

@@ -72,8 +72,10 @@ def is_asked(client: Client) -> bool:
 async def add(client: Client, payload: object) -> dict:
     """Return the answer, after all pushes that the command caused."""
     answer = await client.command(SERVICE, "cmd_add_to_roster", payload)
-    # Stanzas arrive in order: pushes sent before this answer are here.
-    await client.roster()
+    # They may follow the answer. The last one has the version of the roster.
+    query = await client.iq("get", "<query xmlns='jabber:iq:roster'/>")
+    version = query[0].get("ver", "")
+    await until(lambda: client.version == version)
     return answer
 
 

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -15,13 +15,24 @@ from roster.commands import batch, claims, intake, payloads, results
 from roster.models import Claim, Command
 from xmppservice.connection import events
 from xmppservice.connection.gateway import Late
-from xmppservice.protocol.roster import RosterItem
-from xmppservice.rosters.interface import MISSING, RosterChange, RosterError
+from xmppservice.protocol.roster import Roster, RosterItem
+from xmppservice.rosters.interface import (
+    MISSING,
+    Room,
+    RosterError,
+    RosterWrite,
+    Written,
+)
 
 ROMEO, JULIET, MARIO = "romeo@localhost", "juliet@localhost", "00393471111111@localhost"
 ADD, SEARCH = payloads.ADD_TO_ROSTER, payloads.SEARCH_USERS
 
 Contact = dict[str, Any]
+
+
+class WrittenItem(NamedTuple):
+    owner: str
+    item: RosterItem
 
 
 class PaperRosters:
@@ -34,7 +45,11 @@ class PaperRosters:
     accounts, like ejabberd.
     """
 
+    name = "paper"
+
     def __init__(self) -> None:
+        self.cheap_lookups = False
+        self.places = Room(100, 20)
         self.rosters: dict[str, dict[str, RosterItem]] = {}
         self.unreadable: dict[str, str] = {}
         self.unwritable: dict[str, str] = {}
@@ -43,7 +58,7 @@ class PaperRosters:
         self.lists = False
         self.asked: list[str] = []
         self.reads: list[list[str]] = []
-        self.written: list[RosterChange] = []
+        self.written: list[WrittenItem] = []
 
     def register(self, jid: str, *items: RosterItem) -> None:
         self.rosters[jid] = {item.jid: item for item in items}
@@ -53,12 +68,18 @@ class PaperRosters:
 
     def read(
         self, owners: Sequence[str], deadline: float
-    ) -> list[list[RosterItem] | RosterError]:
+    ) -> list[Roster | RosterError]:
         self.reads.append(list(owners))
         return [self._read(owner) for owner in owners]
 
-    def write(self, changes: Sequence[RosterChange], deadline: float) -> list[str]:
-        return [self._write(change) for change in changes]
+    def room(self, domain: str) -> Room:
+        return self.places
+
+    def write(self, writes: Sequence[RosterWrite], deadline: float) -> list[Written]:
+        return [
+            Written([self._write(write.owner, item) for item in write.items])
+            for write in writes
+        ]
 
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
         self.asked += jids
@@ -70,14 +91,13 @@ class PaperRosters:
         self._break_at(domain)
         return set(self.rosters) if self.lists else None
 
-    def _read(self, owner: str) -> list[RosterItem] | RosterError:
+    def _read(self, owner: str) -> Roster | RosterError:
         self._break_at(owner)
         if owner in self.unreadable:
             return RosterError(self.unreadable[owner])
-        return list(self.rosters.get(owner, {}).values())
+        return Roster(list(self.rosters.get(owner, {}).values()))
 
-    def _write(self, change: RosterChange) -> str:
-        owner, item = change
+    def _write(self, owner: str, item: RosterItem) -> str:
         self._break_at(item.jid)
         if self.writes_left is not None:
             if not self.writes_left:
@@ -87,7 +107,7 @@ class PaperRosters:
             return MISSING
         if item.jid in self.unwritable:
             return self.unwritable[item.jid]
-        self.written.append(change)
+        self.written.append(WrittenItem(owner, item))
         self.rosters[owner][item.jid] = item
         return ""
 

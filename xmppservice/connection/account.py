@@ -28,6 +28,8 @@ MISMATCH_ERROR = "the XMPP server does not give the vCard of %s back as it was s
 class ClientStream(ServiceStream):
     """The stream of a service that is an account of the XMPP server."""
 
+    can_use_companions = False
+
     def __init__(
         self,
         jid: str,

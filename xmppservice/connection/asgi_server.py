@@ -40,11 +40,14 @@ class HostedStream(Protocol):
     on_privileges: Callable[[], None]
     on_published: Callable[[int], None]
     on_subscription: Callable[[str, int | None], None]
+    on_account: Callable[[str, bool], None]
 
     @property
     def ready(self) -> bool: ...
     @property
     def privileged(self) -> bool: ...
+    @property
+    def companions(self) -> frozenset[str]: ...
     def publish(
         self, number: int, document: str, entries: Sequence[events.CatalogueEntry]
     ) -> None: ...
@@ -106,6 +109,7 @@ class XmppServer:
         stream.on_privileges = self._report_privileges
         stream.on_published = lambda number: self._put(events.published(number))
         stream.on_subscription = self._report_subscription
+        stream.on_account = self._report_account
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -124,13 +128,22 @@ class XmppServer:
         return self.stream.ready and self._published.is_set()
 
     def _state(self) -> gateway.State:
-        return gateway.State(self.stream.ready, self.stream.privileged)
+        stream = self.stream
+        return gateway.State(stream.ready, stream.privileged, stream.companions)
 
     def _report_ready(self) -> None:
-        self._put(events.connected(privileged=self.stream.privileged))
+        stream = self.stream
+        self._put(
+            events.connected(privileged=stream.privileged, companions=stream.companions)
+        )
 
     def _report_privileges(self) -> None:
-        self._put(events.privileges(privileged=self.stream.privileged))
+        stream = self.stream
+        self._put(
+            events.privileges(
+                privileged=stream.privileged, companions=stream.companions
+            )
+        )
 
     async def _host(self) -> None:
         scope = {"type": "xmpp", "jid": self.stream.jid}
@@ -176,6 +189,11 @@ class XmppServer:
     def _report_subscription(self, jid: str, number: int | None) -> None:
         # Dropped when there is no room: the user's next login asks again.
         self.inbox.put(events.subscription(jid, number), size=200 + len(jid))
+
+    def _report_account(self, jid: str, registered: bool) -> None:
+        # Dropped when there is no room: what we know of accounts is checked anyway.
+        event = events.account(jid, registered=registered)
+        self.inbox.put(event, size=200 + len(jid))
 
     def _accept(self, fields: dict[str, str]) -> bool:
         size = 500 + sum(map(len, fields.values()))

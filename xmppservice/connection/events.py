@@ -3,7 +3,7 @@
 ==================  =====================  ==========================================
 event               from → to              carries
 ==================  =====================  ==========================================
-xmpp.connected      server → application   whether stanzas can manage rosters
+xmpp.connected      server → application   which :class:`Rights` we have
 xmpp.privileges     server → application   the same, when it has changed
 xmpp.disconnected   server → application   why: all unconfirmed stanzas are lost
 xmpp.message        server → application   one command, as :class:`Message`
@@ -12,6 +12,7 @@ xmpp.published      server → application   its number: clients read it from no
 xmpp.send           application → server   answers, as :class:`Send`
 xmpp.subscription   server → application   a subscriber, as :class:`Subscription`
 xmpp.announce       application → server   the recipients, as :class:`Announce`
+xmpp.account        server → application   registered or deleted, as :class:`Account`
 ==================  =====================  ==========================================
 
 ``xmpp.send`` and ``xmpp.announce`` return when the XMPP server has confirmed that it
@@ -27,18 +28,23 @@ from typing import Literal, NamedTuple, NotRequired, TypedDict
 ADHOC = "adhoc"
 
 
-class Connected(TypedDict):
+class Rights(TypedDict):
+    """How rosters can be managed: by stanzas (XEP-0356), by our module for Prosody."""
+
+    privileged: bool
+    companions: list[str]  # the domains with the module
+
+
+class Connected(Rights):
     """The stream is ready for stanzas."""
 
     type: Literal["xmpp.connected"]
-    privileged: bool
 
 
-class Privileges(TypedDict):
-    """The XMPP server has advertised other privileges during a session."""
+class Privileges(Rights):
+    """The XMPP server lets us do other things than before, during a session."""
 
     type: Literal["xmpp.privileges"]
-    privileged: bool
 
 
 class Disconnected(TypedDict):
@@ -126,6 +132,14 @@ class Subscription(TypedDict):
     announced: int | None  # the release announced; 0: none yet; None: unsubscribed
 
 
+class Account(TypedDict):
+    """The XMPP server has registered or deleted an account just now."""
+
+    type: Literal["xmpp.account"]
+    jid: str  # bare
+    registered: bool
+
+
 class Announce(TypedDict):
     """Tell bare JIDs which document clients read now."""
 
@@ -134,12 +148,20 @@ class Announce(TypedDict):
     message: bool  # whether to send a message with the presence
 
 
-def connected(*, privileged: bool) -> Connected:
-    return {"type": "xmpp.connected", "privileged": privileged}
+def connected(*, privileged: bool, companions: Iterable[str] = ()) -> Connected:
+    return {
+        "type": "xmpp.connected",
+        "privileged": privileged,
+        "companions": sorted(companions),
+    }
 
 
-def privileges(*, privileged: bool) -> Privileges:
-    return {"type": "xmpp.privileges", "privileged": privileged}
+def privileges(*, privileged: bool, companions: Iterable[str] = ()) -> Privileges:
+    return {
+        "type": "xmpp.privileges",
+        "privileged": privileged,
+        "companions": sorted(companions),
+    }
 
 
 def disconnected(reason: str = "") -> Disconnected:
@@ -198,3 +220,7 @@ def subscription(jid: str, number: int | None) -> Subscription:
 
 def announce(to: Iterable[str], message: bool) -> Announce:
     return {"type": "xmpp.announce", "to": list(to), "message": message}
+
+
+def account(jid: str, *, registered: bool) -> Account:
+    return {"type": "xmpp.account", "jid": jid, "registered": registered}

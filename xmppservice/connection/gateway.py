@@ -65,10 +65,14 @@ class IqResult(NamedTuple):
 
 
 class State(NamedTuple):
-    """``ready``: requests can be sent now. ``privileged``: about rosters, too."""
+    """``ready``: requests can be sent now. ``privileged``: about rosters, too.
+
+    ``companions`` are the domains with our module for Prosody.
+    """
 
     ready: bool
     privileged: bool
+    companions: frozenset[str] = frozenset()
 
 
 Ask = Callable[[Sequence[IqRequest], float], Coroutine[Any, Any, list[IqResult]]]
@@ -113,7 +117,7 @@ def _stored_state() -> State:
     row = StreamStatus.objects.filter(pk=settings.XMPP_JID).first()
     if row is None or not row.alive:
         return State(False, False)
-    return State(row.ready, row.privileged)
+    return State(row.ready, row.privileged, frozenset(row.companions))
 
 
 def ask(requests: Sequence[IqRequest], deadline: float) -> list[IqResult]:

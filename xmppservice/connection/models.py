@@ -14,7 +14,8 @@ class StreamStatus(models.Model):
     """The state of a JID's stream, as last written by its owner: one row per JID.
 
     ``ready``: stanzas can be sent. ``privileged``: stanzas can read and write
-    rosters (XEP-0356). ``driver`` names the roster driver; ``missing`` says what it
+    rosters (XEP-0356). ``companions`` are the domains with our module for Prosody.
+    ``driver`` names the roster driver; ``missing`` says what it
     lacks, in one line or several, and ``lacking`` by domain. ``sessions`` counts all
     sessions so far. ``reason`` says why the last one ended, or could not begin.
     """
@@ -23,6 +24,7 @@ class StreamStatus(models.Model):
     process = models.CharField(max_length=300, blank=True)
     ready = models.BooleanField(default=False)
     privileged = models.BooleanField(default=False)
+    companions = models.JSONField(default=list)
     driver = models.CharField(max_length=100, blank=True)
     missing = models.TextField(blank=True)
     lacking = models.JSONField(default=dict)

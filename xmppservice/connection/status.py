@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import F
@@ -29,6 +29,7 @@ class StatusWriter:
             "process": process_name(),
             "ready": False,
             "privileged": False,
+            "companions": [],
             "driver": "",
             "missing": "",
             "lacking": {},
@@ -38,16 +39,18 @@ class StatusWriter:
         self._since: datetime | None = None
         self._saved_at: datetime | None = None
 
-    def opened(self, privileged: bool) -> None:
-        self._record(ready=True, privileged=privileged, reason="")
+    def opened(self, privileged: bool, companions: Sequence[str] = ()) -> None:
+        self._record(ready=True, reason="")
+        self.set_rights(privileged, companions)
         self._since = timezone.now()
         self._sessions += 1
 
     def closed(self, reason: str = "") -> None:
-        self._record(ready=False, privileged=False, reason=reason)
+        self._record(ready=False, reason=reason)
+        self.set_rights(privileged=False, companions=())
 
-    def set_privileged(self, privileged: bool) -> None:
-        self._record(privileged=privileged)
+    def set_rights(self, privileged: bool, companions: Sequence[str]) -> None:
+        self._record(privileged=privileged, companions=list(companions))
 
     def set_driver(self, driver: str, missing: str, lacking: Mapping[str, str]) -> None:
         """Record the roster driver and what it lacks, as text and by domain."""

@@ -24,8 +24,8 @@ from xmppservice.connection.events import Answer, CatalogueEntry
 from xmppservice.connection.gateway import Down, IqRequest, IqResult, Late
 from xmppservice.connection.outgoing import Requests, Results, write
 from xmppservice.connection.responder import AdHocCommands, Responder
-from xmppservice.protocol import envelope, iq, presence, roster, vcard
-from xmppservice.protocol.jids import bare_jid, parse_jid
+from xmppservice.connection.rights import Rights
+from xmppservice.protocol import companion, envelope, iq, presence, vcard
 from xmppservice.protocol.xml import Element
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,12 @@ class ServiceStream(ABC):
     later, ``on_published(number)`` when clients read that document.
     ``on_subscription(jid, number)`` is called when a user subscribes or comes online,
     with the document announced to them (0: none yet), or unsubscribes (None).
+    ``on_account(jid, registered)`` is called when the XMPP server says that it has
+    registered or deleted an account.
     """
+
+    # Our module for Prosody answers components only.
+    can_use_companions = True
 
     def __init__(
         self,
@@ -65,11 +70,12 @@ class ServiceStream(ABC):
         self.on_subscription: Callable[[str, int | None], None] = lambda jid, number: (
             None
         )
+        self.on_account: Callable[[str, bool], None] = lambda jid, registered: None
         self.xmpp = xmpp
         self.jid = jid
         self.address = address
         self.domains = domains
-        self.granted: dict[str, dict[str, str]] = {}  # by domain
+        self.rights = Rights(jid, domains)
         self.awaits_privileges = True
         self._vcard = ""
         self._digest = ""
@@ -79,7 +85,6 @@ class ServiceStream(ABC):
         self._requests = Requests(xmpp, jid)
         self._opened = asyncio.Event()
         self._ended = asyncio.Event()
-        self._advertised = asyncio.Event()
         self._ready = asyncio.Event()
         self._register_handlers()
         self.responder = Responder(
@@ -111,9 +116,10 @@ class ServiceStream(ABC):
         Return at once when connecting fails: the caller decides when to retry, because
         slixmpp itself would wait for up to minutes.
         """
-        for event in (self._opened, self._ended, self._advertised, self._ready):
+        for event in (self._opened, self._ended, self._ready):
             event.clear()
-        self.granted, self.failure = {}, ""
+        self.rights.reset()
+        self.failure = ""
         self.xmpp.connect(*self.address)
         try:
             await self._wait_first(OPENING_SECONDS, self._opened, self._ended)
@@ -140,12 +146,21 @@ class ServiceStream(ABC):
     @property
     def privileged(self) -> bool:
         """Whether stanzas can read and write rosters (XEP-0356)."""
-        rosters = (granted.get("roster") for granted in self.granted.values())
-        return self.ready and "both" in rosters
+        return self.ready and self.rights.privileged
+
+    @property
+    def companions(self) -> frozenset[str]:
+        """The served domains with our module for Prosody."""
+        return self.rights.companions if self.ready else frozenset()
 
     async def _serve_session(self) -> None:
-        if self.awaits_privileges:
-            await self._wait_first(ADVERTISEMENT_SECONDS, self._advertised, self._ended)
+        await self._discover()
+        if self.awaits_privileges and not self.rights.companions.issuperset(
+            self.domains
+        ):
+            await self._wait_first(
+                ADVERTISEMENT_SECONDS, self.rights.advertised, self._ended
+            )
         if self._ended.is_set():
             return
         await self.xmpp.plugin["xep_0012"].start_uptime()
@@ -160,6 +175,8 @@ class ServiceStream(ABC):
     async def _keep_alive(self) -> None:
         try:
             await self._ask([self._ping()], time.time() + OPENING_SECONDS)
+            if await self._discover():
+                self.on_privileges()
         except Late:
             # A busy server may answer thousands of requests before this one.
             silence = time.monotonic() - self._requests.answered_at
@@ -169,6 +186,12 @@ class ServiceStream(ABC):
                 self._ended.set()
         except Down:
             pass
+
+    async def _discover(self) -> bool:
+        """Look for our module on the served domains; return whether that is news."""
+        if not self.can_use_companions:
+            return False
+        return await self.rights.discover(self._ask, ADVERTISEMENT_SECONDS)
 
     async def _wait_first(self, seconds: float, *events: asyncio.Event) -> None:
         tasks = [asyncio.ensure_future(event.wait()) for event in events]
@@ -226,22 +249,20 @@ class ServiceStream(ABC):
     # --- In -------------------------------------------------------------------
 
     def _message(self, stanza: Message) -> None:
-        if not self._is_advertisement(stanza.xml):
-            self.responder.message(stanza.xml)
-
-    def _is_advertisement(self, message: Element) -> bool:
-        if (granted := roster.privileges(message)) is None:
-            return False
-        domain = parse_jid(message.get("from", ""))
-        is_ours = bare_jid(message.get("to", "")) == self.jid
-        if domain is None or domain not in self.domains or not is_ours:
-            return False
-        is_news = self.granted.get(domain) != granted
-        self.granted[domain] = granted
-        self._advertised.set()
-        if self.ready and is_news:
+        xml = stanza.xml
+        is_news = self.rights.take(xml)
+        if is_news is None:
+            self._take_message(xml)
+        elif is_news and self.ready:
             self.on_privileges()
-        return True
+
+    def _take_message(self, xml: Element) -> None:
+        domain = self.rights.domain_of(xml)
+        news = companion.account_news(xml) if domain in self.companions else None
+        if news is None:
+            self.responder.message(xml)
+        else:
+            self.on_account(f"{news.local}@{domain}", news.registered)
 
     def _presence(self, stanza: Presence) -> None:
         """Accept subscriptions, so that changes can be announced by presence."""

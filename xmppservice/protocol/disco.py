@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import NamedTuple
+from xml.etree import ElementTree as ET
 
 from xmppservice.protocol.namespaces import MAX_LIST_BYTES, NS_INFO, NS_ITEMS
 from xmppservice.protocol.xml import escape_attribute, up_to
@@ -23,6 +24,18 @@ def info(
     identity = f"<identity category='{category}' type='{type}'{named}/>"
     supported = "".join(f"<feature var='{feature}'/>" for feature in features)
     return f"<query xmlns='{NS_INFO}'{_node(node)}>{identity}{supported}{more}</query>"
+
+
+def info_request() -> str:
+    return f"<query xmlns='{NS_INFO}'/>"
+
+
+def features(payload: str) -> set[str]:
+    """Return the features of an entity; an empty payload has none."""
+    if not payload:
+        return set()
+    query = ET.fromstring(payload)  # noqa: S314  (from our own XMPP server)
+    return {one.get("var", "") for one in query.iterfind(f"{{{NS_INFO}}}feature")}
 
 
 def items(node: str, items: Iterable[Item]) -> str:

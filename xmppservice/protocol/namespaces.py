@@ -16,6 +16,7 @@ NS_ITEMS = "http://jabber.org/protocol/disco#items"
 NS_SEARCH = "jabber:iq:search"
 NS_COMMANDS = "http://jabber.org/protocol/commands"
 NS_FORM = "jabber:x:data"
+NS_COMPANION = "urn:xmppservice:roster:1"  # of mod_xmppservice
 NS_PRIVILEGE = ("urn:xmpp:privilege:2", "urn:xmpp:privilege:1")
 
 # Characters of the longest id, thread, namespace or word that an answer repeats. Even

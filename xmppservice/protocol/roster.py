@@ -18,16 +18,28 @@ class RosterItem:
     subscription: str = "none"
 
 
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """A roster; ``version`` is empty unless a write can name it (RFC 6121, 2.6)."""
+
+    items: list[RosterItem]
+    version: str = ""
+
+
 def get() -> str:
     return f"<query xmlns='{NS_ROSTER}'/>"
 
 
 def set_item(jid: str, name: str = "", groups: Iterable[str] = ()) -> str:
     """A roster set of one item, without ``subscription``, which the server manages."""
+    return f"<query xmlns='{NS_ROSTER}'>{item_of(jid, name, groups)}</query>"
+
+
+def item_of(jid: str, name: str, groups: Iterable[str]) -> str:
+    """An ``item`` of a roster set."""
     named = f" name='{escape_attribute(name)}'" if name else ""
     inside = "".join(f"<group>{escape(group)}</group>" for group in groups)
-    item = f"<item jid='{escape_attribute(jid)}'{named}>{inside}</item>"
-    return f"<query xmlns='{NS_ROSTER}'>{item}</query>"
+    return f"<item jid='{escape_attribute(jid)}'{named}>{inside}</item>"
 
 
 def no_request() -> str:
@@ -40,6 +52,11 @@ def items_of(payload: str) -> list[RosterItem]:
     if not payload:
         return []
     query = ET.fromstring(payload)  # noqa: S314  (from our own XMPP server)
+    return items_in(query, NS_ROSTER)
+
+
+def items_in(parent: ET.Element, namespace: str) -> list[RosterItem]:
+    """Return the roster items that ``parent`` holds."""
     return [
         RosterItem(
             jid=item.get("jid", ""),
@@ -47,11 +64,11 @@ def items_of(payload: str) -> list[RosterItem]:
             subscription=item.get("subscription", "none"),
             groups=tuple(
                 group.text
-                for group in item.iterfind(f"{{{NS_ROSTER}}}group")
+                for group in item.iterfind(f"{{{namespace}}}group")
                 if group.text
             ),
         )
-        for item in query.iterfind(f"{{{NS_ROSTER}}}item")
+        for item in parent.iterfind(f"{{{namespace}}}item")
     ]
 
 

@@ -9,19 +9,23 @@ from django.conf import settings
 
 from xmppservice.connection import gateway
 from xmppservice.protocol.jids import domain_of
-from xmppservice.protocol.roster import RosterItem
+from xmppservice.protocol.roster import Roster, RosterItem
 from xmppservice.rosters import ejabberd_api
 from xmppservice.rosters.interface import (
     MISSING,
     NOBODY,
     PROBE_SECONDS,
-    RosterChange,
+    Room,
     RosterError,
+    RosterWrite,
+    Written,
+    all_refused,
 )
 from xmppservice.rosters.privileged import PrivilegedRosters
 
 # For more lookups than this, listing all accounts of a domain costs ejabberd less.
 MAX_SINGLE_LOOKUPS = 200
+MAX_WRITES, MAX_WRITES_OF_OWNER = 100, 20
 
 
 class EjabberdRosters:
@@ -33,6 +37,7 @@ class EjabberdRosters:
     """
 
     name = "ejabberd's HTTP API"
+    cheap_lookups = False
 
     def ready(self) -> bool:
         return gateway.state().ready
@@ -43,25 +48,38 @@ class EjabberdRosters:
 
     def read(
         self, owners: Sequence[str], deadline: float
-    ) -> list[list[RosterItem] | RosterError]:
+    ) -> list[Roster | RosterError]:
         # Of several domains, one without the privilege would not answer (24.12), and
         # the others would wait for it.
         if gateway.state().privileged and len(settings.XMPP_DOMAINS) == 1:
             return PrivilegedRosters().read(owners, deadline)
         return ejabberd_api.api().each(lambda owner: _roster(owner, deadline), owners)
 
-    def write(self, changes: Sequence[RosterChange], deadline: float) -> list[str]:
-        owners = list({change.owner for change in changes})
+    def room(self, domain: str) -> Room:
+        # The API's few connections are the pace.
+        return Room(MAX_WRITES, MAX_WRITES_OF_OWNER)
+
+    def write(self, writes: Sequence[RosterWrite], deadline: float) -> list[Written]:
+        owners = [write.owner for write in writes]
         try:
             existing = dict(zip(owners, self.exist(owners, deadline), strict=True))
         except RosterError as refusal:
-            return [str(refusal)] * len(changes)
-        return ejabberd_api.api().each(
-            lambda change: (
-                _write(change, deadline) if existing[change.owner] else MISSING
-            ),
-            changes,
+            return [all_refused(write, str(refusal)) for write in writes]
+        changes = [
+            (write.owner, item)
+            for write in writes
+            if existing[write.owner]
+            for item in write.items
+        ]
+        conditions = iter(
+            ejabberd_api.api().each(lambda one: _write(*one, deadline), changes)
         )
+        return [
+            Written([next(conditions) for _ in write.items])
+            if existing[write.owner]
+            else all_refused(write, MISSING)
+            for write in writes
+        ]
 
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
         api = ejabberd_api.api()
@@ -87,7 +105,7 @@ def _exist_in_list(jids: Sequence[str], deadline: float) -> list[bool]:
     return [jid in existing for jid in jids]
 
 
-def _roster(owner: str, deadline: float) -> list[RosterItem] | RosterError:
+def _roster(owner: str, deadline: float) -> Roster | RosterError:
     items: dict[str, RosterItem] = {}
     try:
         rows = ejabberd_api.api().roster(owner, deadline)
@@ -100,11 +118,10 @@ def _roster(owner: str, deadline: float) -> list[RosterItem] | RosterError:
         groups = row["groups"] if "groups" in row else [row["group"]]
         added = tuple(group for group in groups if group)
         items[new.jid] = replace(item, groups=(*item.groups, *added))
-    return list(items.values())
+    return Roster(list(items.values()))
 
 
-def _write(change: RosterChange, deadline: float) -> str:
-    owner, item = change
+def _write(owner: str, item: RosterItem, deadline: float) -> str:
     try:
         ejabberd_api.api().add_item(
             owner, item.jid, item.name, item.groups, item.subscription, deadline

@@ -3,12 +3,15 @@
 Calls raise gateway.Down and gateway.Late, and RosterError where they say so.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from xmppservice.protocol.roster import RosterItem
+from xmppservice.protocol.roster import Roster, RosterItem
+from xmppservice.rosters.pace import cost_of_write
 
 MISSING = "service-unavailable"
+CONFLICT = "conflict"
 # Conditions that a retry does not change: the roster item is at fault.
 PERMANENT = frozenset({"bad-request", "jid-malformed", "not-acceptable", "not-allowed"})
 PROBE_SECONDS = 10
@@ -25,21 +28,66 @@ def missing_text(missing: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-class RosterChange(NamedTuple):
-    """Write ``item`` to the roster of ``owner`` (bare JID)."""
+class RosterWrite(NamedTuple):
+    """Write ``items`` to the roster of ``owner`` (bare JID), which has ``size`` items.
+
+    With a ``version`` nothing is written unless the roster still has it.
+    """
 
     owner: str
-    item: RosterItem
+    items: Sequence[RosterItem]
+    version: str = ""
+    size: int = 0
+
+
+class Written(NamedTuple):
+    """What came of a write: an error condition for each item, empty if it is written.
+
+    ``version`` is the roster's now; empty if the server does not say.
+    """
+
+    conditions: list[str]
+    version: str = ""
+
+
+class Room(NamedTuple):
+    """How much to write at once: ``items`` in all, ``of_owner`` for each owner.
+
+    Their cost together is at most ``cost``: see :mod:`xmppservice.rosters.pace`.
+    """
+
+    items: int
+    of_owner: int
+    cost: float = math.inf
+
+    def fitting(self, size: int) -> int:
+        """Return how many items fit in for an owner whose roster has ``size``."""
+        by_cost = self.cost // cost_of_write(size)
+        return int(max(0, min(self.items, self.of_owner, by_cost)))
+
+    def without(self, count: int, size: int) -> "Room":
+        """Return what is left after ``count`` items for such an owner."""
+        cost = count * cost_of_write(size)
+        return self._replace(items=self.items - count, cost=self.cost - cost)
 
 
 class RosterError(Exception):
     """The XMPP server refused; the message is the error's condition."""
 
 
+class NoAccount(RosterError):
+    """The owner has no account on the XMPP server."""
+
+
 class Rosters(Protocol):
     """``deadline`` is a time as in ``time.time()``."""
 
-    name: str
+    # Whether looking up many accounts costs less than listing all of a domain.
+    cheap_lookups: bool
+
+    @property
+    def name(self) -> str:
+        """The driver's name, for people."""
 
     def ready(self) -> bool:
         """Whether the server can be asked now."""
@@ -52,13 +100,20 @@ class Rosters(Protocol):
 
     def read(
         self, owners: Sequence[str], deadline: float
-    ) -> list[list[RosterItem] | RosterError]:
-        """Return the roster of each owner, or why it cannot be read."""
+    ) -> list[Roster | RosterError]:
+        """Return the roster of each owner, or why it cannot be read.
 
-    def write(self, changes: Sequence[RosterChange], deadline: float) -> list[str]:
-        """Return each change's error condition, or empty when it was written.
+        Some servers have an empty roster, not NoAccount, for an owner without account.
+        """
 
-        MISSING means that the owner has no account.
+    def room(self, domain: str) -> Room:
+        """Return how much to write at once to rosters of a domain, for now."""
+
+    def write(self, writes: Sequence[RosterWrite], deadline: float) -> list[Written]:
+        """Write to rosters, one write for each owner; return what came of each.
+
+        MISSING means that the owner has no account; CONFLICT, that the roster has
+        another version, and nothing was written.
         """
 
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
@@ -72,3 +127,8 @@ class Rosters(Protocol):
 
         Raises RosterError.
         """
+
+
+def all_refused(write: RosterWrite, condition: str) -> Written:
+    """Return that each item of a write met the same error condition."""
+    return Written([condition] * len(write.items))

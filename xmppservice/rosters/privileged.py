@@ -2,27 +2,36 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from django.conf import settings
 
 from xmppservice.connection import gateway
 from xmppservice.protocol import roster
 from xmppservice.protocol.jids import domain_of
-from xmppservice.protocol.roster import RosterItem
+from xmppservice.protocol.roster import Roster
 from xmppservice.rosters.interface import (
     MISSING,
     NOBODY,
     PROBE_SECONDS,
-    RosterChange,
+    Room,
     RosterError,
+    RosterWrite,
+    Written,
+    all_refused,
 )
+from xmppservice.rosters.pace import Pace, cost_of_write
 
 FORBIDDEN = "forbidden"
 NOT_A_JID = "jid-malformed"
 # An account that blocks us (XEP-0191) answers as if nothing served its address. Absent
 # ones cannot block. An empty wrapper may also be called a bad request.
 ACCOUNT_EXISTS = frozenset({FORBIDDEN, MISSING, "bad-request"})
+
+MAX_WRITES, MAX_WRITES_OF_OWNER = 100, 20
+# For all threads: rosters at once, and the cost of the writes at once.
+_reading, _writing = Pace(5, 25), Pace(500, 10_000)
 
 
 class PrivilegedRosters:
@@ -33,46 +42,64 @@ class PrivilegedRosters:
     """
 
     name = "privileged stanzas (XEP-0356)"
+    cheap_lookups = True
 
     def ready(self) -> bool:
         return gateway.state().privileged
 
     def probe(self) -> dict[str, str]:
+        return self.lacking(settings.XMPP_DOMAINS)
+
+    def lacking(self, domains: Sequence[str]) -> dict[str, str]:
+        """Return what ``domains`` lack, as :meth:`probe` does."""
         if not gateway.state().privileged:
-            return dict.fromkeys(settings.XMPP_DOMAINS, _grant())
-        missing = {domain: _missing(domain) for domain in settings.XMPP_DOMAINS}
+            return dict.fromkeys(domains, _grant())
+        missing = {domain: _missing(domain) for domain in domains}
         return {domain: sentence for domain, sentence in missing.items() if sentence}
 
     def read(
         self, owners: Sequence[str], deadline: float
-    ) -> list[list[RosterItem] | RosterError]:
+    ) -> list[Roster | RosterError]:
         requests = [gateway.IqRequest("get", owner, roster.get()) for owner in owners]
+        answers: list[gateway.IqResult] = []
+        while part := requests[len(answers) : len(answers) + _reading.load]:
+            with _timed(_reading, len(part)):
+                answers += gateway.ask(part, deadline)
         return [
             RosterError(answer.condition)
             if answer.condition
-            else roster.items_of(answer.payload)
-            for answer in gateway.ask(requests, deadline)
+            else Roster(roster.items_of(answer.payload))
+            for answer in answers
         ]
 
-    def write(self, changes: Sequence[RosterChange], deadline: float) -> list[str]:
+    def room(self) -> Room:
+        return Room(MAX_WRITES, MAX_WRITES_OF_OWNER, _writing.load)
+
+    def write(self, writes: Sequence[RosterWrite], deadline: float) -> list[Written]:
         requests = [
             gateway.IqRequest(
-                "set", owner, roster.set_item(item.jid, item.name, item.groups)
+                "set", write.owner, roster.set_item(item.jid, item.name, item.groups)
             )
-            for owner, item in changes
+            for write in writes
+            for item in write.items
         ]
-        conditions = [answer.condition for answer in gateway.ask(requests, deadline)]
+        cost = sum(len(write.items) * cost_of_write(write.size) for write in writes)
+        with _timed(_writing, cost):
+            answers = iter(gateway.ask(requests, deadline))
+        written = [
+            Written([next(answers).condition for _ in write.items]) for write in writes
+        ]
         # The same answer means that the privilege was withdrawn, or that the owner
         # blocks us.
         doubtful = {
-            change.owner
-            for change, condition in zip(changes, conditions, strict=True)
-            if condition == MISSING
+            write.owner
+            for write, (conditions, _) in zip(writes, written, strict=True)
+            if MISSING in conditions
         }
-        absent = _absent(sorted(doubtful), deadline)
+        blocking = doubtful - _absent(sorted(doubtful), deadline)
         return [
-            FORBIDDEN if owner in doubtful - absent else condition
-            for (owner, _), condition in zip(changes, conditions, strict=True)
+            all_refused(write, FORBIDDEN) if write.owner in blocking else one
+            for write, one in zip(writes, written, strict=True)
         ]
 
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
@@ -84,6 +111,13 @@ class PrivilegedRosters:
 
     def accounts(self, domain: str, deadline: float) -> set[str] | None:
         return None
+
+
+@contextmanager
+def _timed(pace: Pace, load: int) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    pace.note(load, time.monotonic() - began)
 
 
 def _absent(jids: Sequence[str], deadline: float) -> set[str]:

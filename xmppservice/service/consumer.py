@@ -22,6 +22,7 @@ from xmppservice.connection import events
 from xmppservice.connection.status import StatusWriter
 from xmppservice.runtime import wakeups
 from xmppservice.runtime.threads import DATABASE_ERRORS, Thread
+from xmppservice.service.account_news import AccountNews
 from xmppservice.service.roster_probe import RosterProbe
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class ServiceConsumer(AsyncConsumer):
         ):
             self.inbox_thread, self.outbox_thread = inbox, outbox
             self.announcer = Announcer(announcer, send, self._database_lost)
+            self.account_news = AccountNews(announcer, self._database_lost)
             try:
                 await self._pump(scope, receive, send)
             finally:
@@ -70,6 +72,7 @@ class ServiceConsumer(AsyncConsumer):
             self.pumps.create_task(self.pump_wakeups())
             self.pumps.create_task(self.pump_ticks())
             self.pumps.create_task(self.announcer.run())
+            self.pumps.create_task(self.account_news.run())
             self.pumps.create_task(self.roster_probe.run())
             await super().__call__(scope, receive, send)
 
@@ -83,12 +86,12 @@ class ServiceConsumer(AsyncConsumer):
     async def xmpp_connected(self, event: events.Connected) -> None:
         self.connected.set()
         self.answers.set()
-        self.state.opened(event["privileged"])
+        self.state.opened(event["privileged"], event["companions"])
         self.roster_probe.connected()
         self.pumps.create_task(self._begin())
 
     async def xmpp_privileges(self, event: events.Privileges) -> None:
-        self.state.set_privileged(event["privileged"])
+        self.state.set_rights(event["privileged"], event["companions"])
         self.roster_probe.privileges_changed()
         self.pumps.create_task(self._begin())
 
@@ -106,6 +109,9 @@ class ServiceConsumer(AsyncConsumer):
 
     async def xmpp_subscription(self, event: events.Subscription) -> None:
         self.announcer.note(event["jid"], event["announced"])
+
+    async def xmpp_account(self, event: events.Account) -> None:
+        self.account_news.note(event["jid"], event["registered"])
 
     async def _begin(self) -> None:
         await self._store(self.state.save)

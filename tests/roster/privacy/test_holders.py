@@ -33,6 +33,7 @@ from tests.roster.conftest import (
     settle,
     users,
 )
+from xmppservice.rosters.interface import MISSING, all_refused
 
 pytestmark = pytest.mark.django_db
 
@@ -223,9 +224,9 @@ def test_a_flagged_owner_is_told_nothing_that_a_former_holder_asked(rosters):
 def test_what_was_told_is_charged_although_the_account_is_deleted_meanwhile(rosters):
     """Deleted while its roster is written, and registered again: no fresh budget."""
 
-    def leave(changes, deadline):
+    def leave(writes, deadline):
         rosters.rosters.pop(ROMEO, None)
-        return ["service-unavailable"] * len(changes)
+        return [all_refused(write, MISSING) for write in writes]
 
     rosters.write = leave
     lines = random.Random(1).sample(range(10_000_000), 900)

@@ -17,12 +17,13 @@ from tests.prosody_files import FiledProsody
 from tests.service import COMPONENT, PASSWORD, until
 from xmppservice.connection import gateway
 from xmppservice.connection.component import ComponentStream
-from xmppservice.protocol.roster import RosterItem
+from xmppservice.protocol.roster import Roster, RosterItem
 from xmppservice.rosters import ejabberd, ejabberd_api
-from xmppservice.rosters.interface import MISSING, RosterChange, RosterError
+from xmppservice.rosters.interface import MISSING, RosterError, RosterWrite
 from xmppservice.rosters.privileged import PrivilegedRosters
 
 ROMEO, NOBODY = "romeo@localhost", "nobody@localhost"
+ITEM = RosterItem("liam@localhost", "Liam", ("others",))
 
 
 def in_seconds(seconds: float) -> float:
@@ -145,19 +146,18 @@ async def test_accounts_are_known_without_the_privilege(prosody, settings):
 
 
 async def test_what_is_refused_for_one_domain_is_done_for_the_others(prosody, settings):
-    item = RosterItem("liam@localhost", "Liam", ("others",))
-    changes = [RosterChange(f"romeo@{domain}", item) for domain in ALL_DOMAINS]
-    changes.append(RosterChange(NOBODY, item))
+    owners = [*(f"romeo@{domain}" for domain in ALL_DOMAINS), NOBODY]
+    writes = [RosterWrite(owner, [ITEM]) for owner in owners]
     driver = PrivilegedRosters()
     async with stream(prosody, settings, *ALL_DOMAINS):
-        written = await asyncio.to_thread(driver.write, changes, in_seconds(10))
-        owners = [change.owner for change in changes]
+        written = await asyncio.to_thread(driver.write, writes, in_seconds(10))
         read = await asyncio.to_thread(driver.read, owners, in_seconds(10))
 
     refused, granted = ["forbidden"], [""]
-    assert written == [*granted, *refused * 3, *granted, MISSING]
-    kinds = [item if isinstance(item, list) else str(item) for item in read]
-    assert kinds == [[item], MISSING, "forbidden", [], [item], []]
+    conditions = [condition for one in written for condition in one.conditions]
+    assert conditions == [*granted, *refused * 3, *granted, MISSING]
+    kinds = [one.items if isinstance(one, Roster) else str(one) for one in read]
+    assert kinds == [[ITEM], MISSING, "forbidden", [], [ITEM], []]
 
 
 async def test_a_right_that_is_withdrawn_and_granted_again(prosody, settings):
@@ -174,7 +174,7 @@ async def test_a_right_that_is_withdrawn_and_granted_again(prosody, settings):
 
 async def test_a_user_who_blocks_the_service_has_an_account(prosody, settings):
     romeo = "romeo@older.localhost"
-    change = RosterChange(romeo, RosterItem("liam@localhost", "Liam", ("others",)))
+    write = RosterWrite(romeo, [ITEM])
     driver = PrivilegedRosters()
     item = f"<item jid='{COMPONENT}'/>"
     async with (
@@ -184,8 +184,8 @@ async def test_a_user_who_blocks_the_service_has_an_account(prosody, settings):
         for verb, condition in ("block", "forbidden"), ("unblock", ""):
             await client.iq("set", f"<{verb} xmlns='urn:xmpp:blocking'>{item}</{verb}>")
             assert await exist(romeo) == [True]
-            written = await asyncio.to_thread(driver.write, [change], in_seconds(10))
-            assert written == [condition]
+            (written,) = await asyncio.to_thread(driver.write, [write], in_seconds(10))
+            assert written.conditions == [condition]
 
 
 # --- ejabberd's API ---------------------------------------------------------------
@@ -264,36 +264,36 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
             RosterItem("liam@localhost", "Liam <&> é", ("verified",), "both"),
             RosterItem("tybalt@localhost", "", ("others", "family"), "none"),
         ]
-        changes = [RosterChange(ROMEO, item) for item in items]
 
-        assert driver.write(changes, in_seconds(10)) == ["", ""]
-
+        (written,) = driver.write([RosterWrite(ROMEO, items)], in_seconds(10))
         (read,) = driver.read([ROMEO], in_seconds(10))
-        found = {item.jid: item for item in read}
+
+        assert written.conditions == ["", ""]
+        found = {item.jid: item for item in read.items}
         assert found["liam@localhost"] == items[0]
         assert sorted(found["tybalt@localhost"].groups) == ["family", "others"]
 
     def test_no_roster_is_created_without_an_account(driver):
-        change = RosterChange(NOBODY, RosterItem("liam@localhost", "Liam", ("others",)))
-        assert driver.write([change], in_seconds(10)) == [MISSING]
-        assert driver.read([NOBODY], in_seconds(10)) == [[]]
+        (written,) = driver.write([RosterWrite(NOBODY, [ITEM])], in_seconds(10))
+        assert written.conditions == [MISSING]
+        assert driver.read([NOBODY], in_seconds(10)) == [Roster([])]
 
     async def test_a_domain_without_the_privilege_is_read(driver, server, settings):
         server.register("paris", PASSWORD, "elsewhere.localhost")
         paris = "paris@elsewhere.localhost"
-        item = RosterItem("liam@localhost", "Liam", ("others",), "none")
         domains = "localhost", "elsewhere.localhost"
         async with stream(server, settings, *domains):
             await until(lambda: gateway.state().privileged)
             for owner in (ROMEO, paris):
-                change = RosterChange(owner, item)
-                await asyncio.to_thread(driver.write, [change], in_seconds(10))
+                write = RosterWrite(owner, [ITEM])
+                await asyncio.to_thread(driver.write, [write], in_seconds(10))
             read = await asyncio.to_thread(driver.read, [paris], in_seconds(10))
-        assert read == [[item]]
+        assert read == [Roster([ITEM])]
 
     def test_an_address_that_ejabberd_refuses_is_a_bad_request(driver):
-        change = RosterChange(ROMEO, RosterItem("a b@localhost", "", ("others",)))
-        assert driver.write([change], in_seconds(10)) == ["bad-request"]
+        bad = RosterWrite(ROMEO, [RosterItem("a b@localhost", "", ("others",))])
+        (written,) = driver.write([bad], in_seconds(10))
+        assert written.conditions == ["bad-request"]
 
     def test_nothing_is_missing(driver):
         assert driver.probe() == {}
@@ -309,9 +309,8 @@ if shutil.which("ejabberdctl", path="/usr/sbin:/usr/bin"):
         assert "refuses EJABBERD_API_USER" in driver.probe()["localhost"]
         with pytest.raises(RosterError, match="401"):
             driver.exist([ROMEO], in_seconds(10))
-        change = RosterChange(ROMEO, RosterItem("liam@localhost", "Liam", ("others",)))
-        (condition,) = driver.write([change], in_seconds(10))
-        assert condition.startswith("401")
+        (written,) = driver.write([RosterWrite(ROMEO, [ITEM])], in_seconds(10))
+        assert written.conditions[0].startswith("401")
 
     def test_a_missing_right_is_reported_with_the_line_that_grants_it(driver, settings):
         settings.EJABBERD_API_USER = ROMEO
