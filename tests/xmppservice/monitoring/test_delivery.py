@@ -70,6 +70,31 @@ def tones(client: Client) -> dict[str, str]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("companions", "changed", "named"),
+    [
+        ([], {}, "localhost, elsewhere.localhost"),
+        (["localhost"], {}, "elsewhere.localhost"),
+        (["localhost", "elsewhere.localhost"], {}, ""),
+        ([], {"EJABBERD_API_URL": "http://127.0.0.1:1/api"}, ""),
+        ([], {"XMPP_JID": "service@localhost"}, ""),
+    ],
+)
+def test_what_is_lost_without_our_module_is_said(
+    staff, stream, settings, companions, changed, named
+):
+    settings.XMPP_DOMAINS = ["localhost", "elsewhere.localhost"]
+    for name, value in changed.items():
+        setattr(settings, name, value)
+    row = StreamStatus(jid=settings.XMPP_JID, ready=True, companions=companions)
+    row.save()
+
+    advice = texts(staff)["advice"]
+
+    assert bool(advice) == bool(named)
+    assert not named or f"is not loaded for {named}. Everything works" in advice
+
+
 def test_a_broker_that_is_down_is_shown(staff, live, stream, settings):
     assert (texts(staff)["transport"], tones(staff)["commands"]) == ("", "ok")
 
