@@ -12,7 +12,7 @@ from channels.layers import channel_layers
 from django.db import connection
 
 from buddies.models import Release
-from roster.models import Command
+from roster.models import Account, Command
 from tests.service import until
 from xmppservice.connection import events
 from xmppservice.connection.models import StreamStatus
@@ -194,6 +194,53 @@ async def test_privileges_that_change_are_stored(consumer):
     await consumer.send_input(events.privileges(privileged=True))
     await until(lambda: stored(True))
     assert (await StreamStatus.objects.aget()).sessions == 1
+
+
+async def test_where_our_module_is_loaded_is_stored(consumer):
+    domains = ["a.localhost", "b.localhost"]
+    connected = events.connected(privileged=False, companions=frozenset(domains))
+    await consumer.send_input(connected)
+    await until(lambda: StreamStatus.objects.filter(companions=domains).aexists())
+    await consumer.send_input(events.disconnected())
+    await until(lambda: StreamStatus.objects.filter(companions=[]).aexists())
+
+
+async def test_news_of_accounts_are_stored_in_their_order(consumer):
+    gone = "00393471111111@localhost"
+    for jid, registered in (
+        ("romeo@localhost", True),
+        (gone, True),
+        (gone, False),
+        ("juliet@localhost", False),
+        ("juliet@localhost", True),
+    ):
+        await consumer.send_input(events.account(jid, registered=registered))
+
+    present = Account.objects.filter(gone_at=None).values_list("jid", flat=True)
+
+    async def jids() -> set[str]:
+        return {jid async for jid in present.all()}
+
+    await until(lambda: _is(jids, {"romeo@localhost", "juliet@localhost"}))
+    assert (await Account.objects.aget(jid=gone)).purged
+
+
+async def test_news_of_accounts_are_dropped_without_a_database(consumer, caplog):
+    gone = without("roster_account")
+    await sync_to_async(gone.__enter__)()
+    try:
+        await consumer.send_input(events.account("a@localhost", registered=True))
+        await until(lambda: "the database does not answer" in caplog.text)
+    finally:
+        await sync_to_async(gone.__exit__)(None, None, None)
+
+    await consumer.send_input(events.account("b@localhost", registered=True))
+
+    await until(lambda: Account.objects.filter(jid="b@localhost").aexists())
+
+
+async def _is(jids, expected: set[str]) -> bool:
+    return await jids() == expected
 
 
 async def test_releases_are_published_while_the_layer_fails(settings, consumer, caplog):

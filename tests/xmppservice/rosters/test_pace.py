@@ -1,0 +1,44 @@
+"""How much an XMPP server is given to do at once."""
+
+import pytest
+
+from xmppservice.rosters.interface import Room
+from xmppservice.rosters.pace import FIXED_COST, TURN_SECONDS, Pace
+
+
+def test_a_pace_doubles_while_the_server_is_fast():
+    pace = Pace(first=5, most=30)
+    loads = []
+    for _ in range(4):
+        pace.note(pace.load, TURN_SECONDS / 100)
+        loads.append(pace.load)
+    assert loads == [10, 20, 30, 30]
+
+
+def test_a_pace_falls_at_once_to_what_the_server_manages():
+    pace = Pace(first=100, most=100)
+    pace.note(100, 10 * TURN_SECONDS)
+    assert pace.load == 10
+    pace.note(10, 100 * TURN_SECONDS)
+    assert pace.load == 1
+
+
+def test_an_answer_that_took_no_time_is_no_error():
+    pace = Pace(first=1, most=2)
+    pace.note(1, 0)
+    assert pace.load == 2
+
+
+@pytest.mark.parametrize(
+    ("size", "fitting"),
+    [(0, 20), (FIXED_COST, 20), (9 * FIXED_COST, 5), (49 * FIXED_COST, 1), (10_000, 0)],
+)
+def test_fewer_items_fit_in_for_a_longer_roster(size, fitting):
+    room = Room(items=100, of_owner=20, cost=50 * FIXED_COST)
+    assert room.fitting(size) == fitting
+
+
+def test_what_is_taken_leaves_less_room():
+    room = Room(items=25, of_owner=20, cost=100 * FIXED_COST)
+    assert room.without(20, size=0).fitting(0) == 5
+    assert room.without(2, size=49 * FIXED_COST).fitting(0) == 0
