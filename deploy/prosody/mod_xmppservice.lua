@@ -229,8 +229,8 @@ local function save_roster(name, roster, contact)
 	return false;
 end
 
--- Return the version for the component. A roster that was never changed has none; after
--- its first change it has 1, which mod_roster calls it before, too.
+-- Return the version for the component. A roster that was never saved has none: Prosody
+-- tells its clients 1, which is also the version after the first save.
 local function version_of(roster)
 	return tostring(roster[false].version or 0);
 end
@@ -305,10 +305,10 @@ end);
 -- equality only, so a client that misses a push must not know the roster's version: one
 -- save raises the version by the number of its items, and each push has its own. What
 -- others change between the pushes is pushed at once, with the version that the roster
--- has then. That version is raised here, in memory, before its client can come back; the
--- last contact is pushed again with the final one.
+-- has then. So that version is raised once more before any client asks with it, and
+-- stored when the pushes end, with the last contact pushed again.
 --
--- By owner: what is to be pushed, and the version after it that is known here.
+-- By owner: what is to be pushed, and the version after all of it.
 local unsent, unsent_count = {}, 0;
 
 local function push(user, contact, version)
@@ -326,22 +326,22 @@ local function push(user, contact, version)
 	end
 end
 
-local function notice_changes(queue, roster)
+-- Raise the version of a roster that others have changed since the last write.
+local function raise_version(queue, roster)
 	local metadata = roster[false];
 	if type(metadata.version) == "number" and metadata.version ~= queue.version then
 		metadata.version = metadata.version + 1;
-		queue.version, queue.changed = metadata.version, true;
+		queue.version, queue.raised = metadata.version, true;
 	end
 end
 
--- Make sure that no client that missed a push has the roster's version.
-local function finish_pushes(name, queue)
+local function end_pushes(name, queue)
 	unsent[name] = nil;
 	unsent_count = unsent_count - (#queue - queue.sent);
 	local roster = exists(name) and load_roster(name);
 	if not roster then return; end
-	notice_changes(queue, roster);
-	if queue.changed then
+	raise_version(queue, roster);
+	if queue.raised then
 		local contact = queue[#queue].contact;
 		save_roster(name, roster, contact);
 		rostermanager.roster_push(name, host, contact);
@@ -353,21 +353,34 @@ local push_in_turn;
 push_in_turn = worker(function (name)
 	local queue = unsent[name];
 	for _ = 1, PUSHES_IN_TURN do
+		-- The last session may have gone during a pause, and ended the queue.
+		if not queue or unsent[name] ~= queue then return; end
 		local user, next_push = host_session.sessions[name], queue[queue.sent + 1];
 		if not next_push or not (user and user.roster) then
-			finish_pushes(name, queue);
+			end_pushes(name, queue);
 			return;
 		end
-		notice_changes(queue, user.roster);
 		push(user, next_push.contact, next_push.version);
 		queue.sent, unsent_count = queue.sent + 1, unsent_count - 1;
 		breathe();
 	end
 	push_in_turn(name);
 end, function (name)
-	local queue = unsent[name];
-	if queue then finish_pushes(name, queue); end
+	if unsent[name] then end_pushes(name, unsent[name]); end
 end);
+
+module:hook("resource-unbind", function (event)
+	local name = event.session.username;
+	if unsent[name] and not host_session.sessions[name] then end_pushes(name, unsent[name]); end
+end);
+
+-- Before mod_roster compares the client's version.
+module:hook("iq/self/jabber:iq:roster:query", function (event)
+	local session, queue = event.origin, unsent[event.origin.username];
+	if queue and session.roster and event.stanza.attr.type == "get" then
+		raise_version(queue, session.roster);
+	end
+end, 10);
 
 -- Push these contacts, the last one with `version`, which the roster has now.
 local function announce(name, contacts, version)
@@ -445,7 +458,7 @@ local function save_items(name, roster, items)
 	local contacts, before = merge(roster, items);
 	if #contacts == 0 then return contacts; end
 	if type(version) == "number" or version == nil then
-		-- Saving adds one more. A client that has read an empty roster knows it as 1.
+		-- Saving adds one more. Clients know a roster that was never saved as version 1.
 		metadata.version = (version or 1) + #contacts - 1;
 	end
 	if save_roster(name, roster) then return contacts; end

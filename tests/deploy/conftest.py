@@ -3,14 +3,13 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.component import RawComponent
-from tests.deploy.servers import OpenProsody, ports
+from tests.deploy.servers import OpenProsody
 from tests.service import COMPONENT, SECRET
 
 
 @pytest.fixture(scope="package")
 def prosody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenProsody]:
-    folder = tmp_path_factory.mktemp("prosody")
-    with OpenProsody(folder, **ports(), secret=SECRET) as server:
+    with OpenProsody(tmp_path_factory.mktemp("prosody")) as server:
         yield server
 
 

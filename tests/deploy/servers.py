@@ -1,27 +1,85 @@
 """A Prosody with our module whose users may register themselves."""
 
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from demo.client import Client
+from demo.server import STREAM
 from tests.ports import free_port
 from tests.prosody_files import FiledProsody
+from tests.service import COMPONENT, PASSWORD, SECRET
 
+OTHER = "other.localhost"  # a component that the module does not serve
+LIMITED, UNSET = "limited.localhost", "unset.localhost"
+HOSTS = f"""
+VirtualHost "{LIMITED}"
+	modules_enabled = {{ "xmppservice" }}
+	xmppservice_component = "{COMPONENT}"
+	xmppservice_permissions = {{ "exist", "exit" }}
+VirtualHost "{UNSET}"
+	modules_enabled = {{ "xmppservice" }}
+Component "{OTHER}"
+	component_secret = "{SECRET}"
+"""
 MODULES = '"roster"; '
+
+_numbers = count()
 
 
 class OpenProsody(FiledProsody):
-    """Has in-band registration, a shell, and a second component."""
+    """Has in-band registration, and hosts that allow less or nothing."""
 
-    other_component = "other.localhost"
+    def __init__(self, folder: Path, **more: Any) -> None:
+        ports = ("c2s_port", "component_port", "http_port")
+        free = {name: free_port() for name in ports}
+        super().__init__(folder, **free, secret=SECRET, **more)
 
     def _settings(self) -> str:
         text = super()._settings()
         assert text.count(MODULES) == 1
-        more = MODULES + '"register"; "admin_shell"; '
-        return (
-            "allow_registration = true\n"
-            + text.replace(MODULES, more)
-            + f'\nComponent "{self.other_component}"\n'
-            + f'\tcomponent_secret = "{self.secret}"\n'
-        )
+        text = text.replace(MODULES, f'{MODULES}"register"; ')
+        return f"allow_registration = true\n{text}{HOSTS}"
+
+    def new_account(self) -> str:
+        """Create an account; return its localpart."""
+        local = f"0039333{next(_numbers):07d}"
+        self.register(local, PASSWORD)
+        return local
+
+    @asynccontextmanager
+    async def online(
+        self, local: str, resource: str = "phone"
+    ) -> AsyncIterator[Client]:
+        """A session that gets roster pushes."""
+        jid = f"{local}@{self.domain}/{resource}"
+        async with Client(jid, PASSWORD, self.c2s_port) as client:
+            await client.roster()
+            yield client
+
+    async def register_in_band(self, local: str, host: str = "localhost") -> None:
+        """Create an account as a client does (XEP-0077, section 3.1)."""
+        fields = f"<username>{local}</username><password>{PASSWORD}</password>"
+        query = f"<query xmlns='jabber:iq:register'>{fields}</query>"
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.c2s_port)
+        writer.write(STREAM.format(namespace="jabber:client", to=host).encode())
+        await reader.readuntil(b"</stream:features>")
+        writer.write(f"<iq type='set' id='r'>{query}</iq>".encode())
+        answer = await reader.readuntil(b">")
+        assert b"result" in answer, answer
+        writer.close()
+
+    def our_log(self) -> Iterable[str]:
+        """Return what the module has logged since the start."""
+        lines = self.log.read_text().splitlines()
+        return [line for line in lines if ":xmppservice" in line]
 
 
-def ports() -> dict[str, int]:
-    return {name: free_port() for name in ("c2s_port", "component_port", "http_port")}
+def pushed(client: Client) -> list[tuple[str, str]]:
+    """Return version and JID of each push, in order."""
+    queries = [push[0] for push in client.pushes]
+    assert all(len(query) == 1 for query in queries)
+    return [(one.get("ver", ""), one[0].get("jid", "")) for one in queries]

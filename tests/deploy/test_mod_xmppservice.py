@@ -1,87 +1,558 @@
 """What Prosody answers with mod_xmppservice, to a component and to its users."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from itertools import count
+import asyncio
+import re
 
-from demo.client import Client
+import pytest
+
+from demo.client import Client, ClientError
+from tests import prosody_files
 from tests.component import RawComponent
 from tests.deploy import bulk
-from tests.deploy.bulk import Answer, contact, item
-from tests.deploy.servers import OpenProsody
-from tests.service import PASSWORD, until
+from tests.deploy.bulk import Answer, contact, item, items, user
+from tests.deploy.servers import LIMITED, OTHER, UNSET, OpenProsody, pushed
+from tests.service import PASSWORD, SECRET, until
 
-VERBS = "exist", "read", "write", "list", "events"
-DISCO = "{http://jabber.org/protocol/disco#info}"
-
-_numbers = count()
-
-
-def account(server: OpenProsody) -> str:
-    """Create an account of the test's own; return its localpart."""
-    local = f"0039333{next(_numbers):07d}"
-    server.register(local, PASSWORD)
-    return local
+VERBS = {"exist", "read", "write", "list", "events"}
+INFO = "<query xmlns='http://jabber.org/protocol/disco#info'/>"
+FEATURE = "{http://jabber.org/protocol/disco#info}feature"
+ROSTER = "{jabber:iq:roster}"
+REQUESTS = {"exist": "get", "read": "get", "write": "set", "list": "get"}
 
 
-@asynccontextmanager
-async def online(
-    server: OpenProsody, local: str, resource: str = "phone"
-) -> AsyncIterator[Client]:
-    """A session that gets roster pushes."""
-    jid = f"{local}@localhost/{resource}"
-    async with Client(jid, PASSWORD, server.c2s_port) as client:
-        await client.roster()
-        yield client
+async def roster(client: Client, ver: str = "") -> tuple[str, set[str]]:
+    """Return version and JIDs of a roster; no JIDs if ``ver`` is the current one."""
+    query = f"<query xmlns='jabber:iq:roster' ver='{ver}'/>"
+    answer = await client.iq("get", query)
+    found = {one.get("jid", "") for one in answer.iter(ROSTER + "item")}
+    return answer[0].get("ver", "") if len(answer) else ver, found
 
 
-# --- What the host offers ---------------------------------------------------------
+async def privileged_roster(component: RawComponent, local: str) -> set[str]:
+    """Return the JIDs of a roster as mod_privilege reads it, from the cache if any."""
+    query = "<query xmlns='jabber:iq:roster'/>"
+    answer = await component.iq("get", query, f"{local}@localhost")
+    return {one.get("jid", "") for one in answer.iter(ROSTER + "item")}
 
 
-async def test_the_host_names_each_permitted_verb(component: RawComponent):
-    query = "<query xmlns='http://jabber.org/protocol/disco#info'/>"
-
-    info = await component.iq("get", query)
-
-    features = {one.get("var") for one in info.iter(DISCO + "feature")}
-    ours = {one for one in features if one and one.startswith(bulk.NS)}
-    assert ours == {bulk.NS, *(f"{bulk.NS}#{verb}" for verb in VERBS)}
+# --- exist, read, write -----------------------------------------------------------
 
 
 async def test_those_with_an_account_exist(
     prosody: OpenProsody, component: RawComponent
 ):
-    one, two = account(prosody), account(prosody)
+    one, two = prosody.new_account(), prosody.new_account()
 
     found = await bulk.exist(component, [one, "nobody", two, "", "no@localpart"])
 
     assert found == [one, two]
 
 
-async def test_what_is_written_can_be_read(
+async def test_names_come_back_as_they_were_sent(
     prosody: OpenProsody, component: RawComponent
 ):
-    local = account(prosody)
+    prosody.register("juliet", PASSWORD)
 
-    written = await bulk.write_one(component, local, bulk.items(3))
-    (roster,) = await bulk.read(component, local)
-
-    assert written == Answer("user", local, "4", "3")
-    contacts = tuple((contact(number), "A name") for number in range(3))
-    assert roster == Answer("user", local, "4", "", contacts)
+    assert await bulk.exist(component, ["JULIET"]) == ["JULIET"]
+    assert (await bulk.read(component, "JULIET"))[0].name == "JULIET"
+    assert (await bulk.write_one(component, "JULIET", "")).name == "JULIET"
 
 
-async def test_each_session_that_wants_pushes_gets_one_an_item(
+async def test_a_user_who_is_offline_sees_at_login_what_was_written(
     prosody: OpenProsody, component: RawComponent
 ):
-    local = account(prosody)
-    async with online(prosody, local) as phone, online(prosody, local, "web") as web:
+    local = prosody.new_account()
+
+    written = await bulk.write_one(component, local, items(50))
+
+    (read,) = await bulk.read(component, local)
+    expected = tuple((contact(number), "A name") for number in range(50))
+    assert written == Answer("user", local, "51", "50")
+    assert read == Answer("user", local, "51", "", expected)
+    async with prosody.online(local) as client:
+        contacts = await client.roster()
+        assert contacts.keys() == dict(expected).keys()
+        assert contacts[contact(0)] == ("A name", {"verified"}, "none")
+
+
+async def test_a_user_without_an_account_is_missing(
+    prosody: OpenProsody, component: RawComponent
+):
+    local = prosody.new_account()
+    names = "nobody", "", local
+
+    read = await bulk.read(component, *names)
+    written = await bulk.write(component, *(user(name, items(1)) for name in names))
+
+    assert [one.outcome for one in read] == ["missing", "missing", "user"]
+    assert [one.outcome for one in written] == ["missing", "missing", "user"]
+
+
+async def test_items_are_refused_as_a_user_s_are(
+    prosody: OpenProsody, component: RawComponent
+):
+    local = prosody.new_account()
+    own = f"{local}@localhost"
+    bad = ["a b@@x", "z@localhost/phone", "", "pending"]
+    wrong = [
+        item(own),
+        *map(item, bad),
+        item("x@localhost", more="subscription='remove'"),
+    ]
+
+    answer = await bulk.write_one(component, local, "".join(wrong) + items(2))
+
+    refused = {
+        own: "not-allowed",
+        **dict.fromkeys([*bad, "x@localhost"], "bad-request"),
+    }
+    assert (answer.outcome, answer.written) == ("user", "2")
+    assert dict(answer.items) == refused
+    assert len((await bulk.read(component, local))[0].items) == 2
+
+
+async def test_of_a_contact_written_twice_the_last_counts(
+    prosody: OpenProsody, component: RawComponent
+):
+    local = prosody.new_account()
+    async with prosody.online(local) as client:
+        both = item("a@localhost", "First") + item("A@LOCALHOST", "Last", "verified")
+
+        answer = await bulk.write_one(component, local, both)
+
+        assert answer == Answer("user", local, "2", "1")
+        assert await client.roster() == {"a@localhost": ("Last", {"verified"}, "none")}
+        assert pushed(client) == [("2", "a@localhost")]
+
+
+async def test_a_write_changes_name_and_groups_only(
+    prosody: OpenProsody, component: RawComponent
+):
+    """What it says of subscription is left; a pre-approval is, too (RFC 6121, 3.4)."""
+    local, friend = prosody.new_account(), f"{prosody.new_account()}@localhost"
+    async with prosody.online(local) as client:
+        await client.presence(friend, "subscribe")
+        await client.presence(friend, "subscribed")
+        await client.roster_set("kept@localhost", "Kept", ["Family"])
+        more = "subscription='both' ask=''"
+
         await bulk.write_one(
-            component, local, item(contact(1), "A", "verified") + item(contact(2), "B")
+            component, local, item(friend, "Friend", "Family", "verified", more=more)
         )
 
-        for client in (phone, web):
-            await until(lambda client=client: len(client.pushes) == 2)
-            queries = [push[0] for push in client.pushes]
-            assert [one.get("ver") for one in queries] == ["2", "3"]
-            assert [one[0].get("jid") for one in queries] == [contact(1), contact(2)]
+        await until(lambda: pushed(client)[-1][1] == friend)
+        push = client.pushes[-1][0][0]
+        assert push.attrib == {
+            "jid": friend,
+            "name": "Friend",
+            "subscription": "none",
+            "ask": "subscribe",
+        }
+        assert {group.text for group in push} == {"Family", "verified"}
+        assert (await client.roster())["kept@localhost"] == (
+            "Kept",
+            {"Family"},
+            "none",
+        )
+    stored = (prosody.folder / f"data/localhost/roster/{local}.dat").read_text()
+    assert stored.count('["approved"] = "true"') == 1
+
+
+async def test_large_rosters_are_read_in_several_answers(
+    prosody: OpenProsody, component: RawComponent
+):
+    owners = [prosody.new_account() for _ in range(4)]
+    for local in owners[:3]:
+        await bulk.write_one(component, local, items(1000))
+
+    first = await bulk.read(component, *owners)
+    later = await bulk.read(component, *owners[2:])
+
+    assert [one.outcome for one in first] == ["user", "user", "later", "later"]
+    assert [len(one.items) for one in first] == [1000, 1000, 0, 0]
+    assert [one.outcome for one in later] == ["user", "user"]
+
+
+# --- Pushes and versions ----------------------------------------------------------
+
+
+async def test_each_interested_session_gets_a_push_an_item(
+    prosody: OpenProsody, component: RawComponent
+):
+    local = prosody.new_account()
+    jid = f"{local}@localhost/deaf"
+    async with (
+        prosody.online(local) as phone,
+        prosody.online(local, "web") as web,
+        Client(jid, PASSWORD, prosody.c2s_port) as deaf,
+    ):
+        answer = await bulk.write_one(component, local, items(3))
+
+        expected = [(str(number + 2), contact(number)) for number in range(3)]
+        await until(lambda: len(phone.pushes) == len(web.pushes) == 3)
+        assert pushed(phone) == pushed(web) == expected
+        assert answer.ver == "4"
+        assert await roster(phone, "4") == ("4", set())
+        assert len((await roster(phone, "3"))[1]) == 3
+        assert not deaf.pushes
+
+
+async def test_a_write_on_an_old_version_is_a_conflict(
+    prosody: OpenProsody, component: RawComponent
+):
+    local = prosody.new_account()
+    async with prosody.online(local) as client:
+        (read,) = await bulk.read(component, local)
+        await client.roster_set("own@localhost", "Own")
+
+        stale = await bulk.write_one(component, local, items(1), read.ver)
+        fresh = await bulk.write_one(component, local, items(1), stale.ver)
+
+        assert stale == Answer("conflict", local, stale.ver)
+        assert fresh.outcome == "user"
+        assert set(await client.roster()) == {"own@localhost", contact(0)}
+        assert [jid for _, jid in pushed(client)] == ["own@localhost", contact(0)]
+
+
+async def test_nothing_is_lost_among_edits_of_the_user(
+    prosody: OpenProsody, component: RawComponent
+):
+    local = prosody.new_account()
+    async with prosody.online(local) as client:
+        writing = asyncio.create_task(bulk.write_one(component, local, items(300)))
+        for number in range(20):
+            await client.roster_set(f"own{number}@localhost", "Own")
+        await writing
+        await until(lambda: len({jid for _, jid in pushed(client)}) == 320)
+
+        version, contacts = await roster(client)
+
+        assert len(contacts) == 320
+        assert pushed(client)[-1][0] == version
+
+
+async def write_much(component: RawComponent, local: str) -> None:
+    """Write 2,000 contacts; their pushes take longer than the answers."""
+    for start in 0, 1000:
+        await bulk.write_one(component, local, items(1000, start))
+
+
+async def version_of(client: Client, jid: str) -> str:
+    """Await the push of a contact; return its version."""
+
+    def version() -> str:
+        return next(
+            (ver for ver, pushed_jid in pushed(client) if pushed_jid == jid), ""
+        )
+
+    return await until(version)
+
+
+async def test_an_edit_among_the_pushes_does_not_hide_the_rest(
+    prosody: OpenProsody, component: RawComponent
+):
+    """A client that has the edit's push only must not be up to date."""
+    local = prosody.new_account()
+    async with (
+        prosody.online(local) as phone,
+        Client(f"{local}@localhost/web", PASSWORD, prosody.c2s_port) as web,
+    ):
+        await write_much(component, local)
+        await web.roster_set("own@localhost", "Own")
+        _, contacts = await roster(web, await version_of(phone, "own@localhost"))
+        assert len(contacts) == 2001
+
+        await until(lambda: len({jid for _, jid in pushed(phone)}) == 2001)
+        version = (await bulk.read(component, local))[0].ver
+        await until(lambda: pushed(phone)[-1][0] == version)
+
+    versions, jids = zip(*pushed(phone), strict=True)
+    assert 0 < jids.index("own@localhost") < 1999, "the edit came too late"
+    assert versions.index(version) == len(versions) - 1
+
+
+async def test_a_client_that_leaves_among_the_pushes_reads_the_rest(
+    prosody: OpenProsody, component: RawComponent
+):
+    local = prosody.new_account()
+    async with prosody.online(local) as client:
+        await write_much(component, local)
+        await client.roster_set("own@localhost", "Own")
+        version = await version_of(client, "own@localhost")
+        assert len(client.pushes) < 2000, "the edit came too late"
+
+    async with Client(f"{local}@localhost", PASSWORD, prosody.c2s_port) as client:
+        _, contacts = await roster(client, version)
+
+        assert len(contacts) == 2001
+
+
+# --- Who may ask, and how much ----------------------------------------------------
+
+
+async def test_nobody_but_the_component_is_answered(prosody: OpenProsody):
+    local = prosody.new_account()
+    async with (
+        RawComponent(OTHER, SECRET, prosody.component_port) as other,
+        prosody.online(local) as client,
+    ):
+        for verb, kind in REQUESTS.items():
+            asked = bulk.request(verb, user(local, items(1)))
+            answers = [
+                await other.iq(kind, asked),
+                await client.iq(kind, asked, "localhost"),
+            ]
+            assert [bulk.error(one) for one in answers] == ["auth forbidden"] * 2
+        assert await client.roster() == {}
+
+
+@pytest.mark.parametrize("verb", REQUESTS)
+async def test_each_verb_has_one_type_of_request(component: RawComponent, verb: str):
+    other = {"get": "set", "set": "get"}[REQUESTS[verb]]
+
+    answer = await component.iq(other, bulk.request(verb))
+
+    assert bulk.error(answer) == "cancel service-unavailable"
+
+
+@pytest.mark.parametrize(
+    ("host", "verbs"), [("localhost", VERBS), (LIMITED, {"exist"}), (UNSET, None)]
+)
+async def test_the_host_names_what_the_component_may_do(
+    component: RawComponent, host: str, verbs: set[str] | None
+):
+    info = await component.iq("get", INFO, host)
+
+    features = {one.get("var", "") for one in info.iter(FEATURE)}
+    expected = (
+        set() if verbs is None else {bulk.NS, *(f"{bulk.NS}#{one}" for one in verbs)}
+    )
+    assert {one for one in features if one.startswith(bulk.NS)} == expected
+
+
+@pytest.mark.parametrize("verb", REQUESTS)
+async def test_a_verb_that_is_not_permitted_is_forbidden(
+    component: RawComponent, verb: str
+):
+    answer = await component.iq(REQUESTS[verb], bulk.request(verb), LIMITED)
+
+    assert bulk.error(answer) == ("" if verb == "exist" else "auth forbidden")
+
+
+def test_the_log_says_what_the_configuration_lacks(prosody: OpenProsody):
+    log = "\n".join(prosody.our_log())
+
+    assert "Set xmppservice_component to the component's domain" in log
+    assert "xmppservice_permissions has an unknown word: exit" in log
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [user("nobody") * 1001, user("nobody", items(1001))],
+    ids=["users", "items"],
+)
+async def test_a_request_has_a_thousand_users_and_items(
+    component: RawComponent, asked: str
+):
+    answer = await component.iq("set", bulk.request("write", asked))
+
+    assert bulk.error(answer) == "modify policy-violation"
+
+
+async def test_too_many_waiting_requests_are_refused(component: RawComponent):
+    many = bulk.request("exist", user("nobody") * 1000)
+    few = bulk.request("exist", user("nobody"))
+    requests = [component.iq("get", one) for one in [many, *[few] * 150]]
+
+    answers = [bulk.error(one) for one in await asyncio.gather(*requests)]
+
+    assert set(answers) == {"", "wait resource-constraint"}
+    assert answers.count("") >= 100
+    assert answers[0] == ""
+
+
+# --- list -------------------------------------------------------------------------
+
+
+async def page(component: RawComponent, max: int, cursor: str = "") -> tuple[str, list]:
+    """Return the next cursor and the names of a page."""
+    attributes = f"max='{max}'" + (f" cursor='{cursor}'" if cursor else "")
+    answer = await component.iq("get", bulk.request("list", attributes=attributes))
+    return answer[0].get("cursor", ""), [one.name for one in bulk.answers(answer)]
+
+
+async def test_all_accounts_are_listed_page_by_page(
+    prosody: OpenProsody, component: RawComponent
+):
+    accounts = {prosody.new_account() for _ in range(5)}
+    first = [await page(component, 2) for _ in range(2)]
+
+    # Two listings at once.
+    for cursor, names in first:
+        listed, sizes = list(names), {len(names)}
+        while cursor:
+            cursor, names = await page(component, 2, cursor)
+            listed += names
+            sizes |= {len(names)}
+
+        assert len(listed) == len(set(listed))
+        assert accounts <= set(listed)
+        assert sizes <= {0, 1, 2}
+        assert await bulk.exist(component, listed) == listed
+
+
+@pytest.mark.parametrize(
+    ("attributes", "error"),
+    [
+        ("cursor='gone'", "cancel item-not-found"),
+        ("max='many'", "modify bad-request"),
+        ("max='0'", "modify bad-request"),
+    ],
+)
+async def test_a_page_that_does_not_exist_is_refused(
+    component: RawComponent, attributes: str, error: str
+):
+    answer = await component.iq("get", bulk.request("list", attributes=attributes))
+
+    assert bulk.error(answer) == error
+
+
+# --- Accounts that come and go ----------------------------------------------------
+
+
+async def leave(client: Client) -> None:
+    """Remove the account in-band; the server may end the stream before it answers."""
+    remove = "<query xmlns='jabber:iq:register'><remove/></query>"
+    try:
+        await client.iq("set", remove)
+    except ClientError:
+        pass
+
+
+@pytest.mark.parametrize("by", ["the module", "mod_privilege"])
+async def test_a_recycled_number_begins_with_an_empty_roster(
+    prosody: OpenProsody, component: RawComponent, by: str
+):
+    local = prosody.new_account()
+
+    async def touch() -> None:
+        if by == "mod_privilege":
+            await privileged_roster(component, local)
+        else:
+            await bulk.exist(component, [local])
+            await bulk.read(component, local)
+            await bulk.write_one(component, local, items(1))
+
+    await touch()
+    async with prosody.online(local) as last:
+        await last.roster_set("friend@localhost", "A friend", ["Secret"])
+        await touch()
+        await leave(last)
+    await until(lambda: ("deleted", local) in bulk.events(component))
+    await prosody.register_in_band(local)
+    await until(lambda: ("registered", local) in bulk.events(component))
+    await touch()
+
+    async with prosody.online(local) as new:
+        assert "friend@localhost" not in await new.roster()
+
+
+async def test_an_account_deleted_by_prosodyctl_leaves_no_roster(
+    prosody: OpenProsody, component: RawComponent
+):
+    """Another process deletes it, and Prosody has cached its roster."""
+    local = prosody.new_account()
+    await bulk.write_one(component, local, items(1))
+    assert await privileged_roster(component, local) == {contact(0)}
+
+    prosody.unregister(local)
+    prosody.register(local, PASSWORD)
+
+    async with prosody.online(local) as new:
+        assert await new.roster() == {}
+
+
+async def test_no_roster_of_a_user_who_is_offline_stays_cached(
+    prosody: OpenProsody, component: RawComponent
+):
+    local = prosody.new_account()
+    await bulk.write_one(component, local, items(1))
+    await bulk.read(component, local)
+    await bulk.exist(component, [local])
+
+    prosody_files.rosters(prosody.folder, [local], "new@localhost", "New", "verified")
+
+    assert await privileged_roster(component, local) == {"new@localhost"}
+
+
+async def test_events_come_where_they_are_permitted(
+    prosody: OpenProsody, component: RawComponent
+):
+    await prosody.register_in_band("mercutio", LIMITED)
+    await prosody.register_in_band("mercutio")
+
+    await until(lambda: bulk.events(component))
+
+    assert bulk.events(component) == [("registered", "mercutio")]
+
+
+# --- Failures, and what is logged -------------------------------------------------
+
+
+async def test_what_cannot_be_stored_has_failed_and_changes_nothing(
+    prosody: OpenProsody, component: RawComponent
+):
+    online, offline = prosody.new_account(), prosody.new_account()
+    folder = prosody.folder / "data/localhost/roster"
+    async with prosody.online(online) as client:
+        await bulk.write(component, user(online, items(2)), user(offline, items(2)))
+        before = await roster(client)
+        folder.rename(folder.with_name("away"))
+        folder.touch()
+        try:
+            changed = item(contact(0), "Changed") + items(1, 7)
+            written = await bulk.write(
+                component,
+                user(online, changed),
+                user("nobody", changed),
+                user(offline, changed),
+            )
+            read = await bulk.read(component, online, offline)
+        finally:
+            folder.unlink()
+            folder.with_name("away").rename(folder)
+
+        assert [one.outcome for one in written] == ["failed", "missing", "failed"]
+        assert [one.outcome for one in read] == ["user", "failed"]
+        assert await roster(client) == before
+        assert (await client.roster())[contact(0)].name == "A name"
+        assert len(client.pushes) == 2
+        again = await bulk.write(
+            component, user(online, changed), user(offline, changed)
+        )
+        assert [(one.outcome, one.written) for one in again] == [("user", "2")] * 2
+
+
+async def test_each_request_has_a_line_in_the_log_without_a_number(
+    prosody: OpenProsody, component: RawComponent
+):
+    local = prosody.new_account()
+    before = len(list(prosody.our_log()))
+
+    await bulk.exist(component, [local, "nobody"])
+    await bulk.write(component, user(local, items(3) + item("")), user("nobody"))
+    await bulk.read(component, local, "nobody")
+    await page(component, 1)
+    await component.iq("get", bulk.request("read"), LIMITED)
+
+    lines = [re.split(r"\s+info\s+", line)[-1] for line in prosody.our_log()][before:]
+    assert [re.sub(r"\d+ ms", "n ms", line) for line in lines] == [
+        "exist of 2 users, 0 items: 1 exist; n ms",
+        "write of 2 users, 4 items: "
+        "1 items refused, 1 missing, 1 users written, 3 items written; n ms",
+        "read of 2 users, 0 items: 1 missing, 1 users read, 3 items read; n ms",
+        "list of 0 users, 0 items: 1 listed; n ms",
+        "read of 0 users, 0 items: forbidden; n ms",
+    ]
+    log = "\n".join(prosody.our_log())
+    assert not re.search(r"003\d+|@localhost|A name", log)
