@@ -15,6 +15,8 @@ from django.conf import settings
 from xmppservice.protocol.jids import bare_jid, domain_of, local_of
 
 MAX_LENGTH = 64  # characters of a spelling
+MAX_REMEMBERED = 50_000  # spellings: clients repeat theirs
+MAX_OWNERS = 1_024  # remembered: some batches', whose JIDs may be long
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{4,17}")
 _BEGINNING = re.compile(r"\+[1-9][0-9]{0,14}")
 _PREFIX = re.compile(r"(?:tel:)?(?:\+|00)(?=[1-9])", re.IGNORECASE)
@@ -62,7 +64,7 @@ def parse(text: str) -> Number | None:
     return _parse(text) if len(text) <= MAX_LENGTH else None
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=MAX_REMEMBERED)
 def _parse(text: str) -> Number | None:
     digits = _digits(text)
     if not _INTERNATIONAL.fullmatch(digits):
@@ -144,10 +146,18 @@ def read(address: str, domain: str) -> Contact | None:
 
 def read_number(text: str, domain: str) -> Contact | None:
     """What a typed number stands for, or None."""
-    number = parse(text)
+    if len(text) > MAX_LENGTH:
+        return None
+    return _read_number(text, domain, settings.MSISDN_JID)
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _read_number(text: str, domain: str, spelling: str) -> Contact | None:
+    number = _parse(text)
     if number is None:
         return None
-    return Contact(number, jid_of(number, domain), former_key=_digits(text))
+    jid = _spelled(number, domain, spelling)
+    return Contact(number, jid, former_key=_digits(text))
 
 
 def _typed_jid(address: str, domain: str) -> str | None:
@@ -158,7 +168,10 @@ def _typed_jid(address: str, domain: str) -> str | None:
 
 def jid_of(number: str, domain: str) -> str:
     """The JID of an E.164 number, as the setting MSISDN_JID spells it."""
-    spelling: str = settings.MSISDN_JID
+    return _spelled(number, domain, settings.MSISDN_JID)
+
+
+def _spelled(number: str, domain: str, spelling: str) -> str:
     return spelling.format(number=number.removeprefix("+"), domain=domain)
 
 
@@ -169,9 +182,14 @@ def jid_of_key(key: str, domain: str) -> str:
 
 def of_account(jid: str) -> Number | None:
     """The number that an account stands for: only jid_of() of a number does."""
+    return _of_account(jid, settings.MSISDN_JID)
+
+
+@lru_cache(maxsize=MAX_OWNERS)
+def _of_account(jid: str, spelling: str) -> Number | None:
     domain = domain_of(jid)
-    number = _of_template(jid, domain)
-    return number if number and jid_of(number, domain) == jid else None
+    number = _of_template(jid, domain, spelling)
+    return number if number and _spelled(number, domain, spelling) == jid else None
 
 
 def account_key(jid: str) -> str:
@@ -187,11 +205,12 @@ def contact_key(jid: str, domain: str) -> str:
     """
     if domain_of(jid) != domain:
         return jid
-    return parse(local_of(jid)) or _of_template(jid, domain) or jid
+    number = parse(local_of(jid)) or _of_template(jid, domain, settings.MSISDN_JID)
+    return number or jid
 
 
-def _of_template(jid: str, domain: str) -> Number | None:
-    match = _template(settings.MSISDN_JID, domain).fullmatch(jid)
+def _of_template(jid: str, domain: str, spelling: str) -> Number | None:
+    match = _template(spelling, domain).fullmatch(jid)
     return parse(f"+{match[1]}") if match else None
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 
 from buddies.publishing import http_cache
 from demo.ejabberd import Ejabberd
+from roster.accounts import absent
 from tests import golden
 from tests.profanity import Profanity
 from tests.servers import Postgres, RabbitMQ, Redis
@@ -71,5 +72,6 @@ def new_service(tmp_path: Path) -> Iterator[object]:
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
     cache.clear()
+    absent.forget()
     # Each test has a database of its own, with its own first release.
     http_cache.cache.published = None

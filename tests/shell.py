@@ -11,16 +11,18 @@ from tests.processes import ROOT
 CLOSE_SECONDS = 20
 
 # Reads a line with code, and answers with a line: its output and its traceback. Each
-# time begins as in a new process: no dead connections, nothing in the cache.
+# time begins as in a new process: no dead connections, nothing in memory.
 LOOP = """
 import contextlib, io, json, sys, traceback
 from django.core.cache import cache
 from django.db import close_old_connections
+from roster.accounts import absent
 kept = dict(globals())
 for line in sys.stdin:
     code, keep = json.loads(line)
     said, broke = io.StringIO(), ""
     cache.clear()
+    absent.forget()
     close_old_connections()
     with contextlib.redirect_stdout(said):
         try:

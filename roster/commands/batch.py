@@ -207,8 +207,8 @@ TOO_MANY_FOREIGN = (
 
 
 def _is_foreign_and_new(batch: OwnerBatch, entry: RequestedContact) -> bool:
-    is_foreign = domain_of(entry.jid) not in settings.XMPP_DOMAINS
-    return is_foreign and entry.key not in batch.after
+    is_new = entry.key not in batch.after
+    return is_new and domain_of(entry.jid) not in settings.XMPP_DOMAINS
 
 
 def _take_foreign(batch: OwnerBatch, entry: RequestedContact) -> bool:
@@ -230,7 +230,7 @@ def _search_users(batch: OwnerBatch, request: ParsedCommand) -> None:
 
 
 def _decide(batch: OwnerBatch, entry: RequestedContact, *, verified: bool) -> None:
-    if entry.key == msisdn.account_key(batch.work.owner):
+    if entry.key == batch.own_key:
         return
     jid = batch.users.get(entry.key, entry.jid)
     batch.want(entry.key, Contact(jid, entry.address, entry.name, verified))

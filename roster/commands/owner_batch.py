@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
+from roster import msisdn
 from roster.commands import rules
 from roster.commands.claims import ClaimedWork
 from roster.commands.payloads import NO_USER_FOUND, ParsedCommand, Reply
@@ -39,6 +40,15 @@ class OwnerBatch:
     is_missing: bool = False
     is_unfinished: bool = False
     failure: str = ""
+    # Read once, because every entry needs them.
+    own_key: str = field(init=False)
+    groups: Groups = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.own_key = msisdn.account_key(self.work.owner)
+        self.groups = Groups(
+            settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED
+        )
 
     @property
     def domain(self) -> str:
@@ -90,8 +100,7 @@ class OwnerBatch:
         self._decide(key, contact)
 
     def _decide(self, key: str, contact: Contact) -> None:
-        groups = Groups(settings.ROSTER_GROUP_OTHERS, settings.ROSTER_GROUP_VERIFIED)
-        item = rules.decide(self.after.get(key), contact, groups)
+        item = rules.decide(self.after.get(key), contact, self.groups)
         if item is not None:
             self.after[key] = item
 

@@ -6,7 +6,7 @@ Source: contract, 3 and 4.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyjson5
 from django.conf import settings
@@ -80,8 +80,7 @@ def storage_failed() -> str:
     return Reply(SQL_ERROR, (text,)).dumps()
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedContact:
+class RequestedContact(NamedTuple):
     """A requested contact, and where and how the client spelled it."""
 
     contact: msisdn.Contact

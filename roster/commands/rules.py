@@ -2,24 +2,23 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from xmppservice.protocol.roster import RosterItem
 
 _LINE_BREAKS = re.compile("[\t\n\r\x85\u2028\u2029]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Groups:
+class Groups(NamedTuple):
     """The names of the two groups that the service manages."""
 
     others: str
     verified: str
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """A contact that a client wants on its roster; ``name`` may be empty."""
 
     jid: str
@@ -44,12 +43,11 @@ def decide(
         return RosterItem(contact.jid, name, (target,))
     # An empty name says nothing, so it never replaces one.
     same = not name or normal_name(item.name) == name
-    result = replace(
-        item,
-        name=item.name if same else name,
-        groups=_groups(item.groups, target, groups),
-    )
-    return None if result == item else result
+    name = item.name if same else name
+    present = _groups(item.groups, target, groups)
+    if (name, present) == (item.name, item.groups):
+        return None
+    return replace(item, name=name, groups=present)
 
 
 class Rule(StrEnum):
@@ -100,4 +98,6 @@ def normal_name(name: str) -> str:
 
     XML reads a line break or a tab in an attribute as a blank (XML 1.0, 3.3.3).
     """
+    if name.isascii() and name.isprintable():
+        return name.strip()
     return unicodedata.normalize("NFC", _LINE_BREAKS.sub(" ", name).strip())

@@ -16,6 +16,7 @@ from roster.discovery.digests import prefix_of
 from roster.discovery.hit_rate import count_by, usual_hit_rate
 from roster.models import Account, AddressBookEntry, Flag
 from roster.msisdn import Number
+from xmppservice.runtime.queries import MAX_PARAMETERS, batches
 
 YEAR_SECONDS = timedelta(days=365).total_seconds()
 # A flagged owner may retry after a day; staff should have looked by then.
@@ -27,10 +28,9 @@ class Stored(NamedTuple):
 
     pk: int
     key: str
-    asked_at: datetime | None
+    is_asked: bool
     hit: bool
-    added_at: datetime
-    seen_at: datetime
+    is_unseen: bool  # for CONTACT_SEEN_INTERVAL
 
 
 class Budget:
@@ -111,7 +111,7 @@ class Budget:
 
     def was_asked(self, contact: str) -> bool:
         """Whether the owner asked about a contact in an earlier batch."""
-        return contact in self._stored and self._stored[contact].asked_at is not None
+        return contact in self._stored and self._stored[contact].is_asked
 
     def _charge(self, contacts: Sequence[str]) -> None:
         self.charged.update(contacts)
@@ -137,14 +137,13 @@ class Budget:
     def _prefixes_of(self, new: Iterable[str]) -> dict[Number, int]:
         """Numbers with their prefixes, except those added before a flag was cleared."""
         assert self._history is not None, "no new contact has been checked yet"
+        numbers = [contact for contact in new if isinstance(contact, Number)]
+        pks = {one: self._stored[one].pk for one in numbers if one in self._stored}
+        released = self._history.released(pks.values())
         return {
-            contact: prefix_of(self.owner, contact)
-            for contact in new
-            if isinstance(contact, Number)
-            and (
-                contact not in self._stored
-                or not self._history.is_released(self._stored[contact].added_at)
-            )
+            number: prefix_of(self.owner, number)
+            for number in numbers
+            if pks.get(number) not in released
         }
 
 
@@ -176,9 +175,15 @@ class _LookupHistory:
             self.crowds[prefix] += count
             self._hits += hits
 
-    def is_released(self, added_at: datetime) -> bool:
-        """Whether staff cleared the owner's flag after a contact was added."""
-        return self._released_at is not None and added_at <= self._released_at
+    def released(self, pks: Iterable[int]) -> set[int]:
+        """Those entries that were added before staff cleared the owner's flag."""
+        found: set[int] = set()
+        if self._released_at is not None:
+            for part in batches(pks, MAX_PARAMETERS):
+                rows = AddressBookEntry.objects.filter(pk__in=part)
+                old = rows.filter(added_at__lte=self._released_at)
+                found.update(old.values_list("pk", flat=True))
+        return found
 
     @property
     def charged_numbers(self) -> detector.ChargedNumbers:

@@ -6,12 +6,11 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 
 from roster import msisdn
-from roster.accounts import directory
+from roster.accounts import absent, directory
 from roster.models import Account, Flag
 from tests.roster.accounts.servers import NUMBER, jids, long_ago, visible
 from tests.roster.conftest import JULIET, MARIO, ROMEO
@@ -212,7 +211,7 @@ def test_a_deleted_account_comes_back_with_the_budget_that_was_left(rosters, exi
     directory.mark_gone([romeo])
     contacts = {ROMEO: ROMEO}
     assert directory.users(contacts, "localhost", lambda jids: [False]) == {}
-    cache.clear()
+    absent.forget()
 
     assert directory.users(contacts, "localhost", exist) == contacts
     assert Account.objects.get().budget == 7
