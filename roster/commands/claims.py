@@ -134,8 +134,9 @@ def _waiting(
     failed: dict[str, list[int]] = {}
     for _ in range(MAX_WINDOWS):
         window = due.exclude(owner__in=seen)
-        rows = window.values_list("pk", "owner", "attempts", "not_before")[:WINDOW_SIZE]
-        for pk, owner, attempts, not_before in rows:
+        columns = "pk", "owner", "attempts", "not_before", "received_at"
+        rows = window.values_list(*columns)[:WINDOW_SIZE]
+        for pk, owner, attempts, not_before, _ in rows:
             if owner in failed:
                 continue
             if attempts:
@@ -145,7 +146,12 @@ def _waiting(
                 since.setdefault(owner, not_before)
                 queues.setdefault(owner, []).append(pk)
         seen |= {row[1] for row in rows}
-        if len(rows) < WINDOW_SIZE or len(queues) >= MAX_OWNERS:
+        if len(rows) < WINDOW_SIZE:
+            break
+        # Owners with later commands only have waited since then at most. Those with
+        # many had their turn meanwhile, and must not hide them.
+        end = rows[WINDOW_SIZE - 1][-1]
+        if sum(at <= end for at in since.values()) >= MAX_OWNERS:
             break
     owners = sorted(queues, key=since.__getitem__)[:MAX_OWNERS]
     alone = {owner: pks for owner, pks in failed.items() if owner not in queues}

@@ -54,6 +54,15 @@ def receive(messages: Sequence[Message]) -> list[Message]:
     ]
 
 
+def repeats(messages: Sequence[Message]) -> list[Message]:
+    """Those of ``messages`` whose command is stored already; nothing is locked."""
+    keys = [_key(message) for message in messages]
+    known = set(Command.objects.filter(key__in=keys).values_list("key", flat=True))
+    return [
+        message for key, message in zip(keys, messages, strict=True) if key in known
+    ]
+
+
 def _forget_former_holders(known: dict[str, Command]) -> None:
     """Drop what the previous holder of an owner's number has sent.
 

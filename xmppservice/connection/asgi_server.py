@@ -7,6 +7,7 @@ broken stream and restarts a crashed application, with growing pauses.
 import asyncio
 import logging
 import random
+import time
 from collections import deque
 from collections.abc import (
     Awaitable,
@@ -75,6 +76,11 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._events)
 
+    @property
+    def is_half_empty(self) -> bool:
+        is_short = 2 * len(self._events) <= self.max_stanzas
+        return is_short and 2 * self.bytes <= self.max_bytes
+
     def put(self, event: Any, size: int = 0) -> bool:
         """Append ``event`` of about ``size`` bytes; False when there is no room."""
         if size and (
@@ -102,7 +108,7 @@ class XmppServer:
         self, application: Application, stream: HostedStream, inbox: Inbox
     ) -> None:
         self.application, self.stream, self.inbox = application, stream, inbox
-        self.refused = 0
+        self._refused = 0  # commands, since the inbox was full
         self._published = asyncio.Event()
         stream.on_message = self._accept
         stream.on_ready = self._report_ready
@@ -197,17 +203,27 @@ class XmppServer:
 
     def _accept(self, fields: dict[str, str]) -> bool:
         size = 500 + sum(map(len, fields.values()))
-        is_accepted = self.inbox.put(events.message(fields), size)
+        message = events.message(fields)
+        message["arrived"] = time.monotonic()
+        is_accepted = self.inbox.put(message, size)
         if not is_accepted:
-            self.refused += 1
-            # Log the first one and every thousandth, so as not to flood the log.
-            if self.refused % 1000 == 1:
-                logger.warning(
-                    "the inbox is full (%d stanzas, %d bytes): commands are refused",
-                    len(self.inbox),
-                    self.inbox.bytes,
-                )
+            self._refused += 1
+        self._log_refusals()
         return is_accepted
+
+    def _log_refusals(self) -> None:
+        """Log when refusals begin, and when there is a lot of room again."""
+        if self._refused == 1:
+            logger.warning(
+                "the inbox is full (%d stanzas, %d bytes): commands are refused",
+                len(self.inbox),
+                self.inbox.bytes,
+            )
+        elif self._refused and self.inbox.is_half_empty:
+            logger.warning(
+                "the inbox has room: %d commands were refused", self._refused
+            )
+            self._refused = 0
 
 
 async def _confirmed(sending: Awaitable[None]) -> None:

@@ -67,6 +67,7 @@ class Message(TypedDict):
     command: str  # the ``cmd_*`` word; empty when the message names several
     payload: str
     receipt: NotRequired[str]  # its id, if the sender asks for a receipt
+    arrived: NotRequired[float]  # when, as of time.monotonic()
 
 
 class Answer(TypedDict):

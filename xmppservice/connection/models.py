@@ -17,7 +17,8 @@ class StreamStatus(models.Model):
     rosters (XEP-0356). ``companions`` are the domains with our module for Prosody.
     ``driver`` names the roster driver; ``missing`` says what it
     lacks, in one line or several, and ``lacking`` by domain. ``sessions`` counts all
-    sessions so far. ``reason`` says why the last one ended, or could not begin.
+    sessions so far, ``refused`` all commands refused because others waited too long.
+    ``reason`` says why the last session ended, or could not begin.
     """
 
     jid = models.CharField("JID", max_length=2047, primary_key=True)
@@ -30,6 +31,7 @@ class StreamStatus(models.Model):
     lacking = models.JSONField(default=dict)
     reason = models.TextField(blank=True, default="")
     sessions = models.PositiveIntegerField(default=0)
+    refused = models.PositiveBigIntegerField(default=0)
     since = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(default=timezone.now)
 

@@ -36,6 +36,7 @@ class StatusWriter:
             "reason": "",
         }
         self._sessions = 0
+        self._refused, self._refused_saved = 0, 0  # commands, since the start
         self._since: datetime | None = None
         self._saved_at: datetime | None = None
 
@@ -56,6 +57,10 @@ class StatusWriter:
         """Record the roster driver and what it lacks, as text and by domain."""
         self._record(driver=driver, missing=missing, lacking=dict(lacking))
 
+    def set_refused(self, count: int) -> None:
+        """Record how many commands were refused so far; the next heartbeat saves it."""
+        self._refused = count
+
     def save(self) -> None:
         """Write the row after a change, and as a heartbeat."""
         now = timezone.now()
@@ -63,12 +68,16 @@ class StatusWriter:
             return
         # Read before the row, so that changes made meanwhile are saved the next time.
         self._saved_at, sessions, self._sessions = now, self._sessions, 0
+        refused = self._refused
         row = {**self._row, "since": self._since, "seen_at": now}
         try:
             StreamStatus.objects.get_or_create(jid=self.jid)
             StreamStatus.objects.filter(jid=self.jid).update(
-                sessions=F("sessions") + sessions, **row
+                sessions=F("sessions") + sessions,
+                refused=F("refused") + refused - self._refused_saved,
+                **row,
             )
+            self._refused_saved = refused
         except DATABASE_ERRORS:
             self._saved_at = None
             self._sessions += sessions

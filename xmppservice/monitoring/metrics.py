@@ -106,6 +106,11 @@ def _stream(row: StreamStatus | None) -> Iterator[Metric]:
         "Sessions that the XMPP stream has opened.",
         row.sessions,
     )
+    yield CounterMetricFamily(
+        PREFIX + "commands_refused",
+        "New commands refused because they could not be answered in time.",
+        row.refused,
+    )
     yield _gauge(
         "stream_seen_age_seconds",
         "Seconds since the process with the XMPP stream last reported.",

@@ -16,7 +16,8 @@ from channels.layers import get_channel_layer
 from buddies.document.catalogue import catalogue_entries
 from buddies.publishing import live, releases
 from roster.announcements.announcer import Announcer
-from roster.commands import intake, late_joins, payloads
+from roster.commands import late_joins, payloads
+from roster.commands.admission import Admission
 from roster.commands.outbox import confirm, has_work, unsent
 from xmppservice.connection import events
 from xmppservice.connection.status import StatusWriter
@@ -29,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 200  # commands or answers in one transaction
 MAX_UNCONFIRMED_BATCHES = 4  # sent and not yet confirmed
-TOO_MUCH_STORED = "Too many of your commands are stored: repeat in some minutes."
 TICK_SECONDS = 1.0  # a lost wake-up costs two seconds at most
 
 
@@ -47,6 +47,7 @@ class ServiceConsumer(AsyncConsumer):
         self.unconfirmed: set[int] = set()
         self.slots = asyncio.Semaphore(MAX_UNCONFIRMED_BATCHES)
         self.state = StatusWriter(scope["jid"])
+        self.admission = Admission()
         self.roster_probe = RosterProbe(self.state)
         self.live: int | None = None  # number of a release not yet marked as live
         self.is_database_lost = False
@@ -87,6 +88,7 @@ class ServiceConsumer(AsyncConsumer):
         self.connected.set()
         self.answers.set()
         self.state.opened(event["privileged"], event["companions"])
+        self.admission.begin_session()
         self.roster_probe.connected()
         self.pumps.create_task(self._begin())
 
@@ -157,23 +159,25 @@ class ServiceConsumer(AsyncConsumer):
             batch = [await self.incoming.get()]
             while len(batch) < BATCH_SIZE and not self.incoming.empty():
                 batch.append(self.incoming.get_nowait())
-            try:
-                refused = await self.inbox_thread.run(intake.receive, batch)
-            except DATABASE_ERRORS as error:
-                self._database_lost(error)
-                payload = payloads.storage_failed()
-                self._reply([events.answer(message, payload) for message in batch])
-            else:
-                self._reply(
-                    [events.refusal(message, TOO_MUCH_STORED) for message in refused]
-                )
-                self._reply(
-                    [
-                        events.receipt(message)
-                        for message in batch
-                        if "receipt" in message and message not in refused
-                    ]
-                )
+            await self._receive(batch)
+
+    async def _receive(self, batch: list[events.Message]) -> None:
+        try:
+            refusals = await self.inbox_thread.run(self.admission.receive, batch)
+        except DATABASE_ERRORS as error:
+            self._database_lost(error)
+            payload = payloads.storage_failed()
+            self._reply([events.answer(message, payload) for message in batch])
+            return
+        self._reply([events.refusal(message, text) for message, text in refusals])
+        refused = [message for message, _ in refusals]
+        self._reply(
+            [
+                events.receipt(message)
+                for message in batch
+                if "receipt" in message and message not in refused
+            ]
+        )
 
     def _reply(self, answers: list[events.Answer]) -> None:
         if answers:
@@ -269,6 +273,8 @@ class ServiceConsumer(AsyncConsumer):
             await asyncio.sleep(TICK_SECONDS)
             self.answers.set()
             self.release.set()
+            self.admission.report_end()
+            self.state.set_refused(self.admission.refused)
             # The others may have nothing to write, which says nothing of the database.
             if await self._store(_wake_pending_work):
                 await self._store(self.state.save)

@@ -1,11 +1,14 @@
-"""30,000 commands at once: all are answered, in bounded memory."""
+"""30,000 commands at once: all are answered, in bounded memory, or refused in time."""
 
 import asyncio
+import json
 import time
+from collections import Counter
 from pathlib import Path
 
 from demo.client import Client, ClientError
-from tests.service import SERVICE, Service
+from roster.commands.admission import OVERLOADED
+from tests.service import SERVICE, Service, until
 
 CLIENTS, COMMANDS = 10, 30_000
 UNANSWERED = -1
@@ -57,3 +60,49 @@ def _peak_megabytes(pid: int) -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) // 1024
     raise AssertionError("no VmHWM")
+
+
+async def test_a_flood_is_refused_by_age_and_those_admitted_are_answered(new_service):
+    service: Service = new_service(COMMAND_MAX_WAIT_SECONDS="1")
+    (local,) = service.register(1)
+    count = 3_000
+    async with service.client(local) as client:
+        for number in range(count):
+            await client.send(_xml(number))
+
+        def kinds() -> Counter[str]:
+            return Counter(
+                stanza.get("type", "")
+                for stanza in client.stanzas
+                if stanza.get("id", "").startswith("flood-")
+            )
+
+        await until(lambda: kinds().total() == count, PATIENCE)
+
+        assert kinds().keys() == {"chat", "error"}
+        texts = {
+            stanza.findtext("{*}error/{*}text")
+            for stanza in client.stanzas
+            if stanza.get("type") == "error"
+        }
+        assert texts == {OVERLOADED}
+        # The client repeats what was refused.
+        refused = next(one for one in client.stanzas if one.get("type") == "error")
+        number = int(refused.get("id", "").removeprefix("flood-"))
+        again = await client.command(
+            SERVICE, "cmd_search_users", PAYLOAD, id=f"flood-{number}"
+        )
+        assert again["status"] == 0
+    assert service.log.read_text().count("new ones are refused") == 1
+
+
+PAYLOAD = {"userList": ["00393490100000"]}
+
+
+def _xml(number: int) -> str:
+    return (
+        f"<message to='{SERVICE}' id='flood-{number}' type='chat'><body/>"
+        "<x xmlns='jabber:x:oob'><type>cmd_search_users</type>"
+        "<action>cmd_search_users</action>"
+        f"<payload>{json.dumps(PAYLOAD)}</payload></x></message>"
+    )

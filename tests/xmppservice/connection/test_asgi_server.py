@@ -52,6 +52,9 @@ def test_events_without_a_size_always_fit():
     assert inbox.put("disconnected")
 
 
+COMMAND = {"sender": "romeo@localhost/phone", "payload": "{}"}
+
+
 @pytest.fixture
 async def stream() -> ComponentStream:
     """A stream to a closed port."""
@@ -106,6 +109,33 @@ async def test_it_connects_only_after_the_first_document(stream, caplog):
         assert not server.ready
 
     assert "no XMPP server at" in caplog.text
+
+
+async def test_a_full_inbox_is_logged_once_and_again_when_it_has_room(stream, caplog):
+    server = XmppServer(None, stream, Inbox(4, 10_000))
+    accepted = [stream.on_message(COMMAND) for _ in range(7)]
+    assert accepted == [True] * 4 + [False] * 3
+    await server.inbox.get()
+    assert stream.on_message(COMMAND)  # some room comes and goes during a flood
+    full = "the inbox is full (4 stanzas, "
+    assert [record.message[: len(full)] for record in caplog.records] == [full]
+    for _ in range(3):
+        await server.inbox.get()
+
+    stream.on_message(COMMAND)
+
+    assert caplog.records[-1].message == "the inbox has room: 3 commands were refused"
+    for _ in range(3):
+        stream.on_message(COMMAND)
+    assert len(caplog.records) == 3
+
+
+async def test_a_command_has_the_time_of_its_arrival(stream):
+    server = XmppServer(None, stream, Inbox(4, 10_000))
+    before = time.monotonic()
+    stream.on_message(COMMAND)
+    event = await server.inbox.get()
+    assert before <= event["arrived"] <= time.monotonic()
 
 
 async def test_sending_without_a_stream_raises_os_error(stream):

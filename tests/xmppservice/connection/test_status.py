@@ -29,3 +29,14 @@ def test_what_could_not_be_written_is_written_the_next_time():
 
     row = StreamStatus.objects.get()
     assert (row.ready, row.sessions) == (True, 1)
+
+
+def test_refused_commands_are_added_up_over_processes():
+    for counts in ((2, 5), (0, 4)):
+        writer = StatusWriter("service.localhost")
+        for count in counts:
+            writer.set_refused(count)
+            writer.closed()  # a change, so that it is saved at once
+            writer.save()
+
+    assert StreamStatus.objects.get().refused == 9

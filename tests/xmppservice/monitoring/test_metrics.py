@@ -93,6 +93,7 @@ def test_the_stream_of_another_process(client, settings):
         jid=settings.XMPP_JID,
         ready=True,
         sessions=3,
+        refused=4,
         driver="paper",
         missing="elsewhere.localhost: a line",
         lacking={"elsewhere.localhost": "a line"},
@@ -103,6 +104,7 @@ def test_the_stream_of_another_process(client, settings):
 
     assert found["stream_ready"] == 1
     assert found["stream_sessions_total"] == 3
+    assert found["commands_refused_total"] == 4
     assert 7 <= found["stream_seen_age_seconds"] < 60
     assert found["rosters_missing['paper']"] == 1
     assert found["domain_rosters_missing['localhost']"] == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import contextmanager, nullcontext
 
@@ -12,6 +13,7 @@ from channels.layers import channel_layers
 from django.db import connection
 
 from buddies.models import Release
+from roster.commands.admission import OVERLOADED
 from roster.models import Account, Command
 from tests.service import until
 from xmppservice.connection import events
@@ -123,6 +125,24 @@ async def test_a_receipt_is_sent_for_what_is_stored_and_nothing_else(consumer, t
         await sync_to_async(gone.__exit__)(None, None, None)
 
     assert receipts == (set() if table else {"one", "two"})
+
+
+@pytest.mark.parametrize("message_type", ["chat", events.ADHOC])
+async def test_what_could_not_be_answered_in_time_is_refused(
+    settings, consumer, message_type
+):
+    settings.COMMAND_MAX_WAIT_SECONDS = 0
+    await sync_to_async(release)("first")
+    message = events.message({**SEARCH, "message_type": message_type, "receipt": "one"})
+    message["arrived"] = time.monotonic() - 1
+
+    await consumer.send_input(message)
+
+    sent = [await output(consumer), await output(consumer)]
+    (answer,) = (answer for event in sent for answer in event.get("answers", ()))
+    assert (answer["to"], answer["id"]) == (SEARCH["sender"], SEARCH["id"])
+    assert (answer["message_type"], answer["refusal"]) == (message_type, OVERLOADED)
+    assert not await Command.objects.aexists()
 
 
 async def test_it_recovers_when_its_tables_are_back(consumer, caplog):

@@ -1,0 +1,156 @@
+"""Admission by age: refuses new commands that could not be answered in time.
+
+Each refused command would have waited longer than COMMAND_MAX_WAIT_SECONDS: its client
+knows at once, and those that are admitted are answered within that time. A repeat of a
+stored command is always admitted. What counts is how long others have waited, never how
+much an owner sends: that is the quota's (:mod:`roster.commands.quota`).
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db.models import Min
+from django.utils import timezone
+
+from roster.commands import intake
+from roster.commands.claims import State, is_due
+from roster.models import Claim, Command
+from xmppservice.connection.events import Message
+
+logger = logging.getLogger(__name__)
+
+TOO_MUCH_STORED = "Too many of your commands are stored: repeat in some minutes."
+OVERLOADED = "The service has too much to do now: repeat in a minute."
+
+# At three times the load that the service can answer, a new command waits three times
+# as long as the oldest one has waited. Up to that load, those admitted are in time.
+MAX_LOAD = 3
+# A backlog of fewer owners than this is their own matter: it makes nobody else wait.
+MIN_OWNERS = 5
+MEASURE_SECONDS = 0.5
+# Refusals come and go while a load goes on: it is over after as many maximal waits.
+QUIET_WAITS = 2
+
+
+class Refusal(NamedTuple):
+    """A command that was not stored, and the text for its client."""
+
+    message: Message
+    text: str
+
+
+class QueueAge(NamedTuple):
+    """Seconds that commands have waited in the database.
+
+    ``turn``: of the owner that has waited longest for a batch. ``oldest``: of each
+    owner's oldest command, when those of several owners have waited too long.
+    """
+
+    turn: float = 0.0
+    oldest: Mapping[str, float] = {}
+
+    def of(self, owner: str) -> float:
+        """How long an owner's command that arrives now has others ahead of it."""
+        return max(self.turn, self.oldest.get(owner, 0.0))
+
+
+def max_age() -> float:
+    """Seconds that the oldest command may have waited while new ones are admitted."""
+    return settings.COMMAND_MAX_WAIT_SECONDS / MAX_LOAD
+
+
+class Admission:
+    """Stores the commands that can be answered in time; for one thread.
+
+    ``clock`` returns seconds, as ``Message.arrived`` has them.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.refused = 0  # for age, in all
+        self._clock = clock
+        self._session_began = clock()
+        self._age = QueueAge()
+        self._measured_at = float("-inf")
+        self._refused_at: float | None = None  # of the load that goes on
+        self._refused_before = 0
+
+    def begin_session(self) -> None:
+        """Note that the stream is open: nobody could be answered before."""
+        self._session_began = self._clock()
+        self._measured_at = float("-inf")
+
+    def receive(self, messages: Sequence[Message]) -> list[Refusal]:
+        """Store commands; return those that are refused, and why."""
+        now = self._clock()
+        self._measure(now)
+        late = [one for one in messages if self._is_late(one, now)]
+        if not late:
+            return _store(messages)
+        repeats = intake.repeats(late)
+        refused = [one for one in late if one not in repeats]
+        self._count(len(refused), now)
+        admitted = [one for one in messages if one not in refused]
+        return [Refusal(one, OVERLOADED) for one in refused] + _store(admitted)
+
+    def report_end(self) -> None:
+        """Log the end of a load, once no command has been refused for a while."""
+        if self._refused_at is None:
+            return
+        quiet = self._clock() - self._refused_at
+        if quiet > QUIET_WAITS * settings.COMMAND_MAX_WAIT_SECONDS:
+            count = self.refused - self._refused_before
+            logger.warning("new commands are admitted again: %d were refused", count)
+            self._refused_at, self._refused_before = None, self.refused
+
+    def _is_late(self, message: Message, now: float) -> bool:
+        in_memory = now - message.get("arrived", now)
+        return in_memory + self._age.of(message["owner"]) > max_age()
+
+    def _measure(self, now: float) -> None:
+        if now - self._measured_at >= MEASURE_SECONDS:
+            session = now - self._session_began
+            self._age, self._measured_at = measure(timezone.now(), session), now
+
+    def _count(self, count: int, now: float) -> None:
+        if not count:
+            return
+        if self._refused_at is None:
+            logger.warning("commands wait for too long: new ones are refused")
+        self.refused, self._refused_at = self.refused + count, now
+
+
+def _store(messages: Sequence[Message]) -> list[Refusal]:
+    full = intake.receive(messages) if messages else []
+    return [Refusal(one, TOO_MUCH_STORED) for one in full]
+
+
+def measure(now: datetime, session: float) -> QueueAge:
+    """How long commands have waited, ``session`` seconds at most: the stream's age.
+
+    Only as exact as admission needs it: nothing is old while the oldest is not.
+    """
+
+    def age(since: datetime) -> float:
+        return min(session, (now - since).total_seconds())
+
+    # By the index of health probes: it costs nothing while nothing waits for long.
+    waiting = Command.objects.filter(sent_at=None, attempts=0)
+    since = waiting.order_by("received_at").values_list("received_at", flat=True)
+    oldest = since.first()
+    if oldest is None or age(oldest) <= max_age():
+        return QueueAge()
+    received = Command.objects.filter(state=State.RECEIVED).order_by()
+    heads = received.values("owner").annotate(head=Min("pk")).values("head")
+    rows = Command.objects.filter(is_due(now), attempts=0, pk__in=heads)
+    columns = list(rows.values_list("owner", "not_before", "received_at"))
+    # A busy owner waits for the own commands that run.
+    busy = set(Claim.objects.values_list("owner", flat=True))
+    turns = (age(turn) for owner, turn, _ in columns if owner not in busy)
+    ages = {owner: age(received_at) for owner, _, received_at in columns}
+    late = {owner: seconds for owner, seconds in ages.items() if seconds > max_age()}
+    is_general = len(late) >= MIN_OWNERS
+    return QueueAge(max(turns, default=0.0), late if is_general else {})
