@@ -86,6 +86,7 @@ class Service:
         kind: type[Prosody | Ejabberd] = KINDS[SERVER],
         own: bool = False,
         companion: bool = True,
+        deployment: str = DEPLOYMENT,
         **environment: str,
     ) -> None:
         self.folder = folder
@@ -93,8 +94,10 @@ class Service:
         self.http_port = free_port()
         self.server = _xmpp_server(kind, folder / kind.package, companion)
         # Messages in RabbitMQ name no service, so each service has its own.
-        self.backends = _backends(folder) if own or DEPLOYMENT == "rabbitmq" else {}
-        self._own = own
+        self._deployment, self._own = deployment, own
+        self.backends = (
+            _backends(folder, deployment) if own or deployment == "rabbitmq" else {}
+        )
         self.log = folder / "serve.log"
         self.environment = {
             **os.environ,
@@ -126,7 +129,7 @@ class Service:
             self.processes = {
                 name: Process(name, command, self.environment, self.log)
                 for name, command in _commands(
-                    self.http_port, complete=self._own
+                    self._deployment, self.http_port, complete=self._own
                 ).items()
             }
             self.start()
@@ -155,10 +158,10 @@ class Service:
         for name, backend in self.backends.items():
             self._stack.enter_context(backend)
             self.environment[name] = backend.url
-        if DEPLOYMENT == "redis" and not self.backends:
+        if self._deployment == "redis" and not self.backends:
             redis = next(_redises)
             self.environment |= {"CHANNEL_LAYER_URL": redis, "CELERY_BROKER_URL": redis}
-        if DEPLOYMENT != "one":
+        if self._deployment != "one":
             self.environment |= {
                 "CELERY_BROKER_URL": self.environment.get(
                     "CELERY_BROKER_URL", self.environment["CHANNEL_LAYER_URL"]
@@ -220,7 +223,7 @@ class Service:
     @property
     def owner(self) -> str:
         """The name of the process that has the stream."""
-        return "serve" if DEPLOYMENT == "one" else "xmpp"
+        return "serve" if self._deployment == "one" else "xmpp"
 
     @property
     def pid(self) -> int:
@@ -327,26 +330,28 @@ def _xmpp_server(
     )
 
 
-def _backends(folder: Path) -> dict[str, Postgres | RabbitMQ | Redis]:
+def _backends(folder: Path, deployment: str) -> dict[str, Postgres | RabbitMQ | Redis]:
     """The servers that the processes share, by the variable that names each."""
-    if DEPLOYMENT == "one":
+    if deployment == "one":
         return {}
     backends: dict[str, Postgres | RabbitMQ | Redis] = {
         "DATABASE_URL": Postgres(folder / "postgres"),
         "CHANNEL_LAYER_URL": Redis(folder / "redis"),
     }
-    if DEPLOYMENT == "rabbitmq":
+    if deployment == "rabbitmq":
         backends["CELERY_BROKER_URL"] = RabbitMQ(folder / "rabbitmq")
     return backends
 
 
-def _commands(http_port: int, *, complete: bool) -> dict[str, list[str]]:
+def _commands(
+    deployment: str, http_port: int, *, complete: bool
+) -> dict[str, list[str]]:
     """The command line of each process, by its name (deploy/Procfile).
 
     A start takes seconds of CPU time: where no process is killed, each queue has one
     worker, and beat runs in one of them.
     """
-    if DEPLOYMENT == "one":
+    if deployment == "one":
         return {"serve": [*MANAGE, "serve"]}
     web = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--no-log"]
     # A thread that ends leaves its database connection to the garbage collector.

@@ -100,6 +100,13 @@ class Pipe(asyncio.Protocol):
 @asynccontextmanager
 async def pipes(locals: Sequence[str], port: int) -> AsyncIterator[list[Pipe]]:
     """Clients of localhost, logged in and online."""
+    async with logged_in(locals, port) as streams:
+        yield [Pipe(stream.jid, stream.transport) for stream in streams]
+
+
+@asynccontextmanager
+async def logged_in(locals: Sequence[str], port: int) -> AsyncIterator[list[RawStream]]:
+    """Streams of such clients."""
     streams: list[RawStream] = []
     try:
         for at in range(0, len(locals), LOGIN_BATCH_SIZE):
@@ -107,7 +114,7 @@ async def pipes(locals: Sequence[str], port: int) -> AsyncIterator[list[Pipe]]:
                 bar("logins", at, len(locals))
             some = locals[at : at + LOGIN_BATCH_SIZE]
             streams += await asyncio.gather(*(_log_in(local, port) for local in some))
-        yield [Pipe(stream.jid, stream.transport) for stream in streams]
+        yield streams
     finally:
         for stream in streams:
             stream.transport.close()
