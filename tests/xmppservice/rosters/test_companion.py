@@ -13,7 +13,9 @@ from tests.service import COMPONENT, PASSWORD, SECRET, until
 from tests.xmppservice.rosters.test_drivers import ITEM, NOBODY, ROMEO, in_seconds
 from xmppservice.connection import gateway, stream
 from xmppservice.connection.component import ComponentStream
-from xmppservice.protocol.namespaces import NS_ROSTER
+from xmppservice.connection.rights import Rights
+from xmppservice.protocol.companion import NEEDED_FEATURES
+from xmppservice.protocol.namespaces import NS_INFO, NS_ROSTER
 from xmppservice.protocol.roster import Roster, RosterItem
 from xmppservice.rosters.interface import (
     CONFLICT,
@@ -31,6 +33,7 @@ COMPANION = (
 ).format
 PRIVILEGE = "\tprivileged_entities = {{ [{!r}] = {{ roster = 'both'; iq = {{}} }} }}\n"
 PRIVILEGE = PRIVILEGE.format(COMPONENT)
+FEATURE = "<feature var='{}'/>".format
 # What each domain permits; "localhost" permits everything.
 DOMAINS = {
     "small.localhost": COMPANION('"exist"; "read"; "write"'),
@@ -214,6 +217,28 @@ async def test_news_of_accounts_reach_the_service(prosody, settings):
         await until(lambda: ("paris@localhost", False) in told)
 
 
+async def test_a_domain_that_does_not_answer_hides_no_other():
+    rights = Rights(COMPONENT, ["localhost", "silent.localhost"])
+    supported = (
+        f"<query xmlns='{NS_INFO}'>{''.join(map(FEATURE, NEEDED_FEATURES))}</query>"
+    )
+    is_silent = False
+
+    async def ask(requests, deadline):
+        (request,) = requests
+        if request.to == "silent.localhost" and is_silent:
+            raise gateway.Late("no answer by the deadline")
+        return [gateway.IqResult("", supported)]
+
+    assert await rights.discover(ask, 1)
+    is_silent = True
+    assert not await rights.discover(ask, 1)
+    assert rights.companions == {"localhost", "silent.localhost"}
+    rights.reset()
+    assert await rights.discover(ask, 1)
+    assert rights.companions == {"localhost"}
+
+
 async def control(prosody: UnequalProsody, verb: str) -> None:
     module = "module", verb, "xmppservice", "small.localhost"
     await asyncio.to_thread(prosody._control, "shell", *module)
@@ -225,6 +250,7 @@ async def test_the_module_is_found_and_missed_during_a_session(
     monkeypatch.setattr(stream, "PING_SECONDS", 0.05)
     async with opened(prosody, settings) as one:
         driver = ProsodyRosters()
+        assert driver.ready()  # from now on it knows what there was
         await control(prosody, "unload")
         # Until that is found out, nothing is taken for an absent account.
         with pytest.raises(RosterError):
