@@ -30,7 +30,7 @@ COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 	--add-location file -i .venv -i var -i tests -i vendor
 
 FOR_TESTS = prosody chromium gettext profanity nodejs nginx prometheus
-FOR_SLOW = $(FOR_TESTS) postgresql redis pgbouncer
+FOR_SLOW = $(FOR_TESTS) postgresql redis pgbouncer luadbi
 FOR_MATRIX = $(FOR_TESTS) ejabberd postgresql redis rabbitmq
 
 # Otherwise each of hundreds of starts would recompile two thousand modules.
@@ -109,9 +109,11 @@ attack: .venv/development
 	exec $(BIN)/python -m tests.attack $(ARGS)
 
 check: .venv/development
+	sh demo/install.sh luacheck
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/oxlint --deny-warnings
+	luacheck -q deploy/prosody
 	$(BIN)/codespell
 	$(BIN)/python -m tests.prose
 	$(BIN)/mypy

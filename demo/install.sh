@@ -78,6 +78,14 @@ prometheus)
     name=Prometheus packages=prometheus services=prometheus.service
     installed() { has promtool; }
     ;;
+luacheck)
+    name=luacheck packages=lua-check
+    installed() { has luacheck; }
+    ;;
+luadbi)
+    name=LuaDBI packages=lua-dbi-sqlite3
+    installed() { ls /usr/lib/*/lua/5.4/dbd/sqlite3.so >/dev/null 2>&1; }
+    ;;
 gettext)
     name=gettext packages=gettext
     installed() { has msgfmt; }

@@ -221,12 +221,16 @@ local function load_roster(name)
 	return nil;
 end
 
--- Return whether the roster was saved: all of it, or one contact.
-local function save_roster(name, roster, contact)
-	local called, saved = pcall(rostermanager.save_roster, name, host, roster, contact);
+-- Return whether a call that stores something has worked.
+local function stored(called, saved)
 	if called and saved then return true; end
 	module:log("error", "A roster could not be saved: %s", called and "the storage failed" or place_of(saved));
 	return false;
+end
+
+-- Return whether the roster was saved: all of it, or one contact.
+local function save_roster(name, roster, contact)
+	return stored(pcall(rostermanager.save_roster, name, host, roster, contact));
 end
 
 -- Return the version for the component. A roster that was never saved has none: Prosody
@@ -451,6 +455,27 @@ local function merge(roster, items)
 	return contacts, before;
 end
 
+local contact_store = module:open_store("roster", "map");
+
+-- Return whether it is cheaper to store these contacts than the whole roster.
+local function are_few(contacts, roster)
+	-- SQL has a row a contact. For files, Prosody wraps the store of whole rosters.
+	if not contact_store or contact_store.keyval_store then return false; end
+	local size = 0;
+	for _ in pairs(roster) do size = size + 1; end
+	-- Each of them is deleted and inserted.
+	return 2 * #contacts < size;
+end
+
+local function save_contacts(name, roster, contacts)
+	if not are_few(contacts, roster) then return save_roster(name, roster); end
+	local metadata = roster[false];
+	if type(metadata.version) == "number" then metadata.version = metadata.version + 1; end
+	local rows = { [false] = metadata };
+	for _, contact in ipairs(contacts) do rows[contact] = roster[contact]; end
+	return stored(pcall(contact_store.set_keys, contact_store, name, rows));
+end
+
 -- Save all of the items at once; return the contacts, or nil: nothing was changed.
 local function save_items(name, roster, items)
 	local metadata = roster[false];
@@ -461,7 +486,7 @@ local function save_items(name, roster, items)
 		-- Saving adds one more. Clients know a roster that was never saved as version 1.
 		metadata.version = (version or 1) + #contacts - 1;
 	end
-	if save_roster(name, roster) then return contacts; end
+	if save_contacts(name, roster, contacts) then return contacts; end
 	metadata.version = version;
 	for contact, old in pairs(before) do roster[contact] = old or nil; end
 	return nil;

@@ -7,8 +7,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from demo.client import Client
+from demo.client import Client, ClientError
 from demo.server import STREAM
+from demo.stream import RawStream
 from tests.ports import free_port
 from tests.prosody_files import FiledProsody
 from tests.service import COMPONENT, PASSWORD, SECRET
@@ -28,6 +29,13 @@ Component "{OTHER}"
 MODULES = '"roster"; '
 
 _numbers = count()
+
+
+class Unbound(RawStream):
+    """Logs in, but leaves it to the test to bind a resource."""
+
+    async def _bind(self, resource: str) -> None:
+        pass
 
 
 class OpenProsody(FiledProsody):
@@ -60,6 +68,13 @@ class OpenProsody(FiledProsody):
             await client.roster()
             yield client
 
+    async def authenticated(self, local: str) -> RawStream:
+        """Open a stream that becomes a session when it binds a resource."""
+        ends = await asyncio.open_connection("127.0.0.1", self.c2s_port)
+        stream = Unbound(*ends, f"{local}@{self.domain}")
+        await stream.log_in(PASSWORD)
+        return stream
+
     async def register_in_band(self, local: str, host: str = "localhost") -> None:
         """Create an account as a client does (XEP-0077, section 3.1)."""
         fields = f"<username>{local}</username><password>{PASSWORD}</password>"
@@ -83,3 +98,12 @@ def pushed(client: Client) -> list[tuple[str, str]]:
     queries = [push[0] for push in client.pushes]
     assert all(len(query) == 1 for query in queries)
     return [(one.get("ver", ""), one[0].get("jid", "")) for one in queries]
+
+
+async def leave(client: Client) -> None:
+    """Remove the account in-band; the server may end the stream before it answers."""
+    remove = "<query xmlns='jabber:iq:register'><remove/></query>"
+    try:
+        await client.iq("set", remove)
+    except ClientError:
+        pass
