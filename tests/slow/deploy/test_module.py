@@ -201,3 +201,33 @@ async def test_prosody_alone_gives_the_next_owner_of_a_number_the_old_roster(
                 contacts = set(await new.roster())
 
     assert contacts == (set() if companion else {"friend@localhost"})
+
+
+@pytest.mark.parametrize("companion", [False, True])
+async def test_prosody_alone_hides_the_first_contact_from_a_client(
+    tmp_path: Path, companion: bool
+):
+    """It says version 1 before and after the first save (docs/upstream/)."""
+    with OpenProsody(tmp_path, companion=companion) as server:
+        local = server.new_account()
+        async with component_of(server) as component:
+            before, _ = await versioned(server, local)
+            if companion:
+                await bulk.write_one(component, local, items(1))
+            else:
+                query = f"<query xmlns='jabber:iq:roster'>{items(1)}</query>"
+                await component.iq("set", query, f"{local}@localhost")
+
+            _, contacts = await versioned(server, local, before)
+
+    assert contacts == ({contact(0)} if companion else set())
+
+
+async def versioned(server: Prosody, local: str, ver: str = "") -> tuple[str, set[str]]:
+    """Log in, and return version and JIDs of the roster, if ``ver`` is an old one."""
+    query = f"<query xmlns='jabber:iq:roster' ver='{ver}'/>"
+    async with Client(f"{local}@localhost", PASSWORD, server.c2s_port) as client:
+        (answer,) = [*await client.iq("get", query)] or [None]
+        if answer is None:
+            return ver, set()
+        return answer.get("ver", ""), {one.get("jid", "") for one in answer}
