@@ -148,7 +148,7 @@ def _advice(row: StreamStatus) -> str:
     domains = [one for one in settings.XMPP_DOMAINS if one not in row.companions]
     text = _(
         "The Prosody module mod_xmppservice is not loaded for %(domains)s. Everything "
-        "works, but the first address book of a phone takes minutes instead of a "
+        "works, but the first address book of a phone can take minutes instead of a "
         "second and slows the XMPP server down, and deleted accounts are noticed late."
     )
     return text % {"domains": ", ".join(domains)} if domains else ""
