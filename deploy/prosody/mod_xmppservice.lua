@@ -455,12 +455,12 @@ local function merge(roster, items)
 	return contacts, before;
 end
 
-local contact_store = module:open_store("roster", "map");
+local contact_store = module:open_store("roster", "map") or {};
 
 -- Return whether it is cheaper to store these contacts than the whole roster.
 local function are_few(contacts, roster)
 	-- SQL has a row a contact. For files, Prosody wraps the store of whole rosters.
-	if not contact_store or contact_store.keyval_store then return false; end
+	if contact_store.keyval_store or not contact_store.set_keys then return false; end
 	local size = 0;
 	for _ in pairs(roster) do size = size + 1; end
 	-- Each of them is deleted and inserted.

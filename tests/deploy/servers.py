@@ -27,6 +27,18 @@ Component "{OTHER}"
 	component_secret = "{SECRET}"
 """
 MODULES = '"roster"; '
+# Breaks for some users, and names them.
+BRITTLE = """
+local usermanager = require "core.usermanager";
+local user_exists = usermanager.user_exists;
+function usermanager.user_exists(username, host)
+	if username:find("unknowable") then error(username); end
+	return user_exists(username, host);
+end
+module:hook("roster-load", function (event)
+	if event.username:find("unreadable") then error(event.username); end
+end);
+"""
 
 _numbers = count()
 
@@ -46,10 +58,14 @@ class OpenProsody(FiledProsody):
         free = {name: free_port() for name in ports}
         super().__init__(folder, **free, secret=SECRET, **more)
 
+    def _copy_modules(self, modules: Path) -> None:
+        super()._copy_modules(modules)
+        (modules / "mod_brittle.lua").write_text(BRITTLE)
+
     def _settings(self) -> str:
         text = super()._settings()
         assert text.count(MODULES) == 1
-        text = text.replace(MODULES, f'{MODULES}"register"; ')
+        text = text.replace(MODULES, f'{MODULES}"register"; "brittle"; ')
         return f"allow_registration = true\n{text}{HOSTS}"
 
     def new_account(self) -> str:

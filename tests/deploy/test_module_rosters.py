@@ -312,3 +312,35 @@ async def test_what_cannot_be_stored_has_failed_and_changes_nothing(
             component, user(online, changed), user(offline, changed)
         )
         assert [(one.outcome, one.written) for one in again] == [("user", "2")] * 2
+
+
+async def test_a_roster_that_breaks_prosody_has_failed(
+    prosody: OpenProsody, component: RawComponent
+):
+    local = prosody.new_account()
+    prosody.register("unreadable", PASSWORD)
+    users = user("unreadable", items(1)), user(local, items(1))
+
+    read = await bulk.read(component, "unreadable", local)
+    written = await bulk.write(component, *users)
+
+    assert [one.outcome for one in read] == ["failed", "user"]
+    assert [one.outcome for one in written] == ["failed", "user"]
+    log = "\n".join(prosody.our_log())
+    assert "A roster could not be read: mod_brittle.lua:9" in log
+    assert "unreadable" not in log
+
+
+async def test_a_request_that_breaks_prosody_is_answered(
+    prosody: OpenProsody, component: RawComponent
+):
+    local = prosody.new_account()
+    asked = bulk.request("exist", user(local), user("unknowable"))
+
+    answer = await component.iq("get", asked)
+
+    assert bulk.error(answer) == "wait internal-server-error"
+    assert await bulk.exist(component, [local]) == [local]
+    log = "\n".join(prosody.our_log())
+    assert "A task failed at mod_brittle.lua:5" in log
+    assert "unknowable" not in log
