@@ -16,6 +16,7 @@ from tests.bench import (
     http,
     idle,
     overload,
+    rosters,
     sizes,
     vcards,
     workspace,
@@ -27,6 +28,7 @@ from tests.processes import ROOT
 PARTS: dict[str, Callable[[Report], None]] = {
     "vcards": vcards.measure,
     "commands": commands.measure,
+    "rosters": rosters.measure,
     "edits": edits.measure,
     "overload": overload.measure,
     "http": http.measure,
