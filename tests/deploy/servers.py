@@ -26,6 +26,7 @@ VirtualHost "{UNSET}"
 Component "{OTHER}"
 	component_secret = "{SECRET}"
 """
+BIND = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
 MODULES = '"roster"; '
 # Breaks for some users, and names them.
 BRITTLE = """

@@ -6,12 +6,11 @@ from demo.client import Client
 from tests.component import RawComponent
 from tests.deploy import bulk
 from tests.deploy.bulk import Answer, contact, item, items, user
-from tests.deploy.servers import OpenProsody, pushed
+from tests.deploy.servers import BIND, OpenProsody, pushed
 from tests.service import PASSWORD, until
 
 ROSTER = "{jabber:iq:roster}"
 ROSTER_QUERY = "<query xmlns='jabber:iq:roster' ver='{}'/>"
-BIND = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
 
 
 async def roster(client: Client, ver: str = "") -> tuple[str, set[str]]:

@@ -12,10 +12,13 @@ from demo.prosody import Prosody
 from tests.component import RawComponent
 from tests.deploy import bulk
 from tests.deploy.bulk import contact, item, items, user
-from tests.deploy.servers import OpenProsody, leave, pushed
+from tests.deploy.servers import BIND, OpenProsody, leave, pushed
 from tests.service import COMPONENT, PASSWORD, SECRET, until
 
 SECOND = "second.localhost"
+SM = "urn:xmpp:sm:3"
+ENABLE = f"<enable xmlns='{SM}' resume='true'/>"
+ROSTER_GET = "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>"
 
 
 def component_of(server: Prosody) -> RawComponent:
@@ -30,7 +33,7 @@ class Silent(Client):
 
     async def __aenter__(self) -> "Silent":
         await super().__aenter__()
-        await self.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+        await self.send(ENABLE)
         return self
 
     def _handle(self, stanza: Element) -> None:
@@ -53,6 +56,30 @@ async def test_2500_pushes_arrive_without_an_acknowledgement(tmp_path: Path):
             await until(lambda: len(client.pushes) == 2500)
             assert [jid for _, jid in pushed(client)] == [*map(contact, range(2500))]
             await client.iq("get", "<ping xmlns='urn:xmpp:ping'/>", "localhost")
+
+
+async def test_a_session_without_a_connection_gets_its_pushes_when_it_resumes(
+    tmp_path: Path,
+):
+    with OpenProsody(tmp_path) as server:
+        local = server.new_account()
+        async with component_of(server) as component:
+            lost = await server.authenticated(local)
+            lost.write(BIND + ROSTER_GET + ENABLE)
+            _, _, enabled = [await lost.next() for _ in range(3)]
+            lost.transport.abort()
+            await until(lambda: "Client disconnected" in server.log.read_text())
+            await bulk.write_one(component, local, items(100))
+
+            back = await server.authenticated(local)
+            previous = enabled.get("id")
+            back.write(f"<resume xmlns='{SM}' h='0' previd='{previous}'/>")
+            resumed = await back.next()
+            pushes = [await back.next() for _ in range(100)]
+            await back.close()
+
+    assert resumed.tag == f"{{{SM}}}resumed"
+    assert [push[0][0].get("jid") for push in pushes] == [*map(contact, range(100))]
 
 
 async def test_owners_do_not_wait_for_the_pushes_of_others(tmp_path: Path):
