@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice, takewhile
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db import connection
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from roster.commands.lock import exclusive
+from roster.commands.lock import Step, begin, exclusive, shared
 from roster.models import Claim, Command
 from xmppservice.runtime import wakeups
 
@@ -45,25 +46,38 @@ class ClaimedWork:
         return [command.pk for command in self.commands]
 
 
+# What running a command needs: the rest of its columns is the outbox's.
+_FIELDS = ("owner", "command", "payload", "stanza_id", "attempts", "received_at")
+_CLAIM = f"""
+    INSERT INTO {Claim._meta.db_table} (token, owner, expires_at) VALUES (%s, %s, %s)
+"""  # noqa: S608  (nothing in it is from outside)
+_RUN = f"""
+    UPDATE {Command._meta.db_table} SET state = '{State.RUNNING}', claim_id = %s
+    WHERE id = %s
+"""  # noqa: S608  (nothing in it is from outside)
+_END = f"DELETE FROM {Claim._meta.db_table} WHERE token = %s"  # noqa: S608  (as above)
+
+
 def claim() -> list[ClaimedWork]:
     """Claim the oldest commands of up to MAX_OWNERS owners for the caller."""
-    with exclusive() as now:
+    with shared() as now:
         return take_next(now)
 
 
 def take_next(now: datetime, *, may_retry: bool = False) -> list[ClaimedWork]:
+    """Claim commands, as the last step of a transaction that may hold other rows.
+
+    Waits for no other writer after :func:`lock.begin`, so there is no deadlock.
+    """
+    begin(Step.CLAIM)
     chosen = _choose(_busy_owners(now), now, may_retry=may_retry)
     if not chosen:
         return []
-    claims = {claim.owner: claim for claim in _create_claims(list(chosen), now)}
-    work = [
-        ClaimedWork(claims[owner], rows)
-        for owner, rows in chosen.items()
-        if owner in claims
-    ]
-    own_claim = Claim.objects.filter(owner=OuterRef("owner")).values("pk")[:1]
-    rows = [row for item in work for row in item.commands]
-    rows_of(rows).update(state=State.RUNNING, claim=Subquery(own_claim))
+    claims = _create_claims(list(chosen), now)
+    work = [ClaimedWork(claim, chosen[claim.owner]) for claim in claims]
+    rows = [(_token(one.claim), row.pk) for one in work for row in one.commands]
+    with connection.cursor() as cursor:
+        cursor.executemany(_RUN, rows)
     if len(rows) >= MAX_COMMANDS_OF_OWNER:
         # A full claim: there is probably more work, for another worker too.
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
@@ -74,14 +88,24 @@ def _busy_owners(now: datetime) -> set[str]:
     """Release expired claims and return the owners whose commands are running."""
     claims = dict(Claim.objects.values_list("owner", "expires_at"))
     if any(at < now for at in claims.values()):
-        _expire(now)
-    return {owner for owner, at in claims.items() if at >= now}
+        return claims.keys() - _expire(now)
+    return set(claims)
 
 
-def _expire(now: datetime) -> None:
-    expired = Claim.objects.filter(expires_at__lt=now)
-    Command.objects.filter(claim__in=expired).update(state=State.RECEIVED, claim=None)
-    expired.delete()
+def _expire(now: datetime) -> set[str]:
+    """Release expired claims; return their owners.
+
+    Not those of work that is being finished, or has a repeat, at this moment.
+    """
+    due = Claim.objects.filter(expires_at__lt=now)
+    expired = list(due.select_for_update(skip_locked=True))
+    rows = Command.objects.filter(claim__in=expired).order_by()
+    free = rows.select_for_update(skip_locked=True).values_list("pk", flat=True)
+    rows.filter(pk__in=list(free)).update(state=State.RECEIVED, claim=None)
+    held = set(rows.values_list("claim", flat=True))
+    released = [claim for claim in expired if claim.pk not in held]
+    end_claims(released)
+    return {claim.owner for claim in released}
 
 
 def is_due(now: datetime) -> Q:
@@ -99,19 +123,36 @@ def _choose(
     queues, failed = _waiting(busy, now)
     if failed and (not queues or (may_retry and not _is_retrying())):
         queues = dict(islice(failed.items(), 1))
-    pks_in_order = (
-        pk for queue in queues.values() for pk in queue[:MAX_COMMANDS_OF_OWNER]
-    )
-    rows = Command.objects.in_bulk(pks := list(islice(pks_in_order, BATCH_SIZE)))
-    chosen = _fit_into_batch([rows[pk] for pk in pks])
+    chosen = _fit_into_batch(_lock(queues, now))
     remaining = [queues[owner][len(part) :] for owner, part in chosen.items()]
     # Their remaining commands queue behind all owners that wait now.
-    continued = Command.objects.filter(
-        pk__in=[queue[0] for queue in remaining if queue]
-    )
-    if continued.update(not_before=now) or len(chosen) < len(queues):
+    if continued := [queue[0] for queue in remaining if queue]:
+        free = _unlocked(continued).values_list("pk", flat=True)
+        Command.objects.filter(pk__in=list(free)).update(not_before=now)
+    if continued or len(chosen) < len(queues):
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
     return chosen
+
+
+def _lock(queues: Mapping[str, Sequence[int]], now: datetime) -> list[Command]:
+    """Commands that are still due, with their payloads, up to the size of a batch.
+
+    An owner's commands run in their order: behind one that has a repeat at this moment,
+    none is taken.
+    """
+    heads = [queue[:MAX_COMMANDS_OF_OWNER] for queue in queues.values()]
+    pks = list(islice(chain.from_iterable(heads), BATCH_SIZE))
+    due = _unlocked(pks).filter(is_due(now)).only(*_FIELDS)
+    rows = {row.pk: row for row in due}
+    return [
+        row for head in heads for row in takewhile(bool, map(rows.get, head)) if row
+    ]
+
+
+def _unlocked(pks: Collection[int]) -> QuerySet[Command]:
+    """Those commands that no other writer has locked; they are locked now."""
+    rows = Command.objects.filter(pk__in=pks).order_by()
+    return rows.select_for_update(skip_locked=True)
 
 
 def _is_retrying() -> bool:
@@ -165,10 +206,24 @@ def is_anyone_waiting(besides: Collection[str]) -> bool:
 
 
 def _create_claims(owners: Sequence[str], now: datetime) -> list[Claim]:
+    """Claim owners without a claim, within Step.CLAIM or an exclusive transaction."""
     new = [Claim(uuid.uuid4(), owner, now + CLAIM_DURATION) for owner in owners]
-    Claim.objects.bulk_create(new, ignore_conflicts=True)
-    # On PostgreSQL another worker may have claimed some of them first.
-    return list(Claim.objects.filter(pk__in=[claim.pk for claim in new]))
+    at = connection.ops.adapt_datetimefield_value(now + CLAIM_DURATION)
+    with connection.cursor() as cursor:
+        cursor.executemany(_CLAIM, [(_token(one), one.owner, at) for one in new])
+    return new
+
+
+def end_claims(claims: Iterable[Claim]) -> None:
+    """Delete claims that no command has any more."""
+    with connection.cursor() as cursor:
+        cursor.executemany(_END, [(_token(claim),) for claim in claims])
+
+
+def _token(claim: Claim) -> uuid.UUID | str:
+    """A claim's token as SQL takes it."""
+    is_native = connection.features.has_native_uuid_field
+    return claim.token if is_native else claim.token.hex
 
 
 def _fit_into_batch(rows: Sequence[Command]) -> dict[str, list[Command]]:
@@ -227,14 +282,15 @@ def _release_batch(
 def store(claims: Sequence[Claim], effects: Mapping[str, Callable[[], None]]) -> None:
     """Store the effect of each owner whose claim was not lost; the claims go on."""
     if claims:
-        with exclusive():
+        with shared():
             _apply(claims, effects)
 
 
 def held(claims: Iterable[Claim]) -> set[Claim]:
     """Those of ``claims`` that were not lost: their owners' work may go on."""
-    rows = Claim.objects.filter(pk__in=[claim.pk for claim in claims])
-    return set(rows.filter(expires_at__gt=timezone.now()))
+    pks = [claim.pk for claim in claims]
+    rows = Claim.objects.filter(pk__in=pks, expires_at__gt=timezone.now())
+    return set(rows) if pks else set()
 
 
 def _apply(

@@ -1,14 +1,18 @@
 """Receives commands: each becomes a row before anything else happens."""
 
+import hashlib
+import hmac
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.utils.crypto import salted_hmac
+from django.db import connection
 
 from roster.accounts import directory
-from roster.commands.lock import exclusive
+from roster.commands.lock import Step, begin, exclusive, shared
 from roster.commands.payloads import ADD_TO_ROSTER, SEARCH_USERS
 from roster.commands.quota import StorageQuota, size_of
 from roster.models import Account, Command
@@ -22,6 +26,41 @@ State = Command.State
 _quota = StorageQuota()
 
 
+class NewCommand(NamedTuple):
+    """What is stored of a command that has arrived: the columns of its row."""
+
+    key: str
+    owner: str
+    sender: str
+    stanza_id: str
+    thread: str
+    message_type: str
+    namespace: str
+    envelope_type: str
+    envelope_action: str
+    command: str
+    payload: str
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes, without its answer."""
+        return size_of(self[2:])
+
+
+_SAME = {
+    "state": State.RECEIVED,
+    "attempts": 0,
+    "final": True,
+    "error": "",
+    "answer": "",
+}
+_COLUMNS = (*NewCommand._fields, "size", *_SAME, "not_before", "received_at")
+_INSERT = f"""
+    INSERT INTO {Command._meta.db_table} ({", ".join(_COLUMNS)})
+    VALUES ({", ".join(["%s"] * len(_COLUMNS))})
+"""  # noqa: S608  (nothing in it is from outside)
+
+
 def receive(messages: Sequence[Message]) -> list[Message]:
     """Store a batch of commands; return those of owners who have too much stored.
 
@@ -33,19 +72,18 @@ def receive(messages: Sequence[Message]) -> list[Message]:
     """
     keys = [_key(message) for message in messages]
     arrived = dict(zip(keys, messages, strict=True))
-    with exclusive() as now:
-        known = {
-            row.key: row
-            for row in Command.objects.select_for_update().filter(key__in=arrived)
-        }
-        _forget_former_holders(known)
+    _forget_former_holders(arrived)
+    with shared() as now:
+        begin(Step.INTAKE)
+        repeated = Command.objects.filter(key__in=arrived).order_by("pk")
+        known = {row.key: row for row in repeated.select_for_update()}
         _apply_repeats([(row, arrived[key]) for key, row in known.items()], now)
         new = {key: _row(key, arrived[key]) for key in arrived if key not in known}
         _quota.begin()
         refused = {
             key for key, row in new.items() if not _quota.admits(row.owner, row.size)
         }
-        Command.objects.bulk_create(new[key] for key in new if key not in refused)
+        _insert([row for key, row in new.items() if key not in refused], now)
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
         if known:
             wakeups.wake_stream(wakeups.ANSWERS)
@@ -63,20 +101,17 @@ def repeats(messages: Sequence[Message]) -> list[Message]:
     ]
 
 
-def _forget_former_holders(known: dict[str, Command]) -> None:
+def _forget_former_holders(keys: Collection[str]) -> None:
     """Drop what the previous holder of an owner's number has sent.
 
     The owner's account is gone, as far as we know: it has registered anew.
     """
-    owners = {row.owner for row in known.values()}
-    accounts = Account.objects.filter(jid__in=owners).exclude(gone_at=None)
-    gone = set(accounts.values_list("jid", flat=True)) if owners else set()
-    if gone:
-        directory.forget_commands(gone)
-        mine = {key: row for key, row in known.items() if row.owner in gone}
-        rows = Command.objects.filter(key__in=mine)
-        for key in mine.keys() - set(rows.values_list("key", flat=True)):
-            del known[key]
+    repeated = Command.objects.filter(key__in=keys).order_by()
+    if owners := set(repeated.values_list("owner", flat=True)):
+        accounts = Account.objects.filter(jid__in=owners).exclude(gone_at=None)
+        if gone := list(accounts.values_list("jid", flat=True)):
+            with exclusive():
+                directory.forget_commands(gone)
 
 
 def _key(message: Message) -> str:
@@ -84,13 +119,17 @@ def _key(message: Message) -> str:
         return uuid.uuid4().hex
     parts = (message["owner"], message["command"], message["id"], message["payload"])
     # Keyed, or a payload of one number could be found by trying all numbers.
-    mac = salted_hmac("roster.commands", "\0".join(parts), algorithm="sha256")
-    return mac.hexdigest()
+    return hmac.digest(_secret(), "\0".join(parts).encode(), "sha256").hex()
 
 
-def _row(key: str, message: Message) -> Command:
-    row = Command(
-        key=key,
+@lru_cache
+def _secret() -> bytes:
+    return hashlib.sha256(f"roster.commands{settings.SECRET_KEY}".encode()).digest()
+
+
+def _row(key: str, message: Message) -> NewCommand:
+    return NewCommand(
+        key,
         owner=message["owner"],
         sender=message["sender"],
         stanza_id=message["id"],
@@ -102,8 +141,14 @@ def _row(key: str, message: Message) -> Command:
         command=message["command"],
         payload=message["payload"] if _is_payload_of_use(message) else "",
     )
-    row.size = size_of(row)
-    return row
+
+
+def _insert(rows: Sequence[NewCommand], now: datetime) -> None:
+    at = connection.ops.adapt_datetimefield_value(now)
+    same: tuple[Any, ...] = (*_SAME.values(), at, at)
+    # Not bulk_create: its objects and compiler cost four times as much.
+    with connection.cursor() as cursor:
+        cursor.executemany(_INSERT, [(*row, row.size, *same) for row in rows])
 
 
 def _is_payload_of_use(message: Message) -> bool:

@@ -1,37 +1,47 @@
 """Answers to send, until the XMPP server has accepted them."""
 
 from collections.abc import Collection, Sequence
+from typing import cast
 
+from django.db import connection
 from django.utils import timezone
 
 from roster.commands.claims import is_due
-from roster.commands.lock import exclusive
+from roster.commands.lock import shared
 from roster.models import Claim, Command
 from xmppservice.connection.events import Answer
 
 State = Command.State
 
 
+# The fields of an answer, and the columns they come from.
+_COLUMNS = {
+    "key": "pk",
+    "to": "sender",
+    "id": "stanza_id",
+    "thread": "thread",
+    "message_type": "message_type",
+    "namespace": "namespace",
+    "envelope_type": "envelope_type",
+    "envelope_action": "envelope_action",
+    "payload": "answer",
+    "received_at": "received_at",
+}
+# A repeat may have come since the answers were read: its row stays unsent.
+_CONFIRM = f"""
+    UPDATE {Command._meta.db_table} SET sent_at = %s,
+    state = CASE state WHEN '{State.DONE}' THEN '{State.SENT}' ELSE state END
+    WHERE id = %s AND received_at = %s AND state IN ('{State.DONE}', '{State.DEAD}')
+"""  # noqa: S608  (nothing in it is from outside)
+
+
 def unsent(limit: int, excluded: Collection[int]) -> list[Answer]:
     """Up to ``limit`` answers that no client has yet, except the rows ``excluded``."""
-    rows = Command.objects.filter(
-        state__in=(State.DONE, State.DEAD), sent_at=None
-    ).exclude(pk__in=excluded)
-    return [
-        Answer(
-            key=row.pk,
-            to=row.sender,
-            id=row.stanza_id,
-            thread=row.thread,
-            message_type=row.message_type,
-            namespace=row.namespace,
-            envelope_type=row.envelope_type,
-            envelope_action=row.envelope_action,
-            payload=row.answer,
-            received_at=row.received_at,
-        )
-        for row in rows.order_by("pk").defer("payload")[:limit]
-    ]
+    rows = Command.objects.filter(state__in=(State.DONE, State.DEAD), sent_at=None)
+    if excluded:
+        rows = rows.exclude(pk__in=excluded)
+    values = rows.order_by("pk").values_list(*_COLUMNS.values())[:limit]
+    return [cast(Answer, dict(zip(_COLUMNS, row, strict=True))) for row in values]
 
 
 def confirm(answers: Sequence[Answer]) -> None:
@@ -40,18 +50,12 @@ def confirm(answers: Sequence[Answer]) -> None:
     If a client has repeated its command since they were read, the row stays unsent:
     the repeat needs an answer, too.
     """
-    received_at_by_key = {answer["key"]: answer["received_at"] for answer in answers}
-    with exclusive() as now:
-        rows = Command.objects.select_for_update().filter(
-            pk__in=received_at_by_key, state__in=(State.DONE, State.DEAD)
-        )
-        received = rows.values_list("pk", "received_at")
-        sent = [
-            pk for pk, received_at in received if received_at == received_at_by_key[pk]
-        ]
-        confirmed = Command.objects.filter(pk__in=sent)
-        confirmed.filter(state=State.DONE).update(state=State.SENT)
-        confirmed.update(sent_at=now)
+    adapt = connection.ops.adapt_datetimefield_value
+    rows = sorted((answer["key"], answer["received_at"]) for answer in answers)
+    with shared() as now, connection.cursor() as cursor:
+        at = adapt(now)
+        values = [(at, key, adapt(received_at)) for key, received_at in rows]
+        cursor.executemany(_CONFIRM, values)
 
 
 def has_work() -> bool:

@@ -5,14 +5,15 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from random import uniform
 
 from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Greatest, Length
 
-from roster.commands.claims import ClaimedWork, rows_of, take_next
-from roster.commands.lock import exclusive
+from roster.commands.claims import ClaimedWork, end_claims, rows_of, take_next
+from roster.commands.lock import shared
 from roster.models import Claim, Command
 from xmppservice.protocol import redaction
 from xmppservice.runtime import wakeups
@@ -59,7 +60,7 @@ def finish(
     Work whose claim was lost in the meantime is left to its new holder.
     ``sql_error`` is the answer for a command that fails for the last time.
     """
-    with exclusive() as now:
+    with shared() as now:
         _store(settled, sql_error, now)
         wakeups.wake_stream(wakeups.ANSWERS)
         if not claim_more:
@@ -76,7 +77,7 @@ def fail(work: Sequence[ClaimedWork], why: str, sql_error: str) -> None:
     ``why`` holds no number and no payload. A failed command is claimed alone the
     next time, so that a poison command fails only itself.
     """
-    with exclusive() as now:
+    with shared() as now:
         _store(
             [Settled(w, {}, dict.fromkeys(w.pks, why)) for w in work], sql_error, now
         )
@@ -86,20 +87,21 @@ def fail(work: Sequence[ClaimedWork], why: str, sql_error: str) -> None:
 
 def defer(work: Sequence[ClaimedWork]) -> None:
     """Give work back untouched, because the XMPP server cannot be reached now."""
-    with exclusive() as now:
+    with shared() as now:
         _store([Settled(one) for one in work], "", now)
 
 
 def _store(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
     claims = Claim.objects.filter(pk__in=[one.work.claim.pk for one in settled])
     # Only the holder of the claim may finish.
-    owned = set(claims.select_for_update().values_list("pk", flat=True))
+    locked = claims.order_by("owner").select_for_update()
+    owned = set(locked.values_list("pk", flat=True))
     owned_work = [one for one in settled if one.work.claim.pk in owned]
-    deferred = _settle(owned_work, sql_error, now)
-    # Keep these claims: later commands would use their part of the owner's budget.
-    deferred_claims = claims.filter(owner__in={row.owner for row in deferred})
-    deferred_claims.update(expires_at=now + DEFER_DURATION)
-    claims.exclude(pk__in=deferred_claims.values("pk")).delete()
+    deferred = {row.owner for row in _settle(owned_work, sql_error, now)}
+    if deferred:
+        # Keep these claims: later commands would use their part of the owner's budget.
+        claims.filter(owner__in=deferred).update(expires_at=now + DEFER_DURATION)
+    end_claims(one.work.claim for one in owned_work if one.work.owner not in deferred)
 
 
 def _settle(
@@ -112,20 +114,27 @@ def _settle(
         effect()
     answers = {pk: answer for one in settled for pk, answer in one.answers.items()}
     failed = {pk: why for one in settled for pk, why in one.failures.items()}
-    rows = [row for one in settled for row in one.work.commands]
+    useless = {pk for one in settled for pk in one.useless & one.answers.keys()}
+    # Commands are locked in the order of their keys everywhere.
+    rows = sorted(
+        (row for one in settled for row in one.work.commands), key=attrgetter("pk")
+    )
+    unanswered = [row for row in rows if row.pk not in answers]
+    if unanswered:
+        list(rows_of(rows).order_by("pk").select_for_update().values_list("pk"))
     _answer([row for row in rows if row.pk in answers], answers, now)
-    useless = [pk for one in settled for pk in one.useless & one.answers.keys()]
     if useless:
         sent = Length("payload")  # characters; its bytes are not worth a look
         Command.objects.filter(pk__in=useless).update(
             payload="", size=Greatest(F("size") - sent, 0)
         )
-    for row in rows:
+    for row in unanswered:
         if row.pk in failed:
             _fail(row, failed[row.pk], sql_error, now)
-    deferred = [row for row in rows if not (row.pk in answers or row.pk in failed)]
-    # Behind the owners that wait now, or a long roster would come first again.
-    rows_of(deferred).update(state=State.RECEIVED, claim=None, not_before=now)
+    deferred = [row for row in unanswered if row.pk not in failed]
+    if deferred:
+        # Behind the owners that wait now, or a long roster would come first again.
+        rows_of(deferred).update(state=State.RECEIVED, claim=None, not_before=now)
     return deferred
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def quota(settings, monkeypatch) -> None:
     """Room for four commands with a payload of 1,500 characters."""
-    settings.OWNER_STORAGE_BYTES = 4 * size_of(intake._row("", sent(1)[0]))
+    settings.OWNER_STORAGE_BYTES = 4 * size_of(intake._row("", sent(1)[0])[2:])
     monkeypatch.setattr(intake, "_quota", StorageQuota())
 
 
