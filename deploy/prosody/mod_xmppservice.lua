@@ -357,8 +357,6 @@ local push_in_turn;
 push_in_turn = worker(function (name)
 	local queue = unsent[name];
 	for _ = 1, PUSHES_IN_TURN do
-		-- The last session may have gone during a pause, and ended the queue.
-		if not queue or unsent[name] ~= queue then return; end
 		local user, next_push = host_session.sessions[name], queue[queue.sent + 1];
 		if not next_push or not (user and user.roster) then
 			end_pushes(name, queue);
@@ -371,11 +369,6 @@ push_in_turn = worker(function (name)
 	push_in_turn(name);
 end, function (name)
 	if unsent[name] then end_pushes(name, unsent[name]); end
-end);
-
-module:hook("resource-unbind", function (event)
-	local name = event.session.username;
-	if unsent[name] and not host_session.sessions[name] then end_pushes(name, unsent[name]); end
 end);
 
 -- Before mod_roster compares the client's version.

@@ -28,14 +28,20 @@ Component "{OTHER}"
 """
 BIND = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
 MODULES = '"roster"; '
-# Breaks for some users, and names them.
+# Breaks for some users, and names them. Deletes accounts as an administrator does.
 BRITTLE = """
+local st = require "util.stanza";
 local usermanager = require "core.usermanager";
 local user_exists = usermanager.user_exists;
 function usermanager.user_exists(username, host)
 	if username:find("unknowable") then error(username); end
 	return user_exists(username, host);
 end
+module:hook("iq-set/host/urn:test:delete", function (event)
+	usermanager.delete_user(event.stanza.tags[1].attr.name, module.host);
+	event.origin.send(st.reply(event.stanza));
+	return true;
+end);
 module:hook("roster-load", function (event)
 	if event.username:find("unreadable") then error(event.username); end
 end);

@@ -207,13 +207,25 @@ async def test_a_recycled_number_begins_with_an_empty_roster(
         await touch()
         await leave(last)
     await until(lambda: ("deleted", local) in bulk.events(component))
-    assert await privileged_roster(component, local) == set()
     await prosody.register_in_band(local)
     await until(lambda: ("registered", local) in bulk.events(component))
     await touch()
 
     async with prosody.online(local) as new:
         assert "friend@localhost" not in await new.roster()
+
+
+async def test_an_account_deleted_while_offline_leaves_no_roster(
+    prosody: OpenProsody, component: RawComponent
+):
+    """Prosody itself loads the roster once more when it deletes the account."""
+    local = prosody.new_account()
+    await bulk.write_one(component, local, items(1))
+
+    await component.iq("set", f"<delete xmlns='urn:test' name='{local}'/>")
+
+    await until(lambda: ("deleted", local) in bulk.events(component))
+    assert await privileged_roster(component, local) == set()
 
 
 async def test_an_account_deleted_by_prosodyctl_leaves_no_roster(
