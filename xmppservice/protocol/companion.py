@@ -74,6 +74,12 @@ def _attribute(name: str, value: str) -> str:
 # --- Answers --------------------------------------------------------------------------
 
 
+def is_answer(payload: str) -> bool:
+    """Whether a result is the module's: all other functions need that."""
+    # Without parsing a long answer once more.
+    return NS_COMPANION in payload.partition(">")[0]
+
+
 def users_of(payload: str) -> set[str]:
     """Return the localparts that an answer names as users."""
     return {local for local, kind, _ in _parts(payload) if kind == "user"}
@@ -105,7 +111,11 @@ def written_of(payload: str) -> dict[str, Written | str]:
 
 def _refused(part: ET.Element) -> dict[str, str]:
     refused = part.iterfind(f"{{{NS_COMPANION}}}refused")
-    return {one.get("jid", ""): one.get("condition", "") for one in refused}
+    # Without a condition it is refused, too.
+    return {
+        one.get("jid", ""): one.get("condition") or "undefined-condition"
+        for one in refused
+    }
 
 
 def _parts(payload: str) -> Iterator[tuple[str, str, ET.Element]]:

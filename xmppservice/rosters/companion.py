@@ -29,6 +29,7 @@ MAX_NAMES, MAX_ITEMS = 1_000, 500
 MAX_ITEMS_AT_ONCE = 1_000  # in several requests
 PAGE_SIZE = 1_000
 
+NO_ANSWER = "no answer"  # in place of a condition
 CONDITIONS = {companion.MISSING: MISSING, companion.CONFLICT: CONFLICT}
 
 
@@ -43,10 +44,13 @@ class CompanionRosters:
         self, owners: Sequence[str], deadline: float
     ) -> list[Roster | RosterError]:
         found: dict[str, Roster | RosterError] = {}
-        # An answer may leave users for the next request.
+        # An answer may leave users for the next request, but not all of them.
         while left := [owner for owner in owners if owner not in found]:
+            before = len(found)
             for part, answer in _ask_about(left, companion.read, deadline):
                 found |= _rosters(part, answer)
+            if len(found) == before:
+                found |= {owner: RosterError(companion.LATER) for owner in left}
         return [found[owner] for owner in owners]
 
     def room(self) -> Room:
@@ -61,7 +65,7 @@ class CompanionRosters:
                 gateway.IqRequest("set", host, companion.write(map(_next_slice, part)))
                 for host, part in parts
             ]
-            answers = gateway.ask(requests, deadline)
+            answers = _ask(requests, deadline)
             for (_, part), answer in zip(parts, answers, strict=True):
                 _note(part, answer)
         return [Written(one.conditions, one.version) for one in pending]
@@ -80,7 +84,7 @@ class CompanionRosters:
         cursor = ""
         while True:
             page = companion.list_accounts(PAGE_SIZE, cursor)
-            (answer,) = gateway.ask([gateway.IqRequest("get", domain, page)], deadline)
+            (answer,) = _ask([gateway.IqRequest("get", domain, page)], deadline)
             # The verb is not permitted, or the storage has no list.
             if answer.condition in ("forbidden", "feature-not-implemented"):
                 return None
@@ -95,6 +99,18 @@ class CompanionRosters:
 # --- Requests about users ---------------------------------------------------------
 
 
+def _ask(
+    requests: Sequence[gateway.IqRequest], deadline: float
+) -> list[gateway.IqResult]:
+    """Return the answers; one that is not the module's counts as an error."""
+    return [
+        answer
+        if answer.condition or companion.is_answer(answer.payload)
+        else answer._replace(condition=NO_ANSWER)
+        for answer in gateway.ask(requests, deadline)
+    ]
+
+
 def _ask_about(
     jids: Iterable[str], verb: Callable[[Iterable[str]], str], deadline: float
 ) -> list[tuple[list[str], gateway.IqResult]]:
@@ -104,7 +120,7 @@ def _ask_about(
         gateway.IqRequest("get", host, verb(map(local_of, part)))
         for host, part in parts
     ]
-    answers = gateway.ask(requests, deadline)
+    answers = _ask(requests, deadline)
     return [(part, one) for (_, part), one in zip(parts, answers, strict=True)]
 
 
@@ -143,7 +159,7 @@ def _rosters(
     if answer.condition:
         return {owner: RosterError(answer.condition) for owner in part}
     found = companion.rosters_of(answer.payload)
-    results = {owner: found.get(local_of(owner), "no answer") for owner in part}
+    results = {owner: found.get(local_of(owner), NO_ANSWER) for owner in part}
     return {
         owner: _roster(result)
         for owner, result in results.items()
@@ -211,7 +227,11 @@ def _next_slice(pending: _Pending) -> tuple[str, str, list[RosterItem]]:
 
 
 def _note(part: Iterable[_Pending], answer: gateway.IqResult) -> None:
-    written = {} if answer.condition else companion.written_of(answer.payload)
+    if answer.condition:
+        # In words of its own: a host without the module answers as MISSING reads.
+        for one in part:
+            one.written(f"request refused: {answer.condition}")
+        return
+    written = companion.written_of(answer.payload)
     for one in part:
-        refusal = answer.condition or "no answer"
-        one.written(written.get(local_of(one.write.owner), refusal))
+        one.written(written.get(local_of(one.write.owner), NO_ANSWER))
