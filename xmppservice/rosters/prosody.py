@@ -6,8 +6,10 @@ from typing import TypeVar
 from django.conf import settings
 
 from xmppservice.connection import gateway
+from xmppservice.protocol import roster
 from xmppservice.protocol.jids import domain_of
-from xmppservice.protocol.roster import Roster
+from xmppservice.protocol.namespaces import MAX_LIST_BYTES
+from xmppservice.protocol.roster import Roster, RosterItem
 from xmppservice.rosters import companion
 from xmppservice.rosters.companion import CompanionRosters
 from xmppservice.rosters.interface import Room, RosterError, RosterWrite, Written
@@ -15,6 +17,8 @@ from xmppservice.rosters.privileged import PrivilegedRosters
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+TOO_LONG = "not-acceptable"  # a condition
 
 Driver = CompanionRosters | PrivilegedRosters
 
@@ -62,11 +66,12 @@ class ProsodyRosters:
         return self._driver(domain).room()
 
     def write(self, writes: Sequence[RosterWrite], deadline: float) -> list[Written]:
-        return self._each(
-            writes,
+        written = self._each(
+            list(map(_sendable, writes)),
             lambda write: write.owner,
             lambda driver, part: driver.write(part, deadline),
         )
+        return list(map(_with_unsendable, writes, written))
 
     def exist(self, jids: Sequence[str], deadline: float) -> list[bool]:
         return self._each(jids, str, lambda driver, part: driver.exist(part, deadline))
@@ -96,3 +101,23 @@ class ProsodyRosters:
                 part = ask(driver, [items[place] for place in places])
                 results |= dict(zip(places, part, strict=True))
         return [results[place] for place in range(len(items))]
+
+
+def _sendable(write: RosterWrite) -> RosterWrite:
+    """Leave out items that would end the stream: Prosody takes no longer stanza."""
+    return write._replace(items=[item for item in write.items if _fits(item)])
+
+
+def _with_unsendable(write: RosterWrite, written: Written) -> Written:
+    conditions = iter(written.conditions)
+    return written._replace(
+        conditions=[
+            next(conditions) if _fits(item) else TOO_LONG for item in write.items
+        ]
+    )
+
+
+def _fits(item: RosterItem) -> bool:
+    # Users write names and groups that are several times as long when we escape them.
+    xml = roster.item_of(item.jid, item.name, item.groups)
+    return len(xml.encode()) <= MAX_LIST_BYTES

@@ -261,3 +261,18 @@ async def test_the_module_is_found_and_missed_during_a_session(
         assert driver.ready()
         (read,) = await call(driver.read, ["romeo@small.localhost"])
         assert isinstance(read, Roster)
+
+
+async def test_an_item_that_no_stanza_can_carry_does_not_end_the_stream(
+    prosody, settings
+):
+    """Escaped, what a user wrote can be longer than what Prosody takes from us."""
+    long = RosterItem("long@localhost", "'" * 250_000, ("others",))
+    owners = [f"romeo@{domain}" for domain in ("small.localhost", "plain.localhost")]
+    async with opened(prosody, settings) as one:
+        writes = [RosterWrite(owner, [long, ITEM]) for owner in owners]
+
+        written = await call(ProsodyRosters().write, writes)
+
+        assert [one.conditions for one in written] == [["not-acceptable", ""]] * 2
+        assert one.ready
