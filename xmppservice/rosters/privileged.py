@@ -21,7 +21,7 @@ from xmppservice.rosters.interface import (
     Written,
     all_refused,
 )
-from xmppservice.rosters.pace import Pace, cost_of_write
+from xmppservice.rosters.pace import TURN_SECONDS, Pace, cost_of_write
 
 FORBIDDEN = "forbidden"
 NOT_A_JID = "jid-malformed"
@@ -116,8 +116,15 @@ class PrivilegedRosters:
 @contextmanager
 def _timed(pace: Pace, load: int) -> Iterator[None]:
     began = time.monotonic()
-    yield
-    pace.note(load, time.monotonic() - began)
+    try:
+        yield
+    except gateway.Late:
+        # Or the same load would be late again.
+        if (seconds := time.monotonic() - began) > TURN_SECONDS:
+            pace.note(load, seconds)
+        raise
+    if load:
+        pace.note(load, time.monotonic() - began)
 
 
 def _absent(jids: Sequence[str], deadline: float) -> set[str]:

@@ -1,9 +1,16 @@
 """How much an XMPP server is given to do at once."""
 
+import asyncio
+import time
+
 import pytest
 
-from xmppservice.rosters.interface import Room
+from tests.xmppservice.rosters.test_drivers import ITEM, ROMEO
+from xmppservice.connection import gateway
+from xmppservice.rosters import privileged
+from xmppservice.rosters.interface import Room, RosterWrite, Written
 from xmppservice.rosters.pace import FIXED_COST, TURN_SECONDS, Pace
+from xmppservice.rosters.privileged import PrivilegedRosters
 
 
 def test_a_pace_doubles_while_the_server_is_fast():
@@ -42,3 +49,45 @@ def test_what_is_taken_leaves_less_room():
     room = Room(items=25, of_owner=20, cost=100 * FIXED_COST)
     assert room.without(20, size=0).fitting(0) == 5
     assert room.without(2, size=49 * FIXED_COST).fitting(0) == 0
+
+
+@pytest.fixture
+def paces(monkeypatch) -> dict[str, Pace]:
+    paces = {name: Pace(100, 1_000) for name in ("_reading", "_writing")}
+    for name, pace in paces.items():
+        monkeypatch.setattr(privileged, name, pace)
+    return paces
+
+
+async def call(answer, function, items):
+    gateway.attach(answer, lambda: gateway.State(True, True))
+    try:
+        return await asyncio.to_thread(function, items, time.time() + 5)
+    finally:
+        gateway.detach()
+
+
+async def test_a_server_that_does_not_answer_is_given_less(paces):
+    async def too_late(requests, deadline):
+        await asyncio.sleep(2 * TURN_SECONDS)
+        raise gateway.Late("no answer by the deadline")
+
+    rosters = PrivilegedRosters()
+    with pytest.raises(gateway.Late):
+        await call(too_late, rosters.read, [ROMEO])
+    with pytest.raises(gateway.Late):
+        await call(too_late, rosters.write, [RosterWrite(ROMEO, [ITEM], size=10)])
+
+    assert [pace.load < 100 for pace in paces.values()] == [True, True]
+
+
+async def test_what_was_not_asked_says_nothing_of_the_server(paces):
+    async def down(requests, deadline):
+        raise gateway.Down("no stream")
+
+    rosters = PrivilegedRosters()
+    with pytest.raises(gateway.Down):
+        await call(down, rosters.read, [ROMEO])
+    assert await call(down, rosters.write, [RosterWrite(ROMEO, [])]) == [Written([])]
+
+    assert [pace.load for pace in paces.values()] == [100, 100]
