@@ -15,6 +15,7 @@ from django.utils import timezone
 from roster.commands.lock import Step, begin, exclusive, shared
 from roster.models import Claim, Command
 from xmppservice.runtime import wakeups
+from xmppservice.runtime.queries import write_rows
 
 State = Command.State
 
@@ -49,13 +50,14 @@ class ClaimedWork:
 # What running a command needs: the rest of its columns is the outbox's.
 _FIELDS = ("owner", "command", "payload", "stanza_id", "attempts", "received_at")
 _CLAIM = f"""
-    INSERT INTO {Claim._meta.db_table} (token, owner, expires_at) VALUES (%s, %s, %s)
+    INSERT INTO {Claim._meta.db_table} (token, owner, expires_at) VALUES {{}}
 """  # noqa: S608  (nothing in it is from outside)
 _RUN = f"""
-    UPDATE {Command._meta.db_table} SET state = '{State.RUNNING}', claim_id = %s
-    WHERE id = %s
+    WITH given (id, token) AS (VALUES {{}})
+    UPDATE {Command._meta.db_table} SET state = '{State.RUNNING}',
+    claim_id = given.token FROM given WHERE {Command._meta.db_table}.id = given.id
 """  # noqa: S608  (nothing in it is from outside)
-_END = f"DELETE FROM {Claim._meta.db_table} WHERE token = %s"  # noqa: S608  (as above)
+_END = f"DELETE FROM {Claim._meta.db_table} WHERE token IN (VALUES {{}})"  # noqa: S608  (as above)
 
 
 def claim() -> list[ClaimedWork]:
@@ -75,9 +77,8 @@ def take_next(now: datetime, *, may_retry: bool = False) -> list[ClaimedWork]:
         return []
     claims = _create_claims(list(chosen), now)
     work = [ClaimedWork(claim, chosen[claim.owner]) for claim in claims]
-    rows = [(_token(one.claim), row.pk) for one in work for row in one.commands]
-    with connection.cursor() as cursor:
-        cursor.executemany(_RUN, rows)
+    rows = [(row.pk, _token(one.claim)) for one in work for row in one.commands]
+    write_rows(_RUN, rows)
     if len(rows) >= MAX_COMMANDS_OF_OWNER:
         # A full claim: there is probably more work, for another worker too.
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
@@ -209,15 +210,13 @@ def _create_claims(owners: Sequence[str], now: datetime) -> list[Claim]:
     """Claim owners without a claim, within Step.CLAIM or an exclusive transaction."""
     new = [Claim(uuid.uuid4(), owner, now + CLAIM_DURATION) for owner in owners]
     at = connection.ops.adapt_datetimefield_value(now + CLAIM_DURATION)
-    with connection.cursor() as cursor:
-        cursor.executemany(_CLAIM, [(_token(one), one.owner, at) for one in new])
+    write_rows(_CLAIM, [(_token(one), one.owner, at) for one in new])
     return new
 
 
 def end_claims(claims: Iterable[Claim]) -> None:
     """Delete claims that no command has any more."""
-    with connection.cursor() as cursor:
-        cursor.executemany(_END, [(_token(claim),) for claim in claims])
+    write_rows(_END, [(_token(claim),) for claim in claims])
 
 
 def _token(claim: Claim) -> uuid.UUID | str:

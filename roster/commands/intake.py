@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -19,6 +19,7 @@ from roster.models import Account, Command
 from xmppservice.connection.events import Message
 from xmppservice.protocol.jids import domain_of
 from xmppservice.runtime import wakeups
+from xmppservice.runtime.queries import write_rows
 
 State = Command.State
 
@@ -47,17 +48,12 @@ class NewCommand(NamedTuple):
         return size_of(self[2:])
 
 
-_SAME = {
-    "state": State.RECEIVED,
-    "attempts": 0,
-    "final": True,
-    "error": "",
-    "answer": "",
-}
-_COLUMNS = (*NewCommand._fields, "size", *_SAME, "not_before", "received_at")
+_COLUMNS = ", ".join((*NewCommand._fields, "size"))
 _INSERT = f"""
-    INSERT INTO {Command._meta.db_table} ({", ".join(_COLUMNS)})
-    VALUES ({", ".join(["%s"] * len(_COLUMNS))})
+    WITH given AS (VALUES {{}})
+    INSERT INTO {Command._meta.db_table} ({_COLUMNS}, state, attempts, final, error,
+    answer, not_before, received_at)
+    SELECT given.*, '{State.RECEIVED}', 0, TRUE, '', '', %s, %s FROM given
 """  # noqa: S608  (nothing in it is from outside)
 
 
@@ -145,10 +141,8 @@ def _row(key: str, message: Message) -> NewCommand:
 
 def _insert(rows: Sequence[NewCommand], now: datetime) -> None:
     at = connection.ops.adapt_datetimefield_value(now)
-    same: tuple[Any, ...] = (*_SAME.values(), at, at)
     # Not bulk_create: its objects and compiler cost four times as much.
-    with connection.cursor() as cursor:
-        cursor.executemany(_INSERT, [(*row, row.size, *same) for row in rows])
+    write_rows(_INSERT, [(*row, row.size) for row in rows], at, at)
 
 
 def _is_payload_of_use(message: Message) -> bool:

@@ -6,13 +6,15 @@ claims by owner, accounts by JID, commands by key; claiming skips commands that 
 locked. What is rare, and locks in any order, has the queue for itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
 
 from django.db import connection, transaction
 from django.utils import timezone
+
+from roster.models import Command
 
 # PostgreSQL's advisory locks, which all processes share.
 _QUEUE = 0x6C6564676572
@@ -49,6 +51,13 @@ def begin(step: Step) -> None:
     Within :func:`shared`.
     """
     _lock("pg_advisory_xact_lock", step.value)
+
+
+def lock_commands(pks: Collection[int]) -> None:
+    """Lock commands in the order of their keys, before they are written together."""
+    if connection.features.has_select_for_update:
+        rows = Command.objects.filter(pk__in=pks).order_by("pk").select_for_update()
+        list(rows.values_list("pk"))
 
 
 def _lock(function: str, key: int) -> None:

@@ -7,11 +7,13 @@ from django.db import connection
 from django.utils import timezone
 
 from roster.commands.claims import is_due
-from roster.commands.lock import shared
+from roster.commands.lock import lock_commands, shared
 from roster.models import Claim, Command
 from xmppservice.connection.events import Answer
+from xmppservice.runtime.queries import write_rows
 
 State = Command.State
+_TABLE = Command._meta.db_table
 
 
 # The fields of an answer, and the columns they come from.
@@ -29,9 +31,12 @@ _COLUMNS = {
 }
 # A repeat may have come since the answers were read: its row stays unsent.
 _CONFIRM = f"""
-    UPDATE {Command._meta.db_table} SET sent_at = %s,
+    WITH given (id, received_at) AS (VALUES {{}})
+    UPDATE {_TABLE} SET sent_at = %s,
     state = CASE state WHEN '{State.DONE}' THEN '{State.SENT}' ELSE state END
-    WHERE id = %s AND received_at = %s AND state IN ('{State.DONE}', '{State.DEAD}')
+    FROM given WHERE {_TABLE}.id = given.id
+    AND {_TABLE}.received_at = given.received_at
+    AND {_TABLE}.state IN ('{State.DONE}', '{State.DEAD}')
 """  # noqa: S608  (nothing in it is from outside)
 
 
@@ -51,11 +56,10 @@ def confirm(answers: Sequence[Answer]) -> None:
     the repeat needs an answer, too.
     """
     adapt = connection.ops.adapt_datetimefield_value
-    rows = sorted((answer["key"], answer["received_at"]) for answer in answers)
-    with shared() as now, connection.cursor() as cursor:
-        at = adapt(now)
-        values = [(at, key, adapt(received_at)) for key, received_at in rows]
-        cursor.executemany(_CONFIRM, values)
+    sent = [(answer["key"], adapt(answer["received_at"])) for answer in answers]
+    with shared() as now:
+        lock_commands([key for key, _ in sent])
+        write_rows(_CONFIRM, sent, adapt(now))
 
 
 def has_work() -> bool:

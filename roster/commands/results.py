@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from operator import attrgetter
 from random import uniform
 
 from django.db import connection
@@ -13,22 +12,26 @@ from django.db.models import F
 from django.db.models.functions import Greatest, Length
 
 from roster.commands.claims import ClaimedWork, end_claims, rows_of, take_next
-from roster.commands.lock import shared
+from roster.commands.lock import lock_commands, shared
 from roster.models import Claim, Command
 from xmppservice.protocol import redaction
 from xmppservice.runtime import wakeups
+from xmppservice.runtime.queries import write_rows
 
 logger = logging.getLogger(__name__)
 
 State = Command.State
+_TABLE = Command._meta.db_table
 MAX_ATTEMPTS = 8
 MAX_BACKOFF_SECONDS = 60
 DEFER_DURATION = timedelta(seconds=1)
 
 
 _STORE_ANSWER = f"""
-    UPDATE {Command._meta.db_table} SET state = %s, answer = %s, final = %s,
-    done_at = %s, claim_id = NULL, error = '' WHERE id = %s
+    WITH given (id, answer, final) AS (VALUES {{}})
+    UPDATE {_TABLE} SET state = '{State.DONE}', answer = given.answer,
+    final = given.final, done_at = %s, claim_id = NULL, error = ''
+    FROM given WHERE {_TABLE}.id = given.id
 """  # noqa: S608  (nothing in it is from outside)
 
 
@@ -115,13 +118,9 @@ def _settle(
     answers = {pk: answer for one in settled for pk, answer in one.answers.items()}
     failed = {pk: why for one in settled for pk, why in one.failures.items()}
     useless = {pk for one in settled for pk in one.useless & one.answers.keys()}
-    # Commands are locked in the order of their keys everywhere.
-    rows = sorted(
-        (row for one in settled for row in one.work.commands), key=attrgetter("pk")
-    )
+    rows = [row for one in settled for row in one.work.commands]
     unanswered = [row for row in rows if row.pk not in answers]
-    if unanswered:
-        list(rows_of(rows).order_by("pk").select_for_update().values_list("pk"))
+    lock_commands([row.pk for row in rows])
     _answer([row for row in rows if row.pk in answers], answers, now)
     if useless:
         sent = Length("payload")  # characters; its bytes are not worth a look
@@ -148,10 +147,8 @@ def _answer(
                 "answered", extra={**_log_fields(row), **_outcome_fields(row, now)}
             )
     at = connection.ops.adapt_datetimefield_value(now)
-    values = [(State.DONE, row.answer, row.final, at, row.pk) for row in rows]
     # Not bulk_update: building its CASE costs more than all else in a batch.
-    with connection.cursor() as cursor:
-        cursor.executemany(_STORE_ANSWER, values)
+    write_rows(_STORE_ANSWER, [(row.pk, row.answer, row.final) for row in rows], at)
 
 
 def _fail(row: Command, why: str, sql_error: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ newest. Source: contract, 3 ("Every received contact is remembered …").
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +18,7 @@ from roster.discovery.budget import Budget, Stored
 from roster.discovery.digests import Key, keys, prefix_of
 from roster.models import Account, AddressBookEntry, Flag, LateJoin
 from xmppservice.protocol.jids import domain_of
-from xmppservice.runtime.queries import MAX_PARAMETERS, batches
+from xmppservice.runtime.queries import MAX_PARAMETERS, batches, read_by_rows
 
 # How often, at most, seen_at of a contact and last_seen of an owner are updated.
 CONTACT_SEEN_INTERVAL, OWNER_SEEN_INTERVAL = timedelta(days=30), timedelta(hours=1)
@@ -277,7 +277,7 @@ def _find(
 
 # Not by the ORM, whose filter of each owner's digests costs more than all else here.
 _ROWS = f"""
-    WITH wanted (owner_id, digest) AS (VALUES {{pairs}})
+    WITH wanted (owner_id, digest) AS (VALUES {{}})
     SELECT wanted.owner_id, wanted.digest, id, key, asked_at IS NOT NULL, hit,
     seen_at < %s FROM wanted JOIN {AddressBookEntry._meta.db_table} AS entry
     ON entry.owner_id = wanted.owner_id AND entry.digest = wanted.digest
@@ -288,10 +288,5 @@ def _rows(
     wanted: Collection[tuple[int, bytes]], now: datetime
 ) -> list[tuple[Any, ...]]:
     """The rows of several owners and digests: owner, digest, fields of Stored."""
-    statement = _ROWS.format(pairs=", ".join(["(%s, %s)"] * len(wanted)))
     seen_before = connection.ops.adapt_datetimefield_value(now - CONTACT_SEEN_INTERVAL)
-    pairs: Iterable[Any] = chain.from_iterable(wanted)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*pairs, seen_before])
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+    return read_by_rows(_ROWS, list(wanted), seen_before)

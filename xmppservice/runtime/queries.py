@@ -1,8 +1,11 @@
-"""Split many values into several queries, each with a limited number of parameters."""
+"""Many values in a query: a limited number of parameters, and rows of them."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any, TypeVar
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 T = TypeVar("T")
 
@@ -14,3 +17,45 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     remaining = iter(items)
     while batch := list(islice(remaining, size)):
         yield batch
+
+
+def read_by_rows(
+    statement: str, rows: Sequence[Sequence[Any]], *more: Any
+) -> list[tuple[Any, ...]]:
+    """What SQL reads that has ``{}`` for rows of parameters, behind VALUES.
+
+    ``more`` are the parameters behind the rows.
+    """
+    if not rows:
+        return []
+    with connection.cursor() as cursor:
+        _execute(cursor, statement, rows, more)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
+def write_rows(statement: str, rows: Sequence[Sequence[Any]], *more: Any) -> None:
+    """Write what the rows say, by SQL as :func:`read_by_rows` takes it."""
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            # One prepared statement, because parsing parameters costs more than rows.
+            each = [(*row, *more) for row in rows]
+            cursor.executemany(statement.format(_places(rows[0])), each)
+        else:
+            _execute(cursor, statement, rows, more)
+
+
+def _execute(
+    cursor: CursorWrapper,
+    statement: str,
+    rows: Sequence[Sequence[Any]],
+    more: Sequence[Any],
+) -> None:
+    places = ", ".join([_places(rows[0])] * len(rows))
+    cursor.execute(statement.format(places), [*chain.from_iterable(rows), *more])
+
+
+def _places(row: Sequence[Any]) -> str:
+    return f"({', '.join(['%s'] * len(row))})"
