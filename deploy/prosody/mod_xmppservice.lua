@@ -57,6 +57,7 @@ local VERBS = { "exist", "read", "write", "list", "events" };
 local MAX_ENTRIES = 1000; -- users or items of one request
 local MAX_WAITING = 100; -- requests of one queue
 local MAX_READ_ITEMS = 2000; -- of one answer, about
+local USUAL_ITEM_BYTES = 200; -- of name and groups; a longer item counts as several
 local MAX_LISTINGS = 4; -- each may hold a directory open
 local MAX_UNSENT_PUSHES = 10000; -- writes wait while there are more
 local PUSHES_IN_TURN = 50; -- of one owner, before the next owner's
@@ -259,7 +260,14 @@ serve("exist", "get", questions, function (task)
 	send(task, reply);
 end);
 
--- Add an owner's roster to the reply; return how many items it has.
+-- Return how many usual items an item is as long as. A name may have 256 KiB.
+local function size_of(item)
+	local bytes = #(item.name or "");
+	for group in pairs(item.groups or {}) do bytes = bytes + #group; end
+	return 1 + math.floor(bytes / USUAL_ITEM_BYTES);
+end
+
+-- Add an owner's roster to the reply; return how many items it has, and their size.
 local function add_roster(reply, user, roster)
 	-- A change during a pause makes this version an old one, on which no write succeeds.
 	reply:tag("user", { name = user.attr.name, ver = version_of(roster) });
@@ -267,39 +275,44 @@ local function add_roster(reply, user, roster)
 	for contact in pairs(roster) do
 		if contact and contact ~= "pending" then table.insert(contacts, contact); end
 	end
+	local size = 0;
 	for _, contact in ipairs(contacts) do
 		local item = roster[contact];
-		if item then add_item(reply, contact, item); end
+		if item then
+			add_item(reply, contact, item);
+			size = size + size_of(item);
+		end
 		breathe();
 	end
 	reply:up();
-	return #contacts;
+	return #contacts, size;
 end
 
 serve("read", "get", questions, function (task)
-	local reply, items = reply_to(task), 0;
+	local reply, size = reply_to(task), 0;
 	local function add(outcome, user)
 		reply:tag(outcome, { name = user.attr.name }):up();
 		count(task, outcome);
 	end
 	for user in task.query:childtags("user") do
 		local name = localpart_of(user);
-		if items >= MAX_READ_ITEMS then
+		if size >= MAX_READ_ITEMS then
 			add("later", user);
 		elseif not exists(name) then
 			add("missing", user);
 		else
 			local roster = load_roster(name);
 			if roster then
-				items = items + add_roster(reply, user, roster);
+				local items, own_size = add_roster(reply, user, roster);
+				size = size + own_size;
 				count(task, "users read");
+				count(task, "items read", items);
 			else
 				add("failed", user);
 			end
 		end
 		breathe();
 	end
-	count(task, "items read", items);
 	send(task, reply);
 end);
 

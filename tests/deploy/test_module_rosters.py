@@ -159,6 +159,18 @@ async def test_large_rosters_are_read_in_several_answers(
     assert [one.outcome for one in later] == ["user", "user"]
 
 
+async def test_long_names_are_read_in_several_answers(
+    prosody: OpenProsody, component: RawComponent
+):
+    owners = [prosody.new_account() for _ in range(3)]
+    for local in owners:
+        await bulk.write_one(component, local, item(contact(1), "A" * 250_000))
+
+    read = await bulk.read(component, *owners)
+
+    assert [one.outcome for one in read] == ["user", "user", "later"]
+
+
 # --- Pushes and versions ----------------------------------------------------------
 
 
