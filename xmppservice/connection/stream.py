@@ -26,6 +26,7 @@ from xmppservice.connection.outgoing import Requests, Results, write
 from xmppservice.connection.responder import AdHocCommands, Responder
 from xmppservice.connection.rights import Rights
 from xmppservice.protocol import companion, envelope, iq, presence, vcard
+from xmppservice.protocol.jids import domain_of, parse_jid
 from xmppservice.protocol.xml import Element
 
 logger = logging.getLogger(__name__)
@@ -261,8 +262,11 @@ class ServiceStream(ABC):
         news = companion.account_news(xml) if domain in self.companions else None
         if news is None:
             self.responder.message(xml)
-        else:
-            self.on_account(f"{news.local}@{domain}", news.registered)
+            return
+        jid = parse_jid(f"{news.local}@{domain}")
+        # What is stored of an account has its normalised JID.
+        if jid and domain_of(jid) == domain:
+            self.on_account(jid, news.registered)
 
     def _presence(self, stanza: Presence) -> None:
         """Accept subscriptions, so that changes can be announced by presence."""

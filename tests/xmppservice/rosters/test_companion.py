@@ -1,8 +1,10 @@
 """The driver of mod_xmppservice, on domains that differ in what it permits there."""
 
 import asyncio
+import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +17,7 @@ from xmppservice.connection import gateway, stream
 from xmppservice.connection.component import ComponentStream
 from xmppservice.connection.rights import Rights
 from xmppservice.protocol.companion import NEEDED_FEATURES
-from xmppservice.protocol.namespaces import NS_INFO, NS_ROSTER
+from xmppservice.protocol.namespaces import NS_COMPANION, NS_INFO, NS_ROSTER
 from xmppservice.protocol.roster import Roster, RosterItem
 from xmppservice.rosters.interface import (
     CONFLICT,
@@ -215,6 +217,36 @@ async def test_news_of_accounts_reach_the_service(prosody, settings):
             remove = "<query xmlns='jabber:iq:register'><remove/></query>"
             await client.iq("set", remove)
         await until(lambda: ("paris@localhost", False) in told)
+
+
+async def test_only_accounts_of_the_domain_that_tells_them_are_news(prosody, settings):
+    def tell(name: str, domain: str = "localhost", to: str = COMPONENT) -> None:
+        news = f"<deleted xmlns='{NS_COMPANION}' name='{name}'/>"
+        text = f"<message from='{domain}' to='{to}'>{news}</message>"
+        one._message(SimpleNamespace(xml=ET.fromstring(text)))
+
+    told: list[str] = []
+    async with opened(prosody, settings) as one:
+        one.on_account = lambda jid, registered: told.append(jid)
+
+        for name in (
+            "",
+            "@",
+            "a/b",
+            "a b",
+            "&quot;",
+            "x" * 1024,
+            "mab@other.localhost",
+        ):
+            tell(name)
+        tell("mab", "elsewhere.localhost")
+        tell("mab", "plain.localhost")  # without the module
+        tell("mab", "romeo@localhost")
+        tell("mab", to="other.localhost")
+        tell("Mab")
+        tell("o\\20mab")
+
+    assert told == ["mab@localhost", "o\\20mab@localhost"]
 
 
 async def test_a_domain_that_does_not_answer_hides_no_other():
