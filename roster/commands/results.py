@@ -121,6 +121,10 @@ def _settle(
     rows = [row for one in settled for row in one.work.commands]
     unanswered = [row for row in rows if row.pk not in answers]
     lock_commands([row.pk for row in rows])
+    if unanswered:
+        # One whose owner has registered anew meanwhile is deleted.
+        left = set(rows_of(unanswered).values_list("pk", flat=True))
+        unanswered = [row for row in unanswered if row.pk in left]
     _answer([row for row in rows if row.pk in answers], answers, now)
     if useless:
         sent = Length("payload")  # characters; its bytes are not worth a look

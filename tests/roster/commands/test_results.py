@@ -232,3 +232,16 @@ def test_owners_are_released_in_several_transactions_with_their_effects():
 
     assert sorted(stored) == sorted(one.owner for one in held)
     assert not Claim.objects.exists()
+
+
+@pytest.mark.parametrize("outcome", [failed, Settled])
+def test_commands_deleted_while_they_run_hold_up_nobody(outcome):
+    """As when it is found out that their owner has registered anew."""
+    intake.receive([message(), message(owner=JULIET)])
+    juliets, romeos = sorted(claims.claim(), key=lambda work: work.owner)
+    Command.objects.filter(owner=ROMEO).delete()
+
+    finish(outcome(romeos), answered(juliets))
+
+    assert states() == {State.DONE: 1}
+    assert set(Claim.objects.values_list("owner", flat=True)) <= {ROMEO}
