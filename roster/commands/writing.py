@@ -62,6 +62,9 @@ class Queue:
         for key, condition in zip(keys, written.conditions, strict=True):
             _record(self.batch, key, condition)
 
+    def has_done(self, keys: Iterable[str]) -> bool:
+        return self._done.issuperset(keys)
+
     def read_again(self, rosters: Rosters, deadline: float) -> None:
         """Read the roster that has changed meanwhile; go on with what is missing."""
         if self.conflicts > MAX_CONFLICTS:
@@ -80,6 +83,10 @@ class Turn:
         batch = queue.batch
         items = [batch.after[key] for key in keys]
         self.write = RosterWrite(batch.work.owner, items, batch.version, queue.size)
+
+    @property
+    def is_done(self) -> bool:
+        return self.queue.has_done(self.keys)
 
 
 class Rooms:
@@ -115,11 +122,13 @@ def write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> N
     while turns := _next(queues, rosters):
         try:
             written = rosters.write([turn.write for turn in turns], deadline)
-            _record_all(turns, written, rosters, deadline)
+            changed = _record_all(turns, written)
+            has_written = has_written or len(changed) < len(turns)
+            for queue in changed:
+                queue.read_again(rosters, deadline)
         except Late as late:
             _leave(turns, queues, late if not has_written else None)
             return
-        has_written = True
         is_over = time.monotonic() > slice_end and _others_wait(queues)
         if is_over or time.time() > deadline:
             _leave([], queues, None)
@@ -167,13 +176,15 @@ def _others_wait(queues: Sequence[Queue]) -> bool:
     return is_someone_done or claims.is_anyone_waiting(owners)
 
 
-def _record_all(
-    turns: Sequence[Turn], written: Sequence[Written], rosters: Rosters, deadline: float
-) -> None:
+def _record_all(turns: Sequence[Turn], written: Sequence[Written]) -> list[Queue]:
+    """Record what came of the writes; return the queues whose roster has changed."""
     for turn, one in zip(turns, written, strict=True):
         turn.queue.record(turn.keys, one)
-        if CONFLICT in one.conditions:
-            turn.queue.read_again(rosters, deadline)
+    return [
+        turn.queue
+        for turn, one in zip(turns, written, strict=True)
+        if CONFLICT in one.conditions
+    ]
 
 
 def _leave(turns: Sequence[Turn], queues: Sequence[Queue], late: Late | None) -> None:
@@ -182,7 +193,7 @@ def _leave(turns: Sequence[Turn], queues: Sequence[Queue], late: Late | None) ->
     It goes on where this one stopped, because the rosters show what was written. If
     nothing was, do not repeat for ever: an attempt is counted.
     """
-    unwritten = [turn.queue.batch for turn in turns]
+    unwritten = [turn.queue.batch for turn in turns if not turn.is_done]
     unwritten += [queue.batch for queue in queues if queue.is_open]
     for batch in unwritten:
         if late is None:

@@ -18,6 +18,7 @@ from tests.roster.conftest import (
     settle,
     users,
 )
+from xmppservice.connection.gateway import Late
 from xmppservice.protocol.roster import Roster, RosterItem
 from xmppservice.rosters.interface import CONFLICT, Room, all_refused
 from xmppservice.rosters.pace import cost_of_write
@@ -178,6 +179,42 @@ def test_a_roster_that_never_rests_is_left_for_a_later_attempt():
         "roster not written: it changes all the time"
     ]
     assert rosters.written == []
+
+
+def run_with_late_reads(rosters: Versioned) -> list:
+    """Run a batch in which a roster that changes cannot be read again in time."""
+    reads = rosters.read
+
+    def read(owners, deadline):
+        if rosters.reads:
+            raise Late("no answer by the deadline")
+        return reads(owners, deadline)
+
+    rosters.read = read
+    return batch.run(claims.claim(), rosters, time.time() + 60)
+
+
+def test_a_roster_that_is_not_read_again_in_time_fails_no_other_owner():
+    rosters = Versioned()
+    rosters.edits = 1  # of the first owner's roster
+    owners = [ROMEO, JULIET, MARIO]
+    intake.receive([message(payload=many(3), owner=owner) for owner in owners])
+
+    first, *others = run_with_late_reads(rosters)
+
+    assert (first.answers, first.failures) == ({}, {})
+    assert [len(one.answers) for one in others] == [1, 1]
+
+
+def test_an_attempt_counts_if_nothing_could_be_written():
+    rosters = Versioned()
+    rosters.edits = 1
+    intake.receive([message(payload=many(3))])
+
+    (settled,) = run_with_late_reads(rosters)
+
+    failures = list(settled.failures.values())
+    assert failures == ["roster not written: no answer by the deadline"]
 
 
 # --- When time is over ----------------------------------------------------------------
