@@ -135,25 +135,20 @@ class AccountLookup:
 
     def _unknown(self, contacts: Mapping[str, str]) -> dict[str, str]:
         """The contacts to ask the XMPP server about: key → JID."""
-        known, domain = self._known, self._domain
-        local = {key: jid for key, jid in contacts.items() if domain_of(jid) == domain}
-        unseen = {
-            key: jid for key, jid in local.items() if not _is_registered(key, known)
-        }
-        registered = {key: known[key] for key in local if key not in unseen}
-        # Also hidden users: an answer that does not wait for the XMPP server would
-        # distinguish them from absent ones.
-        unseen |= {
-            key: account.jid
-            for key, account in registered.items()
-            if not account.visible
-        }
         before = timezone.now() - timedelta(days=settings.ACCOUNT_PRESENT_DAYS)
-        old = {
-            key: account.jid
-            for key, account in registered.items()
-            if _is_old(account, before)
-        }
+        unseen, old = {}, {}
+        for key, jid in contacts.items():
+            if domain_of(jid) != self._domain:
+                continue
+            account = self._known.get(key)
+            if account is None or account.gone_at is not None:
+                unseen[key] = jid
+            elif not account.visible:
+                # An answer that does not wait for the XMPP server would distinguish
+                # hidden users from absent ones.
+                unseen[key] = account.jid
+            elif _is_old(account, before):
+                old[key] = account.jid
         if not (unseen or old) or not self.is_listed:
             return unseen | old
         return unseen if len(unseen) <= MAX_SINGLE_LOOKUPS else {}

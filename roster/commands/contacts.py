@@ -1,20 +1,35 @@
 """The contacts of a roster: which item stands for which contact."""
 
 from collections.abc import Collection, Iterable
+from functools import lru_cache
+
+from django.conf import settings
 
 from roster import msisdn
 from roster.msisdn import Number
 from xmppservice.protocol.roster import RosterItem
 
+MAX_JIDS = 4_096  # remembered: each is identified twice, and may be long
+
 
 def other_spellings(items: Iterable[RosterItem], domain: str) -> dict[str, Number]:
     """JIDs of items that are a number in another spelling than its own JID."""
-    keys = {item.jid: msisdn.contact_key(item.jid, domain) for item in items}
-    return {
-        jid: key
-        for jid, key in keys.items()
-        if isinstance(key, Number) and jid != msisdn.jid_of(key, domain)
-    }
+    found, spelling = {}, settings.MSISDN_JID
+    for item in items:
+        key, is_other = _identify(item.jid, domain, spelling)
+        if is_other and isinstance(key, Number):
+            found[item.jid] = key
+    return found
+
+
+@lru_cache(maxsize=MAX_JIDS)
+def _identify(jid: str, domain: str, spelling: str) -> tuple[str, bool]:
+    """The key of an item, and whether its JID is another spelling of a number.
+
+    ``spelling`` is the setting, which both depend on.
+    """
+    key = msisdn.contact_key(jid, domain)
+    return key, isinstance(key, Number) and jid != msisdn.jid_of(key, domain)
 
 
 def by_contact(
@@ -30,9 +45,10 @@ def by_contact(
     """
     contacts: dict[str, RosterItem] = {}
     others: dict[str, tuple[str, RosterItem]] = {}
+    spelling = settings.MSISDN_JID
     for item in items:
-        key = msisdn.contact_key(item.jid, domain)
-        if isinstance(key, Number) and item.jid != msisdn.jid_of(key, domain):
+        key, is_other = _identify(item.jid, domain, spelling)
+        if is_other:
             # The key of another account is its JID.
             others[item.jid] = (item.jid if item.jid in accounts else key, item)
         else:

@@ -31,6 +31,8 @@ def escape_attribute(text: str) -> str:
 
 def illegal_character(text: str) -> str:
     """Return the first character that XML 1.0 forbids, or an empty string."""
+    if text.isprintable():
+        return ""  # nearly always, and faster to see
     match = _ILLEGAL.search(text)
     return match.group() if match else ""
 
