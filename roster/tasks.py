@@ -21,6 +21,7 @@ from xmppservice.rosters.configured import driver
 from xmppservice.rosters.interface import RosterError, Rosters
 from xmppservice.runtime import wakeups
 from xmppservice.runtime.logs import place_of
+from xmppservice.runtime.threads import work_on_commands
 
 logger = logging.getLogger(__name__)
 
@@ -61,19 +62,23 @@ def run_commands() -> None:
 
 def _run_all(rosters: Rosters) -> None:
     end = time.monotonic() + SLICE_SECONDS
-    work = claims.claim()
+    with work_on_commands():
+        work = claims.claim()
     while work:
         if not rosters.ready():
             # The service stops, or its stream is lost: the next task continues.
             results.defer(work)
             return
-        try:
-            settled = _run(work, rosters, time.time() + DEADLINE_SECONDS)
-        except Exception as error:
-            _defer_or_fail(work, error)
-            return
-        claim_more = time.monotonic() < end
-        work = results.finish(settled, payloads.storage_failed(), claim_more=claim_more)
+        # Batch by batch, so that storing and answering others has its turn.
+        with work_on_commands():
+            try:
+                settled = _run(work, rosters, time.time() + DEADLINE_SECONDS)
+            except Exception as error:
+                _defer_or_fail(work, error)
+                return
+            claim_more = time.monotonic() < end
+            sql_error = payloads.storage_failed()
+            work = results.finish(settled, sql_error, claim_more=claim_more)
 
 
 def _run(

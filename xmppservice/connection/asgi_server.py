@@ -65,16 +65,19 @@ class Inbox:
 
     Reading the socket is never paused, because the answers that tasks wait for come
     through it, too. Commands that do not fit are refused; the client repeats them.
+    Events of the stream itself, which have no size, are few and come first: a new
+    document is not announced behind thousands of commands.
     """
 
     def __init__(self, stanzas: int, size: int) -> None:
         self.max_stanzas, self.max_bytes = stanzas, size
         self.bytes = 0
         self._events: deque[tuple[int, Any]] = deque()
+        self._first: deque[Any] = deque()
         self._filled = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._events)
+        return len(self._first) + len(self._events)
 
     @property
     def is_half_empty(self) -> bool:
@@ -83,19 +86,24 @@ class Inbox:
 
     def put(self, event: Any, size: int = 0) -> bool:
         """Append ``event`` of about ``size`` bytes; False when there is no room."""
-        if size and (
+        if not size:
+            self._first.append(event)
+        elif (
             len(self._events) >= self.max_stanzas or self.bytes + size > self.max_bytes
         ):
             return False
-        self._events.append((size, event))
-        self.bytes += size
+        else:
+            self._events.append((size, event))
+            self.bytes += size
         self._filled.set()
         return True
 
     async def get(self) -> Any:
-        while not self._events:
+        while not (self._first or self._events):
             self._filled.clear()
             await self._filled.wait()
+        if self._first:
+            return self._first.popleft()
         size, event = self._events.popleft()
         self.bytes -= size
         return event

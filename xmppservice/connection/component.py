@@ -9,9 +9,11 @@ from xmppservice.connection.responder import AdHocCommands
 from xmppservice.connection.stream import ServiceStream
 from xmppservice.protocol import iq, presence
 from xmppservice.protocol.jids import bare_jid
+from xmppservice.protocol.namespaces import NS_COMPONENT
 from xmppservice.protocol.parser import StanzaParser
 from xmppservice.protocol.xml import Element
 
+MESSAGE = f"{{{NS_COMPONENT}}}message"
 # Presence errors that mean that the account no longer exists.
 GONE_CONDITIONS = frozenset({"gone", "item-not-found"})
 
@@ -29,7 +31,17 @@ class ComponentStream(ServiceStream):
     ) -> None:
         component = _Component(jid, secret)
         super().__init__(component, jid, address, domains, commands)
-        component.intercept = self.responder.answer_document
+        component.intercept = self._intercept
+
+    def _intercept(self, xml: Element) -> bool:
+        """Handle document gets and messages before slixmpp makes objects of them.
+
+        Both come by the thousand, and each waits behind all others.
+        """
+        if xml.tag == MESSAGE:
+            self._message(xml)
+            return True
+        return self.responder.answer_document(xml)
 
     def _published(self) -> None:
         if self._number and self.ready:
@@ -78,7 +90,12 @@ class _Component(ComponentXMPP):
         self.intercept: Callable[[Element], bool] = lambda xml: False
 
     def _spawn_event(self, xml: Element) -> None:
-        if not self.intercept(xml):
+        try:
+            is_handled = self.intercept(xml)
+        except Exception:
+            # slixmpp runs the handler again, and answers with an error.
+            is_handled = False
+        if not is_handled:
             super()._spawn_event(xml)
 
     def init_parser(self) -> None:

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import connection
 
 from xmppservice.connection.models import StreamStatus
+from xmppservice.runtime.threads import waiting
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +132,8 @@ def ask(requests: Sequence[IqRequest], deadline: float) -> list[IqResult]:
         return []
     future = _ask(requests, deadline)
     try:
-        return future.result(timeout=max(0.0, deadline - time.time()) + 1)
+        with waiting():
+            return future.result(timeout=max(0.0, deadline - time.time()) + 1)
     except FutureTimeoutError:
         future.cancel()
         raise Late("no answer by the deadline") from None

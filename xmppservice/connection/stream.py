@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from slixmpp.basexmpp import BaseXMPP
-from slixmpp.stanza import Message, Presence
+from slixmpp.stanza import Presence
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 from slixmpp.xmlstream.matcher.base import MatcherBase
@@ -249,8 +249,7 @@ class ServiceStream(ABC):
 
     # --- In -------------------------------------------------------------------
 
-    def _message(self, stanza: Message) -> None:
-        xml = stanza.xml
+    def _message(self, xml: Element) -> None:
         is_news = self.rights.take(xml)
         if is_news is None:
             self._take_message(xml)
@@ -287,7 +286,11 @@ class ServiceStream(ABC):
             xmpp.remove_handler(stock)
         handlers: tuple[tuple[str, MatcherBase, Callable[[Any], None]], ...] = (
             ("Results", Results(None), self._requests.handle_response),
-            ("Message", MatchXPath(f"{{{ns}}}message"), self._message),
+            (
+                "Message",
+                MatchXPath(f"{{{ns}}}message"),
+                lambda stanza: self._message(stanza.xml),
+            ),
             ("Presence", MatchXPath(f"{{{ns}}}presence"), self._presence),
         )
         for name, matcher, handler in handlers:

@@ -16,6 +16,7 @@ from django.conf import settings
 from xmppservice.connection import gateway
 from xmppservice.connection.gateway import Late
 from xmppservice.protocol.jids import domain_of, local_of
+from xmppservice.runtime.threads import waiting
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -58,7 +59,8 @@ class EjabberdApi:
 
     def each(self, call: Callable[[T], U], items: Iterable[T]) -> list[U]:
         """Return the results of ``call(item)``, in order; calls run concurrently."""
-        return list(self._threads.map(call, items))
+        with waiting():
+            return list(self._threads.map(call, items))
 
     def has_account(self, jid: str, deadline: float) -> bool:
         user, host = local_of(jid), domain_of(jid)

@@ -1,7 +1,8 @@
 """ServiceConsumer: handles the events of the service's stream.
 
-Handlers only enqueue; the pumps wait. Incoming commands, outgoing answers and
-announcements have a thread each, so that a slow answer never delays the inbox.
+Handlers only enqueue; the pumps wait. Incoming commands, outgoing answers, releases and
+announcements have a thread each, so that a slow answer never delays the inbox, and
+commands never delay an edit (docs/decisions/0052-an-edits-own-way.md).
 """
 
 import asyncio
@@ -29,7 +30,8 @@ from xmppservice.service.roster_probe import RosterProbe
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 200  # commands or answers in one transaction
-MAX_UNCONFIRMED_BATCHES = 4  # sent and not yet confirmed
+# Sent and not yet confirmed, of answers and of refusals: announcements queue behind.
+MAX_UNCONFIRMED_BATCHES = 2
 TICK_SECONDS = 1.0  # a lost wake-up costs two seconds at most
 
 
@@ -46,17 +48,20 @@ class ServiceConsumer(AsyncConsumer):
         self.release.set()
         self.unconfirmed: set[int] = set()
         self.slots = asyncio.Semaphore(MAX_UNCONFIRMED_BATCHES)
+        self.reply_slots = asyncio.Semaphore(MAX_UNCONFIRMED_BATCHES)
         self.state = StatusWriter(scope["jid"])
         self.admission = Admission()
         self.roster_probe = RosterProbe(self.state)
         self.live: int | None = None  # number of a release not yet marked as live
         self.is_database_lost = False
         async with (
-            Thread("inbox") as inbox,
-            Thread("outbox") as outbox,
+            Thread("inbox", on_commands=True) as inbox,
+            Thread("outbox", on_commands=True) as outbox,
             Thread("announcer") as announcer,
+            Thread("release") as release,
         ):
             self.inbox_thread, self.outbox_thread = inbox, outbox
+            self.release_thread = release
             self.announcer = Announcer(announcer, send, self._database_lost)
             self.account_news = AccountNews(announcer, self._database_lost)
             try:
@@ -123,14 +128,21 @@ class ServiceConsumer(AsyncConsumer):
 
     async def _mark_live(self) -> None:
         number = self.live
-        stored = number and await self._store(live.mark_live, number)
+        stored = number and await self._store(
+            live.mark_live, number, thread=self.release_thread
+        )
         if stored and self.live == number:
             self.live = None
 
-    async def _store(self, function: Callable[..., object], *args: Any) -> bool:
+    async def _store(
+        self,
+        function: Callable[..., object],
+        *args: Any,
+        thread: Thread | None = None,
+    ) -> bool:
         """Call a function that the next poll can repeat; return whether it worked."""
         try:
-            await self.outbox_thread.run(function, *args)
+            await (thread or self.outbox_thread).run(function, *args)
         except DATABASE_ERRORS as error:
             self._database_lost(error)
             return False
@@ -167,11 +179,11 @@ class ServiceConsumer(AsyncConsumer):
         except DATABASE_ERRORS as error:
             self._database_lost(error)
             payload = payloads.storage_failed()
-            self._reply([events.answer(message, payload) for message in batch])
+            await self._reply([events.answer(message, payload) for message in batch])
             return
-        self._reply([events.refusal(message, text) for message, text in refusals])
+        await self._reply([events.refusal(message, text) for message, text in refusals])
         refused = [message for message, _ in refusals]
-        self._reply(
+        await self._reply(
             [
                 events.receipt(message)
                 for message in batch
@@ -179,8 +191,9 @@ class ServiceConsumer(AsyncConsumer):
             ]
         )
 
-    def _reply(self, answers: list[events.Answer]) -> None:
+    async def _reply(self, answers: list[events.Answer]) -> None:
         if answers:
+            await self.reply_slots.acquire()
             self.pumps.create_task(self._send_once(answers))
 
     async def _send_once(self, answers: list[events.Answer]) -> None:
@@ -188,6 +201,8 @@ class ServiceConsumer(AsyncConsumer):
             await self.base_send(events.send(answers))
         except OSError:
             pass  # The stream broke: clients will repeat their commands.
+        finally:
+            self.reply_slots.release()
 
     async def pump_out(self) -> None:
         """Send answers to clients, and confirm them batch by batch."""
@@ -237,10 +252,10 @@ class ServiceConsumer(AsyncConsumer):
             await self.release.wait()
             self.release.clear()
             try:
-                newest = await self.outbox_thread.run(_newer_than, published)
+                newest = await self.release_thread.run(_newer_than, published)
                 if newest is None:
                     if published is None:
-                        await self.outbox_thread.run(
+                        await self.release_thread.run(
                             wakeups.wake_worker, wakeups.SYNC_VCARD
                         )
                     continue

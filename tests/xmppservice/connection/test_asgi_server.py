@@ -52,6 +52,17 @@ def test_events_without_a_size_always_fit():
     assert inbox.put("disconnected")
 
 
+async def test_events_of_the_stream_come_before_commands_that_wait():
+    inbox = Inbox(2, 100)
+    for number in range(2):
+        inbox.put(number, size=1)
+    for event in ("disconnected", "published"):
+        assert inbox.put(event)
+
+    assert [await inbox.get() for _ in range(4)] == ["disconnected", "published", 0, 1]
+    assert not len(inbox)
+
+
 COMMAND = {"sender": "romeo@localhost/phone", "payload": "{}"}
 
 

@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
 
@@ -219,7 +218,7 @@ async def test_privileges_that_change_are_reported(prosody):
             f"<message from='{domain}' to='{SERVICE}'>"
             f"<privilege xmlns='{NS_PRIVILEGE[0]}'>{perms}</privilege></message>"
         )
-        one._message(SimpleNamespace(xml=message))
+        one._message(message)
         reported.append(one.privileged)
 
     reported: list[object] = []

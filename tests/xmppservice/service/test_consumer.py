@@ -18,7 +18,11 @@ from roster.models import Account, Command
 from tests.service import until
 from xmppservice.connection import events
 from xmppservice.connection.models import StreamStatus
-from xmppservice.service.consumer import ServiceConsumer
+from xmppservice.service.consumer import (
+    BATCH_SIZE,
+    MAX_UNCONFIRMED_BATCHES,
+    ServiceConsumer,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -143,6 +147,35 @@ async def test_what_could_not_be_answered_in_time_is_refused(
     assert (answer["to"], answer["id"]) == (SEARCH["sender"], SEARCH["id"])
     assert (answer["message_type"], answer["refusal"]) == (message_type, OVERLOADED)
     assert not await Command.objects.aexists()
+
+
+async def test_refusals_go_out_as_fast_as_the_xmpp_server_takes_them(settings):
+    settings.COMMAND_MAX_WAIT_SECONDS = 0
+    count = 20 * BATCH_SIZE
+    inbox: asyncio.Queue[events.Message] = asyncio.Queue()
+    for number in range(count):
+        message = events.message({**SEARCH, "id": f"{number}"})
+        message["arrived"] = time.monotonic() - 1
+        inbox.put_nowait(message)
+    sending, most, refused = 0, 0, 0
+
+    async def send(event: dict) -> None:
+        nonlocal sending, most, refused
+        sending += 1
+        most = max(most, sending)
+        await asyncio.sleep(0.05)  # the XMPP server's time
+        sending -= 1
+        refused += len(event.get("answers", ()))
+
+    scope = {"type": "xmpp", "jid": "service.localhost"}
+    running = asyncio.create_task(ServiceConsumer.as_asgi()(scope, inbox.get, send))
+    try:
+        await until(lambda: refused == count)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+    assert most == MAX_UNCONFIRMED_BATCHES
 
 
 async def test_it_recovers_when_its_tables_are_back(consumer, caplog):

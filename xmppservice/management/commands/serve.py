@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -27,6 +28,10 @@ from xmppservice.service import standby
 
 logger = logging.getLogger(__name__)
 
+# Python's default of 5 ms is for each thread that computes: beside five of them, which
+# run commands, the stream's loop and an edit waited for 25 ms at every step.
+SWITCH_SECONDS = 0.0005
+
 
 class Command(BaseCommand):
     help = (
@@ -34,6 +39,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        sys.setswitchinterval(SWITCH_SECONDS)
         with _only_one(), _port() as listener:
             health.refuse_old_tables()
             standby.refuse_shared_sessions()

@@ -6,14 +6,16 @@ while commands arrived. Here writers wait for a lock, which costs nothing and is
 on. Writers of other processes retry as before.
 """
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
-_write_lock = threading.Lock()
+from xmppservice.runtime.sqlite.write_lock import WriteLock
+from xmppservice.runtime.threads import is_on_commands
+
+_write_lock = WriteLock()
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
@@ -48,7 +50,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _acquire(self) -> None:
         timeout_seconds = self.settings_dict["OPTIONS"].get("timeout", 5)
-        if not _write_lock.acquire(timeout=timeout_seconds):
+        if not _write_lock.acquire(timeout_seconds, goes_first=not is_on_commands()):
             raise OperationalError("database is locked")
         self._holds_lock = True
 
