@@ -8,6 +8,7 @@ A command that is refused until later counts as refused, not as a failure.
 """
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ CLIENTS, CONTACTS = 50, 10
 # Of each client: fewer would measure how long an answer takes in several processes.
 OUTSTANDING = 20
 CAPACITY_SECONDS = 6.0
+NICER = 10  # than the XMPP server and the clients
 ENTRIES = 1_000
 EDITS = 12  # at leisure
 PAUSE = (0.5, 1.5)  # seconds between edits, at random: releases are a second apart
@@ -63,9 +65,21 @@ def measure_on(deployment: str, report: Report) -> None:
         accounts = [*owners, WATCHER, READER]
         prosody_files.accounts(service.server.folder, accounts, PASSWORD)
         with service:
+            _let_others_go_first(service)
             load_document(service, ENTRIES)
             bench = _Bench(service, owners, DEPLOYMENTS[deployment], report)
             asyncio.run(bench.run())
+
+
+def _let_others_go_first(service: Service) -> None:
+    """Give the XMPP server and the clients the time that they need.
+
+    They share this machine's cores with the service, and all edits pass through them:
+    without it, twice the capacity would measure how long the XMPP server's queue is.
+    """
+    nice = os.getpriority(os.PRIO_PROCESS, 0) + NICER
+    for process in service.processes.values():
+        os.setpriority(os.PRIO_PGRP, process.pid, nice)
 
 
 class _Bench:
