@@ -1,5 +1,6 @@
 """Work on commands: one thread at a time, in the order of arrival."""
 
+import sys
 import threading
 from collections.abc import Callable
 
@@ -78,3 +79,12 @@ async def test_a_thread_of_commands_is_marked_while_it_works():
         assert await inbox.run(threads.is_on_commands)
         assert not await release.run(threads.is_on_commands)
     assert not threads.is_on_commands()
+
+
+def test_a_thread_that_waits_for_the_interpreter_has_it_soon():
+    before = sys.getswitchinterval()
+    try:
+        threads.switch_often()
+        assert sys.getswitchinterval() < before / 5
+    finally:
+        sys.setswitchinterval(before)

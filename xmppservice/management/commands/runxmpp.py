@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from xmppservice.asgi import application
 from xmppservice.monitoring import health
+from xmppservice.runtime import threads
 from xmppservice.service import standby
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Command(BaseCommand):
                 "runxmpp needs a broker and a channel layer: set CELERY_BROKER_URL and "
                 "CHANNEL_LAYER_URL, or run all parts with manage.py serve."
             )
+        threads.switch_often()
         health.refuse_old_tables()
         standby.refuse_shared_sessions()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

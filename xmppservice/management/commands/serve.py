@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -24,13 +23,10 @@ from roster.commands import claims
 from xmppservice import environment
 from xmppservice.asgi import application
 from xmppservice.monitoring import health
+from xmppservice.runtime import threads
 from xmppservice.service import standby
 
 logger = logging.getLogger(__name__)
-
-# Python's default of 5 ms is for each thread that computes: beside five of them, which
-# run commands, the stream's loop and an edit waited for 25 ms at every step.
-SWITCH_SECONDS = 0.0005
 
 
 class Command(BaseCommand):
@@ -39,7 +35,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sys.setswitchinterval(SWITCH_SECONDS)
+        threads.switch_often()
         with _only_one(), _port() as listener:
             health.refuse_old_tables()
             standby.refuse_shared_sessions()
