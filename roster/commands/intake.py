@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -68,11 +68,39 @@ def receive(messages: Sequence[Message]) -> list[Message]:
     """
     keys = [_key(message) for message in messages]
     arrived = dict(zip(keys, messages, strict=True))
-    _forget_former_holders(arrived)
+    try:
+        refused = _store(arrived)
+    except _NewHolders as new:
+        with exclusive():
+            directory.forget_commands(new.owners)
+        refused = _store(arrived, are_forgotten=True)
+    return [
+        message for key, message in zip(keys, messages, strict=True) if key in refused
+    ]
+
+
+class _NewHolders(Exception):
+    """These owners have registered anew: what the former ones sent must go first.
+
+    Not in the same transaction, which has locked other commands.
+    """
+
+    def __init__(self, owners: set[str]) -> None:
+        self.owners = owners
+
+
+def _store(arrived: Mapping[str, Message], *, are_forgotten: bool = False) -> set[str]:
+    """Store new commands and apply repeats; return the keys of refused ones.
+
+    Raises _NewHolders, unless former holders ``are_forgotten``.
+    """
     with shared() as now:
         begin(Step.INTAKE)
         repeated = Command.objects.filter(key__in=arrived).order_by("pk")
         known = {row.key: row for row in repeated.select_for_update()}
+        gone = _gone({row.owner for row in known.values()})
+        if gone and not are_forgotten:
+            raise _NewHolders(gone)
         _apply_repeats([(row, arrived[key]) for key, row in known.items()], now)
         new = {key: _row(key, arrived[key]) for key in arrived if key not in known}
         _quota.begin()
@@ -83,9 +111,7 @@ def receive(messages: Sequence[Message]) -> list[Message]:
         wakeups.wake_worker(wakeups.RUN_COMMANDS)
         if known:
             wakeups.wake_stream(wakeups.ANSWERS)
-    return [
-        message for key, message in zip(keys, messages, strict=True) if key in refused
-    ]
+    return refused
 
 
 def repeats(messages: Sequence[Message]) -> list[Message]:
@@ -97,17 +123,10 @@ def repeats(messages: Sequence[Message]) -> list[Message]:
     ]
 
 
-def _forget_former_holders(keys: Collection[str]) -> None:
-    """Drop what the previous holder of an owner's number has sent.
-
-    The owner's account is gone, as far as we know: it has registered anew.
-    """
-    repeated = Command.objects.filter(key__in=keys).order_by()
-    if owners := set(repeated.values_list("owner", flat=True)):
-        accounts = Account.objects.filter(jid__in=owners).exclude(gone_at=None)
-        if gone := list(accounts.values_list("jid", flat=True)):
-            with exclusive():
-                directory.forget_commands(gone)
+def _gone(owners: Collection[str]) -> set[str]:
+    """Those owners whose accounts are gone, as far as we know."""
+    accounts = Account.objects.filter(jid__in=owners).exclude(gone_at=None)
+    return set(accounts.values_list("jid", flat=True)) if owners else set()
 
 
 def _key(message: Message) -> str:

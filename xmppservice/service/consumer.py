@@ -221,6 +221,9 @@ class ServiceConsumer(AsyncConsumer):
                 return
             self.unconfirmed |= {answer["key"] for answer in answers}
             self.pumps.create_task(self._deliver(answers))
+            if len(answers) < BATCH_SIZE:
+                # The next ones wake it again.
+                return
 
     async def _unsent(self) -> list[events.Answer]:
         try:
