@@ -40,8 +40,9 @@ def draw(curves: Mapping[str, Points], path: Path) -> None:
 def _curve(axes: Axes, points: Points) -> None:
     xs, ys = zip(*points, strict=True)
     (few, first), *_ = points
-    limit = [first * log(few) / log(x) for x in xs]
-    axes.plot(xs, limit, "--", color=LIMIT, linewidth=1, label="n log n")
+    if few > 1:  # the logarithm of 1 is no cost to compare with
+        limit = [first * log(few) / log(x) for x in xs]
+        axes.plot(xs, limit, "--", color=LIMIT, linewidth=1, label="n log n")
     axes.plot(xs, ys, "-o", color=LINE, markersize=4, label="measured")
     axes.set_xscale("log")
     axes.set_ylim(0, 1.25 * max(ys))
