@@ -13,7 +13,7 @@ from django.utils import timezone
 from roster import msisdn
 from roster.accounts import directory
 from roster.models import Account
-from xmppservice.runtime.queries import MAX_PARAMETERS, batches
+from xmppservice.runtime.queries import MAX_PARAMETERS, batches, in_order
 
 BATCH_SIZE = 100  # rows per statement
 OPTIONAL_COLUMNS = ("name", "enabled", "discoverable")
@@ -74,7 +74,9 @@ def store(rows: Iterable[PartialRow]) -> tuple[int, int]:
 
 def _known(jids: Iterable[str]) -> dict[str, dict[str, Any]]:
     rows = (
-        Account.objects.select_for_update().filter(jid__in=list(jids)).order_by("jid")
+        Account.objects.select_for_update()
+        .filter(jid__in=list(jids))
+        .order_by(in_order("jid"))
     )
     fields = ("jid", "msisdn", *OPTIONAL_COLUMNS, "gone_at", "announced")
     return {row["jid"]: row for row in rows.values(*fields)}

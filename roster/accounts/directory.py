@@ -20,7 +20,7 @@ from roster.accounts import absent
 from roster.models import Account, AddressBookEntry, Command, Listing
 from xmppservice.protocol.jids import domain_of, local_of
 from xmppservice.runtime import wakeups
-from xmppservice.runtime.queries import MAX_PARAMETERS, batches
+from xmppservice.runtime.queries import MAX_PARAMETERS, batches, in_order
 
 # Up to this many contacts missing from a listing are looked up all the same: they may
 # have registered since.
@@ -72,7 +72,7 @@ def mark_gone(accounts: Iterable[Account], at: datetime | None = None) -> None:
         with transaction.atomic():
             # The same order everywhere, so that concurrent writers do not deadlock.
             rows = Account.objects.filter(pk__in=part).exclude(checked_at__gt=at)
-            locked = rows.order_by("jid").select_for_update(no_key=True)
+            locked = rows.order_by(in_order("jid")).select_for_update(no_key=True)
             pks = [row.pk for row in locked]
             registered = Account.objects.filter(pk__in=pks)
             registered.filter(gone_at=None).update(gone_at=at, announced=False)
@@ -263,7 +263,7 @@ def note_returned(jids: Collection[str], at: datetime) -> None:
     of a number gets nothing of the former one's.
     """
     gone = Account.objects.filter(jid__in=jids).exclude(gone_at=None)
-    rows = list(gone.order_by("jid").select_for_update(no_key=True))
+    rows = list(gone.order_by(in_order("jid")).select_for_update(no_key=True))
     if not rows:
         return
     due = at - timedelta(days=settings.ACCOUNT_GONE_DAYS)

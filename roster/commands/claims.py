@@ -15,7 +15,7 @@ from django.utils import timezone
 from roster.commands.lock import Step, begin, exclusive, shared
 from roster.models import Claim, Command
 from xmppservice.runtime import wakeups
-from xmppservice.runtime.queries import write_rows
+from xmppservice.runtime.queries import in_order, write_rows
 
 State = Command.State
 
@@ -297,7 +297,7 @@ def _apply(
 ) -> QuerySet[Claim]:
     """Store effects, in the order of owners; return the claims that were not lost."""
     rows = Claim.objects.select_for_update().filter(pk__in=[c.pk for c in claims])
-    for claim in rows.order_by("owner"):
+    for claim in rows.order_by(in_order("owner")):
         if claim.owner in effects:
             effects[claim.owner]()
     return rows

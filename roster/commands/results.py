@@ -16,7 +16,7 @@ from roster.commands.lock import lock_commands, shared
 from roster.models import Claim, Command
 from xmppservice.protocol import redaction
 from xmppservice.runtime import wakeups
-from xmppservice.runtime.queries import write_rows
+from xmppservice.runtime.queries import in_order, write_rows
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def defer(work: Sequence[ClaimedWork]) -> None:
 def _store(settled: Sequence[Settled], sql_error: str, now: datetime) -> None:
     claims = Claim.objects.filter(pk__in=[one.work.claim.pk for one in settled])
     # Only the holder of the claim may finish.
-    locked = claims.order_by("owner").select_for_update()
+    locked = claims.order_by(in_order("owner")).select_for_update()
     owned = set(locked.values_list("pk", flat=True))
     owned_work = [one for one in settled if one.work.claim.pk in owned]
     deferred = {row.owner for row in _settle(owned_work, sql_error, now)}

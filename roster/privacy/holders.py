@@ -31,7 +31,7 @@ from roster.models import (
     LateJoin,
     Subscriber,
 )
-from xmppservice.runtime.queries import MAX_PARAMETERS, batches
+from xmppservice.runtime.queries import MAX_PARAMETERS, batches, in_order
 
 BATCH_SIZE = 10  # accounts in one transaction; each may have thousands of contacts
 
@@ -83,7 +83,7 @@ def purge_gone() -> int:
 
 def _locked(jids: Iterable[str]) -> list[Account]:
     # The same order everywhere, so that concurrent writers do not deadlock.
-    rows = Account.objects.filter(jid__in=jids).order_by("jid")
+    rows = Account.objects.filter(jid__in=jids).order_by(in_order("jid"))
     return list(rows.select_for_update())
 
 

@@ -1,4 +1,4 @@
-"""Many values in a query: a limited number of parameters, and rows of them."""
+"""Many values in a query, rows of them, and the order in which rows are locked."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models.expressions import OrderBy
+from django.db.models.functions import Collate
 
 T = TypeVar("T")
 
@@ -59,3 +61,13 @@ def _execute(
 
 def _places(row: Sequence[Any]) -> str:
     return f"({', '.join(['%s'] * len(row))})"
+
+
+def in_order(column: str) -> OrderBy:
+    """The order of Python's ``sorted``, whatever the database's locale.
+
+    For rows that several writers lock: some lock them as the database orders them, and
+    others as they were sorted before.
+    """
+    name = "C" if connection.vendor == "postgresql" else "BINARY"
+    return Collate(column, name).asc()
