@@ -21,7 +21,7 @@ from xmppservice.rosters.interface import (
     Written,
     all_refused,
 )
-from xmppservice.rosters.pace import TURN_SECONDS, Pace, cost_of_write
+from xmppservice.rosters.pace import TURN_SECONDS, Latency, Pace, cost_of_write
 
 FORBIDDEN = "forbidden"
 NOT_A_JID = "jid-malformed"
@@ -32,6 +32,7 @@ ACCOUNT_EXISTS = frozenset({FORBIDDEN, MISSING, "bad-request"})
 MAX_WRITES, MAX_WRITES_OF_OWNER = 100, 20
 # For all threads: rosters at once, and the cost of the writes at once.
 _reading, _writing = Pace(5, 25), Pace(500, 10_000)
+_latency = Latency()  # by reading a single roster
 
 
 class PrivilegedRosters:
@@ -123,8 +124,11 @@ def _timed(pace: Pace, load: int) -> Iterator[None]:
         if (seconds := time.monotonic() - began) > TURN_SECONDS:
             pace.note(load, seconds)
         raise
+    seconds = time.monotonic() - began
+    if pace is _reading and load == 1:
+        _latency.note(seconds)
     if load:
-        pace.note(load, time.monotonic() - began)
+        pace.note(load, _latency.without(seconds))
 
 
 def _absent(jids: Sequence[str], deadline: float) -> set[str]:

@@ -9,7 +9,13 @@ from tests.xmppservice.rosters.test_drivers import ITEM, ROMEO
 from xmppservice.connection import gateway
 from xmppservice.rosters import privileged
 from xmppservice.rosters.interface import Room, RosterWrite, Written
-from xmppservice.rosters.pace import FIXED_COST, TURN_SECONDS, Pace
+from xmppservice.rosters.pace import (
+    FIXED_COST,
+    MAX_LATENCY_SECONDS,
+    TURN_SECONDS,
+    Latency,
+    Pace,
+)
 from xmppservice.rosters.privileged import PrivilegedRosters
 
 
@@ -51,11 +57,29 @@ def test_what_is_taken_leaves_less_room():
     assert room.without(2, size=49 * FIXED_COST).fitting(0) == 0
 
 
+def settled(distance: float) -> int:
+    """Return the pace for a server that takes a millisecond for each of a load."""
+    pace, latency = Pace(first=5, most=1_000), Latency()
+    latency.note(distance + 0.001)
+    for _ in range(20):
+        pace.note(pace.load, latency.without(distance + 0.001 * pace.load))
+    return pace.load
+
+
+def test_a_distant_server_is_given_as_much_as_a_near_one():
+    assert settled(0.2) == settled(0.0)
+
+
+def test_a_server_that_is_always_busy_is_not_taken_for_a_distant_one():
+    assert settled(10 * MAX_LATENCY_SECONDS) == 1
+
+
 @pytest.fixture
 def paces(monkeypatch) -> dict[str, Pace]:
     paces = {name: Pace(100, 1_000) for name in ("_reading", "_writing")}
     for name, pace in paces.items():
         monkeypatch.setattr(privileged, name, pace)
+    monkeypatch.setattr(privileged, "_latency", Latency())
     return paces
 
 
@@ -91,3 +115,18 @@ async def test_what_was_not_asked_says_nothing_of_the_server(paces):
     assert await call(down, rosters.write, [RosterWrite(ROMEO, [])]) == [Written([])]
 
     assert [pace.load for pace in paces.values()] == [100, 100]
+
+
+async def test_a_server_far_away_gets_more_than_one_request_at_a_time(paces):
+    trips: list[int] = []
+
+    async def far_away(requests, deadline):
+        trips.append(len(requests))
+        await asyncio.sleep(2 * TURN_SECONDS)
+        return [gateway.IqResult("", "")] * len(requests)
+
+    rosters = PrivilegedRosters()
+    await call(far_away, rosters.read, [ROMEO])
+    await call(far_away, rosters.read, [ROMEO] * 20)
+
+    assert max(trips) > 1
