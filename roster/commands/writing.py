@@ -94,21 +94,29 @@ class Rooms:
 
     def __init__(self, rosters: Rosters) -> None:
         self._rosters = rosters
+        self._of_domain: dict[str, Room] = {}
         # Domains with the same room share it: they are of one driver.
         self._left: dict[Room, Room] = {}
         self._is_empty = True
 
     def fitting(self, owner: str, size: int) -> int:
         """Return how many items fit in for an owner; at least one in all."""
-        room = self._rosters.room(domain_of(owner))
+        room = self._room(owner)
         fitting = self._left.setdefault(room, room).fitting(size)
         return max(fitting, int(self._is_empty))
 
     def take(self, write: RosterWrite) -> None:
         self._is_empty = False
-        room = self._rosters.room(domain_of(write.owner))
+        room = self._room(write.owner)
         left = self._left.setdefault(room, room)
         self._left[room] = left.without(len(write.items), write.size)
+
+    def _room(self, owner: str) -> Room:
+        # As it was at first: other threads change the pace.
+        domain = domain_of(owner)
+        if domain not in self._of_domain:
+            self._of_domain[domain] = self._rosters.room(domain)
+        return self._of_domain[domain]
 
 
 def write(batches: Sequence[OwnerBatch], rosters: Rosters, deadline: float) -> None:

@@ -1,5 +1,6 @@
 """Roster writes: as the server has room, and a long roster delays no others."""
 
+import itertools
 import json
 import time
 from collections import Counter
@@ -99,6 +100,21 @@ def test_few_writes_are_in_flight_and_fewer_of_one_owner():
         for owner in owners:
             assert trip.count(owner) <= 5
     assert len(rosters.written) == 400
+
+
+def test_the_room_of_a_round_trip_stays_while_it_is_filled():
+    """Other threads change the pace meanwhile."""
+    rosters = Watched()
+    owners = [f"o{n}@localhost" for n in range(8)]
+    for owner in owners:
+        rosters.register(owner)
+    intake.receive([message(payload=many(5), owner=owner) for owner in owners])
+    costs = itertools.count(10_000)
+    rosters.room = lambda domain: rosters.places._replace(cost=next(costs))
+
+    run(rosters)
+
+    assert max(map(len, rosters.trips)) == 20
 
 
 def test_owners_take_turns_if_there_is_not_room_for_all():
