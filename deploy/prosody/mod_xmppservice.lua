@@ -212,6 +212,23 @@ local function exists(name)
 	return false;
 end
 
+local account_store = module:open_store("accounts") or {};
+
+-- Return whether the storage cannot tell of an account. The server calls it absent then.
+local function is_unknowable(name)
+	if not (name and account_store.get) then return false; end
+	local called, _, failure = pcall(account_store.get, account_store, name);
+	if called and not failure then return false; end
+	module:log("error", "An account could not be read: the storage failed");
+	return true;
+end
+
+-- Return nil if there is such an account, else the outcome for its user.
+local function absence_of(name)
+	if exists(name) then return nil; end
+	return is_unknowable(name) and "failed" or "missing";
+end
+
 -- Return the roster, which is that of the sessions if there are any. Return nil if it
 -- could not be read: an unreadable roster must not be cached or written.
 local function load_roster(name)
@@ -249,15 +266,23 @@ end
 -- exist, read -------------------------------------------------------------------------
 
 serve("exist", "get", questions, function (task)
-	local reply = reply_to(task);
+	local reply, absent = reply_to(task), nil;
 	for user in task.query:childtags("user") do
-		if exists(localpart_of(user)) then
+		local name = localpart_of(user);
+		if exists(name) then
 			reply:tag("user", { name = user.attr.name }):up();
 			count(task, "exist");
+		else
+			absent = name or absent;
 		end
 		breathe();
 	end
-	send(task, reply);
+	-- One of many is enough: a storage that has failed has not told of any.
+	if is_unknowable(absent) then
+		refuse(task, "wait", "internal-server-error");
+	else
+		send(task, reply);
+	end
 end);
 
 -- Return how many usual items an item is as long as. A name may have 256 KiB.
@@ -296,10 +321,11 @@ serve("read", "get", questions, function (task)
 	end
 	for user in task.query:childtags("user") do
 		local name = localpart_of(user);
+		local absence = size < MAX_READ_ITEMS and absence_of(name);
 		if size >= MAX_READ_ITEMS then
 			add("later", user);
-		elseif not exists(name) then
-			add("missing", user);
+		elseif absence then
+			add(absence, user);
 		else
 			local roster = load_roster(name);
 			if roster then
@@ -501,7 +527,8 @@ end
 -- Write one owner's items; return the outcome, with the attributes of its element.
 local function write(name, wanted_version, items)
 	-- Without a pause from here to the save: the account may have gone before.
-	if not exists(name) then return "missing", {}; end
+	local absence = absence_of(name);
+	if absence then return absence, {}; end
 	local roster = load_roster(name);
 	if not roster then return "failed", {}; end
 	local version = version_of(roster);

@@ -337,6 +337,26 @@ async def test_what_cannot_be_stored_has_failed_and_changes_nothing(
         assert [(one.outcome, one.written) for one in again] == [("user", "2")] * 2
 
 
+async def test_an_account_that_cannot_be_read_is_not_missing(
+    prosody: OpenProsody, component: RawComponent
+):
+    local = prosody.new_account()
+    folder = prosody.folder / "data/localhost/accounts"
+    folder.rename(folder.with_name("away"))
+    folder.touch()
+    try:
+        read = await bulk.read(component, local)
+        written = await bulk.write(component, user(local, items(1)))
+        existing = await component.iq("get", bulk.request("exist", user(local)))
+    finally:
+        folder.unlink()
+        folder.with_name("away").rename(folder)
+
+    assert [one.outcome for one in (*read, *written)] == ["failed", "failed"]
+    assert bulk.error(existing) == "wait internal-server-error"
+    assert [one.outcome for one in await bulk.read(component, local)] == ["user"]
+
+
 async def test_a_roster_that_breaks_prosody_has_failed(
     prosody: OpenProsody, component: RawComponent
 ):
