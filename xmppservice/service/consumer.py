@@ -182,12 +182,12 @@ class ServiceConsumer(AsyncConsumer):
             await self._reply([events.answer(message, payload) for message in batch])
             return
         await self._reply([events.refusal(message, text) for message, text in refusals])
-        refused = [message for message, _ in refusals]
+        refused = {id(message) for message, _ in refusals}
         await self._reply(
             [
                 events.receipt(message)
                 for message in batch
-                if "receipt" in message and message not in refused
+                if "receipt" in message and id(message) not in refused
             ]
         )
 
