@@ -24,7 +24,7 @@ CLAIM_DURATION = timedelta(seconds=30)
 MAX_OWNERS, MAX_COMMANDS_OF_OWNER, BATCH_SIZE = 50, 25, 100
 # Payload characters per batch, and per owner with more than one command in it: a long
 # address book has a batch of its own.
-MAX_CHARACTERS, MAX_CHARACTERS_OF_OWNER = 20_000, 5_000
+MAX_CHARACTERS, MAX_CHARACTERS_OF_OWNER = 40_000, 5_000
 # The oldest commands are read in windows, until they belong to enough owners.
 WINDOW_SIZE, MAX_WINDOWS = 400, 4
 RELEASE_BATCH_SIZE = 10  # owners in one transaction
