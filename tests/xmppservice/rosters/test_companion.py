@@ -4,7 +4,6 @@ import asyncio
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 
 import pytest
 
@@ -223,7 +222,7 @@ async def test_only_accounts_of_the_domain_that_tells_them_are_news(prosody, set
     def tell(name: str, domain: str = "localhost", to: str = COMPONENT) -> None:
         news = f"<deleted xmlns='{NS_COMPANION}' name='{name}'/>"
         text = f"<message from='{domain}' to='{to}'>{news}</message>"
-        one._message(SimpleNamespace(xml=ET.fromstring(text)))
+        one._message(ET.fromstring(text))
 
     told: list[str] = []
     async with opened(prosody, settings) as one:
