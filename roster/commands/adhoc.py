@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from roster.commands.forms import FORMS, AdHocForm, describe, payload
 from xmppservice.connection import browsing
-from xmppservice.connection.events import ADHOC, Answer
+from xmppservice.connection.events import ADHOC, OVERLOADED, Answer
 from xmppservice.connection.responder import Take
-from xmppservice.protocol import adhoc, data_forms, disco
+from xmppservice.protocol import adhoc, data_forms, disco, iq
 from xmppservice.protocol.adhoc import COMPLETE, CommandRequest
 from xmppservice.protocol.data_forms import Field
 from xmppservice.protocol.disco import Item
@@ -94,7 +94,7 @@ def _run(request: Request, owner: str | None, take: Take) -> str | None:
     if step.fields is None:
         return _first_step(request.node, step.session or secrets.token_hex(8))
     if not take(_message(request, owner, step)):
-        raise StanzaError("resource-constraint", "wait")
+        raise StanzaError("resource-constraint", "wait", iq.text(OVERLOADED))
     return None
 
 

@@ -19,12 +19,11 @@ from django.utils import timezone
 from roster.commands import intake
 from roster.commands.claims import State, is_due
 from roster.models import Claim, Command
-from xmppservice.connection.events import Message
+from xmppservice.connection.events import OVERLOADED, Message
 
 logger = logging.getLogger(__name__)
 
 TOO_MUCH_STORED = "Too many of your commands are stored: repeat in some minutes."
-OVERLOADED = "The service has too much to do now: repeat in a minute."
 
 # At three times the load that the service can answer, a new command waits three times
 # as long as the oldest one has waited. Up to that load, those admitted are in time.

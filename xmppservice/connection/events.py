@@ -26,6 +26,8 @@ from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 # Marks ad-hoc commands, in place of a message's type.
 ADHOC = "adhoc"
+# Why a command is not taken, for its client.
+OVERLOADED = "The service has too much to do now: repeat in a minute."
 
 
 class Rights(TypedDict):

@@ -20,7 +20,12 @@ from slixmpp.xmlstream.stanzabase import StanzaBase
 from xmppservice import __version__
 from xmppservice.connection import browsing
 from xmppservice.connection.browsing import Catalogue
-from xmppservice.connection.events import ADHOC, Answer, CatalogueEntry
+from xmppservice.connection.events import (
+    ADHOC,
+    OVERLOADED,
+    Answer,
+    CatalogueEntry,
+)
 from xmppservice.protocol import envelope, iq, redaction
 from xmppservice.protocol.envelope import Oversized
 from xmppservice.protocol.iq import Request, StanzaError
@@ -230,7 +235,8 @@ class Responder:
     def _command(self, fields: dict[str, str], xml: Element) -> None:
         owner = bare_jid(fields["sender"]) or fields["sender"]
         if not self._take({"owner": owner, **fields}):
-            self._refuse_message(xml, iq.error("resource-constraint", "wait"))
+            text = iq.text(OVERLOADED)
+            self._refuse_message(xml, iq.error("resource-constraint", "wait", text))
 
     def _text_error(self, to: str, sender: str) -> str:
         """Say why nobody reads a text, and where to write instead."""

@@ -96,6 +96,7 @@ def test_a_full_inbox_asks_the_client_to_wait():
         "resource-constraint",
         "wait",
     )
+    assert events.OVERLOADED in refusal.value.more
 
 
 def result(reply: Reply) -> str:

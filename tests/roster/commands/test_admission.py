@@ -9,7 +9,6 @@ from roster.commands import claims, intake
 from roster.commands.admission import (
     MEASURE_SECONDS,
     MIN_OWNERS,
-    OVERLOADED,
     QUIET_WAITS,
     TOO_MUCH_STORED,
     Admission,
@@ -21,6 +20,7 @@ from roster.commands.quota import StorageQuota
 from roster.models import Command
 from tests.roster.commands.rows import answered, finish
 from tests.roster.conftest import JULIET, MARIO, ROMEO, message
+from xmppservice.connection.events import OVERLOADED
 
 MAX_WAIT, OLD, SESSION = 30, 11.0, 3600.0
 REFUSED = "commands wait for too long: new ones are refused"

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from demo.client import Client, ClientError
-from roster.commands.admission import OVERLOADED
 from tests.service import SERVICE, Service, until
+from xmppservice.connection.events import OVERLOADED
 
 CLIENTS, COMMANDS = 10, 30_000
 UNANSWERED = -1

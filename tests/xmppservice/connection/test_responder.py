@@ -8,7 +8,7 @@ from roster.commands import adhoc
 from tests.service import COMPONENT as SERVICE
 from xmppservice.connection import events, responder
 from xmppservice.connection.component import ComponentStream
-from xmppservice.connection.events import CatalogueEntry
+from xmppservice.connection.events import OVERLOADED, CatalogueEntry
 from xmppservice.protocol.namespaces import MAX_FIELD, MAX_ID_BYTES
 from xmppservice.protocol.parser import StanzaParser
 
@@ -118,6 +118,13 @@ def test_long_ids_are_not_repeated_while_the_server_reads_too_slowly(
     assert component.receive("message", "<body>Ciao</body>", id=LONG_IDS[0]) == []
     (answer,) = component.receive("iq", PAYLOADS[0], type="get", id="short")
     assert error(answer)[:2] == ("wait", "resource-constraint")
+
+
+def test_a_command_without_room_is_refused_with_what_to_do(component):
+    component.stream.on_message = lambda fields: False
+    (answer,) = component.receive("message", SEARCH, type="chat", id="one")
+    assert error(answer)[:2] == ("wait", "resource-constraint")
+    assert answer.findtext("error/{*}text") == OVERLOADED
 
 
 @pytest.mark.parametrize("id", LONG_IDS, ids=lambda id: id[:3])

@@ -13,7 +13,6 @@ from channels.layers import channel_layers
 from django.db import connection
 
 from buddies.models import Release
-from roster.commands.admission import OVERLOADED
 from roster.models import Account, Command
 from tests.service import until
 from xmppservice.connection import events
@@ -145,7 +144,10 @@ async def test_what_could_not_be_answered_in_time_is_refused(
     sent = [await output(consumer), await output(consumer)]
     (answer,) = (answer for event in sent for answer in event.get("answers", ()))
     assert (answer["to"], answer["id"]) == (SEARCH["sender"], SEARCH["id"])
-    assert (answer["message_type"], answer["refusal"]) == (message_type, OVERLOADED)
+    assert (answer["message_type"], answer["refusal"]) == (
+        message_type,
+        events.OVERLOADED,
+    )
     assert not await Command.objects.aexists()
 
 
