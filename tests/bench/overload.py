@@ -40,7 +40,7 @@ GET_PAUSE_SECONDS = 0.25
 READER = "reader"
 # The load as a multiple of the capacity → for how many seconds. At twice, the queue
 # must have the time to become as old as it may.
-LOADS = {0.5: 20.0, 1.0: 20.0, 2.0: 40.0}
+LOADS = {0.5: 15.0, 1.0: 20.0, 2.0: 30.0}
 
 TIMES_LEISURE = 5.0
 WORST_SECONDS, GET_SECONDS, ANSWER_SECONDS = 3.0, 1.0, 30.0

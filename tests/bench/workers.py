@@ -8,8 +8,6 @@ the cores to send answers. All searches were asked before, so no worker needs it
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +21,7 @@ from tests.bench import numbers
 from tests.bench.report import Report
 from tests.bench.service import inside
 from tests.bench.times import bar, say
-from tests.processes import ROOT, Process
+from tests.processes import Process
 from tests.service import WORKER, Service
 
 CURVE = "commands settled a second, by workers on PostgreSQL"
@@ -32,41 +30,35 @@ TIMES_ONE = 1.6  # of two workers
 OWNERS, NUMBERS = 200, 10
 ROUNDS, SECONDS = 2, 3.0
 WARM_UP, WAITING = 1_000, 12_000  # commands
-PATIENCE_SECONDS, PART_SECONDS = 60, 280
+PATIENCE_SECONDS = 60
 
 
 def measure(report: Report) -> None:
     say(f"\n{CURVE}")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.workers"],
-        cwd=ROOT,
-        # Chooses the deployment of tests.service.
-        env={**os.environ, "TEST_DEPLOYMENT": "redis"},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=PART_SECONDS,
-    )
-    found = json.loads(done.stdout.splitlines()[-1])
-    for workers, per_second in found:
-        report.point(CURVE, workers, per_second)
-        say(f"    {workers} workers {per_second:9,.0f}/s")
-    (_, one), (_, two), *_ = found
-    report.add("commands, two workers: times one", two / one, "at least", TIMES_ONE)
-
-
-def main() -> None:
-    rates: dict[int, list[float]] = {count: [] for count in WORKERS}
-    with TemporaryDirectory() as folder, Service(Path(folder), own=True) as service:
+    with (
+        TemporaryDirectory() as folder,
+        Service(Path(folder), deployment="redis", own=True) as service,
+    ):
         for name in ("commands", "commands-2", "web"):
             service.processes[name].stop()
-        for turn in range(ROUNDS):
-            bar("rounds", turn, ROUNDS)
-            for count in WORKERS:
-                with _workers(service, count):
-                    rates[count].append(_rate(service))
+        rates = _rates(service)
+    for workers, per_second in rates.items():
+        report.point(CURVE, workers, per_second)
+        say(f"    {workers} workers {per_second:9,.0f}/s")
+    times = rates[2] / rates[1]
+    report.add("commands, two workers: times one", times, "at least", TIMES_ONE)
+
+
+def _rates(service: Service) -> dict[int, float]:
+    """Return the commands settled a second by each number of workers."""
+    rates: dict[int, list[float]] = {count: [] for count in WORKERS}
+    for turn in range(ROUNDS):
+        bar("rounds", turn, ROUNDS)
+        for count in WORKERS:
+            with _workers(service, count):
+                rates[count].append(_rate(service))
     bar("rounds", ROUNDS, ROUNDS)
-    print(json.dumps([(count, median(found)) for count, found in rates.items()]))
+    return {count: median(found) for count, found in rates.items()}
 
 
 @contextmanager
@@ -127,7 +119,3 @@ def _await(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end, "the commands that wait stay as they are"
         time.sleep(0.02)
-
-
-if __name__ == "__main__":
-    main()
