@@ -92,7 +92,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & DATABASES:
+        if fixtures & DATABASES or item.get_closest_marker("django_db"):
             item.add_marker("database")
         if fixtures & SERVICES:
             item.add_marker("service")
