@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import Min
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from roster.commands import intake
@@ -45,16 +46,18 @@ class Refusal(NamedTuple):
 class QueueAge(NamedTuple):
     """Seconds that commands have waited in the database.
 
-    ``turn``: of the owner that has waited longest for a batch. ``oldest``: of each
-    owner's oldest command, when those of several owners have waited too long.
+    ``turn``: of the owner that has waited longest for a batch. ``unsent``: of the
+    answer that has waited longest to be sent. ``oldest``: of each owner's oldest
+    command, when those of several owners have waited too long.
     """
 
     turn: float = 0.0
+    unsent: float = 0.0
     oldest: Mapping[str, float] = {}
 
     def of(self, owner: str) -> float:
         """How long an owner's command that arrives now has others ahead of it."""
-        return max(self.turn, self.oldest.get(owner, 0.0))
+        return max(self.turn, self.oldest.get(owner, 0.0)) + self.unsent
 
 
 def max_age() -> float:
@@ -154,4 +157,18 @@ def measure(now: datetime, session: float) -> QueueAge:
     ages = {owner: age(received_at) for owner, _, received_at in columns}
     late = {owner: seconds for owner, seconds in ages.items() if seconds > max_age()}
     is_general = len(late) >= MIN_OWNERS
-    return QueueAge(max(turns, default=0.0), late if is_general else {})
+    unsent = _unsent_since()
+    return QueueAge(
+        turn=max(turns, default=0.0),
+        unsent=age(unsent) if unsent else 0.0,
+        oldest=late if is_general else {},
+    )
+
+
+def _unsent_since() -> datetime | None:
+    """Since when the answer that has waited longest could have been sent."""
+    unsent = Command.objects.filter(state__in=(State.DONE, State.DEAD), sent_at=None)
+    # A repeat asks again for an answer that was ready long before.
+    ready = Min(Greatest("done_at", "received_at"))
+    since: datetime | None = unsent.aggregate(since=ready)["since"]
+    return since

@@ -222,6 +222,32 @@ def test_new_commands_are_admitted_when_the_old_ones_are_answered(admission, clo
     assert admission.receive([message()]) == []
 
 
+def test_answers_that_wait_to_be_sent_count_too(admission, clock):
+    store(JULIET)
+    finish(*map(answered, claims.claim()))
+    age()
+    Command.objects.update(done_at=timezone.now() - timedelta(seconds=OLD))
+    assert texts(admission.receive([message()])) == [OVERLOADED]
+
+    Command.objects.update(sent_at=timezone.now())
+    clock.now += MEASURE_SECONDS
+
+    assert admission.receive([message()]) == []
+
+
+def test_the_repeat_of_an_old_answer_makes_nobody_wait(admission):
+    intake.receive([message(owner=JULIET, id="old")])
+    finish(*map(answered, claims.claim()))
+    hour = timezone.now() - timedelta(hours=1)
+    Command.objects.update(done_at=hour, sent_at=hour, received_at=hour, state="sent")
+    store(MARIO)
+    age()
+    Command.objects.filter(owner=MARIO).update(not_before=timezone.now())
+    intake.receive([message(owner=JULIET, id="old")])
+
+    assert admission.receive([message()]) == []
+
+
 def test_a_new_session_gives_those_who_waited_for_it_their_time(admission):
     store(JULIET)
     age()
