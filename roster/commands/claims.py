@@ -57,7 +57,7 @@ _RUN = f"""
     UPDATE {Command._meta.db_table} SET state = '{State.RUNNING}',
     claim_id = given.token FROM given WHERE {Command._meta.db_table}.id = given.id
 """  # noqa: S608  (nothing in it is from outside)
-_END = f"DELETE FROM {Claim._meta.db_table} WHERE token IN (VALUES {{}})"  # noqa: S608  (as above)
+_END = f"DELETE FROM {Claim._meta.db_table} WHERE token IN (VALUES {{}})"  # noqa: S608  (nothing in it is from outside)
 
 
 def claim() -> list[ClaimedWork]:

@@ -12,6 +12,7 @@ from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import Roster, RosterItem
 from xmppservice.rosters import ejabberd_api
 from xmppservice.rosters.interface import (
+    ITEM_BY_ITEM,
     MISSING,
     NOBODY,
     PROBE_SECONDS,
@@ -25,7 +26,6 @@ from xmppservice.rosters.privileged import PrivilegedRosters
 
 # For more lookups than this, listing all accounts of a domain costs ejabberd less.
 MAX_SINGLE_LOOKUPS = 200
-MAX_WRITES, MAX_WRITES_OF_OWNER = 100, 20
 
 
 class EjabberdRosters:
@@ -57,7 +57,7 @@ class EjabberdRosters:
 
     def room(self, domain: str) -> Room:
         # The API's few connections are the pace.
-        return Room(MAX_WRITES, MAX_WRITES_OF_OWNER)
+        return ITEM_BY_ITEM
 
     def write(self, writes: Sequence[RosterWrite], deadline: float) -> list[Written]:
         owners = [write.owner for write in writes]

@@ -71,6 +71,10 @@ class Room(NamedTuple):
         return self._replace(items=self.items - count, cost=self.cost - cost)
 
 
+# For servers that take one item after the other.
+ITEM_BY_ITEM = Room(items=100, of_owner=20)
+
+
 class RosterError(Exception):
     """The XMPP server refused; the message is the error's condition."""
 

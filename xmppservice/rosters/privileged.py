@@ -12,6 +12,7 @@ from xmppservice.protocol import roster
 from xmppservice.protocol.jids import domain_of
 from xmppservice.protocol.roster import Roster
 from xmppservice.rosters.interface import (
+    ITEM_BY_ITEM,
     MISSING,
     NOBODY,
     PROBE_SECONDS,
@@ -29,7 +30,6 @@ NOT_A_JID = "jid-malformed"
 # ones cannot block. An empty wrapper may also be called a bad request.
 ACCOUNT_EXISTS = frozenset({FORBIDDEN, MISSING, "bad-request"})
 
-MAX_WRITES, MAX_WRITES_OF_OWNER = 100, 20
 # For all threads: rosters at once, and the cost of the writes at once.
 _reading, _writing = Pace(5, 25), Pace(500, 10_000)
 _latency = Latency()  # by reading a single roster
@@ -74,7 +74,7 @@ class PrivilegedRosters:
         ]
 
     def room(self) -> Room:
-        return Room(MAX_WRITES, MAX_WRITES_OF_OWNER, _writing.load)
+        return ITEM_BY_ITEM._replace(cost=_writing.load)
 
     def write(self, writes: Sequence[RosterWrite], deadline: float) -> list[Written]:
         requests = [
