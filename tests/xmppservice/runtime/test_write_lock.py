@@ -30,7 +30,7 @@ class Writers:
             await until(lambda count=count: self._waiting() == count)
 
     def _waiting(self) -> int:
-        return self.lock._first_waiting + self.lock._commands_waiting
+        return len(self.lock._first) + len(self.lock._commands)
 
     def _write(self, kind: str) -> None:
         assert self.lock.acquire(SECONDS, goes_first=kind == EDIT)
@@ -107,3 +107,15 @@ def test_many_threads_write_one_at_a_time():
     assert not any(thread.is_alive() for thread in threads)
     assert most == [1]
     assert not lock.locked()
+
+
+@pytest.mark.parametrize("kind", [EDIT, COMMAND])
+async def test_a_thread_that_writes_again_at_once_queues_behind_those_who_wait(
+    writers, kind
+):
+    await writers.queue(kind)
+    writers.lock.release()
+    # Before the one who waits has been given any time.
+    assert writers.lock.acquire(SECONDS, goes_first=kind == EDIT)
+    assert writers.order == [kind]
+    writers.end()
