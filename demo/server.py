@@ -114,7 +114,7 @@ class Server:
         """Its process, and all processes that it has started."""
         if not (self._child and self.running):
             return set()
-        return {self._child.pid, *_descendants(self._child.pid)}
+        return {self._child.pid, *descendants(self._child.pid)}
 
     def start(self) -> None:
         """Start it, and return when all of its ports respond."""
@@ -296,7 +296,7 @@ def _change_owner(folder: Path, user: str) -> None:
         shutil.chown(path, user, user)
 
 
-def _descendants(pid: int) -> set[int]:
+def descendants(pid: int) -> set[int]:
     """Return the descendants of the process ``pid``."""
     parents = {int(path.name): _parent(path) for path in Path("/proc").glob("[0-9]*")}
     results: set[int] = set()

@@ -1,11 +1,14 @@
 """JIDs (RFC 7622): normalising, splitting, and escaping (XEP-0106)."""
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 from slixmpp import JID, InvalidJID
 
 
+# A message has two JIDs, which are looked at eight times.
+@lru_cache(1_000)
 def parse_jid(text: str) -> str | None:
     """Return the normalised JID (RFC 7622), or None when ``text`` is not a JID.
 

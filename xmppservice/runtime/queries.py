@@ -55,8 +55,28 @@ def _execute(
     rows: Sequence[Sequence[Any]],
     more: Sequence[Any],
 ) -> None:
-    places = ", ".join([_places(rows[0])] * len(rows))
-    cursor.execute(statement.format(places), [*chain.from_iterable(rows), *more])
+    if connection.vendor == "postgresql":
+        cursor.execute(_composed(cursor, statement, rows, more))
+    else:
+        places = ", ".join([_places(rows[0])] * len(rows))
+        cursor.execute(statement.format(places), [*chain.from_iterable(rows), *more])
+
+
+def _composed(
+    cursor: CursorWrapper,
+    statement: str,
+    rows: Sequence[Sequence[Any]],
+    more: Sequence[Any],
+) -> str:
+    """The statement with its values, as psycopg would compose it.
+
+    Row by row: it keeps what it has parsed of short statements only, and to parse a
+    long one takes three times as long as its values.
+    """
+    head, _, tail = statement.partition("{}")
+    place = _places(rows[0])
+    values = ", ".join([cursor.mogrify(place, row) for row in rows])
+    return f"{cursor.mogrify(head)}{values}{cursor.mogrify(tail, more)}"
 
 
 def _places(row: Sequence[Any]) -> str:

@@ -1,12 +1,27 @@
-"""The order in which rows are locked."""
+"""Rows of values in queries, and the order in which rows are locked."""
 
 import pytest
 from django.db import connection
 
 from roster.models import Account
-from xmppservice.runtime.queries import in_order
+from xmppservice.runtime.queries import in_order, read_by_rows
 
 JIDS = ["a_@localhost", "a0@localhost", "a-b@localhost", "aa@localhost", "é@localhost"]
+
+
+@pytest.mark.django_db
+def test_values_arrive_as_they_are():
+    texts = ["%s", "100 %", "{}", "'", '"', "\\", "''; --", "è \N{PILE OF POO}", ""]
+    rows = [(text, place) for place, text in enumerate(texts)]
+
+    found = read_by_rows(
+        "WITH given (said, place) AS (VALUES {}) SELECT said, place, CAST(%s AS text)"
+        " FROM given ORDER BY place",
+        rows,
+        "{}%s'",
+    )
+
+    assert found == [(*row, "{}%s'") for row in rows]
 
 
 @pytest.mark.django_db
