@@ -8,8 +8,8 @@ commands never delay an edit (docs/decisions/0052-an-edits-own-way.md).
 import asyncio
 import json
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from channels.consumer import AsyncConsumer
 from channels.layers import get_channel_layer
@@ -29,9 +29,14 @@ from xmppservice.service.roster_probe import RosterProbe
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 BATCH_SIZE = 200  # commands or answers in one transaction
-# Sent and not yet confirmed, of answers and of refusals: announcements queue behind.
-MAX_UNCONFIRMED_BATCHES = 2
+# Sent and not yet confirmed, because announcements queue behind: of answers, and of
+# refusals, which come faster than workers can answer.
+MAX_UNCONFIRMED_BATCHES, MAX_UNCONFIRMED_REPLIES = 2, 6
+# Refusals that wait to be sent: the XMPP server takes fewer than clients can cause.
+MAX_REPLIES = 20_000
 TICK_SECONDS = 1.0  # a lost wake-up costs two seconds at most
 
 
@@ -48,7 +53,9 @@ class ServiceConsumer(AsyncConsumer):
         self.release.set()
         self.unconfirmed: set[int] = set()
         self.slots = asyncio.Semaphore(MAX_UNCONFIRMED_BATCHES)
-        self.reply_slots = asyncio.Semaphore(MAX_UNCONFIRMED_BATCHES)
+        self.replies: asyncio.Queue[events.Answer] = asyncio.Queue(MAX_REPLIES)
+        self.reply_slots = asyncio.Semaphore(MAX_UNCONFIRMED_REPLIES)
+        self.are_replies_lost = False
         self.state = StatusWriter(scope["jid"])
         self.admission = Admission()
         self.roster_probe = RosterProbe(self.state)
@@ -73,6 +80,7 @@ class ServiceConsumer(AsyncConsumer):
     async def _pump(self, scope: Any, receive: Any, send: Any) -> None:
         async with asyncio.TaskGroup() as self.pumps:
             self.pumps.create_task(self.pump_in())
+            self.pumps.create_task(self.pump_replies())
             self.pumps.create_task(self.pump_out())
             self.pumps.create_task(self.pump_release())
             self.pumps.create_task(self.pump_wakeups())
@@ -168,10 +176,7 @@ class ServiceConsumer(AsyncConsumer):
     async def pump_in(self) -> None:
         """Store incoming commands, each batch in one transaction."""
         while True:
-            batch = [await self.incoming.get()]
-            while len(batch) < BATCH_SIZE and not self.incoming.empty():
-                batch.append(self.incoming.get_nowait())
-            await self._receive(batch)
+            await self._receive(await _batch(self.incoming))
 
     async def _receive(self, batch: list[events.Message]) -> None:
         try:
@@ -179,22 +184,35 @@ class ServiceConsumer(AsyncConsumer):
         except DATABASE_ERRORS as error:
             self._database_lost(error)
             payload = payloads.storage_failed()
-            await self._reply([events.answer(message, payload) for message in batch])
+            self._reply(events.answer(message, payload) for message in batch)
             return
-        await self._reply([events.refusal(message, text) for message, text in refusals])
+        self._reply(events.refusal(message, text) for message, text in refusals)
         refused = {id(message) for message, _ in refusals}
-        await self._reply(
-            [
-                events.receipt(message)
-                for message in batch
-                if "receipt" in message and id(message) not in refused
-            ]
+        self._reply(
+            events.receipt(message)
+            for message in batch
+            if "receipt" in message and id(message) not in refused
         )
 
-    async def _reply(self, answers: list[events.Answer]) -> None:
-        if answers:
+    def _reply(self, answers: Iterable[events.Answer]) -> None:
+        """Put in line what is sent once; what finds no room is dropped.
+
+        The inbox does not wait: behind it commands would grow too old to be answered.
+        """
+        for answer in answers:
+            if self.replies.full():
+                if not self.are_replies_lost:
+                    logger.warning("too many commands are refused: some get no error")
+                self.are_replies_lost = True
+                return
+            self.replies.put_nowait(answer)
+
+    async def pump_replies(self) -> None:
+        """Send refusals, and all else that is not an answer from the outbox."""
+        while True:
             await self.reply_slots.acquire()
-            self.pumps.create_task(self._send_once(answers))
+            self.pumps.create_task(self._send_once(await _batch(self.replies)))
+            self.are_replies_lost &= not self.replies.empty()
 
     async def _send_once(self, answers: list[events.Answer]) -> None:
         try:
@@ -297,6 +315,14 @@ class ServiceConsumer(AsyncConsumer):
             if await self._store(_wake_pending_work):
                 await self._store(self.state.save)
                 await self._mark_live()
+
+
+async def _batch(queue: asyncio.Queue[T]) -> list[T]:
+    """Wait for something in the queue; return all of it, up to BATCH_SIZE."""
+    batch = [await queue.get()]
+    while len(batch) < BATCH_SIZE and not queue.empty():
+        batch.append(queue.get_nowait())
+    return batch
 
 
 def _newer_than(number: int | None) -> events.Publish | None:

@@ -15,6 +15,7 @@ from roster.commands.admission import (
     TOO_MUCH_STORED,
     Admission,
     QueueAge,
+    max_age,
     measure,
 )
 from roster.commands.claims import MAX_OWNERS
@@ -99,7 +100,7 @@ pytestmark = pytest.mark.django_db
 
 def test_nothing_is_old_while_nothing_waits_for_long(settings):
     store(ROMEO)
-    age(9.0)
+    age(max_age() - 1.0)
 
     assert measure(timezone.now(), SESSION) == QueueAge()
 
@@ -223,11 +224,11 @@ def test_admitted_commands_keep_their_order(admission, clock):
 
 def test_the_wait_in_memory_and_in_the_table_are_added(admission, clock):
     store(JULIET)
-    age(10.0 - 4.0)
-    in_time = {**message(id="in time"), "arrived": clock.now - 9.0}
+    age(max_age() - 1.0)
+    in_time = {**message(id="in time"), "arrived": clock.now - max_age() + 1.0}
     assert admission.receive([in_time]) == []
 
-    age(10.5)
+    age(max_age() + 0.5)
     clock.now += MEASURE_SECONDS
     in_memory = {**message(id="too late"), "arrived": clock.now - 0.5}
 

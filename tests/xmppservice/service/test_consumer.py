@@ -3,8 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -17,9 +17,10 @@ from roster.models import Account, Command
 from tests.service import until
 from xmppservice.connection import events
 from xmppservice.connection.models import StreamStatus
+from xmppservice.service import consumer as consumers
 from xmppservice.service.consumer import (
     BATCH_SIZE,
-    MAX_UNCONFIRMED_BATCHES,
+    MAX_UNCONFIRMED_REPLIES,
     ServiceConsumer,
 )
 
@@ -151,14 +152,28 @@ async def test_what_could_not_be_answered_in_time_is_refused(
     assert not await Command.objects.aexists()
 
 
-async def test_refusals_go_out_as_fast_as_the_xmpp_server_takes_them(settings):
-    settings.COMMAND_MAX_WAIT_SECONDS = 0
-    count = 20 * BATCH_SIZE
+@asynccontextmanager
+async def refusing(
+    count: int, send: Callable[[dict], Awaitable[None]]
+) -> AsyncIterator[asyncio.Queue[events.Message]]:
+    """A consumer that refuses so many commands, and sends so; yields its inbox."""
     inbox: asyncio.Queue[events.Message] = asyncio.Queue()
     for number in range(count):
         message = events.message({**SEARCH, "id": f"{number}"})
         message["arrived"] = time.monotonic() - 1
         inbox.put_nowait(message)
+    scope = {"type": "xmpp", "jid": "service.localhost"}
+    running = asyncio.create_task(ServiceConsumer.as_asgi()(scope, inbox.get, send))
+    try:
+        yield inbox
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_refusals_go_out_as_fast_as_the_xmpp_server_takes_them(settings):
+    settings.COMMAND_MAX_WAIT_SECONDS = 0
+    count = 20 * BATCH_SIZE
     sending, most, refused = 0, 0, 0
 
     async def send(event: dict) -> None:
@@ -169,15 +184,36 @@ async def test_refusals_go_out_as_fast_as_the_xmpp_server_takes_them(settings):
         sending -= 1
         refused += len(event.get("answers", ()))
 
-    scope = {"type": "xmpp", "jid": "service.localhost"}
-    running = asyncio.create_task(ServiceConsumer.as_asgi()(scope, inbox.get, send))
-    try:
+    async with refusing(count, send):
         await until(lambda: refused == count)
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
 
-    assert most == MAX_UNCONFIRMED_BATCHES
+    assert most == MAX_UNCONFIRMED_REPLIES
+
+
+async def test_new_commands_do_not_wait_until_refusals_are_taken(
+    settings, monkeypatch, caplog
+):
+    """They would grow too old meanwhile, and the XMPP server's queue with them."""
+    settings.COMMAND_MAX_WAIT_SECONDS = 0
+    room = 3 * BATCH_SIZE
+    monkeypatch.setattr(consumers, "MAX_REPLIES", room)
+    is_taking = asyncio.Event()
+    refused: list[str] = []
+
+    async def send(event: dict) -> None:
+        answers = [answer for answer in event.get("answers", ()) if "refusal" in answer]
+        if answers:
+            await is_taking.wait()
+        refused.extend(answer["id"] for answer in answers)
+
+    async with refusing(16 * BATCH_SIZE, send) as inbox:
+        await until(inbox.empty)
+        await until(lambda: "some get no error" in caplog.text)
+        is_taking.set()
+        await until(lambda: len(refused) > room)
+
+    assert len(set(refused)) == len(refused) < 16 * BATCH_SIZE
+    assert caplog.text.count("some get no error") == 1
 
 
 async def test_it_recovers_when_its_tables_are_back(consumer, caplog):
