@@ -212,7 +212,8 @@ class ServiceConsumer(AsyncConsumer):
         while True:
             await self.reply_slots.acquire()
             self.pumps.create_task(self._send_once(await _batch(self.replies)))
-            self.are_replies_lost &= not self.replies.empty()
+            if self.replies.empty():
+                self.are_replies_lost = False
 
     async def _send_once(self, answers: list[events.Answer]) -> None:
         try:
