@@ -27,8 +27,31 @@ MAX_OWNERS, MAX_COMMANDS_OF_OWNER, BATCH_SIZE = 50, 25, 100
 MAX_CHARACTERS, MAX_CHARACTERS_OF_OWNER = 40_000, 5_000
 # The oldest commands are read in windows, until they belong to enough owners.
 WINDOW_SIZE, MAX_WINDOWS = 400, 4
+LOOK_SECONDS = 1.0
 RELEASE_BATCH_SIZE = 10  # owners in one transaction
 RELEASE_PAUSE_SECONDS = 0.01
+
+
+class Lookout:
+    """Says whether a claim reads on behind the oldest commands.
+
+    Behind a flood that reads all that waits, while other workers wait for this claim:
+    after a look that found nobody the next is LOOK_SECONDS later. An owner that a
+    flood hides waits as much longer. ``clock`` returns seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._in_vain_at = float("-inf")
+
+    def is_due(self) -> bool:
+        return self._clock() - self._in_vain_at >= LOOK_SECONDS
+
+    def found_nobody(self) -> None:
+        self._in_vain_at = self._clock()
+
+
+_lookout = Lookout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +147,7 @@ def _choose(
     queues, failed = _waiting(busy, now)
     if failed and (not queues or (may_retry and not _is_retrying())):
         queues = dict(islice(failed.items(), 1))
-    chosen = _fit_into_batch(_lock(queues, now))
+    chosen = _fit_into_batch(_lock(queues))
     remaining = [queues[owner][len(part) :] for owner, part in chosen.items()]
     # Their remaining commands queue behind all owners that wait now.
     if continued := [queue[0] for queue in remaining if queue]:
@@ -135,16 +158,17 @@ def _choose(
     return chosen
 
 
-def _lock(queues: Mapping[str, Sequence[int]], now: datetime) -> list[Command]:
-    """Commands that are still due, with their payloads, up to the size of a batch.
+def _lock(queues: Mapping[str, Sequence[int]]) -> list[Command]:
+    """The queues' first commands, with their payloads, up to the size of a batch.
 
     An owner's commands run in their order: behind one that has a repeat at this moment,
     none is taken.
     """
     heads = [queue[:MAX_COMMANDS_OF_OWNER] for queue in queues.values()]
     pks = list(islice(chain.from_iterable(heads), BATCH_SIZE))
-    due = _unlocked(pks).filter(is_due(now)).only(*_FIELDS)
-    rows = {row.pk: row for row in due}
+    # By key alone: nobody else changes what is due now. With the state among the
+    # conditions, PostgreSQL reads the whole backlog until its statistics know of it.
+    rows = {row.pk: row for row in _unlocked(pks).only(*_FIELDS)}
     return [
         row for head in heads for row in takewhile(bool, map(rows.get, head)) if row
     ]
@@ -174,7 +198,8 @@ def _waiting(
     queues: dict[str, list[int]] = {}
     since: dict[str, datetime] = {}
     failed: dict[str, list[int]] = {}
-    for _ in range(MAX_WINDOWS):
+    visible = 0  # owners without a look behind the first window
+    for number in range(MAX_WINDOWS):
         window = due.exclude(owner__in=seen)
         columns = "pk", "owner", "attempts", "not_before", "received_at"
         rows = window.values_list(*columns)[:WINDOW_SIZE]
@@ -195,6 +220,12 @@ def _waiting(
         end = rows[WINDOW_SIZE - 1][-1]
         if sum(at <= end for at in since.values()) >= MAX_OWNERS:
             break
+        if number == 0:
+            visible = len(queues)
+            if queues and not _lookout.is_due():
+                break
+    if number and len(queues) == visible:
+        _lookout.found_nobody()
     owners = sorted(queues, key=since.__getitem__)[:MAX_OWNERS]
     alone = {owner: pks for owner, pks in failed.items() if owner not in queues}
     return {owner: queues[owner] for owner in owners}, alone

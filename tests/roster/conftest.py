@@ -30,6 +30,26 @@ ADD, SEARCH = payloads.ADD_TO_ROSTER, payloads.SEARCH_USERS
 Contact = dict[str, Any]
 
 
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_lookout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "_lookout", claims.Lookout())
+
+
 class WrittenItem(NamedTuple):
     owner: str
     item: RosterItem

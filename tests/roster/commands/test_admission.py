@@ -30,21 +30,6 @@ REFUSED = "commands wait for too long: new ones are refused"
 ADMITTED = "new commands are admitted again"
 
 
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture
 def admission(settings, clock) -> Admission:
     settings.COMMAND_MAX_WAIT_SECONDS = MAX_WAIT

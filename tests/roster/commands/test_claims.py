@@ -4,15 +4,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from roster.commands import claims, intake, outbox
+from roster.commands import claims, intake, outbox, results
 from roster.commands.claims import MAX_COMMANDS_OF_OWNER, MAX_OWNERS, State
 from roster.commands.results import Settled
 from roster.models import AddressBookEntry, Claim, Command
 from tests.roster.commands.rows import (
     OK,
+    SQL_ERROR,
     answered,
     finish,
     owners,
@@ -68,6 +70,53 @@ def test_a_flood_of_one_owner_does_not_hide_others(monkeypatch):
     intake.receive([message(owner=JULIET)])
 
     assert owners(claims.claim()) == [JULIET, ROMEO]
+
+
+@pytest.fixture
+def flood(monkeypatch, clock) -> None:
+    """A flood of Romeo's, behind which a claim has found nobody."""
+    monkeypatch.setattr(claims, "WINDOW_SIZE", 2 * MAX_COMMANDS_OF_OWNER)
+    monkeypatch.setattr(claims, "BATCH_SIZE", MAX_COMMANDS_OF_OWNER)
+    monkeypatch.setattr(claims, "_lookout", claims.Lookout(clock))
+    intake.receive([message(owner=ROMEO) for _ in range(9 * MAX_COMMANDS_OF_OWNER)])
+    assert take_turn() == [ROMEO]
+
+
+def take_turn() -> list[str]:
+    """Claim and answer one batch; return its owners."""
+    work = claims.claim()
+    results.finish([*map(answered, work)], SQL_ERROR, claim_more=False)
+    return owners(work)
+
+
+def test_after_a_look_behind_a_flood_in_vain_the_next_is_later(flood, clock):
+    intake.receive([message(owner=JULIET)])
+    assert take_turn() == [ROMEO]
+    clock.now += claims.LOOK_SECONDS
+    assert take_turn() == [JULIET, ROMEO]
+
+
+def test_claims_look_behind_a_flood_as_long_as_they_find_others(flood, clock):
+    for owner in (MARIO, JULIET):
+        intake.receive([message(owner=owner) for _ in range(MAX_COMMANDS_OF_OWNER)])
+    clock.now += claims.LOOK_SECONDS
+    assert [take_turn(), take_turn(), take_turn()] == [[ROMEO], [MARIO], [JULIET]]
+
+
+def test_what_a_claim_takes_is_read_by_key_alone():
+    # With a state, PostgreSQL read the whole backlog until its statistics knew of it.
+    intake.receive([message()])
+
+    with CaptureQueriesContext(connection) as queries:
+        claims.claim()
+
+    (condition,) = (
+        query["sql"].partition(" WHERE ")[2]
+        for query in queries
+        if '"payload"' in query["sql"]
+    )
+    assert '"id" IN' in condition
+    assert '"state"' not in condition
 
 
 def test_commands_that_do_not_fit_into_a_batch_keep_their_order():
