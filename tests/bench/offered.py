@@ -1,7 +1,8 @@
 """Commands offered at a constant rate, and what became of each.
 
 Unlike a load that waits for answers, it goes on when the service is too slow. Answers
-are not parsed, but told apart: answered, or refused until later.
+are not parsed, but told apart: answered, or refused until later. A command that got
+neither is still outstanding at the end.
 """
 
 import asyncio
@@ -15,6 +16,8 @@ from tests.service import until
 
 TICK_SECONDS = 0.01
 DRAIN_SECONDS = 120
+# All are answered, or those that are not never will be: a queue has no such pauses.
+QUIET_SECONDS = 10.0
 
 _ID = re.compile(rb"<message\b[^>]*\bid=['\"][^'\"]*-(\d+)['\"]")
 _WAIT = re.compile(rb"<resource-constraint\b")
@@ -25,14 +28,17 @@ class Caller(Pipe):
     """Sends commands, whatever is outstanding, and times the answer to each.
 
     ``waits``: seconds until each answer. ``refused``: how many have to be repeated.
+    ``heard_at``: when the latest answer came, as of ``monotonic()``.
     """
 
     waits: list[float]
     refused: int
+    heard_at: float
     _sent: dict[bytes, float]
 
     def begin_offer(self, request: Request) -> None:
         self.waits, self.refused, self._sent = [], 0, {}
+        self.heard_at = monotonic()
         self._request = request
 
     def offer(self) -> None:
@@ -45,6 +51,7 @@ class Caller(Pipe):
         return len(self._sent)
 
     def data_received(self, data: bytes) -> None:
+        self.heard_at = monotonic()
         *answers, self._rest = (self._rest + data).split(MESSAGE)
         for answer in answers:
             self._take(answer)
@@ -69,7 +76,7 @@ async def offer(
     seconds: float,
     label: str,
 ) -> None:
-    """Offer commands of all callers in turn; return when all have an answer."""
+    """Offer commands of all callers in turn; return when no more answers come."""
     for caller in callers:
         caller.begin_offer(request(caller))
     began, sent = monotonic(), 0
@@ -83,7 +90,8 @@ async def offer(
 
     def is_done() -> bool:
         assert not any(caller.failed for caller in callers), _failure(callers)
-        return not any(caller.outstanding for caller in callers)
+        silence = monotonic() - max(caller.heard_at for caller in callers)
+        return silence > QUIET_SECONDS or not any(c.outstanding for c in callers)
 
     await until(is_done, DRAIN_SECONDS)
 

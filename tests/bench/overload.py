@@ -190,10 +190,17 @@ class _Bench:
     def _judge_answers(self, label: str, callers: list[Caller]) -> None:
         waits = [wait for caller in callers for wait in caller.waits]
         refused = sum(caller.refused for caller in callers)
+        lost = sum(caller.outstanding for caller in callers)
         say(f"    {label}: {len(waits):,} answered, {refused:,} refused")
         say(f"    {label}: answers {summary(waits)}")
-        what = f"{self._name}, {label}: answer, worst"
-        self._report.add(what, max(waits), "at most", ANSWER_SECONDS, " s")
+        what = f"{self._name}, {label}"
+        self._report.add(
+            f"{what}: answer, worst", max(waits), "at most", ANSWER_SECONDS, " s"
+        )
+        share = lost / (len(waits) + refused + lost)
+        self._report.add(
+            f"{what}: no answer, no error", 100 * share, "at most", 0, " %"
+        )
 
     async def _edit(self) -> float:
         await asyncio.sleep(self._randomly.uniform(*PAUSE))

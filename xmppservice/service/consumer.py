@@ -35,8 +35,9 @@ BATCH_SIZE = 200  # commands or answers in one transaction
 # Sent and not yet confirmed, because announcements queue behind: of answers, and of
 # refusals, which come faster than workers can answer.
 MAX_UNCONFIRMED_BATCHES, MAX_UNCONFIRMED_REPLIES = 2, 6
-# Refusals that wait to be sent: the XMPP server takes fewer than clients can cause.
-MAX_REPLIES = 20_000
+# Refusals that wait to be sent (35 MB): the XMPP server takes fewer than clients can
+# cause.
+MAX_REPLIES = 50_000
 TICK_SECONDS = 1.0  # a lost wake-up costs two seconds at most
 
 
