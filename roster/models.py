@@ -319,7 +319,12 @@ class Command(models.Model):
         verbose_name_plural = _("commands")
         permissions = (("view_payload", _("Can read payloads and answers")),)
         indexes = (
-            # Waiting commands, the oldest first: queried by every claim.
+            # Waiting commands, the oldest first: queried by every claim. By the index
+            # of states PostgreSQL expects to jump about in the table: once it knows of
+            # a backlog, it would read sent commands, too, in the order of their keys.
+            models.Index(
+                fields=("id",), name="command_received", condition=Q(state="received")
+            ),
             models.Index(fields=("state", "id"), name="command_by_state"),
             models.Index(
                 fields=("owner", "state", "id"),

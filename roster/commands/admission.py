@@ -26,10 +26,10 @@ logger = logging.getLogger(__name__)
 
 TOO_MUCH_STORED = "Too many of your commands are stored: repeat in some minutes."
 
-# At five times the load that the service can answer, a new command waits five times as
-# long as the oldest one has waited. Up to that load, those admitted are in time. Twice
-# the load is more than that for workers: refusing takes time of the same machine.
-MAX_LOAD = 5
+# At eight times the load that the service can answer, a new command waits eight times
+# as long as the oldest one has waited. Up to that load, those admitted are in time.
+# Twice the load is more for workers: refusing takes time of the same machine.
+MAX_LOAD = 8
 # A backlog of fewer owners than this is their own matter: it makes nobody else wait.
 MIN_OWNERS = 5
 MEASURE_SECONDS = 1.0
