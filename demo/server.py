@@ -251,7 +251,7 @@ class JabberServer(Server):
         http_port: int,
         secret: str,
         domain: str = "localhost",
-        component: str = "xmpp_service.localhost",
+        component: str = "xmpp-service.localhost",
         account: str = "",
         more_domains: Sequence[str] = (),
         companion: bool = True,

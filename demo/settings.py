@@ -22,7 +22,7 @@ VAR_DIR = Path(os.environ.get("VAR_DIR") or ROOT / "var").resolve()
 ADMIN_PASSWORD = os.environ.get("ADMIN_PASSWORD", "")
 
 DOMAIN = "localhost"
-SERVICE = "xmpp_service.localhost"
+SERVICE = "xmpp-service.localhost"
 PASSWORD = "demo"  # noqa: S105  (of a demo on loopback)
 PEOPLE = {
     "00393471111111": "Mario Rossi",

@@ -45,7 +45,7 @@ KINDS: dict[str, type[Prosody | Ejabberd]] = {
     "ejabberd": Ejabberd,
 }
 
-COMPONENT, ACCOUNT = "xmpp_service.localhost", "xmpp_service@localhost"
+COMPONENT, ACCOUNT = "xmpp-service.localhost", "xmpp_service@localhost"
 SERVICE = ACCOUNT if MODE == "account" else COMPONENT
 WEBSOCKET = {"prosody": "xmpp-websocket", "ejabberd": "ws"}[SERVER]
 GUEST = "guest"  # the user that the webchat offers

@@ -179,6 +179,18 @@ def time_zone_is_chosen() -> object:
     return is_local or environment.is_set("TIME_ZONE")
 
 
+@check(
+    Warning(
+        'The domain of XMPP_JID has a "_", which no host name has (RFC 7622, 3.2).',
+        hint="Clients that check addresses, such as Gajim, fail at the login of every "
+        "user. Use a name such as xmpp-service.example.org, also in the XMPP server.",
+        id="xmppservice.W006",
+    )
+)
+def domain_is_a_host_name() -> object:
+    return local_of(settings.XMPP_JID) or "_" not in settings.XMPP_JID
+
+
 @register(Tags.database)
 def tables_are_of_a_release(
     databases: Sequence[str] | None = None, **_: Any

@@ -30,7 +30,7 @@ secret = partial(env.secret, folder=VAR_DIR, is_shared=SCALED)
 
 # --- XMPP ---------------------------------------------------------------------
 
-XMPP_JID = env.text("XMPP_JID", "xmpp_service.localhost").strip().lower()
+XMPP_JID = env.text("XMPP_JID", "xmpp-service.localhost").strip().lower()
 XMPP_SECRET = secret("XMPP_SECRET")
 XMPP_HOST = env.host("XMPP_HOST", "127.0.0.1")
 XMPP_COMPONENT_PORT = env.port("XMPP_COMPONENT_PORT", 15347)

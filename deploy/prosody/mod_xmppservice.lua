@@ -3,7 +3,7 @@
 --
 --   VirtualHost "example.com"
 --       modules_enabled = { "xmppservice" }
---       xmppservice_component = "xmpp_service.example.com"
+--       xmppservice_component = "xmpp-service.example.com"
 --       xmppservice_permissions = { "exist", "read", "write", "list", "events" }
 --
 -- The component sends IQs to the host, namespace urn:xmppservice:roster:1:

@@ -2,7 +2,7 @@
 // them, and sends both commands until they are answered.
 //
 //   npm install strophe.js ws @xmldom/xmldom
-//   PASSWORD=demo node example.mjs 00393333333333@localhost xmpp_service.localhost \
+//   PASSWORD=demo node example.mjs 00393333333333@localhost xmpp-service.localhost \
 //     ws://127.0.0.1:15280/xmpp-websocket
 
 import { randomUUID, webcrypto } from "node:crypto";

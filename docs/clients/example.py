@@ -2,7 +2,7 @@
 and sends both commands until they are answered.
 
     pip install slixmpp==1.17.0
-    PASSWORD=demo python example.py 00393333333333@localhost xmpp_service.localhost \
+    PASSWORD=demo python example.py 00393333333333@localhost xmpp-service.localhost \
         --server 127.0.0.1:15222 --no-tls
 """
 

@@ -21,7 +21,7 @@ def test_the_defaults_pass():
         ("E001", "XMPP_STANZA_LIMIT", 999),
         ("E001", "XMPP_STANZA_LIMIT", 524_289),
         ("E002", "XMPP_DOMAINS", []),
-        ("E002", "XMPP_DOMAINS", ["xmpp_service.localhost"]),
+        ("E002", "XMPP_DOMAINS", ["xmpp-service.localhost"]),
         ("E003", "MSISDN_JID", "{phone}@{domain}"),
         ("E002", "XMPP_DOMAINS", ["two words"]),
         ("E002", "XMPP_DOMAINS", ["localhost", "localhost"]),
@@ -36,6 +36,7 @@ def test_the_defaults_pass():
         ("E004", "ROSTER_GROUP_VERIFIED", ""),
         ("W001", "SEARCH_LIMIT", 10_001),
         ("W002", "PUBLIC_URL", "https://buddies.example.org"),
+        ("W006", "XMPP_JID", "xmpp_service.localhost"),
     ],
 )
 def test_invalid_settings_are_reported(settings, monkeypatch, id, name, value):
@@ -94,7 +95,7 @@ BROKER, LAYER = "redis://127.0.0.1/0", "redis://127.0.0.1/1"
                 "XMPP_STANZA_LIMIT": 240_000,
             },
         ),
-        (set(), {"XMPP_JID": "service@else.example", "XMPP_STANZA_LIMIT": 240_000}),
+        (set(), {"XMPP_JID": "xmpp_service@else.com", "XMPP_STANZA_LIMIT": 240_000}),
         ({"E002"}, {"XMPP_JID": "service@localhost/x", "XMPP_STANZA_LIMIT": 9_000}),
     ],
 )
