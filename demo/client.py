@@ -24,6 +24,9 @@ REFUSAL = (
     "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
 )
 
+# Neither an archive nor another device needs a command (XEP-0334).
+HINTS = "<no-store xmlns='urn:xmpp:hints'/><no-copy xmlns='urn:xmpp:hints'/>"
+
 Predicate = Callable[[Element], bool]
 
 
@@ -255,8 +258,9 @@ def _envelope(service: str, command: str, payload: object, id: str) -> str:
     text = payload if isinstance(payload, str) else json.dumps(payload)
     return (
         f"<message to={quoteattr(service)} id={quoteattr(id)} type='chat'><body/>"
-        f"<x xmlns='jabber:x:oob'><type>{command}</type><action>{command}</action>"
-        f"<payload>{escape(text)}</payload></x></message>"
+        f"<x xmlns='urn:xmppservice:command:1'><type>{command}</type>"
+        f"<action>{command}</action>"
+        f"<payload>{escape(text)}</payload></x>{HINTS}</message>"
     )
 
 

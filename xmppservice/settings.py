@@ -12,6 +12,7 @@ from kombu import Queue
 
 from xmppservice import __version__
 from xmppservice import environment as env
+from xmppservice.protocol.namespaces import NS_COMMAND, NS_OOB
 from xmppservice.runtime import logs, transports
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -47,6 +48,8 @@ XMPP_INBOX_BYTES = env.integer("XMPP_INBOX_BYTES", 64 * 1024 * 1024)
 
 ANNOUNCEMENTS_PER_SECOND = env.integer("ANNOUNCEMENTS_PER_SECOND", 500)
 CHANGE_MESSAGE = env.boolean("CHANGE_MESSAGE", False)
+CHANGE_MESSAGE_NAMESPACE = env.word("CHANGE_MESSAGE_NAMESPACE", NS_OOB, NS_COMMAND)
+CHANGE_PHOTO = env.boolean("CHANGE_PHOTO", False)
 
 EJABBERD_API_URL = env.url("EJABBERD_API_URL", "", "http://127.0.0.1:5280/api")
 EJABBERD_API_USER = env.text("EJABBERD_API_USER", "").strip()

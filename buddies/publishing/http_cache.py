@@ -19,8 +19,9 @@ from django.db import DatabaseError, InterfaceError
 from buddies.document import build
 from buddies.document.shape import EMPTY
 from buddies.publishing import live
+from xmppservice.connection import browsing
 
-PATH = "/api/document/"
+PATH = browsing.DOCUMENT
 FRESH_SECONDS = 0.25
 PLATFORMS = {"mobile": "mobileIsPublished", "web": "webIsPublished"}
 MEDIA_TYPE = "application/json"

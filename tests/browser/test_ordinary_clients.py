@@ -60,7 +60,7 @@ async def read(client):
 
 
 async def test_strophe_browses_the_tree(strophe):
-    """Groups and threads are nodes; channels are JIDs with their names."""
+    """Groups are nodes; channels are JIDs with their names."""
     query = "<query xmlns='http://jabber.org/protocol/disco#items' %s/>"
 
     top = await strophe("get", query % "", ITEMS)
@@ -68,10 +68,10 @@ async def test_strophe_browses_the_tree(strophe):
 
     named = {item[2]: item[:2] for item in top}
     assert named["Tickets"] == [SERVICE, "tickets"]
-    assert named["Liam"] == ["liam@localhost", ""]
+    assert named["Liam"] == [f"liam@{SERVICE}", ""]
     assert tickets == [
-        ["myticket@localhost", "milano", "Milano"],
-        ["firenze@localhost", "", "Firenze"],
+        [f"milano@{SERVICE}", "", "Milano"],
+        [f"firenze@{SERVICE}", "", "Firenze"],
         [SERVICE, "trains", "Trains"],
         [SERVICE, "phones", "Phones"],
     ]

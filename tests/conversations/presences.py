@@ -3,32 +3,38 @@
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from xml.etree.ElementTree import Element
 
 from demo.client import CLIENT, Client
 from tests.service import SERVICE, Service, until
 
-PHOTO = "{vcard-temp:x:update}x/{vcard-temp:x:update}photo"
+DOCUMENT = "{urn:xmppservice:document:1}document"
 JIDS = (
     "from roster.models import Subscriber\n"
     "print(*Subscriber.objects.order_by('pk').values_list('jid', flat=True))"
 )
 
 
-def photos(client: Client) -> list[str]:
-    """Return the hashes in the service's presence to this client, in order."""
+def announced(client: Client) -> list[Element]:
+    """Return the ``document`` elements in the service's presence, in order."""
     found = (
-        stanza.findtext(PHOTO, "")
+        stanza.find(DOCUMENT)
         for stanza in client.stanzas
         if stanza.tag == CLIENT + "presence"
         and stanza.get("from", "").partition("/")[0] == SERVICE
         and stanza.get("type") is None
     )
-    return [photo for photo in found if photo]
+    return [document for document in found if document is not None]
+
+
+def hashes(client: Client) -> list[str]:
+    """Return the hashes that the service has announced to this client, in order."""
+    return [document.get("hash", "") for document in announced(client)]
 
 
 def newest(client: Client) -> str:
     """Return the last of them, or "" before the first."""
-    return (photos(client) or [""])[-1]
+    return (hashes(client) or [""])[-1]
 
 
 async def read(client: Client) -> str:

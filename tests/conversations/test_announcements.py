@@ -6,9 +6,9 @@ import pytest
 
 from tests.conversations.presences import (
     add,
+    hashes,
     is_up_to_date,
     newest,
-    photos,
     read,
     stored_jids,
     subscribe,
@@ -47,7 +47,7 @@ async def test_unsubscribed_clients_get_no_more_announcements(service: Service):
 
         await until(lambda: newest(juliet) != before)
         await read(romeo)  # all that was sent before has arrived
-        assert photos(romeo) == []
+        assert hashes(romeo) == []
 
 
 async def test_subscribers_coming_online_get_the_live_hash(service: Service):

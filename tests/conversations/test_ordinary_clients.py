@@ -24,22 +24,41 @@ from tests.conversations.browsing import (
     query,
     result,
 )
-from tests.service import PASSWORD, SERVICE, Service, component_only, until
+from tests.conversations.presences import announced, read, subscribe
+from tests.service import (
+    PASSWORD,
+    SERVICE,
+    Service,
+    an_account,
+    component_only,
+    until,
+)
 
 VCARD = "<vCard xmlns='vcard-temp'/>"
+PHOTO = "{vcard-temp:x:update}x/{vcard-temp:x:update}photo"
+
+
+# A channel's own JID is below the component; below an account it has none.
+AT = "localhost" if an_account else SERVICE
+VERONA_CHANNELS = [
+    ("Capulet", f"capulet@{AT}", None),
+    ("Montague", "houses@localhost", "montague")
+    if an_account
+    else ("Montague", f"montague@{AT}", None),
+    ("Friar Laurence's cell", rf"friar\20laurence@{AT}", None),
+    ("Nurse", "nurse@mantua.example", None)
+    if an_account
+    else ("Nurse", rf"nurse\40mantua.example@{AT}", None),
+]
 
 
 async def test_the_tree_is_listed_group_by_group(client: Client):
     assert await listed(client, "verona") == [
-        ("Capulet", "capulet@localhost", None),
-        ("Montague", "houses@localhost", "montague"),
-        ("Friar Laurence's cell", r"friar\20laurence@localhost", None),
-        ("Nurse", "nurse@mantua.example", None),
+        *VERONA_CHANNELS,
         ("Mantua", TARGET, "mantua"),
     ]
-    assert await listed(client, "mantua") == [
-        ("Apothecary à Mantoue", "apothecary@localhost", None)
-    ]
+    (apothecary,) = await listed(client, "mantua")
+    assert apothecary == ("Apothecary à Mantoue", f"apothecary@{AT}", None)
 
 
 async def test_the_top_level_lists_what_the_document_has(client):
@@ -48,12 +67,10 @@ async def test_the_top_level_lists_what_the_document_has(client):
     assert [called for called, _, _ in await listed(client)] == names
 
 
-async def test_users_of_unserved_domains_get_jids_of_the_first_domain(service, client):
+async def test_users_of_unserved_domains_find_the_same(service, client):
     service.server.register("mercutio", PASSWORD, "elsewhere.localhost")
     async with service.client("mercutio", domain="elsewhere.localhost") as mercutio:
-        assert ("Capulet", "capulet@localhost", None) in await listed(
-            mercutio, "verona"
-        )
+        assert await listed(mercutio, "verona") == await listed(client, "verona")
 
 
 async def test_a_group_identifies_itself_as_one(client: Client):
@@ -81,13 +98,13 @@ async def test_the_service_lists_its_features(client: Client):
         "jabber:iq:search",
         COMMANDS,
         "urn:xmppservice:document:1",
+        "urn:xmppservice:command:1",
+        "urn:xmpp:noreply:0",
         "vcard-temp",
         "urn:xmpp:ping",
         "urn:xmpp:receipts",
         "jabber:iq:version",
     }
-    (form_type,) = info.findall("{*}x/{*}field[@var='FORM_TYPE']/{*}value")
-    assert form_type.text == "urn:xmppservice:document:1"
 
 
 async def test_an_edit_is_in_the_list_as_in_the_document(service, client, verona):
@@ -95,7 +112,7 @@ async def test_an_edit_is_in_the_list_as_in_the_document(service, client, verona
     _, _, made = service.http(
         "POST", "/api/buddies/", {**entry, "address": "page", "info": {"name": "Page"}}
     )
-    line = ("Page", "page@localhost", None)
+    line = ("Page", f"page@{AT}", None)
 
     async def shown() -> bool:
         return line in await listed(client, "verona")
@@ -108,26 +125,50 @@ async def test_an_edit_is_in_the_list_as_in_the_document(service, client, verona
     await until(hidden)
 
 
-async def test_support_addresses_are_published(new_service):
+async def forms(client: Client) -> list[dict[str | None, list[str | None]]]:
+    """The forms in the service's disco#info: the values of each field."""
+    return [
+        {field.get("var"): [value.text for value in field] for field in form}
+        for form in (await result(client, query(INFO))).iterfind(f"{FORM}x")
+    ]
+
+
+async def test_the_live_document_is_described(service: Service, client: Client):
+    """Without a URL of the document, which needs a token here."""
+    (document,) = await forms(client)
+    assert document["FORM_TYPE"] == ["urn:xmppservice:document:1"]
+    assert document["hash"] == [await read(client)]
+    assert int(document["version"][0]) > 0
+    assert "url" not in document
+    schema = f"http://127.0.0.1:{service.http_port}/schemas/document-1.json"
+    assert document["schema"] == [schema]
+
+
+async def test_all_that_a_public_service_says(new_service):
     uris = ["mailto:help@example.org", "xmpp:help@rooms.example.org?join&a='b'"]
     service = new_service(
-        SUPPORT_ADDRESSES=", ".join(uris), PUBLIC_URL="http://buddies.example.org"
+        SUPPORT_ADDRESSES=", ".join(uris),
+        PUBLIC_URL="http://buddies.example.org",
+        DOCUMENT_PUBLIC="true",
+        CHANGE_PHOTO="true",
     )
     (local,) = service.register()
     async with service.client(local) as client:
-        forms = (await result(client, query(INFO))).findall("{jabber:x:data}x")
-    schema, contacts = (
-        {field.get("var"): [value.text for value in field] for field in form}
-        for form in forms
-    )
-    assert schema == {
-        "FORM_TYPE": ["urn:xmppservice:document:1"],
-        "schema": [service.environment["PUBLIC_URL"] + "/schemas/document-1.json"],
-    }
+        await subscribe(client)
+        element = (await until(lambda: announced(client)))[-1]
+        document, contacts = await forms(client)
+        hash = await read(client)
+        photos = [one.findtext(PHOTO) for one in client.stanzas]
+    assert document["url"] == ["http://buddies.example.org/api/document/"]
     assert contacts == {
         "FORM_TYPE": ["http://jabber.org/network/serverinfo"],
         "support-addresses": uris,
     }
+    assert [element.get(name) for name in ("hash", "version", "url")] == [
+        *(document[name][0] for name in ("hash", "version", "url"))
+    ]
+    assert element.get("hash") == hash
+    assert hash in photos
 
 
 def vcard(answer: Element) -> list[tuple[str, str]]:
@@ -252,7 +293,7 @@ async def test_channels_are_found_by_name_and_status(client, text, names):
 async def test_an_older_client_searches_without_a_form(client: Client, field: str):
     asked = query(SEARCH, inside=f"<{field}>capulet</{field}>")
     (row,) = await result(client, asked, "set")
-    assert row.get("jid") == "capulet@localhost"
+    assert row.get("jid") == f"capulet@{AT}"
     assert [(name(cell), cell.text) for cell in row] == [
         ("first", "Capulet"),
         ("last", None),

@@ -31,7 +31,7 @@ async def test_it_lists_the_channels_by_name(profanity: Profanity):
     profanity.type(f"/disco items {SERVICE}")
     await profanity.shows(f"Service discovery items for {SERVICE}:")
     await profanity.shows(f"{SERVICE}, (Mobile Ticketing)")
-    await profanity.shows("liam@localhost, (Liam)")
+    await profanity.shows(f"liam@{SERVICE}, (Liam)")
 
 
 async def test_it_shows_the_features_of_the_service(profanity: Profanity):

@@ -40,6 +40,11 @@ def run(tmp_path, *words: str, **environment: str) -> subprocess.CompletedProces
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
+        (
+            "CHANGE_MESSAGE_NAMESPACE",
+            "urn:ours",
+            "jabber:x:oob or urn:xmppservice:command:1, not 'urn:ours'",
+        ),
         ("DOCUMENT_PUBLIC", "yes", "DOCUMENT_PUBLIC must be true or false"),
         ("SUPPORT_ADDRESSES", "help@example.org", "must be like mailto:help@"),
         ("SUPPORT_ADDRESSES", "mailto:a b", "not 'mailto:a b'"),

@@ -48,7 +48,7 @@ class ClientStream(ServiceStream):
 
     def _session_start(self, event: object) -> None:
         # Receive the stanzas to the bare JID, even if others use the account, too.
-        self.xmpp.send_raw(presence.own(""))
+        self.xmpp.send_raw(presence.own(self._news))
         super()._session_start(event)
 
     def _authentication_failed(self, _: object) -> None:
@@ -75,11 +75,11 @@ class ClientStream(ServiceStream):
         stored = 0
         while self.ready and stored != self._number:
             number, vcard_xml = self._number, self._vcard
-            digest = self._digest
+            news = self._news
             try:
                 if await self._store_and_verify(vcard_xml):
                     # The server sends this to all subscribers, now and later.
-                    write(self.xmpp, presence.own(digest))
+                    write(self.xmpp, presence.own(news))
                     self.on_published(stored := number)
                 else:
                     await self._wait_first(RETRY_SECONDS, self._ended)

@@ -7,18 +7,23 @@ database is never asked.
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
+from django.conf import settings
+
 from xmppservice.connection.events import CatalogueEntry
 from xmppservice.protocol import data_forms, disco, search, vcard
 from xmppservice.protocol.data_forms import Field
 from xmppservice.protocol.disco import Item
 from xmppservice.protocol.iq import Request, StanzaError
 from xmppservice.protocol.jids import domain_of, uri
+from xmppservice.protocol.live_document import LiveDocument
 from xmppservice.protocol.namespaces import (
     MAX_FIELD,
+    NS_COMMAND,
     NS_COMMANDS,
     NS_DOCUMENT,
     NS_INFO,
     NS_ITEMS,
+    NS_NO_REPLY,
     NS_PING,
     NS_RECEIPTS,
     NS_SEARCH,
@@ -27,7 +32,8 @@ from xmppservice.protocol.namespaces import (
 
 NAME = "XMPP Service"
 MAX_RESULTS = 50
-SCHEMA = "/schemas/document-1.json"  # below PUBLIC_URL
+# Below PUBLIC_URL.
+SCHEMA, DOCUMENT = "/schemas/document-1.json", "/api/document/"
 
 INFO = f"{{{NS_INFO}}}query"
 ITEMS = f"{{{NS_ITEMS}}}query"
@@ -40,6 +46,8 @@ FEATURES = (
     NS_COMMANDS,
     NS_VCARD,
     NS_DOCUMENT,
+    NS_COMMAND,
+    NS_NO_REPLY,
     NS_PING,
     NS_RECEIPTS,
     "jabber:iq:last",
@@ -58,8 +66,10 @@ COLUMNS = (
 class Catalogue:
     """Present ``entries`` to clients that browse the service ``jid``.
 
-    Channels are at the client's own domain if it is one of ``domains``, else at the
-    first of them. ``about`` is the result of :func:`about`.
+    A channel has a JID of its own below a component: the first one with that localpart.
+    Other channels are where clients write to them: at the client's own domain if it is
+    one of ``domains``, else at the first of them. ``about`` is the result of
+    :func:`about`.
     """
 
     def __init__(
@@ -86,7 +96,8 @@ class Catalogue:
             self._groups[entry.address] = entry
         else:
             self._channels.append((_folded(f"{entry.name}\n{entry.status}"), entry))
-            if entry.local:
+            is_component = "@" not in self._jid
+            if entry.local and is_component:
                 self._cards.setdefault(f"{entry.local}@{self._jid}", entry)
 
     def answer(self, request: Request) -> str:
@@ -161,8 +172,22 @@ class Catalogue:
             if entry.is_group:
                 yield Item(at, entry.name, entry.address)
             elif entry.to:
-                # Several channels may share a JID: their threads distinguish them.
-                yield Item(_full_address(entry.to, domain), entry.name, entry.thread)
+                own = self._own_jid(entry)
+                # Several may be written to at one JID: their threads distinguish them.
+                thread = "" if own else entry.thread
+                yield Item(own or _full_address(entry.to, domain), entry.name, thread)
+
+    def _own_jid(self, entry: CatalogueEntry) -> str:
+        """The JID of the channel itself; empty where it has none.
+
+        A client that opens it finds the channel's name and picture, and a text to it is
+        answered with the address to write to.
+        """
+        jid = f"{entry.local}@{self._jid}"
+        return jid if self._cards.get(jid) is entry else ""
+
+    def _jid_of(self, entry: CatalogueEntry, domain: str) -> str:
+        return self._own_jid(entry) or _full_address(entry.to, domain)
 
     def _domain(self, sender: str) -> str:
         domain = domain_of(sender)
@@ -177,14 +202,11 @@ class Catalogue:
         domain = self._domain(request.sender)
         if form is None:
             result = self._search_results(_search_text(request))
-            items = (
-                Item(_full_address(entry.to, domain), entry.name) for entry in result
-            )
+            items = (Item(self._jid_of(entry, domain), entry.name) for entry in result)
             return search.search_items(items)
         result = self._search_results(" ".join(form.get(QUERY.var, ())))
         rows = (
-            (_full_address(entry.to, domain), entry.name, entry.status)
-            for entry in result
+            (self._jid_of(entry, domain), entry.name, entry.status) for entry in result
         )
         return search.search_table(COLUMNS, rows)
 
@@ -212,15 +234,22 @@ def _full_address(to: str, domain: str) -> str:
     return to if "@" in to else f"{to}@{domain}"
 
 
-def about(contacts: Sequence[str], schema: str) -> str:
-    """Describe the service: its support addresses, and the URL of the schema.
+def document_url() -> str:
+    """Return the URL of the live document; empty unless everybody may read it."""
+    return settings.PUBLIC_URL + DOCUMENT if settings.DOCUMENT_PUBLIC else ""
+
+
+def about(live: LiveDocument) -> str:
+    """Describe the service: the live document and its schema, the support addresses.
 
     Source: XEP-0157, "Recommended Use"; XEP-0128, "Implementation".
     """
-    address = Field("schema", "text-single", values=(schema,))
-    forms = data_forms.form("result", data_forms.form_type(NS_DOCUMENT), address)
-    if contacts:
+    schema = Field("schema", "text-single", values=(settings.PUBLIC_URL + SCHEMA,))
+    document = (data_forms.form_type(NS_DOCUMENT), schema, *live.fields())
+    forms = data_forms.form("result", *document)
+    if settings.SUPPORT_ADDRESSES:
         namespace = data_forms.form_type("http://jabber.org/network/serverinfo")
-        support = Field("support-addresses", "list-multi", values=tuple(contacts))
+        contacts = tuple(settings.SUPPORT_ADDRESSES)
+        support = Field("support-addresses", "list-multi", values=contacts)
         forms += data_forms.form("result", namespace, support)
     return forms

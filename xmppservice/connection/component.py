@@ -48,7 +48,7 @@ class ComponentStream(ServiceStream):
             self.on_published(self._number)
 
     def _presence(self, stanza: Presence) -> None:
-        """Send the live document's hash to users who subscribe or come online."""
+        """Announce the live document to users who subscribe or come online."""
         xml = stanza.xml
         sender, type = bare_jid(xml.get("from", "")), xml.get("type", "")
         to = bare_jid(xml.get("to", ""))
@@ -59,7 +59,7 @@ class ComponentStream(ServiceStream):
             return
         super()._presence(stanza)
         if type in ("subscribe", "probe"):
-            self._send_digest(stanza, sender)
+            self._send_news(stanza, sender)
         elif type == "unsubscribe":
             self._answer_presence(stanza, "unavailable")
         is_gone = type == "error" and iq.condition(xml) in GONE_CONDITIONS
@@ -71,14 +71,14 @@ class ComponentStream(ServiceStream):
         if stanza.xml.get("type") == "subscribe":
             self._answer_presence(stanza, "unsubscribed", to)
 
-    def _send_digest(self, stanza: Presence, sender: str) -> None:
+    def _send_news(self, stanza: Presence, sender: str) -> None:
         # After a restart of the XMPP server all users ask at once: the announcer then
         # serves some of them, at its own pace.
         if self.responder.overloaded:
             self.on_subscription(sender, 0)
             return
         to = stanza.xml.get("from", "")
-        available = presence.available(sender=self.jid, to=to, digest=self._digest)
+        available = presence.available(sender=self.jid, to=to, more=self._news)
         self.xmpp.send_raw(available)
         self.on_subscription(sender, self._number)
 

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from django.conf import settings
 from slixmpp.basexmpp import BaseXMPP
 from slixmpp.stanza import Iq
 from slixmpp.xmlstream.handler import Callback
@@ -30,6 +29,7 @@ from xmppservice.protocol import envelope, iq, redaction
 from xmppservice.protocol.envelope import Oversized
 from xmppservice.protocol.iq import Request, StanzaError
 from xmppservice.protocol.jids import bare_jid, domain_of, local_of, parse_jid
+from xmppservice.protocol.live_document import LiveDocument
 from xmppservice.protocol.namespaces import (
     MAX_FIELD,
     MAX_ID_BYTES,
@@ -57,6 +57,7 @@ HANDLED_TAGS = {
     "set": frozenset({VCARD}),
 }
 
+NO_TEXTS_HERE = "Nobody reads texts sent to this address. Write to {uri} instead."
 NO_TEXTS = "This address takes commands of apps only. Nobody reads texts sent to it."
 
 Take = Callable[[dict[str, str]], bool]
@@ -108,15 +109,16 @@ class Responder:
         self.xmpp, self.jid, self.domains = xmpp, jid, domains
         self._commands, self._take = commands, take
         self._tail = b""
-        schema = settings.PUBLIC_URL + browsing.SCHEMA
-        self._about = browsing.about(settings.SUPPORT_ADDRESSES, schema)
-        self._catalogue = Catalogue(jid, domains, self._about)
+        self._catalogue = Catalogue(jid, domains)
         self._register()
 
-    def publish(self, vcard: str, entries: Sequence[CatalogueEntry]) -> None:
+    def publish(
+        self, vcard: str, live: LiveDocument, entries: Sequence[CatalogueEntry]
+    ) -> None:
         """Serve this vCard, and ``entries`` to clients that browse."""
         self._tail = f"{vcard}</iq>".encode()
-        self._catalogue = Catalogue(self.jid, self.domains, self._about, entries)
+        about = browsing.about(live)
+        self._catalogue = Catalogue(self.jid, self.domains, about, entries)
 
     @property
     def overloaded(self) -> bool:
@@ -243,7 +245,8 @@ class Responder:
         if to == self.jid:
             return iq.error("service-unavailable", more=iq.text(NO_TEXTS))
         try:
-            return iq.redirect(self._catalogue.route(to, sender))
+            uri = self._catalogue.route(to, sender)
+            return iq.redirect(uri, iq.text(NO_TEXTS_HERE.format(uri=uri)))
         except StanzaError as error:
             return iq.error(error.condition, error.type)
 

@@ -14,19 +14,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from django.conf import settings
 from slixmpp.basexmpp import BaseXMPP
 from slixmpp.stanza import Presence
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 from slixmpp.xmlstream.matcher.base import MatcherBase
 
+from xmppservice.connection import browsing
 from xmppservice.connection.events import Answer, CatalogueEntry
 from xmppservice.connection.gateway import Down, IqRequest, IqResult, Late
 from xmppservice.connection.outgoing import Requests, Results, write
 from xmppservice.connection.responder import AdHocCommands, Responder
 from xmppservice.connection.rights import Rights
-from xmppservice.protocol import companion, envelope, iq, presence, vcard
+from xmppservice.protocol import companion, iq, live_document, presence, vcard
 from xmppservice.protocol.jids import domain_of, parse_jid
+from xmppservice.protocol.live_document import LiveDocument
 from xmppservice.protocol.xml import Element
 
 logger = logging.getLogger(__name__)
@@ -35,9 +38,6 @@ OPENING_SECONDS = 10
 PING_SECONDS = 30
 CONFIRMATION_SECONDS = 60
 ADVERTISEMENT_SECONDS = 5
-
-# The type of the message that announces a new document.
-CHANGE_TYPE = "vcard_updated"
 
 
 class ServiceStream(ABC):
@@ -79,8 +79,9 @@ class ServiceStream(ABC):
         self.rights = Rights(jid, domains)
         self.awaits_privileges = True
         self._vcard = ""
-        self._digest = ""
         self._number = 0
+        self._live: LiveDocument | None = None
+        self._news = _news(None)
         self.failure = ""  # why the last session ended, or could not begin
         self._failure_logged = False
         self._requests = Requests(xmpp, jid)
@@ -101,8 +102,10 @@ class ServiceStream(ABC):
         """
         self._number = number
         self._vcard = vcard.of_document(document)
-        self.responder.publish(self._vcard, entries)
-        self._digest = presence.digest(document)
+        hash, url = live_document.digest(document), browsing.document_url()
+        self._live = LiveDocument(hash, number, url)
+        self._news = _news(self._live)
+        self.responder.publish(self._vcard, self._live, entries)
         self._published()
 
     @abstractmethod
@@ -242,10 +245,11 @@ class ServiceStream(ABC):
         return IqRequest("get", self.domains[0], iq.ping())
 
     def _announcement(self, to: str, *, message: bool) -> str:
-        announcement = presence.available(sender=self.jid, to=to, digest=self._digest)
-        if not message:
+        announcement = presence.available(sender=self.jid, to=to, more=self._news)
+        if not message or self._live is None:
             return announcement
-        return announcement + _change_message(self.jid, to, self._number, self._digest)
+        namespace = settings.CHANGE_MESSAGE_NAMESPACE
+        return announcement + self._live.message(self.jid, to, namespace)
 
     # --- In -------------------------------------------------------------------
 
@@ -352,16 +356,8 @@ def connect_error(error: object, host: str) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def _change_message(sender: str, to: str, number: int, digest: str) -> str:
-    return envelope.build(
-        sender=sender,
-        to=to,
-        id="",
-        thread="",
-        # Delivered to online users only, never stored (RFC 6121, 8.5.2).
-        message_type="headline",
-        namespace="jabber:x:oob",
-        envelope_type=CHANGE_TYPE,
-        envelope_action=CHANGE_TYPE,
-        payload=f'{{"version":{number},"hash":"{digest}"}}',
-    )
+def _news(live: LiveDocument | None) -> str:
+    """Return what presence says of the live document, which may not be known yet."""
+    element = live.element() if live else ""
+    photo = live_document.photo(live.hash if live else "")
+    return element + photo if settings.CHANGE_PHOTO else element

@@ -72,10 +72,10 @@ def error(condition: str, error_type: str = "cancel", more: str = "") -> str:
     return f"<error type='{error_type}'>{defined}{more}</error>"
 
 
-def redirect(uri: str) -> str:
+def redirect(uri: str, more: str) -> str:
     """A stanza error that says where else to send (RFC 6120, 8.3.3.14)."""
     condition = f"<redirect xmlns='{NS_ERRORS}'>{escape(uri)}</redirect>"
-    return f"<error type='modify'>{condition}</error>"
+    return f"<error type='modify'>{condition}{more}</error>"
 
 
 def text(sentence: str) -> str:

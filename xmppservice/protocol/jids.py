@@ -54,7 +54,7 @@ def escape_localpart(text: str) -> str:
 
 
 def uri(jid: str, thread: str = "") -> str:
-    """Return the URI to write to ``jid``, in ``thread`` if there is one.
+    """Return the URI to write a message to ``jid``, in ``thread`` if there is one.
 
     Source: RFC 5122, 2.2; XEP-0201, "Thread IDs in XMPP URIs"; XEP-0147.
     """
@@ -62,5 +62,5 @@ def uri(jid: str, thread: str = "") -> str:
     local, at, domain = bare.rpartition("@")
     address = quote(local, safe="!$()*+,;=") + at + quote(domain, safe="[]:")
     address += slash + quote(resource, safe="!$&'()*+,:;=")
-    query = f"?message;thread={quote(thread, safe='')}" if thread else ""
-    return f"xmpp:{address}{query}"
+    query = f";thread={quote(thread, safe='')}" if thread else ""
+    return f"xmpp:{address}?message{query}"

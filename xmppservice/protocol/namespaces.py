@@ -3,11 +3,14 @@
 NS_XML = "http://www.w3.org/XML/1998/namespace"
 NS_VCARD = "vcard-temp"
 NS_DOCUMENT = "urn:xmppservice:document:1"  # its JSON Schema has the same name
+NS_COMMAND = "urn:xmppservice:command:1"  # of ``x``; that of the seed is NS_OOB
+NS_OOB = "jabber:x:oob"
 NS_UPDATE = "vcard-temp:x:update"
 NS_ROSTER = "jabber:iq:roster"
 NS_PING = "urn:xmpp:ping"
 NS_RECEIPTS = "urn:xmpp:receipts"
 NS_HINTS = "urn:xmpp:hints"
+NS_NO_REPLY = "urn:xmpp:noreply:0"  # XEP-0506
 NS_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 NS_COMPONENT = "jabber:component:accept"
 NS_STREAM_DEFAULT = frozenset({NS_COMPONENT, "jabber:client", ""})

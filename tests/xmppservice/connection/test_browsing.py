@@ -11,6 +11,7 @@ from xmppservice.protocol.iq import request
 from xmppservice.protocol.namespaces import NS_ITEMS, NS_SEARCH
 
 SERVICE, DOMAINS = "service.localhost", ["localhost", "verona.example"]
+ACCOUNT = "service@localhost"
 COMPONENT = "jabber:component:accept"
 
 
@@ -54,12 +55,12 @@ def search(text: str) -> str:
         ("", "bots@localhost"),
     ],
 )
-def test_channels_are_at_the_clients_domain_if_it_is_served(sender, jid):
-    catalogue = Catalogue(SERVICE, DOMAINS, entries=[channel("a")])
+def test_without_jids_of_their_own_channels_are_at_the_clients_domain(sender, jid):
+    catalogue = Catalogue(ACCOUNT, DOMAINS, entries=[channel("a")])
     for _ in range(2):  # built, then cached
-        (item,) = ask(catalogue, items(), sender)
+        (item,) = ask(catalogue, items(), sender, to=ACCOUNT)
         assert item.get("jid") == jid
-    (found,) = ask(catalogue, search("a"), sender, type="set")
+    (found,) = ask(catalogue, search("a"), sender, to=ACCOUNT, type="set")
     assert found.get("jid") == jid
 
 
@@ -67,23 +68,31 @@ def test_a_channel_with_a_jid_and_one_without_an_address():
     entries = [channel("a", to="bot@elsewhere.example/x"), channel("b", to="")]
     catalogue = Catalogue(SERVICE, DOMAINS, entries=entries)
     (item,) = ask(catalogue, items())
-    assert item.get("jid") == "bot@elsewhere.example/x"
+    assert item.get("jid") == f"a@{SERVICE}"
+    assert catalogue.route(f"a@{SERVICE}", "") == "xmpp:bot@elsewhere.example/x?message"
     assert len(ask(catalogue, search("b"), type="set")) == 0
 
 
 def test_an_accounts_groups_have_the_jid_that_was_asked():
-    account = "service@localhost"
     catalogue = Catalogue(
-        account, DOMAINS, entries=[group("a"), channel("b", "c", "a")]
+        ACCOUNT, DOMAINS, entries=[group("a"), channel("b", "c", "a")]
     )
-    (item,) = ask(catalogue, items(), to=f"{account}/here")
-    assert (item.get("jid"), item.get("node")) == (f"{account}/here", "a")
+    (item,) = ask(catalogue, items(), to=f"{ACCOUNT}/here")
+    assert (item.get("jid"), item.get("node")) == (f"{ACCOUNT}/here", "a")
 
 
-def test_of_two_channels_with_one_jid_the_first_has_the_vcard():
-    first, second = channel("a"), channel("A")._replace(local="a")
+def test_of_two_channels_with_one_jid_the_first_has_it():
+    first, second = channel("a"), channel("A", thread="A")._replace(local="a")
     catalogue = Catalogue(SERVICE, DOMAINS, entries=[first, second])
     assert "<FN>a</FN>" in catalogue.card(f"a@{SERVICE}")
+    listed = [(one.get("jid"), one.get("node")) for one in ask(catalogue, items())]
+    assert listed == [(f"a@{SERVICE}", None), ("bots@localhost", "A")]
+
+
+def test_a_channel_whose_address_is_no_localpart_is_where_clients_write_to_it():
+    entry = channel("a", thread="a")._replace(local="")
+    (item,) = ask(Catalogue(SERVICE, DOMAINS, entries=[entry]), items())
+    assert (item.get("jid"), item.get("node")) == ("bots@localhost", "a")
 
 
 def test_a_search_finds_at_most_fifty_in_document_order():

@@ -182,16 +182,16 @@ def test_a_text_to_the_service_is_refused_with_a_sentence(component, type, to):
 @pytest.mark.parametrize(
     ("to", "sender", "uri"),
     [
-        ("liam@{}", ROMEO, "xmpp:liam@localhost"),
-        ("Liam@{}/any", ROMEO, "xmpp:liam@localhost"),
-        ("liam@{}", "juliet@verona.example/b", "xmpp:liam@verona.example"),
-        ("liam@{}", "paris@elsewhere.example", "xmpp:liam@localhost"),
+        ("liam@{}", ROMEO, "xmpp:liam@localhost?message"),
+        ("Liam@{}/any", ROMEO, "xmpp:liam@localhost?message"),
+        ("liam@{}", "juliet@verona.example/b", "xmpp:liam@verona.example?message"),
+        ("liam@{}", "paris@elsewhere.example", "xmpp:liam@localhost?message"),
         (
             "atm_milano@{}",
             ROMEO,
             "xmpp:myticket@localhost?message;thread=atm_milano",
         ),
-        ("far@{}", ROMEO, "xmpp:bot@elsewhere.example/a%20b"),
+        ("far@{}", ROMEO, "xmpp:bot@elsewhere.example/a%20b?message"),
     ],
 )
 def test_a_text_to_a_channels_own_jid_is_redirected(component, to, sender, uri):

@@ -65,14 +65,14 @@ def test_an_address_as_a_localpart(text, local):
 @pytest.mark.parametrize(
     ("jid", "thread", "expected"),
     [
-        ("liam@localhost", "", "xmpp:liam@localhost"),
+        ("liam@localhost", "", "xmpp:liam@localhost?message"),
         ("my@localhost", "atm_1", "xmpp:my@localhost?message;thread=atm_1"),
         ("a@b", "x y;z=&?", "xmpp:a@b?message;thread=x%20y%3Bz%3D%26%3F"),
-        ("a\\20b@localhost", "", "xmpp:a%5C20b@localhost"),
-        ("bot@other.example/a/b@c", "", "xmpp:bot@other.example/a%2Fb%40c"),
-        ("caffè@città.example", "", "xmpp:caff%C3%A8@citt%C3%A0.example"),
-        ("service.example", "", "xmpp:service.example"),
-        ("a#b%c@[::1]", "", "xmpp:a%23b%25c@[::1]"),
+        ("a\\20b@localhost", "", "xmpp:a%5C20b@localhost?message"),
+        ("bot@other.example/a/b@c", "", "xmpp:bot@other.example/a%2Fb%40c?message"),
+        ("caffè@città.example", "", "xmpp:caff%C3%A8@citt%C3%A0.example?message"),
+        ("service.example", "", "xmpp:service.example?message"),
+        ("a#b%c@[::1]", "", "xmpp:a%23b%25c@[::1]?message"),
     ],
 )
 def test_the_uri_of_a_jid(jid: str, thread: str, expected: str):

@@ -3,7 +3,7 @@
 const { Strophe, $iq, $msg, $pres } = globalThis;
 const { AUTHFAIL, CONNECTED, CONNFAIL, CONNTIMEOUT, DISCONNECTED } = Strophe.Status;
 Strophe.setLogLevel(Strophe.LogLevel.WARN);
-const UPDATE = "vcard-temp:x:update";
+const DOCUMENT = "urn:xmppservice:document:1";
 const TIMEOUT_MILLISECONDS = 10_000; // for an answer
 
 /** Returns where to send a message to a channel: contract, section 1, Routing. */
@@ -90,8 +90,7 @@ export class Session {
 
   #presence(stanza) {
     const from = Strophe.getBareJidFromJid(stanza.getAttribute("from") ?? "");
-    const update = [...stanza.children].find((one) => one.namespaceURI === UPDATE);
-    const hash = update && child(update, "photo");
+    const hash = [...stanza.children].find((one) => one.namespaceURI === DOCUMENT)?.getAttribute("hash");
     if (from === this.service && hash) this.callbacks.change(hash);
     return true;
   }
