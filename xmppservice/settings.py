@@ -190,6 +190,8 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 5
 STATIC_URL = "static/"
 # No collectstatic: servestatic serves the files from the apps' folders.
 SERVESTATIC_USE_FINDERS = True
+# The webchat is a client, on the package that other clients use.
+STATICFILES_DIRS = [("client", BASE_DIR / "clients" / "javascript" / "src")]
 USE_TZ = True
 TIME_ZONE = env.zone("TIME_ZONE", "UTC")
 LANGUAGE_CODE = "en"

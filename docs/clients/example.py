@@ -1,23 +1,19 @@
-"""A client of XMPP Service, in one file: it reads the channels, writes to one of them,
-and sends both commands until they are answered.
+"""A client of XMPP Service: it reads the channels, writes to one of them, and sends
+both commands until they are answered.
 
-    pip install slixmpp==1.17.0
     PASSWORD=demo python example.py 00393333333333@localhost xmpp-service.localhost \
         --server 127.0.0.1:15222 --no-tls
 """
 
 import argparse
 import asyncio
-import json
 import os
 import sys
-import uuid
-from collections.abc import Iterator
-from typing import Any
-from xml.etree import ElementTree as ET
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-from slixmpp import ClientXMPP, Iq, Message
-from slixmpp.exceptions import IqError, IqTimeout
+from slixmpp import ClientXMPP
+from xmppservice_client import Answer, FileStore, XMPPService, rows
 
 CONTACTS = [
     {"name": "Mario Rossi", "address": "00393471111111"},
@@ -25,22 +21,23 @@ CONTACTS = [
 ]
 NUMBERS = ["00393296260815", "00393333333333", "00393490899289"]
 
-OOB = "jabber:x:oob"
-NOT_FINAL = ("SQL_ERROR", "RATE_LIMITED")
+RECONNECT_SECONDS = 1
 
 
 class Client(ClientXMPP):
-    """A user's connection to the XMPP server."""
+    """A user's connection to the XMPP server, which is opened again when it ends."""
 
-    def __init__(self, jid: str, password: str, service: str) -> None:
+    def __init__(self, jid: str, password: str, options: dict[str, object]) -> None:
         super().__init__(jid, password)
-        self.service = service
-        self.answers: dict[str, asyncio.Future[Message]] = {}
+        self.register_plugin("xmppservice", options)
+        self.service: XMPPService = self.plugin["xmppservice"]
+        self.at: tuple[str, int] | tuple[()] = ()  # else as DNS says
         self.joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.is_leaving = False
         self.add_event_handler("session_start", self.on_session_start)
         self.add_event_handler("failed_all_auth", self.on_refusal)
-        self.add_event_handler("message", self.on_message)
-        self.add_event_handler("message_error", self.on_message)
+        self.add_event_handler("stream_error", self.on_stream_error)
+        self.add_event_handler("disconnected", self.on_end)
 
     def without_tls(self) -> None:
         """Talk in the clear: for a server on this machine, and for no other."""
@@ -50,154 +47,59 @@ class Client(ClientXMPP):
 
     def on_session_start(self, _: object) -> None:
         self.send_presence()
-        self.joined.set_result(None)
+        if not self.joined.done():
+            self.joined.set_result(None)
 
     def on_refusal(self, _: object) -> None:
-        self.joined.set_exception(SystemExit("The server refuses the login."))
+        self.is_leaving = True
+        if not self.joined.done():
+            self.joined.set_exception(SystemExit("The server refuses the login."))
 
-    def on_message(self, message: Message) -> None:
-        answer = self.answers.get(message["id"])
-        if answer and not answer.done():
-            answer.set_result(message)
+    def on_stream_error(self, error: dict[str, str]) -> None:
+        # Another client has taken our resource: if both came back, neither would stay.
+        self.is_leaving = error["condition"] == "conflict"
 
-    async def document(self) -> dict[str, Any]:
-        """Ask for the service's vCard until it comes; return what is in its DESC."""
-        for pause in pauses():
-            iq = self.make_iq_get(ito=self.service)
-            iq.append(ET.Element("{vcard-temp}vCard"))
-            try:
-                return read_document(await iq.send(timeout=10))
-            except IqTimeout:
-                say(f"The document: no answer, again in {pause} s.")
-            except IqError as error:
-                if error.iq["error"]["type"] != "wait":
-                    raise
-                say(f"The document: {error.condition}, again in {pause} s.")
-            await asyncio.sleep(pause)
-        raise AssertionError("pauses() never ends")
+    async def on_end(self, _: object) -> None:
+        if not self.is_leaving:
+            await asyncio.sleep(RECONNECT_SECONDS)
+            self.connect(*self.at)
 
-    def write(self, channel: dict[str, Any], text: str) -> None:
-        """Send a text to a channel."""
-        to, thread = route(channel, self.boundjid.domain)
-        message = self.make_message(mto=to, mbody=text, mtype="chat")
-        if thread:
-            message["thread"] = thread
-        message.send()
-
-    async def command(self, word: str, payload: object) -> dict[str, Any]:
-        """Send a command until there is a final answer; return its payload."""
-        id = uuid.uuid4().hex
-        text = json.dumps(payload)
-        for pause in pauses():
-            answer = await self.attempt(id, word, text, pause)
-            why = reason_to_repeat(answer)
-            if answer is not None and not why:
-                return read_payload(answer)
-            say(f"{word}: {why}, again in {pause} s.")
-            if answer is not None:
-                await asyncio.sleep(pause)
-        raise AssertionError("pauses() never ends")
-
-    async def attempt(
-        self, id: str, word: str, text: str, seconds: float
-    ) -> Message | None:
-        """Send a command once; return what came back in time."""
-        self.answers[id] = asyncio.get_running_loop().create_future()
-        self.envelope(id, word, text).send()
-        try:
-            return await asyncio.wait_for(self.answers[id], seconds)
-        except TimeoutError:
-            return None
-        finally:
-            del self.answers[id]
-
-    def envelope(self, id: str, word: str, text: str) -> Message:
-        message = self.make_message(mto=self.service, mtype="chat")
-        message["id"] = id
-        ET.SubElement(message.xml, "{jabber:client}body")
-        x = ET.SubElement(message.xml, f"{{{OOB}}}x")
-        ET.SubElement(x, f"{{{OOB}}}type").text = word
-        ET.SubElement(x, f"{{{OOB}}}action").text = word
-        ET.SubElement(x, f"{{{OOB}}}payload").text = text
-        return message
+    async def leave(self) -> None:
+        self.is_leaving = True
+        await self.disconnect()
 
 
-def read_document(iq: Iq) -> dict[str, Any]:
-    text = iq.xml.findtext("{vcard-temp}vCard/{vcard-temp}DESC")
-    document: dict[str, Any] = json.loads(text or '{"items": []}')
-    return document
-
-
-def shown(items: list[dict[str, Any]], depth: int = 0) -> Iterator[tuple[int, Any]]:
-    """Yield what the mobile application shows: no group in which it shows nothing."""
-    for item in items:
-        below = list(shown(item.get("items", []), depth + 1))
-        if item["mobileIsPublished"] and (below or "items" not in item):
-            yield depth, item
-            yield from below
-
-
-def route(channel: dict[str, Any], domain: str) -> tuple[str, str]:
-    """Return where a message to the channel goes, and its thread or ""."""
-    server_address = channel.get("serverAddress")
-    name = server_address or channel["address"]
-    to = name if "@" in name else f"{name}@{domain}"
-    return to, channel["address"] if server_address else ""
-
-
-def pauses() -> Iterator[int]:
-    """Yield the seconds until each repeat: 5, 10, 20, 40, then 60 for ever."""
-    pause = 5
-    while True:
-        yield pause
-        pause = min(2 * pause, 60)
-
-
-def reason_to_repeat(answer: Message | None) -> str:
-    """Return why the command must be sent again; "" when its answer is final."""
-    if answer is None:
-        return "no answer"
-    if answer["type"] == "error":
-        error = answer["error"]
-        return str(error["condition"]) if error["type"] == "wait" else ""
-    code = str(read_payload(answer)["errorCode"])
-    return code if code in NOT_FINAL else ""
-
-
-def read_payload(answer: Message) -> dict[str, Any]:
-    if answer["type"] == "error":
-        raise SystemExit(f"Refused: {answer['error']['condition']}.")
-    payload = answer.xml.findtext(f"{{{OOB}}}x/{{{OOB}}}payload")
-    found: dict[str, Any] = json.loads(payload or "{}")
-    return found
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+async def show(word: str, answers: AsyncIterator[Answer]) -> None:
+    """Print the answers; there are several for a long address book."""
+    async for answer in answers:
+        print(word, answer.status, answer.error_code or "OK", *answer.users)
+        for message in answer.messages:
+            print(" ", message)
 
 
 async def run(options: argparse.Namespace) -> None:
-    client = Client(options.jid, os.environ["PASSWORD"], options.service)
+    store = FileStore(options.store) if options.store else None
+    plugin = {"service": options.service, "store": store, "first_pause": options.pause}
+    client = Client(options.jid, os.environ["PASSWORD"], plugin)
     if options.no_tls:
         client.without_tls()
     host, _, port = options.server.partition(":")
-    client.connect(host or None, int(port) if port else None)
+    client.at = (host, int(port)) if port else ()
+    client.connect(*client.at)
     await client.joined
+    service = client.service
 
-    document = await client.document()
-    tree = list(shown(document["items"]))
+    tree = list(rows(service.shown(await service.document())))
     for depth, item in tree:
         print("  " * depth + item["info"]["name"])
     channels = [item for _, item in tree if item["type"] == "channel"]
     if channels:
-        client.write(channels[0], "Ciao")
-        print("wrote to", *route(channels[0], client.boundjid.domain))
+        service.write(channels[0], "Ciao")
+        print("wrote to", *service.route(channels[0]))
 
-    added = await client.command("cmd_add_to_roster", {"channelUsers": CONTACTS})
-    print("added", json.dumps(added))
-    found = await client.command("cmd_search_users", {"userList": NUMBERS})
-    print("found", json.dumps(found))
-    await client.disconnect()
+    await show("added", service.add_to_roster(CONTACTS))
+    await show("found", service.search_users(NUMBERS))
+    await client.leave()
 
 
 def main() -> None:
@@ -206,7 +108,14 @@ def main() -> None:
     parser.add_argument("service", help="the JID of the service")
     parser.add_argument("--server", default="", help="HOST:PORT, else as DNS says")
     parser.add_argument("--no-tls", action="store_true", help="on this machine only")
-    asyncio.run(run(parser.parse_args()))
+    parser.add_argument("--store", type=Path, help="a file that keeps commands")
+    parser.add_argument(
+        "--pause", type=float, default=5, help="before the first repeat"
+    )
+    try:
+        asyncio.run(run(parser.parse_args()))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

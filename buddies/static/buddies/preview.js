@@ -1,16 +1,18 @@
 // Draws a document as a phone or a webchat shows it. Used by the workspace and
-// by the pages of a version; the webchat takes from here what it shows. A client's rules: contract, section 1.
+// by the pages of a version.
 
-const FLAG = { phone: "mobileIsPublished", webchat: "webIsPublished" };
+import { rows as withDepth, shown } from "../client/document.js";
+
+const PLATFORMS = { phone: "mobile", webchat: "web" };
 const MAX_ROWS = 300;
 
 /** Draws `items` of a document as `app` ("phone" or "webchat") into `place`. */
 export function draw(place, items, app, words, maxRows = MAX_ROWS) {
   const frame = element("div", `device ${app}`);
-  const rows = [...withDepth(shown(items, FLAG[app]))];
+  const rows = [...withDepth(shown(items, PLATFORMS[app]))];
   const list = element("ul", "chats");
   const conversation = element("div", "talk");
-  for (const [item, depth] of rows.slice(0, maxRows)) {
+  for (const { item, depth } of rows.slice(0, maxRows)) {
     list.append(chat(item, depth, () => open(frame, conversation, item, words)));
   }
   frame.append(element("div", "bar", words.chats), list, conversation);
@@ -21,23 +23,8 @@ export function draw(place, items, app, words, maxRows = MAX_ROWS) {
     more.addEventListener("click", () => draw(place, items, app, words, Infinity));
     place.append(more);
   }
-  const first = rows.find(([item]) => item.type === "channel");
-  if (app === "webchat" && first) open(frame, conversation, first[0], words);
-}
-
-/** Returns the items with the flag, without groups that show nothing. */
-export function shown(items, flag) {
-  return items
-    .filter((item) => item[flag])
-    .map((item) => (item.items ? { ...item, items: shown(item.items, flag) } : item))
-    .filter((item) => item.items?.length !== 0);
-}
-
-function* withDepth(items, depth = 0) {
-  for (const item of items) {
-    yield [item, depth];
-    yield* withDepth(item.items ?? [], depth + 1);
-  }
+  const first = rows.find(({ item }) => item.type === "channel");
+  if (app === "webchat" && first) open(frame, conversation, first.item, words);
 }
 
 function chat(item, depth, onOpen) {

@@ -1,6 +1,7 @@
 // The webchat's tree of channels, with groups that fold.
 
-import { avatar, button, element, shown } from "../buddies/preview.js";
+import { avatar, button, element } from "../buddies/preview.js";
+import { parseDocument, shown } from "../client/index.js";
 import { find, words } from "./page.js";
 
 export let channels = new Map(); // the document's channels, by key
@@ -10,8 +11,7 @@ const foldedGroups = new Set(); // their addresses
 export function drawTree(text, actions) {
   const focused = document.activeElement?.closest("[data-key]")?.dataset.key;
   channels = new Map();
-  const { items } = JSON.parse(text || '{"items":[]}');
-  const list = branch(shown(items, "webIsPublished"), actions);
+  const list = branch(shown(parseDocument(text), "web"), actions);
   find("tree").replaceChildren(list ?? element("p", "blank quiet", words.empty));
   find("tree").querySelector(`[data-key="${CSS.escape(focused ?? "")}"]`)?.focus();
 }

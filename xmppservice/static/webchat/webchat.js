@@ -3,13 +3,12 @@
 import { element, unlessBlank } from "../buddies/preview.js";
 import { channels, drawTree, entryNodes, keyOf } from "./channels.js";
 import { find, pauses, service, setText, url, words } from "./page.js";
-import { Session, route } from "./session.js";
+import { Session } from "./session.js";
 
 const MAX_PAUSE_MILLISECONDS = 30_000; // between two attempts to connect
 
 let session = null;
 let drawnText = null; // the document that is drawn
-let announcedHash = ""; // the newest hash that the service has announced
 let timer = 0;
 let current = "";
 const conversations = new Map(); // by key
@@ -20,7 +19,7 @@ async function connect(jid, password) {
   const newSession = new Session(url, service, {
     message: receive,
     failure: markFailed,
-    change: documentChanged,
+    document: draw,
     end: () => reconnect(jid, password),
   });
   await newSession.open(jid, password);
@@ -70,7 +69,7 @@ find("leave").addEventListener("click", () => {
 async function refresh() {
   clearTimeout(timer);
   try {
-    const text = await session.document();
+    const text = await session.service.read();
     if (text !== drawnText) draw(text);
     setText(find("problem"), "");
   } catch {
@@ -83,18 +82,12 @@ async function refresh() {
 function scheduleRefresh() {
   clearTimeout(timer);
   if (!session || document.hidden) return;
-  timer = setTimeout(refresh, announcedHash ? pauses.fallback : pauses.refresh);
-}
-
-function documentChanged(hash) {
-  if (hash === announcedHash) return;
-  announcedHash = hash;
-  refresh();
+  timer = setTimeout(refresh, session.service.live ? pauses.fallback : pauses.refresh);
 }
 
 function draw(text) {
   drawnText = text;
-  drawTree(text, { route: (item) => route(item, session.domain), open });
+  drawTree(text, { route: (item) => session.service.route(item), open });
   mark();
 }
 
@@ -188,7 +181,7 @@ function markFailed(id) {
 function send() {
   const body = find("text").value;
   if (!session || !body.trim()) return;
-  add(current, { body, isMine: true, id: session.send(channels.get(current), body) });
+  add(current, { body, isMine: true, id: session.service.write(channels.get(current).item, body) });
   find("text").value = "";
   find("text").focus();
 }

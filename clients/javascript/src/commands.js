@@ -1,0 +1,239 @@
+// Commands: sent until they are answered, whatever comes in between. The rules are the
+// table "What comes, and what to do" of the contract, section 2. Nothing here knows an
+// XMPP library: `Commands` is told what came, and given a function that sends.
+
+export const ADD_TO_ROSTER = "cmd_add_to_roster";
+export const SEARCH_USERS = "cmd_search_users";
+export const MAX_STANZA_BYTES = 200_000; // as it is written to the stream
+export const MAX_ENTRIES = 10_000;
+
+const FIRST_PAUSE_SECONDS = 5;
+const LAST_PAUSE_SECONDS = 60;
+const RECEIPT_SECONDS = 300; // before a repeat of a command that is stored
+const SAFE_BYTES = 10_000; // any server takes a stanza of this size (RFC 6120, 13.12)
+const SQL_ERROR = 1;
+const RATE_LIMITED = 5;
+
+/** A command has no answer, and a repeat would have none. */
+export class CommandError extends Error {}
+
+/** The service cannot read the command's envelope. */
+export class Refused extends CommandError {}
+
+/** The XMPP server ends the stream because of the command's size. */
+export class TooLarge extends CommandError {}
+
+/** Returns the answer in a payload; null if it is not of the contract's form. */
+export function readAnswer(text) {
+  try {
+    const { status, errorCode, errorMessage, userList = [], retryAfter = 0 } = JSON.parse(text);
+    if (!Number.isInteger(status) || !Array.isArray(userList)) return null;
+    const messages = errorMessage.map(({ message }) => message);
+    return { status, errorCode, messages, users: userList, retryAfter: Number(retryAfter) };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Splits entries, in their order, so that each part makes a stanza below the limit;
+ * `size` returns the bytes of the stanza with some entries.
+ */
+export function parts(entries, size, limit = MAX_STANZA_BYTES) {
+  const found = [];
+  for (let begin = 0; begin < entries.length; begin += found.at(-1).length) {
+    let part = entries.slice(begin, begin + MAX_ENTRIES);
+    for (let bytes = size(part); part.length > 1 && bytes > limit; bytes = size(part)) {
+      // A proportion, then a little less: no search by single entries.
+      part = part.slice(0, Math.max(1, Math.floor((part.length * limit * 0.95) / bytes)));
+    }
+    found.push(part);
+  }
+  return found;
+}
+
+/** A store for programs that need not repeat anything after a restart. */
+export function memoryStore() {
+  const commands = new Map();
+  return {
+    save: (command) => void commands.set(command.id, command),
+    remove: (id) => void commands.delete(id),
+    load: () => [...commands.values()],
+  };
+}
+
+/** A store in a browser's `localStorage`, or in anything with its functions. */
+export function webStore(storage, prefix = "xmppservice.") {
+  return {
+    save: (command) => storage.setItem(prefix + command.id, JSON.stringify(command)),
+    remove: (id) => storage.removeItem(prefix + id),
+    load: () =>
+      Array.from({ length: storage.length }, (_, index) => storage.key(index))
+        .filter((key) => key.startsWith(prefix))
+        .map((key) => JSON.parse(storage.getItem(key))),
+  };
+}
+
+/**
+ * Sends commands until they are answered. `send` returns when the stanza has left the
+ * device, `size` the bytes that it has there. `onLimited` is called with an answer that
+ * says RATE_LIMITED. `firstPause` scales all pauses, for tests.
+ */
+export class Commands {
+  #pending = new Map();
+  #isOnline = false;
+  #opening = [];
+
+  constructor({ send, size, store = memoryStore(), onLimited = () => {}, firstPause = FIRST_PAUSE_SECONDS }) {
+    this.send = send;
+    this.size = size;
+    this.store = store;
+    this.onLimited = onLimited;
+    this.scale = firstPause / FIRST_PAUSE_SECONDS;
+  }
+
+  /** Returns the final answer to `{ id, word, payload }`; throws Refused or TooLarge. */
+  async run(command) {
+    this.store.save(command);
+    const pending = new Pending(command, this.size(command));
+    this.#pending.set(command.id, pending);
+    try {
+      const answer = await this.#run(pending);
+      this.store.remove(command.id);
+      return answer;
+    } catch (error) {
+      if (error instanceof CommandError) this.store.remove(command.id);
+      throw error;
+    } finally {
+      this.#pending.delete(command.id);
+    }
+  }
+
+  /** Returns the commands that an earlier run of the program has left. */
+  stored() {
+    return this.store.load().filter(({ id }) => !this.#pending.has(id));
+  }
+
+  // --- What comes ---------------------------------------------------------------
+
+  /** Takes what the service has sent; an id that nobody waits for is ignored. */
+  came(id, event) {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    pending.isOnItsWay = false;
+    pending.push(event);
+  }
+
+  /** Takes a new stream. A resumed one (XEP-0198) is not new. */
+  opened({ isResumed = false } = {}) {
+    this.#isOnline = true;
+    if (!isResumed) for (const pending of this.#pending.values()) pending.push({ kind: "stream" });
+    for (const go of this.#opening.splice(0)) go();
+  }
+
+  /**
+   * Takes the end of a stream: by `policy-violation` if a stanza was too large. Of
+   * several stanzas on their way, the largest was.
+   */
+  ended({ isTooLarge = false } = {}) {
+    this.#isOnline = false;
+    const onTheWay = [...this.#pending.values()].filter((one) => one.isOnItsWay);
+    const largest = onTheWay.reduce((most, one) => (one.size > (most?.size ?? 0) ? one : most), null);
+    for (const pending of onTheWay) {
+      pending.isOnItsWay = false;
+      pending.push({ kind: "end", isTooLarge: isTooLarge && pending === largest });
+    }
+  }
+
+  // --- One command --------------------------------------------------------------
+
+  async #run(pending) {
+    for (let pauses = pausesOf(); ; ) {
+      if (!this.#isOnline) await new Promise((go) => this.#opening.push(go));
+      pending.begin();
+      await this.send(pending.command);
+      const outcome = await this.#wait(pending, pauses.next().value * this.scale);
+      if (outcome?.kind === "answer") return outcome.answer;
+      if (outcome) pauses = pausesOf();
+    }
+  }
+
+  /** Waits for what ends the attempt: an answer, another stream, or time (null). */
+  async #wait(pending, pause) {
+    let until = now() + pause;
+    let isLimited = false;
+    for (let event; (event = await pending.next(until)); ) {
+      if (event.kind === "receipt") until = now() + RECEIPT_SECONDS * this.scale;
+      if (event.kind === "stream" && !isLimited) return event;
+      if (event.kind === "end") pending.end(event);
+      if (event.kind === "error") {
+        if (event.type === "modify") throw new Refused(`${pending.command.word}: ${event.condition}`);
+        until = Math.min(until, now() + pause);
+      }
+      if (event.kind === "answer") {
+        const { status, retryAfter } = event.answer;
+        if (status !== SQL_ERROR && status !== RATE_LIMITED) return event;
+        isLimited = status === RATE_LIMITED;
+        until = now() + (isLimited ? retryAfter : pause);
+        if (isLimited) this.onLimited(event.answer, pending.command);
+      }
+    }
+    return null;
+  }
+}
+
+/** A command without a final answer, and what came for it. */
+class Pending {
+  #events = [];
+  #wake = () => {};
+  #ends = 0;
+  isOnItsWay = false;
+
+  constructor(command, size) {
+    this.command = command;
+    this.size = size;
+  }
+
+  /** Drops what came before, such as the news of the stream that it now goes to. */
+  begin() {
+    for (const event of this.#events.splice(0)) if (event.kind === "end") this.end(event);
+    this.isOnItsWay = true;
+  }
+
+  /** Counts the ends of streams on which nothing came back; throws TooLarge. */
+  end({ isTooLarge }) {
+    if (this.size > SAFE_BYTES) this.#ends += 1;
+    if (isTooLarge || this.#ends === 2) throw new TooLarge(`${this.command.word}: ${this.size} bytes`);
+  }
+
+  push(event) {
+    this.#events.push(event);
+    this.#wake();
+  }
+
+  /** Returns the next event; null when it is time to repeat. */
+  async next(until) {
+    while (!this.#events.length) {
+      const milliseconds = (until - now()) * 1000;
+      if (milliseconds <= 0) return null;
+      await new Promise((wake) => {
+        // A timer holds at most 24 days; this one is set again.
+        const timer = setTimeout(wake, Math.min(milliseconds, 3_600_000));
+        this.#wake = () => {
+          clearTimeout(timer);
+          wake();
+        };
+      });
+    }
+    return this.#events.shift();
+  }
+}
+
+/** Yields the seconds until each repeat: 5, 10, 20, 40, then 60 for ever. */
+function* pausesOf() {
+  for (let pause = FIRST_PAUSE_SECONDS; ; pause = Math.min(2 * pause, LAST_PAUSE_SECONDS)) yield pause;
+}
+
+function now() {
+  return Date.now() / 1000;
+}

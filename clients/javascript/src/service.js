@@ -1,0 +1,281 @@
+// The service on a Strophe connection: the document, its changes, and both commands.
+
+import { ADD_TO_ROSTER, Commands, CommandError, SEARCH_USERS, TooLarge, parts, readAnswer } from "./commands.js";
+import { hashOf, parseDocument, route, shown } from "./document.js";
+
+const COMMAND = "urn:xmppservice:command:1";
+const DOCUMENT = "urn:xmppservice:document:1";
+const HINTS = "urn:xmpp:hints";
+const RECEIPTS = "urn:xmpp:receipts";
+
+const ANSWER_MILLISECONDS = 10_000; // for the vCard
+const POLL_MILLISECONDS = 50; // while a stanza leaves the device
+const LAST_PAUSE_MILLISECONDS = 60_000; // between two requests of the vCard
+
+/**
+ * `strophe` is the module strophe.js, or the global object of a page that loads it with
+ * a script. Make it before the connection is opened.
+ */
+export class XMPPService {
+  #strophe;
+  #commands;
+  #isReading = false;
+  #known = ""; // the hash of `text`, as computed or announced
+
+  constructor(strophe, connection, service, options = {}) {
+    this.#strophe = strophe;
+    this.connection = connection;
+    this.service = service;
+    this.platform = options.platform ?? "web";
+    this.onDocument = options.onDocument ?? (() => {});
+    this.onAnswer = options.onAnswer ?? (() => {});
+    this.fetch = options.fetch ?? null;
+    this.live = null; // what the service has announced
+    this.text = null; // the newest document that was read
+    this.#commands = new Commands({
+      send: (command) => this.#send(command),
+      size: (command) => this.#bytes(this.#envelope(command)),
+      store: options.store,
+      onLimited: options.onLimited,
+      firstPause: options.firstPause,
+    });
+  }
+
+  /** Call it for each status that Strophe reports, before or after you handle it. */
+  onStatus(status, condition) {
+    const { CONNECTED, DISCONNECTED, ERROR } = this.#strophe.Strophe.Status;
+    if (status === CONNECTED) this.#opened();
+    if (status === ERROR && condition === "policy-violation") this.#commands.ended({ isTooLarge: true });
+    if (status === DISCONNECTED) this.#commands.ended();
+  }
+
+  get domain() {
+    return this.#strophe.Strophe.getDomainFromJid(this.connection.jid);
+  }
+
+  // --- The document ---------------------------------------------------------------
+
+  /** Returns the items of the live document; repeats until it has them. */
+  async document() {
+    for (let pause = 1000; ; pause = Math.min(2 * pause, LAST_PAUSE_MILLISECONDS)) {
+      try {
+        return parseDocument(await this.read());
+      } catch {
+        await sleep(pause);
+      }
+    }
+  }
+
+  /** Reads the document once; rejects if it does not come. */
+  async read() {
+    const text = (await this.#fetched()) || (await this.#vcard());
+    parseDocument(text);
+    this.text = text;
+    this.#known = (await hashOf(text)) || (this.live?.hash ?? "");
+    return text;
+  }
+
+  /** Subscribes to changes: once for an account, but no harm if again. */
+  follow() {
+    this.connection.send(this.#strophe.$pres({ to: this.service, type: "subscribe" }));
+  }
+
+  shown(items) {
+    return shown(items, this.platform);
+  }
+
+  route(channel) {
+    return route(channel, this.domain);
+  }
+
+  /** Sends a text to a channel; returns the id of the message. */
+  write(channel, text) {
+    const { to, thread } = this.route(channel);
+    const id = this.connection.getUniqueId();
+    const message = this.#strophe.$msg({ to, id, type: "chat" });
+    if (thread) message.c("thread").t(thread).up();
+    this.connection.send(message.c("body").t(text));
+    return id;
+  }
+
+  /** Returns the document by HTTP; "" unless it is the one announced. */
+  async #fetched() {
+    const { url, hash } = this.live ?? {};
+    if (!this.fetch || !url) return "";
+    try {
+      const response = await this.fetch(url);
+      const text = response.ok ? await response.text() : "";
+      return (await hashOf(text)) === hash ? text : "";
+    } catch {
+      return "";
+    }
+  }
+
+  #vcard() {
+    const iq = this.#strophe.$iq({ type: "get", to: this.service }).c("vCard", { xmlns: "vcard-temp" });
+    return new Promise((resolve, reject) => {
+      const take = (answer) => resolve(textOf(child(child(answer, "vCard"), "DESC")));
+      const refuse = (error) => reject(new Error(error ? conditionOf(error) : "no answer"));
+      this.connection.sendIQ(iq, take, refuse, ANSWER_MILLISECONDS);
+    });
+  }
+
+  #presence(stanza) {
+    const element = child(stanza, "document", DOCUMENT);
+    if (!element || !this.#isFromService(stanza)) return;
+    const [hash, version, url] = ["hash", "version", "url"].map((name) => element.getAttribute(name) ?? "");
+    this.live = { hash, version: Number(version), url };
+    this.#catchUp();
+  }
+
+  /** Reads the document until it is the one announced. */
+  async #catchUp() {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    while (this.live.hash !== this.#known) {
+      const { hash } = this.live;
+      const before = this.text;
+      const items = await this.document();
+      if (this.text !== before) this.onDocument(items, this.text);
+      if (this.live.hash === hash) break;
+    }
+    this.#isReading = false;
+  }
+
+  // --- Commands -------------------------------------------------------------------
+
+  /**
+   * Puts contacts, with `name` and `address`, on the user's roster. Yields an answer for
+   * each command that they need, in their order; stops after one that is not done.
+   */
+  addToRoster(contacts) {
+    return this.#sendAll(ADD_TO_ROSTER, "channelUsers", contacts);
+  }
+
+  /** Looks for the users among phone numbers; yields answers as above. */
+  searchUsers(numbers) {
+    return this.#sendAll(SEARCH_USERS, "userList", numbers);
+  }
+
+  async *#sendAll(word, key, entries) {
+    const command = (some) => ({ id: this.connection.getUniqueId(), word, payload: JSON.stringify({ [key]: some }) });
+    const size = (some) => this.#bytes(this.#envelope(command(some)));
+    const waiting = entries.length ? parts(entries, size) : [entries];
+    for (let first = 0; waiting.length; ) {
+      const part = waiting.shift();
+      try {
+        const answer = await this.#commands.run(command(part));
+        yield { ...answer, first };
+        if (answer.status !== 0) return;
+        first += part.length;
+      } catch (error) {
+        if (!(error instanceof TooLarge) || part.length < 2) throw error;
+        const half = part.length >> 1;
+        waiting.unshift(part.slice(0, half), part.slice(half));
+      }
+    }
+  }
+
+  /** Sends it; returns when it has left the device, or the stream has ended. */
+  async #send(command) {
+    this.connection.send(this.#envelope(command));
+    this.connection.flush();
+    while (this.connection.connected && this.#unwritten) await sleep(POLL_MILLISECONDS);
+  }
+
+  /** The bytes that are still to be sent; Strophe has no other name for its socket. */
+  get #unwritten() {
+    // oxlint-disable-next-line no-underscore-dangle
+    return this.connection._proto?.socket?.bufferedAmount ?? 0;
+  }
+
+  #envelope({ id, word, payload }) {
+    return this.#strophe
+      .$msg({ to: this.service, id, type: "chat" })
+      .c("body")
+      .up()
+      .c("x", { xmlns: COMMAND })
+      .c("type", {}, word)
+      .c("action", {}, word)
+      .c("payload", {}, payload)
+      .up()
+      .c("request", { xmlns: RECEIPTS })
+      .up()
+      .c("no-store", { xmlns: HINTS })
+      .up()
+      .c("no-copy", { xmlns: HINTS });
+  }
+
+  #bytes(stanza) {
+    return new TextEncoder().encode(stanza.toString()).length;
+  }
+
+  #message(stanza) {
+    if (!this.#isFromService(stanza)) return;
+    const id = stanza.getAttribute("id") ?? "";
+    const receipt = child(stanza, "received", RECEIPTS);
+    const error = child(stanza, "error");
+    const answer = readAnswer(textOf(child(child(stanza, "x", COMMAND), "payload")));
+    if (stanza.getAttribute("type") === "error") {
+      const type = error?.getAttribute("type") ?? "cancel";
+      this.#commands.came(id, { kind: "error", type, condition: conditionOf(stanza) });
+    } else if (receipt) {
+      this.#commands.came(receipt.getAttribute("id") ?? "", { kind: "receipt" });
+    } else if (answer) {
+      this.#commands.came(id, { kind: "answer", answer });
+    }
+  }
+
+  #isFromService(stanza) {
+    const from = stanza.getAttribute("from") ?? "";
+    return this.#strophe.Strophe.getBareJidFromJid(from)?.toLowerCase() === this.service;
+  }
+
+  // --- The stream -----------------------------------------------------------------
+
+  #opened() {
+    // Strophe forgets all handlers with the stream.
+    this.connection.addHandler(keep((stanza) => this.#message(stanza)), null, "message");
+    this.connection.addHandler(keep((stanza) => this.#presence(stanza)), null, "presence");
+    this.#commands.opened();
+    for (const command of this.#commands.stored()) this.#repeat(command);
+  }
+
+  async #repeat(command) {
+    try {
+      this.onAnswer(await this.#commands.run(command), command);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+    }
+  }
+}
+
+/** Returns a handler that Strophe keeps, because it returns true. */
+function keep(take) {
+  return (stanza) => {
+    take(stanza);
+    return true;
+  };
+}
+
+/** Returns a direct child; a forwarded message may contain deeper ones. */
+function child(parent, name, namespace) {
+  const children = Array.from(parent?.childNodes ?? []);
+  return children.find((one) => one.localName === name && (!namespace || one.namespaceURI === namespace)) ?? null;
+}
+
+function textOf(element) {
+  return element?.textContent ?? "";
+}
+
+/** The defined condition of a stanza error, such as service-unavailable. */
+function conditionOf(stanza) {
+  const children = Array.from(child(stanza, "error")?.childNodes ?? []);
+  return children.find((one) => one.nodeType === 1)?.localName ?? "undefined-condition";
+}
+
+function sleep(milliseconds) {
+  return new Promise((done) => {
+    setTimeout(done, milliseconds);
+  });
+}
