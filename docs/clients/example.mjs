@@ -69,6 +69,7 @@ export async function run(url, jid, password, serviceJid, options) {
   const client = new Client(url, jid, password, serviceJid, options);
   await client.open();
   const { service } = client;
+  service.follow();
 
   const tree = [...rows(service.shown(await service.document()))];
   for (const { depth, item } of tree) console.log("  ".repeat(depth) + item.info.name);

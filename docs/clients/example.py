@@ -88,6 +88,7 @@ async def run(options: argparse.Namespace) -> None:
     client.connect(*client.at)
     await client.joined
     service = client.service
+    service.follow()
 
     tree = list(rows(service.shown(await service.document())))
     for depth, item in tree:

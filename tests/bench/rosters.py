@@ -18,6 +18,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from demo.component import RawComponent
 from demo.prosody import Prosody
 from demo.stream import log_in
 from tests import prosody_files
@@ -25,7 +26,6 @@ from tests.bench import numbers
 from tests.bench.bystander import Bystander, Span, Waits, bystander
 from tests.bench.report import Report
 from tests.bench.times import bar, say
-from tests.component import RawComponent
 from tests.deploy import bulk
 from tests.ports import free_port
 from tests.service import COMPONENT, PASSWORD, SECRET, SERVICE, Service, until

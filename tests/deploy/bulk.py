@@ -5,7 +5,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
-from tests.component import RawComponent
+from demo.component import RawComponent
 
 NS = "urn:xmppservice:roster:1"
 NAMES = "{" + NS + "}"

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.component import RawComponent
+from demo.component import RawComponent
 from tests.deploy.servers import OpenProsody
 from tests.service import COMPONENT, SECRET
 

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from demo.component import RawComponent
 from tests import prosody_files
-from tests.component import RawComponent
 from tests.deploy import bulk
 from tests.deploy.bulk import contact, item, items, user
 from tests.deploy.servers import LIMITED, OTHER, UNSET, OpenProsody, leave

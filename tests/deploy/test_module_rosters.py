@@ -3,7 +3,7 @@
 import asyncio
 
 from demo.client import Client
-from tests.component import RawComponent
+from demo.component import RawComponent
 from tests.deploy import bulk
 from tests.deploy.bulk import Answer, contact, item, items, user
 from tests.deploy.servers import BIND, OpenProsody, pushed

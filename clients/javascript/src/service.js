@@ -19,7 +19,8 @@ const LAST_PAUSE_MILLISECONDS = 60_000; // between two requests of the vCard
 export class XMPPService {
   #strophe;
   #commands;
-  #isReading = false;
+  #reading = null;
+  #isFollowing = false;
   #known = ""; // the hash of `text`, as computed or announced
 
   constructor(strophe, connection, service, options = {}) {
@@ -55,19 +56,35 @@ export class XMPPService {
 
   // --- The document ---------------------------------------------------------------
 
-  /** Returns the items of the live document; repeats until it has them. */
+  /**
+   * Returns the items of the live document; repeats until it has them. Nothing is read if
+   * the service has announced the one that is known.
+   */
   async document() {
-    for (let pause = 1000; ; pause = Math.min(2 * pause, LAST_PAUSE_MILLISECONDS)) {
+    for (let pause = 1000; !this.live || this.#isOld; pause = Math.min(2 * pause, LAST_PAUSE_MILLISECONDS)) {
       try {
-        return parseDocument(await this.read());
+        await this.read();
+        break;
       } catch {
         await sleep(pause);
       }
     }
+    return parseDocument(this.text);
   }
 
-  /** Reads the document once; rejects if it does not come. */
-  async read() {
+  /** Reads the document; rejects if it does not come. All who want it share a reading. */
+  read() {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  get #isOld() {
+    return this.text === null || this.live?.hash !== this.#known;
+  }
+
+  async #read() {
     const text = (await this.#fetched()) || (await this.#vcard());
     parseDocument(text);
     this.text = text;
@@ -125,21 +142,19 @@ export class XMPPService {
     if (!element || !this.#isFromService(stanza)) return;
     const [hash, version, url] = ["hash", "version", "url"].map((name) => element.getAttribute(name) ?? "");
     this.live = { hash, version: Number(version), url };
-    this.#catchUp();
+    if (!this.#isFollowing) this.#follow();
   }
 
-  /** Reads the document until it is the one announced. */
-  async #catchUp() {
-    if (this.#isReading) return;
-    this.#isReading = true;
-    while (this.live.hash !== this.#known) {
-      const { hash } = this.live;
-      const before = this.text;
-      const items = await this.document();
-      if (this.text !== before) this.onDocument(items, this.text);
-      if (this.live.hash === hash) break;
+  /** Reads until the document is the one announced, or a newer one. */
+  async #follow() {
+    this.#isFollowing = true;
+    const known = this.text;
+    for (let hash = ""; this.#isOld && hash !== this.live.hash; ) {
+      ({ hash } = this.live);
+      await this.document();
     }
-    this.#isReading = false;
+    this.#isFollowing = false;
+    if (this.text !== known) this.onDocument(parseDocument(this.text), this.text);
   }
 
   // --- Commands -------------------------------------------------------------------

@@ -8,8 +8,8 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from demo.client import Client, Item
+from demo.component import RawComponent
 from demo.prosody import Prosody
-from tests.component import RawComponent
 from tests.deploy import bulk
 from tests.deploy.bulk import contact, item, items, user
 from tests.deploy.servers import BIND, OpenProsody, leave, pushed

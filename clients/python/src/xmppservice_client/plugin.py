@@ -77,6 +77,7 @@ class XMPPService(BasePlugin):
             self._send, self._size, self.store, self._limited, self.first_pause
         )
         self._reading: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
         self._repeating: set[asyncio.Task[None]] = set()
         ns = client.default_ns
         takers: dict[str, Callable[[Any], None]] = {
@@ -97,13 +98,13 @@ class XMPPService(BasePlugin):
     # --- The document -------------------------------------------------------------
 
     async def document(self) -> list[Item]:
-        """Return the items of the live document; repeats until it has them."""
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            with suppress(IqTimeout, IqError, ValueError, OSError):
-                return await self._read()
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LAST_PAUSE_SECONDS)
+        """Return the items of the live document; repeats until it has them.
+
+        Nothing is read if the service has announced the one that is known.
+        """
+        if self.live is None or self._is_old():
+            await self._reading_once()
+        return document.loads(self.text or "")
 
     def keep(self, text: str) -> None:
         """Begin with the document that an earlier run of the program has kept."""
@@ -129,11 +130,22 @@ class XMPPService(BasePlugin):
             message["thread"] = thread
         message.send()
 
-    async def _read(self) -> list[Item]:
-        text = await self._fetched() or await self._vcard()
-        items = document.loads(text)
-        self.text = text
-        return items
+    def _reading_once(self) -> "asyncio.Task[None]":
+        """Return the task that reads the document, which all who want it share."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        return self._reading
+
+    async def _read(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            with suppress(IqTimeout, IqError, ValueError, OSError):
+                text = await self._fetched() or await self._vcard()
+                document.loads(text)
+                self.text = text
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LAST_PAUSE_SECONDS)
 
     async def _fetched(self) -> str:
         """Return the document by HTTP; empty unless it is the one announced."""
@@ -158,22 +170,25 @@ class XMPPService(BasePlugin):
         version = element.get("version", "")
         number = int(version) if version.isdecimal() else 0
         self.live = Live(element.get("hash", ""), number, element.get("url", ""))
-        if self._is_old() and (self._reading is None or self._reading.done()):
-            self._reading = asyncio.create_task(self._catch_up())
+        if self._following is None or self._following.done():
+            self._following = asyncio.create_task(self._follow())
 
     def _is_old(self) -> bool:
         return self.text is None or (
             self.live is not None and document.digest(self.text) != self.live.hash
         )
 
-    async def _catch_up(self) -> None:
+    async def _follow(self) -> None:
+        """Read until the document is the one announced, or a newer one."""
+        known = self.text
         while self._is_old():
-            live, before = self.live, self.text
-            items = await self.document()
-            if self.text != before:
-                self.xmpp.event("xmppservice_document", items)
+            live = self.live
+            await self._reading_once()
             if self.live == live:
-                return
+                break
+        if self.text != known:
+            items = document.loads(self.text or "")
+            self.xmpp.event("xmppservice_document", items)
 
     # --- Commands -----------------------------------------------------------------
 

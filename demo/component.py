@@ -1,11 +1,11 @@
-"""A component's stream without a library, for what the service itself never sends.
+"""A component's stream without a library: it can send what the service never does.
 
 Source: XEP-0114, section 3.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
 from typing import Self, cast
@@ -20,12 +20,14 @@ READ_BYTES = 65536
 class RawComponent:
     """An open stream of the component ``jid`` to an XMPP server on loopback.
 
-    ``messages`` has the received messages, in order. Timeouts are in seconds.
+    ``messages`` has the received messages, in order; ``on_stanza`` gets each stanza
+    that answers no request of ours. Timeouts are in seconds.
     """
 
     def __init__(self, jid: str, secret: str, port: int) -> None:
         self.jid = jid
         self.messages: list[Element] = []
+        self.on_stanza: Callable[[Element], None] = lambda stanza: None
         self._secret = secret
         self._port = port
         self._ids = count()
@@ -82,16 +84,20 @@ class RawComponent:
     def _shake_hands(self, stream: Element) -> None:
         self._stream = stream
         secret = stream.get("id", "") + self._secret
-        digest = hashlib.sha1(secret.encode()).hexdigest()
+        digest = hashlib.sha1(secret.encode(), usedforsecurity=False).hexdigest()
         self.write(f"<handshake>{digest}</handshake>")
 
     def _receive(self, stanza: Element) -> None:
         # Otherwise the stream's own element would keep all stanzas.
         self._stream.remove(stanza)
         name = stanza.tag.rpartition("}")[2]
+        is_answer = name == "iq" and stanza.get("type") in ("result", "error")
         if name == "handshake":
             self._ready.set_result(None)
-        elif name == "message":
-            self.messages.append(stanza)
-        elif answer := self._answers.pop(stanza.get("id", ""), None):
-            answer.set_result(stanza)
+        elif is_answer:
+            if answer := self._answers.pop(stanza.get("id", ""), None):
+                answer.set_result(stanza)
+        else:
+            if name == "message":
+                self.messages.append(stanza)
+            self.on_stanza(stanza)
