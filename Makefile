@@ -16,7 +16,7 @@
 # docs   build the documentation site in var/site; open its index.html
 # messages  collect and compile the translations in locale/
 # screenshots  take the screenshots in docs/images again
-# client-bundle  rebuild the JavaScript library of tests/clients; needs npm
+# client-bundle  rebuild the JavaScript libraries of tests/clients; needs npm
 # lock   rewrite requirements*.txt from requirements*.in
 
 PYTHON ?= python3
@@ -138,14 +138,9 @@ screenshots: .venv/development
 	sh demo/install.sh prosody chromium
 	exec $(BIN)/python -m tests.screenshots
 
-# One file, from the versions in package-lock.json.
+# One file for each library, from the versions in package-lock.json.
 client-bundle:
-	cd tests/clients/vendor && npm ci --ignore-scripts --silent && \
-	echo 'export * from "strophe.js"' | npx esbuild --bundle --platform=node --format=esm \
-		--minify --legal-comments=none --log-level=warning --outfile=strophe.js/index.js \
-		--banner:js='import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' && \
-	tail -n +1 node_modules/strophe.js/LICENSE.txt node_modules/ws/LICENSE \
-		node_modules/@xmldom/xmldom/LICENSE > strophe.js/LICENSE && \
+	cd tests/clients/vendor && npm ci --ignore-scripts --silent && node bundle.mjs && \
 	rm -r node_modules
 
 lock: .venv/development
