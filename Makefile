@@ -26,11 +26,15 @@ PYTEST = $(BIN)/python -m pytest
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 \
 	--generate-hashes --no-header
 
+# The programs for each XMPP library that client teams use.
+LIBRARIES = tests/clients/libraries
+AIOXMPP = var/clients/aioxmpp
+
 COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 	--add-location file -i .venv -i var -i tests -i vendor
 
 FOR_TESTS = prosody chromium gettext profanity nodejs nginx prometheus
-FOR_SLOW = $(FOR_TESTS) postgresql redis pgbouncer luadbi
+FOR_SLOW = $(FOR_TESTS) postgresql redis pgbouncer luadbi libstrophe qxmpp nbxmpp
 FOR_MATRIX = $(FOR_TESTS) ejabberd postgresql redis rabbitmq
 
 # Otherwise each of hundreds of starts would recompile two thousand modules.
@@ -60,7 +64,7 @@ test: .venv/development
 	sh demo/install.sh $(FOR_TESTS)
 	exec $(PYTEST) $(COVER) $(ARGS)
 
-test-slow: .venv/development
+test-slow: .venv/development $(AIOXMPP)/ready
 	sh demo/install.sh $(FOR_SLOW)
 	exec $(PYTEST) $(COVER) $(if $(filter tests/%,$(ARGS)),,tests/slow) $(ARGS)
 
@@ -147,6 +151,8 @@ lock: .venv/development
 	$(COMPILE) -o requirements.txt requirements.in
 	$(COMPILE) -o requirements-dev.txt requirements-dev.in
 	$(COMPILE) -o requirements-bench.txt requirements-bench.in
+	$(COMPILE) -o $(LIBRARIES)/requirements-build.txt $(LIBRARIES)/requirements-build.in
+	$(COMPILE) -o $(LIBRARIES)/requirements.txt $(LIBRARIES)/requirements.in
 
 .venv/runtime: requirements.txt | $(BIN)/pip
 	$(INSTALL) requirements.txt
@@ -161,6 +167,17 @@ lock: .venv/development
 # Separate, because it is large and only the charts need it.
 .venv/bench: requirements-bench.txt .venv/development
 	$(INSTALL) requirements-bench.txt --no-compile
+	touch $@
+
+# An environment of its own: aioxmpp requires lxml 4, which cannot be installed on
+# Python 3.13. It is published as source only, so the tools that build it come first.
+$(AIOXMPP)/ready: $(LIBRARIES)/requirements.txt $(LIBRARIES)/requirements-build.txt | .venv/development
+	mkdir -p $(AIOXMPP)
+	if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; then \
+		$(BIN)/python -m venv --clear $(AIOXMPP) && \
+		$(AIOXMPP)/bin/python demo/packages.py $(LIBRARIES)/requirements-build.txt && \
+		$(AIOXMPP)/bin/python demo/packages.py $(LIBRARIES)/requirements.txt --no-build-isolation; \
+	fi
 	touch $@
 
 # venv installs pip last: without it, the environment is incomplete.

@@ -70,6 +70,18 @@ nodejs)
     name=Node.js packages=nodejs
     installed() { has node; }
     ;;
+libstrophe)
+    name=libstrophe packages="gcc libc6-dev libstrophe-dev"
+    installed() { has gcc && [ -e /usr/include/stdio.h ] && [ -e /usr/include/strophe.h ]; }
+    ;;
+qxmpp)
+    name=QXmpp packages="g++ pkg-config libqxmpp-dev"
+    installed() { has g++ && has pkg-config && [ -e /usr/include/qxmpp/QXmppClient.h ]; }
+    ;;
+nbxmpp)
+    name=nbxmpp packages=python3-nbxmpp
+    installed() { [ -e /usr/lib/python3/dist-packages/nbxmpp/client.py ]; }
+    ;;
 faketime)
     name=faketime packages=faketime
     installed() { has faketime; }

@@ -23,6 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ["requirements.txt", "requirements-dev.txt"]
 # Its packages are here only after `make bench`, which checks them with pip.
 BENCH = "requirements-bench.txt"
+# Of another environment, which pip checks too: that of the client with aioxmpp.
+AIOXMPP = "tests/clients/libraries/requirements.txt"
+AIOXMPP_BUILD = "tests/clients/libraries/requirements-build.txt"
 PYTHONS = ["3.11.2", "3.12.0", "3.13.5", "3.14.0"]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 # A line of a lock goes on in the next one behind a backslash.
@@ -110,7 +113,8 @@ def missing(lock: str, roots: list[Requirement], where: Mapping[str, str]) -> li
 
 
 @pytest.mark.parametrize(
-    ("lock", "least"), [*((lock, 50) for lock in LOCKS), (BENCH, 5)]
+    ("lock", "least"),
+    [*((lock, 50) for lock in LOCKS), (BENCH, 5), (AIOXMPP, 15), (AIOXMPP_BUILD, 2)],
 )
 def test_each_entry_has_one_version_and_its_hashes(lock, least):
     found = list(entries((ROOT / lock).read_text()))
