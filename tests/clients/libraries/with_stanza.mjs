@@ -1,0 +1,101 @@
+// stanza: definitions translate the envelope and the announcement to and from JSON.
+
+import { randomUUID } from "node:crypto";
+import { JXT, createClient } from "stanza";
+import * as report from "./report.mjs";
+
+const COMMAND = "urn:xmppservice:command:1";
+const DOCUMENT = "urn:xmppservice:document:1";
+
+const { service } = report;
+const arrivals = new report.Arrivals();
+const client = createClient({
+  jid: report.jid,
+  password: report.PASSWORD,
+  resource: "stanza",
+  autoReconnect: false,
+  transports: { websocket: report.XMPP_WEBSOCKET, bosh: false },
+});
+
+client.stanzas.define([
+  {
+    path: "message.command",
+    namespace: COMMAND,
+    element: "x",
+    fields: {
+      type: JXT.childText(null, "type"),
+      action: JXT.childText(null, "action"),
+      payload: JXT.childText(null, "payload"),
+    },
+  },
+  {
+    path: "presence.document",
+    namespace: DOCUMENT,
+    element: "document",
+    fields: {
+      hash: JXT.attribute("hash"),
+      version: JXT.integerAttribute("version"),
+      url: JXT.attribute("url"),
+    },
+  },
+]);
+
+client.on("message", (message) => {
+  if (message.from !== service || !message.command) return;
+  arrivals.put(message.id, JSON.parse(message.command.payload));
+});
+client.on("receipt", (message) => {
+  if (message.from === service) report.say({ receipt: true });
+});
+client.on("presence", (presence) => {
+  const from = presence.from?.split("/")[0];
+  if (from === service && presence.document) {
+    arrivals.put("announcement", presence.document.hash);
+  }
+});
+
+function logIn() {
+  return new Promise((joined, refused) => {
+    client.on("session:started", joined);
+    client.on("auth:failed", () => refused(new Error("The server refuses the login.")));
+    client.on("disconnected", () => refused(new Error("The connection ended.")));
+    client.connect();
+  });
+}
+
+function command(word, payload, id) {
+  client.sendMessage({
+    to: service,
+    id,
+    type: "chat",
+    body: "",
+    command: { type: word, action: word, payload: JSON.stringify(payload) },
+    processingHints: { noCopy: true },
+    receipt: { type: "request" },
+  });
+  return arrivals.next(id);
+}
+
+async function readDocument() {
+  const { records } = await client.getVCard(service);
+  return records.find((record) => record.type === "description").value;
+}
+
+report.run(async () => {
+  await report.within(logIn(), "The login");
+  client.sendPresence();
+
+  report.say({ document: report.sha1(await readDocument()) });
+  const added = await command("cmd_add_to_roster", report.contacts, randomUUID());
+  report.say({ cmd_add_to_roster: added });
+  const id = randomUUID();
+  report.say({ cmd_search_users: await command("cmd_search_users", report.numbers, id) });
+  report.say({ repeat: await command("cmd_search_users", report.numbers, id) });
+
+  client.subscribe(service);
+  const subscribed = await report.changed(arrivals);
+  report.say({ subscribed });
+  const change = await report.changed(arrivals, subscribed);
+  report.say({ change, document: report.sha1(await readDocument()) });
+  client.disconnect();
+});
