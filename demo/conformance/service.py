@@ -157,6 +157,9 @@ class PlayedService:
 
     def _message(self, talk: Talk, message: Element) -> None:
         now, to = time.monotonic(), message.get("to", "")
+        if talk.scenario.name == "changed" and not talk.announced:
+            talk.announced = 1
+            self._announce(talk, message.get("from", "").partition("/")[0])
         words = {
             name: message.findtext(f"{{*}}x/{{*}}{name}", "")
             for name in ("type", "action", "payload")
@@ -170,9 +173,6 @@ class PlayedService:
         sender, id = message.get("from", ""), message.get("id", "")
         command = Command(now, id, word, words["payload"], sender, message)
         talk.commands.append(command)
-        if talk.scenario.name == "changed" and not talk.announced:
-            talk.announced = 1
-            self._announce(talk, sender.partition("/")[0])
         self._play(talk, command)
 
     def _play(self, talk: Talk, command: Command) -> None:

@@ -1,0 +1,58 @@
+"""The kit tries both packages, as the example programs use them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.ports import free_port
+from tests.service import ROOT
+
+CLIENTS, VENDOR = ROOT / "docs" / "clients", ROOT / "tests" / "clients" / "vendor"
+KIT = [sys.executable, "-m", "demo.conformance"]
+PAUSE = "1"  # second, of the clients under test
+
+
+def kit(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    ports = [str(free_port()) for _ in range(3)]
+    return subprocess.run(
+        [*KIT, "--pause", PAUSE, "--jobs", "16", "--ports", *ports, *words],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_the_python_package_does_all_as_the_contract_says():
+    program = f"{sys.executable} -W error {CLIENTS / 'example.py'}"
+    where = "{jid} {service} --server {server} --no-tls --pause {pause}"
+    package = str(ROOT / "clients" / "python" / "src")
+    done = kit("--run", f"{program} {where}", PYTHONPATH=package)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(" fine\n") >= 16
+
+
+def test_the_javascript_package_does_all_as_the_contract_says(tmp_path: Path):
+    modules = tmp_path / "node_modules"
+    modules.mkdir()
+    (modules / "strophe.js").symlink_to(VENDOR / "strophe.js")
+    (modules / "xmppservice-client").symlink_to(ROOT / "clients" / "javascript")
+    program = shutil.copy(CLIENTS / "example.mjs", tmp_path)
+    where = "{jid} {service} {websocket}"
+    done = kit("--run", f"node {program} {where}", PAUSE=PAUSE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(" fine\n") >= 16
+
+
+def test_a_client_that_does_nothing_is_reported():
+    done = kit("--only", "plain", "late", "--run", f"{sys.executable} -c pass")
+    assert done.returncode == 1
+    assert done.stdout.count("The client did not come, or sent nothing.") == 2
+
+
+def test_a_program_that_fails_is_reported_with_its_last_line():
+    done = kit("--only", "plain", "--run", f"{sys.executable} -c 1/0")
+    assert "It ended with code 1: ZeroDivisionError: division by zero" in done.stdout
