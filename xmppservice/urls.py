@@ -9,10 +9,10 @@ from drf_spectacular.views import (
     SpectacularSwaggerSplitView,
 )
 
-from buddies.api.entries import avatar, document_schema
-from buddies.avatars import NAME
+from buddies.api.entries import avatar
+from buddies.avatars import NAME as PICTURE
 from xmppservice import webchat
-from xmppservice.connection import browsing
+from xmppservice.api.schemas import NAMES, schema
 from xmppservice.monitoring import delivery
 from xmppservice.monitoring.api import Api, DeliveryView, Description
 
@@ -38,8 +38,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", set_language, name="set_language"),
     path("webchat/", webchat.page, name="webchat"),
-    re_path(rf"^media/avatars/(?P<name>{NAME})\Z", avatar),
-    path(browsing.SCHEMA.removeprefix("/"), document_schema),
+    re_path(rf"^media/avatars/(?P<name>{PICTURE})\Z", avatar),
+    *(path(f"schemas/{name}", schema, {"name": name}) for name in NAMES),
     path("api/", Api.as_view(), name="api"),
     path("api/delivery/", DeliveryView.as_view(), name="api-delivery"),
     path("api/schema/", Description.as_view(), name="schema"),

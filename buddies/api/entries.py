@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -48,7 +47,6 @@ VIEW, ADD = "buddies.view_buddy", "buddies.add_buddy"
 CHANGE, DELETE = "buddies.change_buddy", "buddies.delete_buddy"
 VIEW_RELEASE, PUBLISH = "buddies.view_release", "buddies.publish_release"
 
-SCHEMA = Path(__file__).parent.parent / "schemas" / "document-1.json"
 HIDDEN = {"mobile_is_published": False, "web_is_published": False}
 ADDRESSES = {"address", "server_address"}
 WIRE_NAMES = {
@@ -263,15 +261,6 @@ def _state() -> dict[str, Any]:
 
 
 # --- Public ---------------------------------------------------------------------
-
-
-@require_safe
-def document_schema(request: HttpRequest) -> HttpResponse:
-    """The JSON Schema of the document, for tools and for pages of any origin."""
-    response = HttpResponse(SCHEMA.read_bytes(), content_type="application/schema+json")
-    response.headers["Cache-Control"] = "public, max-age=86400"
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    return response
 
 
 @require_safe
