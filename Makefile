@@ -34,7 +34,8 @@ COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 	--add-location file -i .venv -i var -i tests -i vendor
 
 FOR_TESTS = prosody chromium gettext profanity nodejs nginx prometheus
-FOR_SLOW = $(FOR_TESTS) postgresql redis pgbouncer luadbi libstrophe qxmpp nbxmpp
+FOR_SLOW = $(FOR_TESTS) postgresql redis pgbouncer luadbi libstrophe qxmpp nbxmpp \
+	poezio gajim npm
 FOR_MATRIX = $(FOR_TESTS) ejabberd postgresql redis rabbitmq
 
 # Otherwise each of hundreds of starts would recompile two thousand modules.

@@ -66,6 +66,19 @@ profanity)
     name=profanity packages=profanity
     installed() { has profanity; }
     ;;
+poezio)
+    name=poezio packages=poezio
+    installed() { has poezio; }
+    ;;
+gajim)
+    # Its windows need a screen.
+    name=Gajim packages="gajim xvfb"
+    installed() { has gajim && has Xvfb; }
+    ;;
+npm)
+    name=npm packages=npm
+    installed() { has npm; }
+    ;;
 nodejs)
     name=Node.js packages=nodejs
     installed() { has node; }

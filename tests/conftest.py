@@ -11,6 +11,8 @@ from buddies.publishing import http_cache
 from demo.ejabberd import Ejabberd
 from roster.accounts import absent
 from tests import golden
+from tests.gajim import Gajim
+from tests.poezio import Poezio
 from tests.profanity import Profanity
 from tests.servers import Postgres, RabbitMQ, Redis
 from tests.service import MANAGE, PASSWORD, Service
@@ -25,7 +27,7 @@ def pytest_configure() -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Report missing programs: the tests that need them did not run."""
-    kinds = (Postgres, Redis, RabbitMQ, Ejabberd, Profanity)
+    kinds = (Postgres, Redis, RabbitMQ, Ejabberd, Profanity, Poezio, Gajim)
     if missing := [kind.name for kind in kinds if not kind.installed()]:
         terminalreporter.write_line(
             f"Not installed, so not tested: {', '.join(missing)}"
