@@ -34,7 +34,7 @@ network_settings = { nagle = false }
 
 -- "vcard", not "vcard4": the latter turns an account's DESC into NOTE.
 modules_enabled = {
-	"roster"; "saslauth"; "disco"; "private"; "vcard"; "pep"; "carbons";
+	"roster"; "saslauth"; "disco"; "private"; "vcard"; "pep"; "carbons"; "blocklist";
 	"offline"; "ping"; "smacks"; "bosh"; "websocket"; "privilege";
 }
 modules_disabled = { "s2s" }
