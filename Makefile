@@ -35,8 +35,9 @@ COLLECT = $(BIN)/python manage.py makemessages -v0 -l it --no-obsolete \
 
 FOR_TESTS = prosody chromium gettext profanity nodejs nginx prometheus
 FOR_SLOW = $(FOR_TESTS) postgresql redis pgbouncer luadbi libstrophe qxmpp nbxmpp \
-	poezio gajim npm
+	poezio gajim
 FOR_MATRIX = $(FOR_TESTS) ejabberd postgresql redis rabbitmq
+CONVERSE = var/converse/node_modules/.package-lock.json
 
 # Otherwise each of hundreds of starts would recompile two thousand modules.
 unexport PYTHONDONTWRITEBYTECODE
@@ -65,7 +66,7 @@ test: .venv/development
 	sh demo/install.sh $(FOR_TESTS)
 	exec $(PYTEST) $(COVER) $(ARGS)
 
-test-slow: .venv/development $(AIOXMPP)/ready
+test-slow: .venv/development $(AIOXMPP)/ready $(CONVERSE)
 	sh demo/install.sh $(FOR_SLOW)
 	exec $(PYTEST) $(COVER) $(if $(filter tests/%,$(ARGS)),,tests/slow) $(ARGS)
 
@@ -164,6 +165,14 @@ lock: .venv/development
 	$(INSTALL) requirements-dev.txt --no-compile
 	[ ! -d .git ] || git config core.hooksPath .githooks
 	touch .venv/runtime $@
+
+# An ordinary client, in the version of package-lock.json.
+$(CONVERSE): tests/clients/converse/package-lock.json
+	sh demo/install.sh npm
+	mkdir -p var/converse
+	cp tests/clients/converse/*.json var/converse
+	cd var/converse && npm ci --ignore-scripts --silent --no-audit --no-fund
+	touch $@
 
 # Separate, because it is large and only the charts need it.
 .venv/bench: requirements-bench.txt .venv/development
