@@ -141,7 +141,8 @@ class Catalogue:
                 self._info_of_group(request.node) if request.node else self._own_info()
             )
         entry = self._card("" if request.node else request.to)
-        features = (*BROWSING_FEATURES, NS_VCARD)
+        # Without NS_ITEMS: Gajim would offer to browse it, and find nothing.
+        features = (NS_INFO, NS_VCARD)
         return disco.info("", "hierarchy", "leaf", entry.name, features, "")
 
     def _own_info(self) -> str:
