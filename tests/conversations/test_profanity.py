@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.conversations.refusals import refusal
 from tests.profanity import Profanity
 from tests.service import PASSWORD, SERVICE, Service, component_only, until
 
@@ -50,6 +51,13 @@ async def test_a_friend_is_found_by_a_form(service: Service, profanity: Profanit
     profanity.type("/form submit")
     await profanity.shows("[field1] Users:")
     await profanity.shows(f"[val1] {friend}")
+
+
+@pytest.mark.parametrize("to", [f"liam@{SERVICE}", SERVICE])
+async def test_a_text_gets_an_error_in_words(service: Service, profanity, to: str):
+    sentence = await refusal(service, to)
+    profanity.type(f"/msg {to} Good morning!")
+    await profanity.shows(f"Error from {to}: {sentence}")
 
 
 async def commands_are_listed(profanity: Profanity) -> None:

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from tests.conversations.refusals import refusal
 from tests.converse import Converse
 from tests.service import (
     PASSWORD,
@@ -14,7 +15,6 @@ from tests.service import (
     component_only,
     until,
 )
-from tests.slow.clients.refusals import refusal
 
 pytestmark = [
     component_only,

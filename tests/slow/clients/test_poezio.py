@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conversations.refusals import refusal
 from tests.poezio import SEND_FORM, Poezio
 from tests.service import PASSWORD, SERVICE, Service, component_only
-from tests.slow.clients.refusals import refusal
 
 pytestmark = [
     component_only,
