@@ -80,6 +80,8 @@ export interface Options {
   onAnswer?: (answer: Answer, command: Command) => void;
   /** An answer that is not final: RATE_LIMITED. */
   onLimited?: (answer: Answer, command: Command) => void;
+  /** Something is sent again: "document" or a command's word, and why. */
+  onRepeat?: (what: string, reason: string) => void;
   /** Seconds before the first repeat, 5 by default; for tests. */
   firstPause?: number;
 }
@@ -133,6 +135,7 @@ export class Commands {
     size: (command: Command) => number;
     store?: Store;
     onLimited?: (answer: Answer, command: Command) => void;
+    onRepeat?: (word: string, reason: string) => void;
     firstPause?: number;
   });
   run(command: Command): Promise<Answer>;

@@ -66,7 +66,11 @@ async function show(word, answers) {
 
 /** Reads, writes, adds and searches. */
 export async function run(url, jid, password, serviceJid, options) {
-  const client = new Client(url, jid, password, serviceJid, options);
+  const client = new Client(url, jid, password, serviceJid, {
+    onRepeat: (what, reason) => console.error(`${what}: ${reason}, sent again`),
+    onLimited: ({ retryAfter }) => console.error(`Too many new numbers: again in ${retryAfter} s.`),
+    ...options,
+  });
   await client.open();
   const { service } = client;
   service.follow();

@@ -7,6 +7,7 @@ both commands until they are answered.
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -23,6 +24,8 @@ NUMBERS = ["00393296260815", "00393333333333", "00393490899289"]
 
 RECONNECT_SECONDS = 1
 
+logger = logging.getLogger("example")
+
 
 class Client(ClientXMPP):
     """A user's connection to the XMPP server, which is opened again when it ends."""
@@ -38,6 +41,7 @@ class Client(ClientXMPP):
         self.add_event_handler("failed_all_auth", self.on_refusal)
         self.add_event_handler("stream_error", self.on_stream_error)
         self.add_event_handler("disconnected", self.on_end)
+        self.add_event_handler("xmppservice_limited", self.on_limited)
 
     def without_tls(self) -> None:
         """Talk in the clear: for a server on this machine, and for no other."""
@@ -63,6 +67,9 @@ class Client(ClientXMPP):
         if not self.is_leaving:
             await asyncio.sleep(RECONNECT_SECONDS)
             self.connect(*self.at)
+
+    def on_limited(self, answer: Answer) -> None:
+        logger.info("Too many new numbers: again in %g s.", answer.retry_after)
 
     async def leave(self) -> None:
         self.is_leaving = True
@@ -113,6 +120,10 @@ def main() -> None:
     parser.add_argument(
         "--pause", type=float, default=5, help="before the first repeat"
     )
+    # What is sent again, and why.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    for name in ("example", "xmppservice_client"):
+        logging.getLogger(name).setLevel(logging.INFO)
     try:
         asyncio.run(run(parser.parse_args()))
     except KeyboardInterrupt:

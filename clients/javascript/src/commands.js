@@ -77,18 +77,20 @@ export function webStore(storage, prefix = "xmppservice.") {
 /**
  * Sends commands until they are answered. `send` returns when the stanza has left the
  * device, `size` the bytes that it has there. `onLimited` is called with an answer that
- * says RATE_LIMITED. `firstPause` scales all pauses, for tests.
+ * says RATE_LIMITED, `onRepeat` with a command's word and the reason when it is sent
+ * again. `firstPause` scales all pauses, for tests.
  */
 export class Commands {
   #pending = new Map();
   #isOnline = false;
   #opening = [];
 
-  constructor({ send, size, store = memoryStore(), onLimited = () => {}, firstPause = FIRST_PAUSE_SECONDS }) {
+  constructor({ send, size, store = memoryStore(), onLimited = () => {}, onRepeat = () => {}, firstPause = FIRST_PAUSE_SECONDS }) {
     this.send = send;
     this.size = size;
     this.store = store;
     this.onLimited = onLimited;
+    this.onRepeat = onRepeat;
     this.scale = firstPause / FIRST_PAUSE_SECONDS;
   }
 
@@ -162,22 +164,26 @@ export class Commands {
   async #wait(pending, pause) {
     let until = now() + pause;
     let isLimited = false;
+    let reason = "no answer";
     for (let event; (event = await pending.next(until)); ) {
       if (event.kind === "receipt") until = now() + RECEIPT_SECONDS * this.scale;
       if (event.kind === "stream" && !isLimited) return event;
       if (event.kind === "end") pending.end(event);
       if (event.kind === "error") {
         if (event.type === "modify") throw new Refused(`${pending.command.word}: ${event.condition}`);
+        reason = event.condition;
         until = Math.min(until, now() + pause);
       }
       if (event.kind === "answer") {
-        const { status, retryAfter } = event.answer;
+        const { status, errorCode, retryAfter } = event.answer;
         if (status !== SQL_ERROR && status !== RATE_LIMITED) return event;
+        reason = errorCode;
         isLimited = status === RATE_LIMITED;
         until = now() + (isLimited ? retryAfter : pause);
         if (isLimited) this.onLimited(event.answer, pending.command);
       }
     }
+    this.onRepeat(pending.command.word, reason);
     return null;
   }
 }

@@ -30,6 +30,7 @@ export class XMPPService {
     this.platform = options.platform ?? "web";
     this.onDocument = options.onDocument ?? (() => {});
     this.onAnswer = options.onAnswer ?? (() => {});
+    this.onRepeat = options.onRepeat ?? (() => {});
     this.fetch = options.fetch ?? null;
     this.live = null; // what the service has announced
     this.text = null; // the newest document that was read
@@ -38,6 +39,7 @@ export class XMPPService {
       size: (command) => this.#bytes(this.#envelope(command)),
       store: options.store,
       onLimited: options.onLimited,
+      onRepeat: this.onRepeat,
       firstPause: options.firstPause,
     });
   }
@@ -65,7 +67,8 @@ export class XMPPService {
       try {
         await this.read();
         break;
-      } catch {
+      } catch (error) {
+        this.onRepeat("document", error.message);
         await sleep(pause);
       }
     }

@@ -89,7 +89,7 @@ async def test_a_channel_is_found_by_its_name(gajim: Gajim):
     await until(lambda: gajim.is_open("Search Result"))
 
     assert gajim.rows("Search Result") == [
-        ["myticket@localhost", "ATM Milano", "Qui i biglietti di Milano"]
+        [f"atm_milano@{SERVICE}", "ATM Milano", "Qui i biglietti di Milano"]
     ]
 
 

@@ -1,6 +1,7 @@
 """The plugin for slixmpp: the document, its changes, and both commands."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -24,6 +25,8 @@ from xmppservice_client.commands import (
 )
 from xmppservice_client.document import Item, Live, Route
 from xmppservice_client.store import Command, Store
+
+logger = logging.getLogger(__name__)
 
 NS_COMMAND = "urn:xmppservice:command:1"
 NS_DOCUMENT = "urn:xmppservice:document:1"
@@ -139,11 +142,14 @@ class XMPPService(BasePlugin):
     async def _read(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while True:
-            with suppress(IqTimeout, IqError, ValueError, OSError):
+            try:
                 text = await self._fetched() or await self._vcard()
                 document.loads(text)
                 self.text = text
                 return
+            except (IqTimeout, IqError, ValueError, OSError) as error:
+                reason = getattr(error, "condition", "") or type(error).__name__
+                logger.info("document: %s, requested again", reason)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LAST_PAUSE_SECONDS)
 
