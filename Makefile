@@ -37,7 +37,7 @@ FOR_TESTS = prosody chromium gettext profanity nodejs nginx prometheus
 FOR_SLOW = $(FOR_TESTS) postgresql redis pgbouncer luadbi libstrophe qxmpp nbxmpp \
 	poezio gajim
 FOR_MATRIX = $(FOR_TESTS) ejabberd postgresql redis rabbitmq
-CONVERSE = var/converse/node_modules/.package-lock.json
+NPM = var/npm/node_modules/.package-lock.json
 
 # Otherwise each of hundreds of starts would recompile two thousand modules.
 unexport PYTHONDONTWRITEBYTECODE
@@ -66,7 +66,7 @@ test: .venv/development
 	sh demo/install.sh $(FOR_TESTS)
 	exec $(PYTEST) $(COVER) $(ARGS)
 
-test-slow: .venv/development $(AIOXMPP)/ready $(CONVERSE)
+test-slow: .venv/development $(AIOXMPP)/ready $(NPM)
 	sh demo/install.sh $(FOR_SLOW)
 	exec $(PYTEST) $(COVER) $(if $(filter tests/%,$(ARGS)),,tests/slow) $(ARGS)
 
@@ -166,12 +166,12 @@ lock: .venv/development
 	[ ! -d .git ] || git config core.hooksPath .githooks
 	touch .venv/runtime $@
 
-# An ordinary client, in the version of package-lock.json.
-$(CONVERSE): tests/clients/converse/package-lock.json
+# What the slow tests need from npm, in the versions of package-lock.json.
+$(NPM): tests/clients/npm/package-lock.json
 	sh demo/install.sh npm
-	mkdir -p var/converse
-	cp tests/clients/converse/*.json var/converse
-	cd var/converse && npm ci --ignore-scripts --silent --no-audit --no-fund
+	mkdir -p var/npm
+	cp tests/clients/npm/*.json var/npm
+	cd var/npm && npm ci --ignore-scripts --silent --no-audit --no-fund
 	touch $@
 
 # Separate, because it is large and only the charts need it.

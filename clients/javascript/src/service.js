@@ -1,12 +1,10 @@
 // The service on a Strophe connection: the document, its changes, and both commands.
 
-import { ADD_TO_ROSTER, Commands, CommandError, SEARCH_USERS, TooLarge, parts, readAnswer } from "./commands.js";
+import { ADD_TO_ROSTER, Commands, CommandError, SEARCH_USERS, TooLarge, parts } from "./commands.js";
 import { hashOf, parseDocument, route, shown } from "./document.js";
+import { bytesOf, child, conditionOf, envelope, keep, readMessage, textOf } from "./stanzas.js";
 
-const COMMAND = "urn:xmppservice:command:1";
 const DOCUMENT = "urn:xmppservice:document:1";
-const HINTS = "urn:xmpp:hints";
-const RECEIPTS = "urn:xmpp:receipts";
 
 const ANSWER_MILLISECONDS = 10_000; // for the vCard
 const POLL_MILLISECONDS = 50; // while a stanza leaves the device
@@ -36,7 +34,7 @@ export class XMPPService {
     this.text = null; // the newest document that was read
     this.#commands = new Commands({
       send: (command) => this.#send(command),
-      size: (command) => this.#bytes(this.#envelope(command)),
+      size: (command) => bytesOf(this.#envelope(command)),
       store: options.store,
       onLimited: options.onLimited,
       onRepeat: this.onRepeat,
@@ -177,7 +175,7 @@ export class XMPPService {
 
   async *#sendAll(word, key, entries) {
     const command = (some) => ({ id: this.connection.getUniqueId(), word, payload: JSON.stringify({ [key]: some }) });
-    const size = (some) => this.#bytes(this.#envelope(command(some)));
+    const size = (some) => bytesOf(this.#envelope(command(some)));
     const waiting = entries.length ? parts(entries, size) : [entries];
     for (let first = 0; waiting.length; ) {
       const part = waiting.shift();
@@ -207,41 +205,13 @@ export class XMPPService {
     return this.connection._proto?.socket?.bufferedAmount ?? 0;
   }
 
-  #envelope({ id, word, payload }) {
-    return this.#strophe
-      .$msg({ to: this.service, id, type: "chat" })
-      .c("body")
-      .up()
-      .c("x", { xmlns: COMMAND })
-      .c("type", {}, word)
-      .c("action", {}, word)
-      .c("payload", {}, payload)
-      .up()
-      .c("request", { xmlns: RECEIPTS })
-      .up()
-      .c("no-store", { xmlns: HINTS })
-      .up()
-      .c("no-copy", { xmlns: HINTS });
-  }
-
-  #bytes(stanza) {
-    return new TextEncoder().encode(stanza.toString()).length;
+  #envelope(command) {
+    return envelope(this.#strophe.$msg, this.service, command);
   }
 
   #message(stanza) {
-    if (!this.#isFromService(stanza)) return;
-    const id = stanza.getAttribute("id") ?? "";
-    const receipt = child(stanza, "received", RECEIPTS);
-    const error = child(stanza, "error");
-    const answer = readAnswer(textOf(child(child(stanza, "x", COMMAND), "payload")));
-    if (stanza.getAttribute("type") === "error") {
-      const type = error?.getAttribute("type") ?? "cancel";
-      this.#commands.came(id, { kind: "error", type, condition: conditionOf(stanza) });
-    } else if (receipt) {
-      this.#commands.came(receipt.getAttribute("id") ?? "", { kind: "receipt" });
-    } else if (answer) {
-      this.#commands.came(id, { kind: "answer", answer });
-    }
+    const message = this.#isFromService(stanza) && readMessage(stanza);
+    if (message) this.#commands.came(message.id, message.event);
   }
 
   #isFromService(stanza) {
@@ -266,30 +236,6 @@ export class XMPPService {
       if (!(error instanceof CommandError)) throw error;
     }
   }
-}
-
-/** Returns a handler that Strophe keeps, because it returns true. */
-function keep(take) {
-  return (stanza) => {
-    take(stanza);
-    return true;
-  };
-}
-
-/** Returns a direct child; a forwarded message may contain deeper ones. */
-function child(parent, name, namespace) {
-  const children = Array.from(parent?.childNodes ?? []);
-  return children.find((one) => one.localName === name && (!namespace || one.namespaceURI === namespace)) ?? null;
-}
-
-function textOf(element) {
-  return element?.textContent ?? "";
-}
-
-/** The defined condition of a stanza error, such as service-unavailable. */
-function conditionOf(stanza) {
-  const children = Array.from(child(stanza, "error")?.childNodes ?? []);
-  return children.find((one) => one.nodeType === 1)?.localName ?? "undefined-condition";
 }
 
 function sleep(milliseconds) {

@@ -1,0 +1,67 @@
+// Reading and writing stanzas with Strophe.
+
+import { readAnswer } from "./commands.js";
+
+const COMMAND = "urn:xmppservice:command:1";
+const HINTS = "urn:xmpp:hints";
+const RECEIPTS = "urn:xmpp:receipts";
+
+/** Returns a command's message to `to`, as a Strophe builder. */
+export function envelope($msg, to, { id, word, payload }) {
+  return $msg({ to, id, type: "chat" })
+    .c("body")
+    .up()
+    .c("x", { xmlns: COMMAND })
+    .c("type", {}, word)
+    .c("action", {}, word)
+    .c("payload", {}, payload)
+    .up()
+    .c("request", { xmlns: RECEIPTS })
+    .up()
+    .c("no-store", { xmlns: HINTS })
+    .up()
+    .c("no-copy", { xmlns: HINTS });
+}
+
+/** Returns the bytes of a builder's stanza, as it is written to the stream. */
+export function bytesOf(stanza) {
+  return new TextEncoder().encode(stanza.toString()).length;
+}
+
+/** Returns what came for a command, and its id; null if a message is nothing of that. */
+export function readMessage(stanza) {
+  const id = stanza.getAttribute("id") ?? "";
+  if (stanza.getAttribute("type") === "error") {
+    const type = child(stanza, "error")?.getAttribute("type") ?? "cancel";
+    return { id, event: { kind: "error", type, condition: conditionOf(stanza) } };
+  }
+  const receipt = child(stanza, "received", RECEIPTS);
+  if (receipt) return { id: receipt.getAttribute("id") ?? "", event: { kind: "receipt" } };
+  const answer = readAnswer(textOf(child(child(stanza, "x", COMMAND), "payload")));
+  return answer && { id, event: { kind: "answer", answer } };
+}
+
+/** Returns a handler that Strophe keeps, because it returns true. */
+export function keep(take) {
+  return (stanza) => {
+    take(stanza);
+    return true;
+  };
+}
+
+/** Returns a direct child; a forwarded message may contain deeper ones. */
+export function child(parent, name, namespace) {
+  const children = Array.from(parent?.childNodes ?? []);
+  return children.find((one) => one.localName === name && (!namespace || one.namespaceURI === namespace)) ?? null;
+}
+
+export function textOf(element) {
+  return element?.textContent ?? "";
+}
+
+/** The defined condition of a stanza error, such as service-unavailable. */
+export function conditionOf(stanza) {
+  const children = Array.from(child(stanza, "error")?.childNodes ?? []);
+  return children.find((one) => one.nodeType === 1)?.localName ?? "undefined-condition";
+}
+
