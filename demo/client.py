@@ -152,7 +152,8 @@ class Client:
         """Send a command and return the payload of its answer.
 
         ``payload`` is sent as JSON, or unchanged if it is a text. Without an answer the
-        same ``id`` is sent again, as the contract requires (section 2).
+        same ``id`` is sent again, as the contract requires (section 2); what is not
+        final is returned, because a person or a test waits.
         """
         id = id or uuid.uuid4().hex
         xml = _envelope(service, command, payload, id)
@@ -174,7 +175,8 @@ class Client:
         await asyncio.wait({answer}, timeout=pause)
         if not answer.done():
             return None
-        if _error_type(answer.result()) != "wait":
+        # Only an error of this type is final (contract, section 2).
+        if _error_type(answer.result()) in ("", "modify"):
             return answer.result()
         await asyncio.sleep(retry_at - time.monotonic())
         return None

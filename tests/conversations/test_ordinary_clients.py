@@ -90,6 +90,13 @@ async def test_an_unknown_node_is_not_found(client: Client, namespace: str, node
     assert await condition(client, "get", query(namespace, node)) == "item-not-found"
 
 
+@component_only
+async def test_the_users_server_lists_the_service(client: Client):
+    """So clients need not be told its JID."""
+    listed = await client.iq("get", query(ITEMS), "localhost")
+    assert SERVICE in [item.get("jid") for item in listed[0]]
+
+
 async def test_the_service_lists_its_features(client: Client):
     info = await result(client, query(INFO))
     assert features(info) >= {
