@@ -262,6 +262,8 @@ class _Pending:
 
     async def next(self, until: float) -> Event | None:
         """Return the next event; None when it is time to repeat."""
+        if not self.events.empty():
+            return self.events.get_nowait()
         seconds = max(0.0, until - time.monotonic())
         try:
             return await asyncio.wait_for(self.events.get(), seconds)
