@@ -221,8 +221,9 @@ def test_the_guides_install_the_tested_versions():
     lock = json.loads((ROOT / "tests/clients/vendor/package-lock.json").read_text())
     versions = pinned((ROOT / LOCKS[0]).read_text(), environment(PYTHONS[0]))
 
-    assert f"pip install slixmpp=={versions['slixmpp']}\n" in python
-    (line,) = re.findall(r"^npm install (.+)$", script, re.MULTILINE)
+    package = f"pip install ./clients/python slixmpp=={versions['slixmpp']}\n"
+    assert package in python
+    (line,) = re.findall(r"^npm install \S+/clients/javascript (.+)$", script, re.M)
     for word in line.split():
         name, _, version = word.rpartition("@")
         assert lock["packages"][f"node_modules/{name}"]["version"] == version
