@@ -37,7 +37,7 @@ FOR_TESTS = prosody chromium gettext profanity nodejs nginx prometheus
 FOR_SLOW = $(FOR_TESTS) postgresql redis pgbouncer luadbi libstrophe qxmpp nbxmpp \
 	poezio gajim
 FOR_MATRIX = $(FOR_TESTS) ejabberd postgresql redis rabbitmq
-NPM = var/npm/node_modules/.package-lock.json
+NPM = var/npm/ready
 
 # Otherwise each of hundreds of starts would recompile two thousand modules.
 unexport PYTHONDONTWRITEBYTECODE
@@ -166,12 +166,10 @@ lock: .venv/development
 	[ ! -d .git ] || git config core.hooksPath .githooks
 	touch .venv/runtime $@
 
-# What the slow tests need from npm, in the versions of package-lock.json.
-$(NPM): tests/clients/npm/package-lock.json
+# What the slow tests need from npm.
+$(NPM): tests/clients/npm.lock | .venv/development
 	sh demo/install.sh npm
-	mkdir -p var/npm
-	cp tests/clients/npm/*.json var/npm
-	cd var/npm && npm ci --ignore-scripts --silent --no-audit --no-fund
+	$(BIN)/python -m tests.clients.npm
 	touch $@
 
 # Separate, because it is large and only the charts need it.

@@ -14,8 +14,8 @@ from playwright.async_api import Page, Route, WebSocket, async_playwright, expec
 from tests.browser.conftest import CHROMIUM, QUIET
 from tests.processes import ROOT
 
-# `make test-slow` puts it there, in the version that tests/clients/npm locks.
-FILES = ROOT / "var/npm/node_modules/converse.js/dist"
+# `make test-slow` puts it there, in the version that tests/clients/npm.lock names.
+FILES = ROOT / "var/npm/converse.js/dist"
 PAGE = """\
 <!doctype html>
 <html lang="en">

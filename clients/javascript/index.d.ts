@@ -44,6 +44,8 @@ export interface Command {
   id: string;
   word: string;
   payload: string;
+  /** The bare JID of the account that sends it, and no other one may. */
+  owner?: string;
 }
 
 export interface Answer {
@@ -109,6 +111,8 @@ export class XMPPService {
   document(): Promise<Item[]>;
   /** Reads the document once; rejects if it does not come. */
   read(): Promise<string>;
+  /** Begins with the document that an earlier run of the program has kept. */
+  keep(text: string): Promise<void>;
   /** Subscribes to changes. */
   follow(): void;
   /** The items that this platform shows, groups with what they show. */
@@ -139,7 +143,7 @@ export class Commands {
     firstPause?: number;
   });
   run(command: Command): Promise<Answer>;
-  stored(): Command[];
+  stored(owner?: string): Command[];
   came(id: string, event: Came): void;
   opened(options?: { isResumed?: boolean }): void;
   ended(options?: { isTooLarge?: boolean }): void;

@@ -24,6 +24,7 @@ SECRET = "conformance"  # noqa: S105  (of a server on loopback)
 PORTS = (16222, 16347, 16280)  # for clients, components and WebSocket
 
 POLL_SECONDS = 0.2
+LAST_LINES = 10  # of what a failed command has written
 RUN_PAUSES = 40  # first pauses in which a command under test must end, and
 RUN_SECONDS = 30  # as many seconds more
 
@@ -108,8 +109,8 @@ class Kit:
             return f"It did not end within {seconds:g} seconds."
         # A refused envelope is an error for any client.
         if child.returncode and scenario.name != "refused":
-            last = errors.decode(errors="replace").strip().rpartition("\n")[2]
-            return f"It ended with code {child.returncode}: {last}"
+            last = errors.decode(errors="replace").strip().splitlines()[-LAST_LINES:]
+            return "\n    ".join([f"It ended with code {child.returncode}:", *last])
         return ""
 
     def _places(self, scenario: Scenario) -> dict[str, str]:
@@ -150,9 +151,9 @@ class Kit:
     def _report(self, scenario: Scenario, ended: str = "") -> int:
         talk = self.service.talks.get(scenario.name)
         found = [ended] if ended else []
-        if talk is None:
+        if talk is None and not ended:
             found.append("The client did not come, or sent nothing.")
-        else:
+        elif talk is not None:
             found += faults(
                 talk,
                 self.expected,
@@ -189,7 +190,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{count} faults." if count else "No fault was found.")
+    print(f"Faults: {count}." if count else "No fault was found.")
     return 1 if count else 0
 
 

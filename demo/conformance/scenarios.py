@@ -17,10 +17,12 @@ RETRY_AFTER_SECONDS = 3
 class Line(Protocol):
     """What a turn can do with the command that has come."""
 
+    asks_for_receipt: bool
+
     def answer(self, status: int = 0, **more: object) -> None: ...
     def receipt(self) -> None: ...
     def error(self, type: str, condition: str) -> None: ...
-    def false_answers(self) -> None: ...
+    def false_answer(self, kind: str) -> None: ...
     def end_stream(self, condition: str = "") -> None: ...
     def later(self, pauses: float, action: Callable[[], None]) -> None: ...
 
@@ -60,6 +62,9 @@ def _silent(line: Line) -> None:
 
 
 def _stored(line: Line) -> None:
+    if not line.asks_for_receipt:
+        line.answer()
+        return
     line.receipt()
     # As long as a client without a receipt would have sent it three times.
     line.later(4, line.answer)
@@ -71,8 +76,24 @@ def _thrice(line: Line) -> None:
     line.later(0.5, line.answer)
 
 
-def _false(line: Line) -> None:
-    line.false_answers()
+def _false(kind: str) -> Callable[[Line], None]:
+    return lambda line: line.false_answer(kind)
+
+
+# What must not be believed, by the account that gets it.
+FALSE_ANSWERS = {
+    "unknown": "an answer with an id that the client does not wait for",
+    "stranger": "an answer from another JID",
+    "copied": "a copy (carbon) of an answer",
+    "garbled": "an answer whose payload is no JSON",
+}
+
+
+def _limited(line: Line) -> None:
+    line.answer(5, userList=[], retryAfter=RETRY_AFTER_SECONDS)
+    # A receipt may come before or after the answer.
+    if line.asks_for_receipt:
+        line.receipt()
 
 
 def _failing(type: str, condition: str) -> Callable[[Line], None]:
@@ -108,10 +129,9 @@ SCENARIOS = (
         "The answer comes three times.",
         (Turn("it is answered three times", _thrice),),
     ),
-    Scenario(
-        "false",
-        "Other answers come: with another id, from another JID, in a copy, unreadable.",
-        (Turn("only false answers come", _false, pauses=1), DONE),
+    *(
+        Scenario(name, f"First comes {what}.", (Turn(what, _false(name), 1), DONE))
+        for name, what in FALSE_ANSWERS.items()
     ),
     Scenario(
         "busy",
@@ -156,7 +176,7 @@ SCENARIOS = (
         (
             Turn(
                 "RATE_LIMITED",
-                _answering(5, userList=[], retryAfter=RETRY_AFTER_SECONDS),
+                _limited,
                 seconds=RETRY_AFTER_SECONDS,
             ),
             DONE,

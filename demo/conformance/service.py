@@ -58,6 +58,7 @@ class Talk:
         self.commands: list[Command] = []
         self.texts: list[Text] = []
         self.reads: list[float] = []  # of the document
+        self.is_subscribed = False
         self.announced = 0  # documents
         self.last_at = time.monotonic()
 
@@ -140,6 +141,7 @@ class PlayedService:
         if type == "subscribe":
             to = quoteattr(sender)
             self.write(f"<presence type='subscribed' from='{self.jid}' to={to}/>")
+            talk.is_subscribed = True
         if type in ("subscribe", "probe"):
             self._announce(talk, sender)
 
@@ -157,7 +159,8 @@ class PlayedService:
 
     def _message(self, talk: Talk, message: Element) -> None:
         now, to = time.monotonic(), message.get("to", "")
-        if talk.scenario.name == "changed" and not talk.announced:
+        is_due = talk.scenario.name == "changed" and talk.is_subscribed
+        if is_due and not talk.announced:
             talk.announced = 1
             self._announce(talk, message.get("from", "").partition("/")[0])
         words = {
@@ -193,6 +196,11 @@ class PlayedLine:
 
     def __init__(self, service: PlayedService, command: Command) -> None:
         self._service, self._command = service, command
+        stanza = command.stanza
+        self.asks_for_receipt = stanza.find(f"{{{RECEIPTS}}}request") is not None
+        # As the service: in the namespace of the command.
+        (x,) = (one for one in stanza if one.tag.endswith("}x"))
+        self._namespace = x.tag[1:-2]
 
     def answer(self, status: int = 0, **more: object) -> None:
         self._send(self._x(status, **more))
@@ -205,15 +213,19 @@ class PlayedLine:
         error = f"<error type='{type}'><{condition} xmlns='{ERRORS}'/></error>"
         self._send(error, type="error")
 
-    def false_answers(self) -> None:
-        """Answers that say "done", and must not be believed."""
+    def false_answer(self, kind: str) -> None:
+        """An answer that says "done", and must not be believed."""
         done = self._x(0)
-        self._send(done, id="an-id-of-nobody")
-        self._send(done, sender=f"somebody@{self._service.jid}")
-        self._send(f"<x xmlns='{COMMAND}'><payload>done</payload></x>")
-        inner = f"<message xmlns='jabber:client' {self._head()}>{done}</message>"
-        forwarded = f"<forwarded xmlns='urn:xmpp:forward:0'>{inner}</forwarded>"
-        self._send(f"<received xmlns='urn:xmpp:carbons:2'>{forwarded}</received>")
+        if kind == "unknown":
+            self._send(done, id="an-id-of-nobody")
+        elif kind == "stranger":
+            self._send(done, sender=f"somebody@{self._service.jid}")
+        elif kind == "garbled":
+            self._send(f"<x xmlns='{self._namespace}'><payload>done</payload></x>")
+        else:
+            inner = f"<message xmlns='jabber:client' {self._head()}>{done}</message>"
+            forwarded = f"<forwarded xmlns='urn:xmpp:forward:0'>{inner}</forwarded>"
+            self._send(f"<received xmlns='urn:xmpp:carbons:2'>{forwarded}</received>")
 
     def end_stream(self, condition: str = "") -> None:
         self._service.end_stream(self._command.sender, condition)
@@ -231,7 +243,8 @@ class PlayedLine:
         payload = json.dumps({**fields, **more})
         word = self._command.word
         return (
-            f"<body/><x xmlns='{COMMAND}'><type>{word}</type><action>{word}</action>"
+            f"<body/><x xmlns='{self._namespace}'>"
+            f"<type>{word}</type><action>{word}</action>"
             f"<payload>{escape(payload)}</payload></x>"
         )
 

@@ -21,6 +21,7 @@ const RECONNECT_MILLISECONDS = 1000;
 /** A user's connection to the XMPP server, which is opened again when it ends. */
 class Client {
   #isLeaving = false;
+  #timer = 0;
 
   constructor(url, jid, password, service, options) {
     this.login = [jid, password];
@@ -43,8 +44,10 @@ class Client {
         }
         // Another client has taken our resource: if both came back, neither would stay.
         if (condition === "conflict") this.#isLeaving = true;
+        // Strophe may say so twice.
+        clearTimeout(this.#timer);
         if (status === Strophe.Status.DISCONNECTED && !this.#isLeaving) {
-          setTimeout(() => this.open().then(joined, refused), RECONNECT_MILLISECONDS);
+          this.#timer = setTimeout(() => this.open().then(joined, refused), RECONNECT_MILLISECONDS);
         }
       });
     });

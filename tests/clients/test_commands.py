@@ -94,6 +94,9 @@ def take(commands: Commands, kind: str, *words) -> None:
             commands.came("0", Receipt())
         case "error":
             commands.came("0", Failure(words[0], "a-condition"))
+        case "limited-and-receipt":
+            take(commands, "answer", 5, 0, 0)
+            take(commands, "receipt")
         case "answer":
             status, retry_after, command = words
             answer = Answer(status, "", retry_after=retry_after)
@@ -112,15 +115,19 @@ def size(command: Command) -> int:
 
 
 async def test_a_command_that_is_cancelled_is_sent_by_the_next_run():
-    store, command = MemoryStore(), new_command("cmd", {})
+    store = MemoryStore()
+    command = new_command("cmd", {}, "romeo@localhost")
     commands = Commands(nothing, size, store)
     run = asyncio.create_task(commands.run(command))
     await settle()
-    assert commands.stored() == []  # it is under way
+    assert commands.stored("romeo@localhost") == []  # it is under way
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
 
-    assert Commands(nothing, size, store).stored() == [command]
+    later = Commands(nothing, size, store)
+    assert later.stored("romeo@localhost") == [command]
+    # Nobody sends what another account has left.
+    assert later.stored("juliet@localhost") == []
 
 
 @pytest.mark.parametrize("event", [Answer(0, ""), Failure("modify", "not-acceptable")])

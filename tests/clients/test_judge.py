@@ -36,6 +36,13 @@ def talk(name, *commands, texts=(MOBILE,), reads=1):
     result.texts = list(texts)
     result.reads = [0.0] * reads
     result.announced = int(name == "changed")
+    result.is_subscribed = True
+    return result
+
+
+def unsubscribed():
+    result = talk("changed")
+    result.is_subscribed = False
     return result
 
 
@@ -52,7 +59,7 @@ RIGHT = {
     "plain": talk("plain"),
     "late": talk("late", add(1), add(6), add(16)),
     "stored": talk("stored", add(1)),
-    "false": talk("false", add(1), add(6)),
+    "garbled": talk("garbled", add(1), add(6)),
     "away": talk("away", add(1), add(6), add(16)),
     "refused": talk("refused", add(1)),
     "interrupted": talk("interrupted", add(1), add(1.5)),
@@ -100,7 +107,9 @@ WRONG = [
     (talk("late", add(1), add(6, payload="{}"), add(16)), "with another payload"),
     (talk("stored", add(1), add(6)), "sent again after 5.0 s: a receipt comes"),
     (talk("double", add(1), add(6)), "sent again after 5.0 s: it is answered three"),
-    (talk("false", add(1)), "was not sent again: only false answers come"),
+    (talk("stranger", add(1)), "was not sent again: an answer from another JID"),
+    (talk("copied", add(1)), "was not sent again: a copy (carbon) of an answer"),
+    (unsubscribed(), "The client did not subscribe"),
     (talk("away", add(1)), "was not sent again: remote-server-timeout"),
     (talk("refused", add(1), add(6)), "sent again after 5.0 s: not-acceptable"),
     (talk("later", add(1), add(6)), "sent again after 5.0 s: status 7"),

@@ -2,9 +2,13 @@
 // table "What comes, and what to do" of the contract, section 2. Nothing here knows an
 // XMPP library: `Commands` is told what came, and given a function that sends.
 
+import { memoryStore } from "./store.js";
+
 export const ADD_TO_ROSTER = "cmd_add_to_roster";
 export const SEARCH_USERS = "cmd_search_users";
-export const MAX_STANZA_BYTES = 200_000; // as it is written to the stream
+// As it is written to the stream. A browser cuts longer messages of a WebSocket into
+// frames, which Prosody refuses (contract, section 2, Sizes).
+export const MAX_STANZA_BYTES = 60_000;
 export const MAX_ENTRIES = 10_000;
 
 const FIRST_PAUSE_SECONDS = 5;
@@ -52,28 +56,6 @@ export function parts(entries, size, limit = MAX_STANZA_BYTES) {
   return found;
 }
 
-/** A store for programs that need not repeat anything after a restart. */
-export function memoryStore() {
-  const commands = new Map();
-  return {
-    save: (command) => void commands.set(command.id, command),
-    remove: (id) => void commands.delete(id),
-    load: () => [...commands.values()],
-  };
-}
-
-/** A store in a browser's `localStorage`, or in anything with its functions. */
-export function webStore(storage, prefix = "xmppservice.") {
-  return {
-    save: (command) => storage.setItem(prefix + command.id, JSON.stringify(command)),
-    remove: (id) => storage.removeItem(prefix + id),
-    load: () =>
-      Array.from({ length: storage.length }, (_, index) => storage.key(index))
-        .filter((key) => key.startsWith(prefix))
-        .map((key) => JSON.parse(storage.getItem(key))),
-  };
-}
-
 /**
  * Sends commands until they are answered. `send` returns when the stanza has left the
  * device, `size` the bytes that it has there. `onLimited` is called with an answer that
@@ -111,9 +93,9 @@ export class Commands {
     }
   }
 
-  /** Returns the commands that an earlier run of the program has left. */
-  stored() {
-    return this.store.load().filter(({ id }) => !this.#pending.has(id));
+  /** Returns the commands that an earlier run has left of the account `owner`. */
+  stored(owner = "") {
+    return this.store.load().filter((one) => (one.owner ?? "") === owner && !this.#pending.has(one.id));
   }
 
   // --- What comes ---------------------------------------------------------------
@@ -162,29 +144,51 @@ export class Commands {
 
   /** Waits for what ends the attempt: an answer, another stream, or time (null). */
   async #wait(pending, pause) {
-    let until = now() + pause;
-    let isLimited = false;
-    let reason = "no answer";
-    for (let event; (event = await pending.next(until)); ) {
-      if (event.kind === "receipt") until = now() + RECEIPT_SECONDS * this.scale;
-      if (event.kind === "stream" && !isLimited) return event;
+    const { word } = pending.command;
+    const attempt = new Attempt(pause, RECEIPT_SECONDS * this.scale);
+    for (let event; (event = await pending.next(attempt.until)); ) {
       if (event.kind === "end") pending.end(event);
-      if (event.kind === "error") {
-        if (event.type === "modify") throw new Refused(`${pending.command.word}: ${event.condition}`);
-        reason = event.condition;
-        until = Math.min(until, now() + pause);
-      }
-      if (event.kind === "answer") {
-        const { status, errorCode, retryAfter } = event.answer;
-        if (status !== SQL_ERROR && status !== RATE_LIMITED) return event;
-        reason = errorCode;
-        isLimited = status === RATE_LIMITED;
-        until = now() + (isLimited ? retryAfter : pause);
-        if (isLimited) this.onLimited(event.answer, pending.command);
-      }
+      else if (event.type === "modify") throw new Refused(`${word}: ${event.condition}`);
+      else if (attempt.take(event)) return event;
+      else if (event.answer?.status === RATE_LIMITED) this.onLimited(event.answer, pending.command);
     }
-    this.onRepeat(pending.command.word, reason);
+    this.onRepeat(word, attempt.reason);
     return null;
+  }
+}
+
+/** A command was sent; it is sent again after `until`, for `reason`. */
+class Attempt {
+  #isAnswered = false; // though not finally
+  #isLimited = false;
+  reason = "no answer";
+
+  constructor(pause, receiptPause) {
+    this.pause = pause;
+    this.receiptPause = receiptPause;
+    this.until = now() + pause;
+  }
+
+  /** Returns whether an event ends the attempt. */
+  take(event) {
+    if (event.kind === "answer") return this.#takeAnswer(event.answer);
+    // Whatever else comes, the time of the answer counts.
+    if (this.#isLimited) return false;
+    if (event.kind === "stream") return true;
+    if (event.kind === "error") {
+      this.reason = event.condition;
+      this.until = Math.min(this.until, now() + this.pause);
+    } else if (!this.#isAnswered) this.until = now() + this.receiptPause;
+    return false;
+  }
+
+  #takeAnswer({ status, errorCode, retryAfter }) {
+    if (status !== SQL_ERROR && status !== RATE_LIMITED) return true;
+    this.#isAnswered = true;
+    this.#isLimited = status === RATE_LIMITED;
+    this.reason = errorCode;
+    this.until = now() + (this.#isLimited ? retryAfter : this.pause);
+    return false;
   }
 }
 

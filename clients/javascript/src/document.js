@@ -4,7 +4,7 @@ const FLAGS = { mobile: "mobileIsPublished", web: "webIsPublished" };
 
 /** Returns the items of a document; throws if it is none. */
 export function parseDocument(text) {
-  const document = text ? JSON.parse(text) : { items: [] };
+  const document = JSON.parse(text);
   if (!Array.isArray(document?.items)) throw new Error("The document is not an object with items.");
   return document.items;
 }

@@ -1,3 +1,4 @@
-export { CommandError, Commands, Refused, TooLarge, memoryStore, parts, readAnswer, webStore } from "./commands.js";
+export { CommandError, Commands, Refused, TooLarge, parts, readAnswer } from "./commands.js";
 export { hashOf, parseDocument, route, rows, shown } from "./document.js";
 export { XMPPService } from "./service.js";
+export { memoryStore, webStore } from "./store.js";

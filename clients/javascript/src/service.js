@@ -24,7 +24,7 @@ export class XMPPService {
   constructor(strophe, connection, service, options = {}) {
     this.#strophe = strophe;
     this.connection = connection;
-    this.service = service;
+    this.service = service.toLowerCase();
     this.platform = options.platform ?? "web";
     this.onDocument = options.onDocument ?? (() => {});
     this.onAnswer = options.onAnswer ?? (() => {});
@@ -48,6 +48,10 @@ export class XMPPService {
     if (status === CONNECTED) this.#opened();
     if (status === ERROR && condition === "policy-violation") this.#commands.ended({ isTooLarge: true });
     if (status === DISCONNECTED) this.#commands.ended();
+  }
+
+  get #owner() {
+    return this.#strophe.Strophe.getBareJidFromJid(this.connection.jid);
   }
 
   get domain() {
@@ -91,6 +95,13 @@ export class XMPPService {
     this.text = text;
     this.#known = (await hashOf(text)) || (this.live?.hash ?? "");
     return text;
+  }
+
+  /** Begins with the document that an earlier run of the program has kept. */
+  async keep(text) {
+    parseDocument(text);
+    this.text = text;
+    this.#known = await hashOf(text);
   }
 
   /** Subscribes to changes: once for an account, but no harm if again. */
@@ -174,7 +185,10 @@ export class XMPPService {
   }
 
   async *#sendAll(word, key, entries) {
-    const command = (some) => ({ id: this.connection.getUniqueId(), word, payload: JSON.stringify({ [key]: some }) });
+    const command = (some) => {
+      const payload = JSON.stringify({ [key]: some });
+      return { id: this.connection.getUniqueId(), word, payload, owner: this.#owner };
+    };
     const size = (some) => bytesOf(this.#envelope(command(some)));
     const waiting = entries.length ? parts(entries, size) : [entries];
     for (let first = 0; waiting.length; ) {
@@ -226,7 +240,7 @@ export class XMPPService {
     this.connection.addHandler(keep((stanza) => this.#message(stanza)), null, "message");
     this.connection.addHandler(keep((stanza) => this.#presence(stanza)), null, "presence");
     this.#commands.opened();
-    for (const command of this.#commands.stored()) this.#repeat(command);
+    for (const command of this.#commands.stored(this.#owner)) this.#repeat(command);
   }
 
   async #repeat(command) {

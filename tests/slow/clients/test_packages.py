@@ -24,7 +24,7 @@ from tests.test_docs import FENCED
 from xmppservice import __version__
 
 PACKAGES, GUIDES = ROOT / "clients", ROOT / "docs" / "clients"
-TYPESCRIPT = ROOT / "var/npm/node_modules/typescript/lib/tsc.js"
+TYPESCRIPT = ROOT / "var/npm/typescript/lib/tsc.js"
 ANSWERED = ("added 0 OK", "found 0 OK 00393296260815 00393333333333")
 
 

@@ -11,6 +11,7 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xmppservice_client.store import Command, MemoryStore, Store
@@ -58,7 +59,8 @@ class Answer(NamedTuple):
         return self.status == 0
 
 
-class Receipt(NamedTuple):
+@dataclass(frozen=True)
+class Receipt:
     """The service has stored the command."""
 
 
@@ -69,7 +71,8 @@ class Failure(NamedTuple):
     condition: str
 
 
-class NewStream(NamedTuple):
+@dataclass(frozen=True)
+class NewStream:
     """There is another stream: what was under way on the last one may be lost."""
 
 
@@ -82,10 +85,10 @@ class Ended(NamedTuple):
 Event = Answer | Receipt | Failure | NewStream | Ended
 
 
-def new_command(word: str, payload: object) -> Command:
-    """Return a command with an id of its own."""
+def new_command(word: str, payload: object, owner: str = "") -> Command:
+    """Return a command of the account ``owner``, with an id of its own."""
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    return Command(str(uuid.uuid4()), word, text)
+    return Command(str(uuid.uuid4()), word, text, owner)
 
 
 def read_answer(text: str) -> Answer | None:
@@ -159,9 +162,13 @@ class Commands:
         self._store.remove(command.id)
         return answer
 
-    def stored(self) -> list[Command]:
-        """Return the commands that an earlier run of the program has left."""
-        return [one for one in self._store.load() if one.id not in self._pending]
+    def stored(self, owner: str = "") -> list[Command]:
+        """Return the commands that an earlier run has left of the account ``owner``."""
+        return [
+            one
+            for one in self._store.load()
+            if one.owner == owner and one.id not in self._pending
+        ]
 
     # --- What comes -------------------------------------------------------------
 
@@ -211,29 +218,53 @@ class Commands:
         self, pending: "_Pending", pause: float
     ) -> Answer | NewStream | None:
         """Wait for what ends the attempt: an answer, another stream, or time."""
-        reason, is_limited = "no answer", False
-        until = time.monotonic() + pause
-        while (event := await pending.next(until)) is not None:
-            if isinstance(event, Receipt):
-                until = time.monotonic() + RECEIPT_SECONDS * self._scale
-                continue
-            if isinstance(event, NewStream) and not is_limited:
-                return event
+        attempt = _Attempt(pause, RECEIPT_SECONDS * self._scale)
+        while (event := await pending.next(attempt.until)) is not None:
             if isinstance(event, Ended):
                 pending.end(event)
-            elif isinstance(event, Failure):
-                if event.type == "modify":
-                    raise Refused(f"{pending.command.word}: {event.condition}")
-                reason = event.condition
-                until = min(until, time.monotonic() + pause)
-            elif isinstance(event, Answer):
-                if event.status not in (SQL_ERROR, RATE_LIMITED):
-                    return event
-                reason, is_limited = event.error_code, event.status == RATE_LIMITED
-                until = time.monotonic() + (event.retry_after if is_limited else pause)
-                if is_limited:
-                    self._on_limited(pending.command, event)
-        logger.info("%s: %s, sent again", pending.command.word, reason)
+            elif isinstance(event, Failure) and event.type == "modify":
+                raise Refused(f"{pending.command.word}: {event.condition}")
+            elif outcome := attempt.take(event):
+                return outcome
+            elif isinstance(event, Answer) and event.status == RATE_LIMITED:
+                self._on_limited(pending.command, event)
+        logger.info("%s: %s, sent again", pending.command.word, attempt.reason)
+        return None
+
+
+class _Attempt:
+    """A command was sent; it is sent again after ``until``, for ``reason``."""
+
+    def __init__(self, pause: float, receipt_pause: float) -> None:
+        self._pause, self._receipt_pause = pause, receipt_pause
+        self.until = time.monotonic() + pause
+        self.reason = "no answer"
+        self._is_answered = self._is_limited = False  # though not finally
+
+    def take(
+        self, event: Receipt | Failure | NewStream | Answer
+    ) -> Answer | NewStream | None:
+        """Return what ends the attempt; None if it goes on."""
+        now = time.monotonic()
+        if isinstance(event, Answer):
+            return self._take_answer(event, now)
+        if self._is_limited:
+            return None  # whatever else comes, the time of the answer counts
+        if isinstance(event, NewStream):
+            return event
+        if isinstance(event, Failure):
+            self.reason = event.condition
+            self.until = min(self.until, now + self._pause)
+        elif not self._is_answered:
+            self.until = now + self._receipt_pause
+        return None
+
+    def _take_answer(self, answer: Answer, now: float) -> Answer | None:
+        if answer.status not in (SQL_ERROR, RATE_LIMITED):
+            return answer
+        self._is_answered, self.reason = True, answer.error_code
+        self._is_limited = answer.status == RATE_LIMITED
+        self.until = now + (answer.retry_after if self._is_limited else self._pause)
         return None
 
 

@@ -27,7 +27,7 @@ class Live(NamedTuple):
 
 def loads(text: str) -> list[Item]:
     """Return the items of a document; raises ValueError if it is none."""
-    document = json.loads(text) if text else {"items": []}
+    document = json.loads(text)
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
         raise ValueError("The document is not an object with items.")
     items: list[Item] = document["items"]

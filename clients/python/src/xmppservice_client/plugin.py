@@ -73,7 +73,7 @@ class XMPPService(BasePlugin):
 
     def plugin_init(self) -> None:
         client: ClientXMPP = self.xmpp  # type: ignore[assignment]  # a component has no document
-        self._service = JID(self.service).bare
+        self._service = JID(self.service).bare  # in lower case
         self.live: Live | None = None
         self.text: str | None = None  # the newest document that was read
         self.commands = Commands(
@@ -215,14 +215,18 @@ class XMPPService(BasePlugin):
     async def _send_all(
         self, word: str, key: str, entries: Sequence[Any]
     ) -> AsyncIterator[Answer]:
+        def command(some: Sequence[Any]) -> Command:
+            owner = self.xmpp.boundjid.bare
+            return new_command(word, {key: list(some)}, owner)
+
         def size(some: Sequence[Any]) -> int:
-            return self._size(new_command(word, {key: list(some)}))
+            return self._size(command(some))
 
         first, waiting = 0, list(commands.parts(entries, size)) or [entries]
         while waiting:
             part = waiting.pop(0)
             try:
-                answer = await self.commands.run(new_command(word, {key: list(part)}))
+                answer = await self.commands.run(command(part))
             except TooLarge:
                 if len(part) < 2:
                     raise
@@ -283,7 +287,7 @@ class XMPPService(BasePlugin):
 
     def _opened(self, _: object) -> None:
         self.commands.opened()
-        for command in self.commands.stored():
+        for command in self.commands.stored(self.xmpp.boundjid.bare):
             task = asyncio.create_task(self._repeat(command))
             self._repeating.add(task)
             task.add_done_callback(self._repeating.discard)

@@ -7,11 +7,15 @@ from typing import NamedTuple, Protocol
 
 
 class Command(NamedTuple):
-    """A command as it is stored and repeated: the same text each time."""
+    """A command as it is stored and repeated: the same text each time.
+
+    ``owner`` is the bare JID of the account that sends it, and no other one may.
+    """
 
     id: str
     word: str
     payload: str
+    owner: str = ""
 
 
 class Store(Protocol):
