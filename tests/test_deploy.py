@@ -328,7 +328,7 @@ def test_nginx_accepts_its_configuration(nginx):
 
 
 @needs_nginx
-def test_nginx_logs_neither_numbers_nor_jids(nginx, tmp_path):
+def test_nginx_logs_neither_numbers_nor_jids_nor_addresses(nginx, tmp_path):
     paths = (
         "/api/buddies/12345678/?q=+393471111111",
         "/api/accounts/by-number/+393471111111/",
@@ -336,6 +336,7 @@ def test_nginx_logs_neither_numbers_nor_jids(nginx, tmp_path):
         "/api/accounts/0039-347-111-1111/",
         "/api/accounts/mario%40localhost/",
         "/api/accounts/mario%2540localhost/",
+        "/c/romeo/montague?qr=svg",
         "/api/accounts/%EF%BC%93%EF%BC%99%EF%BC%93%EF%BC%94%EF%BC%97%EF%BC%91/",
     )
     subprocess.run(nginx, check=True, stderr=subprocess.DEVNULL)
@@ -353,7 +354,7 @@ def test_nginx_logs_neither_numbers_nor_jids(nginx, tmp_path):
     log = (tmp_path / "access.log").read_text()
     assert '"GET /api/buddies/12345678/" 301' in log
     assert log.count("(hidden)") == len(paths) - 1
-    for part in ("347", "111", "mario", "BC"):
+    for part in ("347", "111", "mario", "romeo", "BC"):
         assert part not in re.sub(r"\[.*?\]", "", log)
 
 

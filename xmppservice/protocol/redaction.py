@@ -54,16 +54,29 @@ _IPV4 = re.compile(
     rf"(?<![\d.]){_OCTET}(?:\.{_OCTET}){{3}}(?::\d+)?(?![\d.])", re.ASCII
 )
 MAX_DIGITS = 6  # in one part of a path, unless it is a row's key
+# What follows is a channel's address, to the end of the path: it may have slashes.
+CHANNEL_PAGES = "/c/"
+_CHANNEL_PAGE = re.compile(
+    rf"((?:\A|\s)/*{CHANNEL_PAGES})(.+?)((?:\s+HTTP/[\d.]+)?\Z)", re.DOTALL
+)
 
 
 def masked(text: str) -> str:
     """Return a path, or a sentence that quotes a request, without numbers and JIDs.
 
-    Whatever may be one becomes an alias, up to the next slash; a query is left out.
+    Whatever may be one becomes an alias, up to the next slash, and so does the address
+    of a channel; a query is left out.
     """
     path, question_mark, _ = text.partition("?")
     parts = "/".join(map(_masked_part, path.split("/")))
+    parts = _CHANNEL_PAGE.sub(_masked_page, parts)
     return f"{parts}?…" if question_mark else parts
+
+
+def _masked_page(page: re.Match[str]) -> str:
+    before, address, after = page.groups()
+    is_masked = _ALIAS.match(address)
+    return before + (address if is_masked else _short_alias(address)) + after
 
 
 def _masked_part(part: str) -> str:

@@ -87,3 +87,32 @@ def test_a_query_is_never_logged(query):
     assert redaction.masked(f"/api/accounts/?{query}") == "/api/accounts/?…"
     referer = f"Referer checking failed - https://x.example/admin/?{query} is no origin"
     assert redaction.masked(referer).endswith("https://x.example/admin/?…")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/c/romeo",
+        "/c/verona/romeo montague",
+        "//c/romeo/",
+        "GET /c/romeo HTTP/1.1",
+        "/c/romeo?qr=romeo",
+    ],
+)
+def test_the_address_of_a_channel_becomes_an_alias(text):
+    masked = redaction.masked(text)
+
+    assert "romeo" not in masked
+    assert "verona" not in masked
+    assert "/c/~" in masked
+    assert masked == redaction.masked(text)
+
+
+@pytest.mark.parametrize("text", ["/c/", "/c", "/api/c/romeo", "/calls/c/romeo"])
+def test_other_paths_are_not_taken_for_a_channels(text):
+    assert redaction.masked(text) == text
+
+
+def test_the_alias_of_a_channels_address_stays_as_it_is():
+    masked = redaction.masked("/c/verona/romeo")
+    assert redaction.masked(masked) == masked
