@@ -189,6 +189,7 @@ def environment() -> dict[str, str]:
         "XMPP_JID": settings.SERVICE,
         "XMPP_SECRET": component_secret(),
         "VAR_DIR": str(settings.VAR_DIR),
+        "CHANNEL_PAGES": "true",
         "WEBCHAT_URL": websocket(),
         "WEBCHAT_USERS": ",".join(f"{jid}:{settings.PASSWORD}" for jid in jids()),
     }

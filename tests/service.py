@@ -108,6 +108,7 @@ class Service:
             "XMPP_CLIENT_PORT": str(self.server.c2s_port),
             "XMPP_TLS": "false",
             "XMPP_SECRET": SECRET,
+            "CHANNEL_PAGES": "true",
             "WEBCHAT_URL": f"ws://127.0.0.1:{self.server.http_port}/{WEBSOCKET}",
             "WEBCHAT_USERS": f"{GUEST}@localhost:{PASSWORD}",
             # Celery warns about root, and tests in a container run as root.

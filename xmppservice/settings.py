@@ -102,6 +102,7 @@ CSRF_TRUSTED_ORIGINS = env.origins(
 
 WEBCHAT_URL = env.websocket("WEBCHAT_URL")
 WEBCHAT_USERS = env.passwords("WEBCHAT_USERS")
+CHANNEL_PAGES = env.boolean("CHANNEL_PAGES", False)
 
 # Behind a proxy that terminates TLS and sets X-Forwarded-Proto.
 HTTPS = PUBLIC_URL.startswith("https:")

@@ -11,10 +11,12 @@ from drf_spectacular.views import (
 
 from buddies.api.entries import avatar
 from buddies.avatars import NAME as PICTURE
+from buddies.pages import channel
 from xmppservice import webchat
 from xmppservice.api.schemas import NAMES, schema
 from xmppservice.monitoring import delivery
 from xmppservice.monitoring.api import Api, DeliveryView, Description
+from xmppservice.protocol.redaction import CHANNEL_PAGES
 
 handler400 = "xmppservice.api.problems.bad_request"
 handler404 = "xmppservice.api.problems.page_not_found"
@@ -38,6 +40,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", set_language, name="set_language"),
     path("webchat/", webchat.page, name="webchat"),
+    path(f"{CHANNEL_PAGES.removeprefix('/')}<path:address>", channel.page),
     re_path(rf"^media/avatars/(?P<name>{PICTURE})\Z", avatar),
     *(path(f"schemas/{name}", schema, {"name": name}) for name in NAMES),
     path("api/", Api.as_view(), name="api"),

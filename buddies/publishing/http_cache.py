@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -16,8 +17,9 @@ import brotli
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from buddies.document import build
-from buddies.document.shape import EMPTY
+from buddies.document import build, shape
+from buddies.document.shape import EMPTY, Item
+from buddies.models import Buddy
 from buddies.publishing import live
 from xmppservice.connection import browsing
 
@@ -73,6 +75,13 @@ def _is_zero(parameter: str) -> bool:
     return name == "q" and value.strip("0.") == ""
 
 
+class ShownChannel(NamedTuple):
+    """A channel of the document, and the platforms that show it."""
+
+    item: Item
+    platforms: frozenset[str]
+
+
 class PublishedDocument:
     """One release, ready to be sent."""
 
@@ -83,6 +92,20 @@ class PublishedDocument:
         for platform, flag in PLATFORMS.items():
             text = build.dumps(build.for_platform(json.loads(body), flag))
             self.variants[platform] = Variant(text, f"{digest}-{platform}")
+
+    @cached_property
+    def channels(self) -> dict[str, ShownChannel]:
+        """The channels that at least one platform shows, by their addresses."""
+        found: dict[str, ShownChannel] = {}
+        for platform in PLATFORMS:
+            body = self.variants[platform].bodies[""]
+            for item in shape.items(json.loads(body)):
+                if item["type"] == Buddy.Type.CHANNEL:
+                    before = found.get(item["address"])
+                    others = before.platforms if before else frozenset()
+                    shown = ShownChannel(item, others | {platform})
+                    found[item["address"]] = shown
+        return found
 
 
 class DocumentCache:
@@ -96,6 +119,16 @@ class DocumentCache:
     @property
     def is_fresh(self) -> bool:
         return time.monotonic() - self._refreshed_at < FRESH_SECONDS
+
+    def recent(self) -> PublishedDocument:
+        """Return the newest release, or one that was a moment ago.
+
+        Never call this on an event loop.
+        """
+        published = self.published
+        if published is None or not self.is_fresh:
+            return self.refresh()
+        return published
 
     def refresh(self) -> PublishedDocument:
         """Return the newest release; never call this on an event loop.

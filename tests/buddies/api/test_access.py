@@ -47,6 +47,7 @@ def test_every_url_but_the_public_ones_and_the_admin_needs_a_login():
     assert answers.pop("/favicon.ico") == 302
     assert answers.pop("/i18n/") == 302  # sets the language and goes back
     assert answers.pop("/webchat/") == 404  # while WEBCHAT_URL is empty
+    assert answers.pop("/c/<path:address>") == 404  # while CHANNEL_PAGES is off
     # Pictures are public, but this one does not exist.
     (picture,) = (path for path in answers if path.startswith("/media/"))
     assert answers.pop(picture) == 404
