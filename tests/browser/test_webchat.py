@@ -298,6 +298,40 @@ async def published(client, name):
     return name in map(str.strip, names(await client.document(SERVICE)))
 
 
+# --- A channel's own page -----------------------------------------------------
+
+
+@in_looks("phone-it-dark")
+async def test_the_page_of_a_channel_opens_it_in_the_webchat(
+    pages, chats, size, language, theme
+):
+    await the_page_opens_the_webchat(pages, chats, size, language, theme)
+
+
+async def the_page_opens_the_webchat(pages, chats, size, language, theme):
+    chats("edits.change([one('Liam')], 'anna', address='città/1 @ 24h')")
+    chats("releases.sync()")
+    look = {"size": size, "language": language, "theme": theme, "has_touch": True}
+    page = await pages.open("/c/citt%C3%A0%2F1%20%40%2024h", user="", **look)
+
+    await expect(page.get_by_role("heading", name="Liam")).to_be_visible()
+    await becomes(lambda: page.evaluate(CODE_IS_DRAWN), True)
+    assert await severe(page) == []
+    assert await overflow(page) == 0
+    assert size != PHONE or await page.evaluate(SMALL, TARGET) == []
+
+    await page.locator("#channel .primary").click()
+    await page.wait_for_url("**/webchat/#citt%C3%A0%2F1%20%40%2024h")
+    await page.get_by_role("button", name=f"{GUEST}@localhost").click()
+
+    await expect(page.locator("#name")).to_have_text("Liam")
+    await expect(page.locator("#text")).to_be_focused()
+    await expect(page.locator(".bubble")).to_have_text(["Hello Liam"])
+
+
+CODE_IS_DRAWN = "document.querySelector('figure img').naturalWidth > 0"
+
+
 # --- Accessibility and safety --------------------------------------------------
 
 

@@ -40,6 +40,11 @@ async def test_each_step_of_the_webchat_is_clean(pages, size, language, theme):
     await test_webchat.each_step_is_clean(pages, size, language, theme)
 
 
+@in_looks("desk-en-light", *OTHERS)
+async def test_the_page_of_a_channel_is_clean(pages, chats, size, language, theme):
+    await test_webchat.the_page_opens_the_webchat(pages, chats, size, language, theme)
+
+
 async def test_axe_finds_nothing_severe_on_any_page(pages, demo):
     await test_accessibility.nothing_severe_on_any_page(pages, demo, "dark")
 

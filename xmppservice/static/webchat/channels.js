@@ -58,6 +58,12 @@ export function entryNodes({ info }) {
   return [avatar(info), lines];
 }
 
+/** Returns the key of the channel with an address; undefined if none is shown. */
+export function keyOfAddress(address) {
+  for (const [key, { item }] of channels) if (item.address === address) return key;
+  return undefined;
+}
+
 /** Identifies a conversation. The server writes a JID in lower case, whatever staff entered. */
 export function keyOf(to, thread) {
   const [bare] = to.normalize("NFKC").toLowerCase().split("/");

@@ -1,7 +1,7 @@
 // The webchat: logs in, follows the document, holds conversations.
 
 import { element, unlessBlank } from "../buddies/preview.js";
-import { channels, drawTree, entryNodes, keyOf } from "./channels.js";
+import { channels, drawTree, entryNodes, keyOf, keyOfAddress } from "./channels.js";
 import { find, pauses, service, setText, url, words } from "./page.js";
 import { Session } from "./session.js";
 
@@ -11,6 +11,7 @@ let session = null;
 let drawnText = null; // the document that is drawn
 let timer = 0;
 let current = "";
+let isLinkNew = true; // that of the page: /webchat/#ADDRESS
 const conversations = new Map(); // by key
 
 // --- Logging in and reconnecting -----------------------------------------------
@@ -89,6 +90,7 @@ function draw(text) {
   drawnText = text;
   drawTree(text, { route: (item) => session.service.route(item), open });
   mark();
+  openLink();
 }
 
 document.addEventListener("visibilitychange", () => {
@@ -111,6 +113,28 @@ function mark() {
   for (const control of find("write").elements) control.disabled = !openChannel;
   setText(find("gone"), openChannel ? "" : words.gone);
 }
+
+/** Opens the channel that the page's link names, with the first document after it. */
+function openLink() {
+  const key = isLinkNew && keyOfAddress(linkedAddress());
+  isLinkNew = false;
+  if (!key) return;
+  open(key);
+  find("tree").querySelector("[aria-current]").scrollIntoView({ block: "nearest" });
+}
+
+function linkedAddress() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)).normalize("NFC");
+  } catch {
+    return ""; // of a malformed link
+  }
+}
+
+addEventListener("hashchange", () => {
+  isLinkNew = true;
+  if (session) openLink();
+});
 
 // --- A conversation ------------------------------------------------------------
 
