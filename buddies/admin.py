@@ -17,7 +17,14 @@ from tree_queries.admin import TreeChangeList
 
 from buddies.document import build
 from buddies.models import Buddy, Release, Tree
-from buddies.pages import actions, cut_and_paste, status, transfer, workspace
+from buddies.pages import (
+    actions,
+    cut_and_paste,
+    link_dialog,
+    status,
+    transfer,
+    workspace,
+)
 from buddies.pages.cut_and_paste import seen_by
 from buddies.pages.forms import BuddyForm, GroupSelect, SwitchesForm
 from buddies.pages.version_list import ReleaseAdmin
@@ -84,7 +91,8 @@ class BuddyAdmin(StrictAdmin):
     # --- Reading --------------------------------------------------------------
 
     def get_urls(self) -> list[Any]:
-        own = [*workspace.urls(self.admin_site), *transfer.urls(self.admin_site)]
+        pages = (workspace, link_dialog, transfer)
+        own = [url for page in pages for url in page.urls(self.admin_site)]
         return [*own, *super().get_urls()]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:

@@ -103,7 +103,7 @@ def _addresses() -> dict[str, str]:
     }
 
 
-READ_VIEWS = ("state", "tree", "document", "changes", "fate")
+READ_VIEWS = ("state", "tree", "document", "changes", "fate", "link")
 EDIT_VIEWS = ("move", "switch", "duplicate", "remove", "undo")
 
 

@@ -14,6 +14,7 @@ from tests.browser.backstage import (
     row,
     switch,
 )
+from tests.browser.conftest import severe
 from tests.browser.reading import BOT, on_tree, walk
 
 pytestmark = [pytest.mark.usefixtures("demo"), pytest.mark.appearance]
@@ -159,6 +160,7 @@ async def test_the_menu_works_by_keyboard(pages):
         "Move to …",
         "Duplicate with contents",
         "Hide everywhere",
+        "Link and QR code",
         "History",
         "Delete …",
     ]
@@ -195,6 +197,39 @@ async def test_delete_asks_and_escape_cancels(pages, demo):
     await walk(page, "Enter")
     await looks(page, DEMO[:6])
     assert demo.outline() == DEMO[:6]
+
+
+async def test_the_menu_opens_the_link_and_its_code(pages):
+    page = await pages.open("/healthz", theme="dark")
+    # As on a page without HTTPS, where a browser offers no clipboard.
+    await page.add_init_script("delete Navigator.prototype.clipboard")
+    await page.goto(WORKSPACE)
+    await ready(page)
+    await on_tree(page, "End", "Shift+F10")
+    await walk(page, "ArrowUp", "ArrowUp", "ArrowUp")
+    await expect(page.get_by_role("menuitem", name="Link")).to_be_focused()
+
+    await walk(page, "Enter")
+
+    dialog = page.get_by_role("dialog", name="Link and QR code of “Liam”")
+    link = dialog.get_by_label("Link for XMPP apps").and_(dialog.locator("input"))
+    await expect(link).to_have_value("xmpp:liam@localhost?message;thread=liam")
+    await expect(link).not_to_be_editable()
+    code = dialog.get_by_role("img", name="QR code of the link")
+    await becomes(lambda: code.evaluate("(image) => image.naturalWidth > 0"), True)
+    assert await severe(page) == []
+
+    copy = dialog.get_by_role("button", name="Copy: Link for XMPP apps")
+    await expect(copy).to_be_focused()
+    await walk(page, "Enter")
+    await expect(dialog.get_by_role("status").first).to_have_text("Copied")
+    async with page.expect_download() as download:
+        await dialog.get_by_role("link", name="Download PNG").press("Enter")
+    assert (await download.value).suggested_filename == "Liam.png"
+
+    await walk(page, "Escape")
+    await expect(dialog).to_be_hidden()
+    await expect(page.locator("#tree")).to_be_focused()
 
 
 async def test_arrows_switch_tabs(pages):

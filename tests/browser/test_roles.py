@@ -145,7 +145,10 @@ async def test_a_reader_sees_the_workspace_without_its_buttons(pages, demo):
     await expect(page.get_by_role("link", name="Channel", exact=True)).to_have_count(0)
     await expect(page.locator(".toolbar a")).to_have_count(0)
     await row(page, "Liam").locator("button.more").click()
-    assert await page.get_by_role("menuitem").all_inner_texts() == ["History"]
+    assert await page.get_by_role("menuitem").all_inner_texts() == [
+        "Link and QR code",
+        "History",
+    ]
     await page.keyboard.press("Escape")
 
     await page.locator("#tree").focus()

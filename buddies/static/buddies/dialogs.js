@@ -9,19 +9,19 @@ import { loadSoon, tree } from "./tree.js";
 
 const MAX_GROUPS = 50;
 
-function openDialog(title, content, buttons) {
+export function openDialog(title, content, buttons, closing = words.cancel) {
   const dialog = byId("dialog");
   const heading = element("h2", "", title);
   heading.id = "dialog-title";
   const row = element("div", "buttons");
-  row.append(...buttons, cancelButton(dialog));
+  row.append(...buttons, closeButton(dialog, closing));
   dialog.replaceChildren(heading, ...content, row);
   dialog.showModal();
   return dialog;
 }
 
-function cancelButton(dialog) {
-  const close = button("button", words.cancel);
+function closeButton(dialog, text) {
+  const close = button("button", text);
   close.addEventListener("click", () => dialog.close());
   return close;
 }

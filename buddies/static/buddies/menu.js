@@ -2,6 +2,7 @@
 
 import { choosePlace, confirmDelete } from "./dialogs.js";
 import { edit } from "./edits.js";
+import { showLink } from "./link.js";
 import { byId, may, urls, words } from "./page.js";
 import { button } from "./preview.js";
 
@@ -37,6 +38,7 @@ function actions(node) {
     [words.moveTo, may.change, () => choosePlace(node)],
     [words.duplicate, may.add, () => edit("duplicate", { ids: [id] })],
     [words.hide, may.change && isShown, hide],
+    [words.link, !isGroup, () => showLink(node)],
     [words.history, true, () => location.assign(at(urls.history, node))],
     [words.delete, may.delete, () => confirmDelete(node), "danger"],
   ].filter(([, isOffered]) => isOffered);
