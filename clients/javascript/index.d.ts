@@ -36,7 +36,8 @@ export interface Live {
 }
 
 export interface Contact {
-  name: string;
+  /** Without one, an existing name stays. */
+  name?: string | null;
   address: string;
 }
 
@@ -159,7 +160,10 @@ export function shown(items: Item[], platform: Platform): Item[];
 export function rows(items: Item[], depth?: number): Generator<{ depth: number; item: Item }>;
 export function route(channel: Item, domain: string): Route;
 export function hashOf(text: string): Promise<string>;
+/** The JSON of a payload, which a server takes whatever is in its texts. */
+export function payloadOf(fields: object): string;
 export function readAnswer(text: string): Answer | null;
 export function parts<Entry>(entries: Entry[], size: (some: Entry[]) => number, limit?: number): Entry[][];
 export function memoryStore(): Store;
+/** `prefix` is of one account: another one would send the commands as its own. */
 export function webStore(storage: Storage, prefix?: string): Store;

@@ -6,15 +6,14 @@ import { memoryStore } from "./store.js";
 
 export const ADD_TO_ROSTER = "cmd_add_to_roster";
 export const SEARCH_USERS = "cmd_search_users";
-// As it is written to the stream. A browser cuts longer messages of a WebSocket into
-// frames, which Prosody refuses (contract, section 2, Sizes).
-export const MAX_STANZA_BYTES = 60_000;
+export const MAX_STANZA_BYTES = 200_000; // as it is written to the stream
 export const MAX_ENTRIES = 10_000;
 
 const FIRST_PAUSE_SECONDS = 5;
 const LAST_PAUSE_SECONDS = 60;
 const RECEIPT_SECONDS = 300; // before a repeat of a command that is stored
 const SAFE_BYTES = 10_000; // any server takes a stanza of this size (RFC 6120, 13.12)
+const LEAST_RETRY_SECONDS = 1; // whatever an answer says: no loop without a pause
 const SQL_ERROR = 1;
 const RATE_LIMITED = 5;
 
@@ -31,12 +30,22 @@ export class TooLarge extends CommandError {}
 export function readAnswer(text) {
   try {
     const { status, errorCode, errorMessage, userList = [], retryAfter = 0 } = JSON.parse(text);
-    if (!Number.isInteger(status) || !Array.isArray(userList)) return null;
     const messages = errorMessage.map(({ message }) => message);
-    return { status, errorCode, messages, users: userList, retryAfter: Number(retryAfter) };
+    if (!Array.isArray(userList) || ![errorCode, ...messages, ...userList].every(isText)) return null;
+    if (!Number.isInteger(status) || !Number.isFinite(retryAfter) || Math.min(status, retryAfter) < 0) return null;
+    return { status, errorCode, messages, users: userList, retryAfter };
   } catch {
     return null;
   }
+}
+
+function isText(value) {
+  return typeof value === "string";
+}
+
+/** Returns a payload's JSON, without what XML cannot carry: a server would end the stream. */
+export function payloadOf(fields) {
+  return JSON.stringify(fields).replace(/[\uFFFE\uFFFF]/g, (one) => (one === "\uFFFE" ? "\\ufffe" : "\\uffff"));
 }
 
 /**
@@ -93,9 +102,9 @@ export class Commands {
     }
   }
 
-  /** Returns the commands that an earlier run has left of the account `owner`. */
-  stored(owner = "") {
-    return this.store.load().filter((one) => (one.owner ?? "") === owner && !this.#pending.has(one.id));
+  /** Returns the commands that an earlier run of the program has left. */
+  stored() {
+    return this.store.load().filter(({ id }) => !this.#pending.has(id));
   }
 
   // --- What comes ---------------------------------------------------------------
@@ -105,13 +114,15 @@ export class Commands {
     const pending = this.#pending.get(id);
     if (!pending) return;
     pending.isOnItsWay = false;
+    pending.hasArrived = true;
     pending.push(event);
   }
 
   /** Takes a new stream. A resumed one (XEP-0198) is not new. */
   opened({ isResumed = false } = {}) {
     this.#isOnline = true;
-    if (!isResumed) for (const pending of this.#pending.values()) pending.push({ kind: "stream" });
+    const kind = isResumed ? "resumed" : "stream";
+    for (const pending of this.#pending.values()) pending.push({ kind });
     for (const go of this.#opening.splice(0)) go();
   }
 
@@ -144,51 +155,35 @@ export class Commands {
 
   /** Waits for what ends the attempt: an answer, another stream, or time (null). */
   async #wait(pending, pause) {
-    const { word } = pending.command;
-    const attempt = new Attempt(pause, RECEIPT_SECONDS * this.scale);
-    for (let event; (event = await pending.next(attempt.until)); ) {
+    let until = now() + pause;
+    let answer = null; // one that is not final
+    let reason = "no answer";
+    // Without a stream, only the next one ends it.
+    for (let event; (event = await pending.next(this.#isOnline ? until : Infinity)) || !this.#isOnline; ) {
+      if (!event) continue;
+      const isLimited = answer?.status === RATE_LIMITED;
+      if (event.kind === "stream" && !isLimited) return event;
       if (event.kind === "end") pending.end(event);
-      else if (event.type === "modify") throw new Refused(`${word}: ${event.condition}`);
-      else if (attempt.take(event)) return event;
-      else if (event.answer?.status === RATE_LIMITED) this.onLimited(event.answer, pending.command);
+      if (event.kind === "error" && event.type === "modify") {
+        throw new Refused(`${pending.command.word}: ${event.condition}`);
+      }
+      // A receipt may come after an answer, which says more.
+      if (event.kind === "receipt" && !answer) until = now() + RECEIPT_SECONDS * this.scale;
+      if (event.kind === "error" && !answer) {
+        reason = event.condition;
+        until = Math.min(until, now() + pause);
+      }
+      if (event.kind === "answer") {
+        ({ answer } = event);
+        const { status, errorCode, retryAfter } = answer;
+        if (status !== SQL_ERROR && status !== RATE_LIMITED) return event;
+        reason = errorCode;
+        until = now() + (status === RATE_LIMITED ? Math.max(LEAST_RETRY_SECONDS, retryAfter) : pause);
+        if (status === RATE_LIMITED) this.onLimited(answer, pending.command);
+      }
     }
-    this.onRepeat(word, attempt.reason);
+    this.onRepeat(pending.command.word, reason);
     return null;
-  }
-}
-
-/** A command was sent; it is sent again after `until`, for `reason`. */
-class Attempt {
-  #isAnswered = false; // though not finally
-  #isLimited = false;
-  reason = "no answer";
-
-  constructor(pause, receiptPause) {
-    this.pause = pause;
-    this.receiptPause = receiptPause;
-    this.until = now() + pause;
-  }
-
-  /** Returns whether an event ends the attempt. */
-  take(event) {
-    if (event.kind === "answer") return this.#takeAnswer(event.answer);
-    // Whatever else comes, the time of the answer counts.
-    if (this.#isLimited) return false;
-    if (event.kind === "stream") return true;
-    if (event.kind === "error") {
-      this.reason = event.condition;
-      this.until = Math.min(this.until, now() + this.pause);
-    } else if (!this.#isAnswered) this.until = now() + this.receiptPause;
-    return false;
-  }
-
-  #takeAnswer({ status, errorCode, retryAfter }) {
-    if (status !== SQL_ERROR && status !== RATE_LIMITED) return true;
-    this.#isAnswered = true;
-    this.#isLimited = status === RATE_LIMITED;
-    this.reason = errorCode;
-    this.until = now() + (this.#isLimited ? retryAfter : this.pause);
-    return false;
   }
 }
 
@@ -198,6 +193,7 @@ class Pending {
   #wake = () => {};
   #ends = 0;
   isOnItsWay = false;
+  hasArrived = false; // once, so that it is not too large
 
   constructor(command, size) {
     this.command = command;
@@ -212,6 +208,7 @@ class Pending {
 
   /** Counts the ends of streams on which nothing came back; throws TooLarge. */
   end({ isTooLarge }) {
+    if (this.hasArrived) return;
     if (this.size > SAFE_BYTES) this.#ends += 1;
     if (isTooLarge || this.#ends === 2) throw new TooLarge(`${this.command.word}: ${this.size} bytes`);
   }
@@ -244,6 +241,7 @@ function* pausesOf() {
   for (let pause = FIRST_PAUSE_SECONDS; ; pause = Math.min(2 * pause, LAST_PAUSE_SECONDS)) yield pause;
 }
 
+/** Seconds of a clock that nobody sets. */
 function now() {
-  return Date.now() / 1000;
+  return performance.now() / 1000;
 }

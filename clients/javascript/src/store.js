@@ -10,7 +10,10 @@ export function memoryStore() {
   };
 }
 
-/** A store in a browser's `localStorage`, or in anything with its functions. */
+/**
+ * A store in a browser's `localStorage`, or in anything with its functions. Each account
+ * needs a prefix of its own: another one would send the commands as its own.
+ */
 export function webStore(storage, prefix = "xmppservice.") {
   return {
     save: (command) => storage.setItem(prefix + command.id, JSON.stringify(command)),
@@ -18,6 +21,16 @@ export function webStore(storage, prefix = "xmppservice.") {
     load: () =>
       Array.from({ length: storage.length }, (_, index) => storage.key(index))
         .filter((key) => key.startsWith(prefix))
-        .map((key) => JSON.parse(storage.getItem(key))),
+        .flatMap((key) => commandsIn(storage.getItem(key))),
   };
+}
+
+/** Returns the command in a stored text: none if another program has written it. */
+function commandsIn(text) {
+  try {
+    const command = JSON.parse(text);
+    return command?.id && command.word && command.payload ? [command] : [];
+  } catch {
+    return [];
+  }
 }

@@ -8,10 +8,12 @@ that sends.
 import asyncio
 import json
 import logging
+import math
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from xmppservice_client.store import Command, MemoryStore, Store
@@ -25,6 +27,10 @@ RECEIPT_SECONDS = 300.0  # before a repeat of a command that is stored
 MAX_STANZA_BYTES = 200_000  # as it is written to the stream
 MAX_ENTRIES = 10_000
 SAFE_BYTES = 10_000  # any server takes a stanza of this size (RFC 6120, 13.12)
+LEAST_RETRY_SECONDS = 1.0  # whatever an answer says: no loop without a pause
+
+# JSON may have them as they are, XML may not: a server ends the stream.
+NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 SQL_ERROR, RATE_LIMITED = 1, 5
 
@@ -59,8 +65,7 @@ class Answer(NamedTuple):
         return self.status == 0
 
 
-@dataclass(frozen=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The service has stored the command."""
 
 
@@ -71,9 +76,12 @@ class Failure(NamedTuple):
     condition: str
 
 
-@dataclass(frozen=True)
-class NewStream:
+class NewStream(NamedTuple):
     """There is another stream: what was under way on the last one may be lost."""
+
+
+class Resumed(NamedTuple):
+    """The stream goes on (XEP-0198): nothing was lost."""
 
 
 class Ended(NamedTuple):
@@ -82,28 +90,37 @@ class Ended(NamedTuple):
     is_too_large: bool
 
 
-Event = Answer | Receipt | Failure | NewStream | Ended
+Event = Answer | Receipt | Failure | NewStream | Resumed | Ended
 
 
-def new_command(word: str, payload: object, owner: str = "") -> Command:
-    """Return a command of the account ``owner``, with an id of its own."""
+def new_command(word: str, payload: object) -> Command:
+    """Return a command with an id of its own."""
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    return Command(str(uuid.uuid4()), word, text, owner)
+    escaped = NO_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return Command(str(uuid.uuid4()), word, escaped)
 
 
 def read_answer(text: str) -> Answer | None:
     """Return the answer in a payload; None if it is not of the contract's form."""
     try:
         fields: dict[str, Any] = json.loads(text)
-        return Answer(
-            int(fields["status"]),
-            str(fields["errorCode"]),
-            tuple(str(one["message"]) for one in fields["errorMessage"]),
-            tuple(str(one) for one in fields.get("userList", ())),
-            float(fields.get("retryAfter", 0)),
-        )
-    except (ValueError, TypeError, LookupError):
+        status, code = fields["status"], fields["errorCode"]
+        messages = [one["message"] for one in fields["errorMessage"]]
+        users, seconds = fields.get("userList", []), fields.get("retryAfter", 0)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
+    if not isinstance(fields["errorMessage"], list) or not isinstance(users, list):
+        return None
+    if not all(isinstance(one, str) for one in (code, *messages, *users)):
+        return None
+    if not (_is_number(status) and status % 1 == 0 and _is_number(seconds)):
+        return None
+    return Answer(int(status), code, tuple(messages), tuple(users), float(seconds))
+
+
+def _is_number(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value < math.inf  # type: ignore[operator]  # a number
 
 
 def parts(
@@ -162,13 +179,9 @@ class Commands:
         self._store.remove(command.id)
         return answer
 
-    def stored(self, owner: str = "") -> list[Command]:
-        """Return the commands that an earlier run has left of the account ``owner``."""
-        return [
-            one
-            for one in self._store.load()
-            if one.owner == owner and one.id not in self._pending
-        ]
+    def stored(self) -> list[Command]:
+        """Return the commands that an earlier run of the program has left."""
+        return [one for one in self._store.load() if one.id not in self._pending]
 
     # --- What comes -------------------------------------------------------------
 
@@ -176,6 +189,7 @@ class Commands:
         """Take what the service has sent; an id that nobody waits for is ignored."""
         if pending := self._pending.get(id):
             pending.is_on_its_way = False
+            pending.has_arrived = True
             pending.events.put_nowait(event)
 
     def opened(self) -> None:
@@ -186,6 +200,8 @@ class Commands:
 
     def resumed(self) -> None:
         self._online.set()
+        for pending in self._pending.values():
+            pending.events.put_nowait(Resumed())
 
     def ended(self, *, is_too_large: bool = False) -> None:
         """Take the end of a stream: by ``policy-violation`` if a stanza was too large.
@@ -214,58 +230,57 @@ class Commands:
             if isinstance(outcome, NewStream):
                 pauses = _pauses()
 
-    async def _wait(
-        self, pending: "_Pending", pause: float
-    ) -> Answer | NewStream | None:
+    async def _wait(self, pending: "_Pending", pause: float) -> Event | None:
         """Wait for what ends the attempt: an answer, another stream, or time."""
+        word = pending.command.word
         attempt = _Attempt(pause, RECEIPT_SECONDS * self._scale)
-        while (event := await pending.next(attempt.until)) is not None:
+        while True:
+            # Without a stream, only the next one ends it.
+            is_online = self._online.is_set()
+            event = await pending.next(attempt.until if is_online else math.inf)
+            if event is None and self._online.is_set():
+                logger.info("%s: %s, sent again", word, attempt.reason)
+                return None
+            if event is None:
+                continue
             if isinstance(event, Ended):
                 pending.end(event)
             elif isinstance(event, Failure) and event.type == "modify":
-                raise Refused(f"{pending.command.word}: {event.condition}")
-            elif outcome := attempt.take(event):
-                return outcome
+                raise Refused(f"{word}: {event.condition}")
+            elif attempt.is_ended_by(event):
+                return event
             elif isinstance(event, Answer) and event.status == RATE_LIMITED:
                 self._on_limited(pending.command, event)
-        logger.info("%s: %s, sent again", pending.command.word, attempt.reason)
-        return None
 
 
 class _Attempt:
-    """A command was sent; it is sent again after ``until``, for ``reason``."""
+    """A command that was sent once: when to send it again, and why."""
 
-    def __init__(self, pause: float, receipt_pause: float) -> None:
-        self._pause, self._receipt_pause = pause, receipt_pause
-        self.until = time.monotonic() + pause
+    def __init__(self, pause: float, receipt_seconds: float) -> None:
+        self._pause, self._receipt_seconds = pause, receipt_seconds
+        self._answer: Answer | None = None  # one that is not final
         self.reason = "no answer"
-        self._is_answered = self._is_limited = False  # though not finally
+        self.until = time.monotonic() + pause
 
-    def take(
-        self, event: Receipt | Failure | NewStream | Answer
-    ) -> Answer | NewStream | None:
-        """Return what ends the attempt; None if it goes on."""
+    def is_ended_by(self, event: Event) -> bool:
         now = time.monotonic()
-        if isinstance(event, Answer):
-            return self._take_answer(event, now)
-        if self._is_limited:
-            return None  # whatever else comes, the time of the answer counts
         if isinstance(event, NewStream):
-            return event
-        if isinstance(event, Failure):
+            return self._answer is None or self._answer.status != RATE_LIMITED
+        if isinstance(event, Answer):
+            if event.status not in (SQL_ERROR, RATE_LIMITED):
+                return True
+            self._answer, self.reason = event, event.error_code
+            is_limited = event.status == RATE_LIMITED
+            seconds = max(LEAST_RETRY_SECONDS, event.retry_after)
+            self.until = now + (seconds if is_limited else self._pause)
+        elif self._answer:
+            pass  # A receipt may come after an answer, which says more.
+        elif isinstance(event, Receipt):
+            self.until = now + self._receipt_seconds
+        elif isinstance(event, Failure):
             self.reason = event.condition
             self.until = min(self.until, now + self._pause)
-        elif not self._is_answered:
-            self.until = now + self._receipt_pause
-        return None
-
-    def _take_answer(self, answer: Answer, now: float) -> Answer | None:
-        if answer.status not in (SQL_ERROR, RATE_LIMITED):
-            return answer
-        self._is_answered, self.reason = True, answer.error_code
-        self._is_limited = answer.status == RATE_LIMITED
-        self.until = now + (answer.retry_after if self._is_limited else self._pause)
-        return None
+        return False
 
 
 class _Pending:
@@ -275,6 +290,7 @@ class _Pending:
         self.command, self.size = command, size
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.is_on_its_way = False
+        self.has_arrived = False  # once, so that it is not too large
         self._ends = 0
 
     def begin(self) -> None:
@@ -287,19 +303,20 @@ class _Pending:
 
     def end(self, event: Ended) -> None:
         """Count the ends of streams on which nothing came back; raises TooLarge."""
+        if self.has_arrived:
+            return
         self._ends += self.size > SAFE_BYTES
         if event.is_too_large or self._ends == 2:
             raise TooLarge(f"{self.command.word}: {self.size} bytes")
 
     async def next(self, until: float) -> Event | None:
         """Return the next event; None when it is time to repeat."""
-        if not self.events.empty():
-            return self.events.get_nowait()
-        seconds = max(0.0, until - time.monotonic())
-        try:
-            return await asyncio.wait_for(self.events.get(), seconds)
-        except TimeoutError:
-            return None
+        if self.events.empty():
+            seconds = max(0.0, until - time.monotonic())
+            with suppress(TimeoutError):
+                timeout = None if math.isinf(seconds) else seconds
+                return await asyncio.wait_for(self.events.get(), timeout)
+        return None if self.events.empty() else self.events.get_nowait()
 
 
 def _pauses() -> Iterator[float]:
