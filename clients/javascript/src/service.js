@@ -1,12 +1,14 @@
 // The service on a Strophe connection: the document, its changes, and both commands.
 
-import { ADD_TO_ROSTER, Commands, CommandError, SEARCH_USERS, TooLarge, parts } from "./commands.js";
+import { ADD_TO_ROSTER, Commands, CommandError, SEARCH_USERS, TooLarge, parts, payloadOf } from "./commands.js";
 import { hashOf, parseDocument, route, shown } from "./document.js";
 import { bytesOf, child, conditionOf, envelope, keep, readMessage, textOf } from "./stanzas.js";
+import { sleep, within } from "./time.js";
 
 const DOCUMENT = "urn:xmppservice:document:1";
 
 const ANSWER_MILLISECONDS = 10_000; // for the vCard
+const FETCH_MILLISECONDS = 30_000; // by HTTP, before the vCard is requested
 const POLL_MILLISECONDS = 50; // while a stanza leaves the device
 const LAST_PAUSE_MILLISECONDS = 60_000; // between two requests of the vCard
 
@@ -16,15 +18,18 @@ const LAST_PAUSE_MILLISECONDS = 60_000; // between two requests of the vCard
  */
 export class XMPPService {
   #strophe;
+  #bare; // the JID that the service sends from
   #commands;
   #reading = null;
+  #giveUp = () => {}; // the vCard's request, which Strophe forgets with the stream
   #isFollowing = false;
   #known = ""; // the hash of `text`, as computed or announced
 
   constructor(strophe, connection, service, options = {}) {
     this.#strophe = strophe;
     this.connection = connection;
-    this.service = service.toLowerCase();
+    this.service = service;
+    this.#bare = strophe.Strophe.getBareJidFromJid(service).toLowerCase();
     this.platform = options.platform ?? "web";
     this.onDocument = options.onDocument ?? (() => {});
     this.onAnswer = options.onAnswer ?? (() => {});
@@ -47,7 +52,9 @@ export class XMPPService {
     const { CONNECTED, DISCONNECTED, ERROR } = this.#strophe.Strophe.Status;
     if (status === CONNECTED) this.#opened();
     if (status === ERROR && condition === "policy-violation") this.#commands.ended({ isTooLarge: true });
-    if (status === DISCONNECTED) this.#commands.ended();
+    if (status !== DISCONNECTED) return;
+    this.#commands.ended();
+    this.#giveUp(null);
   }
 
   get #owner() {
@@ -90,10 +97,11 @@ export class XMPPService {
   }
 
   async #read() {
+    const announced = this.live?.hash ?? "";
     const text = (await this.#fetched()) || (await this.#vcard());
     parseDocument(text);
     this.text = text;
-    this.#known = (await hashOf(text)) || (this.live?.hash ?? "");
+    this.#known = (await hashOf(text)) || announced;
     return text;
   }
 
@@ -132,8 +140,8 @@ export class XMPPService {
     const { url, hash } = this.live ?? {};
     if (!this.fetch || !url) return "";
     try {
-      const response = await this.fetch(url);
-      const text = response.ok ? await response.text() : "";
+      const reading = this.fetch(url).then((response) => (response.ok ? response.text() : ""));
+      const text = await within(FETCH_MILLISECONDS, reading);
       return (await hashOf(text)) === hash ? text : "";
     } catch {
       return "";
@@ -145,6 +153,7 @@ export class XMPPService {
     return new Promise((resolve, reject) => {
       const take = (answer) => resolve(textOf(child(child(answer, "vCard"), "DESC")));
       const refuse = (error) => reject(new Error(error ? conditionOf(error) : "no answer"));
+      this.#giveUp = refuse;
       this.connection.sendIQ(iq, take, refuse, ANSWER_MILLISECONDS);
     });
   }
@@ -161,6 +170,8 @@ export class XMPPService {
   async #follow() {
     this.#isFollowing = true;
     const known = this.text;
+    // One that has begun before the announcement may bring an older document.
+    await this.#reading?.catch(() => {});
     for (let hash = ""; this.#isOld && hash !== this.live.hash; ) {
       ({ hash } = this.live);
       await this.document();
@@ -186,7 +197,7 @@ export class XMPPService {
 
   async *#sendAll(word, key, entries) {
     const command = (some) => {
-      const payload = JSON.stringify({ [key]: some });
+      const payload = payloadOf({ [key]: some });
       return { id: this.connection.getUniqueId(), word, payload, owner: this.#owner };
     };
     const size = (some) => bytesOf(this.#envelope(command(some)));
@@ -230,7 +241,7 @@ export class XMPPService {
 
   #isFromService(stanza) {
     const from = stanza.getAttribute("from") ?? "";
-    return this.#strophe.Strophe.getBareJidFromJid(from)?.toLowerCase() === this.service;
+    return this.#strophe.Strophe.getBareJidFromJid(from)?.toLowerCase() === this.#bare;
   }
 
   // --- The stream -----------------------------------------------------------------
@@ -250,10 +261,4 @@ export class XMPPService {
       if (!(error instanceof CommandError)) throw error;
     }
   }
-}
-
-function sleep(milliseconds) {
-  return new Promise((done) => {
-    setTimeout(done, milliseconds);
-  });
 }

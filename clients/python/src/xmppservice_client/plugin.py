@@ -36,6 +36,7 @@ VCARD = "{vcard-temp}vCard"
 
 POLL_SECONDS = 0.05  # while a stanza leaves the device
 ANSWER_SECONDS = 10  # for the vCard
+FETCH_SECONDS = 30
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 1, 60  # between two requests of it
 
 
@@ -106,7 +107,8 @@ class XMPPService(BasePlugin):
         Nothing is read if the service has announced the one that is known.
         """
         if self.live is None or self._is_old():
-            await self._reading_once()
+            # Others wait for the same reading: who gives up does not end it.
+            await asyncio.shield(self._reading_once())
         return document.loads(self.text or "")
 
     def keep(self, text: str) -> None:
@@ -157,8 +159,9 @@ class XMPPService(BasePlugin):
         """Return the document by HTTP; empty unless it is the one announced."""
         if not (self.fetch and self.live and self.live.url):
             return ""
-        with suppress(OSError):
-            text = await self.fetch(self.live.url)
+        # Whatever an HTTP library raises: the vCard has the document as well.
+        with suppress(Exception):
+            text = await asyncio.wait_for(self.fetch(self.live.url), FETCH_SECONDS)
             if document.digest(text) == self.live.hash:
                 return text
         return ""
@@ -187,9 +190,12 @@ class XMPPService(BasePlugin):
     async def _follow(self) -> None:
         """Read until the document is the one announced, or a newer one."""
         known = self.text
+        if self._reading and not self._reading.done():
+            # It may have begun before the announcement, and bring an older document.
+            await asyncio.shield(self._reading)
         while self._is_old():
             live = self.live
-            await self._reading_once()
+            await asyncio.shield(self._reading_once())
             if self.live == live:
                 break
         if self.text != known:
