@@ -3,28 +3,30 @@
 import argparse
 import asyncio
 import os
-import shlex
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from demo.component import RawComponent
 from demo.conformance.documents import document, expected
 from demo.conformance.judge import faults, is_over
-from demo.conformance.scenarios import FIRST_PAUSE_SECONDS, SCENARIOS, Scenario
+from demo.conformance.options import parse
+from demo.conformance.scenarios import SCENARIOS, Scenario
 from demo.conformance.service import PlayedService
 from demo.prosody import Prosody
-from demo.server import ServerError
+from demo.server import ServerError, bound_to_us
 
 DOMAIN, SERVICE, PASSWORD = "localhost", "xmpp-service.localhost", "demo"
 SECRET = "conformance"  # noqa: S105  (of a server on loopback)
-PORTS = (16222, 16347, 16280)  # for clients, components and WebSocket
 
 POLL_SECONDS = 0.2
 LAST_LINES = 10  # of what a failed command has written
+CLOSE_SECONDS = 1  # in which a client may close a stream that has ended
 RUN_PAUSES = 40  # first pauses in which a command under test must end, and
 RUN_SECONDS = 30  # as many seconds more
 
@@ -44,9 +46,9 @@ class KitProsody(Prosody):
         self._control("shell", "c2s", "close", jid, *words)
 
     def _settings(self) -> str:
-        return (
-            super()._settings().replace('"privilege";', '"privilege"; "admin_shell";')
-        )
+        settings = super()._settings()
+        settings = settings.replace('"privilege";', '"privilege"; "admin_shell";')
+        return f"c2s_close_timeout = {CLOSE_SECONDS}\n{settings}"
 
 
 class Kit:
@@ -71,13 +73,18 @@ class Kit:
             if not options.run:
                 await self._watch()
                 return 0
-            return await self._run_all(shlex.split(options.run))
+            return await self._run_all(options.run)
 
     def _end_stream(self, jid: str, condition: str) -> None:
-        ending = asyncio.to_thread(self._server.end_stream, jid, condition)
-        task = asyncio.create_task(ending)
+        task = asyncio.create_task(self._end_and_listen(jid, condition))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+    async def _end_and_listen(self, jid: str, condition: str) -> None:
+        await asyncio.to_thread(self._server.end_stream, jid, condition)
+        # The next stream may have the same JID. Until then, the last one sends on.
+        await asyncio.sleep(CLOSE_SECONDS + POLL_SECONDS)
+        self.service.stream_has_ended(jid)
 
     # --- A command, run for each scenario -----------------------------------------
 
@@ -95,18 +102,22 @@ class Kit:
         """Run a command for an account; return why that failed, or ""."""
         words = [word.format(**self._places(scenario)) for word in command]
         child = await asyncio.create_subprocess_exec(
-            *words,
+            *bound_to_us(words),
             env={**os.environ, "PASSWORD": PASSWORD},
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
         seconds = RUN_PAUSES * self._options.pause + RUN_SECONDS
         try:
             _, errors = await asyncio.wait_for(child.communicate(), seconds)
         except TimeoutError:
-            child.kill()
-            await child.wait()
             return f"It did not end within {seconds:g} seconds."
+        finally:
+            # And all that it has started.
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            await child.wait()
         # A refused envelope is an error for any client.
         if child.returncode and scenario.name != "refused":
             last = errors.decode(errors="replace").strip().splitlines()[-LAST_LINES:]
@@ -168,7 +179,9 @@ class Kit:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    options = _options(words)
+    options = parse(words)
+    # As Ctrl-C: what was started ends, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="conformance-"))
     c2s, component, http = options.ports
     server = KitProsody(
@@ -197,41 +210,6 @@ def main(words: Sequence[str] | None = None) -> int:
 def _register(server: KitProsody, scenarios: Iterable[Scenario]) -> None:
     for scenario in scenarios:
         server.register(scenario.name, PASSWORD)
-
-
-def _options(words: Sequence[str] | None) -> argparse.Namespace:
-    names = [one.name for one in SCENARIOS]
-    parser = argparse.ArgumentParser(prog="python -m demo.conformance")
-    parser.add_argument(
-        "--run",
-        metavar="COMMAND",
-        help="run it once for each scenario, with PASSWORD in its environment and "
-        "{jid}, {service}, {server}, {websocket} and {pause} filled in; "
-        "exit with 1 if it does something wrong",
-    )
-    parser.add_argument("--platform", choices=["mobile", "web"], default="mobile")
-    parser.add_argument(
-        "--pause",
-        type=float,
-        default=FIRST_PAUSE_SECONDS,
-        help="the first pause of the client in seconds, if it can be set",
-    )
-    parser.add_argument("--only", nargs="+", choices=names, metavar="SCENARIO")
-    parser.add_argument(
-        "--without-commands",
-        action="store_true",
-        help="for a client that only reads and writes",
-    )
-    parser.add_argument("--jobs", type=int, default=8, help="clients at a time")
-    parser.add_argument(
-        "--ports",
-        nargs=3,
-        type=int,
-        default=PORTS,
-        metavar="PORT",
-        help="for clients, for the component, for WebSocket",
-    )
-    return parser.parse_args(words)
 
 
 if __name__ == "__main__":

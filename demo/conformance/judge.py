@@ -117,7 +117,7 @@ def _payload(command: Command) -> Iterator[str]:
     try:
         payload: Any = json.loads(command.payload)
         entries = payload[key]
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         yield f"{command.word}: the payload is no JSON object with {key}."
         return
     kind = dict if command.word == ADD else str
@@ -184,9 +184,13 @@ def _split(sent: Sequence[Command]) -> Iterator[str]:
 
 
 def _entries(command: Command) -> list[Any]:
-    payload = json.loads(command.payload)
-    entries: list[Any] = payload.get("channelUsers") or payload.get("userList") or []
-    return entries
+    """The entries of a command; none if it has no list, which is said elsewhere."""
+    try:
+        payload = json.loads(command.payload)
+        entries = payload.get("channelUsers") or payload.get("userList")
+    except (ValueError, AttributeError, RecursionError):
+        return []
+    return entries if isinstance(entries, list) else []
 
 
 def _by_id(sent: Sequence[Command]) -> dict[str, list[Command]]:

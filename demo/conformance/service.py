@@ -17,6 +17,8 @@ DOCUMENT = "urn:xmppservice:document:1"
 RECEIPTS = "urn:xmpp:receipts"
 HINTS = "<no-store xmlns='urn:xmpp:hints'/><no-copy xmlns='urn:xmpp:hints'/>"
 ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
+INFO = "http://jabber.org/protocol/disco#info"
+FEATURES = (INFO, "vcard-temp", DOCUMENT, COMMAND, RECEIPTS)
 
 CODES = {
     0: "",
@@ -85,7 +87,7 @@ class PlayedService:
         self.first_pause = first_pause
         self._end_stream = end_stream
         self.talks: dict[str, Talk] = {}
-        self._ended: set[str] = set()  # full JIDs whose streams we have ended
+        self._ended: set[str] = set()  # full JIDs whose streams are being ended
         self._component, self._documents = component, documents
         component.on_stanza = self._take
 
@@ -95,6 +97,10 @@ class PlayedService:
     def end_stream(self, jid: str, condition: str) -> None:
         self._ended.add(jid)
         self._end_stream(jid, condition)
+
+    def stream_has_ended(self, jid: str) -> None:
+        """Listen to ``jid`` again, which the client may use for its next stream."""
+        self._ended.discard(jid)
 
     def _take(self, stanza: Element) -> None:
         sender = stanza.get("from", "")
@@ -117,6 +123,12 @@ class PlayedService:
     def _request(self, talk: Talk, iq: Element) -> None:
         head = f"from={quoteattr(iq.get('to', ''))} to={quoteattr(iq.get('from', ''))}"
         head += f" id={quoteattr(iq.get('id', ''))}"
+        if iq.find(f"{{{INFO}}}query") is not None:
+            features = "".join(f"<feature var='{one}'/>" for one in FEATURES)
+            identity = "<identity category='component' type='generic'/>"
+            query = f"<query xmlns='{INFO}'>{identity}{features}</query>"
+            self.write(f"<iq type='result' {head}>{query}</iq>")
+            return
         if iq.find("{vcard-temp}vCard") is None:
             error = (
                 f"<error type='cancel'><service-unavailable xmlns='{ERRORS}'/></error>"

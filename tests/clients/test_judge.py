@@ -169,3 +169,9 @@ def test_the_kits_document_is_one_of_the_service(platform: str):
     routes = documents.expected(SERVICE, platform).routes
     assert (f"{platform}@{SERVICE}", f"thread of {platform} \u2615") in routes
     assert (f"direct@{SERVICE}", "") in routes
+
+
+@pytest.mark.parametrize("payload", ["{channelUsers: []}", "[]", '{"channelUsers":5}'])
+def test_a_payload_that_cannot_be_read_is_a_fault_and_no_crash(payload: str):
+    sentences = found(talk("large", add(1, id="1", payload=payload), add(2, id="2")))
+    assert any("channelUsers" in one for one in sentences)
