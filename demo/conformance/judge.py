@@ -158,7 +158,7 @@ def _pauses(
         if turn is None or (turn.pauses is None and not turn.seconds):
             story = f": {turn.story}" if turn else ", though it was answered"
             yield f"{word} was sent again after {gap:.1f} s{story}."
-            continue
+            return
         least = turn.seconds or (turn.pauses or 0) * first_pause
         if gap < least - max(TOLERANCE_SECONDS, TOLERANCE * least):
             yield (

@@ -36,7 +36,7 @@ async def reports() -> AsyncIterator[tuple[int, Reports]]:
 
     await read("  unread@localhost")
     yield ports[2], read
-    process.kill()
+    process.terminate()
     await process.wait()
 
 

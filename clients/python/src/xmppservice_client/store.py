@@ -43,14 +43,18 @@ class MemoryStore:
 
 
 class FileStore(MemoryStore):
-    """A store in a file, which only its user can read: it has phone numbers."""
+    """A store in a file, which only its user can read: it has phone numbers.
+
+    Each account needs a file of its own: another one would send the commands as its
+    own. Raises ValueError if the file is not of this form.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
         if path.exists():
-            for fields in json.loads(path.read_text()):
-                super().save(Command(*fields))
+            for command in _commands_in(path):
+                super().save(command)
 
     def save(self, command: Command) -> None:
         super().save(command)
@@ -63,6 +67,16 @@ class FileStore(MemoryStore):
     def _write(self) -> None:
         # A new file in its place, so that a crash leaves the old one or the new one.
         new = self._path.with_name(f"{self._path.name}.new")
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
+        new.unlink(missing_ok=True)
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as f:
             json.dump(self.load(), f)
+            f.flush()
+            os.fsync(f.fileno())
         new.replace(self._path)
+
+
+def _commands_in(path: Path) -> list[Command]:
+    try:
+        return [Command(*fields) for fields in json.loads(path.read_text())]
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} has no commands: move it away.") from error
