@@ -46,19 +46,19 @@ def _reading(talk: Talk) -> Iterator[str]:
     count, name = len(talk.reads), talk.scenario.name
     if not count:
         yield "The document was never read."
-    elif name == "unread" and count < 3:
+    elif (name, count) in (("unread", 1), ("unread", 2), ("gone", 1)):
         yield (
             f"The document was requested {count} times, and did not come: request it "
             "again."
         )
     elif name == "changed" and not talk.is_subscribed:
         yield "The client did not subscribe: it learns of no new document."
-    elif name == "changed" and talk.announced and count == 1:
+    elif name in ("changed", "replaced") and talk.announced and count == 1:
         yield (
             "A new document was announced, and the client did not read it (did it "
             "send presence?)."
         )
-    most = {"unread": 3, "changed": 2}.get(name, 1)
+    most = {"unread": 3, "changed": 2, "gone": 2, "replaced": 2}.get(name, 1)
     if count > most:
         yield (
             f"The document was read {count} times, when {most} would do: compare the "

@@ -196,4 +196,6 @@ SCENARIOS = (
     ),
     Scenario("changed", "The document changes while the client runs."),
     Scenario("unread", "The document comes only to the third request."),
+    Scenario("gone", "The stream ends while the client reads the document."),
+    Scenario("replaced", "A new document is announced while the client reads one."),
 )

@@ -137,6 +137,12 @@ class PlayedService:
             return
         talk.reads.append(time.monotonic())
         text = self._documents[min(talk.announced, 1)]
+        if talk.scenario.name == "gone" and len(talk.reads) == 1:
+            self.end_stream(iq.get("from", ""), "")
+            return
+        if talk.scenario.name == "replaced" and len(talk.reads) == 1:
+            talk.announced = 1
+            self._announce(talk, iq.get("from", ""))
         if talk.scenario.name == "unread" and len(talk.reads) == 1:
             error = (
                 f"<error type='wait'><resource-constraint xmlns='{ERRORS}'/></error>"
@@ -154,7 +160,9 @@ class PlayedService:
             to = quoteattr(sender)
             self.write(f"<presence type='subscribed' from='{self.jid}' to={to}/>")
             talk.is_subscribed = True
-        if type in ("subscribe", "probe"):
+        # While the client reads, not before.
+        is_late = talk.scenario.name == "replaced" and not talk.announced
+        if type in ("subscribe", "probe") and not is_late:
             self._announce(talk, sender)
 
     def _announce(self, talk: Talk, to: str) -> None:

@@ -35,7 +35,7 @@ def talk(name, *commands, texts=(MOBILE,), reads=1):
     result.commands = [*commands, *rest]
     result.texts = list(texts)
     result.reads = [0.0] * reads
-    result.announced = int(name == "changed")
+    result.announced = int(name in ("changed", "replaced"))
     result.is_subscribed = True
     return result
 
@@ -72,6 +72,8 @@ RIGHT = {
     ),
     "changed": talk("changed", reads=2),
     "unread": talk("unread", reads=3),
+    "gone": talk("gone", reads=2),
+    "replaced": talk("replaced", reads=2),
 }
 
 
@@ -84,6 +86,8 @@ WRONG = [
     (talk("plain", reads=0), "The document was never read."),
     (talk("plain", reads=2), "read 2 times, when 1 would do"),
     (talk("changed", reads=1), "A new document was announced"),
+    (talk("replaced", reads=1), "A new document was announced"),
+    (talk("gone", reads=1), "requested 1 times, and did not come"),
     (talk("unread", reads=2), "requested 2 times, and did not come"),
     (talk("plain", texts=()), "No message was written to a channel."),
     (talk("plain", texts=[Text(0, f"web@{SERVICE}", "x")]), "for web only"),

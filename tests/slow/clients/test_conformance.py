@@ -37,7 +37,7 @@ def test_the_python_package_does_all_as_the_contract_says():
     package = str(ROOT / "clients" / "python" / "src")
     done = kit("--run", f"{program} {where}", PYTHONPATH=package)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count(" fine\n") >= 19
+    assert done.stdout.count(" fine\n") >= 21
 
 
 def test_the_javascript_package_does_all_as_the_contract_says(tmp_path: Path):
@@ -49,7 +49,7 @@ def test_the_javascript_package_does_all_as_the_contract_says(tmp_path: Path):
     where = "{jid} {service} {websocket}"
     done = kit("--run", f"node {program} {where}", PAUSE=PAUSE)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count(" fine\n") >= 19
+    assert done.stdout.count(" fine\n") >= 21
 
 
 def test_a_client_that_does_nothing_is_reported():
