@@ -206,4 +206,4 @@ def is_over(talk: Talk, now: float, first_pause: float) -> bool:
 
 
 def _quiet(scenario: Scenario) -> float:
-    return 13 if scenario.turns else 4
+    return 13 if scenario.turns or scenario.name == "gone" else 4

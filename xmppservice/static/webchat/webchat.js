@@ -69,12 +69,16 @@ find("leave").addEventListener("click", () => {
 
 async function refresh() {
   clearTimeout(timer);
+  const reading = session;
   try {
-    const text = await session.service.read();
+    const text = await reading.service.read();
+    if (session !== reading) return;
     if (text !== drawnText) draw(text);
     setText(find("problem"), "");
   } catch {
-    if (session) setText(find("problem"), words.unread);
+    // The timer is that of the next connection, if this one has ended.
+    if (session !== reading) return;
+    setText(find("problem"), words.unread);
   }
   scheduleRefresh();
 }
