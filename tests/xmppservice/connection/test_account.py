@@ -118,3 +118,13 @@ async def test_without_encryption_it_does_not_log_in(prosody, caplog):
     async with account(prosody, tls=True) as (one, _):
         await until(lambda: "not encrypted" in caplog.text)
         assert not one.open
+
+
+async def test_a_document_is_not_announced_before_it_can_be_read():
+    stream = ClientStream(ACCOUNT, "", ("127.0.0.1", 1), ["localhost"], None, tls=False)
+    sent: list[str] = []
+    stream.xmpp.send_raw = sent.append
+    stream.publish(1, DOCUMENT, [])
+    stream._session_start(None)
+
+    assert sent[0] == "<presence><priority>127</priority></presence>"
