@@ -46,6 +46,7 @@ def _words() -> dict[str, str]:
     return {
         "away": _("The XMPP server is not responding. Retrying …"),
         "closed": _("The XMPP server is not responding. Try again later."),
+        "elsewhere": _("You have logged in elsewhere. Log in again to continue here."),
         "empty": _("No channel is published for the web."),
         "gone": _("This channel is no longer published."),
         "nobody": _("Not delivered: no reply from this address."),

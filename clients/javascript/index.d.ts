@@ -106,6 +106,11 @@ export class XMPPService {
   readonly text: string | null;
   /** The domain of the user. */
   readonly domain: string;
+  readonly connection: any;
+  readonly service: string;
+  readonly platform: Platform;
+  /** Ends all waiting for the document; the connection is the caller's. */
+  close(): void;
   /** Call it for each status that Strophe reports. */
   onStatus(status: number, condition?: string | null): void;
   /** The items of the live document; repeats until it has them. */

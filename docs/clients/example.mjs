@@ -16,12 +16,15 @@ const CONTACTS = [
 ];
 const NUMBERS = ["00393296260815", "00393333333333", "00393490899289"];
 
-const RECONNECT_MILLISECONDS = 1000;
+// Before it connects again.
+const FIRST_PAUSE_MILLISECONDS = 1000;
+const LAST_PAUSE_MILLISECONDS = 60_000;
 
 /** A user's connection to the XMPP server, which is opened again when it ends. */
 class Client {
   #isLeaving = false;
   #timer = 0;
+  #pause = FIRST_PAUSE_MILLISECONDS;
 
   constructor(url, jid, password, service, options) {
     this.login = [jid, password];
@@ -35,6 +38,7 @@ class Client {
       this.connection.connect(...this.login, (status, condition) => {
         this.service.onStatus(status, condition);
         if (status === Strophe.Status.CONNECTED) {
+          this.#pause = FIRST_PAUSE_MILLISECONDS;
           this.connection.send($pres());
           joined();
         }
@@ -42,12 +46,16 @@ class Client {
           this.#isLeaving = true;
           refused(new Error("The server refuses the login."));
         }
-        // Another client has taken our resource: if both came back, neither would stay.
-        if (condition === "conflict") this.#isLeaving = true;
+        if (condition === "conflict") {
+          // If both came back, neither would stay.
+          this.#isLeaving = true;
+          console.error("Another client has taken this resource.");
+        }
         // Strophe may say so twice.
         clearTimeout(this.#timer);
         if (status === Strophe.Status.DISCONNECTED && !this.#isLeaving) {
-          this.#timer = setTimeout(() => this.open().then(joined, refused), RECONNECT_MILLISECONDS);
+          this.#timer = setTimeout(() => this.open().then(joined, refused), this.#pause);
+          this.#pause = Math.min(2 * this.#pause, LAST_PAUSE_MILLISECONDS);
         }
       });
     });

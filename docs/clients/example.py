@@ -22,7 +22,7 @@ CONTACTS = [
 ]
 NUMBERS = ["00393296260815", "00393333333333", "00393490899289"]
 
-RECONNECT_SECONDS = 1
+FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 1, 60  # before it connects again
 
 logger = logging.getLogger("example")
 
@@ -37,6 +37,7 @@ class Client(ClientXMPP):
         self.at: tuple[str, int] | tuple[()] = ()  # else as DNS says
         self.joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.is_leaving = False
+        self.pause = FIRST_PAUSE_SECONDS
         self.add_event_handler("session_start", self.on_session_start)
         self.add_event_handler("failed_all_auth", self.on_refusal)
         self.add_event_handler("stream_error", self.on_stream_error)
@@ -51,6 +52,7 @@ class Client(ClientXMPP):
 
     def on_session_start(self, _: object) -> None:
         self.send_presence()
+        self.pause = FIRST_PAUSE_SECONDS
         if not self.joined.done():
             self.joined.set_result(None)
 
@@ -60,12 +62,14 @@ class Client(ClientXMPP):
             self.joined.set_exception(SystemExit("The server refuses the login."))
 
     def on_stream_error(self, error: dict[str, str]) -> None:
-        # Another client has taken our resource: if both came back, neither would stay.
-        self.is_leaving = error["condition"] == "conflict"
+        # If both came back, neither would stay.
+        if error["condition"] == "conflict":
+            raise SystemExit("Another client has taken this resource.")
 
     async def on_end(self, _: object) -> None:
         if not self.is_leaving:
-            await asyncio.sleep(RECONNECT_SECONDS)
+            await asyncio.sleep(self.pause)
+            self.pause = min(2 * self.pause, LAST_PAUSE_SECONDS)
             self.connect(*self.at)
 
     def on_limited(self, answer: Answer) -> None:

@@ -397,6 +397,25 @@ async def test_hostile_texts_are_escaped(pages, chats):
     await expect(page.locator("img[src=x], [onerror]")).to_have_count(0)
 
 
+async def test_a_login_elsewhere_with_the_same_resource_ends_it(pages, chats, service):
+    pages.forgiven.append("stream error: conflict")
+    page = await enter(pages)
+    async with service.client(GUEST) as other:
+        await other.presence()
+        here = await until(lambda: resource_besides(other))
+    async with service.client(GUEST, here):
+        await expect(page.get_by_role("alert")).to_contain_text("logged in elsewhere")
+        await expect(page.locator("#chat")).to_be_hidden()
+
+
+def resource_besides(client):
+    """The resource of the same account that is not this client's."""
+    senders = (one.get("from", "") for one in client.stanzas)
+    mine = client.jid.partition("/")[0]
+    found = [one for one in senders if one.startswith(f"{mine}/") and one != client.jid]
+    return found[-1].partition("/")[2] if found else ""
+
+
 async def test_the_webchat_reconnects_when_the_xmpp_server_returns(
     own_pages, own_service
 ):

@@ -41,10 +41,6 @@ function take(commands, [kind, first, retryAfter, command]) {
   if (kind === "end-large") commands.ended({ isTooLarge: true });
   if (kind === "receipt") commands.came("0", { kind: "receipt" });
   if (kind === "error") commands.came("0", { kind: "error", type: first, condition: "a-condition" });
-  if (kind === "limited-and-receipt") {
-    take(commands, ["answer", 5, 0, 0]);
-    take(commands, ["receipt"]);
-  }
   if (kind === "answer") {
     const answer = { status: first, errorCode: "", messages: [], users: [], retryAfter };
     commands.came(String(command), { kind: "answer", answer });

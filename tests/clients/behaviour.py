@@ -39,9 +39,6 @@ CASES = {
     ),
     "a refused envelope ends it": Case([OPEN, MODIFY], [1], ["Refused"]),
     "another stream sends it again": Case([OPEN, END, OPEN], [2], ["waiting"]),
-    "a receipt after a budget changes nothing": Case(
-        [OPEN, ["limited-and-receipt"]], [2], ["waiting"]
-    ),
     "a resumed stream does not": Case([OPEN, END, RESUME], [1], ["waiting"]),
     "its answer may come on the resumed one": Case(
         [OPEN, END, RESUME, answer(0)], [1], [0]

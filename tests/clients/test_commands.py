@@ -94,9 +94,6 @@ def take(commands: Commands, kind: str, *words) -> None:
             commands.came("0", Receipt())
         case "error":
             commands.came("0", Failure(words[0], "a-condition"))
-        case "limited-and-receipt":
-            take(commands, "answer", 5, 0, 0)
-            take(commands, "receipt")
         case "answer":
             status, retry_after, command = words
             answer = Answer(status, "", retry_after=retry_after)

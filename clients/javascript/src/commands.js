@@ -6,8 +6,6 @@ import { memoryStore } from "./store.js";
 
 export const ADD_TO_ROSTER = "cmd_add_to_roster";
 export const SEARCH_USERS = "cmd_search_users";
-export const MAX_STANZA_BYTES = 200_000; // as it is written to the stream
-export const MAX_ENTRIES = 10_000;
 
 const FIRST_PAUSE_SECONDS = 5;
 const LAST_PAUSE_SECONDS = 60;
@@ -49,23 +47,6 @@ export function payloadOf(fields) {
 }
 
 /**
- * Splits entries, in their order, so that each part makes a stanza below the limit;
- * `size` returns the bytes of the stanza with some entries.
- */
-export function parts(entries, size, limit = MAX_STANZA_BYTES) {
-  const found = [];
-  for (let begin = 0; begin < entries.length; begin += found.at(-1).length) {
-    let part = entries.slice(begin, begin + MAX_ENTRIES);
-    for (let bytes = size(part); part.length > 1 && bytes > limit; bytes = size(part)) {
-      // A proportion, then a little less: no search by single entries.
-      part = part.slice(0, Math.max(1, Math.floor((part.length * limit * 0.95) / bytes)));
-    }
-    found.push(part);
-  }
-  return found;
-}
-
-/**
  * Sends commands until they are answered. `send` returns when the stanza has left the
  * device, `size` the bytes that it has there. `onLimited` is called with an answer that
  * says RATE_LIMITED, `onRepeat` with a command's word and the reason when it is sent
@@ -102,9 +83,9 @@ export class Commands {
     }
   }
 
-  /** Returns the commands that an earlier run of the program has left. */
-  stored() {
-    return this.store.load().filter(({ id }) => !this.#pending.has(id));
+  /** Returns the commands that an earlier run has left of the account `owner`. */
+  stored(owner = "") {
+    return this.store.load().filter((one) => (one.owner ?? "") === owner && !this.#pending.has(one.id));
   }
 
   // --- What comes ---------------------------------------------------------------

@@ -1,5 +1,8 @@
 // The document: what a platform shows, and where messages go (contract, section 1).
 
+import { within } from "./time.js";
+
+const FETCH_MILLISECONDS = 30_000;
 const FLAGS = { mobile: "mobileIsPublished", web: "webIsPublished" };
 
 /** Returns the items of a document; throws if it is none. */
@@ -49,4 +52,16 @@ export async function hashOf(text) {
   if (!subtle) return "";
   const bytes = await subtle.digest("SHA-1", new TextEncoder().encode(text));
   return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Returns the document by HTTP; "" unless it is the one that the service has announced. */
+export async function fetched(fetch, live) {
+  if (!fetch || !live?.url) return "";
+  try {
+    const reading = fetch(live.url).then((response) => (response.ok ? response.text() : ""));
+    const text = await within(FETCH_MILLISECONDS, reading);
+    return (await hashOf(text)) === live.hash ? text : "";
+  } catch {
+    return "";
+  }
 }

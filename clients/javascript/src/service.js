@@ -1,14 +1,12 @@
 // The service on a Strophe connection: the document, its changes, and both commands.
 
-import { ADD_TO_ROSTER, Commands, CommandError, SEARCH_USERS, TooLarge, parts, payloadOf } from "./commands.js";
-import { hashOf, parseDocument, route, shown } from "./document.js";
-import { bytesOf, child, conditionOf, envelope, keep, readMessage, textOf } from "./stanzas.js";
-import { sleep, within } from "./time.js";
-
-const DOCUMENT = "urn:xmppservice:document:1";
+import { ADD_TO_ROSTER, Commands, CommandError, SEARCH_USERS, TooLarge, payloadOf } from "./commands.js";
+import { fetched, hashOf, parseDocument, route, shown } from "./document.js";
+import { parts } from "./parts.js";
+import { bytesOf, child, conditionOf, envelope, keep, readLive, readMessage, textMessage, textOf, unwrittenBytes } from "./stanzas.js";
+import { sleep } from "./time.js";
 
 const ANSWER_MILLISECONDS = 10_000; // for the vCard
-const FETCH_MILLISECONDS = 30_000; // by HTTP, before the vCard is requested
 const POLL_MILLISECONDS = 50; // while a stanza leaves the device
 const LAST_PAUSE_MILLISECONDS = 60_000; // between two requests of the vCard
 
@@ -23,6 +21,7 @@ export class XMPPService {
   #reading = null;
   #giveUp = () => {}; // the vCard's request, which Strophe forgets with the stream
   #isFollowing = false;
+  #isClosed = false;
   #known = ""; // the hash of `text`, as computed or announced
 
   constructor(strophe, connection, service, options = {}) {
@@ -45,6 +44,12 @@ export class XMPPService {
       onRepeat: this.onRepeat,
       firstPause: options.firstPause,
     });
+  }
+
+  /** Ends all waiting for the document. */
+  close() {
+    this.#isClosed = true;
+    this.#giveUp(null);
   }
 
   /** Call it for each status that Strophe reports, before or after you handle it. */
@@ -77,6 +82,7 @@ export class XMPPService {
         await this.read();
         break;
       } catch (error) {
+        if (this.#isClosed) throw error;
         this.onRepeat("document", error.message);
         await sleep(pause);
       }
@@ -98,7 +104,7 @@ export class XMPPService {
 
   async #read() {
     const announced = this.live?.hash ?? "";
-    const text = (await this.#fetched()) || (await this.#vcard());
+    const text = (await fetched(this.fetch, this.live)) || (await this.#vcard());
     parseDocument(text);
     this.text = text;
     this.#known = (await hashOf(text)) || announced;
@@ -129,23 +135,8 @@ export class XMPPService {
   write(channel, text) {
     const { to, thread } = this.route(channel);
     const id = this.connection.getUniqueId();
-    const message = this.#strophe.$msg({ to, id, type: "chat" });
-    if (thread) message.c("thread").t(thread).up();
-    this.connection.send(message.c("body").t(text));
+    this.connection.send(textMessage(this.#strophe.$msg, { to, thread, id, text }));
     return id;
-  }
-
-  /** Returns the document by HTTP; "" unless it is the one announced. */
-  async #fetched() {
-    const { url, hash } = this.live ?? {};
-    if (!this.fetch || !url) return "";
-    try {
-      const reading = this.fetch(url).then((response) => (response.ok ? response.text() : ""));
-      const text = await within(FETCH_MILLISECONDS, reading);
-      return (await hashOf(text)) === hash ? text : "";
-    } catch {
-      return "";
-    }
   }
 
   #vcard() {
@@ -159,10 +150,9 @@ export class XMPPService {
   }
 
   #presence(stanza) {
-    const element = child(stanza, "document", DOCUMENT);
-    if (!element || !this.#isFromService(stanza)) return;
-    const [hash, version, url] = ["hash", "version", "url"].map((name) => element.getAttribute(name) ?? "");
-    this.live = { hash, version: Number(version), url };
+    const live = this.#isFromService(stanza) && readLive(stanza);
+    if (!live) return;
+    this.live = live;
     if (!this.#isFollowing) this.#follow();
   }
 
@@ -174,7 +164,7 @@ export class XMPPService {
     await this.#reading?.catch(() => {});
     for (let hash = ""; this.#isOld && hash !== this.live.hash; ) {
       ({ hash } = this.live);
-      await this.document();
+      await this.document().catch(() => {}); // only if closed
     }
     this.#isFollowing = false;
     if (this.text !== known) this.onDocument(parseDocument(this.text), this.text);
@@ -221,13 +211,7 @@ export class XMPPService {
   async #send(command) {
     this.connection.send(this.#envelope(command));
     this.connection.flush();
-    while (this.connection.connected && this.#unwritten) await sleep(POLL_MILLISECONDS);
-  }
-
-  /** The bytes that are still to be sent; Strophe has no other name for its socket. */
-  get #unwritten() {
-    // oxlint-disable-next-line no-underscore-dangle
-    return this.connection._proto?.socket?.bufferedAmount ?? 0;
+    while (this.connection.connected && unwrittenBytes(this.connection)) await sleep(POLL_MILLISECONDS);
   }
 
   #envelope(command) {

@@ -3,6 +3,7 @@
 import { readAnswer } from "./commands.js";
 
 const COMMAND = "urn:xmppservice:command:1";
+const DOCUMENT = "urn:xmppservice:document:1";
 const HINTS = "urn:xmpp:hints";
 const RECEIPTS = "urn:xmpp:receipts";
 
@@ -23,9 +24,22 @@ export function envelope($msg, to, { id, word, payload }) {
     .c("no-copy", { xmlns: HINTS });
 }
 
+/** Returns a message with a text, as a Strophe builder. */
+export function textMessage($msg, { to, thread, id, text }) {
+  const message = $msg({ to, id, type: "chat" });
+  if (thread) message.c("thread").t(thread).up();
+  return message.c("body").t(text);
+}
+
 /** Returns the bytes of a builder's stanza, as it is written to the stream. */
 export function bytesOf(stanza) {
   return new TextEncoder().encode(stanza.toString()).length;
+}
+
+/** Returns the bytes that a connection is still to send. */
+export function unwrittenBytes(connection) {
+  // oxlint-disable-next-line no-underscore-dangle -- Strophe has no other name for its socket
+  return connection._proto?.socket?.bufferedAmount ?? 0;
 }
 
 /** Returns what came for a command, and its id; null if a message is nothing of that. */
@@ -39,6 +53,14 @@ export function readMessage(stanza) {
   if (receipt) return { id: receipt.getAttribute("id") ?? "", event: { kind: "receipt" } };
   const answer = readAnswer(textOf(child(child(stanza, "x", COMMAND), "payload")));
   return answer && { id, event: { kind: "answer", answer } };
+}
+
+/** Returns what presence says of the live document; null if it says nothing. */
+export function readLive(stanza) {
+  const element = child(stanza, "document", DOCUMENT);
+  if (!element) return null;
+  const [hash, version, url] = ["hash", "version", "url"].map((name) => element.getAttribute(name) ?? "");
+  return { hash, version: Number(version), url };
 }
 
 /** Returns a handler that Strophe keeps, because it returns true. */

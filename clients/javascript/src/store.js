@@ -10,10 +10,7 @@ export function memoryStore() {
   };
 }
 
-/**
- * A store in a browser's `localStorage`, or in anything with its functions. Each account
- * needs a prefix of its own: another one would send the commands as its own.
- */
+/** A store in a browser's `localStorage`, or in anything with its functions. */
 export function webStore(storage, prefix = "xmppservice.") {
   return {
     save: (command) => storage.setItem(prefix + command.id, JSON.stringify(command)),

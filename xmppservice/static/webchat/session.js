@@ -3,12 +3,13 @@
 import { XMPPService } from "../client/index.js";
 
 const { Strophe, $pres } = globalThis;
-const { AUTHFAIL, CONNECTED, CONNFAIL, CONNTIMEOUT, DISCONNECTED } = Strophe.Status;
+const { AUTHFAIL, CONNECTED, CONNFAIL, CONNTIMEOUT, DISCONNECTED, ERROR } = Strophe.Status;
 Strophe.setLogLevel(Strophe.LogLevel.WARN);
 
 /**
  * A user's connection. `callbacks` has a function for each event:
- * message({ from, thread, body }), failure(id), document(text) and end().
+ * message({ from, thread, body }), failure(id), document(text), and end(condition) with
+ * the stream error, if there was one.
  */
 export class Session {
   constructor(url, service, callbacks) {
@@ -23,6 +24,7 @@ export class Session {
   /** Logs in, goes online and subscribes to changes; rejects with "refused" or "away". */
   open(jid, password) {
     let isOpen = false;
+    let error = "";
     return new Promise((resolve, reject) => {
       this.connection.connect(jid, password, (status, condition) => {
         this.service.onStatus(status, condition);
@@ -33,7 +35,10 @@ export class Session {
         }
         if (status === AUTHFAIL) reject(new Error("refused"));
         if ([CONNFAIL, CONNTIMEOUT, DISCONNECTED].includes(status)) reject(new Error("away"));
-        if (status === DISCONNECTED && isOpen) this.callbacks.end();
+        if (status === ERROR) error = condition;
+        if (status !== DISCONNECTED) return;
+        this.service.close();
+        if (isOpen) this.callbacks.end(error);
       });
     });
   }

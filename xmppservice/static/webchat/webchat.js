@@ -5,7 +5,7 @@ import { channels, drawTree, entryNodes, keyOf, keyOfAddress } from "./channels.
 import { find, pauses, service, setText, url, words } from "./page.js";
 import { Session } from "./session.js";
 
-const MAX_PAUSE_MILLISECONDS = 30_000; // between two attempts to connect
+const MAX_PAUSE_MILLISECONDS = 60_000; // between two attempts to connect
 
 let session = null;
 let drawnText = null; // the document that is drawn
@@ -21,7 +21,8 @@ async function connect(jid, password) {
     message: receive,
     failure: markFailed,
     document: draw,
-    end: () => reconnect(jid, password),
+    // If both came back, neither would stay.
+    end: (condition) => (condition === "conflict" ? askAgain(words.elsewhere) : reconnect(jid, password)),
   });
   await newSession.open(jid, password);
   session = newSession;
@@ -41,12 +42,24 @@ async function logIn(jid, password) {
   }
 }
 
+/** Shows the login again, and why. */
+function askAgain(why) {
+  session = null;
+  clearTimeout(timer);
+  find("chat").hidden = true;
+  find("login").hidden = false;
+  setText(find("refused"), why);
+}
+
 async function reconnect(jid, password, pause = 1000) {
   session = null;
   clearTimeout(timer);
   setText(find("problem"), words.away);
   timer = setTimeout(() => {
-    connect(jid, password).catch(() => reconnect(jid, password, Math.min(2 * pause, MAX_PAUSE_MILLISECONDS)));
+    connect(jid, password).catch((error) => {
+      if (error.message === "refused") askAgain(words.refused);
+      else reconnect(jid, password, Math.min(2 * pause, MAX_PAUSE_MILLISECONDS));
+    });
   }, pause);
 }
 

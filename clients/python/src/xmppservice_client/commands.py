@@ -93,11 +93,11 @@ class Ended(NamedTuple):
 Event = Answer | Receipt | Failure | NewStream | Resumed | Ended
 
 
-def new_command(word: str, payload: object) -> Command:
-    """Return a command with an id of its own."""
+def new_command(word: str, payload: object, owner: str = "") -> Command:
+    """Return a command of the account ``owner``, with an id of its own."""
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
     escaped = NO_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    return Command(str(uuid.uuid4()), word, escaped)
+    return Command(str(uuid.uuid4()), word, escaped, owner)
 
 
 def read_answer(text: str) -> Answer | None:
@@ -132,14 +132,15 @@ def parts(
 
     ``size`` returns the bytes of the stanza with some entries.
     """
-    begin = 0
+    begin, most = 0, MAX_ENTRIES
     while begin < len(entries):
-        end = min(len(entries), begin + MAX_ENTRIES)
+        end = min(len(entries), begin + most)
         while end > begin + 1 and (bytes := size(entries[begin:end])) > limit:
             # A proportion, then a little less: no search by single entries.
             end = begin + max(1, (end - begin) * limit // bytes * 95 // 100)
         yield entries[begin:end]
-        begin = end
+        # The next one is hardly twice as long: measuring all of it would take minutes.
+        begin, most = end, min(MAX_ENTRIES, 2 * (end - begin))
 
 
 class Commands:
@@ -179,9 +180,13 @@ class Commands:
         self._store.remove(command.id)
         return answer
 
-    def stored(self) -> list[Command]:
-        """Return the commands that an earlier run of the program has left."""
-        return [one for one in self._store.load() if one.id not in self._pending]
+    def stored(self, owner: str = "") -> list[Command]:
+        """Return the commands that an earlier run has left of the account ``owner``."""
+        return [
+            one
+            for one in self._store.load()
+            if one.owner == owner and one.id not in self._pending
+        ]
 
     # --- What comes -------------------------------------------------------------
 

@@ -127,13 +127,14 @@ class XMPPService(BasePlugin):
     def route(self, channel: Item) -> Route:
         return document.route(channel, self.xmpp.boundjid.domain)
 
-    def write(self, channel: Item, text: str) -> None:
-        """Send a text to a channel."""
+    def write(self, channel: Item, text: str) -> str:
+        """Send a text to a channel; return the id of the message."""
         to, thread = self.route(channel)
         message = self.xmpp.make_message(mto=JID(to), mbody=text, mtype="chat")
         if thread:
             message["thread"] = thread
         message.send()
+        return str(message["id"])
 
     def _reading_once(self) -> "asyncio.Task[None]":
         """Return the task that reads the document, which all who want it share."""
