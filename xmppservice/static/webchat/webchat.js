@@ -11,7 +11,7 @@ let session = null;
 let drawnText = null; // the document that is drawn
 let timer = 0;
 let current = "";
-let isLinkNew = true; // that of the page: /webchat/#ADDRESS
+let isLinkPending = true; // that of the page: /webchat/#ADDRESS
 const conversations = new Map(); // by key
 
 // --- Logging in and reconnecting -----------------------------------------------
@@ -131,10 +131,10 @@ function mark() {
   setText(find("gone"), openChannel ? "" : words.gone);
 }
 
-/** Opens the channel that the page's link names, with the first document after it. */
+/** Opens the channel that the page's link names, unless the user has opened another. */
 function openLink() {
-  const key = isLinkNew && keyOfAddress(linkedAddress());
-  isLinkNew = false;
+  const key = isLinkPending && keyOfAddress(linkedAddress());
+  // A channel may be published a moment later than its page.
   if (!key) return;
   open(key);
   find("tree").querySelector("[aria-current]").scrollIntoView({ block: "nearest" });
@@ -149,7 +149,7 @@ function linkedAddress() {
 }
 
 addEventListener("hashchange", () => {
-  isLinkNew = true;
+  isLinkPending = true;
   if (session) openLink();
 });
 
@@ -161,6 +161,7 @@ function conversationOf(key) {
 }
 
 function open(key) {
+  isLinkPending = false;
   if (current) conversationOf(current).draft = find("text").value;
   current = key;
   const conversation = conversationOf(key);
