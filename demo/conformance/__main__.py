@@ -180,8 +180,9 @@ class Kit:
 
 def main(words: Sequence[str] | None = None) -> int:
     options = parse(words)
-    # As Ctrl-C: what was started ends, too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What was started ends, too, even if a shell script runs us in the background.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="conformance-"))
     c2s, component, http = options.ports
     server = KitProsody(
