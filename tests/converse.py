@@ -80,7 +80,7 @@ class _Files(SimpleHTTPRequestHandler):
 
     def __init__(self, page: str, *request: object) -> None:
         self._page = page.encode()
-        super().__init__(*request, directory=str(FILES))  # type: ignore[arg-type]
+        super().__init__(*request, directory=str(FILES))
 
     def do_GET(self) -> None:
         if self.path != "/":
