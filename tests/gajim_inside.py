@@ -19,8 +19,12 @@ from nbxmpp.const import ConnectionProtocol, ConnectionType
 
 ACCOUNT = "test"
 SETTINGS = {"use_plain_connection": True, "confirm_unencrypted_connection": False}
-# Asking a keyring or another server would make the tests depend on them.
-APP_SETTINGS = {"use_keyring": False, "plugins_update_check": False}
+# A keyring, another server or a desktop's bar would make the tests depend on them.
+APP_SETTINGS = {
+    "use_keyring": False,
+    "plugins_update_check": False,
+    "show_trayicon": False,
+}
 
 
 # --- The account -----------------------------------------------------------------

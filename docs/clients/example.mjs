@@ -7,6 +7,9 @@
 import * as strophe from "strophe.js";
 import { XMPPService, rows } from "xmppservice-client";
 
+// Node 18 has it under another name only.
+globalThis.crypto ??= (await import("node:crypto")).webcrypto;
+
 const { Strophe, $pres } = strophe;
 Strophe.setLogLevel(Strophe.LogLevel.WARN);
 
