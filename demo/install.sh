@@ -71,9 +71,11 @@ poezio)
     installed() { has poezio; }
     ;;
 gajim)
-    # Its windows need a screen.
-    name=Gajim packages="gajim xvfb"
-    installed() { has gajim && has Xvfb; }
+    # Its windows need a screen, and its icons a loader that Debian only recommends.
+    name=Gajim packages="gajim xvfb librsvg2-common"
+    installed() {
+        has gajim && has Xvfb && ls /usr/lib/*/gdk-pixbuf-2.0/*/loaders/*-svg.so >/dev/null 2>&1
+    }
     ;;
 npm)
     name=npm packages=npm
