@@ -2,17 +2,15 @@
 
 import json
 import shutil
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 from playwright.async_api import Page, Route, WebSocket, async_playwright, expect
 
 from tests.browser.conftest import CHROMIUM, QUIET
 from tests.processes import ROOT
+from tests.web import serving
 
 # `make test-slow` puts it there, in the version that tests/clients/npm.lock names.
 FILES = ROOT / "var/npm/converse.js/dist"
@@ -75,27 +73,6 @@ async def _refuse(route: Route) -> None:
     await route.abort()
 
 
-class _Files(SimpleHTTPRequestHandler):
-    """Serves Converse.js, and at / a page with it."""
-
-    def __init__(self, page: str, *request: object) -> None:
-        self._page = page.encode()
-        super().__init__(*request, directory=str(FILES))
-
-    def do_GET(self) -> None:
-        if self.path != "/":
-            super().do_GET()
-            return
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(self._page)))
-        self.end_headers()
-        self.wfile.write(self._page)
-
-    def log_message(self, *_: object) -> None:
-        """Keep the output of the tests clean."""
-
-
 @contextmanager
 def _serve(websocket: str, jid: str, password: str) -> Iterator[str]:
     """Serve Converse.js; yield the URL of a page in which ``jid`` logs in."""
@@ -110,12 +87,5 @@ def _serve(websocket: str, jid: str, password: str) -> Iterator[str]:
         "view_mode": "fullscreen",
         "websocket_url": websocket,
     }
-    handler = partial(_Files, PAGE % json.dumps(settings))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(FILES, PAGE % json.dumps(settings)) as url:
+        yield url

@@ -21,9 +21,9 @@ from buddies.document import build, shape
 from buddies.document.shape import EMPTY, Item
 from buddies.models import Buddy
 from buddies.publishing import live
-from xmppservice.connection import browsing
+from xmppservice.protocol import live_document
 
-PATH = browsing.DOCUMENT
+PATH = live_document.DOCUMENT_PATH
 FRESH_SECONDS = 0.25
 PLATFORMS = {"mobile": "mobileIsPublished", "web": "webIsPublished"}
 MEDIA_TYPE = "application/json"

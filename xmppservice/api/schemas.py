@@ -6,9 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 FOLDER = Path(__file__).parent.parent / "schemas"
-# A change needs a decision record and a new number, so a cache may keep them.
-NAMES = tuple(sorted(path.name for path in FOLDER.iterdir()))
 MEDIA_TYPES = {".json": "application/schema+json", ".rng": "application/xml"}
+# A change needs a decision record and a new number, so a cache may keep them.
+NAMES = tuple(
+    sorted(path.name for path in FOLDER.iterdir() if path.suffix in MEDIA_TYPES)
+)
 
 
 @require_safe

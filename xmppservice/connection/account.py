@@ -43,13 +43,13 @@ class ClientStream(ServiceStream):
         self._client, self._tls = _Client(jid, password, tls=tls), tls
         super().__init__(self._client, jid, address, domains, commands)
         self._storing: asyncio.Task[None] | None = None
-        self._stored_news = self._news  # of the document that clients can read
+        self._stored = self._announced  # of the document that clients can read
         self.xmpp.add_event_handler("failed_all_auth", self._authentication_failed)
         self.xmpp.add_event_handler("ssl_invalid_chain", self._certificate_rejected)
 
     def _session_start(self, event: object) -> None:
         # Receive the stanzas to the bare JID, even if others use the account, too.
-        self.xmpp.send_raw(presence.own(self._stored_news))
+        self.xmpp.send_raw(presence.own(self._stored))
         super()._session_start(event)
 
     def _authentication_failed(self, _: object) -> None:
@@ -76,12 +76,12 @@ class ClientStream(ServiceStream):
         stored = 0
         while self.ready and stored != self._number:
             number, vcard_xml = self._number, self._vcard
-            news = self._news
+            announced = self._announced
             try:
                 if await self._store_and_verify(vcard_xml):
                     # The server sends this to all subscribers, now and later.
-                    self._stored_news = news
-                    write(self.xmpp, presence.own(news))
+                    self._stored = announced
+                    write(self.xmpp, presence.own(announced))
                     self.on_published(stored := number)
                 else:
                     await self._wait_first(RETRY_SECONDS, self._ended)

@@ -15,7 +15,7 @@ from xmppservice.protocol.data_forms import Field
 from xmppservice.protocol.disco import Item
 from xmppservice.protocol.iq import Request, StanzaError
 from xmppservice.protocol.jids import domain_of, uri
-from xmppservice.protocol.live_document import LiveDocument
+from xmppservice.protocol.live_document import SCHEMA_PATH, LiveDocument
 from xmppservice.protocol.namespaces import (
     MAX_FIELD,
     NS_COMMAND,
@@ -32,8 +32,6 @@ from xmppservice.protocol.namespaces import (
 
 NAME = "XMPP Service"
 MAX_RESULTS = 50
-# Below PUBLIC_URL.
-SCHEMA, DOCUMENT = "/schemas/document-1.json", "/api/document/"
 
 INFO = f"{{{NS_INFO}}}query"
 ITEMS = f"{{{NS_ITEMS}}}query"
@@ -235,17 +233,12 @@ def _full_address(to: str, domain: str) -> str:
     return to if "@" in to else f"{to}@{domain}"
 
 
-def document_url() -> str:
-    """Return the URL of the live document; empty unless everybody may read it."""
-    return settings.PUBLIC_URL + DOCUMENT if settings.DOCUMENT_PUBLIC else ""
-
-
 def about(live: LiveDocument) -> str:
     """Describe the service: the live document and its schema, the support addresses.
 
     Source: XEP-0157, "Recommended Use"; XEP-0128, "Implementation".
     """
-    schema = Field("schema", "text-single", values=(settings.PUBLIC_URL + SCHEMA,))
+    schema = Field("schema", "text-single", values=(settings.PUBLIC_URL + SCHEMA_PATH,))
     document = (data_forms.form_type(NS_DOCUMENT), schema, *live.fields())
     forms = data_forms.form("result", *document)
     if settings.SUPPORT_ADDRESSES:

@@ -59,7 +59,7 @@ class ComponentStream(ServiceStream):
             return
         super()._presence(stanza)
         if type in ("subscribe", "probe"):
-            self._send_news(stanza, sender)
+            self._send_announcement(stanza, sender)
         elif type == "unsubscribe":
             self._answer_presence(stanza, "unavailable")
         is_gone = type == "error" and iq.condition(xml) in GONE_CONDITIONS
@@ -71,14 +71,14 @@ class ComponentStream(ServiceStream):
         if stanza.xml.get("type") == "subscribe":
             self._answer_presence(stanza, "unsubscribed", to)
 
-    def _send_news(self, stanza: Presence, sender: str) -> None:
+    def _send_announcement(self, stanza: Presence, sender: str) -> None:
         # After a restart of the XMPP server all users ask at once: the announcer then
         # serves some of them, at its own pace.
         if self.responder.overloaded:
             self.on_subscription(sender, 0)
             return
         to = stanza.xml.get("from", "")
-        available = presence.available(sender=self.jid, to=to, more=self._news)
+        available = presence.available(sender=self.jid, to=to, more=self._announced)
         self.xmpp.send_raw(available)
         self.on_subscription(sender, self._number)
 

@@ -21,7 +21,6 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 from slixmpp.xmlstream.matcher.base import MatcherBase
 
-from xmppservice.connection import browsing
 from xmppservice.connection.events import Answer, CatalogueEntry
 from xmppservice.connection.gateway import Down, IqRequest, IqResult, Late
 from xmppservice.connection.outgoing import Requests, Results, write
@@ -29,7 +28,7 @@ from xmppservice.connection.responder import AdHocCommands, Responder
 from xmppservice.connection.rights import Rights
 from xmppservice.protocol import companion, iq, live_document, presence, vcard
 from xmppservice.protocol.jids import domain_of, parse_jid
-from xmppservice.protocol.live_document import LiveDocument
+from xmppservice.protocol.live_document import DOCUMENT_PATH, LiveDocument
 from xmppservice.protocol.xml import Element
 
 logger = logging.getLogger(__name__)
@@ -81,7 +80,7 @@ class ServiceStream(ABC):
         self._vcard = ""
         self._number = 0
         self._live: LiveDocument | None = None
-        self._news = _news(None)
+        self._announced = _announced(None)
         self.failure = ""  # why the last session ended, or could not begin
         self._failure_logged = False
         self._requests = Requests(xmpp, jid)
@@ -102,9 +101,9 @@ class ServiceStream(ABC):
         """
         self._number = number
         self._vcard = vcard.of_document(document)
-        hash, url = live_document.digest(document), browsing.document_url()
+        hash, url = live_document.digest(document), _document_url()
         self._live = LiveDocument(hash, number, url)
-        self._news = _news(self._live)
+        self._announced = _announced(self._live)
         self.responder.publish(self._vcard, self._live, entries)
         self._published()
 
@@ -245,7 +244,7 @@ class ServiceStream(ABC):
         return IqRequest("get", self.domains[0], iq.ping())
 
     def _announcement(self, to: str, *, message: bool) -> str:
-        announcement = presence.available(sender=self.jid, to=to, more=self._news)
+        announcement = presence.available(sender=self.jid, to=to, more=self._announced)
         if not message or self._live is None:
             return announcement
         namespace = settings.CHANGE_MESSAGE_NAMESPACE
@@ -356,7 +355,12 @@ def connect_error(error: object, host: str) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def _news(live: LiveDocument | None) -> str:
+def _document_url() -> str:
+    """Return the URL of the live document; empty unless everybody may read it."""
+    return settings.PUBLIC_URL + DOCUMENT_PATH if settings.DOCUMENT_PUBLIC else ""
+
+
+def _announced(live: LiveDocument | None) -> str:
     """Return what presence says of the live document, which may not be known yet."""
     element = live.element() if live else ""
     photo = live_document.photo(live.hash if live else "")

@@ -12,6 +12,8 @@ from xmppservice.protocol.namespaces import NS_DOCUMENT, NS_UPDATE
 from xmppservice.protocol.xml import escape_attribute
 
 CHANGE_TYPE = "vcard_updated"
+# Where it and its schema are by HTTP, below PUBLIC_URL.
+DOCUMENT_PATH, SCHEMA_PATH = "/api/document/", "/schemas/document-1.json"
 
 
 class LiveDocument(NamedTuple):

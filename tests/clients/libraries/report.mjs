@@ -1,6 +1,7 @@
-// What the programs in JavaScript share: their input, their output and their patience.
+// What the programs in JavaScript share: their input, their output, their patience, and
+// what they do with the library once it has logged in.
 
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 
 export const [jid, service] = process.argv.slice(2);
 export const { PASSWORD, XMPP_HOST, XMPP_PORT, XMPP_WEBSOCKET } = process.env;
@@ -46,9 +47,27 @@ export class Arrivals {
 }
 
 /** Waits for an announcement with another hash than the last one. */
-export async function changed(arrivals, before = "") {
+async function changed(arrivals, before = "") {
   const hash = await arrivals.next("announcement");
   return hash === before ? changed(arrivals, before) : hash;
+}
+
+/**
+ * Reads, sends both commands, repeats one, and follows a change, with three functions of
+ * the library: the document's text, the answer to a command, and subscribing.
+ */
+export async function converse(arrivals, { readDocument, command, subscribe }) {
+  say({ document: sha1(await readDocument()) });
+  say({ cmd_add_to_roster: await command("cmd_add_to_roster", contacts, randomUUID()) });
+  const id = randomUUID();
+  say({ cmd_search_users: await command("cmd_search_users", numbers, id) });
+  say({ repeat: await command("cmd_search_users", numbers, id) });
+
+  await subscribe();
+  const subscribed = await changed(arrivals);
+  say({ subscribed });
+  const change = await changed(arrivals, subscribed);
+  say({ change, document: sha1(await readDocument()) });
 }
 
 /** Runs the whole program. */

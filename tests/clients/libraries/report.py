@@ -1,12 +1,16 @@
-"""What the programs in Python share: their input, their output and their patience."""
+"""What the programs in Python share: their input, their output, their patience.
+
+And, with asyncio, what they do with the library once it has logged in.
+"""
 
 import asyncio
 import hashlib
 import json
 import os
 import sys
+import uuid
 from collections import defaultdict
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 JID, SERVICE = sys.argv[1:3]
@@ -50,6 +54,27 @@ async def within(waiting: Awaitable[Any], what: str) -> Any:
         return await asyncio.wait_for(waiting, SECONDS)
     except TimeoutError:
         raise SystemExit(f"{what} did not come within {SECONDS} seconds.") from None
+
+
+async def converse(
+    document: Callable[[], Awaitable[str]],
+    command: Callable[[str, object, str], Awaitable[object]],
+    subscribe: Callable[[], object],
+    arrivals: Arrivals,
+) -> None:
+    """Read, send both commands, repeat one, and follow a change."""
+    say(document=sha1(await within(document(), "The vCard")))
+    added = await command("cmd_add_to_roster", CONTACTS, uuid.uuid4().hex)
+    say(cmd_add_to_roster=added)
+    id = uuid.uuid4().hex
+    say(cmd_search_users=await command("cmd_search_users", NUMBERS, id))
+    say(repeat=await command("cmd_search_users", NUMBERS, id))
+
+    subscribe()
+    subscribed = await arrivals.changed()
+    say(subscribed=subscribed)
+    change = await arrivals.changed(subscribed)
+    say(change=change, document=sha1(await within(document(), "The vCard")))
 
 
 def run(program: Coroutine[Any, Any, None]) -> None:

@@ -1,25 +1,12 @@
 """aioxmpp: XSO classes for the envelope and the announcement, and its services."""
 
 import json
-import uuid
+from functools import partial
 
 import aioxmpp
 import aioxmpp.vcard
 from aioxmpp import mdr, xso
-from report import (
-    CONTACTS,
-    HOST,
-    JID,
-    NUMBERS,
-    PASSWORD,
-    PORT,
-    SERVICE,
-    Arrivals,
-    run,
-    say,
-    sha1,
-    within,
-)
+from report import HOST, JID, PASSWORD, PORT, SERVICE, Arrivals, converse, run, say
 
 COMMAND = "urn:xmppservice:command:1"
 DOCUMENT = "urn:xmppservice:document:1"
@@ -81,12 +68,14 @@ async def document(client: aioxmpp.Client) -> str:
     return str(vcard.elements.findtext("{vcard-temp}DESC"))
 
 
-async def command(client: aioxmpp.Client, word: str, text: str, id: str) -> object:
+async def command(
+    client: aioxmpp.Client, word: str, payload: object, id: str
+) -> object:
     message = aioxmpp.Message(to=service, type_=aioxmpp.MessageType.CHAT, id_=id)
     message.body[None] = ""
     message.xmppservice_command = Command()
     message.xmppservice_command.type_ = message.xmppservice_command.action = word
-    message.xmppservice_command.payload = text
+    message.xmppservice_command.payload = json.dumps(payload)
     message.xmppservice_no_copy = True
     tracker = client.summon(mdr.DeliveryReceiptsService).attach_tracker(message)
     tracker.on_state_changed.connect(on_tracked)
@@ -105,20 +94,12 @@ async def main() -> None:
         None, service, on_presence
     )
     async with client.connected():
-        say(document=sha1(await within(document(client), "The vCard")))
-        contacts, numbers = json.dumps(CONTACTS), json.dumps(NUMBERS)
-        added = await command(client, "cmd_add_to_roster", contacts, uuid.uuid4().hex)
-        say(cmd_add_to_roster=added)
-        id = uuid.uuid4().hex
-        say(cmd_search_users=await command(client, "cmd_search_users", numbers, id))
-        say(repeat=await command(client, "cmd_search_users", numbers, id))
-
-        client.summon(aioxmpp.RosterClient).subscribe(service)
-        subscribed = await arrivals.changed()
-        say(subscribed=subscribed)
-        change = await arrivals.changed(subscribed)
-        again = await within(document(client), "The vCard")
-        say(change=change, document=sha1(again))
+        await converse(
+            partial(document, client),
+            partial(command, client),
+            partial(client.summon(aioxmpp.RosterClient).subscribe, service),
+            arrivals,
+        )
 
 
 run(main())

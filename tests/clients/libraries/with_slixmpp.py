@@ -2,21 +2,19 @@
 
 import asyncio
 import json
-import uuid
+from functools import partial
 from xml.etree import ElementTree as ET
 
 from report import (
-    CONTACTS,
     HOST,
     JID,
-    NUMBERS,
     PASSWORD,
     PORT,
     SERVICE,
     Arrivals,
+    converse,
     run,
     say,
-    sha1,
     within,
 )
 from slixmpp import ClientXMPP, Message, Presence
@@ -99,18 +97,8 @@ async def main() -> None:
     await within(client.wait_until("session_start"), "The login")
     client.send_presence()
 
-    say(document=sha1(await client.document()))
-    added = await client.command("cmd_add_to_roster", CONTACTS, uuid.uuid4().hex)
-    say(cmd_add_to_roster=added)
-    id = uuid.uuid4().hex
-    say(cmd_search_users=await client.command("cmd_search_users", NUMBERS, id))
-    say(repeat=await client.command("cmd_search_users", NUMBERS, id))
-
-    client.send_presence_subscription(pto=SERVICE)
-    subscribed = await client.arrivals.changed()
-    say(subscribed=subscribed)
-    change = await client.arrivals.changed(subscribed)
-    say(change=change, document=sha1(await client.document()))
+    subscribe = partial(client.send_presence_subscription, pto=SERVICE)
+    await converse(client.document, client.command, subscribe, client.arrivals)
     await asyncio.wait_for(client.disconnect(), 30)
 
 

@@ -1,6 +1,5 @@
 // stanza: definitions translate the envelope and the announcement to and from JSON.
 
-import { randomUUID } from "node:crypto";
 import { JXT, createClient } from "stanza";
 import * as report from "./report.mjs";
 
@@ -85,17 +84,10 @@ report.run(async () => {
   await report.within(logIn(), "The login");
   client.sendPresence();
 
-  report.say({ document: report.sha1(await readDocument()) });
-  const added = await command("cmd_add_to_roster", report.contacts, randomUUID());
-  report.say({ cmd_add_to_roster: added });
-  const id = randomUUID();
-  report.say({ cmd_search_users: await command("cmd_search_users", report.numbers, id) });
-  report.say({ repeat: await command("cmd_search_users", report.numbers, id) });
-
-  client.subscribe(service);
-  const subscribed = await report.changed(arrivals);
-  report.say({ subscribed });
-  const change = await report.changed(arrivals, subscribed);
-  report.say({ change, document: report.sha1(await readDocument()) });
+  await report.converse(arrivals, {
+    readDocument,
+    command,
+    subscribe: () => client.subscribe(service),
+  });
   client.disconnect();
 });

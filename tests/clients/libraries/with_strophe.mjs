@@ -1,6 +1,6 @@
 // Strophe.js: a connection plugin sends commands and reads answers and announcements.
 
-import { randomUUID, webcrypto } from "node:crypto";
+import { webcrypto } from "node:crypto";
 import { Strophe, $iq, $msg, $pres } from "strophe.js";
 import * as report from "./report.mjs";
 
@@ -92,19 +92,11 @@ function readDocument() {
 report.run(async () => {
   await report.within(logIn(), "The login");
   connection.send($pres());
-  const { commands } = connection;
 
-  report.say({ document: report.sha1(await readDocument()) });
-  const added = await commands.send("cmd_add_to_roster", report.contacts, randomUUID());
-  report.say({ cmd_add_to_roster: added });
-  const id = randomUUID();
-  report.say({ cmd_search_users: await commands.send("cmd_search_users", report.numbers, id) });
-  report.say({ repeat: await commands.send("cmd_search_users", report.numbers, id) });
-
-  connection.send($pres({ to: service, type: "subscribe" }));
-  const subscribed = await report.changed(arrivals);
-  report.say({ subscribed });
-  const change = await report.changed(arrivals, subscribed);
-  report.say({ change, document: report.sha1(await readDocument()) });
+  await report.converse(arrivals, {
+    readDocument,
+    command: (...words) => connection.commands.send(...words),
+    subscribe: () => connection.send($pres({ to: service, type: "subscribe" })),
+  });
   connection.disconnect();
 });

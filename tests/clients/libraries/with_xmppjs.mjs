@@ -1,6 +1,6 @@
 // xmpp.js: stanzas from xml(), answers and announcements from the event "stanza".
 
-import { randomUUID, webcrypto } from "node:crypto";
+import { webcrypto } from "node:crypto";
 import { client, jid, xml } from "@xmpp/client";
 import * as report from "./report.mjs";
 
@@ -76,17 +76,10 @@ report.run(async () => {
   await report.within(managed, "Stream management");
   await xmpp.send(xml("presence"));
 
-  report.say({ document: report.sha1(await readDocument()) });
-  const added = await command("cmd_add_to_roster", report.contacts, randomUUID());
-  report.say({ cmd_add_to_roster: added });
-  const id = randomUUID();
-  report.say({ cmd_search_users: await command("cmd_search_users", report.numbers, id) });
-  report.say({ repeat: await command("cmd_search_users", report.numbers, id) });
-
-  await xmpp.send(xml("presence", { to: service, type: "subscribe" }));
-  const subscribed = await report.changed(arrivals);
-  report.say({ subscribed });
-  const change = await report.changed(arrivals, subscribed);
-  report.say({ change, document: report.sha1(await readDocument()) });
+  await report.converse(arrivals, {
+    readDocument,
+    command,
+    subscribe: () => xmpp.send(xml("presence", { to: service, type: "subscribe" })),
+  });
   await xmpp.stop();
 });

@@ -7,12 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import threading
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -21,6 +16,7 @@ from playwright.sync_api import sync_playwright
 from tests.browser.conftest import CHROMIUM, QUIET
 from tests.service import ROOT, Service
 from tests.test_docs import FENCED
+from tests.web import serving
 from xmppservice import __version__
 
 PACKAGES, GUIDES = ROOT / "clients", ROOT / "docs" / "clients"
@@ -103,23 +99,6 @@ def in_a_browser(folder: Path) -> list[str]:
             page.goto(url)
         browser.close()
     return lines
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Keep the output of the tests clean."""
-
-    handler = partial(Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 # --- What is built --------------------------------------------------------------------
