@@ -38,7 +38,6 @@ class Requests:
 
     def __init__(self, xmpp: BaseXMPP, jid: str) -> None:
         self.xmpp, self.jid = xmpp, jid
-        self.answered_at = 0.0  # the latest answer, as of time.monotonic()
         self._pending: dict[str, tuple[str, asyncio.Future[IqResult]]] = {}
 
     async def ask(
@@ -83,7 +82,6 @@ class Requests:
     def handle_response(self, stanza: Iq) -> None:
         """Pass an answer to the request that waits for it."""
         xml = stanza.xml
-        self.answered_at = time.monotonic()
         domain, future = self._pending.get(xml.get("id", ""), ("", None))
         # Accept an answer only from the domain that we asked (RFC 6120, 8.2.3). Not
         # the whole JID: servers normalise localparts in different ways.

@@ -12,7 +12,7 @@ import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from slixmpp.basexmpp import BaseXMPP
@@ -29,6 +29,7 @@ from xmppservice.connection.rights import Rights
 from xmppservice.protocol import companion, iq, live_document, presence, vcard
 from xmppservice.protocol.jids import domain_of, parse_jid
 from xmppservice.protocol.live_document import DOCUMENT_PATH, LiveDocument
+from xmppservice.protocol.parser import StanzaParser
 from xmppservice.protocol.xml import Element
 
 logger = logging.getLogger(__name__)
@@ -181,14 +182,19 @@ class ServiceStream(ABC):
             if await self._discover():
                 self.on_privileges()
         except Late:
-            # A busy server may answer thousands of requests before this one.
-            silence = time.monotonic() - self._requests.answered_at
+            # A busy server may send thousands of stanzas before this answer.
+            silence = time.monotonic() - self._heard_at
             if silence >= OPENING_SECONDS:
                 self.failure = "the XMPP server does not answer"
                 logger.warning("the XMPP server does not answer: reconnecting")
                 self._ended.set()
         except Down:
             pass
+
+    @property
+    def _heard_at(self) -> float:
+        """When the XMPP server sent anything last, as of time.monotonic()."""
+        return cast(StanzaParser, self.xmpp.parser).fed_at
 
     async def _discover(self) -> bool:
         """Look for our module on the served domains; return whether that is news."""

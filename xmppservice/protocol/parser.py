@@ -1,6 +1,7 @@
 """The XML parser of the stream."""
 
 import re
+import time
 from collections import deque
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
@@ -30,9 +31,12 @@ class StanzaParser:
 
     Clients choose names, and expat keeps every name until it is destroyed: so it is
     replaced from time to time, between two stanzas.
+
+    ``fed_at`` is when anything arrived last, as of ``time.monotonic()``.
     """
 
     def __init__(self) -> None:
+        self.fed_at = 0.0
         self._tree = ET.TreeBuilder()
         self._begin(b"")
         self._beginning = b""  # everything up to the stream's start tag
@@ -52,6 +56,7 @@ class StanzaParser:
         self._expat.CharacterDataHandler = self._tree.data
 
     def feed(self, data: bytes) -> None:
+        self.fed_at = time.monotonic()
         end = data.rfind(b">") + 1
         if end:
             self._parse(b"".join((*self._incomplete, data[:end])))

@@ -183,8 +183,27 @@ async def test_a_silent_server_ends_the_session(prosody, monkeypatch, caplog):
     monkeypatch.setattr(stream, "OPENING_SECONDS", 0.3)
     async with privileged(prosody) as one:
         freeze(prosody)
+        async with flood(one):
+            with pytest.raises(Late):
+                await one.ask([ROSTER], in_seconds(1))
+            assert one.open
         await until(lambda: not one.open)
     assert "the XMPP server does not answer: reconnecting" in caplog.text
+
+
+@asynccontextmanager
+async def flood(one: stream.ServiceStream) -> AsyncIterator[None]:
+    """Let stanzas arrive all the while, as from clients of a busy server."""
+
+    async def feed() -> None:
+        while True:
+            one.xmpp.data_received(b"<presence from='juliet@localhost/phone'/>")
+            await asyncio.sleep(0.01)
+
+    feeding = asyncio.create_task(feed())
+    yield
+    feeding.cancel()
+    await asyncio.wait([feeding])
 
 
 async def test_a_busy_server_that_still_answers_is_not_dead(
