@@ -61,8 +61,9 @@ local USUAL_ITEM_BYTES = 200; -- of name and groups; a longer item counts as sev
 local MAX_LISTINGS = 4; -- each may hold a directory open
 local MAX_UNSENT_PUSHES = 10000; -- writes wait while there are more
 local PUSHES_IN_TURN = 50; -- of one owner, before the next owner's
-local SLICE_SECONDS = 0.005; -- of work, before everybody else is served
-local PAUSE_SECONDS = 0.001;
+local PAUSE_SECONDS = 0.001; -- between two slices of work, while everybody else is served
+local MIN_SLICE_SECONDS, MAX_SLICE_SECONDS = 0.005, 0.25;
+local SHARE = 0.25; -- a slice may be as long as this part of the pause before it
 
 local host, host_session = module.host, prosody.hosts[module.host];
 local bare_sessions = prosody.bare_sessions;
@@ -84,13 +85,16 @@ end
 
 -- Work in slices ----------------------------------------------------------------------
 
-local slice_began = 0;
+local slice_began, slice_seconds = 0, MIN_SLICE_SECONDS;
 
--- Let the server do everything else, once a slice is over.
+-- Let the server do everything else, once a slice is over. The more that is, the longer
+-- the next slice: or a flood of stanzas would leave this module nearly no time.
 local function breathe()
-	if now() - slice_began > SLICE_SECONDS then
+	local ended = now();
+	if ended - slice_began > slice_seconds then
 		async.sleep(PAUSE_SECONDS);
 		slice_began = now();
+		slice_seconds = math.min(MAX_SLICE_SECONDS, math.max(MIN_SLICE_SECONDS, SHARE * (slice_began - ended)));
 	end
 end
 
@@ -184,6 +188,8 @@ local function serve(verb, kind, queue, work)
 			refuse(task, "wait", "resource-constraint", "Too many requests wait");
 		else
 			queue.waiting = queue.waiting + 1;
+			-- The server has just done something else: it read this request.
+			slice_began = now();
 			queue.add(task);
 		end
 		return true;
