@@ -169,9 +169,10 @@ class Client:
 
     async def _attempt(self, id: str, xml: str, pause: float) -> Element | None:
         """Send and wait; return None when it is time to send again."""
-        retry_at = time.monotonic() + pause
         answer = self._expect(id)
         await self.send(xml)
+        # Only now: what a busy server has not taken yet is not worth a repeat.
+        retry_at = time.monotonic() + pause
         await asyncio.wait({answer}, timeout=pause)
         if not answer.done():
             return None
