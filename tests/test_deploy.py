@@ -316,9 +316,8 @@ def nginx(tmp_path) -> list[str]:
     return [str(NGINX), "-q", "-e", str(tmp_path / "log"), "-c", str(whole)]
 
 
-needs_nginx = pytest.mark.skipif(
-    not (NGINX and OPENSSL), reason="nginx is not installed"
-)
+without_nginx = not (NGINX and OPENSSL)
+needs_nginx = pytest.mark.skipif(without_nginx, reason="nginx or openssl is missing")
 
 
 @needs_nginx

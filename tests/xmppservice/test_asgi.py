@@ -13,9 +13,8 @@ from xmppservice import asgi
 # The tests of one process share a connection, which no request may close.
 request_finished.disconnect(asgi.close_connections)
 
-one_process_only = pytest.mark.skipif(
-    DEPLOYMENT != "one", reason="needs one process: others have no ASGI server"
-)
+several = DEPLOYMENT != "one"
+one_process_only = pytest.mark.skipif(several, reason="only one has an ASGI server")
 UPGRADE = {
     "Upgrade": "websocket",
     "Connection": "Upgrade",

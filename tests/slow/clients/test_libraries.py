@@ -38,10 +38,8 @@ PROGRAMS = {
     # Debian's package is for Debian's Python.
     "nbxmpp": "exec /usr/bin/python3 with_nbxmpp.py",
 }
-too_new = pytest.mark.skipif(
-    sys.version_info >= (3, 13),
-    reason="aioxmpp requires lxml 4, which cannot be installed on Python 3.13",
-)
+since_3_13 = sys.version_info >= (3, 13)
+too_new = pytest.mark.skipif(since_3_13, reason="aioxmpp needs lxml 4: Python < 3.13")
 MARKS = {"aioxmpp": too_new}
 LIBRARIES = [pytest.param(one, marks=MARKS.get(one, ())) for one in PROGRAMS]
 

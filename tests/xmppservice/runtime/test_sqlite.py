@@ -19,9 +19,7 @@ from xmppservice.runtime.sqlite import base
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        "connection.vendor != 'sqlite'", reason="a queue of SQLite only"
-    ),
+    pytest.mark.skipif("connection.vendor != 'sqlite'", reason="SQLite's queue"),
 ]
 
 

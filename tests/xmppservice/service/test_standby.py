@@ -15,9 +15,8 @@ from xmppservice.connection.status import process_name
 from xmppservice.service import standby
 from xmppservice.service.standby import DatabaseLock, FileLock, Lock
 
-on_postgresql = pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="needs PostgreSQL's lock"
-)
+on_sqlite = connection.vendor != "postgresql"
+on_postgresql = pytest.mark.skipif(on_sqlite, reason="needs PostgreSQL's lock")
 
 
 def check_one_holder(first: Lock, second: Lock) -> None:
