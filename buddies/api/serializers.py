@@ -76,7 +76,10 @@ class InfoSerializer(EntrySerializer):
 
 
 class BuddySerializer(EntrySerializer):
-    """A group or a channel. ``parent`` is the id of its group, null without one."""
+    """A group or a channel. ``parent`` is the id of its group, null without one.
+
+    ``key`` stays the same when the entry is deleted and the deletion undone.
+    """
 
     serverAddress = EntryText(
         source="server_address", max_length=255, required=False, allow_blank=True
@@ -92,6 +95,7 @@ class BuddySerializer(EntrySerializer):
         allow_null=True,
         required=False,
     )
+    key = serializers.UUIDField(read_only=True)
     position = serializers.IntegerField(read_only=True)
     version = serializers.IntegerField(read_only=True)
     visibleFrom = MomentField(source="visible_from", allow_null=True, required=False)
@@ -101,6 +105,7 @@ class BuddySerializer(EntrySerializer):
         model = Buddy
         fields = (
             "id",
+            "key",
             "parent",
             "position",
             "version",

@@ -59,6 +59,12 @@ POSTGRESQL = """
 """
 
 
+def create_again(apps, schema_editor):
+    """Create what SQLite drops with the table when a migration alters a column."""
+    if schema_editor.connection.vendor == "sqlite":
+        create(apps, schema_editor)
+
+
 def create(apps, schema_editor):
     if schema_editor.connection.vendor == "sqlite":
         schema_editor.execute(SQLITE_PLACE.format(event="insert", when="INSERT"))

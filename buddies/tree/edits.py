@@ -183,7 +183,7 @@ def _copy(original: Buddy) -> Buddy:
     fields: dict[str, Any] = {
         field.attname: getattr(original, field.attname)
         for field in Buddy._meta.concrete_fields
-        if field.attname not in ("id", "address")
+        if field.attname not in ("id", "key", "address")
     }
     hidden = {"mobile_is_published": False, "web_is_published": False}
     return Buddy(**{**fields, **hidden, "address": new_address()})

@@ -4,7 +4,7 @@ An edit makes one version of the tree, and a record for each entry it touches;
 so the log can say what an editor missed, and what can be undone.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -116,10 +116,15 @@ def was_shown(key: int, address: str, version: int) -> bool:
 def _describe_many(edit: QuerySet[HistoricalBuddy], count: int) -> str:
     # There may be thousands, and each poll of the state asks for them.
     kinds = {_effective_kind(kind, reason) for kind, reason in _kinds(edit)}
+    return many_in_words(kinds.pop() if len(kinds) == 1 else CHANGED, count)
+
+
+def many_in_words(kind: str, count: int) -> str:
+    """Say that an edit did this to so many entries."""
     params = {"count": count}
-    if kinds == {ADDED}:
+    if kind == ADDED:
         return ngettext("Added %(count)s item", "Added %(count)s items", count) % params
-    if kinds == {DELETED}:
+    if kind == DELETED:
         text = ngettext("Deleted %(count)s item", "Deleted %(count)s items", count)
         return text % params
     text = ngettext("Changed %(count)s item", "Changed %(count)s items", count)
@@ -139,18 +144,25 @@ def _effective_kind(kind: str, reason: str | None) -> str:
 
 
 def _describe_one(record: HistoricalBuddy) -> str:
-    name = {"name": record.name}
     kind = _effective_kind(record.history_type, record.history_change_reason)
-    if kind == ADDED:
-        return _("Added “%(name)s”") % name
-    if kind == DELETED:
-        return _("Deleted “%(name)s”") % name
+    if kind != CHANGED:
+        return one_in_words(kind, record.name)
     changed = _changed(before([record]).get(record.id), record)
-    if changed <= PLACE:
-        return _("Moved “%(name)s”") % name
-    if changed <= FLAGS:
-        return _("Changed the visibility of “%(name)s”") % name
-    return _("Edited “%(name)s”") % name
+    return one_in_words(kind, record.name, changed)
+
+
+def one_in_words(kind: str, name: str, changed: Collection[str] = ()) -> str:
+    """Say that an edit did this to an entry, and to these of its fields."""
+    params = {"name": name}
+    if kind == ADDED:
+        return _("Added “%(name)s”") % params
+    if kind == DELETED:
+        return _("Deleted “%(name)s”") % params
+    if PLACE.issuperset(changed):
+        return _("Moved “%(name)s”") % params
+    if FLAGS.issuperset(changed):
+        return _("Changed the visibility of “%(name)s”") % params
+    return _("Edited “%(name)s”") % params
 
 
 def missed(key: int, seen: int) -> str:
@@ -161,20 +173,35 @@ def missed(key: int, seen: int) -> str:
         )
     )
     if not records:
-        return _("Someone deleted this in the meantime.")
+        return gone()
     last = records[-1]
-    params = {
-        "editor": last.history_user_id,
-        "name": last.name,
-        "ago": _ago(last.history_date),
-    }
-    if last.history_type == DELETED:
-        return _("%(editor)s deleted “%(name)s” %(ago)s.") % params
-    if last.history_type == ADDED:
-        return _("%(editor)s added “%(name)s” %(ago)s.") % params
     # Nothing differs if it was added since, or changed back.
     old = before(records[:1]).get(key)
-    if not (changed := _changed(old, last) if old else set()):
+    changed = _changed(old, last) if old else set()
+    author = Author(last.history_user_id, last.history_date)
+    return missed_in_words(last.history_type, last.name, author, changed)
+
+
+def gone() -> str:
+    """Say that an entry is deleted, when nobody knows by whom."""
+    return _("Someone deleted this in the meantime.")
+
+
+class Author(NamedTuple):
+    """Who edited, and when."""
+
+    editor: str
+    at: datetime
+
+
+def missed_in_words(kind: str, name: str, author: Author, changed: set[str]) -> str:
+    """Say who did what to an entry, how long ago, and to which of its fields."""
+    params = {"editor": author.editor, "name": name, "ago": _ago(author.at)}
+    if kind == DELETED:
+        return _("%(editor)s deleted “%(name)s” %(ago)s.") % params
+    if kind == ADDED:
+        return _("%(editor)s added “%(name)s” %(ago)s.") % params
+    if not changed:
         return _("%(editor)s changed “%(name)s” %(ago)s.") % params
     params["what"] = _names(changed)
     return _("%(editor)s changed “%(name)s” %(ago)s: %(what)s.") % params
@@ -187,7 +214,7 @@ def _ago(at: datetime) -> str:
 
 
 def _changed(old: HistoricalBuddy | None, new: HistoricalBuddy) -> set[str]:
-    names = FIELDS.keys() - {"id", "version"}
+    names = FIELDS.keys() - {"id", "key", "version"}
     return {n for n in names if old is None or getattr(old, n) != getattr(new, n)}
 
 
@@ -239,7 +266,8 @@ def _differences(
     for name, field in FIELDS.items():
         if name in changed - PLACE:
             label = str(field.verbose_name)
-            yield label, _value(getattr(old, name)), _value(getattr(new, name))
+            was, after = (getattr(one, name) for one in (old, new))
+            yield label, value_in_words(was), value_in_words(after)
 
 
 def _group(record: HistoricalBuddy | None) -> str:
@@ -254,7 +282,8 @@ def _group(record: HistoricalBuddy | None) -> str:
     return group.name if group else ""
 
 
-def _value(value: Any) -> str:
+def value_in_words(value: Any) -> str:
+    """A value of a field for staff."""
     if isinstance(value, bool):
         return _("on") if value else _("off")
     if isinstance(value, datetime):

@@ -85,17 +85,21 @@ def editing(editor: str, reason: str = "") -> Iterator[Edit]:
 
 
 def find_faults(
-    buddies: Sequence[Buddy], ignored: Collection[str] = ()
+    buddies: Sequence[Buddy],
+    ignored: Collection[str] = (),
+    among: Iterable[Any] | None = None,
 ) -> Iterator[tuple[Buddy, Fault]]:
     """Yield what is wrong with entries, new or stored, if they are stored like this.
 
-    ``ignored`` fields are known to be wrong.
+    ``ignored`` fields are known to be wrong. ``among`` are the entries of the tree:
+    by default, those that are stored.
     """
     for buddy in buddies:
         yield from ((buddy, fault) for fault in judgement.faults(buddy, ignored))
-    columns = ("pk", "parent_id", "type", "address", "server_address")
-    rows = Buddy.objects.order_by().values_list(*columns, named=True)
-    entries: dict[int, Any] = {row.pk: row for row in rows}
+    if among is None:
+        columns = ("pk", "parent_id", "type", "address", "server_address")
+        among = Buddy.objects.order_by().values_list(*columns, named=True)
+    entries: dict[int, Any] = {row.pk: row for row in among}
     groups = {key: row.parent_id for key, row in entries.items()}
     # A new entry has no key yet, and nothing inside it.
     judged = {buddy.pk or -place: buddy for place, buddy in enumerate(buddies, 1)}
@@ -106,7 +110,11 @@ def find_faults(
             yield judged[key], fault
 
 
-def check(buddies: Sequence[Buddy], editable: Collection[str] = ()) -> None:
+def check(
+    buddies: Sequence[Buddy],
+    editable: Collection[str] = (),
+    among: Iterable[Any] | None = None,
+) -> None:
     """Refuse entries with a fault; raises ValidationError with the fields.
 
     The words name the entry and the field too, unless it is one of the ``editable``
@@ -114,7 +122,7 @@ def check(buddies: Sequence[Buddy], editable: Collection[str] = ()) -> None:
     """
     # Each sentence once: as a dictionary's keys.
     reasons: dict[str, dict[str, None]] = {}
-    for buddy, fault in find_faults(buddies):
+    for buddy, fault in find_faults(buddies, among=among):
         words = fault.words if fault.field in editable else fault.about(buddy)
         reasons.setdefault(fault.field, {})[words] = None
     if reasons:

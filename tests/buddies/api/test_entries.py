@@ -33,6 +33,7 @@ def test_an_entry_is_created_read_changed_and_deleted(api):
         "parent": verona.pk,
         "position": GAP,
         "id": made.json()["id"],
+        "key": made.json()["key"],
         "version": 3,
     }
     assert made.json() == expected
@@ -48,6 +49,7 @@ def test_omitted_fields_are_empty_and_the_entry_is_hidden(api):
     made = api.post(BUDDIES, {"info": {"name": "Romeo"}}, format="json").json()
 
     assert uuid.UUID(made.pop("address"))
+    assert uuid.UUID(made.pop("key")) == Buddy.objects.get().key
     assert made == {
         "id": Buddy.objects.get().pk,
         "version": 2,

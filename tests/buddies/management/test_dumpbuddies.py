@@ -69,7 +69,7 @@ def test_the_whole_tree_loads_back_with_its_schedules(dump, tmp_path):
     call_command("loadbuddies", "--replace", str(file))
 
     for old, new in zip(before, rows(), strict=True):
-        assert {**new, "id": old["id"]} == old
+        assert {**new, "id": old["id"], "key": old["key"]} == old
     assert [item["address"] for item in built()["items"]] == ["romeo"]
 
 

@@ -74,6 +74,12 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         db_index=True,
         help_text="The tree's version that the last edit of this entry made.",
     )
+    key = models.UUIDField(
+        default=uuid.uuid4,
+        unique=True,
+        editable=False,
+        help_text="What it is known by, whatever its address: in the log, in campaigns.",
+    )
     address = models.CharField(
         _("address"),
         max_length=255,
@@ -203,6 +209,7 @@ class HistoricalBuddy(models.Model):
     parent_id = models.BigIntegerField(null=True, db_index=True)
     position = models.BigIntegerField()
     version = models.PositiveBigIntegerField(db_index=True)
+    key = models.UUIDField(db_index=True)
     address = models.CharField(max_length=255, db_index=True)
     server_address = models.CharField(max_length=255)
     type = models.CharField(max_length=7)
