@@ -1,0 +1,141 @@
+"""A campaign's tree as it will be: what is live, what is due earlier, the campaign."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+from buddies.campaigns import rows
+from buddies.campaigns.merge import Conflict, Merged, merge
+from buddies.campaigns.rows import Stored
+from buddies.models import Buddy, Campaign
+from buddies.tree import snapshot
+from buddies.tree.snapshot import PARENT, Group, Key, Snapshot, Values
+
+
+class Base(NamedTuple):
+    """What a campaign departs from: ``tree``, which is live, and what is due earlier.
+
+    ``buddies`` are the stored entries, ``live`` is their snapshot. ``ids`` are the
+    numbers of entries that only earlier campaigns have.
+    """
+
+    buddies: list[Buddy]
+    live: Snapshot
+    tree: Snapshot
+    ids: dict[Key, int]
+
+
+def base_of(campaign: Campaign) -> Base:
+    """Return what is live, with the campaigns that are due before this one."""
+    buddies = list(Buddy.objects.all())
+    live = tree = snapshot.of(buddies)
+    ids: dict[Key, int] = {}
+    for other in earlier(campaign):
+        stored = rows.read(other)
+        tree = merge(tree, stored.differences).tree
+        ids |= stored.ids
+    return Base(buddies, live, tree, ids)
+
+
+def earlier(campaign: Campaign) -> Iterable[Campaign]:
+    """The campaigns that are due before this one; none before one without a moment."""
+    if campaign.due_at is None:
+        return []
+    planned = Campaign.objects.filter(state=Campaign.State.PLANNED).exclude(
+        pk=campaign.pk
+    )
+    moments = planned.filter(due_at__lte=campaign.due_at).order_by("due_at", "pk")
+    at = (campaign.due_at, campaign.pk)
+    return [other for other in moments if (other.due_at, other.pk) < at]
+
+
+class View:
+    """A campaign's tree, its conflicts, and its entries as if they were stored.
+
+    Entries that only a campaign has have negative numbers as their keys in the
+    database. Nothing here may be saved.
+    """
+
+    def __init__(
+        self, campaign: Campaign, base: Base | None = None, stored: Stored | None = None
+    ) -> None:
+        self.campaign = campaign
+        self.base = base_of(campaign) if base is None else base
+        self.stored = rows.read(campaign) if stored is None else stored
+        self.differences = self.stored.differences
+
+    @cached_property
+    def merged(self) -> Merged:
+        return merge(self.base.tree, self.differences)
+
+    @property
+    def tree(self) -> Snapshot:
+        return self.merged.tree
+
+    @property
+    def conflicts(self) -> list[Conflict]:
+        return self.merged.conflicts
+
+    @cached_property
+    def buddies(self) -> list[Buddy]:
+        return self.draw(self.tree)
+
+    @cached_property
+    def by_id(self) -> dict[int, Buddy]:
+        return {buddy.pk: buddy for buddy in self.buddies}
+
+    @cached_property
+    def keys(self) -> dict[int, Key]:
+        """The keys of the entries by their numbers."""
+        return {number: key for key, number in self.ids.items()}
+
+    @cached_property
+    def ids(self) -> dict[Key, int]:
+        """The number of each entry, also of those that the campaign deletes."""
+        live = {str(buddy.key): buddy.pk for buddy in self.base.buddies}
+        return {**self.base.ids, **self.stored.ids, **live}
+
+    def draw(self, tree: Snapshot) -> list[Buddy]:
+        """Return the entries of a tree that the campaign has, or may get."""
+        return draw(tree, self.base, self.ids)
+
+    def draw_loose(self, entries: Mapping[Key, Values]) -> dict[Key, Buddy]:
+        """Return entries to be judged: they may be in circles, or without a number."""
+        new = (key for key in entries if key not in self.ids)
+        ids = {**self.ids, **{key: -(2**62) - n for n, key in enumerate(new)}}
+        stored = {str(buddy.key): buddy for buddy in self.base.buddies}
+        drawn = {}
+        for key, values in entries.items():
+            if self.base.live.entries.get(key) == values:
+                drawn[key] = stored[key]
+            else:
+                group = values[PARENT]
+                parent_id = None if group is None else ids[group]
+                drawn[key] = Buddy(key=key, pk=ids[key], parent_id=parent_id)
+                snapshot.set_values(drawn[key], values)
+        return drawn
+
+
+def draw(tree: Snapshot, base: Base, ids: Mapping[Key, int]) -> list[Buddy]:
+    """Return the entries of a tree, each group before what it holds.
+
+    Those that are as they are live are the stored ones themselves.
+    """
+    stored = {str(buddy.key): buddy for buddy in base.buddies}
+    places = snapshot.positions(tree, stored)
+    drawn: dict[Group, Buddy | None] = {None: None}
+    for key in snapshot.depth_first(tree):
+        values, live = tree.entries[key], stored.get(key)
+        group = drawn[values[PARENT]]
+        if (
+            live
+            and base.live.entries.get(key) == values
+            and live.position == places[key]
+        ):
+            drawn[key] = live
+            continue
+        buddy = Buddy(key=key, pk=ids.get(key), version=live.version if live else 0)
+        snapshot.set_values(buddy, values)
+        buddy.parent, buddy.position = group, places[key]
+        drawn[key] = buddy
+    return [buddy for buddy in drawn.values() if buddy is not None]
