@@ -9,7 +9,7 @@ from buddies.campaigns.merge import Conflict, Merged, merge
 from buddies.campaigns.rows import Stored
 from buddies.models import Buddy, Campaign
 from buddies.tree import snapshot
-from buddies.tree.snapshot import PARENT, Group, Key, Snapshot, Values
+from buddies.tree.snapshot import PARENT, Key, Snapshot, Values
 
 
 class Base(NamedTuple):
@@ -92,50 +92,28 @@ class View:
     @cached_property
     def ids(self) -> dict[Key, int]:
         """The number of each entry, also of those that the campaign deletes."""
-        live = {str(buddy.key): buddy.pk for buddy in self.base.buddies}
+        live = {key: buddy.pk for key, buddy in self._stored.items()}
         return {**self.base.ids, **self.stored.ids, **live}
 
     def draw(self, tree: Snapshot) -> list[Buddy]:
         """Return the entries of a tree that the campaign has, or may get."""
-        return draw(tree, self.base, self.ids)
+        return snapshot.draw(tree, self.ids, self._stored, self.base.live.entries)
+
+    @cached_property
+    def _stored(self) -> dict[Key, Buddy]:
+        return {str(buddy.key): buddy for buddy in self.base.buddies}
 
     def draw_loose(self, entries: Mapping[Key, Values]) -> dict[Key, Buddy]:
         """Return entries to be judged: they may be in circles, or without a number."""
         new = (key for key in entries if key not in self.ids)
         ids = {**self.ids, **{key: -(2**62) - n for n, key in enumerate(new)}}
-        stored = {str(buddy.key): buddy for buddy in self.base.buddies}
         drawn = {}
         for key, values in entries.items():
             if self.base.live.entries.get(key) == values:
-                drawn[key] = stored[key]
+                drawn[key] = self._stored[key]
             else:
                 group = values[PARENT]
                 parent_id = None if group is None else ids[group]
                 drawn[key] = Buddy(key=key, pk=ids[key], parent_id=parent_id)
                 snapshot.set_values(drawn[key], values)
         return drawn
-
-
-def draw(tree: Snapshot, base: Base, ids: Mapping[Key, int]) -> list[Buddy]:
-    """Return the entries of a tree, each group before what it holds.
-
-    Those that are as they are live are the stored ones themselves.
-    """
-    stored = {str(buddy.key): buddy for buddy in base.buddies}
-    places = snapshot.positions(tree, stored)
-    drawn: dict[Group, Buddy | None] = {None: None}
-    for key in snapshot.depth_first(tree):
-        values, live = tree.entries[key], stored.get(key)
-        group = drawn[values[PARENT]]
-        if (
-            live
-            and base.live.entries.get(key) == values
-            and live.position == places[key]
-        ):
-            drawn[key] = live
-            continue
-        buddy = Buddy(key=key, pk=ids.get(key), version=live.version if live else 0)
-        snapshot.set_values(buddy, values)
-        buddy.parent, buddy.position = group, places[key]
-        drawn[key] = buddy
-    return [buddy for buddy in drawn.values() if buddy is not None]

@@ -17,8 +17,8 @@ class Migration(migrations.Migration):
             models.UUIDField(
                 default=uuid.uuid4,
                 editable=False,
-                help_text="What it is known by, whatever its address: in the log, in "
-                "campaigns.",
+                help_text="What the log and campaigns know it by, whatever its "
+                "address.",
                 unique=True,
             ),
         ),

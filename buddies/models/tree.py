@@ -78,7 +78,7 @@ class Buddy(models.Model):  # type: ignore[django-manager-missing]  # tree_queri
         default=uuid.uuid4,
         unique=True,
         editable=False,
-        help_text="What it is known by, whatever its address: in the log, in campaigns.",
+        help_text="What the log and campaigns know it by, whatever its address.",
     )
     address = models.CharField(
         _("address"),

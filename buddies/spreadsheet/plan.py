@@ -31,8 +31,9 @@ from buddies.spreadsheet.problems import (
     look_alikes,
 )
 from buddies.spreadsheet.source import FileError
-from buddies.tree import history, whole_tree
+from buddies.tree import history, snapshot, whole_tree
 from buddies.tree.lock import Edit, Stale, editing
+from buddies.tree.snapshot import Snapshot
 from xmppservice.backoffice.words import zoned_moment
 
 
@@ -97,18 +98,22 @@ class Plan:
         pairs = zip(self._imported, self.outcomes, strict=True)
         return [e.buddy for e, o in pairs if o.kind != "same" and not e.is_new]
 
+    def tree(self) -> Snapshot:
+        """Return the tree as the plan would leave it."""
+        tree = Snapshot({}, {})
+        for group, siblings in self._siblings.items():
+            above = str(group.buddy.key) if group else None
+            tree.order[above] = [str(entry.buddy.key) for entry in siblings]
+            for entry in siblings:
+                entry.buddy.address = entry.buddy.address or new_address()
+                values = snapshot.values_of(entry.buddy, above)
+                tree.entries[str(entry.buddy.key)] = values
+        return tree
+
     def write(self, edit: Edit) -> None:
         """Apply the plan, under the tree's lock."""
-        ordered = [entry for siblings in self._siblings.values() for entry in siblings]
-        at: dict[Entry | None, int] = {entry: n for n, entry in enumerate(ordered)}
-        for entry in ordered:
-            entry.buddy.address = entry.buddy.address or new_address()
-        whole_tree.update_tree(
-            edit,
-            [entry.buddy for entry in ordered],
-            [at.get(entry.group) for entry in ordered],
-            {n for n, entry in enumerate(ordered) if entry.has_moved},
-        )
+        moved = {str(e.buddy.key) for e in self._entries if e.has_moved}
+        whole_tree.write(edit, self.tree(), moved)
 
     # --- A row ----------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from buddies.document import judgement
 from buddies.document.judgement import Fault
-from buddies.models import Buddy, Tree
+from buddies.models import Buddy, Tree, new_address
 from buddies.tree import history
 from xmppservice.runtime import wakeups
 
@@ -68,6 +68,18 @@ class Edit:
     def _log(self, kind: str, buddies: Sequence[Buddy]) -> None:
         self.has_written |= bool(buddies)
         history.write(kind, buddies, self.editor, self.at, self.reason)
+
+
+def free_addresses(buddies: Iterable[Buddy]) -> None:
+    """Give stored entries that will have another address one that nobody wants.
+
+    So that another one may take theirs first.
+    """
+    wanted = {buddy.pk: buddy.address for buddy in buddies if buddy.pk}
+    stored = Buddy.objects.filter(pk__in=wanted).values_list("pk", "address")
+    for number, address in list(stored.order_by()):
+        if address != wanted[number]:
+            Buddy.objects.filter(pk=number).update(address=new_address())
 
 
 @contextmanager

@@ -8,6 +8,7 @@ one value here: ``schedule``.
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from buddies.models import Buddy
@@ -144,3 +145,28 @@ def positions(snapshot: Snapshot, stored: Mapping[Key, Buddy]) -> dict[Key, int]
             strict=True,
         )
     return results
+
+
+def draw(
+    tree: Snapshot,
+    ids: Mapping[Key, int],
+    stored: Mapping[Key, Buddy] = MappingProxyType({}),
+    live: Mapping[Key, Values] = MappingProxyType({}),
+) -> list[Buddy]:
+    """Return the entries of a tree, each group before what it holds.
+
+    ``ids`` are their numbers. Those that are as they are ``live`` are the ``stored``
+    ones themselves.
+    """
+    places = positions(tree, stored)
+    drawn: dict[Group, Buddy | None] = {None: None}
+    for key in depth_first(tree):
+        values, old = tree.entries[key], stored.get(key)
+        if old and live.get(key) == values and old.position == places[key]:
+            drawn[key] = old
+            continue
+        buddy = Buddy(key=key, pk=ids.get(key), version=old.version if old else 0)
+        set_values(buddy, values)
+        buddy.parent, buddy.position = drawn[values[PARENT]], places[key]
+        drawn[key] = buddy
+    return [buddy for buddy in drawn.values() if buddy is not None]

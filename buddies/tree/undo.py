@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 from buddies.models import Buddy, HistoricalBuddy
 from buddies.tree import history
-from buddies.tree.lock import Edit, Stale, TreeError, check, editing
+from buddies.tree.lock import Edit, Stale, TreeError, check, editing, free_addresses
 
 
 def undo(version: int, editor: str) -> None:
@@ -47,6 +47,7 @@ def _restore(
         raise Stale(_("It can't be undone because the group is no longer empty."))
     _refuse_deleted_parents([*changed, *deleted], {buddy.pk for buddy in deleted})
     _detach(changed)
+    free_addresses(changed)
     edit.delete(added)
     edit.create(deleted)
     edit.update(changed)

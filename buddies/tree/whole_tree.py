@@ -1,19 +1,21 @@
 """Many entries at once: loading, restoring and importing a tree."""
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from buddies.document import build, judgement, shape
+from buddies.document import judgement
+from buddies.document.diff import longest_ascending
 from buddies.document.judgement import Fault
 from buddies.document.shape import DocumentError, Node
 from buddies.models import Buddy, new_address
-from buddies.tree import history
-from buddies.tree.lock import Edit, editing, find_faults
-from buddies.tree.positions import GAP, place_moved, renumber, siblings_of
+from buddies.tree import history, snapshot
+from buddies.tree.lock import Edit, editing, find_faults, free_addresses
+from buddies.tree.positions import GAP, place_moved, siblings_of
+from buddies.tree.rebuilding import rebuilt
+from buddies.tree.snapshot import PARENT, Key, Snapshot
 
 
 def load(
@@ -49,87 +51,16 @@ def _append(edit: Edit, entries: "Entries") -> None:
 def rebuild(name: str, nodes: list[Node], editor: str) -> None:
     """Change the tree so that clients would read the document of ``nodes``.
 
-    Entries are found by their address. Nothing is deleted: visible entries that
-    the document does not contain are hidden. Raises DocumentError.
+    See :mod:`buddies.tree.rebuilding`. Raises DocumentError.
     """
     entries = _entries(name, nodes)
     _refuse_taken(name, entries, set())
     with editing(editor) as edit:
+        tree = snapshot.of(Buddy.objects.all())
+        write(edit, rebuilt(tree, entries, edit.at))
         stored = {buddy.address: buddy for buddy in Buddy.objects.all()}
-        old_states = {buddy.pk: _state(buddy) for buddy in stored.values()}
-        parents = [node.parent for node, _buddy in entries]
-        wanted = [
-            _rewrite(stored.pop(buddy.address, buddy), node.fields, edit)
-            for node, buddy in entries
-        ]
-        _order(wanted, parents)
-        _detach_conflicts(edit, wanted, parents, list(stored.values()))
-        store_by_level(edit, wanted, parents, old_states)
-        _hide_others(edit, {buddy.address for buddy in wanted})
+        wanted = [stored[buddy.address] for _node, buddy in entries]
         _refuse_faults(name, entries, wanted)
-
-
-def _state(buddy: Buddy) -> list[Any]:
-    return [getattr(buddy, name) for name in history.FIELDS]
-
-
-def _rewrite(buddy: Buddy, fields: dict[str, Any], edit: Edit) -> Buddy:
-    for name, value in fields.items():
-        # The entry was found by its address, or given a new one.
-        if name != "address":
-            setattr(buddy, name, value)
-    if any(name in fields for name in shape.SCHEDULE.values()):
-        return buddy
-    # The document shows it now, so no schedule may hide it.
-    if buddy.visible_from and buddy.visible_from > edit.at:
-        buddy.visible_from = None
-    if buddy.visible_until and buddy.visible_until <= edit.at:
-        buddy.visible_until = None
-    return buddy
-
-
-def _order(buddies: list[Buddy], parents: list[int | None]) -> None:
-    """Renumber the children of each parent that are not in the order given."""
-    children: dict[int | None, list[Buddy]] = {}
-    for buddy, parent in zip(buddies, parents, strict=True):
-        children.setdefault(parent, []).append(buddy)
-    for siblings in children.values():
-        if any(a.position >= b.position for a, b in pairwise(siblings)):
-            renumber(siblings)
-
-
-def _detach_conflicts(
-    edit: Edit, wanted: list[Buddy], parents: list[int | None], others: list[Buddy]
-) -> None:
-    """Detach entries that could conflict with the new places."""
-    moved = [
-        buddy.pk
-        for buddy, parent in zip(wanted, parents, strict=True)
-        if buddy.parent_id != (None if parent is None else wanted[parent].pk)
-    ]
-    Buddy.objects.filter(pk__in=moved).update(parent=None)
-    channels = {buddy.pk for buddy in wanted if buddy.type == Buddy.Type.CHANNEL}
-    orphans = [other for other in others if other.parent_id in channels]
-    for orphan in orphans:
-        orphan.parent = None
-        orphan.mobile_is_published = orphan.web_is_published = False
-    edit.update(orphans)
-    for buddy, parent in zip(wanted, parents, strict=True):
-        if parent is None:
-            buddy.parent = None
-
-
-def _hide_others(edit: Edit, named: set[str]) -> None:
-    """Hide the topmost visible entries that are not named."""
-    buddies = list(Buddy.objects.all())
-    seen = shape.addresses(build.published(buddies, edit.at)) - named
-    # Hiding one of two that share an address would show the other.
-    withheld = build.withheld(buddies, edit.at)
-    hidden = {b.pk: b for b in buddies if b.address in seen or b.pk in withheld}
-    topmost = [buddy for buddy in hidden.values() if buddy.parent_id not in hidden]
-    for buddy in topmost:
-        buddy.mobile_is_published = buddy.web_is_published = False
-    edit.update(topmost)
 
 
 Entries = list[tuple[Node, Buddy]]
@@ -168,6 +99,10 @@ def _refuse_taken(name: str, entries: Entries, taken: set[str]) -> None:
         taken.add(buddy.address)
 
 
+def _state(buddy: Buddy) -> list[Any]:
+    return [getattr(buddy, name) for name in history.FIELDS]
+
+
 def store_by_level(
     edit: Edit,
     buddies: list[Buddy],
@@ -195,21 +130,48 @@ def store_by_level(
         level = [place for place, above in enumerate(parents) if above in above_next]
 
 
-def update_tree(
-    edit: Edit, wanted: list[Buddy], parents: list[int | None], moved: set[int]
-) -> None:
+def write(edit: Edit, wanted: Snapshot, moved: Collection[Key] | None = None) -> None:
     """Make the whole tree what is wanted; write only the differences.
 
-    ``wanted`` holds all entries, including new ones, with siblings in order;
-    ``parents`` are indexes in it, and ``moved`` the indexes of moved entries.
+    ``moved`` are the entries that get new positions: by default, as few as possible.
     The caller judges the entries.
     """
-    old_states = {buddy.pk: _state(buddy) for buddy in Buddy.objects.all()}
-    siblings: dict[int | None, list[int]] = {}
-    for place, parent in enumerate(parents):
-        siblings.setdefault(parent, []).append(place)
-    for places in siblings.values():
-        if not moved.isdisjoint(places):
-            place_moved([(wanted[place], place in moved) for place in places])
-    _detach_conflicts(edit, wanted, parents, [])
-    store_by_level(edit, wanted, parents, old_states)
+    stored = {str(buddy.key): buddy for buddy in Buddy.objects.all()}
+    before = snapshot.of(stored.values())
+    old_states = {buddy.pk: _state(buddy) for buddy in stored.values()}
+    keys = list(snapshot.depth_first(wanted))
+    buddies = {key: stored.get(key) or Buddy(key=key) for key in keys}
+    for key, buddy in buddies.items():
+        snapshot.set_values(buddy, wanted.entries[key])
+    for group, held in wanted.order.items():
+        old = before.order.get(group, [])
+        runs = _moved(held, old) if moved is None else set(moved)
+        if not runs.isdisjoint(held):
+            place_moved([(buddies[key], key in runs) for key in held])
+    parents = [wanted.entries[key][PARENT] for key in keys]
+    _detach(buddies, before, wanted)
+    edit.delete([buddy for key, buddy in stored.items() if key not in buddies])
+    free_addresses(buddies.values())
+    at = {key: place for place, key in enumerate(keys)}
+    places = [None if parent is None else at[parent] for parent in parents]
+    store_by_level(edit, list(buddies.values()), places, old_states)
+
+
+def _moved(held: list[Key], old: list[Key]) -> set[Key]:
+    """Return the fewest entries that explain the order of a group."""
+    rank = {key: place for place, key in enumerate(old)}
+    stayed = [key for key in held if key in rank]
+    unmoved = longest_ascending([rank[key] for key in stayed])
+    return set(held).difference(stayed[place] for place in unmoved)
+
+
+def _detach(buddies: Mapping[Key, Buddy], before: Snapshot, wanted: Snapshot) -> None:
+    """Detach entries that could conflict with the new places."""
+    moved = []
+    for key, buddy in buddies.items():
+        group = wanted.entries[key][PARENT]
+        if key in before.entries and before.entries[key][PARENT] != group:
+            moved.append(buddy.pk)
+        if group is None:
+            buddy.parent = None
+    Buddy.objects.filter(pk__in=moved).update(parent=None)
