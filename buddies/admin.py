@@ -15,10 +15,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from tree_queries.admin import TreeChangeList
 
+from buddies.campaigns import log
+from buddies.campaigns.desk import LIVE, CampaignDesk, LiveDesk
 from buddies.document import build
-from buddies.models import Buddy, Release, Tree
+from buddies.models import Buddy, Release
 from buddies.pages import (
     actions,
+    campaigns,
     cut_and_paste,
     link_dialog,
     status,
@@ -26,9 +29,9 @@ from buddies.pages import (
     workspace,
 )
 from buddies.pages.cut_and_paste import seen_by
+from buddies.pages.desks import desk_for, may_edit, whole_number
 from buddies.pages.forms import BuddyForm, GroupSelect, SwitchesForm
 from buddies.pages.version_list import ReleaseAdmin
-from buddies.pages.workspace import whole_number
 from buddies.publishing import releases
 from buddies.tree import edits, history
 from buddies.tree.lock import TreeError
@@ -91,7 +94,7 @@ class BuddyAdmin(StrictAdmin):
     # --- Reading --------------------------------------------------------------
 
     def get_urls(self) -> list[Any]:
-        pages = (workspace, link_dialog, transfer)
+        pages = (workspace, campaigns, link_dialog, transfer)
         own = [url for page in pages for url in page.urls(self.admin_site)]
         return [*own, *super().get_urls()]
 
@@ -146,7 +149,7 @@ class BuddyAdmin(StrictAdmin):
             if {"_cut", "_paste", "_drop"} & request.POST.keys():
                 return self._cut_or_paste(request)
             context = {
-                "state": status.state(request.user),
+                "state": status.state(request.user, LIVE),
                 **cut_and_paste.page_context(request),
             }
             return super().changelist_view(
@@ -162,13 +165,43 @@ class BuddyAdmin(StrictAdmin):
         """Show who changed what in an entry, even a deleted one, and when."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        entries = history.of_entry(whole_number(object_id))
-        if not entries:
+        number, desk = whole_number(object_id), self._desk(request)
+        drafted = []
+        if isinstance(desk, CampaignDesk):
+            drafted = list(log.of_entry(desk.campaign, desk.view.keys.get(number, "")))
+        entries = history.of_entry(number) if number > 0 else []
+        if not entries and not drafted:
             raise Http404
-        title = _("History of “%(name)s”") % {"name": entries[0].name}
-        return site.page(
-            request, "admin/buddies/history.html", title, {"history": entries}
-        )
+        title = _("History of “%(name)s”") % {"name": [*drafted, *entries][0].name}
+        context = {"history": entries, "drafted": drafted, "campaign": desk.campaign}
+        return site.page(request, "admin/buddies/history.html", title, context)
+
+    # --- The desk: what is live, or a campaign -----------------------------------
+
+    def _desk(self, request: HttpRequest) -> LiveDesk | CampaignDesk:
+        """Return the desk of a request, the same one each time."""
+        found: LiveDesk | CampaignDesk | None = getattr(request, "desk", None)
+        if found is None:
+            found = desk_for(request)
+            request.desk = found  # type: ignore[attr-defined]  # kept for this request
+        return found
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may_edit(request.user, self._desk(request), "add_buddy")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_edit(request.user, self._desk(request), "change_buddy")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_edit(request.user, self._desk(request), "delete_buddy")
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        desk = self._desk(request)
+        if isinstance(desk, CampaignDesk):
+            return desk.view.by_id.get(whole_number(object_id))
+        return super().get_object(request, object_id, from_field)
 
     # --- The form ---------------------------------------------------------------
 
@@ -177,7 +210,9 @@ class BuddyAdmin(StrictAdmin):
     ) -> Any:
         if self._is_locked(request, obj):
             kwargs["help_texts"] = {**BuddyForm.Meta.help_texts, "address": LOCKED}
-        return super().get_form(request, obj, change, **kwargs)
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        form.desk = self._desk(request)
+        return form
 
     def formfield_for_foreignkey(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
@@ -191,7 +226,9 @@ class BuddyAdmin(StrictAdmin):
     def _is_locked(self, request: HttpRequest, obj: Buddy | None) -> bool:
         if obj is None or request.user.has_perm("buddies.change_address"):
             return False
-        return releases.has_shown(obj)
+        # What clients know is what was live, also while a campaign changes it.
+        live = Buddy.objects.filter(pk=obj.pk).first()
+        return live is not None and releases.has_shown(live)
 
     @admin.display(description=_("Picture"))
     def avatar(self, buddy: Buddy) -> str:
@@ -204,13 +241,21 @@ class BuddyAdmin(StrictAdmin):
 
     # --- Writing: through the tree, under its lock ------------------------------
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
         # Another user may edit between the form's check and the lock.
         try:
-            return super().changeform_view(request, *args, **kwargs)
+            campaign = self._desk(request).campaign
+            context = {**(extra_context or {}), "campaign": campaign}
+            return super().changeform_view(request, object_id, form_url, context)
         except (TreeError, ValidationError) as error:
             self._show_error(request, error)
-            return HttpResponseRedirect(reverse("admin:buddies_buddy_changelist"))
+            return _elsewhere(request)
 
     def _show_error(self, request: HttpRequest, error: Exception) -> None:
         reasons = error.messages if isinstance(error, ValidationError) else [str(error)]
@@ -220,13 +265,13 @@ class BuddyAdmin(StrictAdmin):
     def save_model(
         self, request: HttpRequest, obj: Buddy, form: forms.Form, change: bool
     ) -> None:
-        editor = request.user.get_username()
+        editor, desk = request.user.get_username(), self._desk(request)
         if change:
             # Only what this user changed: others may have changed the rest.
             fields = {name: getattr(obj, name) for name in form.changed_data}
-            edits.change([obj], editor, seen_by(request), **fields)
+            desk.edits.change([obj], editor, seen_by(request), **fields)
         else:
-            edits.add(obj, editor)
+            desk.edits.add(obj, editor)
 
     def response_post_save_add(
         self, request: HttpRequest, obj: Buddy
@@ -240,22 +285,35 @@ class BuddyAdmin(StrictAdmin):
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """List all that is deleted, flat: Django's list nests as deep as the tree."""
-        names = [str(buddy) for buddy in edits.branch(objs)]
+        names = [str(buddy) for buddy in self._branch(request, objs)]
         needed = set() if self.has_delete_permission(request) else {"entry"}
         return names, {self.opts.verbose_name_plural: len(names)}, needed, []
+
+    def _branch(self, request: HttpRequest, objs: Any) -> list[Buddy]:
+        desk = self._desk(request)
+        if isinstance(desk, CampaignDesk):
+            return [b for obj in objs for b in workspace.branch(desk, obj.pk)]
+        return edits.branch(objs)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> Any:
-        seen = {"seen": (Tree.objects.first() or Tree()).version}
         try:
+            seen = {"seen": self._desk(request).version}
             return super().delete_view(request, object_id, extra_context=seen)
         except (TreeError, ValidationError) as error:
             self._show_error(request, error)
-            return HttpResponseRedirect(reverse("admin:buddies_buddy_changelist"))
+            return _elsewhere(request)
+
+    def response_delete(
+        self, request: HttpRequest, obj_display: str, obj_id: Any
+    ) -> HttpResponse:
+        response = super().response_delete(request, obj_display, obj_id)
+        return _back(request) or response
 
     def delete_model(self, request: HttpRequest, obj: Buddy) -> None:
-        edits.remove([obj], request.user.get_username(), seen_by(request))
+        desk = self._desk(request)
+        desk.edits.remove([obj], request.user.get_username(), seen_by(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Buddy]) -> None:
         edits.remove(queryset, request.user.get_username(), seen_by(request))
@@ -301,10 +359,19 @@ class BuddyAdmin(StrictAdmin):
 
 
 def _back(request: HttpRequest) -> HttpResponseRedirect | None:
-    """Redirect to the workspace if the user came from there."""
-    if request.GET.get("from") != "workspace":
+    """Redirect to the workspace if the user came from there, or edits a campaign."""
+    number = whole_number(request.GET.get("campaign", ""))
+    if request.GET.get("from") != "workspace" and not number:
         return None
-    return HttpResponseRedirect(reverse("admin:buddies_workspace"))
+    address = reverse("admin:buddies_workspace")
+    return HttpResponseRedirect(f"{address}?campaign={number}" if number else address)
+
+
+def _elsewhere(request: HttpRequest) -> HttpResponseRedirect:
+    """Redirect away from an entry that was deleted, or a campaign that is over."""
+    if "campaign" in request.GET:
+        return HttpResponseRedirect(reverse("admin:buddies_workspace"))
+    return HttpResponseRedirect(reverse("admin:buddies_buddy_changelist"))
 
 
 admin.site.register(Release, ReleaseAdmin)

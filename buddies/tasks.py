@@ -3,7 +3,7 @@ import logging
 from celery import shared_task
 from django.core.cache import cache
 
-from buddies.publishing import releases, review
+from buddies.publishing import applying, releases
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ def sync_vcard() -> None:
     """
     if not releases.is_behind():
         return
-    review.publish_planned()
+    applying.publish_due()
     if not releases.is_behind():
         return
     wait = releases.seconds_until_due(RELEASE_INTERVAL_SECONDS)

@@ -60,6 +60,7 @@ EJABBERD_API_PASSWORD = env.password("EJABBERD_API_PASSWORD")
 MSISDN_JID = env.text("MSISDN_JID", "00{number}@{domain}")
 ROSTER_GROUP_OTHERS = env.text("ROSTER_GROUP_OTHERS", "others")
 ROSTER_GROUP_VERIFIED = env.text("ROSTER_GROUP_VERIFIED", "verified")
+
 SEARCH_LIMIT = env.integer("SEARCH_LIMIT", 10_000)
 ADD_TO_ROSTER_LIMIT = env.integer("ADD_TO_ROSTER_LIMIT", 10_000)
 FOREIGN_CONTACTS_PER_DAY = env.integer("FOREIGN_CONTACTS_PER_DAY", 2_000)
@@ -79,6 +80,11 @@ ADDRESS_BOOK_DAYS = env.days("ADDRESS_BOOK_DAYS", 400)
 LATE_JOINS_PER_SECOND = env.integer("LATE_JOINS_PER_SECOND", 100)
 ACCOUNT_WEBHOOK_SECRET = env.signing_key("ACCOUNT_WEBHOOK_SECRET")
 PAYLOAD_DAYS = env.days("PAYLOAD_DAYS", 7)
+
+# --- Campaigns ----------------------------------------------------------------
+
+# How many people have to approve a campaign before it goes live.
+CAMPAIGN_APPROVALS = env.integer("CAMPAIGN_APPROVALS", 0)
 
 # --- HTTP ---------------------------------------------------------------------
 

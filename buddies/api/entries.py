@@ -26,7 +26,6 @@ from buddies.api.serializers import (
     KEY,
     BuddySerializer,
     MoveSerializer,
-    ReviewSerializer,
     TreeSerializer,
 )
 from buddies.document.shape import FLAGS, INFO, SCHEDULE
@@ -35,7 +34,6 @@ from buddies.models import Buddy, Tree
 from buddies.publishing import releases
 from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import live_release_without_body
-from buddies.publishing.review import end_hold, hold, review_draft
 from buddies.tree import edits
 from buddies.tree.lock import TreeError
 from xmppservice.api import problems, representation
@@ -45,6 +43,7 @@ from xmppservice.api.views import Described
 
 VIEW, ADD = "buddies.view_buddy", "buddies.add_buddy"
 CHANGE, DELETE = "buddies.change_buddy", "buddies.delete_buddy"
+EDIT_LIVE, EDIT_CAMPAIGN = "buddies.edit_live", "buddies.edit_campaign"
 VIEW_RELEASE, PUBLISH = "buddies.view_release", "buddies.publish_release"
 
 HIDDEN = {"mobile_is_published": False, "web_is_published": False}
@@ -196,7 +195,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
 
 
 class TreeView(Described):
-    """Get the tree's state: its version, the live release, whether it is held."""
+    """Get the tree's state: its version, and the live release."""
 
     scope = "tree"
     needs = {"get": VIEW}
@@ -204,52 +203,6 @@ class TreeView(Described):
 
     def get(self, request: Request) -> Response:
         return Response(_state())
-
-
-class HoldView(Idempotent):
-    """Whether edits stay a draft until they are published."""
-
-    scope = "releases"
-    needs = {"put": PUBLISH, "delete": PUBLISH}
-    conditional = ("put", "delete")
-    serializer_class = TreeSerializer
-
-    @extend_schema(request=None)
-    def put(self, request: Request) -> Response:
-        """Start a hold: from now on, edits stay a draft."""
-        with _tree_as_expected(request):
-            hold(request.user.get_username())
-        return Response(_state())
-
-    @extend_schema(responses={HTTPStatus.OK: TreeSerializer})
-    def delete(self, request: Request) -> Response:
-        """End the hold: the draft goes live, and so does each edit after it."""
-        with _tree_as_expected(request):
-            end_hold(request.user.get_username())
-        return Response(_state())
-
-
-class ReviewView(Described):
-    """Get what publishing the current tree would change for clients.
-
-    To publish what was reviewed, send its ``digest``.
-    """
-
-    scope = "releases"
-    needs = {"get": VIEW_RELEASE}
-    serializer_class = ReviewSerializer
-
-    def get(self, request: Request) -> Response:
-        review = review_draft()
-        return Response(ReviewSerializer(review).data)
-
-
-@contextmanager
-def _tree_as_expected(request: Request) -> Iterator[None]:
-    with plain_errors(), transaction.atomic():
-        Tree.locked()
-        representation.refuse_stale(request, _state())
-        yield
 
 
 def _state() -> dict[str, Any]:

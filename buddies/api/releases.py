@@ -1,4 +1,4 @@
-"""The API of releases: live, past and planned."""
+"""The API of releases: live and past."""
 
 from http import HTTPStatus
 from typing import Any
@@ -10,23 +10,21 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.mixins import DestroyModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import IntegerField
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
-from buddies.api.entries import PUBLISH, VIEW_RELEASE, plain_errors
+from buddies.api.entries import EDIT_CAMPAIGN, PUBLISH, VIEW_RELEASE, plain_errors
 from buddies.api.serializers import (
     KEY,
+    CampaignSerializer,
     DiffSerializer,
-    PlanSerializer,
-    PublishSerializer,
     ReleaseSerializer,
 )
 from buddies.document import diff
-from buddies.models import PlannedRelease, Release
-from buddies.publishing import live, review
+from buddies.models import Release
+from buddies.publishing import going_back, live
 from xmppservice.api import representation
 from xmppservice.api.idempotency import Idempotent
 from xmppservice.api.lists import BooleanFilter, FilterSet, Pages
@@ -56,34 +54,10 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
         "retrieve": VIEW_RELEASE,
         "document": VIEW_RELEASE,
         "diff": VIEW_RELEASE,
-        "create": PUBLISH,
         "publish": PUBLISH,
-        "restore": PUBLISH,
+        "restore": EDIT_CAMPAIGN,
     }
     conditional = ("publish", "restore")
-
-    @extend_schema(
-        request=PublishSerializer,
-        responses={
-            HTTPStatus.CREATED: ReleaseSerializer,
-            HTTPStatus.ACCEPTED: PlanSerializer,
-        },
-    )
-    def create(self, request: Request) -> Response:
-        """Publish the reviewed draft: now (201), or at a future time (202)."""
-        serializer = PublishSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        params = serializer.validated_data
-        with plain_errors():
-            result = review.publish(
-                self._editor,
-                params["note"],
-                params["digest"],
-                params["publishAt"],
-            )
-        if isinstance(result, Release):
-            return Response(ReleaseSerializer(result).data, HTTPStatus.CREATED)
-        return Response(PlanSerializer(result).data, HTTPStatus.ACCEPTED)
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     @action(detail=True)
@@ -108,18 +82,18 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     @extend_schema(request=None, responses={HTTPStatus.CREATED: ReleaseSerializer})
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, number: str) -> Response:
-        """Publish an older release again, as a new one. This holds the tree."""
+        """Go back to an older release: the tree changes with it."""
         with plain_errors():
-            release = review.publish_again(self._expected(), self._editor)
+            release = going_back.go_back(self._expected(), self._editor)
         return Response(ReleaseSerializer(release).data, HTTPStatus.CREATED)
 
-    @extend_schema(request=None, responses={HTTPStatus.NO_CONTENT: None})
+    @extend_schema(request=None, responses={HTTPStatus.CREATED: CampaignSerializer})
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, number: str) -> Response:
-        """Restore the tree of a release, as a draft. This holds the tree."""
+        """Make a campaign that would bring a release back."""
         with plain_errors():
-            review.restore(self._expected(), self._editor)
-        return Response(status=HTTPStatus.NO_CONTENT)
+            campaign = going_back.restore(self._expected(), self._editor)
+        return Response(CampaignSerializer(campaign).data, HTTPStatus.CREATED)
 
     @property
     def _editor(self) -> str:
@@ -146,19 +120,3 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
         if old is None:
             raise NotFound("There is no version with this number to compare with.")
         return old
-
-
-class PlanViewSet(Idempotent, DestroyModelMixin, ReadOnlyModelViewSet):
-    """Planned releases. Deleting one cancels it."""
-
-    queryset = PlannedRelease.objects.defer("body")
-    serializer_class = PlanSerializer
-    scope = "releases"
-    needs = {"list": VIEW_RELEASE, "retrieve": VIEW_RELEASE, "destroy": PUBLISH}
-    conditional = ("destroy",)
-
-    def perform_destroy(self, instance: PlannedRelease) -> None:
-        # A plan never changes: it exists, or it does not.
-        representation.refuse_stale(self.request, PlanSerializer(instance).data)
-        with plain_errors():
-            review.cancel(instance.pk)

@@ -7,8 +7,7 @@ from django.db import models
 from rest_framework import serializers
 
 from buddies.document.text import normal
-from buddies.models import Buddy, PlannedRelease, Release
-from buddies.publishing.review import soon_enough
+from buddies.models import Buddy, Campaign, Release
 from buddies.tree.positions import Where
 from xmppservice.api.serializers import ModelSerializer, Serializer
 from xmppservice.runtime.moments import resolve
@@ -143,8 +142,6 @@ class TreeSerializer(Serializer):
     version = serializers.IntegerField(source="tree.version")
     builtVersion = serializers.IntegerField(source="tree.built")
     liveRelease = serializers.IntegerField(source="live.number", allow_null=True)
-    heldSince = serializers.DateTimeField(source="tree.held_at", allow_null=True)
-    heldBy = serializers.CharField(source="tree.held_by")
     refused = serializers.CharField(source="tree.refused")
     size = serializers.IntegerField(source="tree.size")
     limit = serializers.IntegerField()
@@ -169,19 +166,6 @@ class DiffSerializer(Serializer):
     changes = ChangeSerializer(many=True)
 
 
-class ReviewSerializer(Serializer):
-    """What publishing would change. With ``errors``, it would be refused."""
-
-    digest = serializers.CharField()
-    version = serializers.IntegerField(source="draft.version")
-    size = serializers.IntegerField(source="draft.size")
-    changes = ChangeSerializer(many=True)
-    errors: serializers.ListField = serializers.ListField(  # type: ignore[assignment]  # DRF has "errors", too
-        child=serializers.CharField()
-    )
-    warnings = serializers.ListField(child=serializers.CharField())
-
-
 class ReleaseSerializer(ModelSerializer):
     """A release without its document. ``liveAt``: when clients began to read it."""
 
@@ -203,25 +187,26 @@ class ReleaseSerializer(ModelSerializer):
         read_only_fields = fields
 
 
-class PlanSerializer(ModelSerializer):
-    """A planned release.
+class CampaignSerializer(ModelSerializer):
+    """A campaign: changes that go live together."""
 
-    Ones that would undo what went live after their review are not released, but wait
-    until they are cancelled: ``conflicts`` names these items.
-    """
-
-    publishAt = serializers.DateTimeField(source="publish_at")
-    conflicts = serializers.ListField(child=serializers.CharField())
+    dueAt = MomentField(source="due_at", allow_null=True, read_only=True)
+    endsAt = MomentField(source="ends_at", allow_null=True, read_only=True)
+    createdBy = serializers.CharField(source="created_by", read_only=True)
 
     class Meta:
-        model = PlannedRelease
-        fields = ("id", "author", "note", "publishAt", "version", "conflicts")
-        read_only_fields = fields
-
-
-class PublishSerializer(Serializer):
-    """The digest of the review, and when to publish it: at once by default."""
-
-    digest = serializers.CharField(max_length=64)
-    note = serializers.CharField(max_length=1000, allow_blank=True, default="")
-    publishAt = MomentField(allow_null=True, default=None, validators=[soon_enough])
+        model = Campaign
+        fields = (
+            "id",
+            "name",
+            "colour",
+            "note",
+            "state",
+            "dueAt",
+            "endsAt",
+            "version",
+            "blocked",
+            "release",
+            "createdBy",
+        )
+        read_only_fields = ("state", "version", "blocked", "release")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from buddies.campaigns.rows import CHANGED, ENTRY, ORDER, REMOVED, Row
 from buddies.models import Buddy, Campaign, DifferenceLog, HistoricalBuddy
 from buddies.tree import history, snapshot
-from buddies.tree.snapshot import NAMES, PARENT, SCHEDULE, Key
+from buddies.tree.snapshot import NAMES, PARENT, SCHEDULE, Key, Snapshot, Values
 
 PLACE = {PARENT}
 
@@ -169,3 +169,17 @@ def group_name(key: Key | None) -> str:
         if name := known.first():
             return str(name[0])
     return ""
+
+
+def last_values(key: Key, tree: Snapshot) -> Values | None:
+    """Return the values of a deleted entry, as the log of the live tree has them.
+
+    Without a group of ``tree`` to be in, it is at the top level.
+    """
+    records = HistoricalBuddy.objects.order_by("-history_id")
+    record = records.filter(key=key).first()
+    if record is None:
+        return None
+    group = records.filter(id=record.parent_id or 0).first()
+    parent = str(group.key) if group and str(group.key) in tree.entries else None
+    return snapshot.values_of(record.buddy, parent)

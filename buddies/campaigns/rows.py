@@ -1,7 +1,9 @@
 """The rows of a campaign: its differences as they are stored, and the log of edits."""
 
+import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from buddies.campaigns.merge import Change, Differences, Order
@@ -43,6 +45,19 @@ def read(campaign: Campaign) -> Stored:
 def number_of(campaign: Campaign, key: Key) -> int:
     """The number that stands for the key of an entry that a campaign adds."""
     return -campaign.differences.values_list("pk", flat=True).get(key=key)
+
+
+def digest(campaign: Campaign, stored: Stored) -> str:
+    """Identify what a campaign does and when: what a review and an approval is of.
+
+    Not the whole document: while others edit what is live, that would change all day.
+    """
+    moments = (campaign.due_at, campaign.ends_at)
+    said = [
+        sorted([*at, row] for at, row in stored.rows.items()),
+        [moment and moment.astimezone(UTC).isoformat() for moment in moments],
+    ]
+    return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 # --- Rows and differences -------------------------------------------------------------

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from buddies.campaigns import rows
 from buddies.campaigns.merge import Conflict, Merged, merge
-from buddies.campaigns.rows import Stored
 from buddies.models import Buddy, Campaign
 from buddies.tree import snapshot
 from buddies.tree.snapshot import PARENT, Key, Snapshot, Values
@@ -25,12 +24,12 @@ class Base(NamedTuple):
     ids: dict[Key, int]
 
 
-def base_of(campaign: Campaign) -> Base:
-    """Return what is live, with the campaigns that are due before this one."""
+def base_of(earlier_ones: Iterable[Campaign] = ()) -> Base:
+    """Return what is live, with these campaigns laid over it."""
     buddies = list(Buddy.objects.all())
     live = tree = snapshot.of(buddies)
     ids: dict[Key, int] = {}
-    for other in earlier(campaign):
+    for other in earlier_ones:
         stored = rows.read(other)
         tree = merge(tree, stored.differences).tree
         ids |= stored.ids
@@ -56,12 +55,10 @@ class View:
     database. Nothing here may be saved.
     """
 
-    def __init__(
-        self, campaign: Campaign, base: Base | None = None, stored: Stored | None = None
-    ) -> None:
+    def __init__(self, campaign: Campaign, base: Base | None = None) -> None:
         self.campaign = campaign
-        self.base = base_of(campaign) if base is None else base
-        self.stored = rows.read(campaign) if stored is None else stored
+        self.base = base_of(earlier(campaign)) if base is None else base
+        self.stored = rows.read(campaign)
         self.differences = self.stored.differences
 
     @cached_property

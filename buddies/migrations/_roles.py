@@ -10,8 +10,16 @@ ROLES = {
         "change_buddy",
         "delete_buddy",
         "view_release",
+        "edit_live",
+        "edit_campaign",
     ),
-    "Publisher": ("publish_release", "change_address"),
+    "Publisher": ("publish_release", "change_address", "approve_campaign"),
+}
+# Who had one of these may go on with what the new permissions are needed for now.
+NEEDED = {
+    "edit_live": ("add_buddy", "change_buddy", "delete_buddy"),
+    "edit_campaign": ("add_buddy", "change_buddy", "delete_buddy"),
+    "approve_campaign": ("publish_release",),
 }
 
 
@@ -28,3 +36,16 @@ def create(apps, schema_editor):
             content_type__app_label="buddies", codename__in=names
         )
         Group.objects.get_or_create(name=role)[0].permissions.add(*wanted)
+
+
+def extend(apps, schema_editor):
+    """Give the permissions of campaigns to all who could edit and publish before."""
+    create_permissions(installed.get_app_config("buddies"), verbosity=0)
+    known = apps.get_model("auth", "Permission").objects.filter(
+        content_type__app_label="buddies"
+    )
+    for new, old in NEEDED.items():
+        permission = known.get(codename=new)
+        for one in known.filter(codename__in=old):
+            permission.group_set.add(*one.group_set.all())
+            permission.user_set.add(*one.user_set.all())

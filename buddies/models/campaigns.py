@@ -28,6 +28,13 @@ class Campaign(models.Model):
         ENDED = "ended", _("ended")
         DISCARDED = "discarded", _("discarded")
 
+    class Blocked(models.TextChoices):
+        CONFLICTS = "conflicts", _("decisions are missing")
+        APPROVALS = "approvals", _("approvals are missing")
+        FAULT = "fault", _("an entry has a fault")
+        TOO_LARGE = "too_large", _("the document is too large")
+        TOO_DEEP = "too_deep", _("the tree has too many levels")
+
     name = models.CharField(_("name"), max_length=80)
     colour = models.PositiveSmallIntegerField(
         _("colour"),
@@ -46,7 +53,7 @@ class Campaign(models.Model):
     due_at = models.DateTimeField(_("goes live"), null=True, blank=True)
     ends_at = models.DateTimeField(_("ends"), null=True, blank=True)
     version = models.PositiveBigIntegerField(default=0)
-    blocked = models.TextField(blank=True)
+    blocked = models.CharField(max_length=9, choices=Blocked, blank=True)
     release = models.ForeignKey(
         Release, models.PROTECT, null=True, related_name="campaigns"
     )

@@ -246,8 +246,8 @@ class Tree(models.Model):
     entry makes that check outdated. ``editors`` maps the editors since the last
     release to the version of their last edit.
 
-    While ``held_at`` is set, by ``held_by``, edits stay a draft. ``refused`` is
-    why the newest state is not live, and ``size`` its stanza's size in bytes.
+    ``refused`` is why the newest state is not live, and ``size`` its stanza's size in
+    bytes.
     """
 
     class Refused(models.TextChoices):
@@ -258,8 +258,6 @@ class Tree(models.Model):
     built = models.PositiveBigIntegerField(default=0)
     next_at = models.DateTimeField(null=True)
     editors = models.JSONField(default=dict)
-    held_at = models.DateTimeField(null=True)
-    held_by = models.CharField(max_length=150, blank=True)
     refused = models.CharField(max_length=9, choices=Refused, blank=True)
     size = models.PositiveIntegerField(default=0)
 
@@ -285,7 +283,7 @@ class Release(models.Model):
     SHA-256 in hexadecimal; ``size`` counts the bytes of its vCard stanza.
     ``live_at`` is when the XMPP process took it. An ``automatic`` release was
     made from an edit or a schedule, and its ``note`` names the other editors. All
-    others were published by their author.
+    others are campaigns, or older releases again.
     """
 
     number = models.BigAutoField(_("version"), primary_key=True)
@@ -303,7 +301,7 @@ class Release(models.Model):
         verbose_name = _("version")
         verbose_name_plural = _("versions")
         permissions = (
-            ("publish_release", _("Can hold, publish, schedule, roll back, restore")),
+            ("publish_release", _("Can publish and plan campaigns, and go back")),
         )
 
     def __str__(self) -> str:
@@ -315,35 +313,3 @@ class Release(models.Model):
         if not self.automatic or not self.note:
             return self.note
         return gettext("includes edits by %(names)s") % {"names": self.note}
-
-
-class PlannedRelease(models.Model):
-    """A reviewed document that becomes a release at ``publish_at``.
-
-    If it would undo what went live after its review, it does not: ``conflicts``
-    then names the entries, and it waits until staff cancel it.
-    """
-
-    body = models.TextField()
-    author = models.CharField(max_length=150)
-    note = models.CharField(max_length=1000, blank=True)
-    publish_at = models.DateTimeField(db_index=True)
-    version = models.PositiveBigIntegerField(
-        help_text="The tree's version that it was built from."
-    )
-    base = models.PositiveBigIntegerField(
-        default=0, help_text="The release that was live at its review; 0 for none."
-    )
-    conflicts = models.JSONField(default=list)
-
-    class Meta:
-        ordering = ("publish_at", "pk")
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"{self.publish_at:%Y-%m-%d %H:%M}"
-
-    @classmethod
-    def due(cls, now: datetime) -> "models.QuerySet[PlannedRelease]":
-        """Those to be released at a moment, the earliest first."""
-        return cls.objects.filter(publish_at__lte=now, conflicts=[])

@@ -8,7 +8,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from buddies.models import Buddy, HistoricalBuddy, Tree
-from buddies.pages.workspace import whole_number
+from buddies.pages.desks import whole_number
 from buddies.tree import edits, positions
 from buddies.tree.lock import TreeError
 

@@ -13,9 +13,10 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from buddies import avatars
+from buddies.campaigns.desk import LIVE, CampaignDesk, LiveDesk
 from buddies.document.text import NORMAL, normal
 from buddies.models import Buddy
-from buddies.pages.workspace import whole_number
+from buddies.pages.desks import whole_number
 from buddies.tree import history
 from buddies.tree.lock import find_faults
 from xmppservice.backoffice.fields import MomentInput, SplitMomentField
@@ -48,6 +49,28 @@ class GroupSelect(AutocompleteSelect):
         return super().optgroups(name, keys, attr)
 
 
+def _group_field(desk: CampaignDesk, buddy: Buddy) -> forms.TypedChoiceField:
+    """A choice of the groups that a campaign has, each with its path."""
+    field: Any = Buddy._meta.get_field("parent")
+    paths: dict[int | None, str] = {None: ""}
+    choices: list[tuple[str, Any]] = [("", _("top level"))]
+    for one in desk.buddies():
+        if one.type == Buddy.Type.GROUP:
+            above = paths.get(one.parent_id, "")
+            paths[one.pk] = f"{above} › {one.name}" if above else one.name
+            if one.pk != buddy.pk:
+                choices.append((str(one.pk), paths[one.pk]))
+    groups = desk.view.by_id
+    return forms.TypedChoiceField(
+        choices=choices,
+        coerce=lambda text: groups[int(text)],
+        empty_value=None,
+        required=False,
+        label=field.verbose_name,
+        help_text=field.help_text,
+    )
+
+
 class AvatarInput(forms.ClearableFileInput):
     """A drop area for a picture; its value is the current picture's address."""
 
@@ -73,10 +96,13 @@ class AvatarField(forms.FileField):
 
 
 class BuddyForm(forms.ModelForm):
-    """An entry. Uploading or removing a picture edits its two addresses.
+    """An entry, live or of a campaign, as its ``desk`` has it.
 
-    ``seen`` is the entry's version that the form shows.
+    Uploading or removing a picture edits its two addresses. ``seen`` is the version
+    that the form shows: of the entry or, in a campaign, of the campaign.
     """
+
+    desk: LiveDesk | CampaignDesk = LIVE
 
     avatar = AvatarField(
         label=_("Picture"),
@@ -134,6 +160,10 @@ class BuddyForm(forms.ModelForm):
                 field.error_messages["required"] = column.error_messages["blank"]
         self.initial["avatar"] = self.instance.image_url or self.instance.thumb_url
         self.initial["seen"] = self.instance.version
+        if isinstance(self.desk, CampaignDesk):
+            self.initial["seen"] = self.desk.version
+            if "parent" in self.fields:
+                self.fields["parent"] = _group_field(self.desk, self.instance)
 
     @cached_property
     def changed_data(self) -> list[str]:
@@ -144,6 +174,8 @@ class BuddyForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         seen = cleaned.get("seen")
+        if isinstance(self.desk, CampaignDesk):
+            return cleaned  # the edit refuses what is stale, by its fields
         if self.instance.pk and seen is not None and self.instance.version > seen:
             missed = history.missed(self.instance.pk, seen)
             text = _("Nothing was saved. Reload the page to see the current version.")
@@ -152,11 +184,17 @@ class BuddyForm(forms.ModelForm):
 
     def validate_unique(self) -> None:
         """Judge the entry as every door does, addresses of others included."""
-        for _buddy, fault in find_faults([self.instance], self.errors.keys()):
+        among = self.desk.buddies() if self.desk.campaign else None
+        for _buddy, fault in find_faults([self.instance], self.errors.keys(), among):
             if fault.field in self.fields:
                 self.add_error(fault.field, fault.words)
             elif fault.field not in self.errors:
                 self.add_error(None, fault.about(self.instance))
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # The database does not have the groups that only a campaign has.
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # Django's own hook
+        return excluded | {"parent"} if self.desk.campaign else excluded
 
     def clean_avatar(self) -> None:
         upload = self.cleaned_data["avatar"]

@@ -1,22 +1,34 @@
-"""What the import of a table or of a document would do, and does."""
+"""What the import of a table or of a document would do, and does.
+
+It is of what is live, or of a campaign.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from buddies.document import diff, parse
+from buddies.campaigns import log
+from buddies.campaigns.desk import CampaignDesk, LiveDesk
+from buddies.campaigns.edits import CampaignEdits
+from buddies.campaigns.view import View
+from buddies.document import build, diff, parse
 from buddies.document.diff import DocumentChange
 from buddies.document.shape import DocumentError
-from buddies.models import Tree
-from buddies.publishing.draft import current_draft
+from buddies.models import Buddy, Tree
 from buddies.spreadsheet import files
 from buddies.spreadsheet.plan import Outcome, Plan, plan_import, run_import
 from buddies.spreadsheet.problems import in_sentences
-from buddies.tree import whole_tree
+from buddies.spreadsheet.source import FileError
+from buddies.tree import snapshot, whole_tree
 from buddies.tree.lock import Stale
+from buddies.tree.rebuilding import rebuilt
+from buddies.tree.snapshot import Snapshot
+
+Desk = LiveDesk | CampaignDesk
 
 
 class Preview(NamedTuple):
@@ -37,9 +49,12 @@ class Preview(NamedTuple):
     notes: list[str] = []
 
 
-def _preview_table(content: str, editor: str) -> Preview:
+def _preview_table(content: str, desk: Desk) -> Preview:
     read = files.loads(content)
-    plan = plan_import(read.rows)
+    if isinstance(desk, CampaignDesk):
+        plan = Plan(read.rows, desk.buddies(), desk.version)
+    else:
+        plan = plan_import(read.rows)
     return Preview(
         "table",
         plan.version,
@@ -64,58 +79,89 @@ def _summary(plan: Plan) -> str:
     return " · ".join(text % {"n": number} for text, number in parts)
 
 
-def _preview_document(content: str, editor: str) -> Preview:
-    """Preview a document: import it, and roll back at once."""
-    # Meanwhile the tree is locked, and all editors wait: seconds for MAX_ITEMS,
-    # at each view of the page. Avoiding that would need a comparison without a
-    # rebuilt tree.
-    with transaction.atomic():
-        before = after = current_draft()
-        problems = []
-        try:
-            with transaction.atomic():
-                whole_tree.rebuild(_("document"), parse.loads(content), editor)
-                after = current_draft()
-        except DocumentError as error:
-            problems.append(str(error))
-        transaction.set_rollback(True)
-    changes = diff.between(before.document, after.document)
+def _preview_document(content: str, desk: Desk) -> Preview:
+    """Compare what clients read with what they would read."""
+    version, buddies, now = desk.version, desk.buddies(), timezone.now()
+    before = build.published(buddies, now)
+    tree, after, problems = snapshot.of(buddies), before, []
+    wanted = tree
+    try:
+        wanted, drawn = _rebuilt(tree, content)
+        after = build.published(drawn, now)
+    except DocumentError as error:
+        problems.append(str(error))
+    changes = diff.between(before, after)
     text = ngettext("%(n)s change for apps", "%(n)s changes for apps", len(changes))
     return Preview(
         "document",
-        before.version,
+        version,
         "",
         text % {"n": len(changes)},
-        before.version != after.version,
+        wanted != tree,
         problems,
         [],
         changes,
     )
 
 
-PREVIEWS: dict[str, Callable[[str, str], Preview]] = {
+def _rebuilt(tree: Snapshot, content: str) -> tuple[Snapshot, list[Buddy]]:
+    """Return the tree that a document makes of this one, judged, and its entries."""
+    document = whole_tree.document_of(_("document"), parse.loads(content))
+    wanted = rebuilt(tree, document, timezone.now())
+    drawn = snapshot.draw(wanted, {key: n for n, key in enumerate(wanted.entries, 1)})
+    whole_tree.refuse_faults(_("document"), document, drawn, drawn)
+    return wanted, drawn
+
+
+PREVIEWS: dict[str, Callable[[str, Desk], Preview]] = {
     "table": _preview_table,
     "document": _preview_document,
 }
 
 
-def _import_table(content: str, editor: str, seen: int, digest: str) -> None:
-    run_import(files.loads(content).rows, editor, seen, digest)
+def _import_table(
+    content: str, desk: Desk, editor: str, seen: int, digest: str
+) -> None:
+    rows = files.loads(content).rows
+    if not desk.campaign:
+        run_import(rows, editor, seen, digest)
+        return
+
+    def change(view: View) -> Snapshot:
+        plan = Plan(rows, view.buddies, view.campaign.version)
+        for buddy in plan.changed:
+            if words := log.missed(
+                view.campaign, [str(buddy.key)], snapshot.NAMES, seen
+            ):
+                raise Stale(words)
+        if plan.digest != digest:
+            raise Stale(_changed_since())
+        for sentence in in_sentences(plan.problems):
+            raise FileError(sentence)
+        return plan.tree()
+
+    CampaignEdits(desk.campaign.pk).replace(editor, change)
 
 
-def _import_document(content: str, editor: str, seen: int, digest: str) -> None:
+def _import_document(
+    content: str, desk: Desk, editor: str, seen: int, digest: str
+) -> None:
+    if desk.campaign:
+        edits = CampaignEdits(desk.campaign.pk)
+        edits.replace(editor, lambda view: _rebuilt(view.tree, content)[0], seen)
+        return
     with transaction.atomic():
         # A document sets the whole tree, so nothing may have changed since.
         if Tree.locked().version != seen:
-            text = _(
-                "Someone changed the channels in the meantime. Review the "
-                "changes again."
-            )
-            raise Stale(text)
+            raise Stale(_changed_since())
         whole_tree.rebuild(_("document"), parse.loads(content), editor)
 
 
-RUNNERS: dict[str, Callable[[str, str, int, str], None]] = {
+def _changed_since() -> str:
+    return _("Someone changed the channels in the meantime. Review the changes again.")
+
+
+RUNNERS: dict[str, Callable[[str, Desk, str, int, str], None]] = {
     "table": _import_table,
     "document": _import_document,
 }

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET
 
 from buddies.models import Buddy
 from buddies.pages import channel, links
+from buddies.pages.desks import whole_number
 from buddies.pages.permissions import allowed
-from buddies.pages.workspace import whole_number
 from buddies.publishing import http_cache
 
 

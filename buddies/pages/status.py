@@ -4,46 +4,96 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Q
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from buddies.models import Buddy, PlannedRelease, Release, Tree
-from buddies.publishing import review
-from buddies.publishing.draft import current_draft, differences, refusal_in_words
+from buddies.campaigns.desk import CampaignDesk, LiveDesk
+from buddies.models import Release, Tree
+from buddies.pages.campaign_words import (
+    blocked_in_words,
+    blocked_ones,
+    counted,
+    numbers,
+    when,
+)
+from buddies.publishing.applying import decisions_in_words
+from buddies.publishing.draft import (
+    Draft,
+    current_draft,
+    differences,
+    draft_of,
+    refusal_in_words,
+)
 from buddies.publishing.live import live_release
 from buddies.tree import history
-from xmppservice.backoffice.words import moment, zoned_moment
+from xmppservice.backoffice.words import moment
 from xmppservice.connection import gateway
 
 AMBER_SHARE = 0.8  # of the limit
 SLOW_SECONDS = 10  # until what is on its way counts as late
 
 
-def state(user: Any) -> dict[str, Any]:
-    """Return the tree's state, in words for the banner."""
+def state(user: Any, desk: LiveDesk | CampaignDesk) -> dict[str, Any]:
+    """Return the state of what is live, or of a campaign, in words for the banner."""
+    if isinstance(desk, CampaignDesk):
+        return _campaign_state(user, desk)
     row = Tree.objects.first() or Tree()
     release = live_release()
     statistics = _statistics(row, release)
     problem = _problem(row, release, statistics)
-    is_held = row.held_at is not None
-    plans = PlannedRelease.objects.defer("body")
     return {
         "version": row.version,
-        "tone": _tone(is_held, problem, release, statistics),
-        "headline": _headline(is_held, problem, release, statistics),
+        "stamp": str(row.version),
+        "tone": _tone(problem, release, statistics),
+        "headline": _headline(problem, release, statistics),
         "live": _live(release),
         "problem": problem,
-        "held": _held(row),
-        "held_at": row.held_at.isoformat() if row.held_at else "",
-        "going": _pending_in_words(statistics.changes),
-        "planned": [planned_in_words(plan) for plan in plans],
         "size": _size(statistics.size),
         "changes": statistics.changes,
-        "undo": _undoable(user.get_username()),
+        "undo": _undoable(desk, user.get_username()),
     }
+
+
+def _campaign_state(user: Any, desk: CampaignDesk) -> dict[str, Any]:
+    campaign, count = desk.campaign, numbers(desk)
+    draft = _campaign_draft(desk)
+    problem = blocked_in_words(campaign, count.decisions)
+    if not problem and draft.refused:
+        problem = refusal_in_words(draft.refused, draft.size)
+    if not problem and count.decisions:
+        problem = decisions_in_words(count.decisions)
+    return {
+        "version": campaign.version,
+        "stamp": desk.stamp,
+        "tone": "error" if problem else "campaign",
+        "headline": _("You are editing “%(name)s”") % {"name": campaign.name},
+        "live": f"{when(campaign)} {counted(count)}",
+        "problem": problem,
+        "size": _size(draft.size),
+        "changes": count.changes,
+        "decisions": count.decisions,
+        "undo": _undoable(desk, user.get_username()),
+    }
+
+
+def _campaign_draft(desk: CampaignDesk) -> "DraftStatistics":
+    key = f"campaign-draft-{desk.stamp}-{settings.XMPP_STANZA_LIMIT}".replace(" ", "-")
+    found: DraftStatistics | None = cache.get(key)
+    if found is None:
+        draft = draft_at(desk)
+        found = DraftStatistics(draft.size, 0, draft.refused)
+        cache.set(key, found, timeout=60)
+    return found
+
+
+def draft_at(desk: LiveDesk | CampaignDesk) -> Draft:
+    """Return what clients will read: now, or at the moment of a campaign."""
+    if not isinstance(desk, CampaignDesk):
+        return current_draft()
+    now = timezone.now()
+    at = max(now, desk.campaign.due_at or now)
+    return draft_of(desk.buddies(), desk.version, at)
 
 
 class DraftStatistics(NamedTuple):
@@ -74,8 +124,8 @@ def _problem(row: Tree, release: Release | None, statistics: DraftStatistics) ->
     """What is wrong, in plain words; empty when nothing is."""
     if statistics.refused:
         return refusal_in_words(statistics.refused, statistics.size)
-    if PlannedRelease.objects.exclude(conflicts=[]).exists():
-        return _("A planned version did not go live: it would undo newer changes.")
+    for blocked in blocked_ones():
+        return blocked
     if not gateway.is_up():
         return _(
             "The service is not connected to the XMPP server, so apps "
@@ -83,7 +133,7 @@ def _problem(row: Tree, release: Release | None, statistics: DraftStatistics) ->
         )
     if release and release.live_at is None and _age(release) > SLOW_SECONDS:
         return _("The XMPP server has not received this version yet.")
-    if row.held_at is None and statistics.changes and _is_late(row):
+    if statistics.changes and _is_late(row):
         return _("Your latest edits are not live yet.")
     return ""
 
@@ -97,35 +147,21 @@ def _is_late(row: Tree) -> bool:
     return at is not None and (timezone.now() - at).total_seconds() > SLOW_SECONDS
 
 
-def _tone(
-    is_held: bool, problem: str, release: Release | None, statistics: DraftStatistics
-) -> str:
+def _tone(problem: str, release: Release | None, statistics: DraftStatistics) -> str:
     if problem:
         return "error"
-    if is_held:
-        return "held"
     is_done = release is not None and release.live_at and not statistics.changes
     return "ok" if is_done else "busy"
 
 
 def _headline(
-    is_held: bool, problem: str, release: Release | None, statistics: DraftStatistics
+    problem: str, release: Release | None, statistics: DraftStatistics
 ) -> str:
-    count = statistics.changes
-    if is_held:
-        if not count:
-            return _("On hold: no unpublished changes")
-        text = ngettext(
-            "On hold: %(count)s unpublished change",
-            "On hold: %(count)s unpublished changes",
-            count,
-        )
-        return text % {"count": count}
     if problem:
         return _("Something needs your attention")
     if release is None:
         return _("Nothing is live yet")
-    if release.live_at is None or count:
+    if release.live_at is None or statistics.changes:
         return _("Being sent to the XMPP server")
     return _("Everything is live")
 
@@ -145,41 +181,6 @@ def _live(release: Release | None) -> str:
     return f"{text} · {since}"
 
 
-def _held(row: Tree) -> str:
-    if row.held_at is None:
-        return ""
-    params = {"at": moment(row.held_at), "name": row.held_by}
-    text = _("Held since %(at)s by %(name)s: edits stay a draft until published.")
-    scheduled = Q(visible_from__isnull=False) | Q(visible_until__isnull=False)
-    if Buddy.objects.filter(scheduled).exists():
-        text += " " + _("Schedules wait, too.")
-    if PlannedRelease.objects.exists():
-        text += " " + _("To end the hold, cancel the planned version in “Versions”.")
-    return text % params
-
-
-def _pending_in_words(count: int) -> str:
-    """What the end of a hold makes live."""
-    if not count:
-        return _("Nothing changes for apps now.")
-    text = ngettext(
-        "%(count)s change goes live now.", "%(count)s changes go live now.", count
-    )
-    return text % {"count": count}
-
-
-def planned_in_words(plan: PlannedRelease) -> str:
-    """When a plan goes live, or why it does not."""
-    params = {"at": zoned_moment(plan.publish_at), "author": plan.author}
-    if not plan.conflicts:
-        return _("Goes live on %(at)s, planned by %(author)s") % params
-    text = _(
-        "Did not go live on %(at)s, as %(author)s planned: it would undo what went "
-        "live since (%(names)s). Cancel it, then review and publish again."
-    )
-    return text % {**params, "names": review.names_in_words(plan.conflicts)}
-
-
 def _size(size: int) -> dict[str, Any]:
     limit = settings.XMPP_STANZA_LIMIT
     share = size / limit
@@ -193,8 +194,8 @@ def _size(size: int) -> dict[str, Any]:
     return {"bytes": size, "limit": limit, "level": level, "words": text}
 
 
-def _undoable(editor: str) -> dict[str, Any] | None:
-    last = history.newest(editor)
+def _undoable(desk: LiveDesk | CampaignDesk, editor: str) -> dict[str, Any] | None:
+    last = desk.newest(editor)
     if last is None:
         return None
     text = _("Redo: %(what)s") if last.is_undo else _("Undo: %(what)s")

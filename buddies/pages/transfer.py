@@ -25,12 +25,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
+from buddies.campaigns.desk import CampaignDesk, LiveDesk
 from buddies.document import parse
 from buddies.document.shape import DocumentError
 from buddies.models import Buddy, Tree
+from buddies.pages.campaign_words import choices
+from buddies.pages.desks import at_a_desk, may_edit, query, workspace_address
 from buddies.pages.imports import PREVIEWS, RUNNERS
 from buddies.pages.permissions import allowed
 from buddies.pages.workspace import MAX_CHANGES
+from buddies.publishing import releases
 from buddies.publishing.draft import current_draft, refusal_in_words
 from buddies.spreadsheet import files
 from buddies.spreadsheet.cells import COLUMNS
@@ -45,6 +49,8 @@ STORED_KEY = "buddies.transfer"  # in the session: the key of the session with t
 STORED_SECONDS = 1800
 MAX_PROBLEMS = 100  # on one screen
 MAX_ITEMS = 20_000  # of a document
+
+Desk = LiveDesk | CampaignDesk
 
 
 def urls(office: AdminSite) -> list[URLPattern]:
@@ -201,22 +207,24 @@ UPLOADS: dict[str, type[Upload]] = {"table": TableUpload, "document": DocumentUp
 
 
 @allowed("view_buddy")
-def page(request: HttpRequest) -> HttpResponse:
+@at_a_desk
+def page(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Show the exports, and the forms for imports."""
     kind = request.POST.get("what", "")
     uploads = {name: form(prefix=name) for name, form in UPLOADS.items()}
     if request.method == "POST" and kind in UPLOADS:
-        _refuse_reader(request)
+        _refuse_reader(request, desk)
         form = UPLOADS[kind](request.POST, request.FILES, prefix=kind)
         if form.is_valid():
             _store(request, kind, form.cleaned_data["content"])
-            return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
+            return _to_preview(desk)
         uploads[kind] = form
     context = {
         **uploads,
         "kinds": list(FORMATS),
         "columns": COLUMNS,
-        "may_import": _may_import(request),
+        "may_import": may_import(request, desk),
+        "query": query(desk.campaign),
         "most": filesizeformat(MAX_BYTES),
         "zone": timezone.get_current_timezone_name(),
     }
@@ -225,13 +233,21 @@ def page(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _may_import(request: HttpRequest) -> bool:
-    return request.user.has_perms(("buddies.add_buddy", "buddies.change_buddy"))
+def may_import(request: HttpRequest, desk: Desk) -> bool:
+    return all(
+        may_edit(request.user, desk, permission)
+        for permission in ("add_buddy", "change_buddy")
+    )
 
 
-def _refuse_reader(request: HttpRequest) -> None:
-    if not _may_import(request):
+def _refuse_reader(request: HttpRequest, desk: Desk) -> None:
+    if not may_import(request, desk):
         raise PermissionDenied
+
+
+def _to_preview(desk: Desk) -> HttpResponse:
+    address = reverse("admin:buddies_transfer_preview")
+    return HttpResponseRedirect(address + query(desk.campaign))
 
 
 # --- Import: the stored upload --------------------------------------------------
@@ -272,15 +288,15 @@ def _forget(request: HttpRequest) -> None:
 
 @allowed("view_buddy")
 @require_GET
-def preview(request: HttpRequest) -> HttpResponse:
+@at_a_desk
+def preview(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Show what an import would do, and a button to do it."""
-    _refuse_reader(request)
+    _refuse_reader(request, desk)
     stored = _stored(request)
     if stored is None:
         return _expired(request)
     kind, content = stored
-    result = PREVIEWS[kind](content, request.user.get_username())
-    row = Tree.objects.first() or Tree()
+    result = PREVIEWS[kind](content, desk)
     return site.page(
         request,
         "admin/buddies/transfer_preview.html",
@@ -292,7 +308,9 @@ def preview(request: HttpRequest) -> HttpResponse:
             "warnings": result.warnings[:MAX_PROBLEMS],
             "outcomes": result.outcomes[:MAX_CHANGES],
             "shown": result.changes[:MAX_CHANGES],
-            "is_held": row.held_at is not None,
+            "campaign": desk.campaign,
+            "query": query(desk.campaign),
+            "desks": choices(desk.campaign, reverse("admin:buddies_transfer_preview")),
         },
     )
 
@@ -308,20 +326,21 @@ def _expired(request: HttpRequest) -> HttpResponse:
 
 @allowed("view_buddy")
 @require_POST
-def confirm(request: HttpRequest) -> HttpResponse:
+@at_a_desk
+def confirm(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Do what the preview showed, or show another one if it is outdated."""
-    _refuse_reader(request)
+    _refuse_reader(request, desk)
     try:
         with transaction.atomic():
             # A second click waits here until the first one has imported the file.
             Tree.locked()
-            return _import_stored(request)
+            return _import_stored(request, desk)
     except (TreeError, FileError, DocumentError) as error:
         messages.error(request, str(error))
-        return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
+        return _to_preview(desk)
 
 
-def _import_stored(request: HttpRequest) -> HttpResponse:
+def _import_stored(request: HttpRequest, desk: Desk) -> HttpResponse:
     stored = _stored(request)
     if stored is None:
         return _expired(request)
@@ -329,23 +348,32 @@ def _import_stored(request: HttpRequest) -> HttpResponse:
     if request.POST.get("content") != _name(kind, content):
         text = _("This is not the file you reviewed. Review it before importing.")
         messages.error(request, text)
-        return HttpResponseRedirect(reverse("admin:buddies_transfer_preview"))
-    _run(request, kind, content)
-    _refuse_known_addresses(request)
+        return _to_preview(desk)
+    _run(request, desk, kind, content)
+    _refuse_known_addresses(request, desk)
     _forget(request)
     messages.success(request, _("Imported. Use “Undo” to revert it."))
-    return HttpResponseRedirect(reverse("admin:buddies_workspace"))
+    return HttpResponseRedirect(workspace_address(desk.campaign))
 
 
-def _run(request: HttpRequest, kind: str, content: str) -> None:
+def _run(request: HttpRequest, desk: Desk, kind: str, content: str) -> None:
     seen, digest = request.POST.get("seen", ""), request.POST.get("digest", "")
     editor = request.user.get_username()
-    RUNNERS[kind](content, editor, int(seen) if seen.isdecimal() else 0, digest)
+    version = int(seen) if seen.isdecimal() else 0
+    RUNNERS[kind](content, desk, editor, version, digest)
 
 
-def _refuse_known_addresses(request: HttpRequest) -> None:
+def _refuse_known_addresses(request: HttpRequest, desk: Desk) -> None:
     """Refuse a new server address where the form locks it; addresses never change."""
     if request.user.has_perm("buddies.change_address"):
+        return
+    if isinstance(desk, CampaignDesk):
+        desk.refresh()
+        for key, fields in desk.view.differences.changed.items():
+            if "server_address" in fields:
+                live = Buddy.objects.filter(key=key).first()
+                if live and releases.has_shown(live):
+                    raise TreeError(_kept_address(live.name))
         return
     row = Tree.objects.get()
     records = history.of(row.version, request.user.get_username())
@@ -354,8 +382,11 @@ def _refuse_known_addresses(request: HttpRequest) -> None:
         old = before.get(record.id, record)
         is_other = old.server_address != record.server_address
         if is_other and history.was_shown(old.id, old.address, row.built):
-            text = _(
-                "Apps already use the server address of “%(name)s”, so it was "
-                "not changed."
-            )
-            raise TreeError(text % {"name": record.name})
+            raise TreeError(_kept_address(record.name))
+
+
+def _kept_address(name: str) -> str:
+    text = _(
+        "Apps already use the server address of “%(name)s”, so it was not changed."
+    )
+    return text % {"name": name}

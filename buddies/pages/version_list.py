@@ -1,4 +1,4 @@
-"""The list of versions: what was live, and what is planned."""
+"""The list of versions: what was live."""
 
 from typing import Any
 
@@ -10,9 +10,8 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from buddies.models import PlannedRelease, Release
+from buddies.models import Campaign, Release
 from buddies.pages import versions
-from buddies.pages.status import planned_in_words
 from xmppservice.backoffice.actions import ReadOnlyAdmin
 
 
@@ -61,8 +60,7 @@ class ReleaseAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        plans = PlannedRelease.objects.defer("body")
-        planned = [(plan, planned_in_words(plan)) for plan in plans]
+        planned = Campaign.objects.filter(state=Campaign.State.PLANNED)
         context = {**(extra_context or {}), "planned": planned}
         return super().changelist_view(request, context)
 

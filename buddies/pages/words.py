@@ -2,9 +2,14 @@
 
 from django.utils.translation import gettext as _
 
+from buddies.models import Campaign
 
-def workspace_words() -> dict[str, str]:
+
+def workspace_words(campaign: Campaign | None = None) -> dict[str, str]:
     """Return the texts of the workspace's script."""
+    none = _("No changes: everything you see is live.")
+    if campaign:
+        none = _("No changes yet. What you edit here is not live.")
     return {
         "name": _("Name"),
         "status": _("Status text"),
@@ -36,15 +41,16 @@ def workspace_words() -> dict[str, str]:
         "top": _("Top level"),
         "tree": _("Groups and channels"),
         "noMatch": _("Nothing found"),
-        "none": _("No changes: everything you see is live."),
+        "none": none,
+        "takeBack": _("Take back this change"),
+        "doLive": _("Do this live now"),
+        "isLive": _("already live"),
         "more": _("… %s in total"),
         "offline": _("The service is not responding. Retrying …"),
         "deleteTitle": _("Delete “%s”?"),
         "moveTitle": _("Move “%s” to"),
         "gone": _("Someone deleted this in the meantime."),
         "reloaded": _("This is the current state."),
-        "endTitle": _("End the hold?"),
-        "endHold": _("End hold"),
         "loggedOut": _("You have been logged out. Reload the page."),
         "loggedOutShort": _("You have been logged out"),
         "logIn": _("Log in again"),

@@ -1,49 +1,39 @@
-"""The Channels workspace: one page, and the JSON requests of its script.
+"""The Channels workspace: one page, and what its script reads.
 
-Each edit calls a function of :mod:`buddies.tree.edits`. Errors are answered with
-``{"error": words}``, and with status 409 if another user was faster.
+It shows what is live or, with ``?campaign=`` in its address, a campaign. Errors are
+answered with ``{"error": words}``, and with status 409 if another user was faster.
 """
 
-import json
-from collections.abc import Callable, Iterable
-from datetime import datetime
-from functools import wraps
+from collections.abc import Iterable
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.db.models import Count
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseRedirect,
-    JsonResponse,
-    RawPostDataException,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import conditional_page, require_GET, require_POST
 
-from buddies.document import build, shape
-from buddies.models import Buddy, Tree
+from buddies.campaigns import changes
+from buddies.campaigns.desk import CampaignDesk, LiveDesk
+from buddies.document import shape
+from buddies.models import Buddy, Campaign
+from buddies.pages import rows, workspace_edits
+from buddies.pages.campaign_words import choices
+from buddies.pages.desks import at_a_desk, may_edit, query, whole_number
 from buddies.pages.permissions import View, allowed
-from buddies.pages.status import state
+from buddies.pages.status import draft_at, state
 from buddies.pages.words import workspace_words
-from buddies.publishing import releases, review
-from buddies.publishing.draft import ReleaseError, current_draft, differences
+from buddies.publishing import releases
+from buddies.publishing.draft import differences
 from buddies.publishing.live import document_of, live_release
-from buddies.tree import edits, history, positions
-from buddies.tree.lock import TreeError
-from buddies.tree.undo import undo
+from buddies.tree import snapshot
 from xmppservice.backoffice import site
 from xmppservice.runtime import wakeups
 
 MAX_CHANGES = 300  # on one screen
-MAX_IDS = 1000  # in one edit
+
+Desk = LiveDesk | CampaignDesk
 
 
 def urls(office: AdminSite) -> list[URLPattern]:
@@ -55,12 +45,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
         "document/": document_view,
         "changes/": changes_view,
         "fate/": deletion_view,
-        "move/": move,
-        "switch/": switch,
-        "duplicate/": duplicate,
-        "remove/": remove,
-        "undo/": undo_view,
-        "hold/": hold,
+        **workspace_edits.VIEWS,
         "retry/": retry,
     }
     names = {"": "buddies_workspace"}
@@ -75,24 +60,31 @@ def urls(office: AdminSite) -> list[URLPattern]:
 
 
 @allowed("view_buddy")
-def page(request: HttpRequest) -> HttpResponse:
+@at_a_desk
+def page(request: HttpRequest, desk: Desk) -> HttpResponse:
     """The workspace itself; its script fills it."""
-    user = request.user
+    may = _permissions(request.user, desk)
+    campaign = desk.campaign
     context = {
-        "state": state(user),
+        "state": state(request.user, desk),
         "workspace": {
-            "urls": _addresses(),
-            "may": _permissions(user),
-            "words": workspace_words(),
+            "urls": _addresses(campaign),
+            "may": may,
+            "words": workspace_words(campaign),
+            "inCampaign": campaign is not None,
         },
-        "may": _permissions(user),
+        "may": may,
+        "campaign": campaign,
+        "query": query(campaign),
+        "desks": choices(campaign),
     }
-    return site.page(request, "admin/buddies/workspace.html", _("Channels"), context)
+    title = campaign.name if campaign else _("Channels")
+    return site.page(request, "admin/buddies/workspace.html", title, context)
 
 
-def _addresses() -> dict[str, str]:
-    entry = "admin:buddies_buddy"
-    return {
+def _addresses(campaign: Campaign | None) -> dict[str, str]:
+    entry, named = "admin:buddies_buddy", query(campaign)
+    own = {
         **{
             name: reverse(f"admin:buddies_workspace_{name}")
             for name in READ_VIEWS + EDIT_VIEWS
@@ -101,16 +93,19 @@ def _addresses() -> dict[str, str]:
         "edit": reverse(f"{entry}_change", args=[0]),
         "history": reverse(f"{entry}_history", args=[0]),
     }
+    return {name: address + named for name, address in own.items()}
 
 
 READ_VIEWS = ("state", "tree", "document", "changes", "fate", "link")
-EDIT_VIEWS = ("move", "switch", "duplicate", "remove", "undo")
+EDIT_VIEWS = ("move", "switch", "duplicate", "remove", "undo", "take_back", "do_live")
 
 
-def _permissions(user: Any) -> dict[str, bool]:
+def _permissions(user: Any, desk: Desk) -> dict[str, bool]:
     return {
-        **{verb: user.has_perm(f"buddies.{verb}_buddy") for verb in VERBS},
+        **{verb: may_edit(user, desk, f"{verb}_buddy") for verb in VERBS},
         "publish": user.has_perm("buddies.publish_release"),
+        "campaign": user.has_perm("buddies.edit_campaign"),
+        "live": user.has_perm("buddies.edit_live"),
     }
 
 
@@ -120,98 +115,72 @@ VERBS = ("add", "change", "delete")
 @allowed("view_buddy")
 @require_GET
 @conditional_page
-def state_view(request: HttpRequest) -> HttpResponse:
+@at_a_desk
+def state_view(request: HttpRequest, desk: Desk) -> HttpResponse:
     """What the banner shows: see :func:`state`."""
-    return JsonResponse(state(request.user))
+    return JsonResponse(state(request.user, desk))
 
 
 @allowed("view_buddy")
 @require_GET
-def tree_view(request: HttpRequest) -> HttpResponse:
+@at_a_desk
+def tree_view(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Return all entries, nested, and the tree's version."""
-    row = Tree.objects.first() or Tree()
-    return JsonResponse({"version": row.version, "entries": _nested_rows()})
-
-
-def _nested_rows() -> list[dict[str, Any]]:
-    buddies = list(Buddy.objects.all())
-    groups = {buddy.parent_id for buddy in buddies}
-    now = timezone.now()
-    rows = {buddy.pk: _row(buddy, buddy.pk not in groups, now) for buddy in buddies}
-    top: list[dict[str, Any]] = []
-    for buddy in buddies:
-        if buddy.parent_id is None:
-            top.append(rows[buddy.pk])
-        else:
-            rows[buddy.parent_id].setdefault("children", []).append(rows[buddy.pk])
-    _add_hidden_group_remarks(buddies, rows, now)
-    return top
-
-
-def _add_hidden_group_remarks(
-    buddies: list[Buddy], rows: dict[int, dict[str, Any]], now: datetime
-) -> None:
-    """Add a remark to entries that only a hidden group hides."""
-    hidden = {b.pk for b in buddies if not (b.is_published and b.is_due(now))}
-    waiting = [child for key in hidden for child in rows[key].get("children", ())]
-    remark = _("its group is hidden")
-    while waiting:
-        row = waiting.pop()
-        if int(row["key"]) not in hidden:
-            row["remark"] = ", ".join(filter(None, (row["remark"], remark)))
-            waiting.extend(row.get("children", ()))
-
-
-def _row(buddy: Buddy, is_empty: bool, now: datetime) -> dict[str, Any]:
-    """Return an entry in the format of the workspace's grid."""
-    return {
-        "key": str(buddy.pk),
-        "title": buddy.name,
-        "type": buddy.type,
-        "text": buddy.status,
-        "mobile": buddy.mobile_is_published,
-        "web": buddy.web_is_published,
-        "remark": ", ".join(build.remarks(buddy, is_empty, now)),
-    }
+    # Read first: an edit in between makes the script load the tree once more.
+    version, stamp = desk.version, desk.stamp
+    return JsonResponse(
+        {"version": version, "stamp": stamp, "entries": rows.nested(desk)}
+    )
 
 
 @allowed("view_buddy")
 @require_GET
-def document_view(request: HttpRequest) -> HttpResponse:
-    """Return the document that the tree would publish now, for the previews."""
-    draft = current_draft()
+@at_a_desk
+def document_view(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Return the document that clients would read, for the previews."""
+    draft = draft_at(desk)
     return JsonResponse({"version": draft.version, "document": draft.document})
 
 
 @allowed("view_buddy")
 @require_GET
-def changes_view(request: HttpRequest) -> HttpResponse:
-    """Return the differences from the live release, in words."""
-    result = differences(current_draft())
+@at_a_desk
+def changes_view(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Return what differs from what is live, in words."""
+    if isinstance(desk, CampaignDesk):
+        lines = changes.changes(desk.view)
+        listed = [{**c._asdict(), "label": c.label} for c in lines[:MAX_CHANGES]]
+        return JsonResponse({"changes": listed, "count": len(lines)})
+    result = differences(draft_at(desk))
     listed = [{**c._asdict(), "label": c.label} for c in result[:MAX_CHANGES]]
     return JsonResponse({"changes": listed, "count": len(result)})
 
 
 @allowed("view_buddy")
 @require_GET
-def deletion_view(request: HttpRequest) -> HttpResponse:
+@at_a_desk
+def deletion_view(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Return what a deletion would remove, in words, and the tree's version."""
     # Read first, so that any later edit makes the deletion fail.
-    row = Tree.objects.first() or Tree()
-    key = whole_number(request.GET.get("id", ""))
-    deleted = edits.branch(Buddy.objects.filter(pk=key))
+    version = desk.version
+    deleted = branch(desk, whole_number(request.GET.get("id", "")))
     if not deleted:
-        return _refusal(_("Someone deleted this in the meantime."), 409)
+        return workspace_edits.refusal(_("Someone deleted this in the meantime."), 409)
     live = shape.addresses(document_of(live_release()))
     live_count = sum(buddy.address in live for buddy in deleted)
-    return JsonResponse(
-        {"version": row.version, "words": list(_deletion_effects(deleted, live_count))}
-    )
+    words = list(_deletion_effects(deleted, live_count))
+    if desk.campaign:
+        text = _("It stays live until “%(name)s” goes live.")
+        words = [*words[:-1], text % {"name": desk.campaign.name}]
+    return JsonResponse({"version": version, "words": words})
 
 
-def whole_number(text: str) -> int:
-    """Return an untrusted whole number; 0 for what the database cannot store."""
-    return int(text) if text.isdecimal() and len(text) < 19 else 0
+def branch(desk: Desk, number: int) -> list[Buddy]:
+    """Return an entry with everything below it; nothing if it is gone."""
+    buddies = {str(buddy.key): buddy for buddy in desk.buddies()}
+    roots = [key for key, buddy in buddies.items() if buddy.pk == number]
+    tree = snapshot.of(buddies.values())
+    return [buddies[key] for key in snapshot.branch(tree, roots)]
 
 
 def _deletion_effects(deleted: list[Buddy], live_count: int) -> Iterable[str]:
@@ -234,189 +203,6 @@ def _deletion_effects(deleted: list[Buddy], live_count: int) -> Iterable[str]:
         yield text % {"count": live_count}
     else:
         yield _("Apps don't show it now.")
-
-
-def edit_view(
-    permission: str,
-) -> Callable[[Callable[[str, dict[str, Any]], None]], View]:
-    """Make a view from an edit, which takes an editor and a JSON object."""
-
-    def decorate(edit: Callable[[str, dict[str, Any]], None]) -> View:
-        @wraps(edit)
-        @require_POST
-        def view(request: HttpRequest) -> HttpResponse:
-            if not request.user.has_perm(f"buddies.{permission}"):
-                return _refusal(_("You can view this but not change it."), 403)
-            editor = request.user.get_username()
-            before = _version()
-            try:
-                edit(editor, _body(request))
-            except TreeError as error:
-                return _refusal(str(error), 409)
-            except ValidationError as error:
-                return _refusal(" ".join(error.messages), 400)
-            return JsonResponse(_outcome(editor, before))
-
-        return view
-
-    return decorate
-
-
-def _refusal(message: str, status: int) -> JsonResponse:
-    return JsonResponse({"error": message}, status=status)
-
-
-def _body(request: HttpRequest) -> dict[str, Any]:
-    try:
-        body = json.loads(request.body)
-    except (ValueError, RecursionError, RawPostDataException):
-        # The body of a form is consumed by the check of its token.
-        body = None
-    if not isinstance(body, dict):
-        raise ValidationError(
-            _("The request could not be understood. Reload the page.")
-        )
-    return body
-
-
-def _keys(body: dict[str, Any], name: str = "ids") -> list[int]:
-    keys = body.get(name)
-    if not isinstance(keys, list) or len(keys) > MAX_IDS or not all(map(_is_key, keys)):
-        raise ValidationError(
-            _("The request could not be understood. Reload the page.")
-        )
-    return keys
-
-
-def _is_key(value: Any) -> bool:
-    return type(value) is int and 0 < value < 2**63
-
-
-def _seen(body: dict[str, Any]) -> int:
-    """Return the version that the editor saw: every edit has to name it."""
-    (seen,) = _keys({"seen": [body.get("seen")]}, "seen")
-    return seen
-
-
-def _version() -> int:
-    return (Tree.objects.first() or Tree()).version
-
-
-def _outcome(editor: str, before: int) -> dict[str, Any]:
-    """Return the result of an edit: the changed entries, and what was done."""
-    last = history.newest(editor)
-    if last is None or last.version <= before:
-        return {"version": before, "said": "", "entries": []}
-    below, now = Count("children"), timezone.now()
-    changed = Buddy.objects.filter(version=last.version).annotate(below=below)
-    return {
-        "version": last.version,
-        "said": _edit_in_words(last),
-        "entries": [_row(buddy, not buddy.below, now) for buddy in changed],
-    }
-
-
-def _edit_in_words(edit: history.LastEdit) -> str:
-    return _("Undone: %(what)s") % {"what": edit.words} if edit.is_undo else edit.words
-
-
-@edit_view("change_buddy")
-def move(editor: str, body: dict[str, Any]) -> None:
-    """Move entries ``ids`` to ``where`` relative to ``target``."""
-    where = positions.parse_where(body.get("where"))
-    target = None if body.get("target") is None else _keys({"ids": [body["target"]]})[0]
-    edits.move(
-        _stubs(_keys(body)),
-        editor,
-        None if target is None else Buddy(pk=target),
-        where,
-        seen=_seen(body),
-    )
-
-
-def _stubs(keys: list[int]) -> list[Buddy]:
-    # Edits read each entry again, under the lock. Duplicates would be logged twice.
-    return [Buddy(pk=key) for key in dict.fromkeys(keys)]
-
-
-SWITCHES = {"mobile": "mobile_is_published", "web": "web_is_published"}
-
-
-@edit_view("change_buddy")
-def switch(editor: str, body: dict[str, Any]) -> None:
-    """Show or hide entries ``ids``: ``mobile`` and ``web`` are true or false."""
-    fields = {f: body[name] for name, f in SWITCHES.items() if name in body}
-    if not fields or not all(isinstance(value, bool) for value in fields.values()):
-        raise ValidationError(
-            _("The request could not be understood. Reload the page.")
-        )
-    edits.change(_stubs(_keys(body)), editor, _seen(body), **fields)
-
-
-@edit_view("add_buddy")
-def duplicate(editor: str, body: dict[str, Any]) -> None:
-    """Copy the one entry of ``ids`` with everything below it."""
-    stubs = _stubs(_keys(body))
-    if len(stubs) != 1:
-        raise ValidationError(
-            _("The request could not be understood. Reload the page.")
-        )
-    edits.duplicate(stubs, editor)
-
-
-@edit_view("delete_buddy")
-def remove(editor: str, body: dict[str, Any]) -> None:
-    """Delete entries ``ids`` with everything below them."""
-    edits.remove(_stubs(_keys(body)), editor, _seen(body))
-
-
-@edit_view("change_buddy")
-def undo_view(editor: str, body: dict[str, Any]) -> None:
-    """Undo the editor's own edit that made version ``seen``."""
-    undo(_seen(body), editor)
-
-
-@allowed("publish_release")
-@require_POST
-def hold(request: HttpRequest) -> HttpResponse:
-    """Start a hold (with ``on``), or end it.
-
-    Ending needs ``held``, the hold that the user saw, and ``sure``.
-    """
-    params = request.POST
-    try:
-        if params.get("on"):
-            review.hold(request.user.get_username())
-        elif params.get("sure"):
-            _end_hold(request.user.get_username(), params.get("held", ""))
-        elif Tree.objects.exclude(held_at=None).exists():
-            review.refuse_if_planned()
-            return _confirmation_page(request)
-    except ReleaseError as error:
-        messages.error(request, str(error))
-    return HttpResponseRedirect(reverse("admin:buddies_workspace"))
-
-
-def _end_hold(editor: str, seen: str) -> None:
-    with transaction.atomic():
-        row = Tree.locked()
-        if row.held_at is None:
-            return
-        if row.held_at.isoformat() != seen:
-            text = _(
-                "%(name)s holds the changes since: look at them before you end it."
-            )
-            raise ReleaseError(text % {"name": row.held_by})
-        review.end_hold(editor)
-
-
-def _confirmation_page(request: HttpRequest) -> HttpResponse:
-    """Ask on a page what the script asks in a dialog."""
-    current = state(request.user)
-    held = request.POST.get("held") or current["held_at"]
-    context = {"state": current, "held": held}
-    title = _("End the hold?")
-    return site.page(request, "admin/buddies/end_hold.html", title, context)
 
 
 @allowed("change_buddy")

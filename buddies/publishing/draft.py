@@ -1,4 +1,4 @@
-"""The draft: what the tree would publish now."""
+"""Drafts: what clients would read of a tree that is not live yet."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class ReleaseError(ValueError):
 
 
 class Draft(NamedTuple):
-    """The document that the tree would publish now, and the tree's version."""
+    """The document that clients would read of a tree, and that tree's version."""
 
     version: int
     document: Document
@@ -42,12 +42,16 @@ def current_draft() -> Draft:
     now = timezone.now()
     # Under the lock both are one state; without it, entries may be newer.
     version = (Tree.objects.first() or Tree()).version
-    buddies = list(Buddy.objects.all())
-    document = build.published(buddies, now)
+    return draft_of(list(Buddy.objects.all()), version, now)
+
+
+def draft_of(buddies: list[Buddy], version: int, at: datetime) -> Draft:
+    """Return what clients would read of these entries at a moment."""
+    document = build.published(buddies, at)
     is_deep = shape.levels(document) > MAX_LEVELS
     # Python's encoder nests no deeper than Python's stack.
     body = "" if is_deep else build.dumps(document)
-    next_at = build.next_change(buddies, now)
+    next_at = build.next_change(buddies, at)
     return Draft(version, document, body, size_of(body), next_at)
 
 

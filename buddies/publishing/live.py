@@ -5,7 +5,7 @@ import json
 from django.utils import timezone
 
 from buddies.document.shape import EMPTY, Document
-from buddies.models import PlannedRelease, Release
+from buddies.models import Release
 from xmppservice.protocol import vcard
 
 
@@ -34,7 +34,7 @@ def size_of(body: str) -> int:
     return len(vcard.of_document(body).encode())
 
 
-def document_of(release: Release | PlannedRelease | None) -> Document:
+def document_of(release: Release | None) -> Document:
     """Return a release's document; the empty document for None."""
     parsed: Document = json.loads(release.body if release else EMPTY)
     return parsed

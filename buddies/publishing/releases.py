@@ -1,7 +1,7 @@
 """Releases: each accepted state of the tree becomes an immutable one.
 
-This happens automatically after an edit or, while the tree is held, when staff
-have reviewed and published it.
+This happens automatically after an edit; or a campaign, or staff who go back to an
+older release, make it.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from buddies.models import Buddy, PlannedRelease, Release, Tree
+from buddies.models import Buddy, Campaign, Release, Tree
 from buddies.publishing.draft import Draft, current_draft
 from buddies.publishing.live import live_release, live_release_without_body, size_of
 from buddies.tree import history
@@ -21,15 +21,12 @@ RETENTION_DAYS = 90  # after that one automatic release a day remains
 
 
 def is_behind() -> bool:
-    """Whether something waits to be released: an edit, a schedule, a plan."""
+    """Whether something waits to be released: an edit, a schedule, a campaign."""
     now = timezone.now()
-    if PlannedRelease.due(now).exists():
+    if Campaign.due(now).exists() or Campaign.ending(now).exists():
         return True
     tree = Tree.objects.first()
-    if tree is None:
-        return True
-    is_old = tree.built < tree.version or (tree.next_at or now) < now
-    return is_old and tree.held_at is None
+    return tree is None or tree.built < tree.version or (tree.next_at or now) < now
 
 
 def lag() -> float:
@@ -42,9 +39,14 @@ def _late_since(now: datetime) -> Iterator[datetime]:
     release = live_release_without_body()
     if release is not None and release.live_at is None:
         yield release.created_at
-    yield from PlannedRelease.due(now).values_list("publish_at", flat=True)[:1]
+    for moment in (
+        Campaign.due(now).values_list("due_at", flat=True).first(),
+        Campaign.ending(now).values_list("ends_at", flat=True).first(),
+    ):
+        if moment is not None:
+            yield moment
     tree = Tree.objects.first()
-    if tree is None or tree.held_at is not None:
+    if tree is None:
         return
     if tree.next_at is not None and tree.next_at < now:
         yield tree.next_at
@@ -71,8 +73,6 @@ def sync() -> Release | None:
     with transaction.atomic():
         # Built under the lock, so that an older draft never follows a newer one.
         tree = Tree.locked()
-        if tree.held_at is not None:
-            return None
         return _release_if_changed(tree, current_draft())
 
 

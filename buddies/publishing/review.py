@@ -1,112 +1,156 @@
-"""What staff decide: publishing, planning, holding, rolling back."""
+"""What a campaign would change for clients, and what speaks against it."""
 
-import logging
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
-from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from buddies.document import build, judgement, parse, shape
-from buddies.document.conflicts import undone
+from buddies.campaigns import changes, rows
+from buddies.campaigns.changes import CampaignChange
+from buddies.campaigns.view import View
+from buddies.document import build, diff, shape
 from buddies.document.diff import DocumentChange
-from buddies.document.shape import DocumentError
-from buddies.models import Buddy, PlannedRelease, Release, Tree
-from buddies.publishing.draft import (
-    Draft,
-    ReleaseError,
-    current_draft,
-    differences,
-    refusal_in_words,
-)
-from buddies.publishing.live import document_of, live_release
-from buddies.publishing.releases import create, digest_of, mark_built, take_editors
-from buddies.tree import whole_tree
+from buddies.models import Approval, Buddy, Campaign, HistoricalBuddy
+from buddies.publishing import approvals
+from buddies.publishing.applying import approvals_in_words, decisions_in_words
+from buddies.publishing.draft import Draft, draft_of, refusal_in_words
+from buddies.tree import history
+from buddies.tree.lock import find_faults
 from xmppservice.backoffice.words import zoned_moment
-from xmppservice.runtime import wakeups
-
-logger = logging.getLogger(__name__)
 
 MAX_NAMES = 5  # in a warning
-MAX_AHEAD = timedelta(days=5 * 366)  # of a publication
-
-
-def hold(editor: str) -> None:
-    """Keep edits a draft from now on."""
-    with transaction.atomic():
-        _hold(Tree.locked(), editor)
-
-
-def _hold(tree: Tree, editor: str) -> None:
-    if tree.held_at is None:
-        tree.held_at, tree.held_by = timezone.now(), editor
-        tree.save(update_fields=["held_at", "held_by"])
-
-
-def end_hold(editor: str) -> None:
-    """Publish the draft, and let edits go live automatically again.
-
-    The ``editor`` is the author of what goes live.
-    """
-    with transaction.atomic():
-        tree = Tree.locked()
-        refuse_if_planned()
-        # What was published last may be older than the tree.
-        tree.held_at, tree.held_by, tree.next_at = None, "", timezone.now()
-        tree.editors.pop(editor, None)
-        tree.editors[editor] = tree.version
-        tree.save(update_fields=["held_at", "held_by", "next_at", "editors"])
-        wakeups.wake_worker(wakeups.SYNC_VCARD)
 
 
 class Review(NamedTuple):
-    """What publishing the current tree would change.
+    """What publishing a campaign would change.
 
-    ``digest`` identifies the reviewed document, and the release that it would
-    replace. With ``errors`` it cannot be published; ``warnings`` do not prevent that.
+    ``digest`` identifies what was reviewed. ``lines`` are all changes of the campaign,
+    ``changes`` those that clients will see, at the moment ``at``. With ``errors`` it
+    can't go live; ``warnings`` do not prevent that.
     """
 
+    view: View
     draft: Draft
+    at: datetime
     digest: str
+    lines: list[CampaignChange]
     changes: list[DocumentChange]
     errors: list[str]
     warnings: list[str]
+    approvals: list[Approval]
 
 
-def review_draft() -> Review:
-    """Compare the draft with the live release."""
-    draft = current_draft()
-    errors = [*_plans_in_words(), *_errors(draft)]
-    warnings = list(_warnings(draft))
-    digest = _review_digest(draft, live_release())
-    return Review(draft, digest, differences(draft), errors, warnings)
+def review(campaign: Campaign, publisher: str = "") -> Review:
+    """Review a campaign, as it would be at its moment or now."""
+    view = View(campaign)
+    at = max(timezone.now(), campaign.due_at or timezone.now())
+    draft = draft_of(view.buddies, campaign.version, at)
+    before = draft_of(snapshot_before(view), campaign.version, at)
+    digest = rows.digest(campaign, view.stored)
+    return Review(
+        view,
+        draft,
+        at,
+        digest,
+        changes.changes(view),
+        diff.between(before.document, draft.document),
+        list(_errors(view, draft, digest, publisher)),
+        [*_warnings(draft, view, at), *_since(view)],
+        list(approvals.valid(campaign, digest, publisher)),
+    )
 
 
-def _review_digest(draft: Draft, newest: Release | None) -> str:
-    # Another release may have been made live while the tree stayed as it is.
-    return digest_of(f"{newest.number if newest else 0} {draft.body}")
+def snapshot_before(view: View) -> list[Buddy]:
+    """Return the entries as they would be without the campaign."""
+    return view.draw(view.base.tree)
 
 
-def _errors(draft: Draft) -> Iterator[str]:
+def _errors(view: View, draft: Draft, digest: str, publisher: str) -> Iterator[str]:
+    if view.conflicts:
+        yield decisions_in_words(len(view.conflicts))
     if draft.refused:
         yield refusal_in_words(draft.refused, draft.size)
+    yield from _faults(view)
+    campaign = view.campaign
+    if approvals.are_void(campaign, digest):
+        yield _("It was approved, but it has changed since: the approval is void.")
+    if count := approvals.missing(campaign, digest, publisher):
+        yield approvals_in_words(count)
 
 
-def _warnings(draft: Draft) -> Iterator[str]:
+def _faults(view: View) -> Iterator[str]:
+    touched = changes.touched(view.differences)
+    own = [buddy for buddy in view.buddies if str(buddy.key) in touched]
+    # Where a person has to decide, what follows from it is no fault yet.
+    if not view.conflicts:
+        for buddy, fault in find_faults(own, among=view.buddies):
+            yield fault.about(buddy)
+
+
+def _since(view: View) -> Iterator[str]:
+    """Warn of what was done live to the same entries, and left no conflict."""
+    campaign = view.campaign
+    for key in changes.touched(view.differences) & view.base.live.entries.keys():
+        mine = campaign.log.filter(key=key).order_by("-pk").first()
+        known = HistoricalBuddy.objects.filter(key=key).order_by("history_id")
+        newer = list(known.filter(history_date__gt=mine.at)) if mine else []
+        before = known.filter(history_date__lte=mine.at).last() if mine else None
+        for old, new in zip([before, *newer], newer, strict=False):
+            if old and (words := _switched_off(view, key, old, new)):
+                yield words
+
+
+def _switched_off(
+    view: View, key: str, old: HistoricalBuddy, new: HistoricalBuddy
+) -> str:
+    off = {
+        name for name in history.FLAGS if getattr(old, name) and not getattr(new, name)
+    }
+    shown = (
+        {name for name in off if view.tree.entries[key][name]}
+        if key in view.tree.entries
+        else set()
+    )
+    if not off:
+        return ""
+    params = {
+        "name": changes.name_of(view, key),
+        "editor": new.history_user_id,
+        "at": zoned_moment(new.history_date),
+        "campaign": view.campaign.name,
+    }
+    if shown:
+        text = _(
+            "“%(name)s” was switched off live by %(editor)s on %(at)s; %(campaign)s "
+            "switches it on."
+        )
+    else:
+        text = _(
+            "“%(name)s” was switched off live by %(editor)s on %(at)s; it stays off."
+        )
+    return text % params
+
+
+def _warnings(draft: Draft, view: View, at: datetime) -> Iterator[str]:
     # Only the tree has these: clients see neither a fault nor an empty group.
-    buddies = {buddy.pk: buddy for buddy in Buddy.objects.all()}
-    now = timezone.now()
-    withheld = build.withheld(buddies.values(), now)
+    buddies = view.by_id
+    touched = changes.touched(view.differences)
+    withheld = build.withheld(buddies.values(), at)
     for key, fault in withheld.items():
+        if str(buddies[key].key) not in touched:
+            continue
         text = _("Not shown to apps until you correct it: %(fault)s")
         yield text % {"fault": fault.about(buddies[key])}
-    items = list(shape.items(draft.document))
-    shown = {item["address"] for item in items}
+    own = {
+        view.tree.entries[key]["address"] for key in touched & view.tree.entries.keys()
+    }
+    every_item = list(shape.items(draft.document))
+    shown = {item["address"] for item in every_item}
+    # What is live without a picture is no news for who reviews the campaign.
+    items = [item for item in every_item if item["address"] in own]
     without_picture = [
         i for i in items if not (i["info"]["imageUrl"] or i["info"]["thumbUrl"])
     ]
@@ -117,8 +161,8 @@ def _warnings(draft: Draft) -> Iterator[str]:
         ],
         _("Empty groups, not shown to apps: %(names)s."): [
             str(buddy)
-            for buddy in _switched_on(buddies, withheld, now)
-            if buddy.type == Buddy.Type.GROUP and buddy.address not in shown
+            for buddy in _switched_on(buddies, withheld, at)
+            if buddy.type == Buddy.Type.GROUP and buddy.address in own - shown
         ],
     }
     for text, names in results.items():
@@ -150,145 +194,3 @@ def names_in_words(names: list[str]) -> str:
         "%(listed)s and %(more)s more", "%(listed)s and %(more)s more", more
     )
     return text % {"listed": listed, "more": more}
-
-
-def soon_enough(at: datetime) -> None:
-    """Refuse a time of publication years ahead, which is mistyped."""
-    if at > timezone.now() + MAX_AHEAD:
-        raise ValidationError(_("Choose a moment within five years."))
-
-
-def publish(
-    editor: str, note: str, digest: str, at: datetime | None = None
-) -> Release | PlannedRelease:
-    """Publish the reviewed document, now or at a future time.
-
-    ``digest`` is the review's. Raises ReleaseError if the tree or the live release
-    has changed since, if a release is planned, or if there are errors.
-    """
-    with transaction.atomic():
-        tree, draft, newest = Tree.locked(), current_draft(), live_release()
-        refuse_if_planned()
-        if newest and newest.body == draft.body:
-            raise ReleaseError(_("There are no changes to publish."))
-        if _review_digest(draft, newest) != digest:
-            text = _(
-                "Someone changed the channels in the meantime. Review the "
-                "changes again."
-            )
-            raise ReleaseError(text)
-        for error in _errors(draft):
-            raise ReleaseError(error)
-        if at is not None:
-            return _plan(tree, draft, newest, editor, note, at)
-        take_editors(tree, draft.version)
-        mark_built(tree, draft)
-        return create(draft.body, editor, note, automatic=False)
-
-
-def refuse_if_planned() -> None:
-    """Raise ReleaseError if a release is planned, which must be cancelled first."""
-    for text in _plans_in_words():
-        raise ReleaseError(text)
-
-
-def _plans_in_words() -> Iterator[str]:
-    """Yield why nothing else can go live: two plans would undo each other."""
-    for plan in PlannedRelease.objects.defer("body"):
-        text = _("%(author)s planned a version for %(at)s. Cancel that plan first.")
-        yield text % {"author": plan.author, "at": zoned_moment(plan.publish_at)}
-
-
-def _plan(
-    tree: Tree,
-    draft: Draft,
-    newest: Release | None,
-    editor: str,
-    note: str,
-    at: datetime,
-) -> PlannedRelease:
-    if at <= timezone.now():
-        raise ReleaseError(_("That time has passed. Choose a time in the future."))
-    # The next edit would go live by itself, and the plan would undo it.
-    _hold(tree, editor)
-    return PlannedRelease.objects.create(
-        body=draft.body,
-        author=editor,
-        note=note,
-        publish_at=at,
-        version=draft.version,
-        base=newest.number if newest else 0,
-    )
-
-
-def publish_planned() -> None:
-    """Make a release of each plan that is due, unless it would undo a newer one."""
-    due = PlannedRelease.due(timezone.now())
-    if not due.exists():
-        return  # without the lock, which may block
-    with transaction.atomic():
-        tree = Tree.locked()
-        for plan in due:
-            plan.conflicts = _conflicts(plan)
-            if plan.conflicts:
-                plan.save(update_fields=["conflicts"])
-                logger.warning("plan %d waits: it would undo newer changes", plan.pk)
-                continue
-            create(plan.body, plan.author, plan.note, automatic=False)
-            take_editors(tree, plan.version)
-            tree.built = max(tree.built, plan.version)
-            plan.delete()
-        tree.save(update_fields=["built", "editors"])
-
-
-def _conflicts(plan: PlannedRelease) -> list[str]:
-    """Return the names of what went live after a plan's review and is not in it."""
-    newest = live_release()
-    if newest is None or newest.number == plan.base:
-        return []
-    reviewed = Release.objects.filter(number=plan.base).first()
-    return undone(*map(document_of, (reviewed, newest, plan)))
-
-
-def cancel(key: int) -> None:
-    """Cancel a planned release; raises ReleaseError if it does not exist."""
-    with transaction.atomic():
-        # A plan that is going live at this moment cannot be cancelled.
-        Tree.locked()
-        if not PlannedRelease.objects.filter(pk=key).delete()[0]:
-            raise ReleaseError(_("It is not planned any more."))
-
-
-def publish_again(release: Release, editor: str) -> Release:
-    """Make an older release live again, and hold the tree: an edit would undo it."""
-    with transaction.atomic():
-        tree = Tree.locked()
-        refuse_if_planned()
-        if (newest := live_release()) and newest.body == release.body:
-            raise ReleaseError(_("This version is live."))
-        if release.size > settings.XMPP_STANZA_LIMIT:
-            raise ReleaseError(refusal_in_words(Tree.Refused.TOO_LARGE, release.size))
-        _refuse_faults(release)
-        _hold(tree, editor)
-        note = _("version %(number)s again") % {"number": release.number}
-        return create(release.body, editor, note, automatic=False)
-
-
-def _refuse_faults(release: Release) -> None:
-    nodes = parse.loads(release.body)
-    for place, fault in judgement.faults_of_nodes(nodes):
-        raise ReleaseError(fault.about(Buddy(**nodes[place].fields)))
-
-
-def restore(release: Release, editor: str) -> None:
-    """Restore the tree of a release, as a draft: this holds the tree.
-
-    Raises ReleaseError if an entry of it would be refused today.
-    """
-    with transaction.atomic():
-        _hold(Tree.locked(), editor)
-        _refuse_faults(release)
-        try:
-            whole_tree.rebuild(str(release), parse.loads(release.body), editor)
-        except DocumentError as error:
-            raise ReleaseError(str(error)) from None

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.text import get_text_list
 from django.utils.timesince import timesince
@@ -68,6 +68,14 @@ def before(records: Iterable[HistoricalBuddy]) -> dict[int, HistoricalBuddy]:
     for record in earlier.order_by("version", "history_id"):
         older[record.id] = record
     return older
+
+
+def tree_at(version: int) -> list[Buddy]:
+    """Return the entries as a version of the tree had them."""
+    known = HistoricalBuddy.objects.filter(version__lte=version).order_by()
+    newest_ones = known.values("id").annotate(last=Max("history_id")).values("last")
+    records = HistoricalBuddy.objects.filter(history_id__in=newest_ones)
+    return [record.buddy for record in records.exclude(history_type=DELETED)]
 
 
 def newest(editor: str) -> LastEdit | None:
@@ -203,7 +211,7 @@ def missed_in_words(kind: str, name: str, author: Author, changed: set[str]) -> 
         return _("%(editor)s added “%(name)s” %(ago)s.") % params
     if not changed:
         return _("%(editor)s changed “%(name)s” %(ago)s.") % params
-    params["what"] = _names(changed)
+    params["what"] = names_in_words(changed)
     return _("%(editor)s changed “%(name)s” %(ago)s: %(what)s.") % params
 
 
@@ -218,9 +226,10 @@ def _changed(old: HistoricalBuddy | None, new: HistoricalBuddy) -> set[str]:
     return {n for n in names if old is None or getattr(old, n) != getattr(new, n)}
 
 
-def _names(changed: set[str]) -> str:
-    words = [_("place")] if changed & PLACE else []
-    fields = (FIELDS[name] for name in FIELDS if name in changed - PLACE)
+def names_in_words(changed: Collection[str]) -> str:
+    """List the fields of an entry that were changed."""
+    words = [] if PLACE.isdisjoint(changed) else [_("place")]
+    fields = (FIELDS[n] for n in FIELDS if n in changed and n not in PLACE)
     return get_text_list([*words, *(str(f.verbose_name) for f in fields)], _("and"))
 
 

@@ -38,7 +38,7 @@ def rebuilt(tree: Snapshot, document: Entries, at: datetime) -> Snapshot:
     }
     for group, held in tree.order.items():
         left = [k for k in held if k in entries and entries[k][PARENT] == group]
-        order[group] = _among(order.get(group, []), left)
+        order[group] = among(order.get(group, []), left)
     order = {group: held for group, held in order.items() if held}
     return _hide_others(Snapshot(entries, order), set(keys), at)
 
@@ -76,7 +76,7 @@ def _free_orphans(entries: dict[Key, Values], named: set[Key]) -> list[Key]:
     return orphans
 
 
-def _among(wanted: list[Key], old: Iterable[Key]) -> list[Key]:
+def among(wanted: list[Key], old: Iterable[Key]) -> list[Key]:
     """Return the wanted order, with others of the old one behind their neighbours."""
     gaps: dict[Group, list[Key]] = {}
     fixed, behind = set(wanted), None

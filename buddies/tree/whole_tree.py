@@ -1,6 +1,6 @@
 """Many entries at once: loading, restoring and importing a tree."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -34,7 +34,7 @@ def load(
         for name, entries in checked:
             _refuse_taken(name, entries, taken)
             _append(edit, entries)
-            _refuse_faults(name, entries, [buddy for _node, buddy in entries])
+            refuse_faults(name, entries, [buddy for _node, buddy in entries])
     return sum(len(entries) for _name, entries in checked)
 
 
@@ -53,14 +53,19 @@ def rebuild(name: str, nodes: list[Node], editor: str) -> None:
 
     See :mod:`buddies.tree.rebuilding`. Raises DocumentError.
     """
-    entries = _entries(name, nodes)
-    _refuse_taken(name, entries, set())
+    entries = document_of(name, nodes)
     with editing(editor) as edit:
         tree = snapshot.of(Buddy.objects.all())
         write(edit, rebuilt(tree, entries, edit.at))
         stored = {buddy.address: buddy for buddy in Buddy.objects.all()}
-        wanted = [stored[buddy.address] for _node, buddy in entries]
-        _refuse_faults(name, entries, wanted)
+        refuse_faults(name, entries, stored.values())
+
+
+def document_of(name: str, nodes: list[Node]) -> "Entries":
+    """Return nodes with their entries, for a rebuilding; raises DocumentError."""
+    entries = _entries(name, nodes)
+    _refuse_taken(name, entries, set())
+    return entries
 
 
 Entries = list[tuple[Node, Buddy]]
@@ -82,13 +87,21 @@ def _refusal(name: str, node: Node, fault: Fault) -> DocumentError:
     return DocumentError(f"{name}: {node.path}", f"{fault.words} ({fault.field})")
 
 
-def _refuse_faults(name: str, entries: "Entries", stored: list[Buddy]) -> None:
-    """Refuse entries that are wrong beside the others of the tree, once stored."""
-    nodes = {
-        buddy.pk: node for (node, _entry), buddy in zip(entries, stored, strict=True)
-    }
-    for buddy, fault in find_faults(stored):
-        raise _refusal(name, nodes[buddy.pk], fault)
+def refuse_faults(
+    name: str,
+    entries: "Entries",
+    buddies: Iterable[Buddy],
+    among: Iterable[Any] | None = None,
+) -> None:
+    """Refuse what a document makes of entries if it is wrong beside the others.
+
+    ``buddies`` contain those of the document; ``among`` is the whole tree, by default
+    the stored one.
+    """
+    nodes = {buddy.address: node for node, buddy in entries}
+    wanted = [buddy for buddy in buddies if buddy.address in nodes]
+    for buddy, fault in find_faults(wanted, among=among):
+        raise _refusal(name, nodes[buddy.address], fault)
 
 
 def _refuse_taken(name: str, entries: Entries, taken: set[str]) -> None:

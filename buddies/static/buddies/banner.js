@@ -24,7 +24,7 @@ export async function refresh() {
 }
 
 async function drawState() {
-  const isNew = state.version !== drawn.version || state.live !== drawn.live;
+  const isNew = state.stamp !== drawn.stamp || state.live !== drawn.live;
   drawBanner();
   await follow();
   if (isNew) await drawPanel();
@@ -34,9 +34,7 @@ export function drawBanner() {
   byId("banner").dataset.tone = state.tone;
   byId("headline").textContent = state.headline;
   byId("live").textContent = state.live;
-  setText("held", state.held);
   setText("problem", state.problem);
-  byId("planned").replaceChildren(...state.planned.map((plan) => element("li", "", plan)));
   const size = byId("size");
   size.max = state.size.limit;
   size.value = state.size.bytes;
@@ -52,21 +50,18 @@ function drawActions() {
   const retry = byId("retry");
   const undo = byId("undo");
   if (retry) retry.hidden = !state.problem;
-  drawHold();
+  drawDecisions();
   if (!undo) return;
   undo.hidden = !state.undo;
   undo.title = state.undo?.words ?? "";
   undo.replaceChildren(element("span", "", undo.title));
 }
 
-function drawHold() {
-  for (const one of document.querySelectorAll("[data-held]")) {
-    one.hidden = (one.dataset.held === "yes") !== Boolean(state.held);
-  }
-  const end = byId("end-hold");
-  if (!end) return;
-  end.elements.held.value = state.held_at;
-  if (state.planned.length) end.hidden = true; // it would be refused
+function drawDecisions() {
+  const link = byId("decisions");
+  if (!link) return;
+  link.hidden = !state.decisions;
+  byId("decision-count").textContent = state.decisions;
 }
 
 function setText(id, text) {

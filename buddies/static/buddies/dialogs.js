@@ -1,9 +1,9 @@
-// The dialogs: where to move an entry, whether to delete it, whether to end a hold.
+// The dialogs: where to move an entry, whether to delete it.
 
-import { edits, get, isOffline, state } from "./api.js";
+import { edits, get, isOffline } from "./api.js";
 import { toast } from "./banner.js";
 import { edit, move } from "./edits.js";
-import { byId, urls, words } from "./page.js";
+import { byId, urls, withParameters, words } from "./page.js";
 import { button, element } from "./preview.js";
 import { loadSoon, tree } from "./tree.js";
 
@@ -30,7 +30,7 @@ export async function confirmDelete(node) {
   let effects;
   try {
     await edits; // our own come first: they change the version
-    effects = await get(`${urls.fate}?id=${node.key}`);
+    effects = await get(withParameters(urls.fate, { id: node.key }));
   } catch (error) {
     toast(isOffline(error) ? words.offline : error.message);
     loadSoon();
@@ -42,22 +42,6 @@ export async function confirmDelete(node) {
   confirmButton.addEventListener("click", () => {
     dialog.close();
     edit("remove", { ids: [Number(node.key)], seen: effects.version });
-  });
-}
-
-/** Asks before the draft goes live; without a script a page asks. */
-export function confirmEndHold(event) {
-  event.preventDefault();
-  const form = event.currentTarget;
-  const seen = form.elements.held.value;
-  const confirmButton = button("button primary", words.endHold);
-  openDialog(words.endTitle, [element("p", "", state.going)], [confirmButton]);
-  confirmButton.addEventListener("click", () => {
-    form.elements.held.value = seen;
-    const sure = element("input");
-    Object.assign(sure, { type: "hidden", name: "sure", value: "1" });
-    form.append(sure);
-    form.submit();
   });
 }
 
@@ -93,7 +77,8 @@ function groups(key, text) {
   const node = tree.findKey(key);
   tree.visit((one) => {
     const isBelow = one === node || (node && one.isDescendantOf(node));
-    if (one.type === "group" && !isBelow) results.push([path(one), one.key]);
+    const isThere = one.data.mark !== "removed";
+    if (one.type === "group" && isThere && !isBelow) results.push([path(one), one.key]);
   });
   const query = text.trim().toLowerCase();
   return results.filter(([name]) => name.toLowerCase().includes(query));

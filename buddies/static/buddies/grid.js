@@ -5,7 +5,7 @@ import { move, toggle } from "./edits.js";
 import { onKey } from "./keys.js";
 import { openEditor, openMenu } from "./menu.js";
 import { byId, may, narrow, words } from "./page.js";
-import { button } from "./preview.js";
+import { button, element } from "./preview.js";
 import { beginDrag, endDrag, remember, tree } from "./tree.js";
 
 /** Makes the widget; tree.js keeps it. */
@@ -41,7 +41,7 @@ export function build(entries) {
       remember();
     },
     dblclick: (e) => {
-      if (may.change && e.info.colId === "*") openEditor(e.node);
+      if (isEditable(e.node) && e.info.colId === "*") openEditor(e.node);
     },
     update: () => {
       makeAccessible();
@@ -71,6 +71,7 @@ function drawRow(e) {
   row.setAttribute("role", "row");
   row.setAttribute("aria-level", node.getLevel());
   row.classList.toggle("draft", !node.data.mobile && !node.data.web);
+  drawMarks(row, e.nodeElem, node);
   for (const cell of row.children) cell.setAttribute("role", "gridcell");
   drawExpanded(node);
   drawActive(row, node);
@@ -83,12 +84,23 @@ function drawRow(e) {
   }
 }
 
+/** Shows what the campaign does with an entry or, live, which campaigns change it. */
+function drawMarks(row, cell, node) {
+  row.dataset.mark = node.data.mark ?? "";
+  cell.querySelector(".pennants")?.remove();
+  if (!node.data.pennants) return;
+  const pennants = element("span", "pennants");
+  pennants.setAttribute("aria-hidden", "true"); // the title says it
+  for (const colour of node.data.pennants) pennants.append(element("i", `colour-${colour}`));
+  cell.append(pennants);
+}
+
 function drawSwitch(cell, node, flag, isNew) {
   if (isNew) {
     const made = button("switch");
     made.tabIndex = -1;
     made.setAttribute("role", "switch");
-    made.disabled = !may.change;
+    made.disabled = !may.change || node.data.mark === "removed";
     made.addEventListener("click", () => toggle(node, flag));
     cell.replaceChildren(made);
   }
@@ -147,15 +159,22 @@ function makeAccessible() {
   grid.querySelector(".wb-node-list").setAttribute("role", "rowgroup");
 }
 
+/** Whether an entry is there to be edited: one that the campaign deletes is not. */
+export function isEditable(node) {
+  return may.change && node.data.mark !== "removed";
+}
+
 function dragging() {
   return {
     dragStart: (e) => {
+      if (!isEditable(e.node)) return false;
       e.event.dataTransfer.effectAllowed = "move";
       beginDrag();
       return true;
     },
     dragEnter: (e) => {
       e.event.dataTransfer.dropEffect = "move";
+      if (!isEditable(e.node)) return false;
       const isGroup = e.node.type === "group";
       return isGroup ? ["before", "after", "over"] : ["before", "after"];
     },

@@ -33,7 +33,7 @@ function keyAction(event, node) {
   const isMenu = key === "ContextMenu" || (event.shiftKey && key === "F10");
   if (isMenu) return () => openMenu(node, byId(`entry-${node.key}`));
   if (key === "Home" || key === "End") return () => node.navigate(`Control+${key}`, { activate: true, event });
-  if (!may.change) return null;
+  if (!may.change || node.data.mark === "removed") return null;
   if (event.altKey && STEPS[key]) return () => step(node, key);
   if (key === " ") return () => toggle(node, event.shiftKey ? "web" : "mobile");
   if (key === "Enter" || key === "F2") return () => openEditor(node);

@@ -3,7 +3,7 @@
 import { choosePlace, confirmDelete } from "./dialogs.js";
 import { edit } from "./edits.js";
 import { showLink } from "./link.js";
-import { byId, may, urls, words } from "./page.js";
+import { byId, inCampaign, may, urls, withParameters, words } from "./page.js";
 import { button } from "./preview.js";
 
 export function openMenu(node, anchor) {
@@ -26,9 +26,12 @@ export function openMenu(node, anchor) {
 }
 
 function actions(node) {
+  if (node.data.mark === "removed") {
+    return [[words.takeBack, may.change, () => edit("take_back", { key: node.data.uuid, field: "" })]];
+  }
   const isGroup = node.type === "group";
   const id = Number(node.key);
-  const add = (type) => () => location.assign(`${urls.add}?from=workspace&type=${type}&parent=${node.key}`);
+  const add = (type) => () => location.assign(withParameters(urls.add, { from: "workspace", type, parent: node.key }));
   const isShown = node.data.mobile || node.data.web;
   const hide = () => edit("switch", { ids: [id], mobile: false, web: false }, true);
   return [
@@ -38,7 +41,7 @@ function actions(node) {
     [words.moveTo, may.change, () => choosePlace(node)],
     [words.duplicate, may.add, () => edit("duplicate", { ids: [id] })],
     [words.hide, may.change && isShown, hide],
-    [words.link, !isGroup, () => showLink(node)],
+    [words.link, !isGroup && !inCampaign, () => showLink(node)],
     [words.history, true, () => location.assign(at(urls.history, node))],
     [words.delete, may.delete, () => confirmDelete(node), "danger"],
   ].filter(([, isOffered]) => isOffered);
@@ -63,7 +66,7 @@ export function walkMenu(event) {
 }
 
 export function openEditor(node) {
-  location.assign(`${at(urls.edit, node)}?from=workspace`);
+  location.assign(withParameters(at(urls.edit, node), { from: "workspace" }));
 }
 
 function at(address, node) {

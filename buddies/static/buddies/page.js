@@ -1,7 +1,13 @@
 // The data in the workspace's page: addresses, permissions and texts.
 
-export const { urls, may, words } = read("workspace");
+export const { urls, may, words, inCampaign } = read("workspace");
 export const narrow = matchMedia("(max-width: 767px)");
+
+/** Adds parameters to an address, which may name a campaign already. */
+export function withParameters(address, parameters) {
+  const pairs = new URLSearchParams(parameters).toString();
+  return `${address}${address.includes("?") ? "&" : "?"}${pairs}`;
+}
 
 export function read(id) {
   return JSON.parse(byId(id).textContent);

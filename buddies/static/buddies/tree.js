@@ -8,7 +8,8 @@ import { byId, urls, words } from "./page.js";
 const MAX_EXPANDED = 200; // entries that are shown expanded at first
 
 export let tree; // the widget
-export let version = 0; // of the displayed tree
+export let version = 0; // of the displayed tree: edits are made on it
+let stamp = ""; // of the displayed tree: differs as soon as the tree does
 export let loadCount = 0; // how often the tree was loaded
 let build; // makes the widget
 let isStale = false; // it has to be reloaded, whatever its version
@@ -39,7 +40,7 @@ function isBusy() {
 
 /** Reloads the tree if it is not the newest one. */
 export async function follow() {
-  if (isStale || state.version > version) await load();
+  if (isStale || state.stamp !== stamp) await load();
 }
 
 export function followSoon() {
@@ -62,13 +63,14 @@ export function endDrag() {
   followSoon();
 }
 
-async function drawTree({ version: newest, entries }) {
+async function drawTree({ version: newest, stamp: newStamp, entries }) {
   isStale = false;
   loadCount += 1;
   const active = tree?.getActiveNode()?.key;
   if (tree) await tree.load(entries);
   else tree = build(entries);
   version = newest;
+  stamp = newStamp;
   restore(entries);
   tree.findKey(active)?.setActive(true, { noEvents: false });
   byId("no-entries").hidden = entries.length > 0;
@@ -78,6 +80,7 @@ async function drawTree({ version: newest, entries }) {
 
 export function patch(done) {
   version = done.version;
+  stamp = done.stamp;
   for (const entry of done.entries) {
     const node = tree.findKey(entry.key);
     Object.assign(node.data, entry);

@@ -2,7 +2,6 @@
 
 import { enqueue, state } from "./api.js";
 import { drawBanner, refresh } from "./banner.js";
-import { confirmEndHold } from "./dialogs.js";
 import { undo } from "./edits.js";
 import { build } from "./grid.js";
 import { walkMenu } from "./menu.js";
@@ -20,7 +19,6 @@ function listen() {
   byId("menu").addEventListener("keydown", walkMenu);
   byId("menu").addEventListener("toggle", followSoon);
   byId("dialog").addEventListener("close", followSoon);
-  byId("end-hold")?.addEventListener("submit", confirmEndHold);
   document.addEventListener("dragend", endDrag);
   // If the dragged row was scrolled away, neither it nor the page gets a dragend.
   document.addEventListener("pointermove", (event) => event.buttons || endDrag());

@@ -1,0 +1,154 @@
+"""Settling a conflict: what each choice makes of a campaign's differences."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from buddies.campaigns import log
+from buddies.campaigns.changes import without
+from buddies.campaigns.conflict_words import (
+    DELETE,
+    EDIT,
+    GROUP,
+    OWN,
+    RENAME,
+    decision,
+    own_of,
+)
+from buddies.campaigns.edits import CampaignEdits
+from buddies.campaigns.merge import (
+    ADDRESS,
+    FIELD,
+    GONE,
+    KIND,
+    ORDER,
+    Change,
+    Conflict,
+    Differences,
+    resolve,
+)
+from buddies.campaigns.view import View
+from buddies.models import new_address
+from buddies.tree import snapshot
+from buddies.tree.lock import Stale, TreeError
+from buddies.tree.snapshot import PARENT, Group, Key, Values
+
+KIND_FIELDS = ("type", "server_address", "default_message")
+
+
+def decide(
+    number: int, editor: str, conflict: Conflict, choice: str, value: Any = None
+) -> None:
+    """Settle a conflict of a campaign.
+
+    ``value`` replaces the campaign's own, in a conflict about a field. Raises Stale if
+    the conflict does not exist any more, TreeError if this can't be chosen.
+    """
+
+    def change(view: View) -> Differences:
+        if conflict not in view.conflicts:
+            raise Stale(_("This was decided already, or it has changed."))
+        offered = decision(view, conflict).choices
+        if choice == EDIT or choice not in [one.name for one in offered]:
+            raise TreeError(_("This can't be chosen here."))
+        return _decided(view, conflict, choice)
+
+    CampaignEdits(number).rewrite(editor, change, "decision")
+
+
+def _decided(view: View, conflict: Conflict, choice: str) -> Differences:
+    campaign, key = view.differences, str(conflict.key)
+    if conflict.kind == GONE and choice == OWN and key in campaign.changed:
+        return _brought_back(view, key)
+    if conflict.kind in (FIELD, GONE, ORDER):
+        return resolve(campaign, view.base.tree, conflict, choice == OWN)
+    if choice == GROUP and conflict.detail in campaign.removed:
+        return _without_removal(campaign, conflict.detail)
+    if choice == GROUP:
+        return _added(
+            campaign, conflict.detail, log.last_values(conflict.detail, view.tree)
+        )
+    if choice == DELETE:
+        return _deleted(view, key)
+    if choice == RENAME:
+        return _readdressed(view, own_of(view, conflict)[0])
+    if conflict.kind == ADDRESS:
+        key = own_of(view, conflict)[0]
+        return without(campaign, key, "" if key in campaign.added else "address")
+    if conflict.kind == KIND:
+        return _as_live(view, key)
+    # What the campaign put into a group, or moved into a circle, stays where it is.
+    return without(campaign, key, "" if key in campaign.added else PARENT)
+
+
+def _brought_back(view: View, key: Key) -> Differences:
+    campaign = view.differences
+    values = log.last_values(key, view.tree) or {}
+    wishes = {name: change.now for name, change in campaign.changed[key].items()}
+    return _added(_unchanged(campaign, key), key, {**values, **wishes})
+
+
+def _added(campaign: Differences, key: Key, values: Values | None) -> Differences:
+    added = campaign.added | ({key: values} if values else {})
+    return campaign._replace(added=added)
+
+
+def _unchanged(campaign: Differences, key: Key) -> Differences:
+    kept = {k: fields for k, fields in campaign.changed.items() if k != key}
+    return campaign._replace(changed=kept)
+
+
+def _without_removal(campaign: Differences, key: Key) -> Differences:
+    """Keep a group, and what contains it; the rest of its contents stays deleted."""
+    removed = dict(campaign.removed)
+    at: Group = key
+    while at is not None and at in removed:
+        at = removed.pop(at)[PARENT]
+    return campaign._replace(removed=removed)
+
+
+def _deleted(view: View, root: Key) -> Differences:
+    live = view.base.tree
+    branch = [k for k in snapshot.branch(live, [root]) if k in live.entries]
+    campaign = view.differences
+    for key in branch:
+        campaign = _unchanged(campaign, key)
+    removed = campaign.removed | {key: live.entries[key] for key in branch}
+    return campaign._replace(removed=removed)
+
+
+def _readdressed(view: View, key: Key) -> Differences:
+    campaign = view.differences
+    if key in campaign.added:
+        return _added(campaign, key, {**campaign.added[key], "address": new_address()})
+    fields = dict(campaign.changed.get(key, {}))
+    was = view.base.tree.entries[key]["address"]
+    fields["address"] = Change((was,), new_address())
+    return campaign._replace(changed={**campaign.changed, key: fields})
+
+
+def _as_live(view: View, key: Key) -> Differences:
+    """Drop what makes an entry a channel that contains others, or the reverse."""
+    campaign = view.differences
+    fields = campaign.changed.get(key, {})
+    if any(name in fields for name in KIND_FIELDS):
+        kept = {name: one for name, one in fields.items() if name not in KIND_FIELDS}
+        return _unchanged(campaign, key)._replace(
+            changed={
+                **_unchanged(campaign, key).changed,
+                **({key: kept} if kept else {}),
+            }
+        )
+    # Live it became a channel: what the campaign put into it is left out.
+    for other in [*campaign.added, *campaign.changed]:
+        if _puts_into(campaign, other, key):
+            field = "" if other in campaign.added else PARENT
+            campaign = without(campaign, other, field)
+    return campaign
+
+
+def _puts_into(campaign: Differences, key: Key, group: Key) -> bool:
+    if key in campaign.added:
+        return bool(campaign.added[key][PARENT] == group)
+    change = campaign.changed.get(key, {}).get(PARENT)
+    return change is not None and change.now == group

@@ -1,0 +1,174 @@
+"""Where an editor works: what is live, or a campaign. Both take the same edits."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, Protocol
+
+from django.utils.translation import gettext as _
+
+from buddies.campaigns import log
+from buddies.campaigns.edits import CampaignEdits
+from buddies.campaigns.view import View, earlier
+from buddies.models import Buddy, Campaign, Tree
+from buddies.tree import edits as live_edits
+from buddies.tree import history
+from buddies.tree.lock import TreeError
+from buddies.tree.positions import Where
+from buddies.tree.undo import undo
+
+
+class Edits(Protocol):
+    """The edits of :mod:`buddies.tree.edits`, live or in a campaign."""
+
+    def add(self, buddy: Buddy, editor: str) -> Buddy: ...
+
+    def change(
+        self,
+        buddies: Iterable[Buddy],
+        editor: str,
+        seen: int | None = None,
+        **fields: Any,
+    ) -> list[Buddy]: ...
+
+    def move(
+        self,
+        buddies: Iterable[Buddy],
+        editor: str,
+        target: Buddy | None,
+        where: Where,
+        seen: int | None = None,
+    ) -> list[Buddy]: ...
+
+    def shift(
+        self,
+        buddies: Iterable[Buddy],
+        editor: str,
+        seen: int | None = None,
+        *,
+        down: bool,
+    ) -> None: ...
+
+    def duplicate(self, buddies: Iterable[Buddy], editor: str) -> list[Buddy]: ...
+
+    def remove(
+        self, buddies: Iterable[Buddy], editor: str, seen: int | None = None
+    ) -> int: ...
+
+
+class Desk(Protocol):
+    """What the pages and the API need of a place to edit.
+
+    ``version`` is what edits are made on; ``stamp`` differs as soon as the tree does.
+    """
+
+    @property
+    def campaign(self) -> Campaign | None: ...
+
+    @property
+    def permission(self) -> str: ...
+
+    @property
+    def edits(self) -> Edits: ...
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def stamp(self) -> str: ...
+
+    def buddies(self) -> list[Buddy]: ...
+
+    def edited(self, version: int) -> list[Buddy]: ...
+
+    def newest(self, editor: str) -> history.LastEdit | None: ...
+
+    def undo(self, version: int, editor: str) -> None: ...
+
+
+class LiveDesk:
+    """The tree that clients read."""
+
+    campaign = None
+    permission = "edit_live"
+    edits: Edits = live_edits
+
+    @property
+    def version(self) -> int:
+        return (Tree.objects.first() or Tree()).version
+
+    @property
+    def stamp(self) -> str:
+        return str(self.version)
+
+    def buddies(self) -> list[Buddy]:
+        return list(Buddy.objects.all())
+
+    def edited(self, version: int) -> list[Buddy]:
+        """Return the entries that the edit of a version changed, if it was the last."""
+        return list(Buddy.objects.filter(version=version))
+
+    def newest(self, editor: str) -> history.LastEdit | None:
+        return history.newest(editor)
+
+    def undo(self, version: int, editor: str) -> None:
+        undo(version, editor)
+
+
+class CampaignDesk:
+    """A campaign that is prepared."""
+
+    permission = "edit_campaign"
+
+    def __init__(self, campaign: Campaign) -> None:
+        self.campaign = campaign
+        self.edits: Edits = CampaignEdits(campaign.pk)
+
+    @property
+    def version(self) -> int:
+        found = Campaign.objects.values_list("version", flat=True)
+        return found.filter(pk=self.campaign.pk).first() or 0
+
+    @property
+    def stamp(self) -> str:
+        campaign = Campaign.objects.get(pk=self.campaign.pk)
+        drawn = [campaign, *earlier(campaign)]
+        versions = (f"{one.pk}:{one.version}" for one in drawn)
+        return " ".join((LiveDesk().stamp, *versions))
+
+    @cached_property
+    def view(self) -> View:
+        """The campaign's tree as it was when it was first asked for."""
+        return View(self.campaign)
+
+    def refresh(self) -> None:
+        """Forget the view, after an edit."""
+        self.campaign = Campaign.objects.get(pk=self.campaign.pk)
+        self.__dict__.pop("view", None)
+
+    def buddies(self) -> list[Buddy]:
+        return self.view.buddies
+
+    def edited(self, version: int) -> list[Buddy]:
+        """Return the entries that the edit of a version changed."""
+        rows = self.campaign.log.filter(version=version)
+        keys = set(rows.values_list("key", flat=True))
+        return [buddy for buddy in self.view.buddies if str(buddy.key) in keys]
+
+    def newest(self, editor: str) -> history.LastEdit | None:
+        return log.newest(self.campaign, editor)
+
+    def undo(self, version: int, editor: str) -> None:
+        CampaignEdits(self.campaign.pk).undo(version, editor)
+
+
+LIVE = LiveDesk()
+
+
+def desk_of(number: int | None) -> LiveDesk | CampaignDesk:
+    """Return the desk of a campaign, or of what is live; raises TreeError."""
+    if number is None:
+        return LIVE
+    campaign = Campaign.editable().filter(pk=number).first()
+    if campaign is None:
+        raise TreeError(_("This campaign can't be edited: it is over, or gone."))
+    return CampaignDesk(campaign)

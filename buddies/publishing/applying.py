@@ -1,0 +1,274 @@
+"""Campaigns go live: each as one edit of the tree and one release, or not at all."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from buddies.campaigns import making, rows
+from buddies.campaigns.edits import locked
+from buddies.campaigns.merge import NONE, Differences, Merged, merge, record
+from buddies.campaigns.view import View, base_of
+from buddies.models import Buddy, Campaign, Release, Tree
+from buddies.publishing import approvals
+from buddies.publishing.approvals import changed_since
+from buddies.publishing.draft import ReleaseError, current_draft, refusal_in_words
+from buddies.publishing.releases import create, mark_built, take_editors
+from buddies.tree import history, snapshot, whole_tree
+from buddies.tree.lock import check, editing
+from buddies.tree.snapshot import Snapshot
+
+logger = logging.getLogger(__name__)
+
+MAX_AHEAD = timedelta(days=5 * 366)  # of a publication
+REASON = "campaign:"  # on the records of the edit that a campaign makes
+State, Blocked = Campaign.State, Campaign.Blocked
+
+
+class Refused(ReleaseError):
+    """Why a campaign does not go live; ``code`` is what is stored of it."""
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+def soon_enough(at: datetime) -> None:
+    """Refuse a time of publication years ahead, which is mistyped."""
+    if at > timezone.now() + MAX_AHEAD:
+        raise ValidationError(_("Choose a moment within five years."))
+
+
+# --- When staff say so ----------------------------------------------------------------
+
+
+def publish(
+    number: int,
+    editor: str,
+    digest: str,
+    ends_at: datetime | None = None,
+    breaks_glass: bool = False,
+) -> Release:
+    """Publish a reviewed campaign now; ``digest`` is the review's.
+
+    Raises ReleaseError if it has changed since, or if it can't go live.
+    """
+    with transaction.atomic():
+        Tree.locked()
+        campaign = locked(number)
+        _refuse_other(campaign, digest)
+        if ends_at is not None:
+            _refuse_end(timezone.now(), ends_at)
+            campaign.ends_at = ends_at
+        if approvals.missing(campaign, digest, editor):
+            if not breaks_glass:
+                raise _unapproved(campaign, digest, editor)
+            approvals.log_break_glass(campaign, editor)
+        return _go_live(campaign, editor)
+
+
+def _refuse_other(campaign: Campaign, digest: str) -> None:
+    if rows.digest(campaign, rows.read(campaign)) != digest:
+        raise ReleaseError(changed_since())
+
+
+def plan(
+    number: int,
+    editor: str,
+    digest: str,
+    at: datetime,
+    ends_at: datetime | None = None,
+) -> Campaign:
+    """Plan a reviewed campaign for a moment; it may end at another one."""
+    with transaction.atomic():
+        campaign = locked(number)
+        _refuse_other(campaign, digest)
+        if at <= timezone.now():
+            raise ReleaseError(_("That time has passed. Choose a time in the future."))
+        _refuse_end(at, ends_at)
+        campaign.state, campaign.due_at, campaign.ends_at = State.PLANNED, at, ends_at
+        campaign.planned_by, campaign.blocked = editor, ""
+        campaign.save()
+        return campaign
+
+
+def _refuse_end(begin: datetime, end: datetime | None) -> None:
+    if end is not None and end <= begin:
+        raise ReleaseError(_("A campaign must end after it goes live."))
+
+
+def unplan(number: int) -> Campaign:
+    """Let a campaign go live at no moment; it stays in preparation."""
+    with transaction.atomic():
+        campaign = locked(number)
+        campaign.state, campaign.due_at, campaign.blocked = State.OPEN, None, ""
+        campaign.planned_by = ""
+        campaign.save()
+        return campaign
+
+
+# --- At its moment --------------------------------------------------------------------
+
+
+def publish_due() -> None:
+    """Publish the campaigns that are due, and take back those that end.
+
+    One that can't is blocked, and waits for a person; the others go on.
+    """
+    now = timezone.now()
+    for number in list(Campaign.ending(now).values_list("pk", flat=True)):
+        _attempt(number, Campaign.ending, _end)
+    for number in list(Campaign.due(now).values_list("pk", flat=True)):
+        _attempt(number, Campaign.due, _publish_planned)
+
+
+def _attempt(
+    number: int,
+    due: Callable[[datetime], "QuerySet[Campaign]"],
+    step: Callable[[Campaign], Release],
+) -> None:
+    with transaction.atomic():
+        Tree.locked()
+        # Another worker may have done it, or somebody may have edited or moved it.
+        found = due(timezone.now()).select_for_update().filter(pk=number)
+        for campaign in found:
+            try:
+                with transaction.atomic():
+                    step(campaign)
+            except Refused as error:
+                Campaign.objects.filter(pk=number).update(blocked=error.code)
+                logger.warning("campaign %d is blocked: %s", number, error.code)
+
+
+def _publish_planned(campaign: Campaign) -> Release:
+    digest = rows.digest(campaign, rows.read(campaign))
+    if approvals.missing(campaign, digest):
+        raise _unapproved(campaign, digest)
+    return _go_live(campaign, campaign.planned_by)
+
+
+def _unapproved(campaign: Campaign, digest: str, publisher: str = "") -> Refused:
+    return Refused(
+        Blocked.APPROVALS,
+        approvals_in_words(approvals.missing(campaign, digest, publisher)),
+    )
+
+
+def approvals_in_words(count: int) -> str:
+    text = ngettext(
+        "%(count)s approval is missing.", "%(count)s approvals are missing.", count
+    )
+    return text % {"count": count}
+
+
+def decisions_in_words(count: int) -> str:
+    text = ngettext(
+        "%(count)s decision is missing.", "%(count)s decisions are missing.", count
+    )
+    return text % {"count": count}
+
+
+# --- Applying -------------------------------------------------------------------------
+
+
+def _go_live(campaign: Campaign, editor: str) -> Release:
+    merged = View(campaign, base_of()).merged
+    done = _apply(merged, campaign, editor, campaign.name)
+    campaign.state, campaign.due_at, campaign.blocked = State.PUBLISHED, None, ""
+    campaign.release, campaign.tree_version = done
+    campaign.save()
+    return done.release
+
+
+class Applied(NamedTuple):
+    """What a campaign made: a release, and a version of the tree if it wrote any."""
+
+    release: Release
+    version: int | None
+
+
+def _apply(merged: Merged, campaign: Campaign, editor: str, note: str) -> Applied:
+    """Make the tree what was merged, and a release of it, under the tree's lock."""
+    if merged.conflicts:
+        words = decisions_in_words(len(merged.conflicts))
+        raise Refused(Blocked.CONFLICTS, words)
+    before = snapshot.of(Buddy.objects.all())
+    try:
+        with editing(editor, f"{REASON}{campaign.pk}") as edit:
+            whole_tree.write(edit, merged.tree)
+            check(_changed(before, merged.tree))
+    except ValidationError as error:
+        raise Refused(Blocked.FAULT, " ".join(error.messages)) from None
+    release = release_tree(editor, note)
+    return Applied(release, edit.version if edit.has_written else None)
+
+
+def release_tree(editor: str, note: str) -> Release:
+    """Make a release of the tree, under its lock, or raise Refused."""
+    draft = current_draft()
+    if draft.refused:
+        raise Refused(draft.refused, refusal_in_words(draft.refused, draft.size))
+    tree = Tree.locked()
+    take_editors(tree, draft.version)
+    mark_built(tree, draft)
+    return create(draft.body, editor, note, automatic=False)
+
+
+def _changed(before: Snapshot, after: Snapshot) -> list[Buddy]:
+    keys = [k for k, v in after.entries.items() if before.entries.get(k) != v]
+    return list(Buddy.objects.filter(key__in=keys))
+
+
+# --- Taking it back -------------------------------------------------------------------
+
+
+def take_back(number: int, editor: str) -> Release:
+    """Take back what a campaign did: all of it.
+
+    Raises ReleaseError if somebody edited since what it would change.
+    """
+    with transaction.atomic():
+        Tree.locked()
+        campaign = Campaign.objects.select_for_update().filter(pk=number).first()
+        if campaign is None or campaign.state != State.PUBLISHED:
+            raise ReleaseError(_("Only a campaign that is live can be taken back."))
+        return _take_back(campaign, editor)
+
+
+def _end(campaign: Campaign) -> Release:
+    assert campaign.release is not None
+    return _take_back(campaign, campaign.release.author)
+
+
+def _take_back(campaign: Campaign, editor: str) -> Release:
+    live = snapshot.of(Buddy.objects.all())
+    merged = merge(live, inverse(campaign))
+    note = _("“%(name)s” has ended") % {"name": campaign.name}
+    release = _apply(merged, campaign, editor, note).release
+    campaign.state, campaign.blocked = State.ENDED, ""
+    campaign.save(update_fields=["state", "blocked"])
+    return release
+
+
+def opposite(campaign: Campaign, editor: str) -> Campaign:
+    """Make a campaign that takes back what this one did, to decide about the rest."""
+    name = _("Take back %(name)s") % {"name": campaign.name}
+    return making.make_with(editor, name, inverse(campaign))
+
+
+def inverse(campaign: Campaign) -> Differences:
+    """Return what takes back what a campaign did, and nothing that others did."""
+    if campaign.tree_version is None:
+        return NONE
+    after, before = (
+        snapshot.of(history.tree_at(version))
+        for version in (campaign.tree_version, campaign.tree_version - 1)
+    )
+    return record(NONE, after, before)
