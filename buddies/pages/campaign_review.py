@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,7 +24,7 @@ from xmppservice.backoffice import site
 from xmppservice.backoffice.fields import MomentField
 from xmppservice.backoffice.words import zoned_moment
 
-NOW, LATER = "now", "later"
+NOW, LATER, GLASS = "now", "later", "glass"  # the buttons
 MAX_CHANGES = 300  # on one screen
 OFFSET = re.compile(r":\d\d ?(Z|[+-]\d\d:?\d\d)$")
 
@@ -40,12 +41,7 @@ def _moment_field(label: Any) -> MomentField:
 class ReviewForm(forms.Form):
     """When a reviewed campaign goes live, and when it ends."""
 
-    when = forms.ChoiceField(
-        label=gettext_lazy("When"),
-        choices=((NOW, gettext_lazy("now")), (LATER, gettext_lazy("at a moment"))),
-        widget=forms.RadioSelect,
-        initial=NOW,
-    )
+    when = forms.ChoiceField(choices=[(one, one) for one in (NOW, LATER, GLASS)])
     at = _moment_field(gettext_lazy("Date and time"))
     ends_at = _moment_field(gettext_lazy("Ends at"))
     digest = forms.CharField(widget=forms.HiddenInput)
@@ -54,9 +50,8 @@ class ReviewForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("when") == LATER and cleaned.get("at", "bad") is None:
             self.add_error("at", _("Say when."))
-        if cleaned.get("when") == NOW and cleaned.get("at"):
-            text = _("Choose “at a moment”, or empty the date.")
-            self.add_error("at", text)
+        if cleaned.get("when") != LATER and cleaned.get("at"):
+            self.add_error("at", _("Empty the date to publish now."))
         for name in ("at", "ends_at"):
             if self._has_offset(name) or self.has_error(name, "ambiguous"):
                 # A browser's own input of dates has no place for it.
@@ -115,7 +110,7 @@ def page(request: HttpRequest, number: int) -> HttpResponse:
 def _initial(campaign: Campaign) -> dict[str, Any]:
     if campaign.due_at is None:
         return {"ends_at": campaign.ends_at}
-    return {"when": LATER, "at": campaign.due_at, "ends_at": campaign.ends_at}
+    return {"at": campaign.due_at, "ends_at": campaign.ends_at}
 
 
 def _publish(
@@ -123,7 +118,9 @@ def _publish(
 ) -> HttpResponse | None:
     editor, digest = request.user.get_username(), form.cleaned_data["digest"]
     ends_at = form.cleaned_data["ends_at"]
-    breaks_glass = "break" in request.POST and approvals.may_break_glass(request.user)
+    breaks_glass = form.cleaned_data["when"] == GLASS
+    if breaks_glass and not approvals.may_break_glass(request.user):
+        raise PermissionDenied
     try:
         if form.moment is None:
             release = applying.publish(

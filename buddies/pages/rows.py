@@ -83,12 +83,8 @@ def _add_hidden_group_remarks(
     while waiting:
         row = waiting.pop()
         if int(row["key"]) not in hidden:
-            _add_remark(row, remark)
+            row["remark"] = ", ".join(filter(None, (row["remark"], remark)))
             waiting.extend(row.get("children", ()))
-
-
-def _add_remark(row: Row, remark: str) -> None:
-    row["remark"] = ", ".join(filter(None, (row["remark"], remark)))
 
 
 # --- What campaigns change ------------------------------------------------------------
@@ -100,7 +96,7 @@ def _mark(view: View, buddies: list[Buddy], rows: dict[int, Row]) -> None:
     disputed = {one.key for one in view.conflicts} | {
         one.detail for one in view.conflicts if one.kind == "address"
     }
-    remarks = {
+    notes = {
         "added": _("new in this campaign"),
         "changed": _("changed in this campaign"),
         "decision": _("has to be decided"),
@@ -111,8 +107,7 @@ def _mark(view: View, buddies: list[Buddy], rows: dict[int, Row]) -> None:
         mark = "added" if key in differences.added else "changed" if is_changed else ""
         mark = "decision" if key in disputed else mark
         if mark:
-            rows[buddy.pk]["mark"] = mark
-            _add_remark(rows[buddy.pk], str(remarks[mark]))
+            rows[buddy.pk] |= {"mark": mark, "note": str(notes[mark])}
 
 
 def _mark_live(buddies: list[Buddy], rows: dict[int, Row]) -> None:
@@ -126,8 +121,8 @@ def _mark_live(buddies: list[Buddy], rows: dict[int, Row]) -> None:
         if key in numbers:
             row, campaign = rows[numbers[key]], campaigns[number]
             row.setdefault("pennants", []).append(campaign.colour)
-            remark = _("changed in the campaign “%(name)s”") % {"name": campaign.name}
-            _add_remark(row, remark)
+            note = _("changed in the campaign “%(name)s”") % {"name": campaign.name}
+            row["note"] = ", ".join(filter(None, (row.get("note"), note)))
 
 
 def _with_removed(view: View, top: list[Row], rows: dict[int, Row]) -> list[Row]:
@@ -140,7 +135,8 @@ def _with_removed(view: View, top: list[Row], rows: dict[int, Row]) -> list[Row]
     shown = {str(buddy.key): rows[buddy.pk] for buddy in view.buddies}
     for key in removed:
         row = row_of(live[key], True, timezone.now())
-        shown[key] = {**row, "mark": "removed", "remark": _("deleted in this campaign")}
+        note = _("deleted in this campaign")
+        shown[key] = {**row, "mark": "removed", "remark": "", "note": note}
     return _nested_again(view, removed, shown)
 
 

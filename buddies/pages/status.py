@@ -17,7 +17,6 @@ from buddies.pages.campaign_words import (
     numbers,
     when,
 )
-from buddies.publishing.applying import decisions_in_words
 from buddies.publishing.draft import (
     Draft,
     current_draft,
@@ -61,8 +60,6 @@ def _campaign_state(user: Any, desk: CampaignDesk) -> dict[str, Any]:
     problem = blocked_in_words(campaign, count.decisions)
     if not problem and draft.refused:
         problem = refusal_in_words(draft.refused, draft.size)
-    if not problem and count.decisions:
-        problem = decisions_in_words(count.decisions)
     return {
         "version": campaign.version,
         "stamp": desk.stamp,

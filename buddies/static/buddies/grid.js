@@ -75,7 +75,7 @@ function drawRow(e) {
   for (const cell of row.children) cell.setAttribute("role", "gridcell");
   drawExpanded(node);
   drawActive(row, node);
-  e.nodeElem.title = node.data.remark ?? "";
+  e.nodeElem.title = [node.data.note, node.data.remark].filter(Boolean).join(", ");
   e.nodeElem.classList.toggle("remarked", Boolean(node.data.remark));
   for (const { id, elem } of Object.values(e.renderColInfosById)) {
     if (id === "text") elem.textContent = node.data.text;
@@ -92,7 +92,7 @@ function drawMarks(row, cell, node) {
   const pennants = element("span", "pennants");
   pennants.setAttribute("aria-hidden", "true"); // the title says it
   for (const colour of node.data.pennants) pennants.append(element("i", `colour-${colour}`));
-  cell.append(pennants);
+  cell.querySelector(".wb-title").before(pennants);
 }
 
 function drawSwitch(cell, node, flag, isNew) {

@@ -83,7 +83,7 @@ export function patch(done) {
   stamp = done.stamp;
   for (const entry of done.entries) {
     const node = tree.findKey(entry.key);
-    Object.assign(node.data, entry);
+    Object.assign(node.data, { mark: "", note: "" }, entry);
     node.setTitle(entry.title);
     node.update();
   }

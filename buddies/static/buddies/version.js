@@ -5,11 +5,11 @@ import { tabs } from "./tabs.js";
 
 const { document: read, words } = JSON.parse(document.getElementById("version").textContent);
 const panel = document.getElementById("panel");
-const json = document.getElementById("json");
+const json = document.getElementById("json"); // not of a campaign
 
 const choose = tabs(document.querySelector("[role=tablist]"), (tab) => {
   const app = tab.id.replace("tab-", "");
-  json.hidden = app !== "json";
+  if (json) json.hidden = app !== "json";
   panel.hidden = app === "json";
   if (app === "json") return;
   panel.setAttribute("aria-labelledby", tab.id);
