@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from buddies.models import Buddy
 from buddies.tree.positions import GAP
@@ -165,7 +166,8 @@ def draw(
         if old and live.get(key) == values and old.position == places[key]:
             drawn[key] = old
             continue
-        buddy = Buddy(key=key, pk=ids.get(key), version=old.version if old else 0)
+        version = old.version if old else 0
+        buddy = Buddy(key=UUID(key), pk=ids.get(key), version=version)
         set_values(buddy, values)
         buddy.parent, buddy.position = drawn[values[PARENT]], places[key]
         drawn[key] = buddy

@@ -91,7 +91,7 @@ function drawMarks(row, cell, node) {
   if (!node.data.pennants) return;
   const pennants = element("span", "pennants");
   pennants.setAttribute("aria-hidden", "true"); // the title says it
-  for (const colour of node.data.pennants) pennants.append(element("i", `colour-${colour}`));
+  for (const colour of node.data.pennants) pennants.append(element("b", `colour-${colour}`));
   cell.querySelector(".wb-title").before(pennants);
 }
 

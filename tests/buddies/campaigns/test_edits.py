@@ -162,12 +162,12 @@ class Drawn:
     """A campaign of its own."""
 
     def __init__(self) -> None:
-        self._desk = Desk("Natale")
-        self.edits = self._desk.edits
+        self.desk = Desk("Natale")
+        self.edits = self.desk.edits
 
     @property
     def buddies(self) -> list[Buddy]:
-        return self._desk.view.buddies
+        return self.desk.view.buddies
 
 
 def attempt(place: Live | Drawn, number: int, seed: int) -> object:

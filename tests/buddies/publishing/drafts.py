@@ -1,13 +1,16 @@
-"""Helpers for the tests of drafts and releases."""
+"""Helpers for the tests of campaigns and releases."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from django.utils import timezone
 
 from buddies.document import build, shape
-from buddies.models import Buddy, PlannedRelease, Release
-from buddies.publishing import review
+from buddies.models import Buddy, Campaign, Release
+from buddies.publishing import applying
 from buddies.publishing.live import document_of, live_release
-from buddies.publishing.review import review_draft
+from buddies.publishing.review import Review, review
 from buddies.tree import edits
+from tests.buddies.campaigns.conftest import Desk
 from tests.buddies.conftest import built
 
 HOUR = timedelta(hours=1)
@@ -28,6 +31,22 @@ def live_names() -> list[str]:
     return [item["info"]["name"] for item in found]
 
 
-def publish(editor: str = "juliet", **more: object) -> Release | PlannedRelease:
-    """Publish the current tree."""
-    return review.publish(editor, "", review_draft().digest, **more)
+def reviewed(desk: Desk, publisher: str = "juliet") -> Review:
+    return review(desk.campaign, publisher)
+
+
+def publish(desk: Desk, editor: str = "juliet", **more: object) -> Release:
+    """Review a campaign and publish it."""
+    digest = reviewed(desk, editor).digest
+    return applying.publish(desk.pk, editor, digest, **more)
+
+
+def plan(desk: Desk, editor: str = "juliet", at: datetime | None = None) -> None:
+    """Plan a campaign, in an hour by default."""
+    at = at or timezone.now() + HOUR
+    applying.plan(desk.pk, editor, reviewed(desk, editor).digest, at)
+
+
+def due(desk: Desk) -> None:
+    """Let a campaign's moment pass, without voiding an approval of it."""
+    Campaign.objects.filter(pk=desk.pk).update(due_at=timezone.now())

@@ -10,15 +10,13 @@ from buddies.document.shape import EMPTY
 from buddies.models import (
     MAX_LEVELS,
     Buddy,
+    Campaign,
     HistoricalBuddy,
-    PlannedRelease,
     Release,
     Tree,
 )
 from buddies.publishing import draft, releases
-from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import live_release, mark_live, newer_than, size_of
-from buddies.publishing.review import end_hold, hold, publish_again
 from buddies.tree import edits
 from tests.buddies.conftest import channel, group
 from tests.buddies.publishing.drafts import HOUR, add, live_names, text
@@ -236,14 +234,7 @@ def test_lag_counts_from_the_edit_and_then_from_the_release():
     assert releases.lag() == 0
 
 
-def test_a_held_tree_has_no_lag():
-    mark_live(releases.sync().number)
-    hold("anna")
-    channel("romeo")
-    assert releases.lag() == 0
-
-
-def test_lag_counts_from_the_time_of_a_schedule_or_a_plan():
+def test_lag_counts_from_the_time_of_a_schedule_or_a_campaign():
     mark_live(releases.sync().number)
     ago = timezone.now() - HOUR
     Tree.objects.update(next_at=ago)
@@ -251,10 +242,14 @@ def test_lag_counts_from_the_time_of_a_schedule_or_a_plan():
 
     Tree.objects.update(next_at=timezone.now() + HOUR)
     assert releases.lag() == 0
-    plan = {"body": "{}", "author": "anna", "version": 1}
-    PlannedRelease.objects.create(publish_at=ago - HOUR, **plan)
-    PlannedRelease.objects.create(publish_at=ago, **plan)
+    for name, at in (("Natale", ago - HOUR), ("Saldi", ago)):
+        Campaign.objects.create(name=name, state="planned", due_at=at)
     assert 7200 <= releases.lag() < 7300
+
+    # A blocked one waits for a person, so no alarm rings.
+    Campaign.objects.update(blocked="conflicts")
+    assert releases.lag() == 0
+    assert not releases.is_behind()
 
 
 def test_the_next_release_is_due_an_interval_after_the_newest():
@@ -312,24 +307,6 @@ def test_a_schedule_that_changes_nothing_makes_no_release():
     assert not releases.is_behind()
 
 
-def test_schedules_wait_while_the_tree_is_held():
-    channel("romeo", visible_from=timezone.now() + HOUR)
-    channel("mario")
-    releases.sync()
-    hold("juliet")
-    over = timezone.now() - timedelta(seconds=1)
-    Buddy.objects.filter(name="romeo").update(visible_from=over)
-    Tree.objects.update(next_at=over)
-
-    assert not releases.is_behind()
-    assert releases.sync() is None
-    assert live_names() == ["mario"]
-
-    end_hold("juliet")
-    releases.sync()
-    assert live_names() == ["romeo", "mario"]
-
-
 def create_release(days: float, **fields: object) -> int:
     """Create a release of ``days`` ago; return its number."""
     values = {"body": "{}", "digest": "", "size": 0, **fields}
@@ -362,20 +339,3 @@ def test_the_live_release_is_kept_however_old_it_is():
 
     assert releases.thin() == 1
     assert live_release().number == live
-
-
-def test_the_live_release_cannot_be_published_again():
-    channel("romeo")
-    with pytest.raises(ReleaseError, match="This version is live"):
-        publish_again(releases.sync(), "juliet")
-
-
-def test_a_release_above_a_new_limit_cannot_be_published_again(settings):
-    romeo = channel("romeo")
-    old = releases.sync()
-    edits.change([romeo], "juliet", name="Romeo")
-    releases.sync()
-    settings.XMPP_STANZA_LIMIT = 100
-
-    with pytest.raises(ReleaseError, match="limit is 100"):
-        publish_again(old, "juliet")

@@ -1,265 +1,159 @@
-"""Holding the tree, reviewing it, publishing it."""
-
-import hashlib
+"""The review of a campaign: what it changes, and what speaks against it."""
 
 import pytest
 from django.utils import timezone
 
-from buddies.models import Buddy, PlannedRelease, Tree
-from buddies.publishing import releases, review
-from buddies.publishing.draft import ReleaseError
+from buddies.models import Buddy, Campaign, Tree
+from buddies.publishing import releases
 from buddies.publishing.live import live_release, size_of
-from buddies.publishing.review import (
-    cancel,
-    end_hold,
-    hold,
-    publish_again,
-    review_draft,
-)
 from buddies.tree import edits
-from tests.buddies.conftest import channel, group, named, rows
-from tests.buddies.publishing.drafts import HOUR, add, live_names, publish, text
-from xmppservice.protocol import vcard
+from tests.buddies.campaigns.conftest import Desk
+from tests.buddies.conftest import EDITOR, channel, group, named, rows
+from tests.buddies.publishing.drafts import HOUR, plan, publish, reviewed
 
 pytestmark = pytest.mark.django_db
 
 
-def test_held_edits_stay_a_draft_until_the_hold_ends():
-    channel("romeo")
-    old = releases.sync()
-    hold("juliet")
-    add("mario", "nurse")
-
-    assert not releases.is_behind()
-    assert releases.sync() is None
-    assert live_release() == old
-    state = Tree.objects.get()
-    assert (state.held_at is None, state.held_by) == (False, "juliet")
-
-    end_hold("juliet")
-    assert releases.is_behind()
-    new = releases.sync()
-
-    assert live_names() == ["romeo", "mario"]
-    assert (new.author, new.automatic) == ("juliet", True)
-    assert new.note == "nurse"
-    state = Tree.objects.get()
-    assert (state.held_at, state.held_by) == (None, "")
-
-
-def test_a_second_hold_does_not_replace_the_first():
-    hold("juliet")
-    since = Tree.objects.get().held_at
-
-    hold("mario")
-
-    state = Tree.objects.get()
-    assert (state.held_at, state.held_by) == (since, "juliet")
-
-
-def test_the_end_of_a_hold_replaces_a_release_published_again():
-    romeo = channel("romeo")
-    old = releases.sync()
-    edits.change([romeo], "juliet", name="Romeo")
+@pytest.fixture
+def desk(db) -> Desk:
+    channel("romeo", image_url="i")
     releases.sync()
-    publish_again(old, "juliet")
-    assert live_names() == ["romeo"]
-
-    end_hold("juliet")
-    assert releases.is_behind()
-    releases.sync()
-
-    assert live_names() == ["Romeo"]
+    return Desk("Natale")
 
 
-def test_a_hold_cannot_end_while_a_release_is_planned():
-    channel("romeo")
-    plan = publish(at=timezone.now() + HOUR)
+def test_a_review_compares_what_is_live_with_what_will_be(desk):
+    desk.edits.change([desk.named("romeo")], "mario", name="Romeo")
+    new = Buddy(name="mario", web_is_published=True, image_url="i")
+    desk.edits.add(new, "mario")
+    desk.edits.add(Buddy(name="draft", image_url="i"), "mario")
 
-    with pytest.raises(ReleaseError, match="juliet planned a version"):
-        end_hold("juliet")
-    assert Tree.objects.get().held_at is not None
-
-    cancel(plan.pk)
-    end_hold("juliet")
-    assert Tree.objects.get().held_at is None
-
-
-def test_a_review_lists_differences_from_the_live_release():
-    romeo = channel("romeo", image_url="i")
-    releases.sync()
-    hold("juliet")
-    edits.change([romeo], "juliet", name="Romeo")
-    channel("mario", image_url="i")
-
-    found = review_draft()
+    found = reviewed(desk)
 
     words = [f"{one.kind} {one.name}: {one.words}" for one in found.changes]
     assert words == ["added mario: at the top", "edited Romeo: name: “romeo” → “Romeo”"]
+    # Also what apps do not see.
+    assert [f"{one.kind} {one.name}" for one in found.lines] == [
+        "added mario",
+        "added draft",
+        "edited Romeo",
+    ]
     assert (found.errors, found.warnings) == ([], [])
-    assert found.draft.body == text()
-    assert found.draft.size == size_of(text())
+    assert found.draft.size == size_of(found.draft.body)
+    assert publish(desk).body == found.draft.body
 
 
-def test_before_the_first_release_a_review_adds_everything():
-    channel("romeo")
-    assert [change.kind for change in review_draft().changes] == ["added"]
+def test_a_review_makes_no_edit_and_no_release(desk):
+    desk.edits.remove([desk.named("romeo")], EDITOR)
+    before = Tree.objects.values().get(), rows(), live_release()
+
+    reviewed(desk)
+
+    assert (Tree.objects.values().get(), rows(), live_release()) == before
 
 
-def test_a_review_makes_no_edit_and_no_release():
-    channel("romeo")
-    before = Tree.objects.values().get(), rows()
+def test_it_is_drawn_at_its_moment(desk):
+    later = timezone.now() + 2 * HOUR
+    edits.change([named("romeo")], EDITOR, visible_from=later)
+    desk.edits.change([desk.named("romeo")], EDITOR, name="Romeo")
+    assert reviewed(desk).draft.document == {"items": []}
 
-    review_draft()
+    plan(desk, at=later + HOUR)
 
-    assert (Tree.objects.values().get(), rows()) == before
-    assert live_release() is None
-
-
-def rename(buddy: Buddy, **fields: str) -> None:
-    """Write without validation, as an old version of this service could."""
-    Buddy.objects.filter(pk=buddy.pk).update(**fields)
+    assert len(reviewed(desk).draft.document["items"]) == 1
 
 
-def test_a_review_lists_errors(settings):
-    channel("romeo")
+def test_it_is_compared_with_what_is_due_earlier(desk):
+    desk.edits.change([desk.named("romeo")], EDITOR, name="Romeo")
+    saldi = Desk("Saldi")
+    saldi.edits.change([saldi.named("romeo")], EDITOR, status="-50 %")
+    plan(desk)
+    plan(saldi, at=timezone.now() + 2 * HOUR)
+
+    words = [f"{one.name}: {one.words}" for one in reviewed(saldi).changes]
+
+    assert words == ["Romeo: status text: “” → “-50 %”"]
+
+
+def test_errors_are_in_words(desk, settings):
+    desk.edits.change([desk.named("romeo")], EDITOR, name="Romeo")
+    edits.change([named("romeo")], "mario", name="Montague")
     settings.XMPP_STANZA_LIMIT = 100
 
-    errors = review_draft().errors
+    found = reviewed(desk)
 
-    size = size_of(text())
-    assert errors == [
-        f"The document is {size:,} bytes; the limit is 100. Hide or delete some "
-        "channels. The previous version stays live."
+    assert found.errors == [
+        "1 decision is missing.",
+        f"The document is {found.draft.size} bytes; the limit is 100. Hide or delete "
+        "some channels. The previous version stays live.",
     ]
 
 
-def test_entries_with_an_old_fault_are_left_out_and_named():
-    """They neither go live nor keep others from going live."""
-    rename(channel("nobody", image_url="i"), name=" ")
-    rename(channel("old"), address="hidden", web_is_published=False)
-    for name in ("Romeo", "second", "third"):
-        channel(name, image_url="i")
-    rename(named("second"), address="romeo")
-    rename(named("third"), address="ROMEO", server_address="bots")
-    rename(named("old"), address="rOmeo", web_is_published=False)
-    verona = group("verona", image_url="i")
-    channel("inside", verona, image_url="i")
-    rename(verona, name="\u200b")
+def test_a_tree_that_grew_too_deep_together_is_an_error(desk):
+    parent = group("0")
+    for number in range(1, 198):
+        parent = group(str(number), parent)
+    new = Buddy(name="deep", type="group", parent=desk.named("197"))
+    inside = Buddy(name="deeper", parent=desk.edits.add(new, EDITOR))
+    desk.edits.add(inside, EDITOR)
+    edits.move([named("0")], EDITOR, group("above"), "last")
 
-    found = review_draft()
-
-    assert found.errors == []
-    assert found.warnings == [
-        f"Not shown to apps until you correct it: {fault}"
-        for fault in (
-            "“nobody”, name: This field cannot be blank.",
-            "“second”, address: Servers can't tell this address from “Romeo”, "
-            "which is taken.",
-            "“verona”, name: This field cannot be blank.",
-        )
+    assert reviewed(desk).errors == [
+        "“deeper”, inside: A tree can have at most 200 levels."
     ]
-    releases.sync()
-    assert live_names() == ["Romeo", "third"]
-
-    edits.change([named("second")], "juliet", address="paris")
-    edits.change([verona], "juliet", name="Verona")
-    releases.sync()
-    assert live_names() == ["Romeo", "second", "third", "Verona", "inside"]
 
 
-def test_a_review_lists_warnings():
-    for number in range(7):
-        channel(f"{number}")
-    channel("twice", default_message="a\\nb", image_url="i")
-    channel("picture", group("shown", thumb_url="t"), thumb_url="t")
-    channel("draft", group("empty"), web_is_published=False)
-    group("emptier", named("empty"))
-    closed = group("closed", web_is_published=False)
-    channel("inside", group("below closed", closed))
-    later = group("later", visible_from=timezone.now() + HOUR)
-    channel("inside later", group("below later", later))
+def test_warnings_are_of_what_the_campaign_touches(desk):
+    channel("live without a picture")
+    desk.edits.add(Buddy(name="no picture", web_is_published=True), EDITOR)
+    escaped = {"default_message": "a\\nb", "image_url": "i", "web_is_published": True}
+    desk.edits.add(Buddy(name="twice", **escaped), EDITOR)
+    empty = Buddy(name="empty", type="group", web_is_published=True)
+    desk.edits.add(empty, EDITOR)
 
-    assert review_draft().warnings == [
-        "No picture: “0”, “1”, “2”, “3”, “4” and 2 more.",
+    assert reviewed(desk).warnings == [
+        "No picture: “no picture”.",
         "Contains escaped text such as &amp;: “twice”.",
-        "Empty groups, not shown to apps: “emptier”, “empty”.",
+        "Empty groups, not shown to apps: “empty”.",
     ]
 
 
-def test_a_reviewed_document_is_published_with_its_author_and_note():
-    channel("romeo")
-    hold("mario")
+@pytest.mark.parametrize(
+    ("shows", "ending"), [(True, "Natale switches it on"), (False, "it stays off")]
+)
+def test_what_was_switched_off_urgently_since_is_a_warning(desk, shows, ending):
+    edits.change([named("romeo")], EDITOR, web_is_published=False)
+    fields = {"web_is_published": True} if shows else {"status": "Ho ho"}
+    desk.edits.change([desk.named("romeo")], EDITOR, **fields)
+    edits.change([named("romeo")], "prince", web_is_published=True)
+    edits.change([named("romeo")], "prince", web_is_published=False)
 
-    release = review.publish("juliet", "Act 2", review_draft().digest)
+    found = reviewed(desk)
 
-    assert release == live_release()
-    assert (release.author, release.note) == ("juliet", "Act 2")
-    assert not release.automatic
-    assert release.body == text()
-    assert release.digest == hashlib.sha256(release.body.encode()).hexdigest()
-    assert release.size == len(vcard.of_document(release.body).encode())
-    # The next automatic release does not name them again.
-    assert Tree.objects.get().editors == {}
-    end_hold("juliet")
-    assert releases.sync() is None
-
-
-def test_without_a_hold_publishing_leaves_nothing_to_release():
-    channel("romeo")
-
-    publish()
-
-    assert not releases.is_behind()
-    assert releases.sync() is None
+    # By value there is no conflict.
+    assert found.errors == []
+    (warning,) = found.warnings
+    assert warning.startswith("“romeo” was switched off live by prince on ")
+    assert warning.endswith(f"; {ending}.")
 
 
-def test_publishing_clears_an_earlier_refusal(settings):
-    settings.XMPP_STANZA_LIMIT = 2_000
-    romeo = channel("romeo", default_message="x" * 2_000)
-    releases.sync()
-    assert Tree.objects.get().refused
-    hold("juliet")
-    edits.change([romeo], "juliet", default_message="")
+def test_what_was_switched_off_before_it_was_prepared_is_none(desk):
+    edits.change([named("romeo")], "prince", web_is_published=False)
+    desk.edits.change([desk.named("romeo")], EDITOR, name="Romeo")
 
-    release = publish()
-
-    state = Tree.objects.get()
-    assert (state.refused, state.size) == ("", release.size)
+    assert reviewed(desk).warnings == []
 
 
-def test_edits_after_the_review_are_not_published():
-    romeo = channel("romeo")
-    old = releases.sync()
-    hold("juliet")
-    edits.change([romeo], "juliet", name="Romeo")
-    digest = review_draft().digest
-    edits.change([romeo], "mario", name="Montague")
+def test_the_digest_is_of_the_campaign_not_of_what_is_live(desk):
+    desk.edits.change([desk.named("romeo")], EDITOR, name="Romeo")
+    digests = [reviewed(desk).digest]
 
-    for at in (None, timezone.now() + HOUR):
-        with pytest.raises(ReleaseError, match="Review the changes again"):
-            review.publish("juliet", "", digest, at)
+    edits.change([named("romeo")], "prince", status="banished")
+    assert reviewed(desk).digest == digests[0]
 
-    assert live_release() == old
-    assert not PlannedRelease.objects.exists()
-
-
-def test_an_edit_invisible_to_clients_does_not_block_publishing():
-    channel("romeo")
-    hold("juliet")
-    digest = review_draft().digest
-    channel("draft", web_is_published=False)
-
-    assert review.publish("juliet", "", digest) == live_release()
-
-
-@pytest.mark.parametrize("later", [False, True])
-def test_a_draft_with_errors_is_not_published(settings, later):
-    channel("juliet")
-    settings.XMPP_STANZA_LIMIT = 100
-
-    with pytest.raises(ReleaseError, match="limit is 100"):
-        publish(at=timezone.now() + HOUR if later else None)
-
-    assert live_release() is None
-    assert not PlannedRelease.objects.exists()
+    desk.edits.change([desk.named("Romeo")], EDITOR, status="in love")
+    digests.append(reviewed(desk).digest)
+    plan(desk)
+    digests.append(reviewed(desk).digest)
+    Campaign.objects.update(ends_at=timezone.now() + 2 * HOUR)
+    digests.append(reviewed(desk).digest)
+    assert len(set(digests)) == 4
