@@ -148,15 +148,16 @@ def _write(model, tree, base):
         snapshot.set_values(buddy, base.entries[key])
         buddy.position = places[key]
         wanted[key] = buddy
+    # A group that is yet to be created has no number, and no entry in it now.
+    parents = {
+        key: group and numbers.get(group, 0)
+        for key, group in ((key, base.entries[key][PARENT]) for key in wanted)
+    }
     differing = {
         key
         for key, buddy in wanted.items()
-        if key not in before
-        or before[key]
-        != [
-            numbers.get(base.entries[key][PARENT]) if f == "parent_id" else getattr(buddy, f)
-            for f in fields
-        ]
+        if before.get(key)
+        != [parents[key] if f == "parent_id" else getattr(buddy, f) for f in fields]
     }
     if not (differing or gone):
         return
