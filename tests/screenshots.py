@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from PIL import Image
@@ -82,6 +83,33 @@ anna = User.objects.create_user("anna", password=%r, is_staff=True)
 anna.groups.add(Group.objects.get(name="Publisher"))
 """
 
+PREPARE = """
+from buddies.campaigns import making
+from buddies.campaigns.edits import CampaignEdits
+from buddies.models import Buddy
+
+campaign = making.make("anna", "Natale")
+own, named = CampaignEdits(campaign.pk), {one.name: one for one in Buddy.objects.all()}
+own.change([named["Ricette"]], "anna", status="I menù delle feste")
+own.change([named["Meteo"]], "anna", web_is_published=True)
+own.remove([named["Fatture"]], "anna")
+own.add(Buddy(
+    type="channel", name="Mercatini", status="Orari e luoghi", address="mercatini",
+    server_address="desk", mobile_is_published=True, web_is_published=True,
+    default_message="Ciao! Come possiamo aiutarti?"), "anna")
+print(campaign.pk)
+"""
+DISCARD = """
+from buddies.campaigns import making
+making.discard(%d)
+"""
+EDIT_LIVE = """
+from buddies.models import Buddy
+from buddies.tree import edits
+edits.change([Buddy.objects.get(name="Ricette")], "paolo", status=%r)
+"""
+STATUS = TREE[-1][1]
+
 
 def main() -> None:
     """Take every picture again."""
@@ -97,18 +125,24 @@ def main() -> None:
 
 
 def _desk(browser: Browser, service: Service, language: str) -> None:
-    with _page(browser, service, DESK, language) as page:
+    with _page(browser, service, DESK, language) as page, _campaign(service) as number:
         page.goto(WORKSPACE)
         _await_pictures(page)
         _keep(page, f"workspace-{language}")
-        _hold_and_edit(page)
-        page.locator("#tab-changes").click()
-        expect(page.locator("#panel .changes li")).to_have_count(2)
-        _keep(page, f"changes-{language}")
-        page.locator("#banner .button.primary").click()
-        page.locator("[name=note]").fill("Natale")
+        page.goto(f"{WORKSPACE}campaigns/{number}/review/")
+        page.locator("[name=when][value=later]").check()
+        page.locator("[name=at]").fill(f"{date.today().year + 1}-12-24T09:00")
         _keep(page, f"review-{language}")
         page.locator("form .button.primary").click()
+        _open(page, number)
+        page.locator("#tab-changes").click()
+        expect(page.locator("#panel .changes li")).to_have_count(4)
+        _keep(page, f"changes-{language}")
+        service.shell(EDIT_LIVE % "Oggi: risotto allo zafferano")
+        page.goto(f"{WORKSPACE}campaigns/{number}/decisions/")
+        expect(page.locator(".decision")).to_have_count(1)
+        _keep(page, f"decisions-{language}")
+        service.shell(EDIT_LIVE % STATUS)
         page.goto("/admin/buddies/release/")
         _keep(page, f"versions-{language}")
         page.goto(WORKSPACE)
@@ -117,7 +151,6 @@ def _desk(browser: Browser, service: Service, language: str) -> None:
         page.keyboard.press("Enter")
         expect(page.locator(".entry-card")).to_be_visible()
         _keep(page, f"entry-{language}")
-        _end_hold(page)
 
 
 def _await_pictures(page: Page) -> None:
@@ -128,22 +161,19 @@ def _await_pictures(page: Page) -> None:
     page.evaluate("scrollTo(0, 0)")
 
 
-def _hold_and_edit(page: Page) -> None:
-    page.locator("#banner form button[name=on]").click()
-    expect(page.locator("body[data-ready]")).to_be_visible()
-    for name in ("Meteo", "Ricette"):
-        switch = _row(page, name).locator(".switch").last
-        was = switch.get_attribute("aria-checked")
-        switch.click()
-        expect(switch).not_to_have_attribute("aria-checked", was or "")
-    expect(page.locator("#count")).to_have_text("2")
+@contextmanager
+def _campaign(service: Service) -> Iterator[int]:
+    """Make a campaign for a while; yield its number."""
+    number = int(service.shell(PREPARE))
+    yield number
+    service.shell(DISCARD % number)
 
 
-def _end_hold(page: Page) -> None:
-    page.goto(WORKSPACE)
-    page.locator("#end-hold button").click()
-    page.locator("#dialog .button.primary").click()
-    expect(page.locator("#banner form button[name=on]")).to_be_visible()
+def _open(page: Page, number: int) -> None:
+    """Open a campaign's workspace; the second time it shows no messages."""
+    for _time in range(2):
+        page.goto(f"{WORKSPACE}?campaign={number}")
+        expect(page.locator("body[data-ready]")).to_be_visible()
 
 
 def _row(page: Page, name: str):
@@ -156,6 +186,9 @@ def _phone(browser: Browser, service: Service) -> None:
         page.goto(WORKSPACE)
         _await_pictures(page)
         _keep(page, "workspace-390")
+        with _campaign(service) as number:
+            _open(page, number)
+            _keep(page, "campaign-390")
         page.goto("/admin/buddies/buddy/")
         _keep(page, "list-390")
 
