@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from tree_queries.admin import TreeChangeList
 
 from buddies.campaigns import log
+from buddies.campaigns.deciding import decide_as_written
 from buddies.campaigns.desk import LIVE, CampaignDesk, LiveDesk
 from buddies.document import build
 from buddies.models import Buddy, Release
@@ -33,7 +34,7 @@ from buddies.pages.desks import desk_for, may_edit, whole_number
 from buddies.pages.forms import BuddyForm, GroupSelect, SwitchesForm
 from buddies.pages.version_list import ReleaseAdmin
 from buddies.publishing import releases
-from buddies.tree import edits, history
+from buddies.tree import edits, history, snapshot
 from buddies.tree.lock import TreeError
 from buddies.tree.undo import undo
 from xmppservice.backoffice import site
@@ -270,6 +271,11 @@ class BuddyAdmin(StrictAdmin):
             # Only what this user changed: others may have changed the rest.
             fields = {name: getattr(obj, name) for name in form.changed_data}
             desk.edits.change([obj], editor, seen_by(request), **fields)
+            if desk.campaign and "decide" in request.GET:
+                # The card of a decision led here, to write another value.
+                names = {snapshot.name_of(name) for name in fields}
+                key = str(obj.key)
+                decide_as_written(desk.campaign.pk, editor, key, names)
         else:
             desk.edits.add(obj, editor)
 

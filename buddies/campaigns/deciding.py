@@ -1,7 +1,5 @@
 """Settling a conflict: what each choice makes of a campaign's differences."""
 
-from typing import Any
-
 from django.utils.translation import gettext as _
 
 from buddies.campaigns import log
@@ -28,7 +26,7 @@ from buddies.campaigns.merge import (
     resolve,
 )
 from buddies.campaigns.view import View
-from buddies.models import new_address
+from buddies.models import Campaign, new_address
 from buddies.tree import snapshot
 from buddies.tree.lock import Stale, TreeError
 from buddies.tree.snapshot import PARENT, Group, Key, Values
@@ -36,13 +34,11 @@ from buddies.tree.snapshot import PARENT, Group, Key, Values
 KIND_FIELDS = ("type", "server_address", "default_message")
 
 
-def decide(
-    number: int, editor: str, conflict: Conflict, choice: str, value: Any = None
-) -> None:
+def decide(number: int, editor: str, conflict: Conflict, choice: str) -> None:
     """Settle a conflict of a campaign.
 
-    ``value`` replaces the campaign's own, in a conflict about a field. Raises Stale if
-    the conflict does not exist any more, TreeError if this can't be chosen.
+    Raises Stale if the conflict does not exist any more, TreeError if this can't be
+    chosen.
     """
 
     def change(view: View) -> Differences:
@@ -54,6 +50,14 @@ def decide(
         return _decided(view, conflict, choice)
 
     CampaignEdits(number).rewrite(editor, change, "decision")
+
+
+def decide_as_written(number: int, editor: str, key: Key, names: set[str]) -> None:
+    """Settle the conflicts about these values of an entry as the campaign has them."""
+    view = View(Campaign.objects.get(pk=number))
+    for conflict in view.conflicts:
+        if (conflict.kind, conflict.key) == (FIELD, key) and conflict.detail in names:
+            decide(number, editor, conflict, OWN)
 
 
 def _decided(view: View, conflict: Conflict, choice: str) -> Differences:

@@ -12,6 +12,8 @@ from buddies.models import Campaign
 from buddies.models.campaigns import COLOURS
 
 MAX_NAME = 80
+# What staff do not write themselves.
+OTHERS = ("release", "tree_version", "takes_back", "ends_at", "due_at")
 
 
 def make(editor: str, name: str, note: str = "", colour: int | None = None) -> Campaign:
@@ -26,7 +28,7 @@ def make(editor: str, name: str, note: str = "", colour: int | None = None) -> C
 
 def _check(campaign: Campaign) -> None:
     """Judge what staff write; raises ValidationError."""
-    campaign.full_clean(exclude=("release", "tree_version", "ends_at", "due_at"))
+    campaign.full_clean(exclude=OTHERS)
 
 
 def free_colour() -> int:
@@ -48,10 +50,17 @@ def free_name(wanted: str) -> str:
     return name
 
 
-def make_with(editor: str, name: str, differences: Differences) -> Campaign:
+def make_with(
+    editor: str,
+    name: str,
+    differences: Differences,
+    takes_back: Campaign | None = None,
+) -> Campaign:
     """Make a campaign that has these differences."""
     with transaction.atomic():
         campaign = make(editor, free_name(name))
+        campaign.takes_back = takes_back
+        campaign.save(update_fields=["takes_back"])
         view = View(campaign)
         author = Author(editor, timezone.now())
         store(campaign, view, differences, view.tree, author)

@@ -126,6 +126,11 @@ class Migration(migrations.Migration):
             name='campaign',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='log', to='buddies.campaign'),
         ),
+        migrations.AddField(
+            model_name='campaign',
+            name='takes_back',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='taken_back_by', to='buddies.campaign'),
+        ),
         migrations.AddConstraint(
             model_name='campaign',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('due_at__isnull', False), ('state', 'planned')), models.Q(models.Q(('state', 'planned'), _negated=True), ('due_at', None)), _connector='OR'), name='campaign_is_planned_for_a_moment'),

@@ -18,7 +18,8 @@ class Campaign(models.Model):
 
     ``version`` grows with each edit of it. ``blocked`` is why it did not go live, or
     did not end, at its moment; then it waits for a person. ``tree_version`` is the
-    tree's version that its publication made.
+    tree's version that its publication made. A campaign that ``takes_back`` another
+    one ends it when it goes live.
     """
 
     class State(models.TextChoices):
@@ -58,6 +59,9 @@ class Campaign(models.Model):
         Release, models.PROTECT, null=True, related_name="campaigns"
     )
     tree_version = models.PositiveBigIntegerField(null=True)
+    takes_back = models.ForeignKey(
+        "self", models.SET_NULL, null=True, related_name="taken_back_by"
+    )
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(auto_now_add=True)
     planned_by = models.CharField(max_length=150, blank=True)

@@ -63,7 +63,8 @@ def _card(view: View, decision: Decision) -> Card:
     if not by_hand or number is None:
         return Card(decision, choices, "", "")
     address = reverse("admin:buddies_buddy_change", args=[number])
-    address += query(view.campaign)
+    # What is written there settles it.
+    address += f"{query(view.campaign)}&decide=1"
     return Card(decision, choices, address, by_hand[0].label)
 
 

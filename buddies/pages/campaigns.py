@@ -38,6 +38,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
         "<int:number>/discard/": ("discard", discard),
         "<int:number>/unplan/": ("unplan", unplan),
         "<int:number>/end/": ("end", end),
+        "<int:number>/keep/": ("keep", keep),
         "<int:number>/again/": ("again", again),
         "<int:number>/review/": ("review", campaign_review.page),
         "<int:number>/approve/": ("approve", campaign_review.approve),
@@ -203,6 +204,16 @@ def end(request: HttpRequest, number: int) -> HttpResponse:
         return to("decisions", back)
     except ReleaseError as error:
         messages.error(request, str(error))
+    return to_list()
+
+
+@allowed("publish_release")
+@require_POST
+def keep(request: HttpRequest, number: int) -> HttpResponse:
+    """Let a campaign that is live stay so."""
+    campaign = applying.keep(campaign_of(number).pk)
+    text = _("“%(name)s” stays live; it ends at no moment.")
+    messages.success(request, text % {"name": campaign.name})
     return to_list()
 
 

@@ -224,7 +224,9 @@ def page(request: HttpRequest, desk: Desk) -> HttpResponse:
         "kinds": list(FORMATS),
         "columns": COLUMNS,
         "may_import": may_import(request, desk),
+        "campaign": desk.campaign,
         "query": query(desk.campaign),
+        "desks": choices(desk.campaign, reverse("admin:buddies_transfer")),
         "most": filesizeformat(MAX_BYTES),
         "zone": timezone.get_current_timezone_name(),
     }

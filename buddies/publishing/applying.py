@@ -64,9 +64,10 @@ def publish(
         Tree.locked()
         campaign = locked(number)
         _refuse_other(campaign, digest)
-        if ends_at is not None:
-            _refuse_end(timezone.now(), ends_at)
-            campaign.ends_at = ends_at
+        _refuse_end(timezone.now(), ends_at)
+        campaign.ends_at = ends_at
+        # An approval is of the end, too.
+        digest = rows.digest(campaign, rows.read(campaign))
         if approvals.missing(campaign, digest, editor):
             if not breaks_glass:
                 raise _unapproved(campaign, digest, editor)
@@ -184,6 +185,10 @@ def _go_live(campaign: Campaign, editor: str) -> Release:
     campaign.state, campaign.due_at, campaign.blocked = State.PUBLISHED, None, ""
     campaign.release, campaign.tree_version = done
     campaign.save()
+    # What it was made to take back has ended with it.
+    Campaign.objects.filter(pk=campaign.takes_back_id, state=State.PUBLISHED).update(
+        state=State.ENDED, blocked=""
+    )
     return done.release
 
 
@@ -258,9 +263,24 @@ def _take_back(campaign: Campaign, editor: str) -> Release:
 
 
 def opposite(campaign: Campaign, editor: str) -> Campaign:
-    """Make a campaign that takes back what this one did, to decide about the rest."""
+    """Return a campaign that takes back what this one did, to decide about the rest.
+
+    It is made if there is none in preparation.
+    """
+    if known := campaign.taken_back_by.filter(state__in=(State.OPEN, State.PLANNED)):
+        return known[0]
     name = _("Take back %(name)s") % {"name": campaign.name}
-    return making.make_with(editor, name, inverse(campaign))
+    return making.make_with(editor, name, inverse(campaign), campaign)
+
+
+def keep(number: int) -> Campaign:
+    """Let a campaign that is live stay so: it ends at no moment."""
+    with transaction.atomic():
+        campaign = Campaign.objects.select_for_update().get(pk=number)
+        if campaign.state == State.PUBLISHED:
+            campaign.ends_at, campaign.blocked = None, ""
+            campaign.save(update_fields=["ends_at", "blocked"])
+        return campaign
 
 
 def inverse(campaign: Campaign) -> Differences:

@@ -23,6 +23,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from buddies.models import Campaign
 from buddies.publishing import releases
 from buddies.publishing.live import live_release_without_body
 from roster import statistics
@@ -149,6 +150,11 @@ def _releases() -> Iterator[Metric]:
         "release_lag_seconds",
         "Seconds that a change has been overdue to go live, 0 if none is.",
         releases.lag(),
+    )
+    yield _gauge(
+        "campaigns_blocked",
+        "Campaigns that did not go live or end at their moment, and wait for staff.",
+        Campaign.objects.exclude(blocked="").count(),
     )
     live = live_release_without_body()
     if live is not None:

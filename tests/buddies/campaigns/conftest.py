@@ -28,6 +28,13 @@ class Desk:
         self.pk = Campaign.objects.create(name=name, created_by="juliet", **fields).pk
         self.edits = CampaignEdits(self.pk)
 
+    @classmethod
+    def of(cls, campaign: Campaign) -> "Desk":
+        """Return the desk of a campaign that exists."""
+        desk = cls.__new__(cls)
+        desk.pk, desk.edits = campaign.pk, CampaignEdits(campaign.pk)
+        return desk
+
     @property
     def campaign(self) -> Campaign:
         return Campaign.objects.get(pk=self.pk)

@@ -10,6 +10,8 @@ from django.utils import timezone
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from buddies.campaigns.conflict_words import LIVE, OWN
+from buddies.campaigns.deciding import decide
 from buddies.campaigns.moving import do_live
 from buddies.campaigns.view import View, base_of
 from buddies.document import build
@@ -362,6 +364,41 @@ def test_the_rest_is_decided_in_a_campaign_of_its_own():
     assert back.name == "Take back Natale"
     assert [one.kind for one in View(back).conflicts] == ["field"]
     assert "Mercatini" not in [b.name for b in View(back).buddies]
+    # Asked again, it is the same one.
+    assert applying.opposite(desk.campaign, "nurse") == back
+
+
+@pytest.mark.parametrize("choice", [OWN, LIVE])
+def test_one_that_takes_back_another_ends_it(choice):
+    desk = natale()
+    publish(desk, ends_at=timezone.now() + HOUR)
+    edits.change([named("Babbo")], "prince", name="Santa")
+    Campaign.objects.update(ends_at=timezone.now())
+    applying.publish_due()
+    back = Desk.of(applying.opposite(desk.campaign, "juliet"))
+
+    decide(back.pk, "juliet", back.view.conflicts[0], choice)
+    publish(back)
+
+    assert outline() == ["romeo" if choice == OWN else "Santa", "mario"]
+    assert (desk.campaign.state, desk.campaign.blocked) == ("ended", "")
+
+
+def test_one_that_cannot_end_may_stay_live():
+    desk = natale()
+    publish(desk, ends_at=timezone.now() + HOUR)
+    Campaign.objects.update(ends_at=timezone.now(), blocked="conflicts")
+
+    applying.keep(desk.pk)
+
+    campaign = desk.campaign
+    assert (campaign.state, campaign.ends_at, campaign.blocked) == (
+        "published",
+        None,
+        "",
+    )
+    applying.publish_due()
+    assert desk.campaign.state == "published"
 
 
 def test_a_campaign_that_changed_nothing_takes_nothing_back():

@@ -102,6 +102,13 @@ def test_a_change_of_the_campaign_voids_it_and_says_so(desk, change):
     ]
 
 
+def test_an_end_that_nobody_approved_does_not_go_live(desk):
+    approve(desk, "nurse")
+
+    with pytest.raises(ReleaseError, match="1 approval is missing"):
+        publish(desk, "juliet", ends_at=timezone.now() + HOUR)
+
+
 def test_an_edit_of_what_is_live_does_not(desk):
     approve(desk, "nurse")
 

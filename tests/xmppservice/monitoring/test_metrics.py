@@ -47,6 +47,7 @@ def test_an_empty_service_has_metrics(client, settings):
     assert found["stream_ready"] == 0
     assert found["document_bytes_limit"] == settings.XMPP_STANZA_LIMIT
     assert found["release_lag_seconds"] == 0
+    assert found["campaigns_blocked"] == 0
     assert "stream_sessions_total" not in found
 
 
