@@ -1,28 +1,70 @@
-"""Which campaigns an edit of what is live, or another campaign, gets in the way of."""
+"""What gets in the way of a campaign: edits of what is live, and other campaigns."""
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from buddies.campaigns.merge import Conflict
+from buddies.campaigns import rows
+from buddies.campaigns.changes import touched
+from buddies.campaigns.merge import Conflict, Differences, merge
 from buddies.campaigns.view import View
 from buddies.models import Buddy, Campaign, Difference
-
-
-def concerned(keys: Iterable[object]) -> list[Campaign]:
-    """Return the campaigns in preparation that change one of these entries."""
-    rows = Difference.objects.filter(key__in=list(keys))
-    numbers = set(rows.order_by().values_list("campaign", flat=True))
-    return list(Campaign.editable().filter(pk__in=numbers))
+from buddies.tree.snapshot import PARENT, Group
 
 
 def conflicts_with(buddies: Iterable[Buddy]) -> Iterator[tuple[Campaign, Conflict]]:
     """Yield the conflicts that campaigns have about these entries of the live tree."""
     keys = {str(buddy.key) for buddy in buddies}
-    if not keys:
-        return
-    for campaign in concerned(keys):
+    changing = Difference.objects.filter(key__in=keys).order_by()
+    numbers = set(changing.values_list("campaign", flat=True)) if keys else ()
+    for campaign in Campaign.editable().filter(pk__in=numbers):
         for conflict in View(campaign).conflicts:
             if conflict.key in keys:
                 yield campaign, conflict
+
+
+class Collision(NamedTuple):
+    """Another campaign that wants something else, and what both are about."""
+
+    campaign: Campaign
+    conflicts: list[Conflict]
+
+
+def collisions(view: View) -> list[Collision]:
+    """Return the other campaigns that a campaign collides with, whoever is first.
+
+    One that is due later decides; see its own conflicts.
+    """
+    found = []
+    about = concerns(view.differences)
+    for other in Campaign.editable().exclude(pk=view.campaign.pk):
+        differences = rows.read(other).differences
+        if about.isdisjoint(concerns(differences)):
+            continue
+        both = (view.campaign, view.differences), (other, differences)
+        (_first, earlier), (_second, later) = sorted(both, key=lambda one: _due(one[0]))
+        live = view.base.live
+        alone = set(merge(live, later).conflicts)
+        together = merge(merge(live, earlier).tree, later).conflicts
+        if conflicts := [one for one in together if one not in alone]:
+            found.append(Collision(other, conflicts))
+    return found
+
+
+def _due(campaign: Campaign) -> tuple[bool, float, int]:
+    at = campaign.due_at
+    return (at is None, at.timestamp() if at else 0.0, campaign.pk)
+
+
+def concerns(campaign: Differences) -> set[Group]:
+    """Return the keys of all entries and groups that a campaign is about."""
+    found: set[Group] = {*touched(campaign), *campaign.orders}
+    for values in campaign.added.values():
+        found.add(values[PARENT])
+    for fields in campaign.changed.values():
+        if PARENT in fields:
+            found.add(fields[PARENT].now)
+    # Many campaigns put something at the top level, and do not mind each other.
+    return found if None in campaign.orders else found - {None}
 
 
 def open_decisions() -> dict[int, int]:

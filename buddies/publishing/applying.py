@@ -186,9 +186,8 @@ def _go_live(campaign: Campaign, editor: str) -> Release:
     campaign.release, campaign.tree_version = done
     campaign.save()
     # What it was made to take back has ended with it.
-    Campaign.objects.filter(pk=campaign.takes_back_id, state=State.PUBLISHED).update(
-        state=State.ENDED, blocked=""
-    )
+    ended = Campaign.objects.filter(taken_back_by=campaign, state=State.PUBLISHED)
+    ended.update(state=State.ENDED, blocked="")
     return done.release
 
 
