@@ -1,6 +1,5 @@
 """Campaigns in words: the switch above the tree, the banner, what editors are told."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from django.core.cache import cache
@@ -9,8 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from buddies.campaigns import changes
-from buddies.campaigns.collisions import conflicts_with
-from buddies.campaigns.desk import CampaignDesk
+from buddies.campaigns.collisions import collisions, conflicts_with
+from buddies.campaigns.desk import CampaignDesk, LiveDesk
 from buddies.models import Buddy, Campaign
 from buddies.pages.desks import query
 from buddies.publishing.applying import decisions_in_words
@@ -49,14 +48,19 @@ def choices(current: Campaign | None, page: str = "") -> list[Choice]:
     ]
 
 
-def told_to_editors(edited: list[Buddy]) -> Iterable[str]:
-    """Tell who edits what is live which campaigns have to decide because of it."""
+def told_to_editors(desk: LiveDesk | CampaignDesk, edited: list[Buddy]) -> list[str]:
+    """Tell an editor which campaigns want something else with what was edited."""
+    if isinstance(desk, CampaignDesk):
+        keys = {str(buddy.key) for buddy in edited}
+        return [
+            _("The campaign “%(name)s” wants something else here.")
+            % {"name": other.campaign.name}
+            for other in collisions(desk.view)
+            if any(conflict.key in keys for conflict in other.conflicts)
+        ]
     found = {campaign.pk: campaign for campaign, _conflict in conflicts_with(edited)}
-    for campaign in found.values():
-        text = _(
-            "The campaign “%(name)s” changes this, too: somebody must decide there."
-        )
-        yield text % {"name": campaign.name}
+    text = _("The campaign “%(name)s” changes this, too: somebody must decide there.")
+    return [text % {"name": campaign.name} for campaign in found.values()]
 
 
 class CampaignNumbers(NamedTuple):

@@ -119,8 +119,8 @@ def _said(desk: Desk, edit: history.LastEdit, changed: list[Buddy]) -> str:
     words = _("Undone: %(what)s") % {"what": edit.words} if edit.is_undo else edit.words
     if desk.campaign:
         params = {"what": words, "name": desk.campaign.name}
-        return _("%(what)s, in “%(name)s”: not live") % params
-    return " ".join((words, *told_to_editors(changed)))
+        words = _("%(what)s, in “%(name)s”: not live") % params
+    return ". ".join((words, *told_to_editors(desk, changed)))
 
 
 @edit_view("change_buddy")

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from buddies.campaigns import changes, rows
 from buddies.campaigns.changes import CampaignChange
+from buddies.campaigns.collisions import collisions
 from buddies.campaigns.view import View
 from buddies.document import build, diff, shape
 from buddies.document.diff import DocumentChange
@@ -58,7 +59,7 @@ def review(campaign: Campaign, publisher: str = "") -> Review:
         changes.changes(view),
         diff.between(before.document, draft.document),
         list(_errors(view, draft, digest, publisher)),
-        [*_warnings(draft, view, at), *_since(view)],
+        [*_warnings(draft, view, at), *_since(view), *_others(view)],
         list(approvals.valid(campaign, digest, publisher)),
     )
 
@@ -101,6 +102,19 @@ def _since(view: View) -> Iterator[str]:
         for old, new in zip([before, *newer], newer, strict=False):
             if old and (words := _switched_off(view, key, old, new)):
                 yield words
+
+
+def _others(view: View) -> Iterator[str]:
+    """Warn of other campaigns that want something else: weeks ahead, not on the day."""
+    for other in collisions(view):
+        keys = dict.fromkeys(conflict.key for conflict in other.conflicts)
+        names = [changes.name_of(view, key) for key in keys if key is not None]
+        params = {
+            "campaign": other.campaign.name,
+            "names": names_in_words(names) or _("the top level"),
+        }
+        text = _("The campaign “%(campaign)s” wants something else with %(names)s.")
+        yield text % params
 
 
 def _switched_off(
