@@ -201,7 +201,7 @@ class BuddyAdmin(StrictAdmin):
     ) -> Any:
         desk = self._desk(request)
         if isinstance(desk, CampaignDesk):
-            return desk.view.by_id.get(whole_number(object_id))
+            return desk.view.own(whole_number(object_id))
         return super().get_object(request, object_id, from_field)
 
     # --- The form ---------------------------------------------------------------

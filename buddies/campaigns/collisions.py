@@ -29,13 +29,14 @@ class Collision(NamedTuple):
     conflicts: list[Conflict]
 
 
-def collisions(view: View) -> list[Collision]:
+def collisions(view: View, keys: set[Group] | None = None) -> list[Collision]:
     """Return the other campaigns that a campaign collides with, whoever is first.
 
-    One that is due later decides; see its own conflicts.
+    ``keys`` are the entries and groups to look at: by default, all that it changes.
+    The campaign that is due later decides; see its own conflicts.
     """
     found = []
-    about = concerns(view.differences)
+    about = concerns(view.differences) if keys is None else keys
     for other in Campaign.editable().exclude(pk=view.campaign.pk):
         differences = rows.read(other).differences
         if about.isdisjoint(concerns(differences)):

@@ -47,6 +47,7 @@ class Edit:
         self.campaign = campaign
         self.view = View(campaign)
         self.sketch = Sketch(self.view.tree)
+        self.after = self.view.tree
 
     @cached_property
     def live(self) -> Snapshot:
@@ -102,12 +103,12 @@ class CampaignEdits:
         with transaction.atomic():
             edit = Edit(locked(self.number))
             yield edit
-            after = edit.sketch.finish()
-            if after == edit.view.tree:
+            edit.after = edit.sketch.finish()
+            if edit.after == edit.view.tree:
                 return
-            differences = record(edit.view.differences, edit.live, after)
+            differences = record(edit.view.differences, edit.live, edit.after)
             author = Author(editor, timezone.now())
-            store(edit.campaign, edit.view, differences, after, author)
+            store(edit.campaign, edit.view, differences, edit.after, author)
 
     def add(self, buddy: Buddy, editor: str) -> Buddy:
         """Add a new entry as the last one of its parent; return it with its number."""
@@ -147,7 +148,7 @@ class CampaignEdits:
                 changed += edit.sketch.change([key], new)
             if changed and (fields.keys() - history.FLAGS or any(fields.values())):
                 edit.check(changed, fields)
-        return self._drawn(keys)
+        return _drawn(edit, keys)
 
     def move(
         self,
@@ -164,7 +165,7 @@ class CampaignEdits:
             edit.sketch.move(keys, beside, where)
             if edit.sketch.finish() != edit.view.tree:
                 edit.check(keys, ("parent",))
-        return self._drawn(keys)
+        return _drawn(edit, keys)
 
     def shift(
         self,
@@ -192,7 +193,7 @@ class CampaignEdits:
                 if root not in below:
                     edit.check(snapshot.branch(edit.view.tree, [root]))
                     copies.append(edit.sketch.duplicate(root)[0])
-        return self._drawn(copies)
+        return _drawn(edit, copies)
 
     def remove(
         self, buddies: Iterable[Buddy], editor: str, seen: int | None = None
@@ -248,11 +249,13 @@ class CampaignEdits:
             author = Author(editor, timezone.now(), history.UNDO)
             store(campaign, view, differences, merged.tree, author)
 
-    def _drawn(self, keys: Collection[Key]) -> list[Buddy]:
-        """Return entries as the campaign has them now."""
-        view = View(Campaign.objects.get(pk=self.number))
-        drawn = {str(buddy.key): buddy for buddy in view.buddies}
-        return [drawn[key] for key in keys]
+
+def _drawn(edit: Edit, keys: Collection[Key]) -> list[Buddy]:
+    """Return entries as the campaign has them after an edit."""
+    new = [key for key in keys if key not in edit.view.ids]
+    edit.view.ids.update((key, rows.number_of(edit.campaign, key)) for key in new)
+    drawn = {str(buddy.key): buddy for buddy in edit.view.draw(edit.after)}
+    return [drawn[key] for key in keys]
 
 
 def _take_back(view: View, stored: Rows, one: DifferenceLog) -> None:

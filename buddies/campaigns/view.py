@@ -1,12 +1,18 @@
 """A campaign's tree as it will be: what is live, what is due earlier, the campaign."""
 
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from functools import cached_property, partial
+from threading import Lock
 from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import Max, Min
 
 from buddies.campaigns import rows
 from buddies.campaigns.merge import Conflict, Merged, merge
-from buddies.models import Buddy, Campaign
+from buddies.models import Buddy, Campaign, Tree
 from buddies.tree import snapshot
 from buddies.tree.snapshot import PARENT, Key, Snapshot, Values
 
@@ -14,26 +20,70 @@ from buddies.tree.snapshot import PARENT, Key, Snapshot, Values
 class Base(NamedTuple):
     """What a campaign departs from: ``tree``, which is live, and what is due earlier.
 
-    ``buddies`` are the stored entries, ``live`` is their snapshot. ``ids`` are the
-    numbers of entries that only earlier campaigns have.
+    ``buddies`` are the stored entries, by their keys, and ``live`` is their snapshot.
+    ``ids`` are the numbers of entries that only earlier campaigns have. Others may
+    look at the same ones: nothing of it is ever changed.
     """
 
-    buddies: list[Buddy]
+    buddies: Mapping[Key, Buddy]
     live: Snapshot
     tree: Snapshot
-    ids: dict[Key, int]
+    ids: Mapping[Key, int]
 
 
 def base_of(earlier_ones: Iterable[Campaign] = ()) -> Base:
     """Return what is live, with these campaigns laid over it."""
-    buddies = list(Buddy.objects.all())
-    live = tree = snapshot.of(buddies)
-    ids: dict[Key, int] = {}
-    for other in earlier_ones:
-        stored = rows.read(other)
-        tree = merge(tree, stored.differences).tree
-        ids |= stored.ids
-    return Base(buddies, live, tree, ids)
+    campaigns = list(earlier_ones)
+    # Read first: entries that are newer than their version are read again next time.
+    row = Tree.objects.aggregate(version=Max("version"))
+    keys = Buddy.objects.aggregate(least=Min("key"), most=Max("key"))
+    version = (row["version"], keys["least"], keys["most"])
+    base = _recent.get(version, _live_base)
+    for number, campaign in enumerate(campaigns, 1):
+        versions = tuple((one.pk, one.version) for one in campaigns[:number])
+        read = partial(_laid_over, base, campaign)
+        base = _recent.get((version, versions), read)
+    return base
+
+
+def _live_base() -> Base:
+    buddies = {str(buddy.key): buddy for buddy in Buddy.objects.all()}
+    live = snapshot.of(buddies.values())
+    return Base(buddies, live, live, {})
+
+
+def _laid_over(base: Base, campaign: Campaign) -> Base:
+    stored = rows.read(campaign)
+    tree = merge(base.tree, stored.differences).tree
+    return base._replace(tree=tree, ids={**base.ids, **stored.ids})
+
+
+class _Recent:
+    """The bases that were looked at last: each page asks for one, every two seconds.
+
+    What is read within a transaction may be rolled back, so it is not kept.
+    """
+
+    def __init__(self) -> None:
+        self._bases: OrderedDict[object, Base] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: object, read: Callable[[], Base]) -> Base:
+        with self._lock:
+            if key in self._bases:
+                self._bases.move_to_end(key)
+                return self._bases[key]
+        base = read()
+        if not connection.in_atomic_block:
+            with self._lock:
+                self._bases[key] = base
+                while len(self._bases) > MAX_RECENT:
+                    self._bases.popitem(last=False)
+        return base
+
+
+MAX_RECENT = 32
+_recent = _Recent()
 
 
 def earlier(campaign: Campaign) -> Iterable[Campaign]:
@@ -77,6 +127,13 @@ class View:
     def buddies(self) -> list[Buddy]:
         return self.draw(self.tree)
 
+    def own(self, number: int) -> Buddy | None:
+        """Return an entry that the caller may change; None if there is none."""
+        for buddy in self.buddies:
+            if buddy.pk == number:
+                return copy(buddy)
+        return None
+
     @cached_property
     def by_id(self) -> dict[int, Buddy]:
         return {buddy.pk: buddy for buddy in self.buddies}
@@ -89,16 +146,13 @@ class View:
     @cached_property
     def ids(self) -> dict[Key, int]:
         """The number of each entry, also of those that the campaign deletes."""
-        live = {key: buddy.pk for key, buddy in self._stored.items()}
+        live = {key: buddy.pk for key, buddy in self.base.buddies.items()}
         return {**self.base.ids, **self.stored.ids, **live}
 
     def draw(self, tree: Snapshot) -> list[Buddy]:
         """Return the entries of a tree that the campaign has, or may get."""
-        return snapshot.draw(tree, self.ids, self._stored, self.base.live.entries)
-
-    @cached_property
-    def _stored(self) -> dict[Key, Buddy]:
-        return {str(buddy.key): buddy for buddy in self.base.buddies}
+        base = self.base
+        return snapshot.draw(tree, self.ids, base.buddies, base.live.entries)
 
     def draw_loose(self, entries: Mapping[Key, Values]) -> dict[Key, Buddy]:
         """Return entries to be judged: they may be in circles, or without a number."""
@@ -107,7 +161,7 @@ class View:
         drawn = {}
         for key, values in entries.items():
             if self.base.live.entries.get(key) == values:
-                drawn[key] = self._stored[key]
+                drawn[key] = self.base.buddies[key]
             else:
                 group = values[PARENT]
                 parent_id = None if group is None else ids[group]

@@ -51,11 +51,11 @@ def choices(current: Campaign | None, page: str = "") -> list[Choice]:
 def told_to_editors(desk: LiveDesk | CampaignDesk, edited: list[Buddy]) -> list[str]:
     """Tell an editor which campaigns want something else with what was edited."""
     if isinstance(desk, CampaignDesk):
-        keys = {str(buddy.key) for buddy in edited}
+        keys: set[str | None] = {str(buddy.key) for buddy in edited}
         return [
             _("The campaign “%(name)s” wants something else here.")
             % {"name": other.campaign.name}
-            for other in collisions(desk.view)
+            for other in collisions(desk.view, keys)
             if any(conflict.key in keys for conflict in other.conflicts)
         ]
     found = {campaign.pk: campaign for campaign, _conflict in conflicts_with(edited)}

@@ -4,6 +4,7 @@ It is of what is live, or of a campaign.
 """
 
 from collections.abc import Callable
+from copy import copy
 from typing import NamedTuple
 
 from django.db import transaction
@@ -52,7 +53,7 @@ class Preview(NamedTuple):
 def _preview_table(content: str, desk: Desk) -> Preview:
     read = files.loads(content)
     if isinstance(desk, CampaignDesk):
-        plan = Plan(read.rows, desk.buddies(), desk.version)
+        plan = Plan(read.rows, list(map(copy, desk.buddies())), desk.version)
     else:
         plan = plan_import(read.rows)
     return Preview(
@@ -128,7 +129,7 @@ def _import_table(
         return
 
     def change(view: View) -> Snapshot:
-        plan = Plan(rows, view.buddies, view.campaign.version)
+        plan = Plan(rows, list(map(copy, view.buddies)), view.campaign.version)
         for buddy in plan.changed:
             if words := log.missed(
                 view.campaign, [str(buddy.key)], snapshot.NAMES, seen

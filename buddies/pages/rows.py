@@ -35,7 +35,23 @@ def nested(desk: LiveDesk | CampaignDesk) -> list[Row]:
 
 def flat(desk: LiveDesk | CampaignDesk, buddies: list[Buddy]) -> dict[int, Row]:
     """Return a row for each entry, by its number."""
-    groups = {buddy.parent_id for buddy in buddies}
+    return _marked(desk, buddies, {buddy.parent_id for buddy in buddies})
+
+
+def some(desk: LiveDesk | CampaignDesk, buddies: list[Buddy]) -> list[Row]:
+    """Return the rows of some entries, without the others."""
+    if isinstance(desk, CampaignDesk):
+        groups = {buddy.parent_id for buddy in desk.buddies()}
+    else:
+        numbers = [buddy.pk for buddy in buddies]
+        held = Buddy.objects.filter(parent__in=numbers).order_by()
+        groups = set(held.values_list("parent_id", flat=True))
+    return list(_marked(desk, buddies, groups).values())
+
+
+def _marked(
+    desk: LiveDesk | CampaignDesk, buddies: list[Buddy], groups: set[int | None]
+) -> dict[int, Row]:
     now = timezone.now()
     rows = {buddy.pk: row_of(buddy, buddy.pk not in groups, now) for buddy in buddies}
     if isinstance(desk, CampaignDesk):
@@ -43,20 +59,6 @@ def flat(desk: LiveDesk | CampaignDesk, buddies: list[Buddy]) -> dict[int, Row]:
     else:
         _mark_live(buddies, rows)
     return rows
-
-
-def some(desk: LiveDesk | CampaignDesk, buddies: list[Buddy]) -> list[Row]:
-    """Return the rows of some entries, without the others."""
-    if isinstance(desk, CampaignDesk):
-        everything = flat(desk, desk.buddies())
-        return [everything[buddy.pk] for buddy in buddies]
-    numbers = [buddy.pk for buddy in buddies]
-    held = Buddy.objects.filter(parent__in=numbers).order_by()
-    groups = set(held.values_list("parent_id", flat=True))
-    now = timezone.now()
-    rows = {buddy.pk: row_of(buddy, buddy.pk not in groups, now) for buddy in buddies}
-    _mark_live(buddies, rows)
-    return list(rows.values())
 
 
 def row_of(buddy: Buddy, is_empty: bool, now: datetime) -> Row:
