@@ -1,25 +1,46 @@
 """What gets in the way of a campaign: edits of what is live, and other campaigns."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from buddies.campaigns import rows
 from buddies.campaigns.changes import touched
-from buddies.campaigns.merge import Conflict, Differences, merge
+from buddies.campaigns.merge import FIELD, GONE, Conflict, Differences, merge
+from buddies.campaigns.rows import Rows
 from buddies.campaigns.view import View
 from buddies.models import Buddy, Campaign, Difference
-from buddies.tree.snapshot import PARENT, Group
+from buddies.tree import snapshot
+from buddies.tree.snapshot import PARENT, Group, Key, Snapshot
 
 
-def conflicts_with(buddies: Iterable[Buddy]) -> Iterator[tuple[Campaign, Conflict]]:
-    """Yield the conflicts that campaigns have about these entries of the live tree."""
-    keys = {str(buddy.key) for buddy in buddies}
-    changing = Difference.objects.filter(key__in=keys).order_by()
-    numbers = set(changing.values_list("campaign", flat=True)) if keys else ()
-    for campaign in Campaign.editable().filter(pk__in=numbers):
-        for conflict in View(campaign).conflicts:
-            if conflict.key in keys:
-                yield campaign, conflict
+def concerned(keys: Iterable[Key]) -> list[Campaign]:
+    """Return the campaigns that have to decide about entries edited live.
+
+    By their own values alone, so that a live edit waits for no tree.
+    """
+    own: dict[int, Rows] = {}
+    changing = Difference.objects.filter(key__in=list(keys)).order_by()
+    for one in changing.exclude(kind=rows.ADDED):
+        row = {"kind": one.kind, "fields": one.fields}
+        own.setdefault(one.campaign_id, {})[rows.ENTRY, str(one.key)] = row
+    found = []
+    for campaign in Campaign.editable().filter(pk__in=own):
+        differences = rows.differences_of(own[campaign.pk])
+        live = _entries(touched(differences))
+        conflicts = merge(live, differences).conflicts
+        if any(conflict.kind in (FIELD, GONE) for conflict in conflicts):
+            found.append(campaign)
+    return found
+
+
+def _entries(keys: Iterable[Key]) -> Snapshot:
+    """Return these entries of the live tree, with their groups but no order."""
+    buddies = Buddy.objects.filter(key__in=list(keys)).select_related("parent")
+    entries = {}
+    for buddy in buddies:
+        group = str(buddy.parent.key) if buddy.parent else None
+        entries[str(buddy.key)] = snapshot.values_of(buddy, group)
+    return Snapshot(entries, {})
 
 
 class Collision(NamedTuple):

@@ -9,11 +9,12 @@ from django.utils.translation import gettext as _
 from buddies.campaigns import log
 from buddies.campaigns.edits import CampaignEdits
 from buddies.campaigns.view import View, earlier
-from buddies.models import Buddy, Campaign, Tree
+from buddies.models import Buddy, Campaign, HistoricalBuddy, Tree
 from buddies.tree import edits as live_edits
 from buddies.tree import history
 from buddies.tree.lock import TreeError
 from buddies.tree.positions import Where
+from buddies.tree.snapshot import Key
 from buddies.tree.undo import undo
 
 
@@ -80,6 +81,8 @@ class Desk(Protocol):
 
     def edited(self, version: int) -> list[Buddy]: ...
 
+    def edited_keys(self, version: int) -> set[Key]: ...
+
     def newest(self, editor: str) -> history.LastEdit | None: ...
 
     def undo(self, version: int, editor: str) -> None: ...
@@ -106,6 +109,11 @@ class LiveDesk:
     def edited(self, version: int) -> list[Buddy]:
         """Return the entries that the edit of a version changed, if it was the last."""
         return list(Buddy.objects.filter(version=version))
+
+    def edited_keys(self, version: int) -> set[Key]:
+        """Return the keys of the entries that it changed, also of deleted ones."""
+        records = HistoricalBuddy.objects.filter(version=version).order_by()
+        return set(map(str, records.values_list("key", flat=True)))
 
     def newest(self, editor: str) -> history.LastEdit | None:
         return history.newest(editor)
@@ -150,9 +158,12 @@ class CampaignDesk:
 
     def edited(self, version: int) -> list[Buddy]:
         """Return the entries that the edit of a version changed."""
-        rows = self.campaign.log.filter(version=version)
-        keys = set(rows.values_list("key", flat=True))
+        keys = self.edited_keys(version)
         return [buddy for buddy in self.view.buddies if str(buddy.key) in keys]
+
+    def edited_keys(self, version: int) -> set[Key]:
+        rows = self.campaign.log.filter(version=version)
+        return set(rows.values_list("key", flat=True))
 
     def newest(self, editor: str) -> history.LastEdit | None:
         return log.newest(self.campaign, editor)

@@ -8,11 +8,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from buddies.campaigns import changes
-from buddies.campaigns.collisions import collisions, conflicts_with
+from buddies.campaigns.collisions import collisions, concerned
 from buddies.campaigns.desk import CampaignDesk, LiveDesk
-from buddies.models import Buddy, Campaign
+from buddies.models import Campaign
 from buddies.pages.desks import query
 from buddies.publishing.applying import decisions_in_words
+from buddies.tree.snapshot import Key
 from xmppservice.backoffice.words import zoned_moment
 
 
@@ -48,19 +49,21 @@ def choices(current: Campaign | None, page: str = "") -> list[Choice]:
     ]
 
 
-def told_to_editors(desk: LiveDesk | CampaignDesk, edited: list[Buddy]) -> list[str]:
+def told_to_editors(desk: LiveDesk | CampaignDesk, keys: set[Key]) -> list[str]:
     """Tell an editor which campaigns want something else with what was edited."""
     if isinstance(desk, CampaignDesk):
-        keys: set[str | None] = {str(buddy.key) for buddy in edited}
-        return [
-            _("The campaign “%(name)s” wants something else here.")
-            % {"name": other.campaign.name}
-            for other in collisions(desk.view, keys)
+        text = _("The campaign “%(name)s” wants something else here.")
+        others = [
+            other.campaign
+            for other in collisions(desk.view, {*keys})
             if any(conflict.key in keys for conflict in other.conflicts)
         ]
-    found = {campaign.pk: campaign for campaign, _conflict in conflicts_with(edited)}
-    text = _("The campaign “%(name)s” changes this, too: somebody must decide there.")
-    return [text % {"name": campaign.name} for campaign in found.values()]
+    else:
+        text = _(
+            "The campaign “%(name)s” changes this, too: somebody must decide there."
+        )
+        others = concerned(keys)
+    return [text % {"name": campaign.name} for campaign in others]
 
 
 class CampaignNumbers(NamedTuple):

@@ -110,17 +110,17 @@ def _outcome(desk: Desk, editor: str, before: int) -> dict[str, Any]:
     return {
         "version": last.version,
         "stamp": desk.stamp,
-        "said": _said(desk, last, changed),
+        "said": _said(desk, last),
         "entries": rows.some(desk, changed),
     }
 
 
-def _said(desk: Desk, edit: history.LastEdit, changed: list[Buddy]) -> str:
+def _said(desk: Desk, edit: history.LastEdit) -> str:
     words = _("Undone: %(what)s") % {"what": edit.words} if edit.is_undo else edit.words
     if desk.campaign:
         params = {"what": words, "name": desk.campaign.name}
         words = _("%(what)s, in “%(name)s”: not live") % params
-    return ". ".join((words, *told_to_editors(desk, changed)))
+    return ". ".join((words, *told_to_editors(desk, desk.edited_keys(edit.version))))
 
 
 @edit_view("change_buddy")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from tests.bench import (
+    campaigns,
     commands,
     curves,
     edits,
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[Report], None]] = {
     "overload": overload.measure,
     "http": http.measure,
     "workspace": workspace.measure,
+    "campaigns": campaigns.measure,
     "idle": idle.measure,
     "growth": growth.measure,
     "sizes": sizes.measure,

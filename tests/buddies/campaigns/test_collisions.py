@@ -2,7 +2,7 @@
 
 import pytest
 
-from buddies.campaigns.collisions import collisions, conflicts_with
+from buddies.campaigns.collisions import collisions, concerned
 from buddies.campaigns.conflict_words import OWN
 from buddies.campaigns.deciding import decide
 from buddies.models import Buddy
@@ -71,10 +71,14 @@ def test_the_one_that_is_due_later_decides_weeks_ahead(verona):
 def test_a_live_edit_tells_which_campaigns_have_to_decide(verona, natale, saldi):
     rename(natale, "Babbo")
     saldi.edits.change([saldi.named("romeo")], EDITOR, status="-50 %")
+    key = str(named("romeo").key)
 
-    (romeo,) = edits.change([named("romeo")], "prince", name="Montague")
+    edits.change([named("romeo")], "prince", web_is_published=False)
+    assert concerned([key]) == []
 
-    (found,) = conflicts_with([romeo])
-    assert found == (natale.campaign, ("field", str(romeo.key), "name"))
-    assert list(conflicts_with([named("juliet")])) == []
-    assert list(conflicts_with([])) == []
+    edits.change([named("romeo")], "prince", name="Montague")
+    assert concerned([key]) == [natale.campaign]
+    assert concerned([str(named("juliet").key)]) == concerned([]) == []
+
+    edits.remove([named("Montague")], "prince")
+    assert concerned([key]) == [natale.campaign, saldi.campaign]
