@@ -192,6 +192,7 @@ class CampaignSerializer(ModelSerializer):
 
     dueAt = MomentField(source="due_at", allow_null=True, read_only=True)
     endsAt = MomentField(source="ends_at", allow_null=True, read_only=True)
+    blocked = serializers.CharField(read_only=True)
     createdBy = serializers.CharField(source="created_by", read_only=True)
 
     class Meta:

@@ -23,7 +23,6 @@ ADDRESSES = {
     "tree": "tree",
     "buddies": "buddy-list",
     "releases": "release-list",
-    "plans": "plannedrelease-list",
     "accounts": "account-list",
     "commands": "command-list",
     "delivery": "api-delivery",

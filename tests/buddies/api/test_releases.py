@@ -1,41 +1,26 @@
-"""Releases through the API: reviewed, published, planned, made live again."""
-
-from datetime import datetime, timedelta
+"""Releases through the API: read, compared, made live again, made a campaign."""
 
 import pytest
-from django.utils import timezone
 from rest_framework.test import APIClient
 
-from buddies.models import PlannedRelease, Release, Tree
-from buddies.publishing import draft, releases
+from buddies.campaigns.view import View
+from buddies.models import Buddy, Campaign, Release, Tree
+from buddies.publishing import releases
+from buddies.publishing.draft import draft_of
 from buddies.tree import edits
-from tests.api import client_of, reasons
+from tests.api import client_of
 from tests.buddies.conftest import channel, named, outline
 
 pytestmark = pytest.mark.django_db
 
-RELEASES, PLANS = "/api/releases/", "/api/plans/"
-TREE, HOLD, REVIEW = "/api/tree/", "/api/tree/hold/", "/api/tree/review/"
+RELEASES, TREE = "/api/releases/", "/api/tree/"
 
 
 @pytest.fixture
 def api() -> APIClient:
-    return client_of("view_buddy", "view_release", "publish_release", name="piero")
-
-
-@pytest.fixture
-def held(api) -> str:
-    """Hold a tree with one change; return the digest of its review."""
-    channel("romeo")
-    releases.sync()
-    assert api.put(HOLD).status_code == 200
-    edits.change([named("romeo")], "anna", status="banished")
-    digest: str = api.get(REVIEW).json()["digest"]
-    return digest
-
-
-def publish(api, digest, **fields):
-    return api.post(RELEASES, {"digest": digest, **fields}, format="json")
+    return client_of(
+        "view_buddy", "view_release", "publish_release", "edit_campaign", name="piero"
+    )
 
 
 def test_the_state_of_the_tree_is_returned(api):
@@ -47,108 +32,12 @@ def test_the_state_of_the_tree_is_returned(api):
     row = Tree.objects.get()
     assert state["version"] == state["builtVersion"] == row.version
     assert state["liveRelease"] == release.number
-    assert (state["heldSince"], state["heldBy"], state["refused"]) == (None, "", "")
+    assert state["refused"] == ""
     assert 0 < state["size"] < state["limit"]
 
 
 def test_the_tree_exists_before_the_first_edit(api):
     assert api.get(TREE).json()["liveRelease"] is None
-    assert api.get(REVIEW).json()["changes"] == []
-
-
-def test_a_hold_keeps_edits_back_until_it_ends(api, held):
-    state = api.get(TREE).json()
-    assert (state["heldBy"], state["heldSince"] is None) == ("piero", False)
-    assert releases.sync() is None
-
-    assert api.delete(HOLD).json()["heldSince"] is None
-    assert "banished" in releases.sync().body
-
-
-def test_a_review_says_what_publishing_would_change(api, held):
-    review = api.get(REVIEW).json()
-
-    (change,) = review["changes"]
-    assert (change["kind"], change["name"]) == ("edited", "romeo")
-    assert "banished" in change["words"]
-    assert review["errors"] == []
-    assert review["warnings"] == ["No picture: “romeo”."]
-
-
-def test_the_reviewed_draft_is_published(api, held):
-    answer = publish(api, held, note="Out of Verona")
-
-    live = Release.objects.first()
-    assert answer.status_code == 201
-    assert answer.json()["number"] == live.number
-    assert (live.author, live.note, live.automatic) == ("piero", "Out of Verona", False)
-    assert "banished" in live.body
-
-
-def test_changes_after_the_review_are_not_published(api, held):
-    edits.change([named("romeo")], "anna", status="dead")
-
-    refused = publish(api, held)
-
-    assert refused.status_code == 409
-    assert "Review the changes again" in refused.json()["detail"]
-    assert "banished" not in Release.objects.first().body
-
-
-def planned_by(name: str, at: datetime) -> str:
-    when = f"{at.day} {at:%b %Y, %H:%M}"
-    return f"{name} planned a version for {when} (UTC). Cancel that plan first."
-
-
-def test_a_plan_that_asks_says_what_it_would_undo(api, held):
-    later = timezone.now() + timedelta(days=1)
-    publish(api, held, publishAt=later.isoformat())
-    PlannedRelease.objects.update(conflicts=["Liam"])
-
-    (plan,) = api.get(PLANS).json()["results"]
-
-    assert plan["conflicts"] == ["Liam"]
-
-
-def test_a_release_is_planned_and_cancelled(api, held):
-    later = timezone.now() + timedelta(days=1)
-
-    planned = publish(api, held, publishAt=later.isoformat())
-
-    assert planned.status_code == 202
-    (plan,) = api.get(PLANS).json()["results"]
-    assert plan == planned.json()
-    assert api.get(f"{PLANS}{plan['id']}/").json() == plan
-    assert plan["conflicts"] == []
-    edits.change([named("romeo")], "anna", status="dead")
-    assert api.get(REVIEW).json()["errors"] == [planned_by("piero", later)]
-    digest = api.get(REVIEW).json()["digest"]
-    for refused in (
-        publish(api, digest, publishAt=(later + timedelta(days=1)).isoformat()),
-        publish(api, digest),
-        api.post(f"{RELEASES}{Release.objects.get().number}/publish/"),
-        api.delete(HOLD),
-    ):
-        assert refused.status_code == 409
-        assert refused.json()["detail"] == planned_by("piero", later)
-    assert api.delete(f"{PLANS}{plan['id']}/").status_code == 204
-    assert not PlannedRelease.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("sent", "name"),
-    [
-        ({}, "digest"),
-        ({"digest": "x" * 65}, "digest"),
-        ({"digest": "x", "publishAt": "tomorrow"}, "publishAt"),
-        ({"digest": "x", "publishAt": "9999-01-01T00:00:00Z"}, "publishAt"),
-        ({"digest": "x", "publishAt": "2100-01-01T00:00:00Z"}, "publishAt"),
-        ({"digest": "x", "note": "x" * 1001}, "note"),
-    ],
-)
-def test_an_invalid_publication_is_refused(api, sent, name):
-    answer = api.post(RELEASES, sent, format="json")
-    assert list(reasons(answer)) == [name]
 
 
 @pytest.fixture
@@ -203,33 +92,87 @@ def test_an_older_release_is_made_live_again(api, two):
 
     assert again.status_code == 201
     assert again.json()["number"] > second.number
-    assert Release.objects.first().body == first.body
-    assert api.get(TREE).json()["heldBy"] == "piero"
+    newest = Release.objects.first()
+    assert newest.body == first.body
+    assert (newest.author, newest.automatic) == ("piero", False)
+    # The tree went back with it, so that the next edit does not undo it.
+    assert not named("juliet").is_published
+    assert releases.sync() is None
     assert api.post(f"{RELEASES}{first.number}/publish/").status_code == 409
 
 
-def test_the_tree_is_restored_from_a_release(api, two):
-    first, _ = two
+def test_a_release_that_was_read_is_made_live_only_as_it_was_read(api, two):
+    path = f"{RELEASES}{two[0].number}/"
+    stale = api.get(path).headers["ETag"]
+    Release.objects.filter(pk=two[0].pk).update(note="Act 1")
+
+    for action in ("publish", "restore"):
+        refused = api.post(f"{path}{action}/", headers={"If-Match": stale})
+        assert (refused.status_code, refused.json()["code"]) == (412, "stale")
+
+    assert Release.objects.count() == 2
+    assert not Campaign.objects.exists()
+
+
+def test_a_release_is_restored_as_a_campaign(api, two):
+    first, second = two
     edits.remove([named("romeo")], "anna")
 
-    assert api.post(f"{RELEASES}{first.number}/restore/").status_code == 204
+    made = api.post(f"{RELEASES}{first.number}/restore/")
 
-    assert sorted(outline()) == ["juliet", "romeo"]
-    assert draft.current_draft().body == first.body
+    assert made.status_code == 201
+    campaign = Campaign.objects.get()
+    assert made.json()["id"] == campaign.pk
+    assert (made.json()["state"], made.json()["createdBy"]) == ("open", "piero")
+    # Nothing is live before the campaign is.
+    assert outline() == ["juliet"]
+    view = View(campaign)
+    body = draft_of(view.buddies, campaign.version, second.created_at).body
+    assert body == first.body
+
+
+@pytest.mark.parametrize("action", ["publish", "restore"])
+def test_a_release_that_would_be_refused_today_stays_where_it_is(api, two, action):
+    first = two[0]
+    body = first.body.replace('"name":"romeo"', '"name":""')
+    assert body != first.body
+    Release.objects.filter(pk=first.pk).update(body=body)
+
+    refused = api.post(f"{RELEASES}{first.number}/{action}/")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert refused.json()["detail"]
+    assert Buddy.objects.count() == 2
+    assert not Campaign.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("permissions", "read", "written"),
-    [([], 403, 403), (["view_release"], 200, 403), (["publish_release"], 403, 409)],
+    ("permissions", "read", "published", "restored"),
+    [
+        ([], 403, 403, 403),
+        (["view_release"], 200, 403, 403),
+        (["publish_release"], 403, 409, 403),
+        (["edit_campaign"], 403, 403, 201),
+    ],
 )
-def test_each_permission_allows_only_its_requests(two, permissions, read, written):
+def test_each_permission_allows_only_its_requests(
+    two, permissions, read, published, restored
+):
     client, second = client_of(*permissions, name="piero"), two[1]
     number = f"{RELEASES}{second.number}/"
 
-    reads = [RELEASES, number, f"{number}document/", f"{number}diff/", REVIEW, PLANS]
+    reads = [RELEASES, number, f"{number}document/", f"{number}diff/"]
     assert {client.get(path).status_code for path in reads} == {read}
-    assert client.post(f"{number}publish/").status_code == written
-    if written == 403:
-        writes = [client.put(HOLD), client.delete(HOLD), publish(client, "x")]
-        writes.append(client.post(f"{number}restore/"))
-        assert {answer.status_code for answer in writes} == {403}
+    assert client.post(f"{number}publish/").status_code == published
+    assert client.post(f"{number}restore/").status_code == restored
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/tree/hold/", "/api/tree/review/", "/api/plans/"]
+)
+def test_what_campaigns_replace_is_gone(api, path):
+    assert api.get(path).status_code == 404
+
+
+def test_only_campaigns_and_older_releases_are_published(api):
+    assert api.post(RELEASES, {"digest": "x"}, format="json").status_code == 405

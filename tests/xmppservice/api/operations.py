@@ -9,7 +9,6 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Collection, Iterator
-from datetime import timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -17,8 +16,7 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
-from buddies.models import PlannedRelease
-from buddies.publishing import releases, review
+from buddies.publishing import releases
 from roster.models import Account, Command
 from tests.buddies.conftest import channel
 from tests.roster.conftest import JULIET, ROMEO
@@ -91,12 +89,6 @@ def _former_release() -> int:
     return number
 
 
-def _plan() -> object:
-    later = timezone.now() + timedelta(days=1)
-    plan = PlannedRelease.objects.create(body="{}", version=1, publish_at=later)
-    return plan.pk
-
-
 def _channel() -> object:
     return channel("romeo").pk
 
@@ -108,14 +100,6 @@ def _account() -> object:
 def _command() -> object:
     row = {"key": "1", "state": "dead", "owner": ROMEO, "sender": f"{ROMEO}/phone"}
     return Command.objects.create(message_type="chat", payload="{}", **row).pk
-
-
-def _reviewed(**more: object) -> dict[str, object]:
-    return {"digest": review.review_draft().digest, **more}
-
-
-def _tomorrow() -> dict[str, object]:
-    return _reviewed(publishAt=(timezone.now() + timedelta(days=1)).isoformat())
 
 
 def _notice() -> dict[str, object]:
@@ -154,22 +138,14 @@ EXAMPLES = {
     "commands_retry_create 200": Example(_command),
     "delivery_retrieve 200": Example(),
     "document_retrieve 200": Example(),
-    "plans_destroy 204": Example(_plan),
-    "plans_list 200": Example(_plan),
-    "plans_retrieve 200": Example(_plan),
-    "releases_create 201": Example(_channel, _reviewed),
-    "releases_create 202": Example(_channel, _tomorrow),
     "releases_diff_retrieve 200": Example(_release),
     "releases_document_retrieve 200": Example(_release),
     "releases_list 200": Example(_release),
     "releases_publish_create 201": Example(_former_release),
-    "releases_restore_create 204": Example(_release),
+    "releases_restore_create 201": Example(_former_release),
     "releases_retrieve 200": Example(_release),
     "root_retrieve 200": Example(),
-    "tree_hold_destroy 200": Example(),
-    "tree_hold_update 200": Example(filled=["/heldSince"]),
     "tree_retrieve 200": Example(),
-    "tree_review_retrieve 200": Example(_channel),
 }
 
 

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitView
 
-from buddies.models import Buddy, PlannedRelease, Release, Tree
+from buddies.models import Buddy, Campaign, Release, Tree
 from roster.models import Account, Command
 from tests.api import reasons
 from tests.buddies.conftest import channel, group, named
@@ -26,7 +26,7 @@ from xmppservice.api.views import WRITES, Described
 pytestmark = pytest.mark.django_db
 
 BUDDIES, ACCOUNTS = "/api/buddies/", "/api/accounts/"
-WRITTEN = (Account, Buddy, Command, PlannedRelease, Release, Tree)
+WRITTEN = (Account, Buddy, Campaign, Command, Release, Tree)
 MULTIPART = "multipart/form-data; boundary=x"
 FORM = '--x\r\nContent-Disposition: form-data; name="mobile"\r\n\r\nfalse\r\n--x--\r\n'
 
