@@ -49,4 +49,5 @@ def _problem_of(error: Exception, response: Response) -> dict[str, Any]:
         return problem(response.status_code, SEE_ERRORS, "invalid", errors)
     detail = str(response.data["detail"])
     code = getattr(response.data["detail"], "code", "error")
-    return problem(response.status_code, detail, code)
+    more = error.members if isinstance(error, problems.Conflict) else {}
+    return {**problem(response.status_code, detail, code), **more}

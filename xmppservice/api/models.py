@@ -12,6 +12,7 @@ SCOPES = tuple(
     for resource, accesses in {
         "document": ("read",),
         "tree": ("read", "write"),
+        "campaigns": ("read", "write"),
         "releases": ("read", "write"),
         "accounts": ("read", "write"),
         "commands": ("read", "write"),

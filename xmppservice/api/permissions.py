@@ -1,5 +1,6 @@
 """Permissions and throttling of the API."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rest_framework.exceptions import PermissionDenied
@@ -13,8 +14,8 @@ from xmppservice.api.models import Token
 class Allowed(BasePermission):
     """Check the user's Django permissions and the token's scopes.
 
-    A view names its ``scope``, to which ``:read`` or ``:write`` is added, and in
-    ``needs`` one or several permissions for each action (for a plain view, each
+    A view names its ``scope``, or several, to which ``:read`` or ``:write`` is added,
+    and in ``needs`` one or several permissions for each action (for a plain view, each
     method); None admits every user. Reading needs a permission, too: accounts are
     phone numbers.
     """
@@ -22,12 +23,16 @@ class Allowed(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         if not request.user.is_authenticated:
             return False
-        _refuse_scope(request, view.scope)
+        for scope in _several(view.scope):
+            _refuse_scope(request, scope)
         action = action_of(request, view)
         if action is None:
             return True  # the view itself refuses unknown methods
-        needed = view.needs[action] or ()
-        return request.user.has_perms((needed,) if isinstance(needed, str) else needed)
+        return request.user.has_perms(_several(view.needs[action] or ()))
+
+
+def _several(names: str | Sequence[str]) -> Sequence[str]:
+    return (names,) if isinstance(names, str) else names
 
 
 def action_of(request: Request, view: Any) -> str | None:

@@ -40,6 +40,13 @@ class Conflict(APIException):
     default_detail = "Not possible in the current state. Read the resource again."
     default_code = "conflict"
 
+    def __init__(
+        self, detail: str | None = None, members: Mapping[str, Any] | None = None
+    ) -> None:
+        """``members`` are added to the problem, as RFC 9457, 3.2, has extensions."""
+        super().__init__(detail)
+        self.members = members or {}
+
 
 class KeyReused(APIException):
     status_code = HTTPStatus.UNPROCESSABLE_ENTITY

@@ -36,6 +36,11 @@ PROBLEM = {
                 },
             },
         },
+        "conflicts": {
+            "type": "array",
+            "description": "What has to be decided first, as `/conflicts/` lists it.",
+            "items": {"type": "object"},
+        },
     },
 }
 DEFAULT = {
