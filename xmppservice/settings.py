@@ -390,7 +390,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/",
     "ENUM_NAME_OVERRIDES": {
         "EntryType": "buddies.models.Buddy.Type",
+        "CampaignState": "buddies.models.Campaign.State",
+        "ChangeKind": "buddies.api.serializers.CHANGE_KINDS",
         "CommandState": "roster.models.Command.State",
+        "ConflictKind": "buddies.api.campaign_serializers.CONFLICT_KINDS",
     },
 }
 

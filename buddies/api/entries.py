@@ -15,63 +15,34 @@ from django.views.decorators.http import require_safe
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from buddies import avatars
+from buddies.api.errors import plain_errors
+from buddies.api.names import WIRE_NAMES
+from buddies.api.rights import ADD, CHANGE, DELETE, VIEW
 from buddies.api.serializers import (
     KEY,
     BuddySerializer,
     MoveSerializer,
     TreeSerializer,
 )
-from buddies.document.shape import FLAGS, INFO, SCHEDULE
 from buddies.document.text import normal
 from buddies.models import Buddy, Tree
 from buddies.publishing import releases
-from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import live_release_without_body
 from buddies.tree import edits
-from buddies.tree.lock import TreeError
-from xmppservice.api import problems, representation
+from xmppservice.api import representation
 from xmppservice.api.idempotency import Idempotent
 from xmppservice.api.lists import BooleanFilter, FilterSet
 from xmppservice.api.views import Described
 
-VIEW, ADD = "buddies.view_buddy", "buddies.add_buddy"
-CHANGE, DELETE = "buddies.change_buddy", "buddies.delete_buddy"
-EDIT_LIVE, EDIT_CAMPAIGN = "buddies.edit_live", "buddies.edit_campaign"
-VIEW_RELEASE, PUBLISH = "buddies.view_release", "buddies.publish_release"
-
 HIDDEN = {"mobile_is_published": False, "web_is_published": False}
 ADDRESSES = {"address", "server_address"}
-WIRE_NAMES = {
-    "server_address": "serverAddress",
-    **{field: key for key, field in SCHEDULE.items()},
-    **{field: key for key, field in FLAGS.items()},
-    **{field: f"info.{key}" for key, field in INFO.items()},
-}
 MOVE_NAMES = {"parent": "target"}
-
-
-@contextmanager
-def plain_errors(
-    sent: Any = None, names: Mapping[str, str] = WIRE_NAMES
-) -> Iterator[None]:
-    """Turn errors of the model, the tree and the releases into API errors.
-
-    ``sent`` is the request's data, ``names`` has its names of the model's fields.
-    """
-    try:
-        yield
-    except (TreeError, ReleaseError) as error:
-        raise problems.Conflict(str(error)) from None
-    except ModelError as error:
-        reasons = problems.where_sent(error.message_dict, sent, names)
-        raise ValidationError(reasons) from None
 
 
 # --- Entries --------------------------------------------------------------------

@@ -15,13 +15,10 @@ from rest_framework.response import Response
 from rest_framework.serializers import IntegerField
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
-from buddies.api.entries import EDIT_CAMPAIGN, PUBLISH, VIEW_RELEASE, plain_errors
-from buddies.api.serializers import (
-    KEY,
-    CampaignSerializer,
-    DiffSerializer,
-    ReleaseSerializer,
-)
+from buddies.api.campaign_serializers import CampaignDetailSerializer
+from buddies.api.errors import plain_errors
+from buddies.api.rights import EDIT_CAMPAIGN, PUBLISH, VIEW_RELEASE
+from buddies.api.serializers import KEY, DiffSerializer, ReleaseSerializer
 from buddies.document import diff
 from buddies.models import Release
 from buddies.publishing import going_back, live
@@ -87,13 +84,15 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
             release = going_back.go_back(self._expected(), self._editor)
         return Response(ReleaseSerializer(release).data, HTTPStatus.CREATED)
 
-    @extend_schema(request=None, responses={HTTPStatus.CREATED: CampaignSerializer})
+    @extend_schema(
+        request=None, responses={HTTPStatus.CREATED: CampaignDetailSerializer}
+    )
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, number: str) -> Response:
         """Make a campaign that would bring a release back."""
         with plain_errors():
             campaign = going_back.restore(self._expected(), self._editor)
-        return Response(CampaignSerializer(campaign).data, HTTPStatus.CREATED)
+        return Response(CampaignDetailSerializer(campaign).data, HTTPStatus.CREATED)
 
     @property
     def _editor(self) -> str:

@@ -7,7 +7,7 @@ from django.db import models
 from rest_framework import serializers
 
 from buddies.document.text import normal
-from buddies.models import Buddy, Campaign, Release
+from buddies.models import Buddy, Release
 from buddies.tree.positions import Where
 from xmppservice.api.serializers import ModelSerializer, Serializer
 from xmppservice.runtime.moments import resolve
@@ -26,6 +26,7 @@ class MomentField(serializers.DateTimeField):
         return result
 
 
+CHANGE_KINDS = ("added", "removed", "moved", "reordered", "shown", "hidden", "edited")
 KEY: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1}
 
 
@@ -150,9 +151,7 @@ class TreeSerializer(Serializer):
 class ChangeSerializer(Serializer):
     """One difference between two documents."""
 
-    kind = serializers.ChoiceField(
-        choices=("added", "removed", "moved", "reordered", "shown", "hidden", "edited")
-    )
+    kind = serializers.ChoiceField(choices=CHANGE_KINDS)
     address = serializers.CharField()
     name = serializers.CharField()
     words = serializers.CharField()
@@ -185,29 +184,3 @@ class ReleaseSerializer(ModelSerializer):
             "liveAt",
         )
         read_only_fields = fields
-
-
-class CampaignSerializer(ModelSerializer):
-    """A campaign: changes that go live together."""
-
-    dueAt = MomentField(source="due_at", allow_null=True, read_only=True)
-    endsAt = MomentField(source="ends_at", allow_null=True, read_only=True)
-    blocked = serializers.CharField(read_only=True)
-    createdBy = serializers.CharField(source="created_by", read_only=True)
-
-    class Meta:
-        model = Campaign
-        fields = (
-            "id",
-            "name",
-            "colour",
-            "note",
-            "state",
-            "dueAt",
-            "endsAt",
-            "version",
-            "blocked",
-            "release",
-            "createdBy",
-        )
-        read_only_fields = ("state", "version", "blocked", "release")

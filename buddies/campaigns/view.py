@@ -12,6 +12,7 @@ from django.db.models import Max, Min
 
 from buddies.campaigns import rows
 from buddies.campaigns.merge import Conflict, Merged, merge
+from buddies.campaigns.rows import Stored
 from buddies.models import Buddy, Campaign, Tree
 from buddies.tree import snapshot
 from buddies.tree.snapshot import PARENT, Key, Snapshot, Values
@@ -105,10 +106,12 @@ class View:
     database. Nothing here may be saved.
     """
 
-    def __init__(self, campaign: Campaign, base: Base | None = None) -> None:
+    def __init__(
+        self, campaign: Campaign, base: Base | None = None, stored: Stored | None = None
+    ) -> None:
         self.campaign = campaign
         self.base = base_of(earlier(campaign)) if base is None else base
-        self.stored = rows.read(campaign)
+        self.stored = rows.read(campaign) if stored is None else stored
         self.differences = self.stored.differences
 
     @cached_property

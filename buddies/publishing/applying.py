@@ -282,6 +282,12 @@ def keep(number: int) -> Campaign:
         return campaign
 
 
+def taken_back(campaign: Campaign) -> View:
+    """Return the view of a campaign that would take back what this one did."""
+    stored = rows.Stored(rows.rows_of(inverse(campaign)), {})
+    return View(campaign, base_of(), stored)
+
+
 def inverse(campaign: Campaign) -> Differences:
     """Return what takes back what a campaign did, and nothing that others did."""
     if campaign.tree_version is None:

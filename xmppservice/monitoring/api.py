@@ -22,6 +22,7 @@ ADDRESSES = {
     "document": "document",
     "tree": "tree",
     "buddies": "buddy-list",
+    "campaigns": "campaign-list",
     "releases": "release-list",
     "accounts": "account-list",
     "commands": "command-list",

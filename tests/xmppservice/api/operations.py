@@ -9,6 +9,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Collection, Iterator
+from datetime import timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,7 +17,11 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
-from buddies.publishing import releases
+from buddies.campaigns import rows
+from buddies.campaigns.edits import CampaignEdits
+from buddies.models import Campaign
+from buddies.publishing import applying, releases
+from buddies.tree import edits
 from roster.models import Account, Command
 from tests.buddies.conftest import channel
 from tests.roster.conftest import JULIET, ROMEO
@@ -93,6 +98,56 @@ def _channel() -> object:
     return channel("romeo").pk
 
 
+NURSE = "nurse"  # the user of these requests
+
+
+def _campaign(editor: str = "anna") -> int:
+    """A campaign that gives Romeo a status."""
+    romeo = channel("romeo")
+    campaign = Campaign.objects.create(name="Natale", created_by="anna")
+    CampaignEdits(campaign.pk).change([romeo], editor, status="banished")
+    return campaign.pk
+
+
+def _own_campaign() -> int:
+    return _campaign(NURSE)
+
+
+def _approved_campaign() -> int:
+    number = _campaign()
+    campaign = Campaign.objects.get()
+    campaign.approvals.create(by="otto", **_reviewed())
+    return number
+
+
+def _campaign_of_an_order() -> int:
+    """A campaign with the only conflict that has no key: the top level's order."""
+    first, second, third = (channel(name) for name in ("a", "b", "c"))
+    campaign = Campaign.objects.create(name="Natale", created_by="anna")
+    CampaignEdits(campaign.pk).move([third], "anna", first, "before")
+    edits.move([second], "mario", first, "before")
+    return campaign.pk
+
+
+def _live_campaign() -> int:
+    number = _campaign()
+    applying.publish(number, "piero", **_reviewed())
+    return number
+
+
+def _reviewed(**more: object) -> Any:
+    campaign = Campaign.objects.get()
+    return {"digest": rows.digest(campaign, rows.read(campaign)), **more}
+
+
+def _tomorrow() -> object:
+    return _reviewed(publishAt=(timezone.now() + timedelta(days=1)).isoformat())
+
+
+def _decision() -> object:
+    return {"kind": "order", "key": None, "choice": "own"}
+
+
 def _account() -> object:
     return Account.objects.create(jid=ROMEO).pk
 
@@ -133,6 +188,23 @@ EXAMPLES = {
     ),
     "buddies_retrieve 200": Example(_channel),
     "buddies_update 200": Example(_channel, lambda: {"info": {"name": "Montague"}}),
+    "campaigns_again_create 201": Example(_campaign),
+    "campaigns_approvals_create 201": Example(_campaign, _reviewed),
+    "campaigns_approvals_retrieve 200": Example(_approved_campaign),
+    "campaigns_changes_retrieve 200": Example(_campaign_of_an_order),
+    "campaigns_conflicts_create 200": Example(_campaign_of_an_order, _decision),
+    "campaigns_conflicts_retrieve 200": Example(_campaign_of_an_order),
+    "campaigns_create 201": Example(body=lambda: {"name": "Natale"}),
+    "campaigns_destroy 204": Example(_campaign),
+    "campaigns_document_retrieve 200": Example(_campaign),
+    "campaigns_end_create 201": Example(_live_campaign),
+    "campaigns_list 200": Example(_campaign),
+    "campaigns_partial_update 200": Example(_campaign, lambda: {"colour": 2}),
+    "campaigns_publish_create 201": Example(_campaign, _reviewed),
+    "campaigns_publish_create 202": Example(_campaign, _tomorrow, ["/dueAt"]),
+    "campaigns_retrieve 200": Example(_campaign),
+    "campaigns_undo_create 200": Example(_own_campaign),
+    "campaigns_unplan_create 200": Example(_campaign),
     "commands_list 200": Example(_command),
     "commands_retrieve 200": Example(_command),
     "commands_retry_create 200": Example(_command),

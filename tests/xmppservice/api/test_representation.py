@@ -58,7 +58,7 @@ def test_an_unchanged_representation_is_a_304_without_a_body(admin):
     "address",
     [
         *("/api/", "/api/accounts/", "/api/commands/", "/api/buddies/", "/api/tree/"),
-        *("/api/releases/", "/api/delivery/", "/api/schema/"),
+        *("/api/releases/", "/api/campaigns/", "/api/delivery/", "/api/schema/"),
         "/api/accounts/?jid=00393471111111@localhost",
         "/api/accounts/00393471111111/",  # 404
         "/api/accounts/by-number/+393471111111/",  # no such URL
