@@ -28,6 +28,8 @@ class MomentField(serializers.DateTimeField):
 
 CHANGE_KINDS = ("added", "removed", "moved", "reordered", "shown", "hidden", "edited")
 KEY: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1}
+# Entries that only a campaign has have negative ones.
+ENTRY_KEY: dict[str, Any] = {"min_value": 1 - 2**63, "max_value": 2**63 - 1}
 
 
 class EntryText(serializers.CharField):
@@ -57,6 +59,18 @@ class EntrySerializer(ModelSerializer):
     }
 
 
+class EntryField(serializers.PrimaryKeyRelatedField):
+    """The id of an entry of the tree that the request is about."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        key = serializers.IntegerField(**ENTRY_KEY)
+        super().__init__(queryset=Buddy.objects.all(), pk_field=key, **kwargs)
+
+    def get_queryset(self) -> Any:
+        view = self.context.get("view")
+        return view.get_queryset() if view else super().get_queryset()
+
+
 class InfoSerializer(EntrySerializer):
     """The ``info`` object of an item (contract, 1)."""
 
@@ -78,7 +92,8 @@ class InfoSerializer(EntrySerializer):
 class BuddySerializer(EntrySerializer):
     """A group or a channel. ``parent`` is the id of its group, null without one.
 
-    ``key`` stays the same when the entry is deleted and the deletion undone.
+    ``key`` stays the same when the entry is deleted and the deletion undone, and when
+    a campaign adds it: until then its id is negative.
     """
 
     serverAddress = EntryText(
@@ -89,12 +104,7 @@ class BuddySerializer(EntrySerializer):
     )
     webIsPublished = serializers.BooleanField(source="web_is_published", required=False)
     info = InfoSerializer(source="*")
-    parent: serializers.PrimaryKeyRelatedField = serializers.PrimaryKeyRelatedField(  # type: ignore[assignment]  # DRF has a "parent", too
-        queryset=Buddy.objects.all(),
-        pk_field=serializers.IntegerField(**KEY),
-        allow_null=True,
-        required=False,
-    )
+    parent: EntryField = EntryField(allow_null=True, required=False)  # type: ignore[assignment]  # DRF has a "parent", too
     key = serializers.UUIDField(read_only=True)
     position = serializers.IntegerField(read_only=True)
     version = serializers.IntegerField(read_only=True)
@@ -123,11 +133,7 @@ class BuddySerializer(EntrySerializer):
 class MoveSerializer(Serializer):
     """Where to move an entry: next to a target, or into it; null is the top level."""
 
-    target: serializers.PrimaryKeyRelatedField = serializers.PrimaryKeyRelatedField(
-        queryset=Buddy.objects.all(),
-        pk_field=serializers.IntegerField(**KEY),
-        allow_null=True,
-    )
+    target: EntryField = EntryField(allow_null=True)
     where = serializers.ChoiceField(choices=get_args(Where))
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def by_form(date: str, time: str) -> str:
 
 def by_api(date: str, time: str) -> str:
     body = {"visibleFrom": f"{date}T{time}"}
-    api = client_of("view_buddy", "change_buddy")
+    api = client_of("view_buddy", "change_buddy", "edit_live")
     answer = api.patch(f"/api/buddies/{named('romeo').pk}/", body, format="json")
     if answer.status_code == 200:
         return ""

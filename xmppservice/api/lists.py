@@ -29,7 +29,8 @@ class Pages(CursorPagination):
     def decode_cursor(self, request: Request) -> Cursor | None:
         cursor: Cursor | None = super().decode_cursor(request)
         position = str(cursor.position or 0) if cursor else "0"
-        if not (position.isascii() and position.isdigit() and len(position) < 20):
+        digits = position.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
             raise NotFound(self.invalid_cursor_message)
         return cursor
 

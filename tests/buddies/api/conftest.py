@@ -7,10 +7,11 @@ from rest_framework.test import APIClient
 
 @pytest.fixture
 def juliet() -> User:
-    """An editor with all permissions on entries, and nothing else."""
+    """An editor of what is live, with all permissions on entries."""
     user = User.objects.create_user("juliet", password="wherefore")
     ours = Permission.objects.filter(content_type__app_label="buddies")
-    user.user_permissions.set(ours.filter(content_type__model="buddy"))
+    edit_live = ours.filter(codename="edit_live")
+    user.user_permissions.set(ours.filter(content_type__model="buddy") | edit_live)
     return user
 
 

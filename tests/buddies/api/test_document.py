@@ -1,11 +1,11 @@
 """The document over the API."""
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from buddies.publishing import releases
-from tests.api import reasons
+from tests.api import client_of, reasons
 from tests.buddies.api.entries_client import BUDDIES, DOCUMENT, url
 from tests.buddies.conftest import channel
 
@@ -119,10 +119,7 @@ def test_the_root_lists_the_endpoints(admin):
 def test_a_known_address_needs_the_permission_to_change(field, wire):
     romeo = channel("romeo", server_address="bots")
     releases.sync()
-    user = User.objects.create_user("tybalt")
-    user.user_permissions.set(Permission.objects.filter(codename="change_buddy"))
-    client = APIClient()
-    client.force_authenticate(user)
+    client = client_of("change_buddy", "edit_live", name="tybalt")
 
     refused = client.patch(url(romeo), {wire: "elsewhere"}, format="json")
     same = client.patch(url(romeo), {wire: getattr(romeo, field)}, format="json")

@@ -140,7 +140,7 @@ def test_errors_outside_views_are_problems_or_pages(rf, path, kind):
     ("query", "name"),
     [
         ("parent=x", "parent"),
-        ("parent=-1", "parent"),
+        (f"parent=-{'9' * 30}", "parent"),
         (f"parent={'9' * 30}", "parent"),
         ("type=bot", "type"),
         ("top=null", "top"),
