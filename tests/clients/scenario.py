@@ -31,6 +31,24 @@ from generated_client.api.buddies import (
     buddies_retrieve,
     buddies_update,
 )
+from generated_client.api.campaigns import (
+    campaigns_again_create,
+    campaigns_approvals_create,
+    campaigns_approvals_retrieve,
+    campaigns_changes_retrieve,
+    campaigns_conflicts_create,
+    campaigns_conflicts_retrieve,
+    campaigns_create,
+    campaigns_destroy,
+    campaigns_document_retrieve,
+    campaigns_end_create,
+    campaigns_list,
+    campaigns_partial_update,
+    campaigns_publish_create,
+    campaigns_retrieve,
+    campaigns_undo_create,
+    campaigns_unplan_create,
+)
 from generated_client.api.commands import (
     commands_list,
     commands_retrieve,
@@ -38,9 +56,7 @@ from generated_client.api.commands import (
 )
 from generated_client.api.delivery import delivery_retrieve
 from generated_client.api.document import document_retrieve
-from generated_client.api.plans import plans_destroy, plans_list, plans_retrieve
 from generated_client.api.releases import (
-    releases_create,
     releases_diff_retrieve,
     releases_document_retrieve,
     releases_list,
@@ -48,19 +64,22 @@ from generated_client.api.releases import (
     releases_restore_create,
     releases_retrieve,
 )
-from generated_client.api.tree import (
-    tree_hold_destroy,
-    tree_hold_update,
-    tree_retrieve,
-    tree_review_retrieve,
-)
+from generated_client.api.tree import tree_retrieve
 from generated_client.models import (
     Account,
     AccountRequest,
     Api,
+    ApprovalRequest,
+    Approvals,
     Buddy,
     BuddyRequest,
     BulkRequest,
+    CampaignChanges,
+    CampaignDetail,
+    CampaignDetailRequest,
+    ConflictKind,
+    Conflicts,
+    DecisionRequest,
     Delivery,
     Diff,
     EntryType,
@@ -68,23 +87,23 @@ from generated_client.models import (
     MoveRequest,
     PaginatedAccountList,
     PaginatedBuddyList,
+    PaginatedCampaignList,
     PaginatedCommandList,
-    PaginatedPlanList,
     PaginatedReleaseList,
     PatchedAccountRequest,
     PatchedBuddyRequest,
+    PatchedCampaignDetailRequest,
     PatchedInfoRequest,
-    Plan,
     Problem,
-    PublishRequest,
+    PublicationRequest,
     Release,
-    Review,
     RowRequest,
     Stored,
     Tree,
     WhereEnum,
     WholeCommand,
 )
+from generated_client.types import UNSET, Unset
 
 ROMEO, JULIET = "romeo@localhost", "juliet@localhost"
 
@@ -191,6 +210,7 @@ def _entry(
     kind: EntryType,
     parent: int | None = None,
     visible_until: datetime | None = None,
+    campaign: int | Unset = UNSET,
 ) -> Buddy:
     body = BuddyRequest(
         info=InfoRequest(name=name),
@@ -199,7 +219,7 @@ def _entry(
         web_is_published=True,
         visible_until=visible_until,
     )
-    made = buddies_create.sync(client=client, body=body)
+    made = buddies_create.sync(client=client, body=body, campaign=campaign)
     assert isinstance(made, Buddy)
     return made
 
@@ -208,56 +228,127 @@ def _tomorrow() -> datetime:
     return datetime.now(UTC) + timedelta(days=1)
 
 
-def releases(client: AuthenticatedClient) -> None:
-    """Hold the tree, review it, publish it now and later, go back."""
-    _entry(client, "Romeo", EntryType.CHANNEL)
-    held = tree_hold_update.sync(client=client)
-    assert isinstance(held, Tree)
-    assert (held.live_release, isinstance(held.held_since, datetime)) == (None, True)
+def campaigns(client: AuthenticatedClient) -> None:
+    """Prepare two campaigns beside what is live; decide, publish and take back."""
+    romeo = _entry(client, "Romeo", EntryType.CHANNEL)
+    natale = _campaign(client, "Natale")
+    assert (natale.due_at, natale.release, natale.changes) == (None, None, 0)
+    house = _entry(client, "Natale", EntryType.GROUP, campaign=natale.id)
+    assert house.id < 0
+    moved = buddies_partial_update.sync(
+        romeo.id,
+        client=client,
+        campaign=natale.id,
+        body=PatchedBuddyRequest(
+            parent=house.id, info=PatchedInfoRequest(status="red")
+        ),
+    )
+    assert isinstance(moved, Buddy)
+    assert (moved.parent, moved.key) == (house.id, romeo.key)
 
-    now = releases_create.sync(client=client, body=PublishRequest(_digest(client)))
-    assert isinstance(now, Release)
-    assert now.live_at is None
-    assert releases_retrieve.sync(now.number, client=client) == now
+    body = PatchedBuddyRequest(info=PatchedInfoRequest(status="dead"))
+    assert isinstance(
+        buddies_partial_update.sync(romeo.id, client=client, body=body), Buddy
+    )
+    refused = _publish(client, natale.id)
+    assert isinstance(refused, Problem)
+    found = campaigns_conflicts_retrieve.sync(natale.id, client=client)
+    assert isinstance(found, Conflicts)
+    (conflict,) = found.conflicts
+    assert (conflict.kind, conflict.live) == (ConflictKind.FIELD, "dead")
+    decision = DecisionRequest(conflict.kind, conflict.key, "own", conflict.detail)
+    left = campaigns_conflicts_create.sync(natale.id, client=client, body=decision)
+    assert left == Conflicts([])
+
+    changes = campaigns_changes_retrieve.sync(natale.id, client=client)
+    assert isinstance(changes, CampaignChanges)
+    (status,) = (one for one in changes.changes if one.field == "info.status")
+    assert (status.was[-1], status.now) == ("dead", "red")
+    document = campaigns_document_retrieve.sync_detailed(natale.id, client=client)
+    planned = _publish(client, natale.id, publish_at=_tomorrow())
+    assert isinstance(planned, CampaignDetail)
+    assert isinstance(planned.due_at, datetime)
+    listed = campaigns_list.sync(client=client, state=planned.state)
+    assert isinstance(listed, PaginatedCampaignList)
+    assert [one.id for one in listed.results] == [natale.id]
+    unplanned = campaigns_unplan_create.sync(natale.id, client=client)
+    assert isinstance(unplanned, CampaignDetail)
+    assert unplanned.due_at is None
+
+    made = _publish(client, natale.id)
+    assert isinstance(made, Release)
+    published = releases_document_retrieve.sync_detailed(made.number, client=client)
+    assert published.content == document.content
+    assert isinstance(campaigns_end_create.sync(natale.id, client=client), Release)
+    again = campaigns_again_create.sync(natale.id, client=client)
+    assert isinstance(again, CampaignDetail)
+    assert again.name == "Natale"
+    _put_away(client, again.id)
+
+
+def _put_away(client: AuthenticatedClient, number: int) -> None:
+    changed = campaigns_partial_update.sync(
+        number, client=client, body=PatchedCampaignDetailRequest(note="not this year")
+    )
+    assert isinstance(changed, CampaignDetail)
+    assert changed == campaigns_retrieve.sync(number, client=client)
+    undone = campaigns_undo_create.sync(number, client=client)
+    assert isinstance(undone, CampaignDetail)
+    assert undone.changes == 0
+    own = ApprovalRequest(undone.digest)
+    refused = campaigns_approvals_create.sync(number, client=client, body=own)
+    assert isinstance(refused, Problem)
+    found = campaigns_approvals_retrieve.sync(number, client=client)
+    assert found == Approvals(approvals=[], missing=0)
+    discarded = campaigns_destroy.sync_detailed(number, client=client)
+    assert discarded.status_code == HTTPStatus.NO_CONTENT
+
+
+def _campaign(client: AuthenticatedClient, name: str) -> CampaignDetail:
+    made = campaigns_create.sync(client=client, body=CampaignDetailRequest(name))
+    assert isinstance(made, CampaignDetail)
+    return made
+
+
+def _publish(
+    client: AuthenticatedClient, number: int, **moments: datetime
+) -> Release | CampaignDetail | Problem | None:
+    campaign = campaigns_retrieve.sync(number, client=client)
+    assert isinstance(campaign, CampaignDetail)
+    body = PublicationRequest(campaign.digest, **moments)
+    return campaigns_publish_create.sync(number, client=client, body=body)
+
+
+def releases(client: AuthenticatedClient) -> None:
+    """Publish two campaigns; compare and read the releases, and go back."""
+    numbers = []
+    for name in ("Romeo", "Juliet"):
+        campaign = _campaign(client, name)
+        _entry(client, name, EntryType.CHANNEL, campaign=campaign.id)
+        made = _publish(client, campaign.id)
+        assert isinstance(made, Release)
+        assert made.live_at is None
+        numbers.append(made.number)
+    old, new = numbers
+
     page = releases_list.sync(client=client, automatic=False)
     assert isinstance(page, PaginatedReleaseList)
-    assert page.results == [now]
-    diff = releases_diff_retrieve.sync(now.number, client=client)
+    assert page.results[0] == releases_retrieve.sync(new, client=client)
+    diff = releases_diff_retrieve.sync(new, client=client)
     assert isinstance(diff, Diff)
-    assert (diff.old, diff.changes[0].kind.value) == (None, "added")
+    assert (diff.old, diff.changes[0].kind.value) == (old, "added")
 
-    _entry(client, "Juliet", EntryType.CHANNEL)
-    body = PublishRequest(_digest(client), publish_at=_tomorrow(), note="Later")
-    plan = releases_create.sync(client=client, body=body)
-    assert isinstance(plan, Plan)
-    assert plans_retrieve.sync(plan.id, client=client) == plan
-    plans = plans_list.sync(client=client)
-    assert isinstance(plans, PaginatedPlanList)
-    assert plans.results == [plan]
-    cancelled = plans_destroy.sync_detailed(plan.id, client=client)
-    assert cancelled.status_code == HTTPStatus.NO_CONTENT
-
-    newer = releases_create.sync(client=client, body=PublishRequest(_digest(client)))
-    assert isinstance(newer, Release)
-    again = releases_publish_create.sync(now.number, client=client)
+    restored = releases_restore_create.sync(old, client=client)
+    assert isinstance(restored, CampaignDetail)
+    assert restored.changes > 0
+    again = releases_publish_create.sync(old, client=client)
     assert isinstance(again, Release)
-    restored = releases_restore_create.sync_detailed(now.number, client=client)
-    assert restored.status_code == HTTPStatus.NO_CONTENT
     document = releases_document_retrieve.sync_detailed(again.number, client=client)
     live = document_retrieve.sync_detailed(client=client)
     assert document.content == live.content
-
-    assert isinstance(tree_hold_destroy.sync(client=client), Tree)
     tree = tree_retrieve.sync(client=client)
     assert isinstance(tree, Tree)
-    assert tree.held_since is None
-
-
-def _digest(client: AuthenticatedClient) -> str:
-    review = tree_review_retrieve.sync(client=client)
-    assert isinstance(review, Review)
-    assert review.errors == []
-    return review.digest
+    assert tree.live_release == again.number
 
 
 def commands(client: AuthenticatedClient) -> None:

@@ -61,7 +61,9 @@ def client(generated: Path, monkeypatch, admin_user: User) -> Any:
         yield client
 
 
-@pytest.mark.parametrize("part", ["accounts", "entries", "releases", "commands"])
+@pytest.mark.parametrize(
+    "part", ["accounts", "entries", "campaigns", "releases", "commands"]
+)
 def test_a_program_does_its_work_with_a_generated_client(client, part):
     scenario = importlib.import_module("tests.clients.scenario")
     row = {"key": "1", "state": "dead", "owner": "romeo@localhost"}
