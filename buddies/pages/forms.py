@@ -49,7 +49,21 @@ class GroupSelect(AutocompleteSelect):
         return super().optgroups(name, keys, attr)
 
 
-def _group_field(desk: CampaignDesk, buddy: Buddy) -> forms.TypedChoiceField:
+class GroupField(forms.TypedChoiceField):
+    """A group of a campaign; any other entry is refused as by every door."""
+
+    def __init__(self, entries: dict[int, Buddy], **kwargs: Any) -> None:
+        super().__init__(coerce=self._entry, empty_value=None, **kwargs)
+        self.entries = entries
+
+    def _entry(self, text: str) -> Buddy:
+        return self.entries[whole_number(text)]
+
+    def valid_value(self, value: Any) -> bool:
+        return whole_number(str(value)) in self.entries
+
+
+def _group_field(desk: CampaignDesk, buddy: Buddy) -> GroupField:
     """A choice of the groups that a campaign has, each with its path."""
     field: Any = Buddy._meta.get_field("parent")
     paths: dict[int | None, str] = {None: ""}
@@ -60,11 +74,9 @@ def _group_field(desk: CampaignDesk, buddy: Buddy) -> forms.TypedChoiceField:
             paths[one.pk] = f"{above} › {one.name}" if above else one.name
             if one.pk != buddy.pk:
                 choices.append((str(one.pk), paths[one.pk]))
-    groups = desk.view.by_id
-    return forms.TypedChoiceField(
+    return GroupField(
+        desk.view.by_id,
         choices=choices,
-        coerce=lambda text: groups[int(text)],
-        empty_value=None,
         required=False,
         label=field.verbose_name,
         help_text=field.help_text,

@@ -26,7 +26,6 @@ from buddies.spreadsheet.problems import in_sentences
 from buddies.spreadsheet.source import FileError
 from buddies.tree import snapshot, whole_tree
 from buddies.tree.lock import Stale
-from buddies.tree.rebuilding import rebuilt
 from buddies.tree.snapshot import Snapshot
 
 Desk = LiveDesk | CampaignDesk
@@ -107,11 +106,7 @@ def _preview_document(content: str, desk: Desk) -> Preview:
 
 def _rebuilt(tree: Snapshot, content: str) -> tuple[Snapshot, list[Buddy]]:
     """Return the tree that a document makes of this one, judged, and its entries."""
-    document = whole_tree.document_of(_("document"), parse.loads(content))
-    wanted = rebuilt(tree, document, timezone.now())
-    drawn = snapshot.draw(wanted, {key: n for n, key in enumerate(wanted.entries, 1)})
-    whole_tree.refuse_faults(_("document"), document, drawn, drawn)
-    return wanted, drawn
+    return whole_tree.rebuilt_of(_("document"), parse.loads(content), tree)
 
 
 PREVIEWS: dict[str, Callable[[str, Desk], Preview]] = {

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from buddies.document import judgement
@@ -34,7 +35,7 @@ def load(
         for name, entries in checked:
             _refuse_taken(name, entries, taken)
             _append(edit, entries)
-            refuse_faults(name, entries, [buddy for _node, buddy in entries])
+            _refuse_faults(name, entries, [buddy for _node, buddy in entries])
     return sum(len(entries) for _name, entries in checked)
 
 
@@ -53,15 +54,28 @@ def rebuild(name: str, nodes: list[Node], editor: str) -> None:
 
     See :mod:`buddies.tree.rebuilding`. Raises DocumentError.
     """
-    entries = document_of(name, nodes)
+    entries = _document_of(name, nodes)
     with editing(editor) as edit:
         tree = snapshot.of(Buddy.objects.all())
         write(edit, rebuilt(tree, entries, edit.at))
-        stored = {buddy.address: buddy for buddy in Buddy.objects.all()}
-        refuse_faults(name, entries, stored.values())
+        _refuse_faults(name, entries, Buddy.objects.all())
 
 
-def document_of(name: str, nodes: list[Node]) -> "Entries":
+def rebuilt_of(
+    name: str, nodes: list[Node], tree: Snapshot
+) -> tuple[Snapshot, list[Buddy]]:
+    """Return the tree that ``rebuild`` would make of this one, and its entries.
+
+    Raises DocumentError, too.
+    """
+    entries = _document_of(name, nodes)
+    wanted = rebuilt(tree, entries, timezone.now())
+    drawn = snapshot.draw(wanted, {key: n for n, key in enumerate(wanted.entries, 1)})
+    _refuse_faults(name, entries, drawn, drawn)
+    return wanted, drawn
+
+
+def _document_of(name: str, nodes: list[Node]) -> "Entries":
     """Return nodes with their entries, for a rebuilding; raises DocumentError."""
     entries = _entries(name, nodes)
     _refuse_taken(name, entries, set())
@@ -87,7 +101,7 @@ def _refusal(name: str, node: Node, fault: Fault) -> DocumentError:
     return DocumentError(f"{name}: {node.path}", f"{fault.words} ({fault.field})")
 
 
-def refuse_faults(
+def _refuse_faults(
     name: str,
     entries: "Entries",
     buddies: Iterable[Buddy],

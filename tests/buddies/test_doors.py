@@ -20,12 +20,13 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from buddies.api.entries import WIRE_NAMES
+from buddies.campaigns.desk import CampaignDesk
 from buddies.document import build, parse
 from buddies.document.shape import FLAGS, INFO, DocumentError
 from buddies.document.text import NORMAL, normal
-from buddies.models import Buddy, HistoricalBuddy, Release, Tree
+from buddies.models import Buddy, Campaign, HistoricalBuddy, Release, Tree
 from buddies.pages.forms import BuddyForm
-from buddies.publishing import releases, review
+from buddies.publishing import going_back, releases
 from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import size_of
 from buddies.spreadsheet import files
@@ -46,6 +47,7 @@ from tests.buddies.document.test_judgement import (
     TAKEN,
     TOO_LONG,
 )
+from tests.buddies.pages.campaign_client import Natale
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +81,7 @@ def stored(fields: Fields) -> Buddy:
 # --- The doors ----------------------------------------------------------------------
 
 
-def through_form(fields: Fields) -> Buddy | Faults:
+def posted(fields: Fields) -> Fields:
     """As a browser posts it: every line break is CR LF."""
     posted = {
         name: re.sub("\r\n?|\n", "\r\n", value) if name in NORMAL else value
@@ -92,11 +94,58 @@ def through_form(fields: Fields) -> Buddy | Faults:
             posted[f"{name}_1"] = f"{fields[name]:%H:%M:%S}"
     if "parent" in fields:
         posted["parent"] = str(fields["parent"].pk)
-    form = BuddyForm(posted)
+    return posted
+
+
+def complaints(form: BuddyForm) -> Faults:
+    pairs = form.errors.get_json_data().items()
+    return {(name, error["message"]) for name, errors in pairs for error in errors}
+
+
+def through_form(fields: Fields) -> Buddy | Faults:
+    form = BuddyForm(posted(fields))
     if not form.is_valid():
-        pairs = form.errors.get_json_data().items()
-        return {(name, error["message"]) for name, errors in pairs for error in errors}
+        return complaints(form)
     edits.add(form.save(commit=False), EDITOR)
+    return stored(fields)
+
+
+def through_campaign_form(fields: Fields) -> Buddy | Faults:
+    natale = Natale()
+
+    class Form(BuddyForm):
+        desk = CampaignDesk(natale.campaign)
+
+    form = Form(posted(fields))
+    if not form.is_valid():
+        return complaints(form)
+    natale.edits.add(form.save(commit=False), EDITOR)
+    natale.publish()
+    return stored(fields)
+
+
+def through_campaign(fields: Fields) -> Buddy | Faults:
+    return edited_in(Natale(), lambda edits: edits.add(Buddy(**fields), EDITOR), fields)
+
+
+def through_campaign_change(fields: Fields) -> Buddy | Faults:
+    natale = Natale()
+    old = natale.add("old")
+    return edited_in(
+        natale, lambda edits: edits.change([old], EDITOR, **fields), fields
+    )
+
+
+def edited_in(
+    natale: Natale, edit: Callable[[Any], Any], fields: Fields
+) -> Buddy | Faults:
+    """Return what is stored as soon as the campaign is live."""
+    try:
+        edit(natale.edits)
+    except ValidationError as error:
+        pairs = error.message_dict.items()
+        return {(name, re.sub("^“.*?”, .*?: ", "", one)) for name, (one,) in pairs}
+    natale.publish()
     return stored(fields)
 
 
@@ -196,7 +245,12 @@ DOORS: dict[str, Door] = {
     "api-change": through_api_change,
     "table": through_table,
     "document": through_document,
+    "campaign": through_campaign,
+    "campaign-change": through_campaign_change,
+    "campaign-form": through_campaign_form,
 }
+# A document has no moments, finds stored entries by address, and names no parent.
+CAMPAIGN = ("campaign", "campaign-change", "campaign-form")
 each_door = pytest.mark.parametrize("name", [*DOORS, "command-line"])
 
 
@@ -243,8 +297,7 @@ def test_a_fault_is_refused_in_the_same_words(door, fields, field, words):
     assert Tree.objects.get().version - before <= 1  # one, where the door adds "old"
 
 
-# A document has no moments, finds stored entries by address, and cannot name a parent.
-@pytest.mark.parametrize("name", ["form", "api", "api-change", "table"])
+@pytest.mark.parametrize("name", ["form", "api", "api-change", "table", *CAMPAIGN])
 @pytest.mark.parametrize(
     ("fields", "field", "words"),
     [
@@ -263,7 +316,9 @@ def test_a_wrong_place_or_time_is_refused_in_the_same_words(door, fields, field,
     assert door({**ROMEO, **fields}) == {(field, words)}
 
 
-@pytest.mark.parametrize("name", ["form", "api", "api-change", "command-line"])
+@pytest.mark.parametrize(
+    "name", ["form", "api", "api-change", "command-line", *CAMPAIGN]
+)
 @pytest.mark.parametrize("address", ["juliet", " juliet\r\n"])
 def test_an_address_is_compared_as_it_is_stored(door, address):
     assert door({**ROMEO, "address": address}) == {("address", TAKEN)}
@@ -343,6 +398,31 @@ def test_an_old_fault_is_refused_by_each_other_door(fault, field, words):
         undo(Tree.objects.get().version, EDITOR)
 
 
+@OLD
+def test_an_old_fault_is_refused_by_each_edit_of_a_campaign(fault, field, words):
+    group("verona")
+    channel("Romeo", address="romeo", web_is_published=False)
+    romeo = spoil(named("Romeo"), **fault)
+    natale = Natale()
+
+    for write in (
+        lambda: natale.edits.change([romeo], EDITOR, web_is_published=True),
+        lambda: natale.edits.change([romeo], EDITOR, status="banished"),
+        lambda: natale.edits.move([romeo], EDITOR, natale.named("verona"), "last"),
+        lambda: natale.edits.shift([romeo], EDITOR, down=False),
+    ):
+        with refused_for(field, words):
+            write()
+    with pytest.raises(ValidationError, match="“"):
+        natale.edits.duplicate([romeo], EDITOR)
+    assert natale.version == 0
+
+    natale.edits.change([romeo], EDITOR, mobile_is_published=False)
+    natale.edits.change([romeo], EDITOR, name="Romeo", address="montague")
+    natale.edits.remove([romeo], EDITOR)
+    assert "Romeo" not in natale.names()
+
+
 def test_an_undo_may_hide_an_entry_with_a_fault():
     romeo = channel("romeo", web_is_published=False)
     edits.change([romeo], EDITOR, web_is_published=True)
@@ -367,7 +447,7 @@ def test_a_branch_too_deep_for_its_new_group_is_not_moved(monkeypatch):
     assert [one.words for one in plan_import(files.read(row).rows).problems] == [words]
 
 
-@pytest.mark.parametrize("again", [review.publish_again, review.restore])
+@pytest.mark.parametrize("again", [going_back.go_back, going_back.restore])
 @pytest.mark.parametrize(
     ("second", "words"),
     [
@@ -386,7 +466,7 @@ def test_an_old_release_with_a_fault_does_not_come_back(again, second, words):
         again(old, EDITOR)
 
     assert str(caught.value) == words
-    assert (Release.objects.first(), Tree.objects.get().held_at) == (new, None)
+    assert (Release.objects.first(), Campaign.objects.count()) == (new, 0)
 
 
 # --- The same texts ---------------------------------------------------------------

@@ -9,8 +9,8 @@ from django.db.models import Model
 
 from buddies.models import (
     Buddy,
+    Campaign,
     HistoricalBuddy,
-    PlannedRelease,
     Release,
     Tree,
     legal_xml,
@@ -60,17 +60,19 @@ def test_the_newest_release_comes_first():
 
 
 @pytest.mark.django_db
-def test_the_next_plan_comes_first():
-    moments = [NOW.replace(hour=hour) for hour in (13, 12)]
+def test_the_next_campaign_comes_first():
+    unplanned = Campaign.objects.create(name="Pasqua")
     later, sooner = (
-        PlannedRelease.objects.create(
-            body="", author="juliet", publish_at=moment, version=1
-        )
-        for moment in moments
+        Campaign.objects.create(name=f"{hour}", state="planned", due_at=moment)
+        for hour in (13, 12)
+        for moment in [NOW.replace(hour=hour)]
     )
+    Campaign.objects.create(name="Natale", state="discarded")
 
-    assert list(PlannedRelease.objects.all()) == [sooner, later]
-    assert str(sooner) == "2026-11-22 12:00"
+    assert list(Campaign.editable()) == [sooner, later, unplanned]
+    assert list(Campaign.due(later.due_at)) == [sooner, later]
+    assert list(Campaign.due(sooner.due_at)) == [sooner]
+    assert str(unplanned) == "Pasqua"
 
 
 def test_one_flag_publishes_an_entry():

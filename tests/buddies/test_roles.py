@@ -14,8 +14,15 @@ EDITOR = {
     "buddies.change_buddy",
     "buddies.delete_buddy",
     "buddies.view_release",
+    "buddies.edit_live",
+    "buddies.edit_campaign",
 }
-PUBLISHER = {*EDITOR, "buddies.publish_release", "buddies.change_address"}
+PUBLISHER = {
+    *EDITOR,
+    "buddies.publish_release",
+    "buddies.change_address",
+    "buddies.approve_campaign",
+}
 
 
 @pytest.mark.parametrize(

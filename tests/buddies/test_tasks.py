@@ -6,11 +6,12 @@ import pytest
 from django.utils import timezone
 from kombu import Message
 
-from buddies.models import Buddy, PlannedRelease, Release, Tree
-from buddies.publishing import live, releases, review
+from buddies.models import Buddy, Release, Tree
+from buddies.publishing import applying, live, releases
 from buddies.publishing.releases import RETENTION_DAYS
 from buddies.tasks import sync_vcard, thin_releases
 from tests.buddies.conftest import channel
+from tests.buddies.pages.campaign_client import Natale, due_now
 from xmppservice.celery import app
 from xmppservice.runtime.wakeups import SYNC_VCARD
 
@@ -86,18 +87,21 @@ def test_a_wake_up_without_an_edit_does_nothing():
     assert waiting() == []
 
 
-def test_a_plan_is_released_when_due_even_right_after_a_release():
+def test_a_campaign_goes_live_when_due_even_right_after_a_release():
     channel("romeo")
+    natale = Natale()
+    natale.change("romeo", status="in love")
     moment = timezone.now() + timedelta(hours=1)
-    review.publish("juliet", "Act 2", review.review_draft().digest, moment)
+    applying.plan(natale.pk, "juliet", natale.digest, moment)
     sync_vcard()
-    assert live.live_release() is None
-    PlannedRelease.objects.update(publish_at=timezone.now())
+    assert "in love" not in live.live_release().body
+    due_now(natale.pk)
 
     sync_vcard()
 
-    assert live.live_release().note == "Act 2"
-    assert Release.objects.count() == 1
+    assert live.live_release().note == "Natale"
+    assert "in love" in live.live_release().body
+    assert Release.objects.count() == 2
     waiting()
     sync_vcard()
     assert waiting() == []
@@ -116,16 +120,6 @@ def test_a_schedule_is_released_at_its_time():
 
     assert "romeo" in live.live_release().body
     assert not releases.is_behind()
-
-
-def test_a_held_tree_is_not_released():
-    channel("romeo")
-    review.hold("juliet")
-
-    sync_vcard()
-
-    assert live.live_release() is None
-    assert waiting() == []
 
 
 @pytest.mark.parametrize("old", [0, 1])

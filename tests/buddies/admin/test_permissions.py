@@ -5,7 +5,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from buddies.models import Buddy, Release, Tree
+from buddies.models import Buddy, Campaign, Release, Tree
 from buddies.publishing import releases
 from buddies.tree import edits
 from tests.buddies.admin.list_page import (
@@ -17,6 +17,7 @@ from tests.buddies.admin.list_page import (
     listed,
 )
 from tests.buddies.conftest import channel, named, outline, rows
+from tests.buddies.pages.campaign_client import CAMPAIGNS, Natale
 from tests.buddies.pages.test_workspace import viewer
 from tests.buddies.pages.workspace_client import person
 
@@ -73,7 +74,7 @@ def test_viewers_can_change_nothing(verona):
 
 
 LOGIN = "/admin/login/"
-ROMEO, LIVE = "{romeo}", "{live}"
+ROMEO, LIVE, NATALE = "{romeo}", "{live}", "{natale}"
 # The path, the data to POST (None: GET), and the statuses for a viewer, an Editor
 # and a Publisher.
 STATUSES = [
@@ -89,14 +90,44 @@ STATUSES = [
     ),
     *(
         (f"{CHANNELS}{view}/", data, *statuses)
-        for view in ("move", "switch", "duplicate", "remove", "undo")
+        for view in ("move", "switch", "duplicate", "remove", "undo", "do_live")
         for data, statuses in ((None, (405, 405, 405)), ({}, (403, 400, 400)))
     ),
-    (f"{CHANNELS}hold/", None, 403, 403, 405),
-    (f"{CHANNELS}hold/", {"on": "1"}, 403, 403, 302),
-    (f"{CHANNELS}hold/", {}, 403, 403, 302),
     (f"{CHANNELS}retry/", None, 403, 405, 405),
     (f"{CHANNELS}retry/", {}, 403, 302, 302),
+    (CAMPAIGNS, None, 200, 200, 200),
+    (CAMPAIGNS, {}, 405, 405, 405),
+    (f"{CAMPAIGNS}new/", None, 403, 200, 200),
+    (f"{CAMPAIGNS}new/", {"name": "Saldi", "colour": "1"}, 403, 302, 302),
+    (f"{CAMPAIGNS}{NATALE}/", None, 403, 200, 200),
+    (f"{CAMPAIGNS}{NATALE}/", {"name": "Saldi", "colour": "1"}, 403, 302, 302),
+    (f"{CAMPAIGNS}{NATALE}/review/", None, 200, 200, 200),
+    (f"{CAMPAIGNS}{NATALE}/decisions/", None, 200, 200, 200),
+    (f"{CAMPAIGNS}{NATALE}/decisions/", {}, 403, 302, 302),
+    *(
+        (f"{CAMPAIGNS}{NATALE}/{page}/", data, *statuses)
+        for page, editing in {
+            "discard": 302,
+            "again": 302,
+            "unplan": 403,
+            "end": 403,
+            "approve": 403,
+        }.items()
+        for data, statuses in (
+            (None, (403, 405 if editing == 302 else 403, 405)),
+            ({}, (403, editing, 302)),
+        )
+    ),
+    *(
+        (f"{CHANNELS}{view}/?campaign={NATALE}", data, *statuses)
+        for view in ("move", "switch", "duplicate", "remove", "undo", "take_back")
+        for data, statuses in ((None, (405, 405, 405)), ({}, (403, 400, 400)))
+    ),
+    (f"{ENTRIES}add/?campaign={NATALE}", None, 403, 200, 200),
+    (f"{ENTRIES}{ROMEO}/change/?campaign={NATALE}", None, 200, 200, 200),
+    (f"{ENTRIES}{ROMEO}/change/?campaign={NATALE}", {}, 403, 200, 200),
+    (f"{ENTRIES}{ROMEO}/delete/?campaign={NATALE}", {"post": "yes"}, 403, 302, 302),
+    (f"{ENTRIES}{ROMEO}/history/?campaign={NATALE}", None, 200, 200, 200),
     (ENTRIES, None, 200, 200, 200),
     (ENTRIES, {"_undo": "1"}, 403, 302, 302),
     (ENTRIES, {"_cut": "cut:1"}, 403, 200, 200),
@@ -117,16 +148,12 @@ STATUSES = [
     (f"{RELEASES}add/", {}, 403, 403, 403),
     (f"{RELEASES}{LIVE}/delete/", None, 403, 403, 403),
     (f"{RELEASES}{LIVE}/delete/", {"post": "yes"}, 403, 403, 403),
-    (f"{RELEASES}review/", None, 403, 403, 200),
-    (f"{RELEASES}review/", {}, 403, 403, 200),
-    (f"{RELEASES}planned/1/cancel/", None, 403, 403, 405),
-    (f"{RELEASES}planned/1/cancel/", {}, 403, 403, 302),
     (f"{RELEASES}{LIVE}/compare/?with={LIVE}", None, 200, 200, 200),
     (f"{RELEASES}{LIVE}/compare/?with={LIVE}", {}, 405, 405, 405),
     (f"{RELEASES}{LIVE}/again/", None, 403, 403, 405),
     (f"{RELEASES}{LIVE}/again/", {}, 403, 403, 302),
-    (f"{RELEASES}{LIVE}/restore/", None, 403, 403, 405),
-    (f"{RELEASES}{LIVE}/restore/", {}, 403, 403, 302),
+    (f"{RELEASES}{LIVE}/restore/", None, 403, 405, 405),
+    (f"{RELEASES}{LIVE}/restore/", {}, 403, 302, 302),
     (f"{RELEASES}{LIVE}/download/", None, 200, 200, 200),
     (f"{RELEASES}{LIVE}/download/", {}, 405, 405, 405),
 ]
@@ -140,21 +167,30 @@ STATUSES = [
 def test_each_role_gets_the_expected_status(
     verona, path, data, looking, editing, publishing
 ):
-    path = path.format(romeo=named("romeo").pk, live=releases.sync().number)
+    natale = Natale()
+    numbers = {"romeo": named("romeo").pk, "natale": natale.pk}
+    path = path.format(live=releases.sync().number, **numbers)
 
     def status(client: Client) -> int:
         response = client.get(path) if data is None else client.post(path, data)
         is_login = response.status_code == 302 and response.url.startswith(LOGIN)
         return 0 if is_login else response.status_code
 
-    before = (rows(), Tree.objects.values().get(), Release.objects.count())
+    def stored() -> tuple:
+        campaigns = list(Campaign.objects.values())
+        return rows(), Tree.objects.values().get(), Release.objects.count(), campaigns
+
+    before = stored()
     # Without a permission: 403, or 405 for a wrong method.
     assert status(Client()) == 0
     assert status(person("mario")) in (403, 405)
     assert status(viewer()) == looking
-    assert (rows(), Tree.objects.values().get(), Release.objects.count()) == before
+    assert stored() == before
 
     assert status(person("tybalt", "Editor")) == editing
+    # As it was, whatever became of it.
+    Campaign.objects.filter(pk=natale.pk).update(state="open", name="Natale")
+    Campaign.objects.exclude(pk=natale.pk).delete()
     assert status(person("prince", "Publisher")) == publishing
 
 

@@ -5,6 +5,7 @@ from django.test import Client
 
 from buddies.models import Buddy
 from tests.buddies.conftest import channel, group
+from tests.buddies.pages.campaign_client import Natale
 from tests.buddies.pages.workspace_client import person
 
 
@@ -16,6 +17,11 @@ def editor() -> Client:
 @pytest.fixture
 def publisher() -> Client:
     return person("prince", "Publisher")
+
+
+@pytest.fixture
+def natale(verona) -> Natale:
+    return Natale()
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from PIL import Image
 
 from buddies.models import Buddy
 from buddies.pages.channel import picture_of
-from buddies.publishing import http_cache, releases, review
+from buddies.publishing import http_cache, releases
 from tests.buddies.conftest import channel, group
+from tests.buddies.pages.campaign_client import Natale
 from tests.buddies.pages.workspace_client import change, person
 
 pytestmark = pytest.mark.django_db
@@ -102,15 +103,15 @@ def test_a_group_a_draft_and_an_unknown_address_are_the_same_404():
     assert "verona" not in answers[0].content.decode().replace("/c/verona", "")
 
 
-def test_a_page_shows_what_is_live_and_not_the_draft(romeo):
-    review.hold("prince")
-    change("romeo", status="banished")
-    channel("juliet")
+def test_a_page_shows_what_is_live_and_no_campaign(romeo):
+    natale = Natale()
+    natale.change("romeo", status="banished", web_is_published=False)
+    natale.add("juliet")
+    http_cache.cache.refresh()
     assert "banished" not in html()
     assert get("juliet").status_code == 404
 
-    change("romeo", web_is_published=False)
-    review.publish("prince", "", review.review_draft().digest)
+    natale.publish()
     http_cache.cache.refresh()
 
     assert get("romeo").status_code == 404

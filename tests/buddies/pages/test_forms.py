@@ -59,7 +59,8 @@ def change_url(buddy: Buddy) -> str:
 
 def nurse(*permissions: str) -> Client:
     user = User.objects.create_user("nurse", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    names = ("edit_live", *permissions)
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
     client = Client()
     client.force_login(user)
     return client

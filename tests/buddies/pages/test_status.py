@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -12,10 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from buddies.models import Buddy, HistoricalBuddy, PlannedRelease, Release
+from buddies.models import Buddy, HistoricalBuddy, Release
 from buddies.pages.status import SLOW_SECONDS
 from buddies.pages.workspace import EDIT_VIEWS, READ_VIEWS
-from buddies.publishing import draft, live, releases, review
+from buddies.publishing import draft, live, releases
 from tests.buddies.conftest import EDITOR, channel, group, named, rows
 from tests.buddies.pages.workspace_client import (
     CHANNELS,
@@ -24,7 +24,6 @@ from tests.buddies.pages.workspace_client import (
     delivered,
     edited,
     key,
-    plan,
     send,
     version,
 )
@@ -63,25 +62,6 @@ def hidden_edit() -> None:
     channel("draft", web_is_published=False)
 
 
-def held() -> None:
-    delivered()
-    review.hold("prince")
-
-
-def held_and_edited() -> None:
-    held()
-    change("romeo", name="Romeo")
-
-
-def held_and_edited_twice() -> None:
-    held_and_edited()
-    channel("juliet")
-
-
-def held_before_the_first_release() -> None:
-    review.hold("prince")
-
-
 def undelivered_for_long() -> None:
     undelivered()
     long_ago = timezone.now() - timedelta(seconds=SLOW_SECONDS + 1)
@@ -99,11 +79,6 @@ def too_large() -> None:
     change("romeo", status="x" * 900)
 
 
-def held_and_too_large() -> None:
-    held()
-    change("romeo", status="x" * 900)
-
-
 ATTENTION = "Something needs your attention"
 ON_ITS_WAY = "Being sent to the XMPP server"
 
@@ -117,10 +92,6 @@ ON_ITS_WAY = "Being sent to the XMPP server"
         (undelivered, "busy", ON_ITS_WAY, ""),
         (edited, "busy", ON_ITS_WAY, ""),
         (hidden_edit, "ok", "Everything is live", ""),
-        (held, "held", "On hold: no unpublished changes", ""),
-        (held_before_the_first_release, "held", "On hold: no unpublished changes", ""),
-        (held_and_edited, "held", "On hold: 1 unpublished change", ""),
-        (held_and_edited_twice, "held", "On hold: 2 unpublished changes", ""),
         (
             undelivered_for_long,
             "error",
@@ -129,12 +100,6 @@ ON_ITS_WAY = "Being sent to the XMPP server"
         ),
         (edited_long_ago, "error", ATTENTION, "Your latest edits are not live yet."),
         (too_large, "error", ATTENTION, "bytes; the limit is 900"),
-        (
-            held_and_too_large,
-            "error",
-            "On hold: 1 unpublished change",
-            "bytes; the limit is 900",
-        ),
     ],
 )
 def test_the_banner_describes_the_state(
@@ -201,45 +166,6 @@ def test_the_live_version_is_shown_with_its_author_and_times(editor: Client):
 
     Release.objects.update(author="")
     assert "by the service" in ask(editor, "state")["live"]
-
-
-def test_a_hold_is_shown_with_its_user_and_its_effects(editor: Client):
-    channel("romeo")
-    assert ask(editor, "state")["held"] == ""
-
-    review.hold("prince")
-    text = ask(editor, "state")["held"]
-    assert text.startswith("Held since ")
-    assert text.endswith(" by prince: edits stay a draft until published.")
-
-    change("romeo", visible_from=timezone.now())
-    assert ask(editor, "state")["held"] == f"{text} Schedules wait, too."
-
-
-def test_a_plan_is_shown_with_its_time_zone(editor: Client, verona, settings):
-    settings.TIME_ZONE = "Europe/Rome"
-    plan(datetime(2027, 10, 31, 0, 30, tzinfo=UTC))
-
-    assert ask(editor, "state")["planned"] == [
-        "Goes live on 31 Oct 2027, 02:30 +02:00 (Europe/Rome), planned by prince"
-    ]
-
-
-def test_a_plan_that_would_undo_newer_changes_asks(editor: Client, verona):
-    plan(datetime(2099, 3, 1, 9, 5, tzinfo=UTC))
-    PlannedRelease.objects.update(conflicts=["Liam", "ATM <Milano>"])
-
-    state = ask(editor, "state")
-
-    assert state["planned"] == [
-        "Did not go live on 1 Mar 2099, 09:05 (UTC), as prince planned: it would undo "
-        "what went live since (“Liam”, “ATM <Milano>”). Cancel it, then review and "
-        "publish again."
-    ]
-    assert (state["tone"], state["problem"]) == (
-        "error",
-        "A planned version did not go live: it would undo newer changes.",
-    )
 
 
 @pytest.mark.parametrize(
@@ -314,11 +240,7 @@ def test_a_changed_state_is_not_answered_with_304(editor: Client, verona):
     assert newer() == 200
     for write in (
         lambda: live.mark_live(number),
-        lambda: review.hold("prince"),
         lambda: change("juliet", status="fair"),
-        lambda: plan(),
-        lambda: PlannedRelease.objects.all().delete(),
-        lambda: review.end_hold("juliet"),
     ):
         write()
         assert (newer(), newer()) == (200, 304)
@@ -333,12 +255,7 @@ def count_queries(client: Client) -> int:
 
 
 @pytest.mark.usefixtures("stream")
-@pytest.mark.parametrize("is_held", [False, True])
-def test_the_state_takes_no_more_queries_for_many_entries(
-    editor: Client, verona, is_held
-):
-    if is_held:
-        review.hold("prince")
+def test_the_state_takes_no_more_queries_for_many_entries(editor: Client, verona):
     send(editor, "switch", ids=[key("romeo")], mobile=True, seen=version())
     few = count_queries(editor)
 
@@ -356,7 +273,7 @@ def test_the_state_takes_no_more_queries_for_many_entries(
 def test_anonymous_users_are_redirected_to_the_login(client: Client, verona):
     names = ("", *(f"_{view}" for view in (*READ_VIEWS, *EDIT_VIEWS)))
     before = rows()
-    for name in (*names, "_hold", "_retry"):
+    for name in (*names, "_retry"):
         url = reverse(f"admin:buddies_workspace{name}")
         for response in (client.get(url), client.post(url)):
             assert response.status_code == 302

@@ -11,10 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from buddies.models import Buddy, Tree
-from buddies.publishing import review
 from buddies.spreadsheet.files import FORMATS
 from buddies.tree import edits
-from tests.buddies.conftest import EDITOR, channel, group, named, outline, rows
+from tests.buddies.conftest import channel, group, named, outline, rows
 from tests.buddies.pages.transfer_client import (
     CONFIRM,
     DOCUMENT,
@@ -63,13 +62,6 @@ def test_an_import_is_previewed_and_then_done(editor):
     assert response.redirect_chain == [("/admin/buddies/buddy/channels/", 302)]
     assert messages(response) == ["Imported. Use “Undo” to revert it."]
     assert outline() == ["Verona", "  Roméo", "  Juliet"]
-
-
-def test_a_preview_says_that_changes_are_on_hold(editor):
-    review.hold(EDITOR)
-    upload(editor, "address,name,type\nromeo,Romeo,channel\n")
-
-    assert "Changes are on hold" in preview_text(editor)
 
 
 @pytest.mark.parametrize("kind", list(FORMATS))

@@ -2,29 +2,22 @@
 
 import json
 import re
-from datetime import timedelta
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
-from buddies.document.shape import EMPTY
-from buddies.models import Buddy, PlannedRelease, Release, Tree
-from buddies.publishing import draft, releases
-from buddies.publishing.live import live_release
+from buddies.models import Buddy, Campaign, Release
+from buddies.publishing import releases
 from buddies.tree import edits
-from tests.buddies.conftest import channel, group, named, outline
+from tests.buddies.conftest import channel, group, named
+from tests.buddies.pages.campaign_client import Natale
 from tests.buddies.pages.test_workspace import viewer
 from tests.buddies.pages.versions_client import (
-    CHANNELS,
     RELEASES,
-    REVIEW,
-    form,
-    messages,
     numbers,
     page_text,
 )
-from tests.buddies.pages.workspace_client import go_live, person, plan
+from tests.buddies.pages.workspace_client import go_live, person
 
 pytestmark = pytest.mark.django_db
 
@@ -84,8 +77,9 @@ def test_an_undelivered_version_is_on_its_way(publisher: Client, verona):
     [({"q": "ball"}, 1), ({"automatic__exact": "0"}, 1), ({"q": "nothing"}, 0)],
 )
 def test_versions_are_searched_and_filtered(publisher, verona, query, found):
-    edits.change([named("juliet")], "mercutio", status="fair")
-    publisher.post(REVIEW, form(publisher, note="The ball"))
+    natale = Natale("The ball")
+    natale.change("juliet", status="fair")
+    natale.publish()
 
     page = publisher.get(RELEASES, query)
 
@@ -93,48 +87,14 @@ def test_versions_are_searched_and_filtered(publisher, verona, query, found):
     assert ("The ball" in page_text(page)) == bool(found)
 
 
-def test_a_plan_is_listed_and_cancelled(publisher: Client, verona):
-    edits.change([named("juliet")], "mercutio", status="fair")
-    cancelled = plan(note="The duel")
-    cancel = f"{RELEASES}planned/{cancelled.pk}/cancel/"
-    page = publisher.get(RELEASES)
-    assert "(UTC), planned by prince The duel" in page_text(page)
-    assert cancel in page.content.decode()
-
-    response = publisher.post(cancel, follow=True)
-
-    assert messages(response) == ["The planned version was cancelled."]
-    assert "The duel" not in page_text(response)
-    kept = plan(note="The ball")
-    assert publisher.post(cancel).status_code == 302
-    assert publisher.post(f"{RELEASES}planned/{10**30}/cancel/").status_code == 302
-    assert PlannedRelease.objects.get() == kept
-
-
-def test_a_plan_that_asks_is_listed_with_its_reason(publisher: Client, verona):
-    edits.change([named("juliet")], "mercutio", status="fair")
-    plan()
-    PlannedRelease.objects.update(conflicts=["Liam"])
-
-    page = publisher.get(RELEASES)
-
-    assert "it would undo what went live since (“Liam”). Cancel it" in page_text(page)
-    assert '<strong class="problem">' in page.content.decode()
-
-
 @pytest.mark.parametrize("role", ["", "Editor"])
 def test_versions_have_no_buttons_without_the_permission_to_publish(verona, role):
     client = person("tybalt", role) if role else viewer()
-    edits.change([named("juliet")], "mercutio", status="fair")
-    plan()
 
-    listed = client.get(RELEASES)
-    page = client.get(version_url(numbers()[0]))
+    text = page_text(client.get(version_url(numbers()[0])))
 
-    assert "planned by prince" in page_text(listed)
-    assert "Cancel it" not in page_text(listed)
-    for text in ("Publish again", "Restore as draft"):
-        assert text not in page_text(page)
+    assert "Go back to this version" not in text
+    assert ("Restore as a campaign" in text) == bool(role)
 
 
 def test_a_version_shows_its_details_its_document_and_actions(publisher, verona):
@@ -153,15 +113,15 @@ def test_a_version_shows_its_details_its_document_and_actions(publisher, verona)
     assert json.loads(page.context["text"]) == json.loads(release.body)
     assert page.context["before"] == first
     assert [other.number for other in page.context["others"]] == [third, first]
-    assert "Publish again" in text
-    assert "Restore as draft" in text
+    assert "Go back to this version" in text
+    assert "Restore as a campaign" in text
 
 
 def test_the_live_version_cannot_be_published_again(publisher: Client, verona):
     text = page_text(publisher.get(version_url(numbers()[-1])))
     assert "Live now" in text
-    assert "Publish again" not in text
-    assert "Restore as draft" in text
+    assert "Go back to this version" not in text
+    assert "Restore as a campaign" in text
 
 
 def test_texts_of_a_version_are_escaped(publisher: Client):
@@ -188,7 +148,7 @@ def test_unknown_versions_are_not_found(publisher: Client, verona, page):
     for number in (*STRANGE, numbers()[-1] + 1):
         response = ask(f"{RELEASES}{number}/{page}/", follow=True)
         assert response.status_code == 404, number
-    assert (numbers(), Tree.objects.get().held_at) == (before, None)
+    assert (numbers(), Campaign.objects.count()) == (before, 0)
 
 
 def test_two_versions_are_compared(publisher: Client, verona):
@@ -211,66 +171,6 @@ def test_a_comparison_with_an_unknown_version_is_not_found(publisher, verona):
         assert publisher.get(url, {"with": word}).status_code == 404, word
 
 
-def test_a_version_is_published_again_and_changes_are_held(publisher, verona):
-    first = numbers()[0]
-    body = Release.objects.get(number=first).body
-
-    response = publisher.post(version_url(first, "again"), follow=True)
-
-    new = live_release()
-    assert response.redirect_chain == [(CHANNELS, 302)]
-    assert messages(response) == [
-        f"Version {first} is live again, as version {new.number}. Changes are on hold "
-        "now: otherwise the next edit would undo this."
-    ]
-    assert (new.body, new.author) == (body, "prince")
-    assert new.note == f"version {first} again"
-    assert Tree.objects.get().held_by == "prince"
-    assert named("Montague")
-
-
-def test_a_version_is_restored_as_a_draft(publisher: Client, verona):
-    first, last = numbers()[0], live_release()
-    channel("nurse", verona)
-    releases.sync()
-    live = live_release()
-
-    response = publisher.post(version_url(first, "restore"), follow=True)
-
-    assert messages(response) == [
-        f"The tree is what it was for version {first}, as a draft: changes are on "
-        "hold. What came later is hidden, not deleted."
-    ]
-    assert outline() == ["verona", "  romeo", "  juliet", "  nurse"]
-    assert draft.current_draft().body == Release.objects.get(number=first).body
-    assert live_release() == live != last
-    assert Tree.objects.get().held_by == "prince"
-    assert response.context["state"]["undo"]["words"].startswith("Undo: Changed ")
-
-
-def test_a_restored_version_can_be_undone(publisher: Client, verona):
-    before = draft.current_draft().body
-    publisher.post(version_url(numbers()[0], "restore"))
-    assert draft.current_draft().body != before
-
-    url = f"{CHANNELS}undo/"
-    seen = json.dumps({"seen": Tree.objects.get().version})
-    publisher.post(url, seen, content_type="application/json")
-
-    assert draft.current_draft().body == before
-
-
-def test_the_empty_version_is_restored_by_hiding_everything(publisher: Client):
-    empty = releases.sync().number
-    channel("romeo")
-    go_live()
-
-    publisher.post(version_url(empty, "restore"))
-
-    assert outline() == ["romeo"]
-    assert draft.current_draft().body == EMPTY
-
-
 def test_a_version_is_downloaded_byte_for_byte(publisher: Client):
     channel("giulietta è\u2028</script> 🌹", default_message="one\ntwo")
     release = go_live()
@@ -281,13 +181,3 @@ def test_a_version_is_downloaded_byte_for_byte(publisher: Client):
     assert response["Content-Type"] == "application/json"
     disposition = f'attachment; filename="version-{release.number}.json"'
     assert response["Content-Disposition"] == disposition
-
-
-def test_an_overdue_plan_is_still_listed(publisher: Client, verona):
-    PlannedRelease.objects.create(
-        version=1,
-        body=EMPTY,
-        author="prince",
-        publish_at=timezone.now() - timedelta(minutes=1),
-    )
-    assert "planned by prince" in page_text(publisher.get(RELEASES))

@@ -1,16 +1,15 @@
 """The workspace: its page, and what its script reads."""
 
 import json
-import re
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from buddies.document.shape import EMPTY
-from buddies.models import Buddy
+from buddies.models import Buddy, Release
 from buddies.pages.workspace import EDIT_VIEWS, MAX_CHANGES, READ_VIEWS
-from buddies.publishing import review
+from buddies.publishing import draft, live
 from tests.buddies.conftest import built, channel, group, named, outline, rows
 from tests.buddies.pages.workspace_client import (
     CHANNELS,
@@ -52,6 +51,8 @@ def test_the_page_contains_the_state_and_all_urls(editor: Client, verona):
         "change": True,
         "delete": True,
         "publish": False,
+        "campaign": True,
+        "live": True,
     }
 
 
@@ -61,14 +62,9 @@ def test_the_page_contains_the_state_and_all_urls(editor: Client, verona):
         (
             "",
             ["You can view everything here but not change it."],
-            ["Hold changes", 'id="retry"', 'id="undo"', "buddy/add/?from"],
+            ['id="retry"', 'id="undo"', "buddy/add/?from", "New campaign"],
         ),
-        ("Editor", ['id="undo"', 'id="retry"', "buddy/add/?from"], ["Hold changes"]),
-        (
-            "Publisher",
-            ['id="undo"', 'id="retry"', "buddy/add/?from", "Hold changes"],
-            [],
-        ),
+        ("Editor", ['id="undo"', 'id="retry"', "buddy/add/?from", "New campaign"], []),
     ],
 )
 def test_a_role_sees_only_the_buttons_that_it_may_use(role, shown, hidden):
@@ -86,18 +82,6 @@ def test_names_are_escaped_in_the_page(editor: Client):
     html = editor.get(CHANNELS).content.decode()
     assert "alert(1)" in html
     assert "<script>alert" not in html
-
-
-def test_a_hold_switches_the_controls_of_a_publisher(publisher: Client, verona):
-    def hidden() -> dict[str, bool]:
-        html = publisher.get(CHANNELS).content.decode()
-        found = re.findall(r'data-held="(yes|no)"[^>]*?( hidden)?>', html)
-        assert len(found) == 3
-        return {which: bool(is_hidden) for which, is_hidden in found}
-
-    assert hidden() == {"yes": True, "no": False}
-    review.hold("prince")
-    assert hidden() == {"yes": False, "no": True}
 
 
 def test_the_tree_is_nested_in_order_and_has_its_version(editor, verona):
@@ -118,6 +102,7 @@ def test_the_tree_is_nested_in_order_and_has_its_version(editor, verona):
     assert answer["entries"][0]["children"][1]["children"] == [
         {
             "key": str(key("romeo")),
+            "uuid": str(named("romeo").key),
             "title": "romeo",
             "type": "channel",
             "text": "in love",
@@ -130,7 +115,7 @@ def test_the_tree_is_nested_in_order_and_has_its_version(editor, verona):
 
 
 def test_before_the_first_entry_everything_is_empty(editor: Client):
-    assert ask(editor, "tree") == {"version": 1, "entries": []}
+    assert ask(editor, "tree") == {"version": 1, "stamp": "1", "entries": []}
     assert ask(editor, "document")["document"] == json.loads(EMPTY)
     assert ask(editor, "changes") == {"changes": [], "count": 0}
     assert ask(editor, "state")["undo"] is None
@@ -241,13 +226,13 @@ def test_reading_views_refuse_post(editor, verona, view):
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD"])
 def test_writing_views_accept_only_post(publisher, verona, method):
     before = (rows(), version())
-    for view in (*EDIT_VIEWS, "hold", "retry"):
+    for view in (*EDIT_VIEWS, "retry"):
         response = publisher.generic(method, f"{CHANNELS}{view}/")
         assert response.status_code == 405, view
     assert (rows(), version()) == before
 
 
-@pytest.mark.parametrize("view", [*EDIT_VIEWS, "hold", "retry"])
+@pytest.mark.parametrize("view", [*EDIT_VIEWS, "retry"])
 def test_a_write_from_another_site_is_refused(verona, view):
     user = User.objects.create_superuser("prince")
     client = Client(enforce_csrf_checks=True)
@@ -277,16 +262,32 @@ def test_viewers_cannot_edit(verona, view):
 @pytest.mark.parametrize(
     ("permission", "allowed"),
     [
-        ("change_buddy", {"move", "switch", "undo"}),
+        ("change_buddy", {"move", "switch", "undo", "take_back", "do_live"}),
         ("add_buddy", {"duplicate"}),
         ("delete_buddy", {"remove"}),
     ],
 )
 def test_each_edit_needs_its_permission(verona, permission, allowed):
-    client = person("nurse", "", "view_buddy", permission)
+    client = person("nurse", "", "view_buddy", "edit_live", permission)
 
     answers = {view: send(client, view, raw="{}") for view in EDIT_VIEWS}
 
     status = {view: answer.status_code for view, answer in answers.items()}
     assert {view for view, code in status.items() if code == 400} == allowed
     assert {code for view, code in status.items() if view not in allowed} == {403}
+
+
+def test_a_retry_makes_the_release_and_sends_wake_ups(
+    editor: Client, verona, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks() as callbacks:
+        response = editor.post(f"{CHANNELS}retry/")
+
+    assert (response.status_code, response.url) == (302, CHANNELS)
+    assert live.live_release().body == draft.current_draft().body
+    assert len(callbacks) == 2  # of the release, and of the retry
+
+    with django_capture_on_commit_callbacks() as callbacks:
+        editor.post(f"{CHANNELS}retry/")
+    assert len(callbacks) == 1
+    assert Release.objects.count() == 1

@@ -13,7 +13,7 @@ PREVIEW, CONFIRM = f"{PAGE}preview/", f"{PAGE}confirm/"
 def person(*verbs: str) -> Client:
     """Return the client of a user with these permissions on entries."""
     user = User.objects.create_user("-".join(verbs), password="pw", is_staff=True)
-    names = [f"{verb}_buddy" for verb in verbs]
+    names = ["edit_live", *(f"{verb}_buddy" for verb in verbs)]
     user.user_permissions.set(Permission.objects.filter(codename__in=names))
     client = Client()
     client.force_login(user)

@@ -2,14 +2,12 @@
 
 from html import unescape
 
-from django.test import Client
 from django.utils.html import strip_tags
 
 from buddies.models import Release
 
 CHANNELS = "/admin/buddies/buddy/channels/"
 RELEASES = "/admin/buddies/release/"
-REVIEW = f"{RELEASES}review/"
 
 
 def numbers() -> list[int]:
@@ -25,9 +23,3 @@ def page_text(response) -> str:
 
 def messages(response) -> list[str]:
     return [str(message) for message in response.context["messages"]]
-
-
-def form(client: Client, **changed: str) -> dict[str, str]:
-    """Return what a browser posts for the review that it shows now."""
-    digest = client.get(REVIEW).context["review"].digest
-    return {"note": "", "when": "now", "at": "", "digest": digest, **changed}

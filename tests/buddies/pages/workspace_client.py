@@ -1,16 +1,14 @@
 """Helpers for the tests of the workspace."""
 
 import json
-from datetime import timedelta
 
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
-from django.utils import timezone
 
 from buddies.migrations import _roles
-from buddies.models import PlannedRelease, Release, Tree
-from buddies.publishing import live, releases, review
+from buddies.models import Release, Tree
+from buddies.publishing import live, releases
 from buddies.tree import edits
 from tests.buddies.conftest import channel, named
 
@@ -81,11 +79,6 @@ def bodies() -> dict[str, dict]:
         "duplicate": one,
         "remove": {**one, "seen": version()},
         "undo": {"seen": version()},
+        "take_back": {"key": str(named("romeo").key), "field": "name"},
+        "do_live": {"key": str(named("romeo").key), "field": "name"},
     }
-
-
-def plan(at=None, by: str = "prince", note: str = "") -> PlannedRelease:
-    at = at or timezone.now() + timedelta(days=1)
-    made = review.publish(by, note, review.review_draft().digest, at)
-    assert isinstance(made, PlannedRelease)
-    return made
