@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
@@ -117,6 +116,11 @@ class CampaignForm(forms.ModelForm):
         }
         labels = {"name": gettext_lazy("Name")}
 
+    def _get_validation_exclusions(self) -> set[str]:
+        # Or a name that is taken would not be: that depends on the state.
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # Django's own hook
+        return excluded - {"state"}
+
 
 @allowed("edit_campaign")
 def new(request: HttpRequest) -> HttpResponse:
@@ -145,12 +149,14 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
     """Change a campaign's name, colour and note."""
     campaign = campaign_of(number)
     if not campaign.is_editable:
+        text = _("This campaign can't be edited: it is over, or gone.")
+        messages.error(request, text)
         return to_list()
     form = CampaignForm(request.POST or None, instance=campaign)
     if request.method == "POST" and form.is_valid():
         try:
             making.describe(number, **form.cleaned_data)
-        except (TreeError, ValidationError) as error:
+        except TreeError as error:
             messages.error(request, str(error))
             return to_list()
         return HttpResponseRedirect(workspace_address(campaign))

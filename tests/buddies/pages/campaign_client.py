@@ -60,8 +60,8 @@ class Natale:
     def names(self) -> list[str]:
         return sorted(one.name for one in self.view.buddies)
 
-    def change(self, name: str, by: str = "", **fields: Any) -> None:
-        self.edits.change([self.named(name)], by or self.by, **fields)
+    def change(self, one: str, **fields: Any) -> None:
+        self.edits.change([self.named(one)], self.by, **fields)
 
     def move(self, name: str, target: str | None, where: str = "last") -> None:
         beside = self.named(target) if target else None
