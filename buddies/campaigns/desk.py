@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from buddies.campaigns import log
 from buddies.campaigns.edits import CampaignEdits
+from buddies.campaigns.rows import ENTRY
 from buddies.campaigns.view import View, earlier
 from buddies.models import Buddy, Campaign, HistoricalBuddy, Tree
 from buddies.tree import edits as live_edits
@@ -162,7 +163,7 @@ class CampaignDesk:
         return [buddy for buddy in self.view.buddies if str(buddy.key) in keys]
 
     def edited_keys(self, version: int) -> set[Key]:
-        rows = self.campaign.log.filter(version=version)
+        rows = self.campaign.log.filter(version=version, about=ENTRY)
         return set(rows.values_list("key", flat=True))
 
     def newest(self, editor: str) -> history.LastEdit | None:

@@ -33,8 +33,10 @@ def newest(campaign: Campaign, editor: str) -> history.LastEdit | None:
 def in_words(edit: Iterable[DifferenceLog], version: int) -> history.LastEdit:
     """Say what the rows of one edit did."""
     records = list(edit)
-    entries = [one for one in records if one.about == ENTRY] or records
+    entries = [one for one in records if one.about == ENTRY]
     is_undo = records[0].reason == history.UNDO
+    if not entries:
+        return history.LastEdit(version, _order_in_words(records), is_undo)
     kinds = {_kind(one, is_undo) for one in entries}
     if len(entries) > 1:
         kind = kinds.pop() if len(kinds) == 1 else history.CHANGED
@@ -45,10 +47,17 @@ def in_words(edit: Iterable[DifferenceLog], version: int) -> history.LastEdit:
     return history.LastEdit(version, words, is_undo)
 
 
+def _order_in_words(records: list[DifferenceLog]) -> str:
+    names = sorted(f"“{one.name}”" for one in records if one.key)
+    if not names:
+        return _("Changed the order at the top level")
+    return _("Changed the order in %(names)s") % {"names": ", ".join(names)}
+
+
 def _kind(one: DifferenceLog, is_undo: bool) -> str:
     """What was done to the entry; for an undo, what was undone."""
     before, after = (one.after, one.before) if is_undo else (one.before, one.after)
-    return kind_of(before, after) if one.about == ENTRY else history.CHANGED
+    return kind_of(before, after)
 
 
 def kind_of(before: Row | None, after: Row | None) -> str:
