@@ -19,7 +19,7 @@ from buddies.campaigns import log
 from buddies.campaigns.deciding import decide_as_written
 from buddies.campaigns.desk import LIVE, CampaignDesk, LiveDesk
 from buddies.document import build
-from buddies.models import Buddy, Release
+from buddies.models import Buddy, Campaign, Release
 from buddies.pages import (
     actions,
     campaigns,
@@ -30,7 +30,13 @@ from buddies.pages import (
     workspace,
 )
 from buddies.pages.cut_and_paste import seen_by
-from buddies.pages.desks import desk_for, may_edit, whole_number
+from buddies.pages.desks import (
+    desk_for,
+    may_edit,
+    query,
+    whole_number,
+    workspace_address,
+)
 from buddies.pages.forms import BuddyForm, GroupSelect, SwitchesForm
 from buddies.pages.version_list import ReleaseAdmin
 from buddies.publishing import releases
@@ -166,7 +172,11 @@ class BuddyAdmin(StrictAdmin):
         """Show who changed what in an entry, even a deleted one, and when."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        number, desk = whole_number(object_id), self._desk(request)
+        try:
+            number, desk = whole_number(object_id), self._take_desk(request)
+        except TreeError as error:
+            self._show_error(request, error)
+            return _elsewhere(request)
         drafted = []
         if isinstance(desk, CampaignDesk):
             drafted = list(log.of_entry(desk.campaign, desk.view.keys.get(number, "")))
@@ -180,12 +190,15 @@ class BuddyAdmin(StrictAdmin):
     # --- The desk: what is live, or a campaign -----------------------------------
 
     def _desk(self, request: HttpRequest) -> LiveDesk | CampaignDesk:
-        """Return the desk of a request, the same one each time."""
-        found: LiveDesk | CampaignDesk | None = getattr(request, "desk", None)
-        if found is None:
-            found = desk_for(request)
-            request.desk = found  # type: ignore[attr-defined]  # kept for this request
+        """Return the desk of a request: what is live, except on an entry's pages."""
+        found: LiveDesk | CampaignDesk = getattr(request, "desk", LIVE)
         return found
+
+    def _take_desk(self, request: HttpRequest) -> LiveDesk | CampaignDesk:
+        """Make what the address names the desk of a request; raises TreeError."""
+        desk = desk_for(request)
+        request.desk = desk  # type: ignore[attr-defined]  # kept for this request
+        return desk
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return may_edit(request.user, self._desk(request), "add_buddy")
@@ -251,7 +264,7 @@ class BuddyAdmin(StrictAdmin):
     ) -> Any:
         # Another user may edit between the form's check and the lock.
         try:
-            campaign = self._desk(request).campaign
+            campaign = self._take_desk(request).campaign
             context = {**(extra_context or {}), "campaign": campaign}
             return super().changeform_view(request, object_id, form_url, context)
         except (TreeError, ValidationError) as error:
@@ -279,6 +292,33 @@ class BuddyAdmin(StrictAdmin):
         else:
             desk.edits.add(obj, editor)
 
+    def response_add(
+        self, request: HttpRequest, obj: Buddy, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        campaign = self._desk(request).campaign
+        if campaign:
+            return self._response_in(campaign, request, obj)
+        return super().response_add(request, obj, post_url_continue)
+
+    def response_change(self, request: HttpRequest, obj: Buddy) -> HttpResponse:
+        campaign = self._desk(request).campaign
+        if campaign:
+            return self._response_in(campaign, request, obj)
+        return super().response_change(request, obj)
+
+    def _response_in(
+        self, campaign: Campaign, request: HttpRequest, obj: Buddy
+    ) -> HttpResponse:
+        """Say where it was saved; each button leads to a page of the campaign."""
+        text = _("“%(entry)s” is saved in “%(name)s”, not live.")
+        self.message_user(request, text % {"entry": obj, "name": campaign.name})
+        address = reverse("admin:buddies_workspace")
+        if "_continue" in request.POST:
+            address = reverse("admin:buddies_buddy_change", args=[obj.pk])
+        elif "_addanother" in request.POST:
+            address = reverse("admin:buddies_buddy_add")
+        return HttpResponseRedirect(address + query(campaign))
+
     def response_post_save_add(
         self, request: HttpRequest, obj: Buddy
     ) -> HttpResponseRedirect:
@@ -305,7 +345,7 @@ class BuddyAdmin(StrictAdmin):
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> Any:
         try:
-            seen = {"seen": self._desk(request).version}
+            seen = {"seen": self._take_desk(request).version}
             return super().delete_view(request, object_id, extra_context=seen)
         except (TreeError, ValidationError) as error:
             self._show_error(request, error)
@@ -374,9 +414,10 @@ def _back(request: HttpRequest) -> HttpResponseRedirect | None:
 
 
 def _elsewhere(request: HttpRequest) -> HttpResponseRedirect:
-    """Redirect away from an entry that was deleted, or a campaign that is over."""
+    """Redirect away from an entry that is stale or gone, or a campaign that is over."""
     if "campaign" in request.GET:
-        return HttpResponseRedirect(reverse("admin:buddies_workspace"))
+        campaign = getattr(request, "desk", LIVE).campaign
+        return HttpResponseRedirect(workspace_address(campaign))
     return HttpResponseRedirect(reverse("admin:buddies_buddy_changelist"))
 
 

@@ -86,8 +86,10 @@ def _paste(request: HttpRequest, where: str, key: str) -> list[Buddy]:
 
 
 def seen_by(request: HttpRequest) -> int | None:
-    """The tree's version that the page showed."""
-    return whole_number(request.POST.get("seen", "")) or None
+    """The version that the page showed: of the tree, or of a campaign."""
+    text = request.POST.get("seen", "")
+    # A campaign without an edit has version 0.
+    return whole_number(text) or (0 if text == "0" else None)
 
 
 def _seen_unless_own(cut: dict[str, Any], editor: str) -> int | None:

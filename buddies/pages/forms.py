@@ -56,8 +56,11 @@ class GroupField(forms.TypedChoiceField):
         super().__init__(coerce=self._entry, empty_value=None, **kwargs)
         self.entries = entries
 
-    def _entry(self, text: str) -> Buddy:
-        return self.entries[whole_number(text)]
+    def _entry(self, value: object) -> Buddy:
+        entry = self.entries.get(whole_number(str(value)))
+        if entry is None:
+            raise ValueError(value)
+        return entry
 
     def valid_value(self, value: Any) -> bool:
         return whole_number(str(value)) in self.entries

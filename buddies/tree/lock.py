@@ -113,8 +113,9 @@ def find_faults(
         among = Buddy.objects.order_by().values_list(*columns, named=True)
     entries: dict[int, Any] = {row.pk: row for row in among}
     groups = {key: row.parent_id for key, row in entries.items()}
-    # A new entry has no key yet, and nothing inside it.
-    judged = {buddy.pk or -place: buddy for place, buddy in enumerate(buddies, 1)}
+    # A new entry has no key yet, and nothing inside it. Small negative numbers are
+    # those of entries that only a campaign has.
+    judged = {b.pk or -(2**63) - place: b for place, b in enumerate(buddies)}
     entries |= judged
     groups |= {key: buddy.parent_id for key, buddy in judged.items()}
     for key, fault in judgement.faults_of_places(entries, groups, judged):
