@@ -198,19 +198,20 @@ def _inside(view: View, conflict: Conflict) -> Decision:
 
 def _circle(view: View, conflict: Conflict) -> Decision:
     params = _params(view, conflict.key)
-    params["own"] = _quoted(view, _wanted(view, conflict.key))
+    params["own"] = _quoted(view, wanted_group(view, str(conflict.key)))
     sentence = _("“%(name)s” would be in %(own)s, which would be inside “%(name)s”.")
     choices = [
-        Choice(LIVE, _("Leave it where it is live")),
+        Choice(LIVE, _("Leave all where they are live")),
         Choice(EDIT, _("Choose another group")),
     ]
     return Decision(conflict, params["name"], sentence % params, "", "", choices)
 
 
-def _wanted(view: View, key: Group) -> Group:
-    change = view.differences.changed.get(str(key), {}).get(PARENT)
-    live = view.base.tree.entries[str(key)]
-    group: Group = change.now if change else live[PARENT]
+def wanted_group(view: View, key: Key) -> Group:
+    """The group that an entry would be in if nothing spoke against it."""
+    change = view.differences.changed.get(key, {}).get(PARENT)
+    known = {**view.base.tree.entries, **view.differences.added}
+    group: Group = change.now if change else known[key][PARENT]
     return group
 
 

@@ -12,10 +12,12 @@ from buddies.campaigns.conflict_words import (
     RENAME,
     decision,
     own_of,
+    wanted_group,
 )
 from buddies.campaigns.edits import CampaignEdits
 from buddies.campaigns.merge import (
     ADDRESS,
+    CIRCLE,
     FIELD,
     GONE,
     KIND,
@@ -81,7 +83,9 @@ def _decided(view: View, conflict: Conflict, choice: str) -> Differences:
         return without(campaign, key, "" if key in campaign.added else "address")
     if conflict.kind == KIND:
         return _as_live(view, key)
-    # What the campaign put into a group, or moved into a circle, stays where it is.
+    if conflict.kind == CIRCLE:
+        return _without_circle(view, key)
+    # What the campaign put into a group stays where it is.
     return without(campaign, key, "" if key in campaign.added else PARENT)
 
 
@@ -129,6 +133,17 @@ def _readdressed(view: View, key: Key) -> Differences:
     was = view.base.tree.entries[key]["address"]
     fields["address"] = Change((was,), new_address())
     return campaign._replace(changed={**campaign.changed, key: fields})
+
+
+def _without_circle(view: View, key: Key) -> Differences:
+    """Drop all moves of the campaign that are part of a circle."""
+    campaign, circle, at = view.differences, set[Key](), key
+    while at not in circle:
+        circle.add(at)
+        at = str(wanted_group(view, at))
+    for member in circle:
+        campaign = without(campaign, member, PARENT)
+    return campaign
 
 
 def _as_live(view: View, key: Key) -> Differences:

@@ -1,0 +1,301 @@
+"""The decisions of a campaign: a card for each kind of conflict, and each choice."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from buddies.campaigns import making
+from buddies.models import Buddy
+from buddies.tree import edits
+from tests.buddies.conftest import channel, group, named, rows
+from tests.buddies.pages.campaign_client import Natale
+from tests.buddies.pages.test_workspace import viewer
+from tests.buddies.pages.versions_client import messages, page_text
+from tests.buddies.pages.workspace_client import change, person
+
+pytestmark = pytest.mark.django_db
+
+PAOLO = "paolo"
+
+
+def move(name: str, target: str | None, where: Any = "last") -> None:
+    edits.move([named(name)], PAOLO, target and named(target), where)
+
+
+def remove(name: str) -> None:
+    edits.remove([named(name)], PAOLO)
+
+
+# --- The conflicts: what the campaign does, then what is done live -----------------
+
+
+def field(natale: Natale) -> None:
+    natale.change("romeo", name="Romeo")
+    change("romeo", PAOLO, name="Montague")
+
+
+def schedule(natale: Natale) -> None:
+    natale.change("romeo", visible_from=datetime(2099, 12, 8, tzinfo=UTC))
+    change("romeo", PAOLO, visible_from=datetime(2099, 12, 1, tzinfo=UTC))
+
+
+def parent(natale: Natale) -> None:
+    natale.move("mario", "house")
+    move("mario", "verona")
+
+
+def changed_and_gone(natale: Natale) -> None:
+    natale.change("romeo", name="Romeo")
+    remove("romeo")
+
+
+def removed_and_changed(natale: Natale) -> None:
+    natale.remove("romeo")
+    change("romeo", PAOLO, status="banished")
+
+
+def inside_a_group_that_is_gone(natale: Natale) -> None:
+    natale.add("nurse", "house")
+    remove("house")
+
+
+def inside_a_group_that_goes(natale: Natale) -> None:
+    natale.remove("house")
+    channel("nurse", named("house"))
+
+
+def circle(natale: Natale) -> None:
+    natale.add("mantua", type="group")
+    natale.publish()
+    other = Natale("Saldi")
+    natale.pk = other.pk
+    natale.move("mantua", "verona")
+    move("verona", "mantua")
+
+
+def circle_through_a_new_one(natale: Natale) -> None:
+    natale.add("attic", "verona", type="group")
+    group("mantua")
+    natale.move("mantua", "attic")
+    move("verona", "mantua")
+
+
+def group_becomes_channel(natale: Natale) -> None:
+    natale.remove("romeo")
+    natale.change("house", type="channel")
+    channel("nurse", named("house"))
+
+
+def channel_becomes_group(natale: Natale) -> None:
+    natale.change("mario", type="group")
+    change("mario", PAOLO, default_message="Hello")
+
+
+def live_group_became_a_channel(natale: Natale) -> None:
+    natale.add("nurse", "house")
+    move("romeo", None)
+    change("house", PAOLO, type="channel")
+
+
+def address_of_a_new_one(natale: Natale) -> None:
+    natale.add("nurse")
+    channel("Nurse live", address="nurse")
+
+
+def address_of_a_changed_one(natale: Natale) -> None:
+    natale.change("mario", address="nurse")
+    channel("Nurse live", address="nurse")
+
+
+def order(natale: Natale) -> None:
+    natale.add("nurse", "verona")
+    natale.move("house", "juliet", "before")
+    channel("benvolio", named("verona"))
+    move("benvolio", "juliet", "before")
+    natale.publish()
+    natale.pk = Natale("Saldi").pk
+    natale.move("nurse", "house", "before")
+    move("nurse", "house", "after")
+    move("juliet", "house", "before")
+
+
+def value(name: str, what: str) -> Callable[[Natale], object]:
+    return lambda natale: getattr(natale.named(name), what)
+
+
+def names(natale: Natale) -> str:
+    return " ".join(natale.names())
+
+
+def group_of(name: str) -> Callable[[Natale], object]:
+    def found(natale: Natale) -> object:
+        group = natale.view.by_id.get(natale.named(name).parent_id or 0)
+        return group and group.name
+
+    return found
+
+
+ALL = "house juliet mario romeo verona"
+CASES = [
+    (field, "own", lambda natale: "Romeo" in natale.names(), True),
+    (field, "live", lambda natale: "Montague" in natale.names(), True),
+    (schedule, "own", lambda natale: natale.named("romeo").visible_from.day, 8),
+    (schedule, "live", lambda natale: natale.named("romeo").visible_from.day, 1),
+    (parent, "own", group_of("mario"), "house"),
+    (parent, "live", group_of("mario"), "verona"),
+    (changed_and_gone, "own", group_of("Romeo"), "house"),
+    (changed_and_gone, "live", names, "house juliet mario verona"),
+    (removed_and_changed, "own", names, "house juliet mario verona"),
+    (removed_and_changed, "live", value("romeo", "status"), "banished"),
+    (inside_a_group_that_is_gone, "out", names, "juliet mario verona"),
+    (inside_a_group_that_is_gone, "group", group_of("nurse"), "house"),
+    (inside_a_group_that_goes, "delete", names, "juliet mario verona"),
+    (inside_a_group_that_goes, "group", names, "house juliet mario nurse verona"),
+    (circle, "live", group_of("verona"), "mantua"),
+    (circle_through_a_new_one, "live", group_of("attic"), "verona"),
+    (group_becomes_channel, "live", value("house", "type"), "group"),
+    (channel_becomes_group, "live", value("mario", "type"), "channel"),
+    (live_group_became_a_channel, "live", names, ALL),
+    (address_of_a_new_one, "rename", value("nurse", "is_published"), True),
+    (address_of_a_new_one, "out", names, "Nurse live " + ALL),
+    (address_of_a_changed_one, "rename", lambda n: n.named("mario").address > "", True),
+    (address_of_a_changed_one, "out", value("mario", "address"), "mario"),
+    (order, "own", lambda natale: in_order(natale.view.buddies), "nurse first"),
+    (order, "live", lambda natale: in_order(natale.view.buddies), "nurse last"),
+]
+
+
+def in_order(buddies: list[Buddy]) -> str:
+    place = {one.name: one.position for one in buddies}
+    return "nurse first" if place["nurse"] < place["house"] else "nurse last"
+
+
+def post(client: Client, natale: Natale, number: int, choice: str):
+    """Press a button of a card."""
+    conflict = client.get(natale.url("decisions")).context["cards"][number].decision[0]
+    sent = {"kind": conflict.kind, "key": conflict.key or "", "detail": conflict.detail}
+    return client.post(natale.url("decisions"), {**sent, "choice": choice}, follow=True)
+
+
+@pytest.mark.parametrize(("conflict", "choice", "found", "expected"), CASES)
+def test_each_choice_settles_its_conflict(
+    editor: Client, natale, conflict, choice, found, expected
+):
+    conflict(natale)
+    before = rows()
+
+    response = post(editor, natale, 0, choice)
+
+    assert messages(response) == ["Decided."]
+    assert response.redirect_chain == [(natale.url("decisions"), 302)]
+    assert natale.view.conflicts == []
+    assert found(natale) == expected
+    assert rows() == before
+    # What was decided can go live.
+    natale.publish()
+    assert natale.campaign.state == "published"
+
+
+SENTENCES = [
+    (field, "“Romeo”: paolo changed “name” live on"),
+    (schedule, "“romeo”: paolo changed “visible from” live on"),
+    (parent, "“mario” is in “verona” now; Natale puts it into “house”."),
+    (changed_and_gone, "paolo deleted “Romeo” live on"),
+    (removed_and_changed, "Natale deletes “romeo”, but paolo changed it live on"),
+    (inside_a_group_that_is_gone, "“nurse” is to be in “house”, which is deleted."),
+    (inside_a_group_that_goes, "Natale deletes “house”, but “nurse” was put into it"),
+    (circle, "would be in “mantua”, which would be inside “verona”."),
+    (circle_through_a_new_one, "which would be inside “attic”."),
+    (group_becomes_channel, "“house” is a channel, and would contain others."),
+    (channel_becomes_group, "“mario” is a group, and would have a channel's message"),
+    (live_group_became_a_channel, "“house” is a channel, and would contain others."),
+    (address_of_a_new_one, "“nurse” and “Nurse live” have the same address."),
+    (address_of_a_changed_one, "“mario” and “Nurse live” have the same address."),
+    (order, "The order in “verona” was changed live, and in Saldi."),
+]
+
+
+@pytest.mark.parametrize(("conflict", "sentence"), SENTENCES)
+def test_each_conflict_is_a_card_in_words(editor: Client, natale, conflict, sentence):
+    conflict(natale)
+
+    page = editor.get(natale.url("decisions"))
+
+    text = page_text(page).replace("\xa0", " ")
+    assert sentence in text
+    assert "%(" not in text
+    assert "Nothing is settled without you." in text
+    for card in page.context["cards"]:
+        assert card.choices
+        if card.by_hand:
+            assert card.by_hand.endswith(natale.query)
+            assert editor.get(card.by_hand).status_code == 200
+    assert page.context["count"] == len(natale.view.conflicts)
+
+    editor.cookies["django_language"] = "it"
+    assert "%(" not in page_text(editor.get(natale.url("decisions")))
+
+
+def test_both_values_are_side_by_side(editor: Client, natale):
+    field(natale)
+    (card,) = editor.get(natale.url("decisions")).context["cards"]
+    assert (card.decision.own, card.decision.live) == ("Romeo", "Montague")
+    labels = [choice.label for choice in card.choices]
+    assert labels == ["Use that of Natale", "Keep what is live"]
+
+
+def test_a_conflict_settles_no_other_one(editor: Client, natale):
+    field(natale)
+    removed = natale.named("mario")
+    natale.edits.remove([removed], "mercutio")
+    change("mario", PAOLO, status="away")
+    assert len(natale.view.conflicts) == 2
+
+    post(editor, natale, 0, "live")
+
+    assert len(natale.view.conflicts) == 1
+
+
+@pytest.mark.parametrize("by", ["live", "decision"])
+def test_what_was_settled_meanwhile_is_said(editor: Client, natale, by):
+    field(natale)
+    conflict = natale.view.conflicts[0]._asdict()
+    if by == "live":
+        change("Montague", PAOLO, name="romeo")
+    else:
+        post(editor, natale, 0, "own")
+    before = natale.digest
+
+    answer = editor.post(
+        natale.url("decisions"), {**conflict, "choice": "live"}, follow=True
+    )
+
+    assert messages(answer) == ["This was decided already, or it has changed."]
+    assert natale.digest == before
+
+
+@pytest.mark.parametrize("choice", ["", "edit", "delete", "x", "\x00"])
+def test_what_is_not_offered_is_not_chosen(editor: Client, natale, choice):
+    field(natale)
+    before = natale.digest
+    assert messages(post(editor, natale, 0, choice)) == ["This can't be chosen here."]
+    assert natale.digest == before
+
+
+def test_who_may_not_edit_sees_the_cards_without_buttons(natale):
+    field(natale)
+    looking = [viewer(), person("otto", "", "view_buddy", "edit_live")]
+    for client in looking:
+        page = client.get(natale.url("decisions"))
+        assert "Use that of Natale" not in page_text(page)
+        assert "“Romeo”: paolo changed" in page_text(page)
+        assert client.post(natale.url("decisions"), {}).status_code == 403
+
+
+def test_without_a_conflict_there_is_nothing_to_decide(editor: Client, natale):
+    assert "Nothing has to be decided" in page_text(editor.get(natale.url("decisions")))
+    making.discard(natale.pk)
+    assert editor.get(natale.url("decisions")).status_code == 404
