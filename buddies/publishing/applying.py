@@ -58,6 +58,7 @@ def publish(
 ) -> Release:
     """Publish a reviewed campaign now; ``digest`` is the review's.
 
+    Without ``ends_at`` it does not end by itself, whatever it was planned for.
     Raises ReleaseError if it has changed since, or if it can't go live.
     """
     with transaction.atomic():
@@ -68,11 +69,13 @@ def publish(
         campaign.ends_at = ends_at
         # An approval is of the end, too.
         digest = rows.digest(campaign, rows.read(campaign))
-        if approvals.missing(campaign, digest, editor):
-            if not breaks_glass:
-                raise _unapproved(campaign, digest, editor)
+        is_unapproved = approvals.missing(campaign, digest, editor) > 0
+        if is_unapproved and not breaks_glass:
+            raise _unapproved(campaign, digest, editor)
+        release = _go_live(campaign, editor)
+        if is_unapproved:
             approvals.log_break_glass(campaign, editor)
-        return _go_live(campaign, editor)
+        return release
 
 
 def _refuse_other(campaign: Campaign, digest: str) -> None:

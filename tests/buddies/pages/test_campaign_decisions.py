@@ -1,125 +1,37 @@
 """The decisions of a campaign: a card for each kind of conflict, and each choice."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from django.test import Client
 
 from buddies.campaigns import making
 from buddies.models import Buddy
-from buddies.tree import edits
-from tests.buddies.conftest import channel, group, named, rows
+from tests.buddies.conftest import rows
 from tests.buddies.pages.campaign_client import Natale
+from tests.buddies.pages.campaign_conflicts import (
+    PAOLO,
+    address_of_a_changed_one,
+    address_of_a_new_one,
+    changed_and_gone,
+    channel_becomes_group,
+    circle,
+    circle_through_a_new_one,
+    field,
+    group_becomes_channel,
+    inside_a_group_that_goes,
+    inside_a_group_that_is_gone,
+    live_group_became_a_channel,
+    order,
+    parent,
+    removed_and_changed,
+    schedule,
+)
 from tests.buddies.pages.test_workspace import viewer
 from tests.buddies.pages.versions_client import messages, page_text
 from tests.buddies.pages.workspace_client import change, person
 
 pytestmark = pytest.mark.django_db
-
-PAOLO = "paolo"
-
-
-def move(name: str, target: str | None, where: Any = "last") -> None:
-    edits.move([named(name)], PAOLO, target and named(target), where)
-
-
-def remove(name: str) -> None:
-    edits.remove([named(name)], PAOLO)
-
-
-# --- The conflicts: what the campaign does, then what is done live -----------------
-
-
-def field(natale: Natale) -> None:
-    natale.change("romeo", name="Romeo")
-    change("romeo", PAOLO, name="Montague")
-
-
-def schedule(natale: Natale) -> None:
-    natale.change("romeo", visible_from=datetime(2099, 12, 8, tzinfo=UTC))
-    change("romeo", PAOLO, visible_from=datetime(2099, 12, 1, tzinfo=UTC))
-
-
-def parent(natale: Natale) -> None:
-    natale.move("mario", "house")
-    move("mario", "verona")
-
-
-def changed_and_gone(natale: Natale) -> None:
-    natale.change("romeo", name="Romeo")
-    remove("romeo")
-
-
-def removed_and_changed(natale: Natale) -> None:
-    natale.remove("romeo")
-    change("romeo", PAOLO, status="banished")
-
-
-def inside_a_group_that_is_gone(natale: Natale) -> None:
-    natale.add("nurse", "house")
-    remove("house")
-
-
-def inside_a_group_that_goes(natale: Natale) -> None:
-    natale.remove("house")
-    channel("nurse", named("house"))
-
-
-def circle(natale: Natale) -> None:
-    natale.add("mantua", type="group")
-    natale.publish()
-    other = Natale("Saldi")
-    natale.pk = other.pk
-    natale.move("mantua", "verona")
-    move("verona", "mantua")
-
-
-def circle_through_a_new_one(natale: Natale) -> None:
-    natale.add("attic", "verona", type="group")
-    group("mantua")
-    natale.move("mantua", "attic")
-    move("verona", "mantua")
-
-
-def group_becomes_channel(natale: Natale) -> None:
-    natale.remove("romeo")
-    natale.change("house", type="channel")
-    channel("nurse", named("house"))
-
-
-def channel_becomes_group(natale: Natale) -> None:
-    natale.change("mario", type="group")
-    change("mario", PAOLO, default_message="Hello")
-
-
-def live_group_became_a_channel(natale: Natale) -> None:
-    natale.add("nurse", "house")
-    move("romeo", None)
-    change("house", PAOLO, type="channel")
-
-
-def address_of_a_new_one(natale: Natale) -> None:
-    natale.add("nurse")
-    channel("Nurse live", address="nurse")
-
-
-def address_of_a_changed_one(natale: Natale) -> None:
-    natale.change("mario", address="nurse")
-    channel("Nurse live", address="nurse")
-
-
-def order(natale: Natale) -> None:
-    natale.add("nurse", "verona")
-    natale.move("house", "juliet", "before")
-    channel("benvolio", named("verona"))
-    move("benvolio", "juliet", "before")
-    natale.publish()
-    natale.pk = Natale("Saldi").pk
-    natale.move("nurse", "house", "before")
-    move("nurse", "house", "after")
-    move("juliet", "house", "before")
 
 
 def value(name: str, what: str) -> Callable[[Natale], object]:
@@ -194,7 +106,6 @@ def test_each_choice_settles_its_conflict(
     assert natale.view.conflicts == []
     assert found(natale) == expected
     assert rows() == before
-    # What was decided can go live.
     natale.publish()
     assert natale.campaign.state == "published"
 
@@ -243,8 +154,10 @@ def test_both_values_are_side_by_side(editor: Client, natale):
     field(natale)
     (card,) = editor.get(natale.url("decisions")).context["cards"]
     assert (card.decision.own, card.decision.live) == ("Romeo", "Montague")
-    labels = [choice.label for choice in card.choices]
-    assert labels == ["Use that of Natale", "Keep what is live"]
+    assert [choice.label for choice in card.choices] == [
+        "Use that of Natale",
+        "Keep what is live",
+    ]
 
 
 def test_a_conflict_settles_no_other_one(editor: Client, natale):
