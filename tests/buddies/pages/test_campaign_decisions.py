@@ -142,7 +142,7 @@ def test_each_conflict_is_a_card_in_words(editor: Client, natale, conflict, sent
     for card in page.context["cards"]:
         assert card.choices
         if card.by_hand:
-            assert card.by_hand.endswith(natale.query)
+            assert card.by_hand.endswith(f"{natale.query}&decide=1")
             assert editor.get(card.by_hand).status_code == 200
     assert page.context["count"] == len(natale.view.conflicts)
 
