@@ -66,8 +66,6 @@ class CampaignViewSet(
     mixins.CreateModelMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
-    mixins.UpdateModelMixin,
-    mixins.DestroyModelMixin,
     GenericViewSet,
 ):
     """Campaigns: changes that are prepared together, and go live together."""
@@ -75,7 +73,6 @@ class CampaignViewSet(
     queryset = Campaign.objects.order_by("pk")
     serializer_class = CampaignDetailSerializer
     filterset_class = CampaignFilter
-    http_method_names = [n for n in Idempotent.http_method_names if n != "put"]
     needs = {
         "list": VIEW,
         "retrieve": VIEW,
@@ -127,10 +124,13 @@ class CampaignViewSet(
             fields = serializer.validated_data
             serializer.instance = making.make(self._editor, **fields)
 
-    def perform_update(self, serializer: BaseSerializer[Campaign]) -> None:
-        fields = serializer.validated_data
-        with self._locked(serializer.initial_data) as campaign:
-            serializer.instance = making.describe(campaign.pk, **fields)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change the name, the colour and the note of a campaign."""
+        sent = self.get_serializer(data=request.data, partial=True)
+        sent.is_valid(raise_exception=True)
+        with self._locked(request.data) as campaign:
+            making.describe(campaign.pk, **sent.validated_data)
+        return self._campaign()
 
     def destroy(self, request: Request, pk: str) -> Response:
         """Discard a campaign. It stays in the list, with the state ``discarded``."""
@@ -229,7 +229,9 @@ class CampaignViewSet(
         """
         sent = PublicationSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        digest, at, ends_at = sent.validated_data.values()
+        digest, at, ends_at = (
+            sent.validated_data[name] for name in ("digest", "publishAt", "endsAt")
+        )
         if at is not None:
             with self._locked() as campaign:
                 applying.plan(campaign.pk, self._editor, digest, at, ends_at)

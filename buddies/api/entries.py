@@ -126,11 +126,13 @@ class BuddyViewSet(Idempotent, ModelViewSet):
             return LIVE
         try:
             sent = self.request.query_params[CAMPAIGN.name]
-            return desk_of(IntegerField(**KEY).run_validation(sent))
+            desk = desk_of(IntegerField(**KEY).run_validation(sent))
         except ValidationError as error:
             raise ValidationError({CAMPAIGN.name: error.detail}) from None
         except TreeError as error:
             raise NotFound(str(error)) from None
+        self._stamp = desk.stamp
+        return desk
 
     def get_queryset(self) -> Any:
         """Return the entries of the tree that the request is about."""
@@ -142,7 +144,8 @@ class BuddyViewSet(Idempotent, ModelViewSet):
         with plain_errors(serializer.initial_data), self._lock():
             new = Buddy(**serializer.validated_data)
             added = self._desk.edits.add(new, self._editor)
-            self._refresh()
+            if isinstance(self._desk, CampaignDesk):
+                self._desk.refresh()
             serializer.instance = self.get_queryset().get(pk=added.pk)
 
     def perform_update(self, serializer: BaseSerializer[Buddy]) -> None:
@@ -208,12 +211,9 @@ class BuddyViewSet(Idempotent, ModelViewSet):
             Tree.locked()
             if isinstance(self._desk, CampaignDesk):
                 locked(self._desk.campaign.pk)
-            self._refresh()
+                if self._desk.stamp != self._stamp:
+                    self._desk.refresh()
             yield
-
-    def _refresh(self) -> None:
-        if isinstance(self._desk, CampaignDesk):
-            self._desk.refresh()
 
     def _refuse_known(self, buddy: Buddy, fields: dict[str, Any]) -> None:
         changed = {

@@ -100,6 +100,11 @@ def test_an_invalid_campaign_is_refused(api, sent, pointer):
     assert Campaign.objects.count() == 1
 
 
+def test_there_is_no_put(api, natale):
+    answer = api.put(path_of(natale), {"name": "x"}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
 def test_campaigns_are_listed_by_their_state(api, natale):
     make("Saldi", state="discarded")
 

@@ -147,7 +147,7 @@ def glass(caplog) -> list[str]:
 def test_a_permission_publishes_without_approval_and_is_logged(escalus, natale, caplog):
     assert "Publish without approval" in page_text(escalus.get(natale.url("review")))
 
-    post(escalus, natale, **{"break": "1"})
+    post(escalus, natale, when="glass")
 
     assert natale.campaign.state == "published"
     assert glass(caplog) == [
@@ -166,7 +166,7 @@ def test_what_cannot_go_live_is_not_logged_as_published(escalus, natale, caplog)
     change("romeo", "paolo", name="Montague")
     count = Release.objects.count()
 
-    answer = post(escalus, natale, **{"break": "1"})
+    answer = post(escalus, natale, when="glass")
 
     assert messages(answer) == ["1 decision is missing."]
     assert Release.objects.count() == count
@@ -175,7 +175,7 @@ def test_what_cannot_go_live_is_not_logged_as_published(escalus, natale, caplog)
 
 def test_an_approved_campaign_needs_no_broken_glass(escalus, friar, natale, caplog):
     approve(friar, natale)
-    post(escalus, natale, **{"break": "1"})
+    post(escalus, natale, when="glass")
     assert natale.campaign.state == "published"
     assert glass(caplog) == []
 

@@ -54,8 +54,8 @@ def test_rows_are_marked_with_what_the_campaign_does(editor: Client, natale):
     below = [row["title"] for row in row_of(tree, "verona")["children"]]
     assert below == ["juliet", "house", "nurse"]
     assert [row["title"] for row in row_of(tree, "house")["children"]] == ["romeo"]
-    assert row_of(tree, "juliet")["remark"] == "changed in this campaign"
-    assert row_of(tree, "romeo")["remark"] == "deleted in this campaign"
+    assert row_of(tree, "juliet")["note"] == "changed in this campaign"
+    assert row_of(tree, "romeo")["note"] == "deleted in this campaign"
 
 
 def test_live_rows_have_the_pennants_of_the_campaigns(editor: Client, natale):
@@ -71,8 +71,8 @@ def test_live_rows_have_the_pennants_of_the_campaigns(editor: Client, natale):
     colours = [natale.campaign.colour, saldi.campaign.colour]
     for row in (row_of(tree, "romeo"), answer.json()["entries"][0]):
         assert row["pennants"] == colours
-        assert "changed in the campaign “Natale”" in row["remark"]
-        assert "changed in the campaign “Saldi”" in row["remark"]
+        assert "changed in the campaign “Natale”" in row["note"]
+        assert "changed in the campaign “Saldi”" in row["note"]
     assert row_of(tree, "house")["pennants"] == colours[1:]
     assert "pennants" not in row_of(tree, "mario")
 
@@ -85,7 +85,7 @@ def test_a_live_editor_is_told_what_a_campaign_has_to_decide(editor, natale):
     said = send(editor, "switch", **body).json()["said"]
 
     assert said == (
-        "Changed the visibility of “Montague” The campaign “Natale” changes this, "
+        "Changed the visibility of “Montague”. The campaign “Natale” changes this, "
         "too: somebody must decide there."
     )
 
@@ -106,7 +106,7 @@ def test_the_state_says_what_is_edited_and_when_it_is_seen(editor, natale, setti
         "Nobody sees it before 24 Dec 2027, 09:00 (Europe/Rome); it ends on 27 Dec "
         "2027, 01:00 (Europe/Rome). 2 changes, 1 decision."
     )
-    assert (state["tone"], state["problem"]) == ("error", "1 decision is missing.")
+    assert (state["tone"], state["problem"]) == ("campaign", "")
     assert (state["changes"], state["decisions"]) == (2, 1)
 
 

@@ -188,7 +188,7 @@ def test_browsers_get_html(admin):
 # --- Permissions ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/api/tree/", "/api/delivery/"])
+@pytest.mark.parametrize("path", ["/api/tree/", "/api/campaigns/", "/api/delivery/"])
 def test_head_needs_the_permission_of_get(path):
     client = APIClient()
     client.force_authenticate(User.objects.create_user("nobody"))
