@@ -7,12 +7,13 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from buddies.campaigns.edits import CampaignEdits
 from buddies.models import Buddy, Campaign, Release
 from buddies.publishing import applying, releases
 from buddies.tree import edits
 from tests.api import client_of, reasons
 from tests.buddies.api.campaigns_client import change, digest_of, make, path_of, post
-from tests.buddies.conftest import channel, named
+from tests.buddies.conftest import channel, named, outline
 from xmppservice.api import tokens
 
 pytestmark = pytest.mark.django_db
@@ -211,6 +212,23 @@ def test_what_others_edited_since_is_not_taken_back(api, natale, romeo):
     assert (conflict["own"], conflict["live"]) == ("", "dead")
     assert named("romeo").status == "dead"
     assert api.get(path_of(natale)).json()["state"] == "published"
+
+
+def test_what_others_put_into_a_new_group_is_not_taken_back(api, natale, romeo):
+    own = CampaignEdits(natale.pk)
+    house = own.add(Buddy(name="house", type="group", address="house"), "anna")
+    own.move([romeo], "anna", house, "first")
+    publish(api, natale)
+    channel("mario", named("house"))
+
+    refused = api.post(path_of(natale, "end"))
+
+    (conflict,) = refused.json()["conflicts"]
+    assert (conflict["kind"], conflict["detail"]) == ("inside", str(house.key))
+    assert outline() == ["house", "  romeo", "  mario"]
+    edits.remove([named("mario")], "mario")
+    assert api.post(path_of(natale, "end")).status_code == 201
+    assert outline() == ["romeo"]
 
 
 def test_one_that_could_not_go_live_says_why(api, natale, romeo):
