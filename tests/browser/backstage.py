@@ -15,6 +15,7 @@ from tests.service import Service
 expect.set_options(timeout=30_000)
 
 WORKSPACE = "/admin/buddies/buddy/channels/"
+CAMPAIGNS = f"{WORKSPACE}campaigns/"
 LIST = "/admin/buddies/buddy/"
 VERSIONS = "/admin/buddies/release/"
 TRANSFER = "/admin/buddies/buddy/transfer/"
@@ -36,23 +37,35 @@ from pathlib import Path
 from django.contrib.auth.models import Group, Permission, User
 from django.utils import timezone
 from buddies.document import build, parse
-from buddies.publishing import releases, review
+from buddies.campaigns import making
+from buddies.campaigns.edits import CampaignEdits
+from buddies.publishing import applying, releases
+from buddies.publishing.review import review
 from buddies.publishing.live import live_release
 from buddies.tree import edits, history, whole_tree
-from buddies.models import Buddy, HistoricalBuddy, PlannedRelease, Release, Tree
+from buddies.models import Buddy, Campaign, HistoricalBuddy, Release, Tree
 def one(name):
     return Buddy.objects.get(name=name)
+def campaign(title, by, entry, **fields):
+    made = making.make(by, title)
+    CampaignEdits(made.pk).change([one(entry)], by, **fields)
+    return Campaign.objects.get(pk=made.pk)
+def publish(made, by):
+    applying.publish(made.pk, by, review(made).digest)
+def plan(made, by):
+    soon = timezone.now() + timedelta(days=1)
+    applying.plan(made.pk, by, review(made).digest, soon)
 def load(*texts):
-    PlannedRelease.objects.all().delete()
-    Tree.objects.update(held_at=None, held_by="", refused="")
+    Campaign.objects.all().delete()
+    Tree.objects.update(refused="")
     HistoricalBuddy.objects.all().delete()
     named = [(str(n), parse.loads(text)) for n, text in enumerate(texts)]
     whole_tree.load(named, "command line", replace=True)
     releases.sync()
 def state():
-    tree = Tree.objects.values_list("version", "held_at", "refused").get()
+    tree = Tree.objects.values_list("version", "refused").get()
     newest = Release.objects.values_list("number", flat=True).first()
-    return tree, newest, PlannedRelease.objects.count(), HistoricalBuddy.objects.count()
+    return tree, newest, Campaign.objects.count(), HistoricalBuddy.objects.count()
 after_reset = None
 def demo():
     # Nothing to do when nothing has changed since the last time.
@@ -208,25 +221,27 @@ def names(text: str) -> list[str]:
 BUSY = """
 edits.change([one({name!r})], "admin", status={text!r})
 releases.sync()
-review.hold("admin")
-edits.change([one({name!r})], "admin", status={text!r} + "!", web_is_published=True)
-review.publish("admin", {text!r}, review.review_draft().digest)
-edits.change([one({name!r})], "admin", status={text!r} + "?")
-soon = timezone.now() + timedelta(days=1)
-review.publish("admin", {text!r}, review.review_draft().digest, soon)
+shown = {{"status": {text!r} + "!", "web_is_published": True}}
+publish(campaign({text!r}, "admin", {name!r}, **shown), "admin")
+saldi = campaign({text!r}, "admin", {name!r}, status={text!r} + "?")
+plan(saldi, "admin")
+edits.change([one({name!r})], "admin", status={text!r} + "…")
 edits.move([one({name!r})], "admin", None, "first")
+releases.sync()
 """
 
 
 def screens(backstage: Backstage, name: str = "Liam", text: str = "Out") -> list[str]:
     """Fill each page of the back office; return the pages' paths.
 
-    This makes an edited entry ``name``, changes on hold, a plan, and versions
-    with the note ``text``. The workspace is the first page.
+    This makes an edited entry ``name``, and two campaigns ``text``: one that was
+    published, and one with a decision. The workspace is the first page.
     """
     backstage(BUSY.format(name=name, text=text))
     key = backstage.read(f"one({name!r}).pk")
     newest, older = backstage.read("[r.number for r in Release.objects.all()[:2]]")
+    number = backstage.read("saldi.pk")
+    own = f"{CAMPAIGNS}{number}/"
     return [
         WORKSPACE,
         LIST,
@@ -236,7 +251,13 @@ def screens(backstage: Backstage, name: str = "Liam", text: str = "Out") -> list
         f"{LIST}{key}/delete/",
         TRANSFER,
         VERSIONS,
-        f"{VERSIONS}review/",
+        f"{WORKSPACE}?campaign={number}",
+        f"{LIST}{key}/change/?campaign={number}",
+        f"{LIST}{key}/history/?campaign={number}",
+        CAMPAIGNS,
+        own,
+        f"{own}review/",
+        f"{own}decisions/",
         f"{VERSIONS}{newest}/change/",
         f"{VERSIONS}{newest}/compare/?with={older}",
     ]

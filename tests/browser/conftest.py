@@ -282,7 +282,7 @@ def logins() -> dict[str, Any]:
 def demo(
     backstage: Backstage, pages: Pages, logins: dict[str, Any]
 ) -> Iterator[Backstage]:
-    """Restore the demo's tree before and after: no holds, no plans, nothing to undo."""
+    """Restore the demo's tree before and after: no campaigns, nothing to undo."""
     pages._sessions = logins
     backstage("demo()")
     yield backstage

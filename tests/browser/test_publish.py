@@ -1,4 +1,4 @@
-"""Hold, review, publish, plan, roll back: what clients read, and when."""
+"""Campaigns: review, publish, plan; roll back: what clients read, and when."""
 
 import json
 import re
@@ -9,6 +9,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.backstage import (
+    CAMPAIGNS,
     DEMO,
     VERSIONS,
     WORKSPACE,
@@ -46,19 +47,7 @@ async def read(client, demo):
 
 async def settled(page) -> None:
     await ready(page)
-    await expect(page.locator("#headline")).to_have_text(
-        re.compile("^(Everything is live|On hold: no unpublished changes)$")
-    )
-
-
-async def hold_changes(page) -> None:
-    """Press Hold changes."""
-    await settled(page)
-    await page.get_by_role("button", name="Hold changes").click()
-    await expect(page.locator("#headline")).to_have_text(
-        "On hold: no unpublished changes"
-    )
-    await ready(page)
+    await expect(page.locator("#headline")).to_have_text("Everything is live")
 
 
 def number(demo) -> int:
@@ -75,221 +64,165 @@ async def until_live(demo, wanted: int) -> None:
     await until(taken)
 
 
-# --- Hold, review, publish ---------------------------------------------------
+# --- Prepare, review, publish -------------------------------------------------
 
 
-async def test_on_hold_edits_are_a_draft_until_they_are_reviewed(pages, demo, read):
+async def begin(page, name: str) -> None:
+    """Make a campaign; its workspace opens."""
+    await page.goto(WORKSPACE)
+    await ready(page)
+    await page.get_by_role("link", name="New campaign").click()
+    await page.get_by_label("Name").fill(name)
+    await page.get_by_role("button", name="Begin").click()
+    await ready(page)
+    await expect(page.locator("#headline")).to_have_text(f"You are editing “{name}”")
+
+
+async def test_a_campaign_is_prepared_reviewed_and_published(pages, demo, read):
     page = await pages.open(WORKSPACE, user="piero")
-    await hold_changes(page)
-    await expect(page.locator("#held")).to_have_text(
-        re.compile(r"^Held since .+ by piero: edits stay a draft until published\.$")
-    )
+    await begin(page, "Natale")
 
     await switch(page, "Mobile", "Liam").click()
-    await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
+    await expect(toast(page)).to_contain_text("in “Natale”: not live")
     await menu(page, "ATM Milano", "Move to …")
     await page.get_by_role("button", name="Top level", exact=True).click()
     await looks(page, [*DEMO[:4], "  ATAF Firenze", "Liam", "ATM Milano"])
 
-    await expect(page.locator("#headline")).to_have_text(
-        "On hold: 2 unpublished changes"
-    )
     await page.get_by_role("tab", name="Changes").click()
     changes = page.locator("#panel .changes li")
     await expect(changes).to_have_count(2)
-    await expect(changes.filter(has_text="removed")).to_contain_text("Liam")
+    await expect(changes.filter(has_text="hidden")).to_contain_text("Liam")
     await expect(changes.filter(has_text="moved").last).to_contain_text(
         "“Mobile Ticketing” → top level"
     )
     await expect(page.locator("#count")).to_have_text("2")
     assert (await read("Liam"))["mobileIsPublished"] is True
+    assert demo.outline() == DEMO
 
     await page.get_by_role("link", name="Review & publish").click()
-    await expect(page.get_by_role("heading", name="2 changes for apps")).to_be_visible()
-    await page.get_by_label("Note").fill("Out of the house")
-    await page.get_by_role("button", name="Publish").click()
+    await expect(
+        page.get_by_role("heading", name="2 changes", exact=True)
+    ).to_be_visible()
+    await expect(page.locator("#panel .chats strong").last).to_have_text("ATM Milano")
+    await page.get_by_role("button", name="Publish or plan").click()
 
-    await expect(page.locator(".messagelist")).to_contain_text("Published as version")
+    await expect(page.locator(".messagelist")).to_contain_text("“Natale” is live")
     await until(lambda: _gone(read, "Liam"))
-    await expect(page.locator("#headline")).to_have_text(
-        "On hold: no unpublished changes"
-    )
+    await settled(page)
     await page.get_by_role("link", name="Versions").click()
     first = page.locator("#result_list tbody tr").first
-    await expect(first).to_contain_text("Out of the house")
-    await expect(first).to_contain_text("piero")
-    await expect(first).to_contain_text("live")
+    for words in ("Natale", "piero", "live"):
+        await expect(first).to_contain_text(words)
 
 
 async def _gone(read, name):
     return await read(name) is None
 
 
-async def test_ending_a_hold_publishes_the_draft(pages, demo, read):
-    page = await pages.open(WORKSPACE, user="piero")
-    await hold_changes(page)
-    await switch(page, "Mobile", "Liam").click()
-    await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
+async def test_a_change_is_taken_back_and_another_is_done_live(pages, demo, read):
+    number = demo.read("campaign('Natale', 'anna', 'Liam', status='In', name='L').pk")
+    page = await ready(await pages.open(f"{WORKSPACE}?campaign={number}", user="anna"))
+    await page.get_by_role("tab", name="Changes").click()
+    lines = page.locator("#panel .changes li")
 
-    await expect(page.locator("#headline")).to_have_text(
-        "On hold: 1 unpublished change"
-    )
-    await page.get_by_role("button", name="End hold").click()
-    dialog = page.get_by_role("dialog", name="End the hold?")
-    await expect(dialog).to_contain_text("1 change goes live now.")
-    await dialog.get_by_role("button", name="Cancel").click()
-    await expect(dialog).to_be_hidden()
-    assert demo.read("Tree.objects.get().held_by") == "piero"
-    await end_hold(page)
+    await lines.filter(has_text="name").get_by_role("button", name="Take back").click()
+    await expect(lines).to_have_count(1)
+    await lines.get_by_role("button", name="Do this live now").click()
 
-    await until(lambda: _gone(read, "Liam"))
-    await settled(page)
-    await expect(page.locator("#headline")).to_have_text("Everything is live")
+    await expect(lines).to_have_count(0)
+    await becomes(lambda: _status(read), "In")
 
 
-async def end_hold(page) -> None:
-    await page.get_by_role("button", name="End hold").click()
-    dialog = page.get_by_role("dialog", name="End the hold?")
-    await dialog.get_by_role("button", name="End hold").click()
+async def _status(read):
+    return (await read("Liam"))["info"]["status"]
 
 
-async def test_without_a_script_a_page_asks_before_a_hold_ends(pages, demo):
-    demo("review.hold('piero'); edits.change([one('Liam')], 'anna', status='In')")
-    page = await pages.open(WORKSPACE, user="piero", java_script_enabled=False)
+async def test_natale_and_saldi_beside_live_undo_nothing(pages, demo, read):
+    """Two campaigns and an urgent live edit: none takes back what another did."""
+    demo("natale = campaign('Natale', 'anna', 'Liam', status='Auguri')")
+    demo("saldi = campaign('Saldi', 'piero', 'Fibra Fastweb', name='Fibra -50%')")
+    demo("edits.change([one('Liam')], 'anna', name='Noel')")
+    demo("plan(natale, 'piero'); plan(saldi, 'piero')")
+    demo("Campaign.objects.update(due_at=timezone.now())")
 
-    await page.get_by_role("button", name="End hold").click()
-    await expect(page.locator("#content")).to_contain_text("1 change goes live now.")
-    assert demo.read("Tree.objects.get().held_by") == "piero"
-    await page.get_by_role("button", name="End hold").click()
-
-    await expect(page.get_by_role("button", name="Hold changes")).to_be_visible()
-    assert demo.read("Tree.objects.get().held_by") == ""
-
-
-TO_REVIEW = """
-review.hold("piero")
-edits.change([one("Liam")], "anna", status="R&amp;amp;D")
-long = {"mobile_is_published": True, "default_message": "x" * 500_000}
-edits.add(Buddy(name="Double", **long), "anna")
-edits.add(Buddy(name="Nobody", type="group", web_is_published=True), "anna")
-"""
+    await until(lambda: read("Fibra -50%"))
+    noel = await read("Noel")
+    assert noel["info"]["status"] == "Auguri"
 
 
-async def test_a_review_warns_and_refuses(pages, demo):
-    demo(TO_REVIEW)
+async def test_a_conflict_is_decided_with_a_key(pages, demo, read):
+    number = demo.read("campaign('Natale', 'anna', 'Liam', name='Noel').pk")
+    demo("edits.change([one('Liam')], 'piero', name='Leo')")
+    page = await ready(await pages.open(f"{WORKSPACE}?campaign={number}", user="anna"))
+    await page.locator("#decisions").click()
+    card = page.locator(".decision")
+    await expect(card).to_contain_text("piero changed “name” live on")
 
-    page = await pages.open(f"{VERSIONS}review/", user="piero")
+    await card.focus()
+    await page.keyboard.press("1")
 
-    await expect(page.locator(".errornote")).to_contain_text(
-        "the limit is 450,000. Hide or delete some channels."
-    )
-    warnings = page.locator(".warnings li")
-    await expect(warnings.filter(has_text="No picture")).to_contain_text("Double")
-    await expect(warnings.filter(has_text="escaped text")).to_contain_text("Liam")
-    await expect(warnings.filter(has_text="Empty groups")).to_contain_text("Nobody")
-    await expect(page.get_by_role("button", name="Publish")).to_be_disabled()
+    await expect(page.locator(".messagelist")).to_contain_text("Decided.")
+    await expect(card).to_have_count(0)
+    assert demo.read(f"review(Campaign.objects.get(pk={number})).errors") == []
 
 
 async def test_changes_after_the_review_are_not_published(pages, demo, read):
-    demo("review.hold('piero'); edits.change([one('Liam')], 'anna', status='In')")
-    page = await pages.open(f"{VERSIONS}review/", user="piero")
-    await expect(page.locator(".changes")).to_contain_text("status text")
-    demo("edits.change([one('Liam')], 'anna', status='Out')")
+    number = demo.read("campaign('Natale', 'anna', 'Liam', status='In').pk")
+    page = await pages.open(f"{CAMPAIGNS}{number}/review/", user="piero")
+    await expect(page.locator(".changes").first).to_contain_text("status text")
+    demo(f"CampaignEdits({number}).change([one('Liam')], 'anna', status='Out')")
 
-    await page.get_by_role("button", name="Publish").click()
+    await page.get_by_role("button", name="Publish or plan").click()
 
     await expect(page.locator(".messagelist")).to_contain_text(
-        "Someone changed the channels in the meantime. Review the changes again."
+        "Someone changed the campaign in the meantime. Review it again."
     )
-    await expect(page.locator(".changes")).to_contain_text("“Out”")
-    assert (await read("Liam"))["info"]["status"] == "Life in a monk house"
+    await expect(page.locator(".changes").first).to_contain_text("“Out”")
+    assert await _status(read) == "Life in a monk house"
 
 
 # --- At a future time --------------------------------------------------------
 
 
-async def plan(page, note: str) -> None:
-    await page.goto(f"{VERSIONS}review/")
-    await page.get_by_label("Note").fill(note)
+async def test_a_plan_is_shown_and_goes_live_when_it_is_due(pages, demo, read):
+    number = demo.read("campaign('Century', 'anna', 'Liam', status='2100').pk")
+    page = await pages.open(f"{CAMPAIGNS}{number}/review/", user="piero")
     await page.get_by_label("at a moment").check()
     await page.get_by_label("Date and time").fill(f"{NEXT_YEAR}-12-31T23:59")
-    await page.get_by_role("button", name="Publish").click()
+    await page.get_by_role("button", name="Publish or plan").click()
     await expect(page.locator(".messagelist")).to_contain_text("Planned")
     await ready(page)
 
-
-async def test_a_plan_is_shown_and_goes_live_when_it_is_due(pages, demo, read):
-    demo("review.hold('piero'); edits.change([one('Liam')], 'piero', status='2100')")
-    page = await pages.open(WORKSPACE, user="piero")
-
-    await plan(page, "New century")
-
-    words = f"Goes live on 31 Dec {NEXT_YEAR}, 23:59 (UTC), planned by piero"
-    await expect(page.locator("#planned li")).to_have_text(words)
-    # Later edits are not part of it.
-    demo("edits.change([one('Liam')], 'anna', status='2200')")
+    words = f"Nobody sees it before 31 Dec {NEXT_YEAR}, 23:59 (UTC). 1 change."
+    await expect(page.locator("#live")).to_have_text(words)
     other = await pages.open(VERSIONS, user="piero")
-    await expect(other.locator(".plan")).to_contain_text("planned by piero")
-    await expect(other.locator(".plan")).to_contain_text("New century")
-    assert (await read("Liam"))["info"]["status"] == "Life in a monk house"
+    await expect(other.locator(".plan")).to_contain_text("“Century” goes live on")
+    assert await _status(read) == "Life in a monk house"
 
-    demo("PlannedRelease.objects.update(publish_at=timezone.now())")
+    demo("Campaign.objects.update(due_at=timezone.now())")
 
-    async def status():
-        return (await read("Liam"))["info"]["status"]
-
-    await becomes(status, "2100")
-    await expect(page.locator("#planned li")).to_have_count(0)
-    await expect(page.locator("#headline")).to_have_text(
-        "On hold: 1 unpublished change"
-    )
+    await becomes(lambda: _status(read), "2100")
     await other.reload()
     await expect(other.locator(".plan")).to_have_count(0)
     await expect(other.locator("#result_list tbody tr").first).to_contain_text(
-        "New century"
+        "Century"
     )
 
 
-async def test_a_plan_must_be_cancelled_before_a_hold_ends(pages, demo):
-    demo("review.hold('piero'); edits.change([one('Liam')], 'piero', status='2100')")
-    page = await pages.open(WORKSPACE, user="piero")
-    other = await ready(await pages.open(WORKSPACE, user="piero"))
-    await expect(other.locator("#end-hold")).to_be_visible()
-    await plan(page, "Not so soon")
+async def test_a_campaign_with_a_conflict_does_not_go_live_by_itself(pages, demo, read):
+    demo("natale = campaign('Natale', 'anna', 'Liam', status='In')")
+    demo("edits.change([one('Liam')], 'piero', status='Out'); releases.sync()")
+    before = demo.read("live_release().number")
+    demo("plan(natale, 'piero')")
+    demo("Campaign.objects.update(due_at=timezone.now()); applying.publish_due()")
 
-    for one in (page, other):
-        await expect(one.locator("#held")).to_contain_text("cancel the planned version")
-        await expect(one.locator("#end-hold")).to_be_hidden()
-    await page.goto(VERSIONS)
-    await page.get_by_role("button", name="Cancel it").click()
+    page = await ready(await pages.open(WORKSPACE, user="anna"))
 
-    await expect(page.locator(".messagelist")).to_contain_text(
-        "The planned version was cancelled."
+    await expect(page.locator("#problem")).to_contain_text(
+        "“Natale” did not go live on"
     )
-    await expect(page.locator(".plan")).to_have_count(0)
-    await expect(other.locator("#end-hold")).to_be_visible()
-    assert demo.read("PlannedRelease.objects.count()") == 0
-
-
-async def test_a_missing_or_past_time_is_refused(pages, demo):
-    demo("review.hold('piero'); edits.change([one('Liam')], 'piero', status='2100')")
-    page = await pages.open(f"{VERSIONS}review/", user="piero")
-    publish = page.get_by_role("button", name="Publish")
-
-    await page.get_by_label("at a moment").check()
-    await publish.click()
-    await expect(page.locator(".errorlist")).to_have_text("Say when.")
-
-    await page.get_by_label("Date and time").fill("2001-01-01T00:00")
-    await publish.click()
-    await expect(page.locator(".messagelist")).to_contain_text("That time has passed")
-
-    await page.get_by_label("now").check()
-    await publish.click()
-    await expect(page.locator(".errorlist")).to_have_text(
-        "Choose “at a moment”, or empty the date."
-    )
-    assert demo.read("PlannedRelease.objects.count()") == 0
+    assert demo.read("live_release().number") == before
+    await becomes(lambda: _status(read), "Out")
 
 
 # --- Older versions ----------------------------------------------------------
@@ -303,43 +236,37 @@ async def edited(demo) -> int:
     return first
 
 
-async def test_an_older_version_is_published_again(pages, demo, read):
+async def test_going_back_to_an_older_version_is_undone(pages, demo, read):
     first = await edited(demo)
     await until(lambda: read("Noel"))
     page = await pages.open(f"{VERSIONS}{first}/change/", user="piero")
 
-    await page.get_by_role("button", name="Publish again").click()
+    await page.get_by_role("button", name="Go back to this version").click()
 
     await expect(page.locator(".messagelist")).to_contain_text(
         f"Version {first} is live again"
     )
-    await expect(page.locator(".messagelist")).to_contain_text(
-        "Changes are on hold now"
-    )
     await until(lambda: read("Liam"))
-    await ready(page)
-    await expect(page.locator("#held")).to_contain_text("by piero")
-    await expect(page.locator("#headline")).to_have_text(
-        "On hold: 1 unpublished change"
-    )
+    await settled(page)
+    await looks(page, DEMO)
+    await page.locator("#undo").click()
+    await until(lambda: read("Noel"))
     await looks(page, [*DEMO[:6], "Noel"])
 
 
-async def test_an_older_version_is_restored_as_a_draft(pages, demo, read):
+async def test_an_older_version_is_restored_as_a_campaign(pages, demo, read):
     first = await edited(demo)
-    demo("edits.move([one('Noel')], 'anna', None, 'first'); releases.sync()")
     page = await pages.open(f"{VERSIONS}{first}/change/", user="piero")
 
-    await page.get_by_role("button", name="Restore as draft").click()
+    await page.get_by_role("button", name="Restore as a campaign").click()
 
     await expect(page.locator(".messagelist")).to_contain_text(
-        f"The tree is what it was for version {first}, as a draft"
+        f"This campaign brings version {first} back."
     )
     await ready(page)
     await looks(page, DEMO)
-    await expect(page.locator("#held")).to_contain_text("by piero")
-    assert await read("Noel")
-    assert demo.outline() == DEMO
+    await until(lambda: read("Noel"))
+    assert demo.outline() == [*DEMO[:6], "Noel"]
 
 
 async def test_a_version_is_shown_compared_and_downloaded(pages, demo, client):

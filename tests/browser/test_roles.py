@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.backstage import (
+    CAMPAIGNS,
     DEMO,
     LIST,
     VERSIONS,
@@ -22,7 +23,7 @@ from tests.browser.backstage import (
 pytestmark = pytest.mark.usefixtures("demo")
 
 PUBLISHING = re.compile(
-    "^(Hold changes|End hold|Publish|Publish again|Restore as draft|Cancel it)$"
+    "^(Publish or plan|Go back to this version|Take it back|Do not plan it|Approve)$"
 )
 EDITS = ("switch", "move", "duplicate", "remove", "undo")
 
@@ -48,13 +49,11 @@ def publishing(page):
 
 @pytest.fixture
 def plan(demo) -> int:
-    """Make two versions, a hold, a change and a plan; return the plan's key."""
+    """Make two versions, and a planned campaign; return its key."""
     demo("edits.change([one('Liam')], 'anna', status='Out'); releases.sync()")
-    demo("review.hold('piero'); edits.change([one('Liam')], 'piero', status='In')")
-    at = "timezone.now() + timedelta(days=1)"
-    digest = "review.review_draft().digest"
-    demo(f"plan = review.publish('piero', 'soon', {digest}, {at})")
-    key: int = demo.read("plan.pk")
+    demo("plan_of = campaign('soon', 'piero', 'Liam', status='In')")
+    demo("plan(plan_of, 'piero')")
+    key: int = demo.read("plan_of.pk")
     return key
 
 
@@ -65,11 +64,10 @@ def versions(demo) -> list[int]:
 
 
 PUBLISHERS = {
-    "hold": WORKSPACE + "hold/",
     "again": VERSIONS + "{old}/again/",
-    "restore": VERSIONS + "{old}/restore/",
-    "cancel": VERSIONS + "planned/{plan}/cancel/",
-    "review": VERSIONS + "review/",
+    "unplan": CAMPAIGNS + "{plan}/unplan/",
+    "end": CAMPAIGNS + "{plan}/end/",
+    "approve": CAMPAIGNS + "{plan}/approve/",
 }
 
 
@@ -87,20 +85,21 @@ async def test_an_editor_edits_but_cannot_publish(pages, demo, plan, versions):
 
     await switch(page, "Web", "Liam").click()
     await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
-    await expect(page.locator("#held")).to_contain_text("by piero")
-    await expect(publishing(page)).to_have_count(0)
+    await page.goto(f"{WORKSPACE}?campaign={plan}")
     await expect(page.get_by_role("link", name="Review & publish")).to_have_count(0)
+    await expect(page.get_by_role("link", name="Review", exact=True)).to_be_visible()
 
-    for path in (VERSIONS, f"{VERSIONS}{versions[1]}/change/"):
+    review = f"{CAMPAIGNS}{plan}/review/"
+    for path in (VERSIONS, f"{VERSIONS}{versions[1]}/change/", CAMPAIGNS, review):
         await page.goto(path)
         await expect(page.locator("h1").first).to_be_visible()
         await expect(publishing(page)).to_have_count(0)
-    before = demo.read("[live_release().number, PlannedRelease.objects.count()]")
-    assert await refused(page, plan, versions) == list(PUBLISHERS)
-    assert before == demo.read(
-        "[live_release().number, PlannedRelease.objects.count()]"
+    stored = (
+        "[live_release().number, *Campaign.objects.values_list('state', flat=True)]"
     )
-    assert demo.read("Tree.objects.get().held_by") == "piero"
+    before = demo.read(stored)
+    assert await refused(page, plan, versions) == list(PUBLISHERS)
+    assert demo.read(stored) == before
 
 
 async def test_an_editor_cannot_change_an_address_that_clients_know(pages, demo):
@@ -117,19 +116,18 @@ async def test_an_editor_cannot_change_an_address_that_clients_know(pages, demo)
     await expect(page.locator("input[name=address]")).to_be_editable()
 
 
-async def test_a_publisher_can_do_everything(pages, plan, versions):
-    page = await ready(await pages.open(WORKSPACE, user="piero"))
+async def test_a_publisher_can_do_everything(pages, demo, plan, versions):
+    page = await ready(await pages.open(f"{WORKSPACE}?campaign={plan}", user="piero"))
 
     await expect(page.get_by_role("link", name="Review & publish")).to_be_visible()
-    await page.goto(VERSIONS)
-    await expect(page.get_by_role("button", name="Cancel it")).to_be_visible()
+    await page.goto(f"{CAMPAIGNS}{plan}/review/")
+    for name in ("Publish or plan", "Do not plan it"):
+        await expect(page.get_by_role("button", name=name)).to_be_visible()
     await page.goto(f"{VERSIONS}{versions[1]}/change/")
-    await expect(page.get_by_role("button", name="Publish again")).to_be_visible()
-    await expect(page.get_by_role("button", name="Restore as draft")).to_be_visible()
+    for name in ("Go back to this version", "Restore as a campaign"):
+        await expect(page.get_by_role("button", name=name)).to_be_visible()
     assert await refused(page, plan, versions) == []
-    # That cancelled the plan.
-    await page.goto(WORKSPACE)
-    await expect(page.get_by_role("button", name="End hold")).to_be_visible()
+    assert demo.read("Campaign.objects.get(name='soon').state") == "open"
 
 
 async def test_a_reader_sees_the_workspace_without_its_buttons(pages, demo):
@@ -141,7 +139,8 @@ async def test_a_reader_sees_the_workspace_without_its_buttons(pages, demo):
     )
     for name in ("Mobile", "Web"):
         await expect(switch(page, name, "Liam")).to_be_disabled()
-    await expect(page.locator(".banner-actions :is(button, a)")).to_have_count(0)
+    await expect(page.locator(".banner-actions button")).to_have_count(0)
+    await expect(page.get_by_role("link", name="New campaign")).to_have_count(0)
     await expect(page.get_by_role("link", name="Channel", exact=True)).to_have_count(0)
     await expect(page.locator(".toolbar a")).to_have_count(0)
     await row(page, "Liam").locator("button.more").click()

@@ -158,7 +158,8 @@ async def test_a_too_large_document_is_reported_and_the_old_one_stays(
             return len(found["info"]["defaultMessage"])
 
         await becomes(message, 3000)
-        await page.goto("/admin/buddies/release/review/")
+        number = own_backstage.read("making.make('anna', 'Natale').pk")
+        await page.goto(f"{WORKSPACE}campaigns/{number}/review/")
         await expect(page.locator(".errornote")).to_contain_text("the limit is 6,000")
 
         await page.goto(WORKSPACE)

@@ -156,54 +156,42 @@ async def test_edits_appear_in_the_other_workspace_automatically(pages, demo):
     await expect(anna.locator("#live")).to_contain_text("by piero")
 
 
-async def test_a_hold_appears_in_the_other_workspace(pages):
-    anna = await ready(await pages.open(WORKSPACE, user="anna"))
-    piero = await ready(await pages.open(WORKSPACE, user="piero"))
-
-    await piero.get_by_role("button", name="Hold changes").click()
-
-    await expect(anna.locator("#held")).to_contain_text("by piero")
-    await ready(piero)
-    await end_hold(piero)
-    await expect(anna.locator("#held")).to_be_hidden()
-
-
-async def end_hold(page) -> None:
-    await page.get_by_role("button", name="End hold").click()
-    await page.get_by_role("dialog").get_by_role("button", name="End hold").click()
-
-
-async def test_the_buttons_follow_another_users_hold(pages, demo):
-    piero = await ready(await pages.open(WORKSPACE, user="piero"))
-    hold = piero.get_by_role("button", name="Hold changes")
-    end = piero.get_by_role("button", name="End hold")
-    review = piero.get_by_role("link", name="Review & publish")
-    await expect(hold).to_be_visible()
-    await expect(end).to_be_hidden()
-
-    demo("review.hold('admin')")
-
-    await expect(end).to_be_visible()
-    await expect(review).to_be_visible()
-    await expect(hold).to_be_hidden()
-    demo("review.end_hold('admin')")
-    await expect(hold).to_be_visible()
-    await expect(review).to_be_hidden()
-
-
-async def test_a_hold_that_the_user_has_not_seen_is_not_ended(pages, demo):
-    demo("review.hold('admin')")
-    piero = await ready(await pages.open(WORKSPACE, user="piero"))
-    await piero.get_by_role("button", name="End hold").click()
-    demo("review.end_hold('admin'); review.hold('anna')")
-    await expect(piero.locator("#held")).to_contain_text("by anna")
-
-    await piero.get_by_role("dialog").get_by_role("button", name="End hold").click()
-
-    await expect(piero.locator(".messagelist")).to_contain_text(
-        "anna holds the changes since", ignore_case=True
+async def test_what_others_do_appears_in_the_workspace_of_a_campaign(pages, demo):
+    number = demo.read("campaign('Natale', 'anna', 'Liam', status='In').pk")
+    piero = await ready(
+        await pages.open(f"{WORKSPACE}?campaign={number}", user="piero")
     )
-    assert demo.read("Tree.objects.get().held_by") == "anna"
+
+    demo("edits.change([one('Fibra Fastweb')], 'anna', name='Fibra')")
+    await expect(row(piero, "Fibra")).to_be_visible()
+    demo(f"CampaignEdits({number}).change([one('Fibra')], 'anna', name='Fibra 2')")
+
+    await expect(row(piero, "Fibra 2")).to_be_visible()
+    await expect(piero.locator("#live")).to_contain_text("2 changes.")
+    demo("edits.change([one('Liam')], 'anna', status='Out')")
+    await expect(piero.locator("#problem")).to_have_text("1 decision is missing.")
+    await expect(piero.locator("#decision-count")).to_have_text("1")
+
+
+async def test_live_and_a_campaign_in_two_tabs_do_not_mix(pages, demo):
+    number = demo.read("making.make('anna', 'Natale').pk")
+    campaign = await ready(
+        await pages.open(f"{WORKSPACE}?campaign={number}", user="anna")
+    )
+    live = await ready(await pages.open(WORKSPACE, user="anna"))
+
+    await switch(campaign, "Web", "Liam").click()
+    await expect(toast(campaign)).to_contain_text("in “Natale”: not live")
+    assert demo.read(FLAGS) == [True, False]
+    await press_switch(live, "Mobile", "Liam", "false")
+
+    assert demo.read(FLAGS) == [False, False]
+    await expect(switch(campaign, "Mobile", "Liam")).to_have_attribute(
+        "aria-checked", "false"
+    )
+    await expect(switch(campaign, "Web", "Liam")).to_have_attribute(
+        "aria-checked", "true"
+    )
 
 
 # --- Another user edits during a gesture ---------------------------------------

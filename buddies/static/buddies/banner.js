@@ -80,7 +80,7 @@ function drawLoggedOut() {
   const headline = byId("headline");
   if (headline.querySelector("a")) return; // it may have the focus
   const login = element("a", "", words.logIn);
-  login.href = location.pathname; // it leads to the login, and back
+  login.href = location.pathname + location.search; // it leads to the login, and back
   headline.replaceChildren(words.loggedOutShort, " · ", login);
 }
 

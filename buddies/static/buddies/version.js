@@ -1,4 +1,4 @@
-// The page of a version: its previews.
+// The page of a version, or of a review: its previews.
 
 import { draw } from "./preview.js";
 import { tabs } from "./tabs.js";
