@@ -104,7 +104,7 @@ async def test_a_campaign_is_prepared_reviewed_and_published(pages, demo, read):
         page.get_by_role("heading", name="2 changes", exact=True)
     ).to_be_visible()
     await expect(page.locator("#panel .chats strong").last).to_have_text("ATM Milano")
-    await page.get_by_role("button", name="Publish or plan").click()
+    await page.get_by_role("button", name="Publish now").click()
 
     await expect(page.locator(".messagelist")).to_contain_text("“Natale” is live")
     await until(lambda: _gone(read, "Liam"))
@@ -172,7 +172,7 @@ async def test_changes_after_the_review_are_not_published(pages, demo, read):
     await expect(page.locator(".changes").first).to_contain_text("status text")
     demo(f"CampaignEdits({number}).change([one('Liam')], 'anna', status='Out')")
 
-    await page.get_by_role("button", name="Publish or plan").click()
+    await page.get_by_role("button", name="Publish now").click()
 
     await expect(page.locator(".messagelist")).to_contain_text(
         "Someone changed the campaign in the meantime. Review it again."
@@ -187,9 +187,8 @@ async def test_changes_after_the_review_are_not_published(pages, demo, read):
 async def test_a_plan_is_shown_and_goes_live_when_it_is_due(pages, demo, read):
     number = demo.read("campaign('Century', 'anna', 'Liam', status='2100').pk")
     page = await pages.open(f"{CAMPAIGNS}{number}/review/", user="piero")
-    await page.get_by_label("at a moment").check()
     await page.get_by_label("Date and time").fill(f"{NEXT_YEAR}-12-31T23:59")
-    await page.get_by_role("button", name="Publish or plan").click()
+    await page.get_by_role("button", name="Plan", exact=True).click()
     await expect(page.locator(".messagelist")).to_contain_text("Planned")
     await ready(page)
 

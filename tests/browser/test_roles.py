@@ -23,7 +23,7 @@ from tests.browser.backstage import (
 pytestmark = pytest.mark.usefixtures("demo")
 
 PUBLISHING = re.compile(
-    "^(Publish or plan|Go back to this version|Take it back|Do not plan it|Approve)$"
+    "^(Plan|Publish now|Go back to this version|Take it back|Do not plan it|Approve)$"
 )
 EDITS = ("switch", "move", "duplicate", "remove", "undo")
 
@@ -121,8 +121,8 @@ async def test_a_publisher_can_do_everything(pages, demo, plan, versions):
 
     await expect(page.get_by_role("link", name="Review & publish")).to_be_visible()
     await page.goto(f"{CAMPAIGNS}{plan}/review/")
-    for name in ("Publish or plan", "Do not plan it"):
-        await expect(page.get_by_role("button", name=name)).to_be_visible()
+    for name in ("Plan", "Publish now", "Do not plan it"):
+        await expect(page.get_by_role("button", name=name, exact=True)).to_be_visible()
     await page.goto(f"{VERSIONS}{versions[1]}/change/")
     for name in ("Go back to this version", "Restore as a campaign"):
         await expect(page.get_by_role("button", name=name)).to_be_visible()

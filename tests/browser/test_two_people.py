@@ -169,7 +169,7 @@ async def test_what_others_do_appears_in_the_workspace_of_a_campaign(pages, demo
     await expect(row(piero, "Fibra 2")).to_be_visible()
     await expect(piero.locator("#live")).to_contain_text("2 changes.")
     demo("edits.change([one('Liam')], 'anna', status='Out')")
-    await expect(piero.locator("#problem")).to_have_text("1 decision is missing.")
+    await expect(piero.locator("#live")).to_contain_text("2 changes, 1 decision.")
     await expect(piero.locator("#decision-count")).to_have_text("1")
 
 
