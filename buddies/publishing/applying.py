@@ -24,6 +24,7 @@ from buddies.publishing.releases import create, mark_built, take_editors
 from buddies.tree import history, snapshot, whole_tree
 from buddies.tree.lock import check, editing
 from buddies.tree.snapshot import Snapshot
+from xmppservice.backoffice.words import zoned_moment
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def publish(
         _refuse_end(timezone.now(), ends_at)
         campaign.ends_at = ends_at
         # An approval is of the end, too.
-        digest = rows.digest(campaign, rows.read(campaign))
+        digest = _digest(campaign)
         is_unapproved = approvals.missing(campaign, digest, editor) > 0
         if is_unapproved and not breaks_glass:
             raise _unapproved(campaign, digest, editor)
@@ -79,7 +80,7 @@ def publish(
 
 
 def _refuse_other(campaign: Campaign, digest: str) -> None:
-    if rows.digest(campaign, rows.read(campaign)) != digest:
+    if _digest(campaign) != digest:
         raise ReleaseError(changed_since())
 
 
@@ -94,13 +95,72 @@ def plan(
     with transaction.atomic():
         campaign = locked(number)
         _refuse_other(campaign, digest)
-        if at <= timezone.now():
-            raise ReleaseError(_("That time has passed. Choose a time in the future."))
-        _refuse_end(at, ends_at)
-        campaign.state, campaign.due_at, campaign.ends_at = State.PLANNED, at, ends_at
-        campaign.planned_by, campaign.blocked = editor, ""
-        campaign.save()
+        _plan(campaign, editor, at, ends_at)
         return campaign
+
+
+def _plan(
+    campaign: Campaign, editor: str, at: datetime, ends_at: datetime | None
+) -> None:
+    if at <= timezone.now():
+        raise ReleaseError(_("That time has passed. Choose a time in the future."))
+    _refuse_end(at, ends_at)
+    campaign.state, campaign.due_at, campaign.ends_at = State.PLANNED, at, ends_at
+    campaign.planned_by, campaign.blocked = editor, ""
+    campaign.save()
+
+
+class Seen(NamedTuple):
+    """What a page showed of a planned campaign: its version and its moment."""
+
+    version: int
+    due_at: datetime
+
+
+class Moved(NamedTuple):
+    """A campaign at its new moment, and whether its approvals are void by that."""
+
+    campaign: Campaign
+    voids_approvals: bool
+
+
+def move(number: int, editor: str, at: datetime, seen: Seen) -> Moved:
+    """Plan a campaign for another moment; its end stays.
+
+    No review comes before it, so it is refused if the campaign is not as ``seen``.
+    """
+    with transaction.atomic():
+        campaign = locked(number)
+        params = {"name": campaign.name}
+        if campaign.due_at is None:
+            text = _("“%(name)s” is not planned any more. Review it, then plan it.")
+            raise ReleaseError(text % params)
+        if (campaign.version, campaign.due_at) != seen:
+            text = _(
+                "Someone changed “%(name)s” in the meantime. It was not moved: look at "
+                "it again."
+            )
+            raise ReleaseError(text % params)
+        if campaign.ends_at is not None and campaign.ends_at <= at:
+            params["end"] = zoned_moment(campaign.ends_at)
+            text = _(
+                "“%(name)s” ends on %(end)s. Choose an earlier moment, or change its "
+                "end in its review."
+            )
+            raise ReleaseError(text % params)
+        before = _digest(campaign)
+        _plan(campaign, editor, at, campaign.ends_at)
+        return Moved(campaign, _voids(campaign, before))
+
+
+def _voids(campaign: Campaign, before: str) -> bool:
+    """Whether it was approved with the digest before, but not as it is now."""
+    was_approved = campaign.approvals.filter(digest=before).exists()
+    return was_approved and approvals.are_void(campaign, _digest(campaign))
+
+
+def _digest(campaign: Campaign) -> str:
+    return rows.digest(campaign, rows.read(campaign))
 
 
 def _refuse_end(begin: datetime, end: datetime | None) -> None:
@@ -152,7 +212,7 @@ def _attempt(
 
 
 def _publish_planned(campaign: Campaign) -> Release:
-    digest = rows.digest(campaign, rows.read(campaign))
+    digest = _digest(campaign)
     if approvals.missing(campaign, digest):
         raise _unapproved(campaign, digest)
     return _go_live(campaign, campaign.planned_by)
