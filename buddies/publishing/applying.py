@@ -250,7 +250,7 @@ def _go_live(campaign: Campaign, editor: str) -> Release:
     campaign.save()
     # What it was made to take back has ended with it.
     ended = Campaign.objects.filter(taken_back_by=campaign, state=State.PUBLISHED)
-    ended.update(state=State.ENDED, blocked="")
+    ended.update(state=State.ENDED, blocked="", ends_at=done.release.created_at)
     return done.release
 
 
@@ -320,7 +320,8 @@ def _take_back(campaign: Campaign, editor: str) -> Release:
     note = _("“%(name)s” has ended") % {"name": campaign.name}
     release = _apply(merged, campaign, editor, note).release
     campaign.state, campaign.blocked = State.ENDED, ""
-    campaign.save(update_fields=["state", "blocked"])
+    campaign.ends_at = release.created_at
+    campaign.save(update_fields=["state", "blocked", "ends_at"])
     return release
 
 

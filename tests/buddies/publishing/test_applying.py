@@ -337,6 +337,15 @@ def test_what_it_did_is_taken_back_at_its_end():
     assert live_release().note == "“Natale” has ended"
 
 
+def test_one_that_is_taken_back_early_ended_then():
+    desk = natale()
+    publish(desk, ends_at=timezone.now() + HOUR)
+
+    release = applying.take_back(desk.pk, "juliet")
+
+    assert desk.campaign.ends_at == release.created_at
+
+
 def test_what_others_edited_since_blocks_the_end():
     desk = natale()
     publish(desk, ends_at=timezone.now() + HOUR)
