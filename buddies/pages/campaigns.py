@@ -15,7 +15,7 @@ from buddies.campaigns import making
 from buddies.campaigns.collisions import open_decisions
 from buddies.models import Campaign
 from buddies.models.campaigns import COLOURS
-from buddies.pages import campaign_decisions, campaign_review
+from buddies.pages import calendar, campaign_decisions, campaign_review
 from buddies.pages.campaign_words import blocked_in_words
 from buddies.pages.desks import workspace_address
 from buddies.pages.permissions import allowed
@@ -32,8 +32,10 @@ def urls(office: AdminSite) -> list[URLPattern]:
     """The addresses of campaigns, below those of the workspace."""
     views = {
         "": ("list", page),
+        "calendar/": ("calendar", calendar.page),
         "new/": ("new", new),
         "<int:number>/": ("edit", edit),
+        "<int:number>/move/": ("move", calendar.move),
         "<int:number>/discard/": ("discard", discard),
         "<int:number>/unplan/": ("unplan", unplan),
         "<int:number>/end/": ("end", end),
