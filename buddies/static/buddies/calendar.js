@@ -14,7 +14,6 @@ month.addEventListener("dragstart", (event) => {
   if (!bar) return;
   event.dataTransfer.effectAllowed = "move";
   event.dataTransfer.setData("text/plain", bar.textContent.trim());
-  month.classList.add("dragging");
   for (const one of parts(bar)) one.classList.add("dragged");
 });
 
@@ -44,7 +43,6 @@ month.addEventListener("drop", (event) => {
 
 month.addEventListener("dragend", () => {
   aim(null);
-  month.classList.remove("dragging");
   if (bar) for (const one of parts(bar)) one.classList.remove("dragged");
   bar = null;
 });
