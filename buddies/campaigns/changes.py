@@ -9,8 +9,9 @@ from django.utils.translation import ngettext
 from buddies.campaigns import log
 from buddies.campaigns.merge import Change, Differences
 from buddies.campaigns.view import View
-from buddies.tree import history, snapshot
-from buddies.tree.snapshot import PARENT, Group, Key, Snapshot, Values
+from buddies.document.diff import label_of
+from buddies.tree import history
+from buddies.tree.snapshot import PARENT, Group, Key, Values
 
 FLAGS = {"mobile_is_published", "web_is_published"}
 
@@ -32,16 +33,7 @@ class CampaignChange(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The kind in the reader's language."""
-        return {
-            "added": _("added"),
-            "removed": _("removed"),
-            "moved": _("moved"),
-            "reordered": _("reordered"),
-            "shown": _("shown"),
-            "hidden": _("hidden"),
-            "edited": _("edited"),
-        }[self.kind]
+        return label_of(self.kind)
 
 
 def changes(view: View) -> list[CampaignChange]:
@@ -190,7 +182,3 @@ def only(campaign: Differences, key: Group, field: str) -> Differences:
 def touched(campaign: Differences) -> set[Key]:
     """Return the keys of all entries that a campaign changes."""
     return {*campaign.added, *campaign.removed, *campaign.changed}
-
-
-def in_tree_order(tree: Snapshot, keys: set[Key]) -> list[Key]:
-    return [key for key in snapshot.depth_first(tree) if key in keys]

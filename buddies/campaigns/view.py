@@ -91,7 +91,8 @@ def earlier(campaign: Campaign) -> Iterable[Campaign]:
     """The campaigns that are due before this one; none before one without a moment."""
     if campaign.due_at is None:
         return []
-    planned = Campaign.objects.filter(state=Campaign.State.PLANNED).exclude(
+    # A blocked one may never go live.
+    planned = Campaign.objects.filter(state=Campaign.State.PLANNED, blocked="").exclude(
         pk=campaign.pk
     )
     moments = planned.filter(due_at__lte=campaign.due_at).order_by("due_at", "pk")

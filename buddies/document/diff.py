@@ -33,16 +33,20 @@ class DocumentChange(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The kind in the reader's language."""
-        return {
-            "added": _("added"),
-            "removed": _("removed"),
-            "moved": _("moved"),
-            "reordered": _("reordered"),
-            "shown": _("shown"),
-            "hidden": _("hidden"),
-            "edited": _("edited"),
-        }[self.kind]
+        return label_of(self.kind)
+
+
+def label_of(kind: str) -> str:
+    """A kind of changes in the reader's language."""
+    return {
+        "added": _("added"),
+        "removed": _("removed"),
+        "moved": _("moved"),
+        "reordered": _("reordered"),
+        "shown": _("shown"),
+        "hidden": _("hidden"),
+        "edited": _("edited"),
+    }[kind]
 
 
 class PlacedItem(NamedTuple):

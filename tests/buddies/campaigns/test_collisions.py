@@ -5,7 +5,7 @@ import pytest
 from buddies.campaigns.collisions import collisions, concerned
 from buddies.campaigns.conflict_words import OWN
 from buddies.campaigns.deciding import decide
-from buddies.models import Buddy
+from buddies.models import Buddy, Campaign
 from buddies.tree import edits
 from tests.buddies.campaigns.conftest import Desk
 from tests.buddies.conftest import EDITOR, named
@@ -82,3 +82,13 @@ def test_a_live_edit_tells_which_campaigns_have_to_decide(verona, natale, saldi)
 
     edits.remove([named("Montague")], "prince")
     assert concerned([key]) == [natale.campaign, saldi.campaign]
+
+
+def test_a_blocked_one_is_not_counted_on(verona):
+    natale, saldi = Desk("Natale", **FIRST), Desk("Saldi", **SECOND)
+    new = natale.edits.add(Buddy(name="paris"), EDITOR)
+    saldi.edits.change([new], EDITOR, status="-50 %")
+
+    Campaign.objects.filter(pk=natale.pk).update(blocked="conflicts")
+
+    assert [one.kind for one in saldi.view.conflicts] == ["gone"]

@@ -7,39 +7,23 @@ from django.test import Client
 from django.utils import timezone
 
 from buddies.campaigns import making
-from buddies.campaigns.desk import CampaignDesk
-from buddies.campaigns.view import View
+from buddies.campaigns.edits import CampaignEdits
 from buddies.models import Buddy, Campaign
 from buddies.publishing import applying, approvals
 from buddies.publishing.review import review
+from tests.buddies.campaigns.conftest import Desk
 from tests.buddies.pages.workspace_client import CHANNELS
 
 ENTRIES = "/admin/buddies/buddy/"
 CAMPAIGNS = f"{CHANNELS}campaigns/"
 
 
-class Natale:
+class Natale(Desk):
     """A campaign that mercutio prepares; its edits, and what it has."""
 
     def __init__(self, name: str = "Natale", by: str = "mercutio") -> None:
         self.pk = making.make(by, name).pk
-        self.by = by
-
-    @property
-    def campaign(self) -> Campaign:
-        return Campaign.objects.get(pk=self.pk)
-
-    @property
-    def view(self) -> View:
-        return View(self.campaign)
-
-    @property
-    def version(self) -> int:
-        return self.campaign.version
-
-    @property
-    def edits(self) -> Any:
-        return CampaignDesk(self.campaign).edits
+        self.by, self.edits = by, CampaignEdits(self.pk)
 
     @property
     def digest(self) -> str:
@@ -52,10 +36,6 @@ class Natale:
     @property
     def workspace(self) -> str:
         return CHANNELS + self.query
-
-    def named(self, name: str) -> Buddy:
-        (found,) = (one for one in self.view.buddies if one.name == name)
-        return found
 
     def names(self) -> list[str]:
         return sorted(one.name for one in self.view.buddies)
