@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from buddies.campaigns.rows import CHANGED, ENTRY, ORDER, REMOVED, Row
+from buddies.campaigns.rows import CHANGED, ENTRY, REMOVED, Row
 from buddies.models import Buddy, Campaign, DifferenceLog, HistoricalBuddy
 from buddies.tree import history, snapshot
 from buddies.tree.snapshot import NAMES, PARENT, SCHEDULE, Key, Snapshot, Values
@@ -43,7 +43,8 @@ def in_words(edit: Iterable[DifferenceLog], version: int) -> history.LastEdit:
         words = history.many_in_words(kind, len(entries))
     else:
         (one,) = entries
-        words = history.one_in_words(kinds.pop(), one.name, fields(one))
+        fields = fields_of(changed(one.before, one.after))
+        words = history.one_in_words(kinds.pop(), one.name, fields)
     return history.LastEdit(version, words, is_undo)
 
 
@@ -78,14 +79,8 @@ def _is_there(row: Row | None, other: Row | None) -> bool:
     return bool(row["kind"] != REMOVED)
 
 
-def fields(one: DifferenceLog) -> set[str]:
-    """Return the model's fields that an edit of an entry changed."""
-    if one.about == ORDER:
-        return set(history.PLACE)
-    return fields_of(changed(one.before, one.after))
-
-
 def fields_of(names: Iterable[str]) -> set[str]:
+    """Return the fields in the history of the tree that hold these values."""
     found = set(snapshot.fields_of(names))
     return found - PLACE | (history.PLACE if PARENT in found else set())
 
