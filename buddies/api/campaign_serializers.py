@@ -180,7 +180,7 @@ class ConflictSerializer(Serializer):
     choices = ChoiceSerializer(many=True)
 
 
-class ConflictsSerializer(Serializer):
+class CampaignConflictsSerializer(Serializer):
     """All that has to be decided."""
 
     conflicts = ConflictSerializer(many=True)
@@ -196,7 +196,7 @@ def conflicts_as_json(decisions: list[Decision]) -> dict[str, Any]:
         }
         for one in decisions
     ]
-    result: dict[str, Any] = ConflictsSerializer({"conflicts": listed}).data
+    result: dict[str, Any] = CampaignConflictsSerializer({"conflicts": listed}).data
     return result
 
 
@@ -241,7 +241,7 @@ class ApprovalSerializer(ModelSerializer):
         return approvals.valid(campaign, digest).filter(pk=approval.pk).exists()
 
 
-class ApprovalsSerializer(Serializer):
+class CampaignApprovalsSerializer(Serializer):
     """The approvals of a campaign, and how many it still needs."""
 
     missing = serializers.IntegerField()

@@ -22,11 +22,11 @@ from rest_framework.viewsets import GenericViewSet
 
 from buddies.api.campaign_serializers import (
     ApprovalSerializer,
-    ApprovalsSerializer,
+    CampaignApprovalsSerializer,
     CampaignChangesSerializer,
+    CampaignConflictsSerializer,
     CampaignDetailSerializer,
     CampaignSerializer,
-    ConflictsSerializer,
     DecisionSerializer,
     PublicationSerializer,
     changes_as_json,
@@ -168,13 +168,13 @@ class CampaignViewSet(
 
     # --- Decisions ----------------------------------------------------------------
 
-    @extend_schema(responses=ConflictsSerializer)
+    @extend_schema(responses=CampaignConflictsSerializer)
     @action(detail=True)
     def conflicts(self, request: Request, pk: str) -> Response:
         """List what has to be decided before a campaign can go live."""
         return Response(conflicts_as_json(_open(self.get_object())))
 
-    @extend_schema(request=DecisionSerializer, responses=ConflictsSerializer)
+    @extend_schema(request=DecisionSerializer, responses=CampaignConflictsSerializer)
     @conflicts.mapping.post
     def decide(self, request: Request, pk: str) -> Response:
         """Decide a conflict; the answer lists those that remain."""
@@ -187,7 +187,7 @@ class CampaignViewSet(
 
     # --- Approvals ----------------------------------------------------------------
 
-    @extend_schema(responses=ApprovalsSerializer)
+    @extend_schema(responses=CampaignApprovalsSerializer)
     @action(detail=True)
     def approvals(self, request: Request, pk: str) -> Response:
         """List the approvals of a campaign."""
@@ -197,7 +197,7 @@ class CampaignViewSet(
             "missing": approvals.missing(campaign, digest),
             "approvals": campaign.approvals.all(),
         }
-        return Response(ApprovalsSerializer(found).data)
+        return Response(CampaignApprovalsSerializer(found).data)
 
     @extend_schema(
         request=ApprovalSerializer,

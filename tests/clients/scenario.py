@@ -70,15 +70,16 @@ from generated_client.models import (
     AccountRequest,
     Api,
     ApprovalRequest,
-    Approvals,
     Buddy,
     BuddyRequest,
     BulkRequest,
+    CampaignApprovals,
     CampaignChanges,
+    CampaignConflicts,
     CampaignDetail,
     CampaignDetailRequest,
+    CampaignsListState,
     ConflictKind,
-    Conflicts,
     DecisionRequest,
     Delivery,
     Diff,
@@ -253,12 +254,12 @@ def campaigns(client: AuthenticatedClient) -> None:
     refused = _publish(client, natale.id)
     assert isinstance(refused, Problem)
     found = campaigns_conflicts_retrieve.sync(natale.id, client=client)
-    assert isinstance(found, Conflicts)
+    assert isinstance(found, CampaignConflicts)
     (conflict,) = found.conflicts
     assert (conflict.kind, conflict.live) == (ConflictKind.FIELD, "dead")
     decision = DecisionRequest(conflict.kind, conflict.key, "own", conflict.detail)
     left = campaigns_conflicts_create.sync(natale.id, client=client, body=decision)
-    assert left == Conflicts([])
+    assert left == CampaignConflicts([])
 
     changes = campaigns_changes_retrieve.sync(natale.id, client=client)
     assert isinstance(changes, CampaignChanges)
@@ -268,7 +269,7 @@ def campaigns(client: AuthenticatedClient) -> None:
     planned = _publish(client, natale.id, publish_at=_tomorrow())
     assert isinstance(planned, CampaignDetail)
     assert isinstance(planned.due_at, datetime)
-    listed = campaigns_list.sync(client=client, state=planned.state)
+    listed = campaigns_list.sync(client=client, state=CampaignsListState.PLANNED)
     assert isinstance(listed, PaginatedCampaignList)
     assert [one.id for one in listed.results] == [natale.id]
     unplanned = campaigns_unplan_create.sync(natale.id, client=client)
@@ -299,7 +300,7 @@ def _put_away(client: AuthenticatedClient, number: int) -> None:
     refused = campaigns_approvals_create.sync(number, client=client, body=own)
     assert isinstance(refused, Problem)
     found = campaigns_approvals_retrieve.sync(number, client=client)
-    assert found == Approvals(approvals=[], missing=0)
+    assert found == CampaignApprovals(approvals=[], missing=0)
     discarded = campaigns_destroy.sync_detailed(number, client=client)
     assert discarded.status_code == HTTPStatus.NO_CONTENT
 

@@ -30,11 +30,11 @@ def test_what_holds_for_some_trees_holds_for_many():
     assert run.returncode == 0, run.stdout
 
 
-test_many_edits_leave_the_same_tree_as_live = pytest.mark.django_db(equality_test(150))
-test_many_stored_trees_are_the_merged_ones = pytest.mark.django_db(property_test(150))
+test_many_edits_leave_the_same_tree_as_live = pytest.mark.django_db(equality_test(60))
+test_many_stored_trees_are_the_merged_ones = pytest.mark.django_db(property_test(60))
 
 
 def test_of_many_held_trees_nothing_is_lost(old, monkeypatch):
-    monkeypatch.setattr(test_held_trees, "SEEDS", range(100, 250))
+    monkeypatch.setattr(test_held_trees, "SEEDS", range(100, 160))
 
     test_held_trees.test_what_was_held_is_a_campaign_and_live_is_live(old)
