@@ -265,7 +265,8 @@ class BuddyAdmin(StrictAdmin):
         # Another user may edit between the form's check and the lock.
         try:
             campaign = self._take_desk(request).campaign
-            context = {**(extra_context or {}), "campaign": campaign}
+            own = {"campaign": campaign, "query": query(campaign)}
+            context = {**(extra_context or {}), **own}
             return super().changeform_view(request, object_id, form_url, context)
         except (TreeError, ValidationError) as error:
             self._show_error(request, error)
@@ -345,8 +346,9 @@ class BuddyAdmin(StrictAdmin):
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> Any:
         try:
-            seen = {"seen": self._take_desk(request).version}
-            return super().delete_view(request, object_id, extra_context=seen)
+            desk = self._take_desk(request)
+            context = {"seen": desk.version, "campaign": desk.campaign}
+            return super().delete_view(request, object_id, extra_context=context)
         except (TreeError, ValidationError) as error:
             self._show_error(request, error)
             return _elsewhere(request)

@@ -93,6 +93,22 @@ def test_the_form_says_where_it_edits(editor: Client, natale):
     assert live.context["adminform"].form["status"].value() == ""
 
 
+@pytest.mark.parametrize("page", ["delete", "history"])
+def test_each_link_of_the_form_stays_in_the_campaign(editor: Client, natale, page):
+    natale.change("romeo", status="in love")
+    for entry in (natale.named("romeo"), natale.add("nurse", "house")):
+        shown = editor.get(url(natale, entry.pk))
+        link = url(natale, entry.pk, page)
+        assert f'href="{link}"' in shown.content.decode()
+        assert "Natale" in page_text(editor.get(link))
+
+
+def test_the_links_of_the_form_of_what_is_live_name_no_campaign(editor: Client, natale):
+    page = editor.get(f"{ENTRIES}{key('romeo')}/change/").content.decode()
+    for name in ("delete", "history"):
+        assert f'href="{ENTRIES}{key("romeo")}/{name}/"' in page
+
+
 def test_an_entry_is_added_into_a_group_that_only_the_campaign_has(
     editor: Client, natale
 ):
