@@ -8,7 +8,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import Max, Min
+from django.db.models import Max
 
 from buddies.campaigns import rows
 from buddies.campaigns.merge import Conflict, Merged, merge
@@ -37,8 +37,9 @@ def base_of(earlier_ones: Iterable[Campaign] = ()) -> Base:
     campaigns = list(earlier_ones)
     # Read first: entries that are newer than their version are read again next time.
     row = Tree.objects.aggregate(version=Max("version"))
-    keys = Buddy.objects.aggregate(least=Min("key"), most=Max("key"))
-    version = (row["version"], keys["least"], keys["most"])
+    # PostgreSQL has no least UUID, but an order of them.
+    keys = Buddy.objects.order_by("key").values_list("key", flat=True)
+    version = (row["version"], keys.first(), keys.last())
     base = _recent.get(version, _live_base)
     for number, campaign in enumerate(campaigns, 1):
         versions = tuple((one.pk, one.version) for one in campaigns[:number])
