@@ -1,6 +1,8 @@
 """The form of an entry: texts as they are written, and an avatar."""
 
+import json
 from copy import copy
+from hashlib import sha256
 from typing import Any
 
 from django import forms
@@ -17,7 +19,7 @@ from buddies.campaigns.desk import LIVE, CampaignDesk, LiveDesk
 from buddies.document.text import NORMAL, normal
 from buddies.models import Buddy
 from buddies.pages.desks import whole_number
-from buddies.tree import history
+from buddies.tree import history, snapshot
 from buddies.tree.lock import find_faults
 from xmppservice.backoffice.fields import MomentInput, SplitMomentField
 
@@ -114,7 +116,8 @@ class BuddyForm(forms.ModelForm):
     """An entry, live or of a campaign, as its ``desk`` has it.
 
     Uploading or removing a picture edits its two addresses. ``seen`` is the version
-    that the form shows: of the entry or, in a campaign, of the campaign.
+    that the form shows: of the entry or, in a campaign, of the campaign. ``shown`` is
+    what a campaign's form shows: it changes with what is live, too.
     """
 
     desk: LiveDesk | CampaignDesk = LIVE
@@ -132,6 +135,7 @@ class BuddyForm(forms.ModelForm):
         ),
     )
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    shown = forms.CharField(required=False, widget=forms.HiddenInput)
 
     # The picture first: it fills in the addresses, which are checked after it.
     field_order = ("avatar",)
@@ -177,6 +181,7 @@ class BuddyForm(forms.ModelForm):
         self.initial["seen"] = self.instance.version
         if isinstance(self.desk, CampaignDesk):
             self.initial["seen"] = self.desk.version
+            self.initial["shown"] = f"{LIVE.version} {_digest(self.instance)}"
             if "parent" in self.fields:
                 self.fields["parent"] = _group_field(self.desk, self.instance)
 
@@ -190,12 +195,28 @@ class BuddyForm(forms.ModelForm):
         cleaned = super().clean() or self.cleaned_data
         seen = cleaned.get("seen")
         if isinstance(self.desk, CampaignDesk):
-            return cleaned  # the edit refuses what is stale, by its fields
+            # The edit refuses what the campaign itself has changed since.
+            self._refuse_old(cleaned.get("shown") or "")
+            return cleaned
         if self.instance.pk and seen is not None and self.instance.version > seen:
             missed = history.missed(self.instance.pk, seen)
             text = _("Nothing was saved. Reload the page to see the current version.")
             raise ValidationError([missed, text])
         return cleaned
+
+    def _refuse_old(self, shown: str) -> None:
+        """Refuse a form that would take back what the campaign got from others."""
+        version, _space, digest = shown.partition(" ")
+        number = self.instance.pk
+        if not (digest and number) or self.initial["shown"].endswith(digest):
+            return
+        live = Buddy.objects.filter(pk=number).first()
+        since = whole_number(version)
+        words = []
+        if live and live.version > since:
+            words.append(history.missed(number, since))
+        text = _("Nothing was saved. Reload the page to see the current version.")
+        raise ValidationError([*words, text])
 
     def validate_unique(self) -> None:
         """Judge the entry as every door does, addresses of others included."""
@@ -225,6 +246,12 @@ class BuddyForm(forms.ModelForm):
         data[self.add_prefix("thumb_url")] = thumb
         self.data = data
         self["avatar"].initial = image
+
+
+def _digest(buddy: Buddy) -> str:
+    """Identify the values that a form shows of an entry."""
+    values = snapshot.values_of(buddy, str(buddy.parent_id))
+    return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 class SwitchesForm(forms.ModelForm):
