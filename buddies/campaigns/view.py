@@ -97,6 +97,8 @@ def earlier(campaign: Campaign) -> Iterable[Campaign]:
         pk=campaign.pk
     )
     moments = planned.filter(due_at__lte=campaign.due_at).order_by("due_at", "pk")
+    # What has ended by then is not live any more.
+    moments = moments.exclude(ends_at__lte=campaign.due_at)
     at = (campaign.due_at, campaign.pk)
     return [other for other in moments if (other.due_at, other.pk) < at]
 

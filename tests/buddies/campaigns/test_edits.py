@@ -417,3 +417,15 @@ def test_it_is_drawn_on_what_is_due_earlier(verona):
     assert natale.named("paris").status == ""
     assert "paris" not in open_one.outline()
     assert natale.view.conflicts == saldi.view.conflicts == []
+
+
+def test_it_is_not_drawn_on_what_has_ended_by_then(verona):
+    end = {"ends_at": "2027-01-01T08:00:00Z"}
+    natale = Desk("Natale", state="planned", due_at="2026-12-24T08:00:00Z", **end)
+    saldi = Desk("Saldi", state="planned", due_at="2027-01-02T08:00:00Z")
+    natale.edits.change([natale.named("romeo")], "mario", status="Xmas")
+
+    saldi.edits.change([saldi.named("romeo")], "mario", status="on sale")
+
+    (row,) = saldi.campaign.differences.all()
+    assert row.fields["status"]["was"] == [""]
