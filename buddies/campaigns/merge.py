@@ -314,7 +314,13 @@ def record(campaign: Differences, live: Snapshot, after: Snapshot) -> Difference
     for key, values in after.entries.items():
         if before.entries.get(key) == values:
             continue
-        if key in added or key not in live.entries:
+        if key in added:
+            # What is shown otherwise until somebody decides is no wish.
+            shown = before.entries[key]
+            edited = {n: v for n, v in values.items() if v != shown[n]}
+            added[key] = {**added[key], **edited}
+            continue
+        if key not in live.entries:
             added[key] = values
             continue
         removed.pop(key, None)
@@ -379,11 +385,15 @@ def resolve(
     key = str(conflict.key)
     if conflict.kind == FIELD and key in added:
         values = live.entries[key]
+        # Departing from themselves, the other values stay open.
         changed[key] = {
-            name: Change((values[name],), value)
+            name: Change((value,), value)
             for name, value in added.pop(key).items()
-            if value != values[name] and (keeps_own or name != conflict.detail)
+            if value != values[name]
         }
+        own = changed[key].pop(conflict.detail).now
+        if keeps_own:
+            changed[key][conflict.detail] = Change((values[conflict.detail],), own)
     elif conflict.kind == FIELD:
         rows = dict(changed.pop(key))
         change = rows.pop(conflict.detail)

@@ -4,7 +4,15 @@ import os
 
 from hypothesis import assume, given, settings
 
-from buddies.campaigns.merge import Change, Differences, Order, merge, record, resolve
+from buddies.campaigns.merge import (
+    NONE,
+    Change,
+    Differences,
+    Order,
+    merge,
+    record,
+    resolve,
+)
 from buddies.campaigns.sketch import Sketch
 from buddies.tree.snapshot import Snapshot
 from tests.buddies.campaigns.trees import (
@@ -272,3 +280,43 @@ def test_an_order_that_both_changed_is_a_conflict_until_it_is_decided():
     for keeps_own, order in ((True, ["c", "a", "b"]), (False, ["b", "a", "c"])):
         decided = resolve(campaign, live, merged.conflicts[0], keeps_own)
         assert merge(live, decided) == (Snapshot(live.entries, {None: order}), [])
+
+
+def test_a_decision_about_a_value_of_an_added_entry_settles_no_other_one():
+    """It is live already, because the campaign is prepared again."""
+    wished = values(None, "channel", "romeo", status="own")
+    campaign = Differences({"romeo": {**wished, "name": "own"}}, {}, {}, {})
+    live = Snapshot(
+        {"romeo": {**wished, "name": "live", "status": "live"}}, {None: ["romeo"]}
+    )
+    open_ones = merge(live, campaign).conflicts
+    assert [one.detail for one in open_ones] == ["name", "status"]
+
+    for keeps_own, name in ((True, "own"), (False, "live")):
+        decided = resolve(campaign, live, open_ones[0], keeps_own)
+        merged = merge(live, decided)
+        assert merged.conflicts == [open_ones[1]]
+        assert merged.tree.entries["romeo"]["name"] == name
+        for keeps, status in ((True, "own"), (False, "live")):
+            last = resolve(decided, live, open_ones[1], keeps)
+            after = merge(live, last)
+            assert after.conflicts == []
+            assert after.tree.entries["romeo"]["status"] == status
+
+
+def test_an_edit_of_an_added_entry_does_not_settle_where_it_is():
+    group = values(None, "group", "house")
+    live = Snapshot({"house": group}, {None: ["house"]})
+    sketch = Sketch(live)
+    sketch.add("nurse", values("house", "channel", "nurse"))
+    campaign = record(NONE, live, sketch.finish())
+    gone = Snapshot({}, {})
+    (conflict,) = merge(gone, campaign).conflicts
+    assert conflict == ("inside", "nurse", "house")
+
+    shown = merge(gone, campaign).tree
+    edited_one = edit(shown, "nurse", name="Nurse")
+    after = record(campaign, gone, edited_one)
+
+    assert merge(gone, after).conflicts == [conflict]
+    assert after.added["nurse"]["name"] == "Nurse"
