@@ -19,6 +19,12 @@ def remove(name: str) -> None:
     edits.remove([named(name)], PAOLO)
 
 
+def begin_saldi(natale: Natale) -> None:
+    """Go on with another campaign."""
+    saldi = Natale("Saldi")
+    natale.pk, natale.edits = saldi.pk, saldi.edits
+
+
 def field(natale: Natale) -> None:
     natale.change("romeo", name="Romeo")
     change("romeo", PAOLO, name="Montague")
@@ -57,8 +63,7 @@ def inside_a_group_that_goes(natale: Natale) -> None:
 def circle(natale: Natale) -> None:
     natale.add("mantua", type="group")
     natale.publish()
-    other = Natale("Saldi")
-    natale.pk = other.pk
+    begin_saldi(natale)
     natale.move("mantua", "verona")
     move("verona", "mantua")
 
@@ -103,7 +108,7 @@ def order(natale: Natale) -> None:
     channel("benvolio", named("verona"))
     move("benvolio", "juliet", "before")
     natale.publish()
-    natale.pk = Natale("Saldi").pk
+    begin_saldi(natale)
     natale.move("nurse", "house", "before")
     move("nurse", "house", "after")
     move("juliet", "house", "before")
