@@ -384,16 +384,8 @@ def resolve(
         return Differences(added, removed, changed, orders)
     key = str(conflict.key)
     if conflict.kind == FIELD and key in added:
-        values = live.entries[key]
-        # Departing from themselves, the other values stay open.
-        changed[key] = {
-            name: Change((value,), value)
-            for name, value in added.pop(key).items()
-            if value != values[name]
-        }
-        own = changed[key].pop(conflict.detail).now
-        if keeps_own:
-            changed[key][conflict.detail] = Change((values[conflict.detail],), own)
+        wished, name = added.pop(key), conflict.detail
+        changed[key] = _decided_of_added(wished, live.entries[key], name, keeps_own)
     elif conflict.kind == FIELD:
         rows = dict(changed.pop(key))
         change = rows.pop(conflict.detail)
@@ -410,3 +402,13 @@ def resolve(
     if not changed.get(key, True):
         del changed[key]
     return Differences(added, removed, changed, orders)
+
+
+def _decided_of_added(
+    wished: Values, live: Values, name: str, keeps_own: bool
+) -> dict[str, Change]:
+    """Return an added entry as changes of the one that is live; one is decided."""
+    # Departing from themselves, the other values stay open.
+    rows = {n: Change((v,), v) for n, v in wished.items() if v != live[n]}
+    own = rows.pop(name).now
+    return rows | ({name: Change((live[name],), own)} if keeps_own else {})
