@@ -81,7 +81,8 @@ def _summary(plan: Plan) -> str:
 
 def _preview_document(content: str, desk: Desk) -> Preview:
     """Compare what clients read with what they would read."""
-    version, buddies, now = desk.version, desk.buddies(), timezone.now()
+    version, stamp = desk.version, desk.stamp
+    buddies, now = desk.buddies(), timezone.now()
     before = build.published(buddies, now)
     tree, after, problems = snapshot.of(buddies), before, []
     wanted = tree
@@ -95,7 +96,7 @@ def _preview_document(content: str, desk: Desk) -> Preview:
     return Preview(
         "document",
         version,
-        "",
+        stamp if desk.campaign else "",
         text % {"n": len(changes)},
         wanted != tree,
         problems,
@@ -143,8 +144,14 @@ def _import_document(
     content: str, desk: Desk, editor: str, seen: int, digest: str
 ) -> None:
     if desk.campaign:
-        edits = CampaignEdits(desk.campaign.pk)
-        edits.replace(editor, lambda view: _rebuilt(view.tree, content)[0], seen)
+
+        def change(view: View) -> Snapshot:
+            # What is live, or due earlier, is a part of the tree that it sets.
+            if CampaignDesk(view.campaign).stamp != digest:
+                raise Stale(_changed_since())
+            return _rebuilt(view.tree, content)[0]
+
+        CampaignEdits(desk.campaign.pk).replace(editor, change, seen)
         return
     with transaction.atomic():
         # A document sets the whole tree, so nothing may have changed since.

@@ -25,10 +25,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
+from buddies.campaigns import log
 from buddies.campaigns.desk import CampaignDesk, LiveDesk
+from buddies.campaigns.rows import CHANGED, ENTRY
 from buddies.document import parse
 from buddies.document.shape import DocumentError
-from buddies.models import Buddy, Tree
+from buddies.models import Buddy, Campaign, DifferenceLog, Tree
 from buddies.pages.campaign_words import choices
 from buddies.pages.desks import at_a_desk, may_edit, query, workspace_address
 from buddies.pages.imports import PREVIEWS, RUNNERS
@@ -296,7 +298,7 @@ def preview(request: HttpRequest, desk: Desk) -> HttpResponse:
     _refuse_reader(request, desk)
     stored = _stored(request)
     if stored is None:
-        return _expired(request)
+        return _expired(request, desk)
     kind, content = stored
     result = PREVIEWS[kind](content, desk)
     return site.page(
@@ -317,13 +319,14 @@ def preview(request: HttpRequest, desk: Desk) -> HttpResponse:
     )
 
 
-def _expired(request: HttpRequest) -> HttpResponse:
+def _expired(request: HttpRequest, desk: Desk) -> HttpResponse:
     text = _(
         "This file was imported already, or it has expired. To import it now, choose "
         "it again."
     )
     messages.error(request, text)
-    return HttpResponseRedirect(reverse("admin:buddies_transfer"))
+    address = reverse("admin:buddies_transfer")
+    return HttpResponseRedirect(address + query(desk.campaign))
 
 
 @allowed("view_buddy")
@@ -345,7 +348,7 @@ def confirm(request: HttpRequest, desk: Desk) -> HttpResponse:
 def _import_stored(request: HttpRequest, desk: Desk) -> HttpResponse:
     stored = _stored(request)
     if stored is None:
-        return _expired(request)
+        return _expired(request, desk)
     kind, content = stored
     if request.POST.get("content") != _name(kind, content):
         text = _("This is not the file you reviewed. Review it before importing.")
@@ -370,10 +373,11 @@ def _refuse_known_addresses(request: HttpRequest, desk: Desk) -> None:
     if request.user.has_perm("buddies.change_address"):
         return
     if isinstance(desk, CampaignDesk):
-        desk.refresh()
-        for key, fields in desk.view.differences.changed.items():
-            if "server_address" in fields:
-                live = Buddy.objects.filter(key=key).first()
+        campaign = Campaign.objects.get(pk=desk.campaign.pk)
+        editor = request.user.get_username()
+        for one in log.of(campaign, campaign.version, editor):
+            if one.about == ENTRY and _sets_server_address(one):
+                live = Buddy.objects.filter(key=one.key).first()
                 if live and releases.has_shown(live):
                     raise TreeError(_kept_address(live.name))
         return
@@ -385,6 +389,13 @@ def _refuse_known_addresses(request: HttpRequest, desk: Desk) -> None:
         is_other = old.server_address != record.server_address
         if is_other and history.was_shown(old.id, old.address, row.built):
             raise TreeError(_kept_address(record.name))
+
+
+def _sets_server_address(one: DifferenceLog) -> bool:
+    """Whether an edit of a campaign gave an entry another server address than live."""
+    after, name = one.after or {"kind": "", "fields": {}}, "server_address"
+    is_changed = name in log.changed(one.before, one.after)
+    return is_changed and after["kind"] == CHANGED and name in after["fields"]
 
 
 def _kept_address(name: str) -> str:

@@ -106,6 +106,33 @@ def test_an_edit_since_the_preview_needs_another_one(editor, natale, content, wh
     assert again.redirect_chain == [(natale.workspace, 302)]
 
 
+def test_a_live_edit_since_the_preview_of_a_document_needs_another_one(editor, natale):
+    page = preview(editor, natale, DOCUMENT, "document")
+    channel("paris")
+
+    response = confirm(editor, natale, page)
+
+    assert response.redirect_chain == [(PREVIEW + natale.query, 302)]
+    assert natale.version == 0
+    again = confirm(editor, natale, editor.get(PREVIEW + natale.query))
+    assert again.redirect_chain == [(natale.workspace, 302)]
+
+
+def test_a_file_that_was_imported_leads_to_the_campaign(editor: Client, natale):
+    page = preview(editor, natale, TABLE, "table")
+    confirm(editor, natale, page)
+    response = confirm(editor, natale, page)
+    assert response.redirect_chain == [(PAGE + natale.query, 302)]
+
+
+def test_an_address_that_another_changed_in_the_campaign_is_no_fault(editor, natale):
+    natale.change("romeo", server_address="bots")
+    page = preview(editor, natale, "address,name\nmario,Mario\n", "table")
+    response = confirm(editor, natale, page)
+    assert response.redirect_chain == [(natale.workspace, 302)]
+    assert natale.named("romeo").server_address == "bots"
+
+
 @pytest.mark.parametrize(
     ("content", "what", "words"),
     [
