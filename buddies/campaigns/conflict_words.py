@@ -88,7 +88,12 @@ def _field(view: View, conflict: Conflict) -> Decision:
         return Decision(conflict, params["name"], sentence % params, *words, choices)
     pairs = list(log.differences(name, live, own))
     params["field"] = ", ".join(label for label, _old, _new in pairs)
-    if params["editor"]:
+    if _is_due_earlier(view, key, name):
+        sentence = _(
+            "“%(name)s”: a campaign that is due earlier changes “%(field)s”; "
+            "%(campaign)s changes it, too."
+        )
+    elif params["editor"]:
         sentence = _(
             "“%(name)s”: %(editor)s changed “%(field)s” live on %(at)s; "
             "%(campaign)s changes it, too."
@@ -107,6 +112,12 @@ def _field(view: View, conflict: Conflict) -> Decision:
         "; ".join(old for _label, old, _new in pairs),
     )
     return Decision(conflict, params["name"], sentence % params, *texts, choices)
+
+
+def _is_due_earlier(view: View, key: Key, name: str) -> bool:
+    """Whether it is an earlier campaign that changed a value, and nobody live."""
+    drawn, live = view.base.tree.entries[key], view.base.live.entries.get(key)
+    return live is None or live[name] != drawn[name]
 
 
 def _params(view: View, key: Group, name: str = "") -> dict[str, str]:
@@ -160,13 +171,15 @@ def _gone(view: View, conflict: Conflict) -> Decision:
         )
         choices = [Choice(OWN, _("Delete it anyway")), Choice(LIVE, _("Keep it"))]
     else:
-        sentence = _(
-            "%(editor)s deleted “%(name)s” live on %(at)s; %(campaign)s changes it."
+        # One that only an earlier campaign had was never live.
+        sentence = (
+            _("%(editor)s deleted “%(name)s” live on %(at)s; %(campaign)s changes it.")
+            if params["editor"]
+            else _("“%(name)s” does not exist any more; %(campaign)s changes it.")
         )
-        choices = [
-            Choice(LIVE, _("Leave it deleted")),
-            Choice(OWN, _("Bring it back as in %(campaign)s") % params),
-        ]
+        choices = [Choice(LIVE, _("Leave it deleted"))]
+        if log.last_values(key, view.tree):
+            choices.append(Choice(OWN, _("Bring it back as in %(campaign)s") % params))
     return Decision(conflict, params["name"], sentence % params, "", "", choices)
 
 

@@ -8,12 +8,28 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from buddies.campaigns.rows import CHANGED, ENTRY, REMOVED, Row
+from buddies.campaigns.rows import (
+    ADDED,
+    CHANGED,
+    ENTRY,
+    REMOVED,
+    Row,
+    differences_of,
+)
 from buddies.models import Buddy, Campaign, DifferenceLog, HistoricalBuddy
 from buddies.tree import history, snapshot
-from buddies.tree.snapshot import NAMES, PARENT, SCHEDULE, Key, Snapshot, Values
+from buddies.tree.snapshot import (
+    NAMES,
+    PARENT,
+    SCHEDULE,
+    Group,
+    Key,
+    Snapshot,
+    Values,
+)
 
 PLACE = {PARENT}
+LIVE = "live"  # the reason of an edit that made a change live, without the campaign
 
 
 def of(campaign: Campaign, version: int, editor: str) -> list[DifferenceLog]:
@@ -28,6 +44,11 @@ def newest(campaign: Campaign, editor: str) -> history.LastEdit | None:
     if last is None:
         return None
     return in_words(own.filter(version=last.version), last.version)
+
+
+def went_live(campaign: Campaign, version: int) -> bool:
+    """Whether the edit that made ``version`` made a change of the campaign live."""
+    return campaign.log.filter(version=version, reason=LIVE).exists()
 
 
 def in_words(edit: Iterable[DifferenceLog], version: int) -> history.LastEdit:
@@ -176,14 +197,29 @@ def group_name(key: Key | None) -> str:
 
 
 def last_values(key: Key, tree: Snapshot) -> Values | None:
-    """Return the values of a deleted entry, as the log of the live tree has them.
+    """Return the values that an entry had last: live, or else in a campaign.
 
     Without a group of ``tree`` to be in, it is at the top level.
     """
     records = HistoricalBuddy.objects.order_by("-history_id")
     record = records.filter(key=key).first()
     if record is None:
-        return None
+        values = _last_drafted(key)
+        return values and {**values, PARENT: _known(values[PARENT], tree)}
     group = records.filter(id=record.parent_id or 0).first()
-    parent = str(group.key) if group and str(group.key) in tree.entries else None
+    parent = _known(str(group.key) if group else None, tree)
     return snapshot.values_of(record.buddy, parent)
+
+
+def _known(group: Group, tree: Snapshot) -> Group:
+    return group if group in tree.entries else None
+
+
+def _last_drafted(key: Key) -> Values | None:
+    """Return the values of an entry that only campaigns ever had."""
+    drafted = DifferenceLog.objects.filter(about=ENTRY, key=key).order_by("-pk")
+    for one in drafted:
+        for row in (one.after, one.before):
+            if row and row["kind"] == ADDED:
+                return differences_of({(ENTRY, key): row}).added[key]
+    return None

@@ -4,6 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from buddies.campaigns import log
 from buddies.campaigns.changes import only, without
 from buddies.campaigns.edits import CampaignEdits, locked, store
 from buddies.campaigns.merge import STRUCTURE, Differences, merge
@@ -52,5 +53,5 @@ def do_live(number: int, editor: str, key: Group, field: str) -> None:
             changed = [k for k in entries if entries[k] != live.get(k)]
             check(list(Buddy.objects.filter(key__in=changed)))
         left = without(view.differences, key, field)
-        author = Author(editor, timezone.now())
+        author = Author(editor, timezone.now(), log.LIVE)
         store(view.campaign, view, left, merge(merged.tree, left).tree, author)

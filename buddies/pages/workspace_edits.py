@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, RawPostDataExce
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from buddies.campaigns import moving
+from buddies.campaigns import log, moving
 from buddies.campaigns.desk import CampaignDesk, LiveDesk
 from buddies.models import Buddy
 from buddies.pages import rows
@@ -117,8 +117,10 @@ def _outcome(desk: Desk, editor: str, before: int) -> dict[str, Any]:
 
 def _said(desk: Desk, edit: history.LastEdit) -> str:
     words = _("Undone: %(what)s") % {"what": edit.words} if edit.is_undo else edit.words
-    if desk.campaign:
+    if isinstance(desk, CampaignDesk):
         params = {"what": words, "name": desk.campaign.name}
+        if log.went_live(desk.campaign, edit.version):
+            return _("%(what)s, live and no longer in “%(name)s”") % params
         words = _("%(what)s, in “%(name)s”: not live") % params
     return ". ".join((words, *told_to_editors(desk, desk.edited_keys(edit.version))))
 

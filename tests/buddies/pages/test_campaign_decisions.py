@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from buddies.campaigns import making
-from buddies.models import Buddy
+from buddies.models import Buddy, Campaign
 from tests.buddies.conftest import rows
 from tests.buddies.pages.campaign_client import Natale
 from tests.buddies.pages.campaign_conflicts import (
@@ -212,3 +212,64 @@ def test_without_a_conflict_there_is_nothing_to_decide(editor: Client, natale):
     assert "Nothing has to be decided" in page_text(editor.get(natale.url("decisions")))
     making.discard(natale.pk)
     assert editor.get(natale.url("decisions")).status_code == 404
+
+
+# --- A campaign that was made on one due earlier --------------------------------------
+
+
+@pytest.fixture
+def saldi(natale) -> Natale:
+    """Natale is planned, and Saldi for later."""
+    saldi = Natale("Saldi")
+    moments = {natale.pk: "2098-12-01T08:00Z", saldi.pk: "2099-01-02T08:00Z"}
+    for number, at in moments.items():
+        Campaign.objects.filter(pk=number).update(state="planned", due_at=at)
+    return saldi
+
+
+@pytest.mark.parametrize(("choice", "is_there"), [("own", True), ("live", False)])
+def test_what_only_a_discarded_campaign_had(
+    editor: Client, natale, saldi, choice, is_there
+):
+    natale.add("nurse", "house", status="old")
+    saldi.change("nurse", name="Nurse")
+    making.discard(natale.pk)
+
+    (card,) = editor.get(saldi.url("decisions")).context["cards"]
+    words = "“Nurse” does not exist any more; Saldi changes it."
+    assert card.decision.sentence == words
+    assert messages(post(editor, saldi, 0, choice)) == ["Decided."]
+
+    assert saldi.view.conflicts == []
+    assert ("Nurse" in saldi.names()) == is_there
+    if is_there:
+        assert saldi.named("Nurse").status == "old"
+
+
+def test_a_group_that_only_a_discarded_campaign_had(editor: Client, natale, saldi):
+    natale.add("mantua", type="group")
+    saldi.move("romeo", "mantua")
+    making.discard(natale.pk)
+
+    assert messages(post(editor, saldi, 0, "group")) == ["Decided."]
+
+    assert saldi.view.conflicts == []
+    assert group_of("romeo")(saldi) == "mantua"
+
+
+def test_what_an_earlier_campaign_changes_is_ascribed_to_nobody_live(
+    editor: Client, natale, saldi
+):
+    change("romeo", PAOLO, name="Romeo")
+    Campaign.objects.filter(pk=saldi.pk).update(state="open", due_at=None)
+    natale.change("Romeo", name="Babbo")
+    saldi.change("Romeo", name="Montague")
+    due = {"state": "planned", "due_at": "2099-01-02T08:00Z"}
+    Campaign.objects.filter(pk=saldi.pk).update(**due)
+
+    (card,) = editor.get(saldi.url("decisions")).context["cards"]
+
+    assert card.decision.sentence == (
+        "“Montague”: a campaign that is due earlier changes “name”; Saldi changes it, "
+        "too."
+    )

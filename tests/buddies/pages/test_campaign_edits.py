@@ -189,6 +189,8 @@ def test_one_change_is_made_live_at_once(editor: Client, natale):
 
     assert answer.status_code == 200
     assert (named("romeo").status, natale.named("Romeo").status) == ("in love",) * 2
+    said = "Edited “Romeo”, live and no longer in “Natale”"
+    assert answer.json()["said"] == said
     left = [one["field"] for one in natale.ask(editor, "changes")["changes"]]
     assert left == ["name"]
 
