@@ -188,16 +188,24 @@ def publish_due() -> None:
     """
     now = timezone.now()
     for number in list(Campaign.ending(now).values_list("pk", flat=True)):
-        _attempt(number, Campaign.ending, _end)
+        _try(number, Campaign.ending, _end)
     for number in list(Campaign.due(now).values_list("pk", flat=True)):
-        _attempt(number, Campaign.due, _publish_planned)
+        _try(number, Campaign.due, _publish_planned)
 
 
-def _attempt(
-    number: int,
-    due: Callable[[datetime], "QuerySet[Campaign]"],
-    step: Callable[[Campaign], Release],
-) -> None:
+Due = Callable[[datetime], "QuerySet[Campaign]"]
+Step = Callable[[Campaign], Release]
+
+
+def _try(number: int, due: Due, step: Step) -> None:
+    """Attempt a step; if that breaks, it is tried again, and holds up nothing else."""
+    try:
+        _attempt(number, due, step)
+    except Exception:
+        logger.exception("campaign %d failed", number)
+
+
+def _attempt(number: int, due: Due, step: Step) -> None:
     with transaction.atomic():
         Tree.locked()
         # Another worker may have done it, or somebody may have edited or moved it.

@@ -1,6 +1,7 @@
 """Campaigns go live: as one edit and one release, or not at all."""
 
 import logging
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from django.utils import timezone
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from buddies import tasks
 from buddies.campaigns.conflict_words import LIVE, OWN
 from buddies.campaigns.deciding import decide
 from buddies.campaigns.moving import do_live
@@ -274,8 +276,8 @@ def test_a_worker_that_dies_between_leaves_nothing_half_done(monkeypatch):
     before = rows(), Tree.objects.values().get()
     with monkeypatch.context() as patch:
         # As if it was killed before the release.
-        patch.setattr(applying, "create", lambda *args, **more: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        patch.setattr(applying, "create", lambda *args, **more: sys.exit())
+        with pytest.raises(SystemExit):
             applying.publish_due()
     assert (rows(), Tree.objects.values().get()) == before
     assert (desk.campaign.state, desk.campaign.blocked) == ("planned", "")
@@ -283,6 +285,29 @@ def test_a_worker_that_dies_between_leaves_nothing_half_done(monkeypatch):
     applying.publish_due()
 
     assert desk.campaign.state == "published"
+
+
+def test_one_that_breaks_holds_up_nothing_else(monkeypatch, caplog):
+    broken, other = Desk("Natale"), Desk("Saldi")
+    for desk, name in ((broken, "romeo"), (other, "mario")):
+        desk.edits.change([desk.named(name)], EDITOR, name=name.title())
+        plan(desk)
+        due(desk)
+    before = applying.release_tree
+
+    def break_once(editor: str, note: str) -> Release:
+        return before(editor, note) if note == "Saldi" else 1 / 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(applying, "release_tree", break_once)
+        tasks.sync_vcard()
+
+    states = [desk.campaign.state for desk in (broken, other)]
+    assert states == ["planned", "published"]
+    assert live_names() == ["romeo", "Mario"]
+    assert f"campaign {broken.pk} failed" in caplog.text
+    applying.publish_due()
+    assert broken.campaign.state == "published"
 
 
 def test_without_anything_due_no_lock_is_taken():
