@@ -25,6 +25,7 @@ from buddies.campaigns.merge import (
     Change,
     Conflict,
     Differences,
+    merge,
     resolve,
 )
 from buddies.campaigns.view import View
@@ -49,7 +50,10 @@ def decide(number: int, editor: str, conflict: Conflict, choice: str) -> None:
         offered = decision(view, conflict).choices
         if choice == EDIT or choice not in [one.name for one in offered]:
             raise TreeError(_("This can't be chosen here."))
-        return _decided(view, conflict, choice)
+        decided = _decided(view, conflict, choice)
+        if conflict in merge(view.base.tree, decided).conflicts:
+            raise TreeError(_("This does not settle it: change it by hand."))
+        return decided
 
     CampaignEdits(number).rewrite(editor, change, "decision")
 

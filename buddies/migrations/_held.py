@@ -179,7 +179,9 @@ def _write(model, tree, base):
         is_new = key not in before
         buddy.save(force_insert=is_new)
         _log(log, "+" if is_new else "~", buddy, fields, now)
+    # The next check releases what a schedule in it changes.
     tree.version = tree.built = version
+    tree.next_at = now
     tree.save()
 
 

@@ -33,6 +33,7 @@ class Campaign(models.Model):
         CONFLICTS = "conflicts", _("decisions are missing")
         APPROVALS = "approvals", _("approvals are missing")
         FAULT = "fault", _("an entry has a fault")
+        MISSED = "missed", _("its end had passed, too")
         TOO_LARGE = "too_large", _("the document is too large")
         TOO_DEEP = "too_deep", _("the tree has too many levels")
 

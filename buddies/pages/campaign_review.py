@@ -143,7 +143,10 @@ def _publish(
 def approve(request: HttpRequest, number: int) -> HttpResponse:
     """Approve a campaign as it was reviewed."""
     campaign = _campaign(number)
-    digest, note = request.POST.get("digest", ""), request.POST.get("note", "")[:1000]
+    digest, note = (
+        request.POST.get("digest", ""),
+        request.POST.get("note", "").replace("\0", "")[:1000],
+    )
     try:
         approvals.approve(number, request.user.get_username(), digest, note)
         text = _("You approved “%(name)s” as it is now.")

@@ -79,9 +79,10 @@ def page(request: HttpRequest) -> HttpResponse:
     decisions = open_decisions()
     current = [_card(one, decisions.get(one.pk, 0)) for one in Campaign.editable()]
     past = Campaign.objects.exclude(pk__in=decisions).order_by("-pk")
+    past = past.select_related("release").defer("release__body")
     context = {
         "current": current,
-        "past": [_card(one) for one in past.select_related("release")[:MAX_PAST]],
+        "past": [_card(one) for one in past[:MAX_PAST]],
         "may": {
             "edit": request.user.has_perm("buddies.edit_campaign"),
             "publish": request.user.has_perm("buddies.publish_release"),

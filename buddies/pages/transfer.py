@@ -35,9 +35,10 @@ from buddies.pages.campaign_words import choices
 from buddies.pages.desks import at_a_desk, may_edit, query, workspace_address
 from buddies.pages.imports import PREVIEWS, RUNNERS
 from buddies.pages.permissions import allowed
+from buddies.pages.status import draft_at
 from buddies.pages.workspace import MAX_CHANGES
 from buddies.publishing import releases
-from buddies.publishing.draft import current_draft, refusal_in_words
+from buddies.publishing.draft import refusal_in_words
 from buddies.spreadsheet import files
 from buddies.spreadsheet.cells import COLUMNS
 from buddies.spreadsheet.files import FORMATS
@@ -87,19 +88,29 @@ def urls(office: AdminSite) -> list[URLPattern]:
 
 @allowed("view_buddy")
 @require_GET
-def download_table(request: HttpRequest, kind: str) -> HttpResponse:
+@at_a_desk
+def download_table(request: HttpRequest, desk: Desk, kind: str) -> HttpResponse:
     """Download all entries as a file of a kind."""
     if kind not in FORMATS:
         raise Http404
     try:
-        return _table(kind)
+        return _table(kind, among=desk.buddies())
     except FileError as error:
         messages.error(request, str(error))
-        return HttpResponseRedirect(reverse("admin:buddies_transfer"))
+        return _to_transfer(desk)
 
 
-def _table(kind: str, buddies: QuerySet[Buddy] | None = None) -> HttpResponse:
-    content = files.export(kind, buddies)
+def _to_transfer(desk: Desk) -> HttpResponse:
+    address = reverse("admin:buddies_transfer")
+    return HttpResponseRedirect(address + query(desk.campaign))
+
+
+def _table(
+    kind: str,
+    buddies: QuerySet[Buddy] | None = None,
+    among: list[Buddy] | None = None,
+) -> HttpResponse:
+    content = files.export(kind, buddies, among)
     return _file(f"channels.{kind}", content, FORMATS[kind].content_type)
 
 
@@ -126,12 +137,13 @@ def export(
 
 @allowed("view_buddy")
 @require_GET
-def download_document(request: HttpRequest) -> HttpResponse:
+@at_a_desk
+def download_document(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Download the document that the tree would publish now, byte for byte."""
-    draft = current_draft()
+    draft = draft_at(desk)
     if not draft.body:
         messages.error(request, refusal_in_words(draft.refused, draft.size))
-        return HttpResponseRedirect(reverse("admin:buddies_transfer"))
+        return _to_transfer(desk)
     return _file("document.json", draft.body.encode(), "application/json")
 
 

@@ -183,7 +183,7 @@ def take_back(desk: Desk, editor: str, body: Body) -> None:
     moving.take_back(_campaign(desk), editor, *_change(body))
 
 
-@edit_view("change_buddy", "edit_live")
+@edit_view("change_buddy", "edit_live", "add_buddy", "delete_buddy")
 def do_live(desk: Desk, editor: str, body: Body) -> None:
     """Make the change of ``key`` and ``field`` live now, without the campaign."""
     moving.do_live(_campaign(desk), editor, *_change(body))

@@ -220,6 +220,9 @@ def _attempt(number: int, due: Due, step: Step) -> None:
 
 
 def _publish_planned(campaign: Campaign) -> Release:
+    if campaign.ends_at is not None and campaign.ends_at <= timezone.now():
+        # Nothing ran meanwhile: customers would see it for a moment.
+        raise Refused(Blocked.MISSED, str(Blocked.MISSED.label))
     digest = _digest(campaign)
     if approvals.missing(campaign, digest):
         raise _unapproved(campaign, digest)
@@ -252,6 +255,12 @@ def decisions_in_words(count: int) -> str:
 
 def _go_live(campaign: Campaign, editor: str) -> Release:
     merged = View(campaign, base_of()).merged
+    if merged.conflicts and not View(campaign).conflicts:
+        text = _(
+            "It builds on campaigns that are due before it. Publish those first, or "
+            "do not plan this one."
+        )
+        raise Refused(Blocked.CONFLICTS, text)
     done = _apply(merged, campaign, editor, campaign.name)
     campaign.state, campaign.due_at, campaign.blocked = State.PUBLISHED, None, ""
     campaign.release, campaign.tree_version = done
@@ -338,10 +347,13 @@ def opposite(campaign: Campaign, editor: str) -> Campaign:
 
     It is made if there is none in preparation.
     """
-    if known := campaign.taken_back_by.filter(state__in=(State.OPEN, State.PLANNED)):
-        return known[0]
-    name = _("Take back %(name)s") % {"name": campaign.name}
-    return making.make_with(editor, name, inverse(campaign), campaign)
+    with transaction.atomic():
+        Campaign.objects.select_for_update().get(pk=campaign.pk)
+        known = campaign.taken_back_by.filter(state__in=(State.OPEN, State.PLANNED))
+        if found := known.first():
+            return found
+        name = _("Take back %(name)s") % {"name": campaign.name}
+        return making.make_with(editor, name, inverse(campaign), campaign)
 
 
 def keep(number: int) -> Campaign:

@@ -86,14 +86,19 @@ def _json_rows(result: Any) -> Iterator[tuple[int, list[Any]]]:
 FORMATS: dict[str, CSV | XLSX | JSON] = {"xlsx": XLSX(), "csv": CSV(), "json": JSON()}
 
 
-def export(kind: str, buddies: Iterable[Buddy] | None = None) -> bytes:
+def export(
+    kind: str,
+    buddies: Iterable[Buddy] | None = None,
+    among: Iterable[Buddy] | None = None,
+) -> bytes:
     """Return a file of all entries, or of these; ``kind`` is a key of FORMATS.
 
-    Raises FileError.
+    ``among`` are the entries of the tree: by default, those that are stored. Raises
+    FileError.
     """
-    exported = Buddy.objects.all() if buddies is None else buddies
-    keys = {buddy.pk for buddy in exported}
-    ordered = entries(Buddy.objects.all())
+    tree = list(Buddy.objects.all() if among is None else among)
+    keys = {buddy.pk for buddy in (tree if buddies is None else buddies)}
+    ordered = entries(tree)
     return FORMATS[kind].write([export_row(e) for e in ordered if e.buddy.pk in keys])
 
 

@@ -11,7 +11,7 @@ from buddies.document import judgement
 from buddies.document.diff import longest_ascending
 from buddies.document.judgement import Fault
 from buddies.document.shape import DocumentError, Node
-from buddies.models import Buddy, new_address
+from buddies.models import Buddy, HistoricalBuddy, new_address
 from buddies.tree import history, snapshot
 from buddies.tree.lock import Edit, editing, find_faults, free_addresses
 from buddies.tree.positions import GAP, place_moved, siblings_of
@@ -167,7 +167,12 @@ def write(edit: Edit, wanted: Snapshot, moved: Collection[Key] | None = None) ->
     before = snapshot.of(stored.values())
     old_states = {buddy.pk: _state(buddy) for buddy in stored.values()}
     keys = list(snapshot.depth_first(wanted))
-    buddies = {key: stored.get(key) or Buddy(key=key) for key in keys}
+    # What comes back has its number again, by which the log knows it.
+    gone = HistoricalBuddy.objects.filter(key__in=[k for k in keys if k not in stored])
+    numbers = {str(key): number for key, number in gone.values_list("key", "id")}
+    buddies = {
+        key: stored.get(key) or Buddy(key=key, pk=numbers.get(key)) for key in keys
+    }
     for key, buddy in buddies.items():
         snapshot.set_values(buddy, wanted.entries[key])
     for group, held in wanted.order.items():

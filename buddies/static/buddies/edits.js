@@ -21,7 +21,9 @@ export function edit(name, body, isPlain = false) {
         // Without words it changed nothing, and another user made that version.
         if (isNext && isPlain && done.said) patch(done);
         else await load();
-        if (done.said) toast(done.said, () => undo(done.version));
+        // What went live is undone there, not in the campaign.
+        const back = name === "do_live" ? null : () => undo(done.version);
+        if (done.said) toast(done.said, back);
       }
     } catch (error) {
       toast(isOffline(error) ? words.offline : error.message);

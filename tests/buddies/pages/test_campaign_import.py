@@ -277,3 +277,16 @@ def test_a_version_with_an_entry_deleted_since_brings_it_back(publisher, first):
     publisher.post(version_url(first, "again"))
     assert live_release().body == first.body
     assert named("romeo").parent == named("house")
+
+
+def test_an_export_of_a_campaign_has_what_the_campaign_has(editor, natale):
+    natale.change("romeo", name="Romeo di Natale")
+    natale.change("Romeo di Natale", web_is_published=True)
+
+    for kind in ("export/csv/", "document/"):
+        address = f"/admin/buddies/buddy/transfer/{kind}"
+        live, own = (
+            editor.get(address + end).content.decode() for end in ("", natale.query)
+        )
+        assert "Romeo di Natale" in own
+        assert "Romeo di Natale" not in live

@@ -262,7 +262,7 @@ def test_viewers_cannot_edit(verona, view):
 @pytest.mark.parametrize(
     ("permission", "allowed"),
     [
-        ("change_buddy", {"move", "switch", "undo", "take_back", "do_live"}),
+        ("change_buddy", {"move", "switch", "undo", "take_back"}),
         ("add_buddy", {"duplicate"}),
         ("delete_buddy", {"remove"}),
     ],

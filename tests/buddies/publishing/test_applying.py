@@ -321,6 +321,45 @@ def test_without_anything_due_no_lock_is_taken():
     assert len(queries) == 2
 
 
+def test_one_that_builds_on_another_says_so_when_published_first():
+    first, second = natale(), Desk("Saldi")
+    plan(first)
+    plan(second, at=timezone.now() + 2 * HOUR)
+    second.edits.change([second.named("Babbo")], EDITOR, name="Sconti")
+
+    with pytest.raises(ReleaseError, match="builds on campaigns that are due before"):
+        publish(second, ends_at=None)
+
+    assert outline() == ["romeo", "mario"]
+
+
+def test_one_that_missed_its_end_too_is_not_shown_for_a_moment():
+    desk = natale()
+    plan(desk)
+    now = timezone.now()
+    Campaign.objects.update(due_at=now - 2 * HOUR, ends_at=now - HOUR)
+
+    applying.publish_due()
+
+    assert (desk.campaign.state, desk.campaign.blocked) == ("planned", "missed")
+    assert live_names() == ["romeo", "mario"]
+
+
+def test_what_comes_back_has_its_number_and_history_again():
+    desk, number = Desk("Natale"), named("romeo").pk
+    desk.edits.remove([desk.named("romeo")], EDITOR)
+    publish(desk)
+
+    applying.take_back(desk.pk, "juliet")
+
+    assert named("romeo").pk == number
+    assert [one.history_type for one in HistoricalBuddy.objects.filter(id=number)] == [
+        "+",
+        "-",
+        "+",
+    ]
+
+
 def test_a_plan_in_the_past_is_refused():
     desk = natale()
 
