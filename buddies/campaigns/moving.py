@@ -10,7 +10,7 @@ from buddies.campaigns.edits import CampaignEdits, locked, store
 from buddies.campaigns.merge import STRUCTURE, Differences, merge
 from buddies.campaigns.rows import Author
 from buddies.campaigns.view import View
-from buddies.models import Buddy, Tree
+from buddies.models import Tree
 from buddies.tree import whole_tree
 from buddies.tree.lock import Stale, check, editing
 from buddies.tree.snapshot import Group
@@ -48,10 +48,7 @@ def do_live(number: int, editor: str, key: Group, field: str) -> None:
             text = _("This can't go live without the rest of the campaign.")
             raise Stale(text)
         with editing(editor) as edit:
-            whole_tree.write(edit, merged.tree)
-            entries, live = merged.tree.entries, view.base.live.entries
-            changed = [k for k in entries if entries[k] != live.get(k)]
-            check(list(Buddy.objects.filter(key__in=changed)))
+            check(whole_tree.write(edit, merged.tree))
         left = without(view.differences, key, field)
         author = Author(editor, timezone.now(), log.LIVE)
         store(view.campaign, view, left, merge(merged.tree, left).tree, author)

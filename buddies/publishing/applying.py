@@ -23,7 +23,6 @@ from buddies.publishing.draft import ReleaseError, current_draft, refusal_in_wor
 from buddies.publishing.releases import create, mark_built, take_editors
 from buddies.tree import history, snapshot, whole_tree
 from buddies.tree.lock import check, editing
-from buddies.tree.snapshot import Snapshot
 from xmppservice.backoffice.words import zoned_moment
 
 logger = logging.getLogger(__name__)
@@ -283,11 +282,9 @@ def _apply(merged: Merged, campaign: Campaign, editor: str, note: str) -> Applie
     if merged.conflicts:
         words = decisions_in_words(len(merged.conflicts))
         raise Refused(Blocked.CONFLICTS, words)
-    before = snapshot.of(Buddy.objects.all())
     try:
         with editing(editor, f"{REASON}{campaign.pk}") as edit:
-            whole_tree.write(edit, merged.tree)
-            check(_changed(before, merged.tree))
+            check(whole_tree.write(edit, merged.tree))
     except ValidationError as error:
         raise Refused(Blocked.FAULT, " ".join(error.messages)) from None
     release = release_tree(editor, note)
@@ -303,11 +300,6 @@ def release_tree(editor: str, note: str) -> Release:
     take_editors(tree, draft.version)
     mark_built(tree, draft)
     return create(draft.body, editor, note, automatic=False)
-
-
-def _changed(before: Snapshot, after: Snapshot) -> list[Buddy]:
-    keys = [k for k, v in after.entries.items() if before.entries.get(k) != v]
-    return list(Buddy.objects.filter(key__in=keys))
 
 
 # --- Taking it back -------------------------------------------------------------------

@@ -157,11 +157,13 @@ def store_by_level(
         level = [place for place, above in enumerate(parents) if above in above_next]
 
 
-def write(edit: Edit, wanted: Snapshot, moved: Collection[Key] | None = None) -> None:
+def write(
+    edit: Edit, wanted: Snapshot, moved: Collection[Key] | None = None
+) -> list[Buddy]:
     """Make the whole tree what is wanted; write only the differences.
 
     ``moved`` are the entries that get new positions: by default, as few as possible.
-    The caller judges the entries.
+    Return the entries with other values than before, for the caller to judge.
     """
     stored = {str(buddy.key): buddy for buddy in Buddy.objects.all()}
     before = snapshot.of(stored.values())
@@ -187,6 +189,7 @@ def write(edit: Edit, wanted: Snapshot, moved: Collection[Key] | None = None) ->
     at = {key: place for place, key in enumerate(keys)}
     places = [None if parent is None else at[parent] for parent in parents]
     store_by_level(edit, list(buddies.values()), places, old_states)
+    return [b for k, b in buddies.items() if before.entries.get(k) != wanted.entries[k]]
 
 
 def _moved(held: list[Key], old: list[Key]) -> set[Key]:
