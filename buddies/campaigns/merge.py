@@ -7,7 +7,7 @@ Source: decision 0057.
 """
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from buddies.document.judgement import route_of
@@ -75,6 +75,8 @@ class Merged(NamedTuple):
 def merge(live: Snapshot, campaign: Differences) -> Merged:
     """Return the tree as it would be if the campaign went live now."""
     entries = dict(live.entries)
+    # What the campaign leaves alone has no conflict: a large tree is not searched.
+    touched = {*campaign.removed, *campaign.changed, *campaign.added}
     found = [
         *_remove(entries, campaign),
         *_change(entries, live, campaign),
@@ -83,14 +85,15 @@ def merge(live: Snapshot, campaign: Differences) -> Merged:
     # What follows from an open decision is not asked as well.
     undecided = {conflict.key for conflict in found}
     for look in (_orphans, _circles, _wrong_kinds, _shared_addresses):
-        more = list(look(entries, live, undecided))
+        more = list(look(entries, live, touched, undecided))
         found += more
         undecided |= {conflict.key for conflict in more}
-    order: dict[Group, list[Key]] = {}
-    for group, held in _contents(entries).items():
+    order = dict(live.order)
+    for group, held in _contents(entries, live, touched, campaign.orders).items():
         order[group], is_agreed = _arrange(group, held, live, campaign)
         if not is_agreed:
             found.append(Conflict(ORDER, group))
+    order = {group: held for group, held in order.items() if held}
     return Merged(Snapshot(entries, order), found)
 
 
@@ -126,11 +129,15 @@ def _add(entries: dict[Key, Values], campaign: Differences) -> Iterator[Conflict
 
 
 def _orphans(
-    entries: dict[Key, Values], live: Snapshot, undecided: set[Group]
+    entries: dict[Key, Values], live: Snapshot, touched: set[Key], undecided: set[Group]
 ) -> Iterator[Conflict]:
     """Yield those whose group is deleted; keep it until somebody has decided."""
-    known = {None, *entries}
-    orphans = [key for key, values in entries.items() if values[PARENT] not in known]
+    candidates = touched.union(*(live.order.get(key, ()) for key in touched))
+    orphans = [
+        key
+        for key in _those(candidates, entries)
+        if (group := entries[key][PARENT]) is not None and group not in entries
+    ]
     groups = [(key, entries[key][PARENT]) for key in orphans]
     yield from (
         Conflict(INSIDE, key, group)
@@ -147,10 +154,15 @@ def _orphans(
                 entries[at] = entries[at] | {PARENT: None}
 
 
+def _those(keys: set[Key], entries: dict[Key, Values]) -> list[Key]:
+    """Return the keys that have an entry, in the order of these."""
+    return [key for key in entries if key in keys]
+
+
 def _circles(
-    entries: dict[Key, Values], live: Snapshot, undecided: set[Group]
+    entries: dict[Key, Values], live: Snapshot, touched: set[Key], undecided: set[Group]
 ) -> Iterator[Conflict]:
-    while circle := _find_circle(entries):
+    while circle := _find_circle(entries, _those(touched, entries)):
         if undecided.isdisjoint(circle):
             yield from (Conflict(CIRCLE, key) for key in circle)
         # The campaign moved one of them, or there would be no circle.
@@ -158,9 +170,9 @@ def _circles(
             entries[key] = entries[key] | {PARENT: live.entries[key][PARENT]}
 
 
-def _find_circle(entries: dict[Key, Values]) -> list[Key]:
+def _find_circle(entries: dict[Key, Values], starts: Iterable[Key]) -> list[Key]:
     known: set[Group] = {None}
-    for start in entries:
+    for start in starts:
         path: dict[Key, None] = {}
         at: Group = start
         while at is not None and at not in known and at not in path:
@@ -174,27 +186,31 @@ def _find_circle(entries: dict[Key, Values]) -> list[Key]:
 
 
 def _wrong_kinds(
-    entries: dict[Key, Values], live: Snapshot, undecided: set[Group]
+    entries: dict[Key, Values], live: Snapshot, touched: set[Key], undecided: set[Group]
 ) -> Iterator[Conflict]:
-    decided = {k: v for k, v in entries.items() if k not in undecided}
-    holding = {values[PARENT] for values in decided.values()}
-    for key, values in decided.items():
+    held = _contents(entries, live, touched)
+    groups = {key for key in held if key is not None}
+    for key in _those(touched | groups, entries):
+        if key in undecided:
+            continue
+        values = entries[key]
         has_text = values["server_address"] or values["default_message"]
         is_group = values["type"] == Buddy.Type.GROUP
-        if has_text if is_group else key in holding:
+        below = held[key] if key in held else live.order.get(key, ())
+        if has_text if is_group else not undecided.issuperset(below):
             yield Conflict(KIND, key)
 
 
 def _shared_addresses(
-    entries: dict[Key, Values], live: Snapshot, undecided: set[Group]
+    entries: dict[Key, Values], live: Snapshot, touched: set[Key], undecided: set[Group]
 ) -> Iterator[Conflict]:
     """Yield pairs that clients or servers could not tell apart."""
     # Live may have such a pair from before a rule: no campaign has to mend it.
     changed = {
         key
-        for key, values in entries.items()
-        if values is not (old := live.entries.get(key))
-        and (old is None or any(values[name] != old[name] for name in ROUTED))
+        for key in touched & entries.keys()
+        if (old := live.entries.get(key)) is None
+        or any(entries[key][name] != old[name] for name in ROUTED)
     }
     if not changed:
         return
@@ -204,22 +220,34 @@ def _shared_addresses(
         if key in undecided:
             continue
         other = exact.setdefault(values["address"], key)
-        if other == key and (route := _route(*(values[name] for name in ROUTED))):
+        if other == key and (route := _route(values)):
             other = routed.setdefault(route, key)
         if other != key and not changed.isdisjoint((key, other)):
             # In one order, whichever side is laid over the other.
             yield Conflict(ADDRESS, min(key, other), max(key, other))
 
 
-@lru_cache(maxsize=2**16)
-def _route(kind: str, address: str, server_address: str) -> str:
-    return route_of(Buddy(type=kind, address=address, server_address=server_address))
+def _route(values: Values) -> str:
+    return route_of(SimpleNamespace(**{name: values[name] for name in ROUTED}))
 
 
-def _contents(entries: dict[Key, Values]) -> dict[Group, set[Key]]:
-    contents: dict[Group, set[Key]] = {}
-    for key, values in entries.items():
-        contents.setdefault(values[PARENT], set()).add(key)
+def _contents(
+    entries: dict[Key, Values],
+    live: Snapshot,
+    touched: set[Key],
+    more: Iterable[Group] = (),
+) -> dict[Group, set[Key]]:
+    """Return what the groups hold that may hold something else than live, and more."""
+    contents: dict[Group, set[Key]] = {group: set() for group in more}
+    for key in touched:
+        for values in (live.entries.get(key), entries.get(key)):
+            if values is not None:
+                contents.setdefault(values[PARENT], set())
+    for group, held in contents.items():
+        old = live.order.get(group, ())
+        held.update(k for k in old if k in entries and entries[k][PARENT] == group)
+    for key in touched & entries.keys():
+        contents[entries[key][PARENT]].add(key)
     return contents
 
 

@@ -7,6 +7,9 @@ Source: decision 0040.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -50,6 +53,11 @@ _JUDGED = (*NORMAL, "visible_from", "visible_until")
 _VALIDATORS = {name: _column(name).validators for name in _JUDGED}
 _TYPES = frozenset(Buddy.Type.values)
 
+# Each build of the document judges all entries, and most are as they were.
+MOST = 2**15  # entries that are known to be without fault
+_NAMES = ("type", *_JUDGED)
+_values_of = attrgetter(*_NAMES)
+
 
 # --- One entry --------------------------------------------------------------------
 
@@ -59,6 +67,8 @@ def faults(buddy: Buddy, ignored: Collection[str] = ()) -> list[Fault]:
 
     ``ignored`` fields are not looked at, because they are known to be wrong.
     """
+    if _is_sound(_values_of(buddy)):
+        return []
     found: dict[str, Fault] = {}
     for fault in _faults(buddy, ignored):
         if fault.field not in ignored:
@@ -66,8 +76,13 @@ def faults(buddy: Buddy, ignored: Collection[str] = ()) -> list[Fault]:
     return list(found.values())
 
 
-def _faults(buddy: Buddy, ignored: Collection[str]) -> Iterator[Fault]:
-    # Each build of the document judges all entries: no call for those without fault.
+@lru_cache(MOST)
+def _is_sound(values: tuple[Any, ...]) -> bool:
+    entry = SimpleNamespace(**dict(zip(_NAMES, values, strict=True)))
+    return not any(_faults(entry, ()))
+
+
+def _faults(buddy: Any, ignored: Collection[str]) -> Iterator[Fault]:
     for name, validators in _VALIDATORS.items():
         if value := getattr(buddy, name):
             for validator in validators:
@@ -78,7 +93,7 @@ def _faults(buddy: Buddy, ignored: Collection[str]) -> Iterator[Fault]:
     yield from _misfits(buddy, ignored)
 
 
-def _misfits(buddy: Buddy, ignored: Collection[str]) -> Iterator[Fault]:
+def _misfits(buddy: Any, ignored: Collection[str]) -> Iterator[Fault]:
     if not is_visible(buddy.name):
         yield Fault("name", str(_column("name").error_messages["blank"]))
     if buddy.type not in _TYPES:
@@ -214,7 +229,12 @@ def route_of(entry: Placed) -> str:
     """
     if entry.type != Buddy.Type.CHANNEL or entry.server_address:
         return ""
-    return destination(entry.address) or entry.address.casefold()
+    return _route(entry.address)
+
+
+@lru_cache(MOST)
+def _route(address: str) -> str:
+    return destination(address) or address.casefold()
 
 
 # --- A document -------------------------------------------------------------------

@@ -267,6 +267,17 @@ def test_such_a_pair_that_is_live_already_is_none():
     assert merge(live, campaign).conflicts == []
 
 
+def test_what_is_wrong_live_is_no_conflict_of_a_campaign_that_leaves_it():
+    """An older version stored it, or somebody by hand."""
+    sketch = Sketch(VERONA)
+    sketch.add("other", values(None, "group", "other", default_message="hello"))
+    live = sketch.finish()
+
+    assert merge(live, of(live, edit(live, "romeo", name="x"))).conflicts == []
+    text = of(live, edit(live, "other", name="x"))
+    assert merge(live, text).conflicts == [("kind", "other", "")]
+
+
 def test_an_order_that_both_changed_is_a_conflict_until_it_is_decided():
     three = tree(a=(None, "channel"), b=(None, "channel"), c=(None, "channel"))
     campaign = Differences({}, {}, {}, {None: Order(("a", "b", "c"), ("c", "a", "b"))})
