@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.utils import translation
 
 from buddies.publishing import http_cache
 from demo.ejabberd import Ejabberd
@@ -72,8 +73,10 @@ def new_service(tmp_path: Path) -> Iterator[object]:
 
 
 @pytest.fixture(autouse=True)
-def _empty_cache() -> None:
+def _as_at_the_start() -> None:
     cache.clear()
+    # That of the last request stays active.
+    translation.deactivate()
     absent.forget()
     # Each test has a database of its own, with its own first release.
     http_cache.cache.published = None
