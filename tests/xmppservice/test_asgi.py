@@ -1,5 +1,6 @@
 """What the ASGI application does with scopes that are no requests."""
 
+import gc
 import socket
 from io import BytesIO
 
@@ -9,6 +10,7 @@ from django.core.signals import request_finished
 from tests.charsets import CHARSETS
 from tests.service import DEPLOYMENT, Service
 from xmppservice import asgi
+from xmppservice.runtime import startup
 
 # The tests of one process share a connection, which no request may close.
 request_finished.disconnect(asgi.close_connections)
@@ -21,6 +23,11 @@ UPGRADE = {
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
+
+
+def test_memory_is_searched_rarely_and_without_what_stays():
+    assert gc.get_threshold()[0] == startup.NEW_OBJECTS
+    assert gc.get_freeze_count() > startup.NEW_OBJECTS
 
 
 async def answers(scope: dict, *events: dict) -> list[dict]:
