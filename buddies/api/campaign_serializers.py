@@ -9,7 +9,7 @@ from buddies.api.serializers import CHANGE_KINDS, MomentField
 from buddies.campaigns import merge, rows
 from buddies.campaigns.changes import CampaignChange, changes
 from buddies.campaigns.conflict_words import Decision
-from buddies.campaigns.view import View
+from buddies.campaigns.view import View, view_of
 from buddies.models import Approval, Campaign
 from buddies.publishing import approvals
 from buddies.publishing.applying import soon_enough
@@ -86,7 +86,7 @@ class CampaignDetailSerializer(CampaignSerializer):
         )
 
     def to_representation(self, instance: Campaign) -> dict[str, Any]:
-        self._view = View(instance)
+        self._view = view_of(instance)
         result: dict[str, Any] = super().to_representation(instance)
         return result
 

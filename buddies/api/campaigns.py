@@ -37,13 +37,14 @@ from buddies.api.errors import plain_errors
 from buddies.api.rights import APPROVE, EDIT_CAMPAIGN, PUBLISH, VIEW
 from buddies.api.serializers import MomentField, ReleaseSerializer
 from buddies.campaigns import log, making, rows
+from buddies.campaigns.base import base_of
 from buddies.campaigns.conflict_words import Decision, decision, decisions
 from buddies.campaigns.deciding import decide
 from buddies.campaigns.edits import CampaignEdits
-from buddies.campaigns.view import View, base_of
+from buddies.campaigns.view import View, view_of
 from buddies.models import Campaign, Tree
 from buddies.publishing import applying, approvals
-from buddies.publishing.draft import draft_of, refusal_in_words
+from buddies.publishing.draft import draft_of_view, refusal_in_words
 from xmppservice.api import problems, representation
 from xmppservice.api.idempotency import Idempotent
 from xmppservice.api.lists import FilterSet
@@ -155,7 +156,7 @@ class CampaignViewSet(
         if not campaign.is_editable:
             text = "The campaign is over. Read the document of a release."
             raise problems.Conflict(text)
-        draft = draft_of(View(campaign).buddies, campaign.version, at)
+        draft = draft_of_view(view_of(campaign), at)
         if not draft.body:
             raise problems.Conflict(refusal_in_words(draft.refused, draft.size))
         return HttpResponse(draft.body, content_type="application/json")
@@ -164,7 +165,7 @@ class CampaignViewSet(
     @action(detail=True)
     def changes(self, request: Request, pk: str) -> Response:
         """List what a campaign changes."""
-        return Response(changes_as_json(View(self.get_object())))
+        return Response(changes_as_json(view_of(self.get_object())))
 
     # --- Decisions ----------------------------------------------------------------
 
@@ -300,7 +301,7 @@ class CampaignViewSet(
 
 
 def _open(campaign: Campaign) -> list[Decision]:
-    view = View(campaign)
+    view = view_of(campaign)
     return [decision(view, conflict) for conflict in open_conflicts(view)]
 
 

@@ -7,7 +7,7 @@ from buddies.campaigns import rows
 from buddies.campaigns.changes import touched
 from buddies.campaigns.merge import FIELD, GONE, Conflict, Differences, merge
 from buddies.campaigns.rows import Rows
-from buddies.campaigns.view import View
+from buddies.campaigns.view import View, view_of
 from buddies.models import Buddy, Campaign, Difference
 from buddies.tree import snapshot
 from buddies.tree.snapshot import PARENT, Group, Key, Snapshot
@@ -91,6 +91,4 @@ def concerns(campaign: Differences) -> set[Group]:
 
 def open_decisions() -> dict[int, int]:
     """Return how many decisions each campaign in preparation waits for."""
-    return {
-        campaign.pk: len(View(campaign).conflicts) for campaign in Campaign.editable()
-    }
+    return {one.pk: len(view_of(one).conflicts) for one in Campaign.editable()}

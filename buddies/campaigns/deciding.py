@@ -28,7 +28,7 @@ from buddies.campaigns.merge import (
     merge,
     resolve,
 )
-from buddies.campaigns.view import View
+from buddies.campaigns.view import View, view_of
 from buddies.models import Campaign, new_address
 from buddies.tree import snapshot
 from buddies.tree.lock import Stale, TreeError
@@ -60,7 +60,7 @@ def decide(number: int, editor: str, conflict: Conflict, choice: str) -> None:
 
 def decide_as_written(number: int, editor: str, key: Key, names: set[str]) -> None:
     """Settle the conflicts about these values of an entry as the campaign has them."""
-    view = View(Campaign.objects.get(pk=number))
+    view = view_of(Campaign.objects.get(pk=number))
     for conflict in view.conflicts:
         if (conflict.kind, conflict.key) == (FIELD, key) and conflict.detail in names:
             decide(number, editor, conflict, OWN)

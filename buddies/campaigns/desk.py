@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from buddies.campaigns import log
 from buddies.campaigns.edits import CampaignEdits
 from buddies.campaigns.rows import ENTRY
-from buddies.campaigns.view import View, earlier
+from buddies.campaigns.view import View, earlier, view_of
 from buddies.models import Buddy, Campaign, HistoricalBuddy, Tree
 from buddies.tree import edits as live_edits
 from buddies.tree import history
@@ -134,12 +134,11 @@ class CampaignDesk:
 
     @property
     def version(self) -> int:
-        found = Campaign.objects.values_list("version", flat=True)
-        return found.filter(pk=self.campaign.pk).first() or 0
+        return self._stored().version
 
     @property
     def stamp(self) -> str:
-        campaign = Campaign.objects.get(pk=self.campaign.pk)
+        campaign = self._stored()
         drawn = [campaign, *earlier(campaign)]
         versions = (f"{one.pk}:{one.version}" for one in drawn)
         return " ".join((LiveDesk().stamp, *versions))
@@ -147,12 +146,16 @@ class CampaignDesk:
     @cached_property
     def view(self) -> View:
         """The campaign's tree as it was when it was first asked for."""
-        return View(self.campaign)
+        return view_of(self.campaign)
 
     def refresh(self) -> None:
         """Forget the view, after an edit."""
-        self.campaign = Campaign.objects.get(pk=self.campaign.pk)
+        self.campaign = self._stored()
         self.__dict__.pop("view", None)
+
+    def _stored(self) -> Campaign:
+        """The campaign as it is now; as it was last if it is gone."""
+        return Campaign.objects.filter(pk=self.campaign.pk).first() or self.campaign
 
     def buddies(self) -> list[Buddy]:
         return self.view.buddies

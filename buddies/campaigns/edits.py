@@ -17,7 +17,7 @@ from buddies.campaigns import log, rows
 from buddies.campaigns.merge import STRUCTURE, Differences, merge, record, weave
 from buddies.campaigns.rows import ENTRY, Author, Row, Rows
 from buddies.campaigns.sketch import Sketch
-from buddies.campaigns.view import View
+from buddies.campaigns.view import View, view_of
 from buddies.document.text import NORMAL, normal
 from buddies.models import Buddy, Campaign, DifferenceLog, new_address
 from buddies.tree import history, snapshot
@@ -45,7 +45,7 @@ class Edit:
 
     def __init__(self, campaign: Campaign) -> None:
         self.campaign = campaign
-        self.view = View(campaign)
+        self.view = view_of(campaign)
         self.sketch = Sketch(self.view.tree)
         self.after = self.view.tree
 
@@ -223,11 +223,12 @@ class CampaignEdits:
     ) -> None:
         """Make its differences what ``change`` makes of them: a decision."""
         with transaction.atomic():
-            view = View(locked(self.number))
+            campaign = locked(self.number)
+            view = view_of(campaign)
             differences = change(view)
             after = merge(view.base.tree, differences).tree
             author = Author(editor, timezone.now(), reason)
-            store(view.campaign, view, differences, after, author)
+            store(campaign, view, differences, after, author)
 
     def undo(self, version: int, editor: str) -> None:
         """Undo the editor's own edit that made ``version``: all of it, or nothing."""
@@ -236,7 +237,7 @@ class CampaignEdits:
             edit = log.of(campaign, version, editor)
             if not edit:
                 raise TreeError(_("There is nothing to undo."))
-            view = View(campaign)
+            view = view_of(campaign)
             before = dict(view.stored.rows)
             for one in edit:
                 _take_back(view, before, one)
@@ -253,8 +254,8 @@ class CampaignEdits:
 def _drawn(edit: Edit, keys: Collection[Key]) -> list[Buddy]:
     """Return entries as the campaign has them after an edit."""
     new = [key for key in keys if key not in edit.view.ids]
-    edit.view.ids.update((key, rows.number_of(edit.campaign, key)) for key in new)
-    drawn = {str(buddy.key): buddy for buddy in edit.view.draw(edit.after)}
+    numbers = {key: rows.number_of(edit.campaign, key) for key in new}
+    drawn = {str(buddy.key): buddy for buddy in edit.view.draw(edit.after, numbers)}
     return [drawn[key] for key in keys]
 
 

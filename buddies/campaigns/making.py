@@ -7,7 +7,7 @@ from buddies.campaigns import rows
 from buddies.campaigns.edits import locked, store
 from buddies.campaigns.merge import Differences
 from buddies.campaigns.rows import Author
-from buddies.campaigns.view import View
+from buddies.campaigns.view import view_of
 from buddies.models import Campaign
 from buddies.models.campaigns import COLOURS
 
@@ -61,7 +61,7 @@ def make_with(
         campaign = make(editor, free_name(name))
         campaign.takes_back = takes_back
         campaign.save(update_fields=["takes_back"])
-        view = View(campaign)
+        view = view_of(campaign)
         author = Author(editor, timezone.now())
         store(campaign, view, differences, view.tree, author)
     return campaign

@@ -9,9 +9,9 @@ from buddies.campaigns.changes import only, without
 from buddies.campaigns.edits import CampaignEdits, locked, store
 from buddies.campaigns.merge import STRUCTURE, Differences, merge
 from buddies.campaigns.rows import Author
-from buddies.campaigns.view import View
-from buddies.models import Tree
-from buddies.tree import whole_tree
+from buddies.campaigns.view import View, view_of
+from buddies.models import Buddy, Tree
+from buddies.tree import snapshot, whole_tree
 from buddies.tree.lock import Stale, check, editing
 from buddies.tree.snapshot import Group
 
@@ -41,14 +41,16 @@ def do_live(number: int, editor: str, key: Group, field: str) -> None:
     """
     with transaction.atomic():
         Tree.locked()
-        view = View(locked(number))
+        campaign = locked(number)
+        view = view_of(campaign)
         chosen = only(view.differences, key, field)
-        merged = merge(view.base.live, chosen)
-        if merged.conflicts or merged.tree == view.base.live:
+        live = snapshot.of(Buddy.objects.all())
+        merged = merge(live, chosen)
+        if merged.conflicts or merged.tree == live:
             text = _("This can't go live without the rest of the campaign.")
             raise Stale(text)
         with editing(editor) as edit:
             check(whole_tree.write(edit, merged.tree))
         left = without(view.differences, key, field)
         author = Author(editor, timezone.now(), log.LIVE)
-        store(view.campaign, view, left, merge(merged.tree, left).tree, author)
+        store(campaign, view, left, merge(merged.tree, left).tree, author)

@@ -1,91 +1,18 @@
 """A campaign's tree as it will be: what is live, what is due earlier, the campaign."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from copy import copy
-from functools import cached_property, partial
-from threading import Lock
-from typing import NamedTuple
+from datetime import datetime
+from functools import cached_property
+from types import MappingProxyType
 
-from django.db import connection
-from django.db.models import Max
-
-from buddies.campaigns import rows
+from buddies.campaigns.base import Base, base_of, live_state, states, stored_of
 from buddies.campaigns.merge import Conflict, Merged, merge
 from buddies.campaigns.rows import Stored
-from buddies.models import Buddy, Campaign, Tree
+from buddies.models import Buddy, Campaign
 from buddies.tree import snapshot
 from buddies.tree.snapshot import PARENT, Key, Snapshot, Values
-
-
-class Base(NamedTuple):
-    """What a campaign departs from: ``tree``, which is live, and what is due earlier.
-
-    ``buddies`` are the stored entries, by their keys, and ``live`` is their snapshot.
-    ``ids`` are the numbers of entries that only earlier campaigns have. Others may
-    look at the same ones: nothing of it is ever changed.
-    """
-
-    buddies: Mapping[Key, Buddy]
-    live: Snapshot
-    tree: Snapshot
-    ids: Mapping[Key, int]
-
-
-def base_of(earlier_ones: Iterable[Campaign] = ()) -> Base:
-    """Return what is live, with these campaigns laid over it."""
-    campaigns = list(earlier_ones)
-    # Read first: entries that are newer than their version are read again next time.
-    row = Tree.objects.aggregate(version=Max("version"))
-    # PostgreSQL has no least UUID, but an order of them.
-    keys = Buddy.objects.order_by("key").values_list("key", flat=True)
-    version = (row["version"], keys.first(), keys.last())
-    base = _recent.get(version, _live_base)
-    for number, campaign in enumerate(campaigns, 1):
-        versions = tuple((one.pk, one.version) for one in campaigns[:number])
-        read = partial(_laid_over, base, campaign)
-        base = _recent.get((version, versions), read)
-    return base
-
-
-def _live_base() -> Base:
-    buddies = {str(buddy.key): buddy for buddy in Buddy.objects.all()}
-    live = snapshot.of(buddies.values())
-    return Base(buddies, live, live, {})
-
-
-def _laid_over(base: Base, campaign: Campaign) -> Base:
-    stored = rows.read(campaign)
-    tree = merge(base.tree, stored.differences).tree
-    return base._replace(tree=tree, ids={**base.ids, **stored.ids})
-
-
-class _Recent:
-    """The bases that were looked at last: each page asks for one, every two seconds.
-
-    What is read within a transaction may be rolled back, so it is not kept.
-    """
-
-    def __init__(self) -> None:
-        self._bases: OrderedDict[object, Base] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: object, read: Callable[[], Base]) -> Base:
-        with self._lock:
-            if key in self._bases:
-                self._bases.move_to_end(key)
-                return self._bases[key]
-        base = read()
-        if not connection.in_atomic_block:
-            with self._lock:
-                self._bases[key] = base
-                while len(self._bases) > MAX_RECENT:
-                    self._bases.popitem(last=False)
-        return base
-
-
-MAX_RECENT = 32
-_recent = _Recent()
+from xmppservice.runtime.recent import Recent
 
 
 def earlier(campaign: Campaign) -> Iterable[Campaign]:
@@ -103,19 +30,42 @@ def earlier(campaign: Campaign) -> Iterable[Campaign]:
     return [other for other in moments if (other.due_at, other.pk) < at]
 
 
+_views = Recent["View"](16)  # one of ten thousand entries takes 5 MB
+
+
+def view_of(campaign: Campaign) -> "View":
+    """Return the view of a campaign as it is now.
+
+    Others may look at the same one: nothing of it may be changed.
+    """
+    before = list(earlier(campaign))
+    drawn = states([*before, campaign])
+    said = (campaign.name, campaign.state, campaign.due_at, campaign.ends_at)
+    state = (live_state(), drawn, said)
+    return _views.get(state, lambda: View(copy(campaign), base_of(before), state=state))
+
+
+NONE_NEW: Mapping[Key, int] = MappingProxyType({})
+
+
 class View:
     """A campaign's tree, its conflicts, and its entries as if they were stored.
 
     Entries that only a campaign has have negative numbers as their keys in the
-    database. Nothing here may be saved.
+    database. Nothing here may be saved. Two views with the same ``state`` are alike.
     """
 
     def __init__(
-        self, campaign: Campaign, base: Base | None = None, stored: Stored | None = None
+        self,
+        campaign: Campaign,
+        base: Base,
+        stored: Stored | None = None,
+        state: Hashable = None,
     ) -> None:
+        self.state = object() if state is None else state
         self.campaign = campaign
-        self.base = base_of(earlier(campaign)) if base is None else base
-        self.stored = rows.read(campaign) if stored is None else stored
+        self.base = base
+        self.stored = stored_of(campaign) if stored is None else stored
         self.differences = self.stored.differences
 
     @cached_property
@@ -133,6 +83,12 @@ class View:
     @cached_property
     def buddies(self) -> list[Buddy]:
         return self.draw(self.tree)
+
+    @cached_property
+    def moments(self) -> list[datetime]:
+        """When the schedules of entries change what clients see, in order."""
+        moments = (m for b in self.buddies for m in (b.visible_from, b.visible_until))
+        return sorted({moment for moment in moments if moment is not None})
 
     def own(self, number: int) -> Buddy | None:
         """Return an entry that the caller may change; None if there is none."""
@@ -156,10 +112,13 @@ class View:
         live = {key: buddy.pk for key, buddy in self.base.buddies.items()}
         return {**self.base.ids, **self.stored.ids, **live}
 
-    def draw(self, tree: Snapshot) -> list[Buddy]:
-        """Return the entries of a tree that the campaign has, or may get."""
-        base = self.base
-        return snapshot.draw(tree, self.ids, base.buddies, base.live.entries)
+    def draw(self, tree: Snapshot, new: Mapping[Key, int] = NONE_NEW) -> list[Buddy]:
+        """Return the entries of a tree that the campaign has, or gets.
+
+        ``new`` are the numbers of those that it did not have yet.
+        """
+        ids = {**self.ids, **new}
+        return snapshot.draw(tree, ids, self.base.buddies, self.base.live)
 
     def draw_loose(self, entries: Mapping[Key, Values]) -> dict[Key, Buddy]:
         """Return entries to be judged: they may be in circles, or without a number."""

@@ -34,11 +34,12 @@ def published(buddies: Iterable[Buddy], at: datetime) -> Document:
     buddies = list(buddies)
     left_out = withheld(buddies, at)
 
-    def is_shown(buddy: Buddy, item: Item) -> bool:
-        is_on = buddy.is_published and buddy.is_due(at) and buddy.pk not in left_out
-        return is_on and item.get("items") != []
-
-    return _assemble(buddies, is_shown)
+    shown = [
+        buddy
+        for buddy in buddies
+        if buddy.is_published and buddy.is_due(at) and buddy.pk not in left_out
+    ]
+    return _assemble(shown, lambda item: item.get("items") != [])
 
 
 def withheld(buddies: Iterable[Buddy], at: datetime) -> dict[int, Fault]:
@@ -82,7 +83,7 @@ def next_change(buddies: Iterable[Buddy], at: datetime) -> datetime | None:
 def whole(buddies: Iterable[Buddy]) -> Document:
     """The whole tree: drafts, empty groups, schedules. It loads back without loss."""
     buddies = list(buddies)
-    document = _assemble(buddies, lambda buddy, item: True)
+    document = _assemble(buddies, lambda item: True)
     by_address = {buddy.address: buddy for buddy in buddies}
     for item in items(document):
         for key, field in SCHEDULE.items():
@@ -96,9 +97,7 @@ def dumps(document: Document) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-def _assemble(
-    buddies: Iterable[Buddy], wanted: Callable[[Buddy, Item], bool]
-) -> Document:
+def _assemble(buddies: Iterable[Buddy], wanted: Callable[[Item], bool]) -> Document:
     children = _children(buddies)
     made: dict[int, Item] = {}
     # Children before parents, so that a group with no shown child is empty.
@@ -107,7 +106,7 @@ def _assemble(
         if buddy.type == Buddy.Type.GROUP:
             below = children.get(buddy.pk, ())
             item["items"] = [made[child.pk] for child in below if child.pk in made]
-        if wanted(buddy, item):
+        if wanted(item):
             made[buddy.pk] = item
     top = children.get(None, ())
     return {"items": [made[buddy.pk] for buddy in top if buddy.pk in made]}

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from buddies.campaigns.conflict_words import EDIT, Choice, Decision, decisions
 from buddies.campaigns.deciding import decide
 from buddies.campaigns.merge import Conflict
-from buddies.campaigns.view import View
+from buddies.campaigns.view import View, view_of
 from buddies.models import Campaign
 from buddies.pages.desks import query, workspace_address
 from buddies.pages.permissions import allowed
@@ -43,7 +43,7 @@ def page(request: HttpRequest, number: int) -> HttpResponse:
         _decide(request, campaign)
         address = reverse("admin:buddies_campaign_decisions", args=[number])
         return HttpResponseRedirect(address)
-    view = View(campaign)
+    view = view_of(campaign)
     found = decisions(view)
     context = {
         "campaign": campaign,

@@ -101,7 +101,7 @@ def page(request: HttpRequest, number: int) -> HttpResponse:
         "may_approve": request.user.has_perm("buddies.approve_campaign")
         and not refusal,
         "may_break_glass": approvals.may_break_glass(request.user),
-        "preview": {"document": reviewed.draft.document, "words": preview_words()},
+        "preview": {"document": reviewed.document, "words": preview_words()},
     }
     title = _("Review of “%(name)s”") % {"name": campaign.name}
     return site.page(request, "admin/buddies/review.html", title, context)

@@ -21,7 +21,8 @@ from buddies.publishing.draft import (
     Draft,
     current_draft,
     differences,
-    draft_of,
+    draft_of_view,
+    is_settled,
     refusal_in_words,
 )
 from buddies.publishing.live import live_release
@@ -56,7 +57,7 @@ def state(user: Any, desk: LiveDesk | CampaignDesk) -> dict[str, Any]:
 
 def _campaign_state(user: Any, desk: CampaignDesk) -> dict[str, Any]:
     campaign, count = desk.campaign, numbers(desk)
-    draft = _campaign_draft(desk)
+    draft = draft_at(desk)
     problem = blocked_in_words(campaign, count.decisions)
     if not problem and draft.refused:
         problem = refusal_in_words(draft.refused, draft.size)
@@ -74,34 +75,32 @@ def _campaign_state(user: Any, desk: CampaignDesk) -> dict[str, Any]:
     }
 
 
-def _campaign_draft(desk: CampaignDesk) -> "DraftStatistics":
-    key = f"campaign-draft-{desk.stamp}-{settings.XMPP_STANZA_LIMIT}".replace(" ", "-")
-    found: DraftStatistics | None = cache.get(key)
-    if found is None:
-        draft = draft_at(desk)
-        found = DraftStatistics(draft.size, 0, draft.refused)
-        cache.set(key, found, timeout=60)
-    return found
-
-
 def draft_at(desk: LiveDesk | CampaignDesk) -> Draft:
     """Return what clients will read: now, or at the moment of a campaign."""
     if not isinstance(desk, CampaignDesk):
         return current_draft()
     now = timezone.now()
-    at = max(now, desk.campaign.due_at or now)
-    return draft_of(desk.buddies(), desk.version, at)
+    return draft_of_view(desk.view, max(now, desk.campaign.due_at or now))
 
 
 class DraftStatistics(NamedTuple):
-    """The draft's stanza in bytes, its changes not live yet, and its Tree.Refused."""
+    """The draft's stanza in bytes, its changes not live yet, and its Tree.Refused.
+
+    While it ``is_behind``, what is live is not the draft.
+    """
 
     size: int
     changes: int
     refused: str
+    is_behind: bool
 
 
 def _statistics(row: Tree, release: Release | None) -> DraftStatistics:
+    if release and not row.refused:
+        is_behind = not is_settled(row)
+        # What a worker is about to do is not done here as well.
+        if not is_behind or not _is_late(row):
+            return DraftStatistics(row.size, 0, "", is_behind)
     # Pages poll every two seconds; the result changes only with the tree.
     number = release.number if release else 0
     key = f"draft-statistics-{row.version}-{number}-{settings.XMPP_STANZA_LIMIT}"
@@ -112,7 +111,7 @@ def _statistics(row: Tree, release: Release | None) -> DraftStatistics:
         if draft.next_at:
             seconds = (draft.next_at - timezone.now()).total_seconds()
         count = len(differences(draft))
-        result = DraftStatistics(draft.size, count, draft.refused)
+        result = DraftStatistics(draft.size, count, draft.refused, count > 0)
         cache.set(key, result, timeout=max(1, min(seconds, 3600)))
     return result
 
@@ -147,7 +146,7 @@ def _is_late(row: Tree) -> bool:
 def _tone(problem: str, release: Release | None, statistics: DraftStatistics) -> str:
     if problem:
         return "error"
-    is_done = release is not None and release.live_at and not statistics.changes
+    is_done = release is not None and release.live_at and not statistics.is_behind
     return "ok" if is_done else "busy"
 
 
@@ -158,7 +157,7 @@ def _headline(
         return _("Something needs your attention")
     if release is None:
         return _("Nothing is live yet")
-    if release.live_at is None or statistics.changes:
+    if release.live_at is None or statistics.is_behind:
         return _("Being sent to the XMPP server")
     return _("Everything is live")
 

@@ -11,13 +11,14 @@ from django.utils.translation import ngettext
 from buddies.campaigns import changes, rows
 from buddies.campaigns.changes import CampaignChange
 from buddies.campaigns.collisions import collisions
-from buddies.campaigns.view import View
+from buddies.campaigns.view import View, view_of
 from buddies.document import build, diff, shape
 from buddies.document.diff import DocumentChange
+from buddies.document.shape import Document
 from buddies.models import Approval, Buddy, Campaign, HistoricalBuddy
 from buddies.publishing import approvals
 from buddies.publishing.applying import approvals_in_words, decisions_in_words
-from buddies.publishing.draft import Draft, draft_of, refusal_in_words
+from buddies.publishing.draft import Draft, draft_of, draft_of_view, refusal_in_words
 from buddies.tree import history
 from buddies.tree.lock import find_faults
 from xmppservice.backoffice.words import zoned_moment
@@ -35,6 +36,7 @@ class Review(NamedTuple):
 
     view: View
     draft: Draft
+    document: Document
     at: datetime
     digest: str
     lines: list[CampaignChange]
@@ -46,20 +48,22 @@ class Review(NamedTuple):
 
 def review(campaign: Campaign, publisher: str = "") -> Review:
     """Review a campaign, as it would be at its moment or now."""
-    view = View(campaign)
+    view = view_of(campaign)
     at = max(timezone.now(), campaign.due_at or timezone.now())
-    draft = draft_of(view.buddies, campaign.version, at)
+    draft = draft_of_view(view, at)
+    document = draft.document
     before = draft_of(snapshot_before(view), campaign.version, at)
     digest = rows.digest(campaign, view.stored)
     return Review(
         view,
         draft,
+        document,
         at,
         digest,
         changes.changes(view),
-        diff.between(before.document, draft.document),
+        diff.between(before.document, document),
         list(_errors(view, draft, digest, publisher)),
-        [*_warnings(draft, view, at), *_since(view), *_others(view)],
+        [*_warnings(document, view, at), *_since(view), *_others(view)],
         list(approvals.valid(campaign, digest, publisher)),
     )
 
@@ -148,7 +152,7 @@ def _switched_off(
     return text % params
 
 
-def _warnings(draft: Draft, view: View, at: datetime) -> Iterator[str]:
+def _warnings(document: Document, view: View, at: datetime) -> Iterator[str]:
     # Only the tree has these: clients see neither a fault nor an empty group.
     buddies = view.by_id
     touched = changes.touched(view.differences)
@@ -161,7 +165,7 @@ def _warnings(draft: Draft, view: View, at: datetime) -> Iterator[str]:
     own = {
         view.tree.entries[key]["address"] for key in touched & view.tree.entries.keys()
     }
-    every_item = list(shape.items(draft.document))
+    every_item = list(shape.items(document))
     shown = {item["address"] for item in every_item}
     # What is live without a picture is no news for who reviews the campaign.
     items = [item for item in every_item if item["address"] in own]

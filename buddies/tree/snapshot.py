@@ -44,16 +44,25 @@ class Snapshot(NamedTuple):
     order: dict[Group, list[Key]]
 
 
-def of(buddies: Iterable[Buddy]) -> Snapshot:
-    """Return the snapshot of a whole tree, in any order."""
+NOTHING = Snapshot({}, {})
+
+
+def of(
+    buddies: Iterable[Buddy], known: Mapping[Key, Values] = MappingProxyType({})
+) -> Snapshot:
+    """Return the snapshot of a whole tree, in any order.
+
+    ``known`` are the values of some of the entries.
+    """
     buddies = sorted(buddies, key=lambda buddy: (buddy.position, buddy.pk))
     keys = {buddy.pk: str(buddy.key) for buddy in buddies}
     entries: dict[Key, Values] = {}
     order: dict[Group, list[Key]] = {}
     for buddy in buddies:
+        key = keys[buddy.pk]
         group = None if buddy.parent_id is None else keys[buddy.parent_id]
-        entries[keys[buddy.pk]] = values_of(buddy, group)
-        order.setdefault(group, []).append(keys[buddy.pk])
+        entries[key] = known.get(key) or values_of(buddy, group)
+        order.setdefault(group, []).append(key)
     return Snapshot(entries, order)
 
 
@@ -134,10 +143,19 @@ def branch(snapshot: Snapshot, roots: Iterable[Key]) -> list[Key]:
     return list(found)
 
 
-def positions(snapshot: Snapshot, stored: Mapping[Key, Buddy]) -> dict[Key, int]:
-    """Return a position for each entry; the stored ones of groups in that order."""
+def positions(
+    snapshot: Snapshot,
+    stored: Mapping[Key, Buddy],
+    order: Mapping[Group, list[Key]] = MappingProxyType({}),
+) -> dict[Key, int]:
+    """Return a position for each entry; the stored ones of groups in that order.
+
+    Without those of the groups in which the stored entries have this very ``order``.
+    """
     results: dict[Key, int] = {}
-    for held in snapshot.order.values():
+    for group, held in snapshot.order.items():
+        if held is order.get(group):
+            continue
         known = [stored[key].position for key in held if key in stored]
         is_kept = len(known) == len(held) and all(a < b for a, b in pairwise(known))
         results |= zip(
@@ -152,23 +170,24 @@ def draw(
     tree: Snapshot,
     ids: Mapping[Key, int],
     stored: Mapping[Key, Buddy] = MappingProxyType({}),
-    live: Mapping[Key, Values] = MappingProxyType({}),
+    live: Snapshot = NOTHING,
 ) -> list[Buddy]:
     """Return the entries of a tree, each group before what it holds.
 
     ``ids`` are their numbers. Those that are as they are ``live`` are the ``stored``
     ones themselves.
     """
-    places = positions(tree, stored)
+    places = positions(tree, stored, live.order)
     drawn: dict[Group, Buddy | None] = {None: None}
     for key in depth_first(tree):
         values, old = tree.entries[key], stored.get(key)
-        if old and live.get(key) == values and old.position == places[key]:
+        place = places[key] if key in places or old is None else old.position
+        if old and live.entries.get(key) == values and old.position == place:
             drawn[key] = old
             continue
         version = old.version if old else 0
         buddy = Buddy(key=UUID(key), pk=ids.get(key), version=version)
         set_values(buddy, values)
-        buddy.parent, buddy.position = drawn[values[PARENT]], places[key]
+        buddy.parent, buddy.position = drawn[values[PARENT]], place
         drawn[key] = buddy
     return [buddy for buddy in drawn.values() if buddy is not None]

@@ -15,10 +15,11 @@ from tests.browser.backstage import WORKSPACE, ready, row, toast
 from tests.browser.conftest import CHROMIUM, QUIET, Pages
 from tests.service import Service
 
-ENTRIES, CAMPAIGNS, ROUNDS = 10_000, 20, 5
+ENTRIES, SHOWN, CAMPAIGNS, ROUNDS = 10_000, 700, 20, 5
 OPENED, EDITED, AS_LIVE = 1.0, 0.5, 2.0  # seconds, seconds, times
 
-# All but one are planned, so that the last one is drawn on nineteen others.
+# As many are shown as an XMPP server's limit of a stanza allows. All campaigns but one
+# are planned, so that the last one is drawn on nineteen others.
 FILL = f"""
 import random
 from datetime import timedelta
@@ -26,7 +27,10 @@ from django.utils import timezone
 from buddies.campaigns import making
 from buddies.campaigns.edits import CampaignEdits
 from buddies.campaigns.sketch import Sketch
-from buddies.models import Campaign
+from buddies.models import Buddy, Campaign
+from buddies.tree import edits
+hidden = {{"mobile_is_published": False, "web_is_published": False}}
+edits.change(list(Buddy.objects.order_by("pk")[{SHOWN}:]), "anna", **hidden)
 rng = random.Random(1)
 for number in range({CAMPAIGNS}):
     made = making.make("anna", f"Campaign {{number}}")

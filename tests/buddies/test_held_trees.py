@@ -12,7 +12,8 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from buddies.campaigns.view import View, base_of
+from buddies.campaigns.base import base_of
+from buddies.campaigns.view import View
 from buddies.document import build
 from buddies.migrations import _held, _roles
 from buddies.models import Buddy, Campaign, HistoricalBuddy, Release, Tree

@@ -33,8 +33,7 @@ async function poll() {
 
 listen();
 drawBanner();
-await start(build);
 const choose = tabs(document.querySelector("[role=tablist]"), show);
-await choose(byId(`tab-${tab}`));
+await Promise.all([start(build), choose(byId(`tab-${tab}`))]);
 document.body.dataset.ready = "true";
 setTimeout(poll, POLL_MILLISECONDS);

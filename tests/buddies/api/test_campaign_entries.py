@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from rest_framework.test import APIClient
 
-from buddies.campaigns.view import View
+from buddies.campaigns.view import view_of
 from buddies.models import Buddy, Campaign
 from buddies.publishing import releases
 from buddies.tree import edits
@@ -48,7 +48,7 @@ def path_of(campaign: Campaign, entry: Any = None, action: str = "") -> str:
 
 
 def drawn(campaign: Campaign) -> list[str]:
-    return outline_of(View(Campaign.objects.get(pk=campaign.pk)).buddies)
+    return outline_of(view_of(Campaign.objects.get(pk=campaign.pk)).buddies)
 
 
 LIVE = ["verona", "  romeo", "  juliet", "mario"]

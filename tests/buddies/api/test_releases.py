@@ -3,7 +3,7 @@
 import pytest
 from rest_framework.test import APIClient
 
-from buddies.campaigns.view import View
+from buddies.campaigns.view import view_of
 from buddies.models import Buddy, Campaign, Release, Tree
 from buddies.publishing import releases
 from buddies.publishing.draft import draft_of
@@ -126,7 +126,7 @@ def test_a_release_is_restored_as_a_campaign(api, two):
     assert (made.json()["state"], made.json()["createdBy"]) == ("open", "piero")
     # Nothing is live before the campaign is.
     assert outline() == ["juliet"]
-    view = View(campaign)
+    view = view_of(campaign)
     body = draft_of(view.buddies, campaign.version, second.created_at).body
     assert body == first.body
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from buddies.campaigns.edits import CampaignEdits
-from buddies.campaigns.view import View
+from buddies.campaigns.view import View, view_of
 from buddies.models import Buddy, Campaign
 from tests.buddies.tree.records import create_verona
 
@@ -41,7 +41,7 @@ class Desk:
 
     @property
     def view(self) -> View:
-        return View(self.campaign)
+        return view_of(self.campaign)
 
     @property
     def version(self) -> int:

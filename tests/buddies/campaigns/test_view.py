@@ -1,32 +1,88 @@
-"""What a campaign is drawn from: read once for each state of the tree."""
+"""What a campaign is drawn from: read once for each state of it."""
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from buddies.campaigns.view import base_of
-from buddies.tree import edits
+from buddies.campaigns import making
+from buddies.campaigns.base import base_of
+from buddies.models import Buddy, Tree
+from buddies.tree import edits, snapshot
 from tests.buddies.campaigns.conftest import Desk
-from tests.buddies.conftest import EDITOR, channel, named
+from tests.buddies.conftest import EDITOR, channel, group, named
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def queries_of(desk: Desk) -> int:
+def tables_read(desk: Desk) -> str:
+    """Return which tables of trees a view read whole: live, or the campaign's."""
     with CaptureQueriesContext(connection) as queries:
         assert desk.view.buddies
-    return len(queries)
+    few = ("LIMIT 1", "COUNT(")
+    asked = [one["sql"] for one in queries if not any(w in one["sql"] for w in few)]
+    tables = {"live": '"buddies_buddy"', "campaign": '"buddies_difference"'}
+    return " ".join(
+        name for name, table in tables.items() if any(table in sql for sql in asked)
+    )
 
 
-def test_the_tree_is_read_once_for_each_of_its_versions():
-    channel("romeo")
+def test_it_is_read_once_for_each_of_its_versions():
+    romeo = channel("romeo")
     desk = Desk("Natale")
-    first, second = queries_of(desk), queries_of(desk)
-    assert second == first - 1
+    assert tables_read(desk) == "live campaign"
+    assert tables_read(desk) == ""
 
     edits.change([named("romeo")], EDITOR, name="Romeo")
+    assert tables_read(desk) == "live"
     assert desk.named("Romeo")
-    assert queries_of(desk) == second
+
+    desk.edits.change([romeo], EDITOR, status="fair")
+    assert tables_read(desk) == "campaign"
+    assert desk.named("Romeo").status == "fair"
+
+
+def test_what_is_live_is_read_again_as_far_as_it_is_newer():
+    verona, mario = group("verona"), channel("mario")
+    romeo = channel("romeo", verona)
+    before = base_of()
+
+    edits.move([romeo], EDITOR, mario, "after")
+    edits.remove([verona], EDITOR)
+    channel("juliet")
+    after = base_of()
+
+    assert after.live == snapshot.of(Buddy.objects.all())
+    assert {str(b.key): b for b in Buddy.objects.all()} == after.buddies
+    key = str(mario.key)
+    assert after.live.entries[key] is before.live.entries[key]
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+def test_another_database_is_read_whole(is_older):
+    """A backup was restored, or rows were written by hand."""
+    for name in ("romeo", "juliet", "mario"):
+        channel(name)
+    base_of()
+
+    if is_older:
+        Buddy.objects.update(name="older")
+        Tree.objects.update(version=1)
+    else:
+        named("romeo").delete()
+
+    assert base_of().live == snapshot.of(Buddy.objects.all())
+
+
+def test_all_look_at_one_view_until_the_campaign_is_another():
+    channel("romeo")
+    desk = Desk("Natale")
+    view = desk.view
+    assert desk.view is view
+
+    making.describe(desk.pk, name="Saldi")
+
+    assert desk.view is not view
+    assert (desk.view.campaign.name, view.campaign.name) == ("Saldi", "Natale")
 
 
 def test_it_takes_no_aggregate_of_keys():

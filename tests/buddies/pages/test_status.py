@@ -60,6 +60,7 @@ def undelivered() -> None:
 def hidden_edit() -> None:
     delivered()
     channel("draft", web_is_published=False)
+    releases.sync()
 
 
 def undelivered_for_long() -> None:
@@ -70,6 +71,10 @@ def undelivered_for_long() -> None:
 
 def edited_long_ago() -> None:
     edited()
+    some_time_passes()
+
+
+def some_time_passes() -> None:
     long_ago = timezone.now() - timedelta(seconds=SLOW_SECONDS + 1)
     HistoricalBuddy.objects.update(history_date=long_ago)
 
@@ -77,6 +82,13 @@ def edited_long_ago() -> None:
 def too_large() -> None:
     delivered()
     change("romeo", status="x" * 900)
+    releases.sync()
+
+
+def too_large_for_long() -> None:
+    delivered()
+    change("romeo", status="x" * 900)
+    some_time_passes()
 
 
 ATTENTION = "Something needs your attention"
@@ -100,6 +112,7 @@ ON_ITS_WAY = "Being sent to the XMPP server"
         ),
         (edited_long_ago, "error", ATTENTION, "Your latest edits are not live yet."),
         (too_large, "error", ATTENTION, "bytes; the limit is 900"),
+        (too_large_for_long, "error", ATTENTION, "bytes; the limit is 900"),
     ],
 )
 def test_the_banner_describes_the_state(

@@ -12,10 +12,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from buddies import tasks
+from buddies.campaigns.base import base_of
 from buddies.campaigns.conflict_words import LIVE, OWN
 from buddies.campaigns.deciding import decide
 from buddies.campaigns.moving import do_live
-from buddies.campaigns.view import View, base_of
+from buddies.campaigns.view import View, view_of
 from buddies.document import build
 from buddies.models import Buddy, Campaign, HistoricalBuddy, Release, Tree
 from buddies.publishing import applying, releases
@@ -71,6 +72,23 @@ def test_a_campaign_goes_live_as_one_edit_and_one_release():
     records = HistoricalBuddy.objects.filter(version=tree.version)
     assert {one.history_change_reason for one in records} == {f"campaign:{desk.pk}"}
     assert not releases.is_behind()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("goes_live", ["publish", "do_live"])
+def test_what_an_operator_wrote_by_hand_stays(goes_live):
+    """Without an edit nothing says that what was read of the tree is outdated."""
+    desk = Desk("Natale")
+    desk.edits.change([named("romeo")], EDITOR, name="Babbo")
+    assert desk.view.conflicts == []
+    Buddy.objects.filter(name="mario").update(status="by hand")
+
+    if goes_live == "publish":
+        publish(desk)
+    else:
+        do_live(desk.pk, EDITOR, str(named("romeo").key), "name")
+
+    assert (outline(), named("mario").status) == (["Babbo", "mario"], "by hand")
 
 
 def test_a_new_entry_keeps_its_key():
@@ -435,8 +453,8 @@ def test_the_rest_is_decided_in_a_campaign_of_its_own():
 
     assert caught.value.code == "conflicts"
     assert back.name == "Take back Natale"
-    assert [one.kind for one in View(back).conflicts] == ["field"]
-    assert "Mercatini" not in [b.name for b in View(back).buddies]
+    assert [one.kind for one in view_of(back).conflicts] == ["field"]
+    assert "Mercatini" not in [b.name for b in view_of(back).buddies]
     # Asked again, it is the same one.
     assert applying.opposite(desk.campaign, "nurse") == back
 

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from buddies.campaigns.view import View
+from buddies.campaigns.view import view_of
 from buddies.models import Campaign, HistoricalBuddy, Release, Tree
 from buddies.publishing import releases
 from buddies.publishing.draft import ReleaseError
@@ -121,7 +121,7 @@ def test_a_restored_release_is_a_campaign_and_live_stays(old):
 
     assert (rows(), Tree.objects.values().get()) == before
     assert campaign.name == f"Version {old.number}"
-    assert outline_of(View(campaign).buddies) == ["verona", "  mario", "  romeo"]
+    assert outline_of(view_of(campaign).buddies) == ["verona", "  mario", "  romeo"]
     assert set(campaign.log.values_list("editor", flat=True)) == {"juliet"}
 
 

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from buddies.models import Buddy, Campaign, Tree
 from buddies.publishing import releases
+from buddies.publishing.draft import draft_of_view
 from buddies.publishing.live import live_release, size_of
 from buddies.tree import edits
 from tests.buddies.campaigns.conftest import Desk
@@ -60,6 +61,19 @@ def test_it_is_drawn_at_its_moment(desk):
     plan(desk, at=later + HOUR)
 
     assert len(reviewed(desk).draft.document["items"]) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_is_built_once_between_two_moments_of_schedules(desk):
+    now = timezone.now()
+    edits.change([named("romeo")], EDITOR, visible_from=now + 3 * HOUR)
+    view = desk.view
+
+    before, same, after = (draft_of_view(view, now + n * HOUR) for n in (1, 2, 3))
+
+    assert before is same
+    assert before.document == {"items": []}
+    assert [one["info"]["name"] for one in after.document["items"]] == ["romeo"]
 
 
 def test_it_is_compared_with_what_is_due_earlier(desk):

@@ -1,0 +1,81 @@
+"""A page of a campaign that goes, or whose tree does, while the page is being made."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+
+from buddies.campaigns import making
+from buddies.document import parse
+from buddies.models import Campaign, HistoricalBuddy
+from buddies.tree import whole_tree
+from tests.buddies.pages.workspace_client import CHANNELS, change
+
+pytestmark = pytest.mark.django_db
+
+
+def goes(number: int) -> None:
+    Campaign.objects.filter(pk=number).delete()
+
+
+def is_discarded(number: int) -> None:
+    making.discard(number)
+
+
+def loses_its_tree(number: int) -> None:
+    HistoricalBuddy.objects.all().delete()
+    empty = parse.loads('{"items": []}')
+    whole_tree.load([("empty", empty)], "prince", replace=True)
+
+
+class Moment:
+    """Counts queries, and acts once: just before the query ``at``."""
+
+    def __init__(self, at: int, act: Callable[[], None]) -> None:
+        self.at, self.queries = at, 0
+        self._act = act
+
+    def __call__(self, execute: Any, *args: Any) -> Any:
+        self.queries += 1
+        if self.queries == self.at:
+            self._act()
+        return execute(*args)
+
+
+@contextmanager
+def put_back() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("happens", [goes, is_discarded, loses_its_tree])
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("", "state/", "tree/", "document/", "changes/", "fate/"),
+        *("campaigns/%s/", "campaigns/%s/decisions/"),
+    ],
+)
+def test_no_moment_breaks_a_page(publisher: Client, natale, page, happens):
+    natale.change("juliet", status="fair")
+    natale.change("mario", name="Mario")
+    natale.remove("house")
+    natale.add("nurse", "verona")
+    change("mario", name="Super Mario")
+    number = natale.pk
+    path = f"{CHANNELS}{page % number if '%' in page else page}"
+    query = {"campaign": number, "id": natale.named("verona").pk}
+
+    for at in count(1):
+        moment = Moment(at, lambda: happens(number))
+        with put_back(), connection.execute_wrapper(moment):
+            answer = publisher.get(path, query, headers={"Accept": "application/json"})
+        assert answer.status_code in (200, 302, 404, 409), at
+        if moment.queries < at:
+            break
+    assert at > 5
