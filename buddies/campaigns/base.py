@@ -3,15 +3,16 @@
 It is read for looking at it. What is published is read anew, under the tree's lock.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Max
 
 from buddies.campaigns import rows
+from buddies.campaigns.ending import inverse
 from buddies.campaigns.merge import merge
 from buddies.campaigns.rows import Stored
 from buddies.models import Buddy, Campaign, HistoricalBuddy, Tree
@@ -34,49 +35,58 @@ class Base(NamedTuple):
     ids: Mapping[Key, int]
 
 
-def base_of(earlier_ones: Iterable[Campaign] = ()) -> Base:
-    """Return what is live, with these campaigns laid over it."""
-    campaigns = list(earlier_ones)
+class Layer(NamedTuple):
+    """What happens ``at`` a moment: a campaign goes live or, if it is live, ends."""
+
+    at: datetime
+    campaign: Campaign
+
+    @property
+    def ends(self) -> bool:
+        return self.campaign.state == Campaign.State.PUBLISHED
+
+    @property
+    def state(self) -> str:
+        """Identifies what it does."""
+        one = self.campaign
+        return f"{one.pk}:{one.version}" + (f":{one.tree_version}" if self.ends else "")
+
+
+def base_of(layers: Iterable[Layer] = ()) -> Base:
+    """Return what is live, with these laid over it, one after the other."""
     live = live_state()
     base = _bases.get(live, lambda: _live_base(live))
-    for number, campaign in enumerate(campaigns, 1):
-        read = partial(_laid_over, base, campaign)
-        base = _bases.get((live, states(campaigns[:number])), read)
+    states: list[str] = []
+    for layer in layers:
+        states.append(layer.state)
+        read = partial(_laid_over, base, layer)
+        base = _bases.get((live, *states), read)
     return base
 
 
 class LiveState(NamedTuple):
-    """Identifies what is live; another database may have the same version."""
+    """Identifies what is live: the version of which edit, and how many entries.
+
+    Another database has the version of another edit.
+    """
 
     version: int
-    first: UUID | None
-    last: UUID | None
+    made_at: datetime | None
     size: int
-
-    def is_of(self, keys: Collection[Key]) -> bool:
-        """Whether these can be the keys of all entries."""
-        ends = {str(key) for key in (self.first, self.last) if key is not None}
-        return len(keys) == self.size and all(key in keys for key in ends)
 
 
 def live_state() -> LiveState:
     # Read before the entries: what is newer than it says is read again next time.
-    row = Tree.objects.aggregate(version=Max("version"))
-    # PostgreSQL has no least UUID, but an order of them.
-    keys = Buddy.objects.order_by("key").values_list("key", flat=True)
-    size = Buddy.objects.count()
-    return LiveState(row["version"] or 0, keys.first(), keys.last(), size)
-
-
-def states(campaigns: Iterable[Campaign]) -> tuple[tuple[int, int], ...]:
-    return tuple((one.pk, one.version) for one in campaigns)
+    version = (Tree.objects.first() or Tree()).version
+    return LiveState(version, history.made_at(version), Buddy.objects.count())
 
 
 def _live_base(state: LiveState) -> Base:
     global _newest
     known, old = _newest
-    buddies = _updated(known, old.buddies)
-    if known > state.version or not state.is_of(buddies):
+    buddies = _updated(known.version, old.buddies)
+    is_known = known.made_at == history.made_at(known.version)
+    if not is_known or len(buddies) != state.size:
         old, buddies = _NOTHING, _by_key(Buddy.objects.all())
     values = {
         key: old.live.entries[key]
@@ -86,12 +96,12 @@ def _live_base(state: LiveState) -> Base:
     live = snapshot.of(buddies.values(), values)
     base = Base(buddies, live, live, {})
     if not connection.in_atomic_block:
-        _newest = (state.version, base)
+        _newest = (state, base)
     return base
 
 
 _NOTHING = Base({}, snapshot.NOTHING, snapshot.NOTHING, {})
-_newest = (0, _NOTHING)  # what is live as it was read last, and its version
+_newest = (LiveState(0, None, 0), _NOTHING)  # as what is live was read last
 
 
 def _updated(known: int, old: Mapping[Key, Buddy]) -> dict[Key, Buddy]:
@@ -110,10 +120,23 @@ def _by_key(buddies: Iterable[Buddy]) -> dict[Key, Buddy]:
     return {str(buddy.key): buddy for buddy in buddies}
 
 
-def _laid_over(base: Base, campaign: Campaign) -> Base:
-    stored = stored_of(campaign)
-    tree = merge(base.tree, stored.differences).tree
-    return base._replace(tree=tree, ids={**base.ids, **stored.ids})
+def _laid_over(base: Base, layer: Layer) -> Base:
+    if layer.ends:
+        stored = _stored.get(layer.state, lambda: _end_of(layer.campaign))
+    else:
+        stored = stored_of(layer.campaign)
+    merged = merge(base.tree, stored.differences)
+    # With conflicts it does not end, but waits for a person.
+    if layer.ends and merged.conflicts:
+        return base
+    return base._replace(tree=merged.tree, ids={**base.ids, **stored.ids})
+
+
+def _end_of(campaign: Campaign) -> Stored:
+    differences = inverse(campaign)
+    # Above the numbers of rows, and exact in a browser.
+    ids = {key: -(2**52) - UUID(key).int % 2**52 for key in differences.added}
+    return Stored(rows.rows_of(differences), ids)
 
 
 def stored_of(campaign: Campaign) -> Stored:

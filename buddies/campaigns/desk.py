@@ -139,9 +139,9 @@ class CampaignDesk:
     @property
     def stamp(self) -> str:
         campaign = self._stored()
-        drawn = [campaign, *earlier(campaign)]
-        versions = (f"{one.pk}:{one.version}" for one in drawn)
-        return " ".join((LiveDesk().stamp, *versions))
+        own = f"{campaign.pk}:{campaign.version}"
+        drawn = (layer.state for layer in earlier(campaign))
+        return " ".join((LiveDesk().stamp, own, *drawn))
 
     @cached_property
     def view(self) -> View:

@@ -1,12 +1,12 @@
 """A campaign's tree as it will be: what is live, what is due earlier, the campaign."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from copy import copy
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
 
-from buddies.campaigns.base import Base, base_of, live_state, states, stored_of
+from buddies.campaigns.base import Base, Layer, base_of, live_state, stored_of
 from buddies.campaigns.merge import Conflict, Merged, merge
 from buddies.campaigns.rows import Stored
 from buddies.models import Buddy, Campaign
@@ -15,19 +15,30 @@ from buddies.tree.snapshot import PARENT, Key, Snapshot, Values
 from xmppservice.runtime.recent import Recent
 
 
-def earlier(campaign: Campaign) -> Iterable[Campaign]:
-    """The campaigns that are due before this one; none before one without a moment."""
-    if campaign.due_at is None:
+def earlier(campaign: Campaign) -> list[Layer]:
+    """Return what will happen before a campaign goes live, in its order.
+
+    Nothing before one without a moment.
+    """
+    at = campaign.due_at
+    if at is None:
         return []
-    # A blocked one may never go live.
-    planned = Campaign.objects.filter(state=Campaign.State.PLANNED, blocked="").exclude(
-        pk=campaign.pk
-    )
-    moments = planned.filter(due_at__lte=campaign.due_at).order_by("due_at", "pk")
+    # One that is blocked may never go live, or end.
+    free = Campaign.objects.filter(blocked="").exclude(pk=campaign.pk)
+    planned = free.filter(state=Campaign.State.PLANNED, due_at__lte=at)
     # What has ended by then is not live any more.
-    moments = moments.exclude(ends_at__lte=campaign.due_at)
-    at = (campaign.due_at, campaign.pk)
-    return [other for other in moments if (other.due_at, other.pk) < at]
+    planned = planned.exclude(ends_at__lte=at)
+    live = free.filter(state=Campaign.State.PUBLISHED, ends_at__lte=at)
+    moments = [(one.due_at, one) for one in planned]
+    moments += [(one.ends_at, one) for one in live]
+    layers = [Layer(moment, one) for moment, one in moments if moment is not None]
+    before = (one for one in layers if _place(one) < (at, True, campaign.pk))
+    return sorted(before, key=_place)
+
+
+def _place(layer: Layer) -> tuple[datetime, bool, int]:
+    # Of what is due at one moment, the ends come first.
+    return (layer.at, not layer.ends, layer.campaign.pk)
 
 
 _views = Recent["View"](16)  # one of ten thousand entries takes 5 MB
@@ -38,10 +49,10 @@ def view_of(campaign: Campaign) -> "View":
 
     Others may look at the same one: nothing of it may be changed.
     """
-    before = list(earlier(campaign))
-    drawn = states([*before, campaign])
+    before = earlier(campaign)
+    drawn = [layer.state for layer in before]
     said = (campaign.name, campaign.state, campaign.due_at, campaign.ends_at)
-    state = (live_state(), drawn, said)
+    state = (live_state(), *drawn, campaign.pk, campaign.version, *said)
     return _views.get(state, lambda: View(copy(campaign), base_of(before), state=state))
 
 

@@ -15,14 +15,15 @@ from django.utils.translation import ngettext
 from buddies.campaigns import making, rows
 from buddies.campaigns.base import base_of
 from buddies.campaigns.edits import locked
-from buddies.campaigns.merge import NONE, Differences, Merged, merge, record
+from buddies.campaigns.ending import inverse
+from buddies.campaigns.merge import Merged, merge
 from buddies.campaigns.view import View, view_of
 from buddies.models import Buddy, Campaign, Release, Tree
 from buddies.publishing import approvals
 from buddies.publishing.approvals import changed_since
 from buddies.publishing.draft import ReleaseError, current_draft, refusal_in_words
 from buddies.publishing.releases import create, mark_built, take_editors
-from buddies.tree import history, snapshot, whole_tree
+from buddies.tree import snapshot, whole_tree
 from buddies.tree.lock import check, editing
 from buddies.tree.snapshot import Snapshot
 from xmppservice.backoffice.words import zoned_moment
@@ -368,14 +369,3 @@ def taken_back(campaign: Campaign) -> View:
     """Return the view of a campaign that would take back what this one did."""
     stored = rows.Stored(rows.rows_of(inverse(campaign)), {})
     return View(campaign, base_of(), stored)
-
-
-def inverse(campaign: Campaign) -> Differences:
-    """Return what takes back what a campaign did, and nothing that others did."""
-    if campaign.tree_version is None:
-        return NONE
-    after, before = (
-        snapshot.of(history.tree_at(version))
-        for version in (campaign.tree_version, campaign.tree_version - 1)
-    )
-    return record(NONE, after, before)

@@ -93,12 +93,9 @@ def newest(editor: str) -> LastEdit | None:
 
 def made_at(version: int) -> datetime | None:
     """Return when an edit made this version of the tree."""
-    at: datetime | None = (
-        HistoricalBuddy.objects.filter(version=version)
-        .values_list("history_date", flat=True)
-        .first()
-    )
-    return at
+    records = HistoricalBuddy.objects.filter(version=version).order_by()
+    # All records of one edit are of one moment, and may be thousands.
+    return next(iter(records.values_list("history_date", flat=True)[:1]), None)
 
 
 def first_after(version: int) -> datetime | None:

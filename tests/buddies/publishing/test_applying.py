@@ -442,6 +442,45 @@ def test_what_others_edited_since_blocks_the_end():
     assert live_names() == ["Mercatini", "Santa", "mario"]
 
 
+def test_one_that_is_due_after_that_end_is_drawn_without_it():
+    """Its decisions are known weeks before, not when the other one ends."""
+    desk = natale()
+    Buddy.objects.filter(name="mario").update(status="here")
+    desk.edits.remove([desk.named("mario")], EDITOR)
+    publish(desk, ends_at=timezone.now() + HOUR)
+    saldi = Desk("Saldi")
+    saldi.edits.change([saldi.named("Babbo")], EDITOR, name="Sconti")
+    assert saldi.view.conflicts == []
+
+    plan(saldi, at=timezone.now() + 2 * HOUR)
+
+    assert saldi.outline() == ["Sconti", "mario"]
+    (conflict,) = saldi.view.conflicts
+    assert (conflict.kind, conflict.detail) == ("field", "name")
+    decide(saldi.pk, EDITOR, conflict, OWN)
+    back = saldi.named("mario")
+    assert -(2**53) < back.pk < 0
+    saldi.edits.change([back], EDITOR, status="on sale")
+    Campaign.objects.filter(pk=desk.pk).update(ends_at=timezone.now())
+    due(saldi)
+    applying.publish_due()
+    assert (outline(), named("mario").status) == (["Sconti", "mario"], "on sale")
+    assert (desk.campaign.state, saldi.campaign.state) == ("ended", "published")
+
+
+def test_where_the_end_will_be_blocked_it_is_drawn_as_it_stays():
+    desk = natale()
+    publish(desk, ends_at=timezone.now() + HOUR)
+    edits.change([named("Babbo")], "prince", name="Santa")
+    saldi = Desk("Saldi")
+    saldi.edits.change([saldi.named("Santa")], EDITOR, status="on sale")
+
+    plan(saldi, at=timezone.now() + 2 * HOUR)
+
+    assert saldi.outline() == ["Mercatini", "Santa", "mario"]
+    assert saldi.view.conflicts == []
+
+
 def test_the_rest_is_decided_in_a_campaign_of_its_own():
     desk = natale()
     publish(desk)
