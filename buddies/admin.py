@@ -42,7 +42,6 @@ from buddies.pages.version_list import ReleaseAdmin
 from buddies.publishing import releases
 from buddies.tree import edits, history, snapshot
 from buddies.tree.lock import TreeError
-from buddies.tree.undo import undo
 from xmppservice.backoffice import site
 from xmppservice.backoffice.model_admin import StrictAdmin
 
@@ -378,7 +377,7 @@ class BuddyAdmin(StrictAdmin):
         if not self.has_change_permission(request):
             raise PermissionDenied
         version = whole_number(request.POST["_undo"])
-        undo(version, request.user.get_username())
+        LIVE.undo(version, request.user.get_username())
         return HttpResponseRedirect(request.get_full_path())
 
     # --- Cut and paste: without a script, a mouse or a keyboard ------------------

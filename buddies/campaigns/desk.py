@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from django.utils.translation import gettext as _
 
 from buddies.campaigns import log
+from buddies.campaigns.ending import undo_live
 from buddies.campaigns.edits import CampaignEdits
 from buddies.campaigns.rows import ENTRY
 from buddies.campaigns.view import View, earlier, view_of
@@ -16,7 +17,6 @@ from buddies.tree import history
 from buddies.tree.lock import TreeError
 from buddies.tree.positions import Where
 from buddies.tree.snapshot import Key
-from buddies.tree.undo import undo
 
 
 class Edits(Protocol):
@@ -120,7 +120,7 @@ class LiveDesk:
         return history.newest(editor)
 
     def undo(self, version: int, editor: str) -> None:
-        undo(version, editor)
+        undo_live(version, editor)
 
 
 class CampaignDesk:

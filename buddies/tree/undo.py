@@ -8,10 +8,11 @@ from buddies.tree import history
 from buddies.tree.lock import Edit, Stale, TreeError, check, editing, free_addresses
 
 
-def undo(version: int, editor: str) -> None:
+def undo(version: int, editor: str) -> Edit:
     """Undo the editor's own edit that made ``version``: all of it, or nothing.
 
-    Raises Stale if an entry that it would change was edited since.
+    Return the edit that did so. Raises Stale if an entry that it would change was
+    edited since.
     """
     with editing(editor, history.UNDO) as edit:
         records = history.of(version, editor)
@@ -25,6 +26,7 @@ def undo(version: int, editor: str) -> None:
         except IntegrityError:
             text = _("It can't be undone because the tree has changed since.")
             raise Stale(text) from None
+    return edit
 
 
 def _refuse_newer(records: list[HistoricalBuddy], version: int) -> None:

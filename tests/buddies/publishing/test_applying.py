@@ -15,6 +15,7 @@ from buddies import tasks
 from buddies.campaigns.base import base_of
 from buddies.campaigns.conflict_words import LIVE, OWN
 from buddies.campaigns.deciding import decide
+from buddies.campaigns.ending import undo_live
 from buddies.campaigns.moving import do_live
 from buddies.campaigns.view import View, view_of
 from buddies.document import build
@@ -440,6 +441,22 @@ def test_what_others_edited_since_blocks_the_end():
     campaign = desk.campaign
     assert (campaign.state, campaign.blocked) == ("published", "conflicts")
     assert live_names() == ["Mercatini", "Santa", "mario"]
+
+
+def test_an_undo_of_its_edit_ends_it_and_a_redo_makes_it_live_again():
+    desk = natale()
+    publish(desk, ends_at=timezone.now() + HOUR)
+
+    undo_live(Tree.objects.get().version, "juliet")
+    assert outline() == ["romeo", "mario"]
+    assert desk.campaign.state == "ended"
+
+    undo_live(Tree.objects.get().version, "juliet")
+    assert outline() == ["Mercatini", "Babbo", "mario"]
+    campaign = desk.campaign
+    assert (campaign.state, campaign.ends_at) == ("published", None)
+    applying.take_back(desk.pk, "juliet")
+    assert outline() == ["romeo", "mario"]
 
 
 def test_one_that_is_due_after_that_end_is_drawn_without_it():
