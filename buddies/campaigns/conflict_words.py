@@ -19,6 +19,7 @@ from buddies.campaigns.merge import (
     INSIDE,
     KIND,
     ORDER,
+    ROUTED,
     Conflict,
 )
 from buddies.campaigns.view import View
@@ -75,6 +76,7 @@ def _field(view: View, conflict: Conflict) -> Decision:
     own, live = (tree.entries[key][name] for tree in (view.tree, view.base.tree))
     params = _params(view, key, name)
     if name == PARENT:
+        own = wanted_group(view, key)  # it may be shown elsewhere, if that is gone
         params |= {"own": _quoted(view, own), "live": _quoted(view, live)}
         sentence = _(
             "“%(name)s” is in %(live)s now; %(campaign)s puts it into %(own)s."
@@ -262,7 +264,9 @@ def own_of(view: View, conflict: Conflict) -> tuple[Key, Key]:
     """Return the entry that the campaign gives the address, and the other one."""
     key, other = str(conflict.key), conflict.detail
     campaign = view.differences
-    is_own = key in campaign.added or "address" in campaign.changed.get(key, {})
+    is_own = key in campaign.added or not campaign.changed.get(
+        key, {}
+    ).keys().isdisjoint(ROUTED)
     return (key, other) if is_own else (other, key)
 
 

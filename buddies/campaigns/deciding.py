@@ -20,8 +20,10 @@ from buddies.campaigns.merge import (
     CIRCLE,
     FIELD,
     GONE,
+    INSIDE,
     KIND,
     ORDER,
+    ROUTED,
     Change,
     Conflict,
     Differences,
@@ -59,11 +61,38 @@ def decide(number: int, editor: str, conflict: Conflict, choice: str) -> None:
 
 
 def decide_as_written(number: int, editor: str, key: Key, names: set[str]) -> None:
-    """Settle the conflicts about these values of an entry as the campaign has them."""
+    """Settle the conflicts of an entry as its form was saved, with these ``names``.
+
+    The form showed a group, too: that is where the entry is to be.
+    """
     view = view_of(Campaign.objects.get(pk=number))
     for conflict in view.conflicts:
-        if (conflict.kind, conflict.key) == (FIELD, key) and conflict.detail in names:
+        if conflict.key != key:
+            continue
+        if conflict.kind == FIELD and conflict.detail in names:
             decide(number, editor, conflict, OWN)
+        elif conflict.kind in (INSIDE, CIRCLE):
+            edits = CampaignEdits(number)
+            edits.rewrite(editor, lambda now: _as_shown(now, key), "decision")
+
+
+def _as_shown(view: View, key: Key) -> Differences:
+    """Put an entry into the group in which it is shown."""
+    campaign, shown = view.differences, view.tree.entries[key][PARENT]
+    if key in campaign.added:
+        return _added(campaign, key, {**campaign.added[key], PARENT: shown})
+    fields = dict(campaign.changed.get(key, {}))
+    wish = fields.pop(PARENT, None)
+    if wish and shown != view.base.tree.entries[key][PARENT]:
+        fields[PARENT] = Change(wish.was, shown)
+    return _with_fields(campaign, key, fields)
+
+
+def _with_fields(
+    campaign: Differences, key: Key, fields: dict[str, Change]
+) -> Differences:
+    left = _unchanged(campaign, key)
+    return left._replace(changed=left.changed | ({key: fields} if fields else {}))
 
 
 def _decided(view: View, conflict: Conflict, choice: str) -> Differences:
@@ -83,8 +112,7 @@ def _decided(view: View, conflict: Conflict, choice: str) -> Differences:
     if choice == RENAME:
         return _readdressed(view, own_of(view, conflict)[0])
     if conflict.kind == ADDRESS:
-        key = own_of(view, conflict)[0]
-        return without(campaign, key, "" if key in campaign.added else "address")
+        return _not_readdressed(campaign, own_of(view, conflict)[0])
     if conflict.kind == KIND:
         return _as_live(view, key)
     if conflict.kind == CIRCLE:
@@ -139,6 +167,14 @@ def _readdressed(view: View, key: Key) -> Differences:
     return campaign._replace(changed={**campaign.changed, key: fields})
 
 
+def _not_readdressed(campaign: Differences, key: Key) -> Differences:
+    if key in campaign.added:
+        return without(campaign, key, "")
+    fields = campaign.changed.get(key, {})
+    kept = {name: one for name, one in fields.items() if name not in ROUTED}
+    return _with_fields(campaign, key, kept)
+
+
 def _without_circle(view: View, key: Key) -> Differences:
     """Drop all moves of the campaign that are part of a circle."""
     campaign, circle, at = view.differences, set[Key](), key
@@ -156,12 +192,7 @@ def _as_live(view: View, key: Key) -> Differences:
     fields = campaign.changed.get(key, {})
     if any(name in fields for name in KIND_FIELDS):
         kept = {name: one for name, one in fields.items() if name not in KIND_FIELDS}
-        return _unchanged(campaign, key)._replace(
-            changed={
-                **_unchanged(campaign, key).changed,
-                **({key: kept} if kept else {}),
-            }
-        )
+        return _with_fields(campaign, key, kept)
     # Live it became a channel: what the campaign put into it is left out.
     for other in [*campaign.added, *campaign.changed]:
         if _puts_into(campaign, other, key):

@@ -55,6 +55,11 @@ def inside_a_group_that_is_gone(natale: Natale) -> None:
     remove("house")
 
 
+def moved_into_a_group_that_is_gone(natale: Natale) -> None:
+    natale.move("mario", "house")
+    remove("house")
+
+
 def inside_a_group_that_goes(natale: Natale) -> None:
     natale.remove("house")
     channel("nurse", named("house"))
@@ -100,6 +105,12 @@ def address_of_a_new_one(natale: Natale) -> None:
 def address_of_a_changed_one(natale: Natale) -> None:
     natale.change("mario", address="nurse")
     channel("Nurse live", address="nurse")
+
+
+def address_without_a_server_address(natale: Natale) -> None:
+    channel("bot", address="desk", server_address="bot@example.org")
+    natale.change("bot", server_address="")
+    change("mario", PAOLO, address="Desk")
 
 
 def order(natale: Natale) -> None:

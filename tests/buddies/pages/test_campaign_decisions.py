@@ -7,12 +7,13 @@ from django.test import Client
 
 from buddies.campaigns import making
 from buddies.models import Buddy, Campaign
-from tests.buddies.conftest import rows
+from tests.buddies.conftest import group, rows
 from tests.buddies.pages.campaign_client import Natale
 from tests.buddies.pages.campaign_conflicts import (
     PAOLO,
     address_of_a_changed_one,
     address_of_a_new_one,
+    address_without_a_server_address,
     changed_and_gone,
     channel_becomes_group,
     circle,
@@ -22,11 +23,15 @@ from tests.buddies.pages.campaign_conflicts import (
     inside_a_group_that_goes,
     inside_a_group_that_is_gone,
     live_group_became_a_channel,
+    move,
+    moved_into_a_group_that_is_gone,
     order,
     parent,
+    remove,
     removed_and_changed,
     schedule,
 )
+from tests.buddies.pages.test_campaign_form import posted
 from tests.buddies.pages.test_workspace import viewer
 from tests.buddies.pages.versions_client import messages, page_text
 from tests.buddies.pages.workspace_client import change, person
@@ -75,6 +80,13 @@ CASES = [
     (address_of_a_new_one, "out", names, "Nurse live " + ALL),
     (address_of_a_changed_one, "rename", lambda n: n.named("mario").address > "", True),
     (address_of_a_changed_one, "out", value("mario", "address"), "mario"),
+    (address_without_a_server_address, "rename", names, "bot " + ALL),
+    (
+        address_without_a_server_address,
+        "out",
+        value("bot", "server_address"),
+        "bot@example.org",
+    ),
     (order, "own", lambda natale: in_order(natale.view.buddies), "nurse first"),
     (order, "live", lambda natale: in_order(natale.view.buddies), "nurse last"),
 ]
@@ -125,6 +137,7 @@ SENTENCES = [
     (live_group_became_a_channel, "“house” is a channel, and would contain others."),
     (address_of_a_new_one, "“nurse” and “Nurse live” have the same address."),
     (address_of_a_changed_one, "“mario” and “Nurse live” have the same address."),
+    (address_without_a_server_address, "“bot” and “mario” have the same address."),
     (order, "The order in “verona” was changed live, and in Saldi."),
 ]
 
@@ -188,6 +201,39 @@ def test_what_was_settled_meanwhile_is_said(editor: Client, natale, by):
 
     assert messages(answer) == ["This was decided already, or it has changed."]
     assert natale.digest == before
+
+
+@pytest.mark.parametrize(
+    ("conflict", "entry"),
+    [
+        (inside_a_group_that_is_gone, "nurse"),
+        (moved_into_a_group_that_is_gone, "mario"),
+        (circle, "mantua"),
+    ],
+)
+def test_what_the_form_shows_is_settled_when_it_is_saved(
+    editor: Client, natale, conflict, entry
+):
+    conflict(natale)
+    cards = editor.get(natale.url("decisions")).context["cards"]
+    address = next(one.by_hand for one in cards if one.decision.name == entry)
+
+    assert natale.named(entry).parent_id is None
+    editor.post(address, posted(natale, entry))
+
+    assert natale.view.conflicts == []
+    assert natale.named(entry).parent_id is None
+
+
+def test_the_card_names_the_group_that_is_gone(editor: Client, natale):
+    group("mantua")
+    natale.move("mario", "mantua")
+    move("mario", "verona")
+    remove("mantua")
+
+    (card,) = editor.get(natale.url("decisions")).context["cards"]
+
+    assert (card.decision.own, card.decision.live) == ("“mantua”", "“verona”")
 
 
 @pytest.mark.parametrize("choice", ["", "edit", "delete", "x", "\x00"])
