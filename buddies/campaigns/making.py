@@ -1,6 +1,7 @@
 """Making campaigns, and putting them away."""
 
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from buddies.campaigns import rows
@@ -9,7 +10,7 @@ from buddies.campaigns.merge import Differences
 from buddies.campaigns.rows import Author
 from buddies.campaigns.view import view_of
 from buddies.models import Campaign
-from buddies.models.campaigns import COLOURS
+from buddies.models.campaigns import COLOURS, NAME_IS_TAKEN
 
 MAX_NAME = 80
 # What staff do not write themselves.
@@ -21,14 +22,19 @@ def make(editor: str, name: str, note: str = "", colour: int | None = None) -> C
     campaign = Campaign(
         name=name, note=note, colour=colour or free_colour(), created_by=editor
     )
-    _check(campaign)
-    campaign.save()
+    _save(campaign)
     return campaign
 
 
-def _check(campaign: Campaign) -> None:
-    """Judge what staff write; raises ValidationError."""
+def _save(campaign: Campaign) -> None:
+    """Judge and store what staff write; raises ValidationError."""
     campaign.full_clean(exclude=OTHERS)
+    try:
+        with transaction.atomic():
+            campaign.save()
+    except IntegrityError:
+        # Somebody took it since.
+        raise ValidationError(NAME_IS_TAKEN) from None
 
 
 def free_colour() -> int:
@@ -88,6 +94,5 @@ def describe(number: int, **fields: str | int) -> Campaign:
         campaign = locked(number)
         for name, value in fields.items():
             setattr(campaign, name, value)
-        _check(campaign)
-        campaign.save(update_fields=list(fields))
+        _save(campaign)
     return campaign

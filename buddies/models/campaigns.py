@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from buddies.models.tree import Release
 
 COLOURS = 8
+NAME_IS_TAKEN = _("Another campaign has this name.")
 
 
 class Campaign(models.Model):
@@ -102,7 +103,7 @@ class Campaign(models.Model):
                 Lower("name"),
                 condition=Q(state__in=("open", "planned")),
                 name="campaign_name_is_unique",
-                violation_error_message=_("Another campaign has this name."),
+                violation_error_message=NAME_IS_TAKEN,
             ),
         )
 

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
@@ -130,10 +131,13 @@ def new(request: HttpRequest) -> HttpResponse:
     """Make a campaign; its workspace opens."""
     form = CampaignForm(request.POST or None, initial={"colour": making.free_colour()})
     if request.method == "POST" and form.is_valid():
-        campaign = making.make(request.user.get_username(), **form.cleaned_data)
-        text = _("What you edit here is not live until the campaign goes live.")
-        messages.success(request, text)
-        return HttpResponseRedirect(workspace_address(campaign))
+        try:
+            campaign = making.make(request.user.get_username(), **form.cleaned_data)
+            text = _("What you edit here is not live until the campaign goes live.")
+            messages.success(request, text)
+            return HttpResponseRedirect(workspace_address(campaign))
+        except ValidationError as error:
+            form.add_error(None, error)
     return _form_page(request, form, _("New campaign"))
 
 
@@ -159,10 +163,12 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             making.describe(number, **form.cleaned_data)
+            return HttpResponseRedirect(workspace_address(campaign))
         except TreeError as error:
             messages.error(request, str(error))
             return to_list()
-        return HttpResponseRedirect(workspace_address(campaign))
+        except ValidationError as error:
+            form.add_error(None, error)
     return _form_page(request, form, campaign.name, campaign)
 
 
@@ -230,5 +236,9 @@ def keep(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def again(request: HttpRequest, number: int) -> HttpResponse:
     """Make a new campaign that does the same."""
-    campaign = making.again(campaign_of(number).pk, request.user.get_username())
+    try:
+        campaign = making.again(campaign_of(number).pk, request.user.get_username())
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return to_list()
     return HttpResponseRedirect(workspace_address(campaign))

@@ -8,6 +8,7 @@ import logging
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -55,7 +56,12 @@ def refusal(campaign: Campaign, editor: str) -> str:
 def valid(campaign: Campaign, digest: str, publisher: str = "") -> QuerySet[Approval]:
     """Return the approvals that count, if this person publishes the campaign."""
     partial = {*log.editors(campaign), campaign.planned_by, publisher}
-    return campaign.approvals.filter(digest=digest).exclude(by__in=partial)
+    given = campaign.approvals.filter(digest=digest).exclude(by__in=partial)
+    # Not those of people who have left, or do something else now.
+    may = get_user_model()._default_manager.with_perm(
+        "buddies.approve_campaign", backend="django.contrib.auth.backends.ModelBackend"
+    )
+    return given.filter(by__in=may.values("username"))
 
 
 def missing(campaign: Campaign, digest: str, publisher: str = "") -> int:

@@ -13,6 +13,7 @@ from buddies.campaigns import making
 from buddies.document import parse
 from buddies.models import Campaign, HistoricalBuddy
 from buddies.tree import whole_tree
+from tests.buddies.pages.campaign_client import Natale
 from tests.buddies.pages.workspace_client import CHANNELS, change
 
 pytestmark = pytest.mark.django_db
@@ -79,3 +80,25 @@ def test_no_moment_breaks_a_page(publisher: Client, natale, page, happens):
         if moment.queries < at:
             break
     assert at > 5
+
+
+@pytest.mark.parametrize("page", ["new/", "%s/", "%s/again/"])
+def test_a_name_that_is_taken_just_now_is_said(editor: Client, natale, page):
+    """Between the form's check and the database's."""
+    over = Natale("Saldi")
+    making.discard(over.pk)
+    number = over.pk if "again" in page else natale.pk
+    path = f"{CHANNELS}campaigns/{page % number if '%' in page else page}"
+    sent = {"name": "Saldi", "colour": "1", "note": ""}
+    said = []
+
+    for at in count(1):
+        moment = Moment(at, lambda: making.make("prince", "Saldi"))
+        with put_back(), connection.execute_wrapper(moment):
+            answer = editor.post(path, sent)
+        said.append("Another campaign has this name." in answer.content.decode())
+        assert answer.status_code in (200, 302), at
+        if moment.queries < at:
+            break
+    assert any(said) or "again" in page
+    assert not said[-1]

@@ -2,11 +2,12 @@
 
 from datetime import datetime, timedelta
 
+from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from buddies.document import build, shape
 from buddies.models import Buddy, Campaign, Release
-from buddies.publishing import applying
+from buddies.publishing import applying, approvals
 from buddies.publishing.live import document_of, live_release
 from buddies.publishing.review import Review, review
 from buddies.tree import edits
@@ -39,6 +40,13 @@ def publish(desk: Desk, editor: str = "juliet", **more: object) -> Release:
     """Review a campaign and publish it."""
     digest = reviewed(desk, editor).digest
     return applying.publish(desk.pk, editor, digest, **more)
+
+
+def approve(desk: Desk, editor: str, note: str = "") -> None:
+    """Review a campaign and approve it, as a user who may do so."""
+    may = Permission.objects.get(codename="approve_campaign")
+    User.objects.get_or_create(username=editor)[0].user_permissions.add(may)
+    approvals.approve(desk.pk, editor, reviewed(desk).digest, note)
 
 
 def plan(desk: Desk, editor: str = "juliet", at: datetime | None = None) -> None:

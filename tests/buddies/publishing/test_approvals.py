@@ -11,7 +11,7 @@ from buddies.publishing.draft import ReleaseError
 from buddies.tree import edits
 from tests.buddies.campaigns.conftest import Desk
 from tests.buddies.conftest import channel, named
-from tests.buddies.publishing.drafts import HOUR, due, plan, publish, reviewed
+from tests.buddies.publishing.drafts import HOUR, approve, due, plan, publish, reviewed
 
 pytestmark = pytest.mark.django_db
 
@@ -26,10 +26,6 @@ def desk(db, settings) -> Desk:
     return desk
 
 
-def approve(desk: Desk, editor: str) -> None:
-    approvals.approve(desk.pk, editor, reviewed(desk).digest)
-
-
 def test_without_an_approval_it_does_not_go_live(desk):
     with pytest.raises(ReleaseError, match="1 approval is missing"):
         publish(desk, "juliet")
@@ -37,6 +33,24 @@ def test_without_an_approval_it_does_not_go_live(desk):
     approve(desk, "nurse")
     publish(desk, "juliet")
     assert desk.campaign.state == "published"
+
+
+@pytest.mark.parametrize(
+    "leaves",
+    [
+        lambda nurse: nurse.user_permissions.clear(),
+        lambda nurse: User.objects.update(is_active=False),
+        lambda nurse: nurse.delete(),
+    ],
+    ids=["no permission", "locked", "deleted"],
+)
+def test_that_of_somebody_who_may_not_any_more_does_not_count(desk, leaves):
+    approve(desk, "nurse")
+
+    leaves(User.objects.get(username="nurse"))
+
+    with pytest.raises(ReleaseError, match="1 approval is missing"):
+        publish(desk, "juliet")
 
 
 def test_none_is_needed_by_default(desk, settings):

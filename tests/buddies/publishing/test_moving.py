@@ -12,7 +12,7 @@ from buddies.publishing.draft import ReleaseError
 from buddies.tree.lock import TreeError
 from tests.buddies.campaigns.conftest import Desk
 from tests.buddies.conftest import EDITOR, channel
-from tests.buddies.publishing.drafts import HOUR, due, plan, reviewed
+from tests.buddies.publishing.drafts import HOUR, approve, due, plan, reviewed
 
 pytestmark = pytest.mark.django_db
 
@@ -72,7 +72,7 @@ def test_one_that_is_blocked_waits_for_its_new_moment(desk):
 
 def test_approvals_of_the_old_moment_are_void(desk):
     first = desk.campaign.due_at
-    approvals.approve(desk.pk, "nurse", reviewed(desk).digest)
+    approve(desk, "nurse")
 
     assert move(desk, timezone.now() + 2 * DAY).voids_approvals
     # There was nothing left to void.
