@@ -257,3 +257,4 @@ class PublicationSerializer(Serializer):
     digest = serializers.CharField(max_length=64)
     publishAt = MomentField(allow_null=True, default=None, validators=[soon_enough])
     endsAt = MomentField(allow_null=True, default=None, validators=[soon_enough])
+    breakGlass = serializers.BooleanField(default=False)

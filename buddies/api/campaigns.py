@@ -14,7 +14,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -34,7 +34,15 @@ from buddies.api.campaign_serializers import (
     open_conflicts,
 )
 from buddies.api.errors import plain_errors
-from buddies.api.rights import APPROVE, EDIT_CAMPAIGN, PUBLISH, VIEW
+from buddies.api.rights import (
+    ADD,
+    APPROVE,
+    CHANGE,
+    DELETE,
+    EDIT_CAMPAIGN,
+    PUBLISH,
+    VIEW,
+)
 from buddies.api.serializers import MomentField, ReleaseSerializer
 from buddies.campaigns import log, making, rows
 from buddies.campaigns.base import base_of
@@ -83,12 +91,13 @@ class CampaignViewSet(
         "document": VIEW,
         "changes": VIEW,
         "conflicts": VIEW,
-        "decide": EDIT_CAMPAIGN,
+        "decide": (EDIT_CAMPAIGN, ADD, CHANGE, DELETE),
         "approvals": VIEW,
         "approve": APPROVE,
         "publish": PUBLISH,
         "unplan": PUBLISH,
         "end": PUBLISH,
+        "opposite": PUBLISH,
         "again": EDIT_CAMPAIGN,
         "undo": EDIT_CAMPAIGN,
     }
@@ -100,6 +109,7 @@ class CampaignViewSet(
         "publish",
         "unplan",
         "end",
+        "opposite",
         "again",
         "undo",
     )
@@ -227,6 +237,8 @@ class CampaignViewSet(
         """Publish a campaign as it was reviewed, now or at a moment.
 
         If something has to be decided first, the problem lists it in ``conflicts``.
+        With ``breakGlass`` it goes live at once without its approvals, which is logged;
+        this needs the permission ``break_glass``, which superusers do not have.
         """
         sent = PublicationSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
@@ -237,8 +249,13 @@ class CampaignViewSet(
             with self._locked() as campaign:
                 applying.plan(campaign.pk, self._editor, digest, at, ends_at)
             return self._campaign(HTTPStatus.ACCEPTED)
+        breaks_glass = sent.validated_data["breakGlass"]
+        if breaks_glass and not approvals.may_break_glass(request.user):
+            raise PermissionDenied
         with self._locked() as campaign, _listed(lambda: View(campaign, base_of())):
-            release = applying.publish(campaign.pk, self._editor, digest, ends_at)
+            release = applying.publish(
+                campaign.pk, self._editor, digest, ends_at, breaks_glass
+            )
         return Response(ReleaseSerializer(release).data, HTTPStatus.CREATED)
 
     @extend_schema(request=None, responses=CampaignDetailSerializer)
@@ -259,6 +276,19 @@ class CampaignViewSet(
         with self._locked() as campaign, _listed(lambda: applying.taken_back(campaign)):
             release = applying.take_back(campaign.pk, self._editor)
         return Response(ReleaseSerializer(release).data, HTTPStatus.CREATED)
+
+    @extend_schema(
+        request=None, responses={HTTPStatus.CREATED: CampaignDetailSerializer}
+    )
+    @action(detail=True, methods=["post"])
+    def opposite(self, request: Request, pk: str) -> Response:
+        """Make a campaign that takes back what this one did, to decide about the rest.
+
+        If there is one in preparation, it is returned.
+        """
+        with self._locked() as campaign:
+            made = applying.opposite(campaign, self._editor)
+        return Response(CampaignDetailSerializer(made).data, HTTPStatus.CREATED)
 
     @extend_schema(
         request=None, responses={HTTPStatus.CREATED: CampaignDetailSerializer}

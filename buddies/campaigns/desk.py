@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from django.utils.translation import gettext as _
 
 from buddies.campaigns import log
-from buddies.campaigns.ending import undo_live
 from buddies.campaigns.edits import CampaignEdits
+from buddies.campaigns.ending import undo_live
 from buddies.campaigns.rows import ENTRY
 from buddies.campaigns.view import View, earlier, view_of
 from buddies.models import Buddy, Campaign, HistoricalBuddy, Tree

@@ -30,13 +30,20 @@ class Card(NamedTuple):
     by_hand_label: str
 
 
+# A choice may add, change or delete an entry.
+DECIDING = [
+    f"buddies.{name}"
+    for name in ("edit_campaign", "add_buddy", "change_buddy", "delete_buddy")
+]
+
+
 @allowed("view_buddy")
 def page(request: HttpRequest, number: int) -> HttpResponse:
     """Show a card for each conflict, and settle the one that was posted."""
     campaign = Campaign.editable().filter(pk=min(number, 2**63 - 1)).first()
     if campaign is None:
         raise Http404(_("This campaign can't be edited: it is over, or gone."))
-    may_edit = request.user.has_perm("buddies.edit_campaign")
+    may_edit = request.user.has_perms(DECIDING)
     if request.method == "POST":
         if not may_edit:
             raise PermissionDenied

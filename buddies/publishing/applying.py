@@ -320,10 +320,14 @@ def take_back(number: int, editor: str) -> Release:
     """
     with transaction.atomic():
         Tree.locked()
-        campaign = Campaign.objects.select_for_update().filter(pk=number).first()
-        if campaign is None or campaign.state != State.PUBLISHED:
-            raise ReleaseError(_("Only a campaign that is live can be taken back."))
+        campaign = Campaign.objects.select_for_update().get(pk=number)
+        _refuse_unless_live(campaign)
         return _take_back(campaign, editor)
+
+
+def _refuse_unless_live(campaign: Campaign) -> None:
+    if campaign.state != State.PUBLISHED:
+        raise ReleaseError(_("Only a campaign that is live can be taken back."))
 
 
 def _end(campaign: Campaign) -> Release:
@@ -344,10 +348,11 @@ def _take_back(campaign: Campaign, editor: str) -> Release:
 def opposite(campaign: Campaign, editor: str) -> Campaign:
     """Return a campaign that takes back what this one did, to decide about the rest.
 
-    It is made if there is none in preparation.
+    It is made if there is none in preparation. Raises ReleaseError unless the campaign
+    is live.
     """
     with transaction.atomic():
-        Campaign.objects.select_for_update().get(pk=campaign.pk)
+        _refuse_unless_live(Campaign.objects.select_for_update().get(pk=campaign.pk))
         known = campaign.taken_back_by.filter(state__in=(State.OPEN, State.PLANNED))
         if found := known.first():
             return found

@@ -7,6 +7,7 @@ from rest_framework.test import APIClient
 from buddies.campaigns.edits import CampaignEdits
 from buddies.models import Buddy, Campaign
 
+EDIT = ("view_buddy", "add_buddy", "change_buddy", "delete_buddy")
 CAMPAIGNS = "/api/campaigns/"
 
 

@@ -11,15 +11,13 @@ from buddies.models import Buddy, Campaign
 from buddies.publishing import releases
 from buddies.tree import edits
 from tests.api import client_of, reasons
-from tests.buddies.api.campaigns_client import change, make
+from tests.buddies.api.campaigns_client import EDIT, change, make
 from tests.buddies.api.entries_client import BUDDIES, ROMEO
 from tests.buddies.campaigns.conftest import outline_of
 from tests.buddies.conftest import channel, group, outline
 from xmppservice.api import tokens
 
 pytestmark = pytest.mark.django_db
-
-EDIT = ("view_buddy", "add_buddy", "change_buddy", "delete_buddy")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -14,6 +15,7 @@ from buddies.tree import edits
 from tests.api import client_of, reasons
 from tests.buddies.api.campaigns_client import (
     CAMPAIGNS,
+    EDIT,
     change,
     digest_of,
     make,
@@ -27,9 +29,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def api() -> APIClient:
-    return client_of(
-        "view_buddy", "edit_campaign", "approve_campaign", "publish_release"
-    )
+    return client_of(*EDIT, "edit_campaign", "approve_campaign", "publish_release")
 
 
 @pytest.fixture
@@ -137,7 +137,10 @@ def test_one_that_is_over_can_not_be_changed(api, natale):
         api.patch(path_of(natale), {"name": "x"}, format="json"),
         api.delete(path_of(natale)),
         api.get(path_of(natale, "document")),
-        *(api.post(path_of(natale, action)) for action in ("unplan", "end", "undo")),
+        *(
+            api.post(path_of(natale, action))
+            for action in ("unplan", "end", "opposite", "undo")
+        ),
         post(api, natale, "publish", digest=digest_of(api, natale)),
         post(api, natale, "approvals", digest=digest_of(api, natale)),
     ]
@@ -154,7 +157,7 @@ def test_each_write_compares_the_etag_of_the_campaign(api, natale, romeo):
         "conflicts": {"kind": "order", "key": None, "detail": "", "choice": "own"},
         "approvals": {"digest": digest},
         "publish": {"digest": digest},
-        **dict.fromkeys(("unplan", "end", "again", "undo")),
+        **dict.fromkeys(("unplan", "end", "opposite", "again", "undo")),
     }
 
     answers = [
@@ -327,10 +330,10 @@ def test_without_an_own_edit_there_is_nothing_to_undo(api, natale):
 @pytest.mark.parametrize(
     ("permission", "codes"),
     [
-        ("view_buddy", [200, 200, 200, 403, 403, 403, 403, 403]),
-        ("edit_campaign", [403, 403, 403, 201, 200, 201, 403, 403]),
-        ("approve_campaign", [403, 403, 403, 403, 403, 403, 201, 403]),
-        ("publish_release", [403, 403, 403, 403, 403, 403, 403, 201]),
+        ("view_buddy", [200, 200, 200, 403, 403, 403, 403, 403, 403]),
+        ("edit_campaign", [403, 403, 403, 201, 200, 201, 403, 403, 403]),
+        ("approve_campaign", [403, 403, 403, 403, 403, 403, 403, 201, 403]),
+        ("publish_release", [403, 403, 403, 403, 403, 403, 403, 403, 201]),
     ],
 )
 def test_each_permission_allows_only_its_requests(natale, api, permission, codes):
@@ -342,6 +345,8 @@ def test_each_permission_allows_only_its_requests(natale, api, permission, codes
         client.post(CAMPAIGNS, {"name": "Saldi"}, format="json"),
         client.patch(path_of(natale), {"note": "x"}, format="json"),
         client.post(path_of(natale, "again")),
+        # Deciding adds, changes and deletes entries.
+        client.post(path_of(natale, "conflicts")),
         post(client, natale, "approvals", digest=digest),
         post(client, natale, "publish", digest=digest),
     ]
@@ -360,3 +365,34 @@ def test_what_is_published_is_released_once(api, natale):
 
     assert first.json() == repeated.json()
     assert repeated.headers["Idempotency-Replayed"] == "true"
+
+
+def test_what_others_edited_since_is_taken_back_by_a_campaign(api, natale, romeo):
+    releases.sync()
+    post(api, natale, "publish", digest=digest_of(api, natale))
+    edits.change([romeo], "mario", status="alive")
+
+    refused = api.post(path_of(natale, "end"))
+    made, again = (api.post(path_of(natale, "opposite")) for _ in range(2))
+
+    assert (refused.status_code, made.status_code) == (409, 201)
+    assert made.json()["name"] == "Take back Natale"
+    assert made.json()["conflicts"] == len(refused.json()["conflicts"]) == 1
+    assert again.json()["id"] == made.json()["id"]
+
+
+@pytest.mark.parametrize(
+    ("given", "code"), [(("break_glass",), 201), ((), 403), (("superuser",), 403)]
+)
+def test_breaking_glass_needs_a_permission_of_its_own(
+    natale, settings, caplog, given, code
+):
+    settings.CAMPAIGN_APPROVALS = 1
+    api = client_of("view_buddy", "publish_release", *given, name="escalus")
+    User.objects.update(is_superuser="superuser" in given)
+    sent = {"digest": digest_of(api, natale), "breakGlass": True}
+
+    answer = api.post(path_of(natale, "publish"), sent, format="json")
+
+    assert answer.status_code == code
+    assert ("campaign_break_glass: escalus" in caplog.text) == (code == 201)

@@ -9,7 +9,7 @@ from buddies.campaigns.edits import CampaignEdits
 from buddies.models import Buddy, Campaign
 from buddies.tree import edits
 from tests.api import client_of
-from tests.buddies.api.campaigns_client import digest_of, make, path_of, post
+from tests.buddies.api.campaigns_client import EDIT, digest_of, make, path_of, post
 from tests.buddies.conftest import channel, group, named, outline
 
 pytestmark = pytest.mark.django_db
@@ -19,9 +19,7 @@ Make = Callable[[CampaignEdits], None]
 
 @pytest.fixture
 def api() -> APIClient:
-    return client_of(
-        "view_buddy", "edit_campaign", "publish_release", "change_buddy", name="nurse"
-    )
+    return client_of(*EDIT, "edit_campaign", "publish_release", name="nurse")
 
 
 @pytest.fixture

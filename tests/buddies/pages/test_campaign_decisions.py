@@ -246,7 +246,8 @@ def test_what_is_not_offered_is_not_chosen(editor: Client, natale, choice):
 
 def test_who_may_not_edit_sees_the_cards_without_buttons(natale):
     field(natale)
-    looking = [viewer(), person("otto", "", "view_buddy", "edit_live")]
+    most = ("view_buddy", "edit_campaign", "change_buddy", "add_buddy")
+    looking = [viewer(), person("otto", "", *most, "edit_live")]
     for client in looking:
         page = client.get(natale.url("decisions"))
         assert "Use that of Natale" not in page_text(page)
