@@ -5,7 +5,7 @@ from django.core.asgi import get_asgi_application
 from django.core.signals import request_finished
 from django.db import connections
 
-from xmppservice.runtime import startup
+from xmppservice.runtime import memory
 from xmppservice.runtime.charset import AsgiRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xmppservice.settings")
@@ -44,4 +44,4 @@ application = ProtocolTypeRouter(
         "xmpp": ServiceConsumer.as_asgi(),
     }
 )
-startup.collect_rarely()
+memory.collect_rarely()

@@ -258,3 +258,9 @@ class PublicationSerializer(Serializer):
     publishAt = MomentField(allow_null=True, default=None, validators=[soon_enough])
     endsAt = MomentField(allow_null=True, default=None, validators=[soon_enough])
     breakGlass = serializers.BooleanField(default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["breakGlass"] and attrs["publishAt"] is not None:
+            text = "What is published without approvals goes live at once."
+            raise serializers.ValidationError({"breakGlass": text})
+        return attrs

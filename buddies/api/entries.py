@@ -131,7 +131,6 @@ class BuddyViewSet(Idempotent, ModelViewSet):
             raise ValidationError({CAMPAIGN.name: error.detail}) from None
         except TreeError as error:
             raise NotFound(str(error)) from None
-        self._stamp = desk.stamp
         return desk
 
     def get_queryset(self) -> Any:
@@ -211,8 +210,7 @@ class BuddyViewSet(Idempotent, ModelViewSet):
             Tree.locked()
             if isinstance(self._desk, CampaignDesk):
                 locked(self._desk.campaign.pk)
-                if self._desk.stamp != self._stamp:
-                    self._desk.refresh()
+                self._desk.refresh()
             yield
 
     def _refuse_known(self, buddy: Buddy, fields: dict[str, Any]) -> None:

@@ -52,6 +52,11 @@ class Layer(NamedTuple):
         return f"{one.pk}:{one.version}" + (f":{one.tree_version}" if self.ends else "")
 
 
+# Each page asks every two seconds.
+_bases = Recent[Base](32)
+_stored = Recent[Stored](64)
+
+
 def base_of(layers: Iterable[Layer] = ()) -> Base:
     """Return what is live, with these laid over it, one after the other."""
     live = live_state()
@@ -141,8 +146,3 @@ def _end_of(campaign: Campaign) -> Stored:
 
 def stored_of(campaign: Campaign) -> Stored:
     return _stored.get((campaign.pk, campaign.version), lambda: rows.read(campaign))
-
-
-# Each page asks every two seconds.
-_bases = Recent[Base](32)
-_stored = Recent[Stored](64)

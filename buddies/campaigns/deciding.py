@@ -1,5 +1,7 @@
 """Settling a conflict: what each choice makes of a campaign's differences."""
 
+from functools import partial
+
 from django.utils.translation import gettext as _
 
 from buddies.campaigns import log
@@ -72,13 +74,15 @@ def decide_as_written(number: int, editor: str, key: Key, names: set[str]) -> No
         if conflict.kind == FIELD and conflict.detail in names:
             decide(number, editor, conflict, OWN)
         elif conflict.kind in (INSIDE, CIRCLE):
-            edits = CampaignEdits(number)
-            edits.rewrite(editor, lambda now: _as_shown(now, key), "decision")
+            shown = partial(_as_shown, key=key, group=conflict.detail)
+            CampaignEdits(number).rewrite(editor, shown, "decision")
 
 
-def _as_shown(view: View, key: Key) -> Differences:
-    """Put an entry into the group in which it is shown."""
+def _as_shown(view: View, key: Key, group: Key) -> Differences:
+    """Put an entry into the group in which it is shown, which may be a deleted one."""
     campaign, shown = view.differences, view.tree.entries[key][PARENT]
+    if shown == group and group in campaign.removed:
+        return _without_removal(campaign, group)
     if key in campaign.added:
         return _added(campaign, key, {**campaign.added[key], PARENT: shown})
     fields = dict(campaign.changed.get(key, {}))

@@ -134,28 +134,26 @@ class CampaignDesk:
 
     @property
     def version(self) -> int:
-        return self._stored().version
+        return self.campaign.version
 
     @property
     def stamp(self) -> str:
-        campaign = self._stored()
+        # Of the same row as the view: what is newer has another stamp.
+        campaign = self.campaign
         own = f"{campaign.pk}:{campaign.version}"
         drawn = (layer.state for layer in earlier(campaign))
         return " ".join((LiveDesk().stamp, own, *drawn))
 
     @cached_property
     def view(self) -> View:
-        """The campaign's tree as it was when it was first asked for."""
+        """The campaign's tree, of the version that the desk has, or newer."""
         return view_of(self.campaign)
 
     def refresh(self) -> None:
-        """Forget the view, after an edit."""
-        self.campaign = self._stored()
+        """Look at the campaign as it is now; as it was last if it is gone."""
+        found = Campaign.objects.filter(pk=self.campaign.pk)
+        self.campaign = found.first() or self.campaign
         self.__dict__.pop("view", None)
-
-    def _stored(self) -> Campaign:
-        """The campaign as it is now; as it was last if it is gone."""
-        return Campaign.objects.filter(pk=self.campaign.pk).first() or self.campaign
 
     def buddies(self) -> list[Buddy]:
         return self.view.buddies

@@ -40,12 +40,18 @@ def locked(number: int) -> Campaign:
     return campaign
 
 
+def view_to_edit(campaign: Campaign) -> View:
+    """Return the view of a campaign under its lock; its own rows are read anew."""
+    view, stored = view_of(campaign), rows.read(campaign)
+    return view if stored == view.stored else View(campaign, view.base, stored)
+
+
 class Edit:
     """One edit of a campaign, under its lock."""
 
     def __init__(self, campaign: Campaign) -> None:
         self.campaign = campaign
-        self.view = view_of(campaign)
+        self.view = view_to_edit(campaign)
         self.sketch = Sketch(self.view.tree)
         self.after = self.view.tree
 
@@ -224,7 +230,7 @@ class CampaignEdits:
         """Make its differences what ``change`` makes of them: a decision."""
         with transaction.atomic():
             campaign = locked(self.number)
-            view = view_of(campaign)
+            view = view_to_edit(campaign)
             differences = change(view)
             after = merge(view.base.tree, differences).tree
             author = Author(editor, timezone.now(), reason)
@@ -237,7 +243,7 @@ class CampaignEdits:
             edit = log.of(campaign, version, editor)
             if not edit:
                 raise TreeError(_("There is nothing to undo."))
-            view = view_of(campaign)
+            view = view_to_edit(campaign)
             before = dict(view.stored.rows)
             for one in edit:
                 _take_back(view, before, one)

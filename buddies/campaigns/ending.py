@@ -3,9 +3,11 @@
 from django.db import transaction
 
 from buddies.campaigns.merge import NONE, Differences, record
-from buddies.models import Campaign
+from buddies.models import Campaign, Tree
 from buddies.tree import history, snapshot
 from buddies.tree.undo import undo
+
+PUBLISHED, ENDED = Campaign.State.PUBLISHED, Campaign.State.ENDED
 
 
 def inverse(campaign: Campaign) -> Differences:
@@ -23,17 +25,23 @@ def undo_live(version: int, editor: str) -> None:
     """Undo an edit of what is live; see :func:`buddies.tree.undo.undo`.
 
     A campaign ends when the edit that published it is undone, and is live again when
-    that is undone.
+    the one that ended it is.
     """
-    published = Campaign.objects.filter(
-        state=Campaign.State.PUBLISHED, tree_version=version
-    )
-    ended = Campaign.objects.filter(
-        state=Campaign.State.ENDED, ends_at=history.made_at(version)
-    )
+    campaigns = Campaign.objects.select_for_update()
     with transaction.atomic():
+        Tree.locked()
+        published = list(campaigns.filter(state=PUBLISHED, tree_version=version))
+        ended = list(campaigns.filter(state=ENDED, ended_version=version))
         edit = undo(version, editor)
-        ended.update(
-            state=Campaign.State.PUBLISHED, tree_version=edit.version, ends_at=None
-        )
-        published.update(state=Campaign.State.ENDED, blocked="", ends_at=edit.at)
+        for campaign in published:
+            campaign.state, campaign.blocked = ENDED, ""
+            campaign.ended_version = edit.version
+            campaign.kept_end, campaign.ends_at = campaign.ends_at, edit.at
+        for campaign in ended:
+            campaign.state, campaign.tree_version = PUBLISHED, edit.version
+            campaign.ended_version = None
+            # If it was to end meanwhile, a person has to say when.
+            end, campaign.kept_end = campaign.kept_end, None
+            campaign.ends_at = end if end and end > edit.at else None
+        for campaign in [*published, *ended]:
+            campaign.save()

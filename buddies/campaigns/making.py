@@ -14,7 +14,10 @@ from buddies.models.campaigns import COLOURS, NAME_IS_TAKEN
 
 MAX_NAME = 80
 # What staff do not write themselves.
-OTHERS = ("release", "tree_version", "takes_back", "ends_at", "due_at")
+OTHERS = (
+    *("release", "tree_version", "ended_version", "takes_back"),
+    *("due_at", "ends_at", "kept_end"),
+)
 
 
 def make(editor: str, name: str, note: str = "", colour: int | None = None) -> Campaign:

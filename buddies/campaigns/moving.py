@@ -6,10 +6,10 @@ from django.utils.translation import gettext as _
 
 from buddies.campaigns import log
 from buddies.campaigns.changes import only, without
-from buddies.campaigns.edits import CampaignEdits, locked, store
+from buddies.campaigns.edits import CampaignEdits, locked, store, view_to_edit
 from buddies.campaigns.merge import STRUCTURE, Differences, merge
 from buddies.campaigns.rows import Author
-from buddies.campaigns.view import View, view_of
+from buddies.campaigns.view import View
 from buddies.models import Buddy, Tree
 from buddies.tree import snapshot, whole_tree
 from buddies.tree.lock import Stale, check, editing
@@ -42,7 +42,7 @@ def do_live(number: int, editor: str, key: Group, field: str) -> None:
     with transaction.atomic():
         Tree.locked()
         campaign = locked(number)
-        view = view_of(campaign)
+        view = view_to_edit(campaign)
         chosen = only(view.differences, key, field)
         live = snapshot.of(Buddy.objects.all())
         merged = merge(live, chosen)

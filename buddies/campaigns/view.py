@@ -6,6 +6,8 @@ from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
 
+from django.db.models import OuterRef
+
 from buddies.campaigns.base import Base, Layer, base_of, live_state, stored_of
 from buddies.campaigns.merge import Conflict, Merged, merge
 from buddies.campaigns.rows import Stored
@@ -29,6 +31,10 @@ def earlier(campaign: Campaign) -> list[Layer]:
     # What has ended by then is not live any more.
     planned = planned.exclude(ends_at__lte=at)
     live = free.filter(state=Campaign.State.PUBLISHED, ends_at__lte=at)
+    # One that another campaign takes back before ends with that.
+    live = live.exclude(
+        taken_back_by__in=planned.filter(due_at__lt=OuterRef("ends_at"))
+    )
     moments = [(one.due_at, one) for one in planned]
     moments += [(one.ends_at, one) for one in live]
     layers = [Layer(moment, one) for moment, one in moments if moment is not None]
@@ -41,7 +47,7 @@ def _place(layer: Layer) -> tuple[datetime, bool, int]:
     return (layer.at, not layer.ends, layer.campaign.pk)
 
 
-_views = Recent["View"](16)  # one of ten thousand entries takes 5 MB
+_views = Recent["View"](32)  # one of ten thousand entries takes 5 MB
 
 
 def view_of(campaign: Campaign) -> "View":
@@ -51,8 +57,8 @@ def view_of(campaign: Campaign) -> "View":
     """
     before = earlier(campaign)
     drawn = [layer.state for layer in before]
-    said = (campaign.name, campaign.state, campaign.due_at, campaign.ends_at)
-    state = (live_state(), *drawn, campaign.pk, campaign.version, *said)
+    said = [getattr(campaign, one.attname) for one in Campaign._meta.concrete_fields]
+    state = (live_state(), *drawn, *said)
     return _views.get(state, lambda: View(copy(campaign), base_of(before), state=state))
 
 

@@ -30,7 +30,6 @@ def published(buddies: Iterable[Buddy], at: datetime) -> Document:
     ``buddies`` is the whole tree, in any order; ``at`` is the moment at which
     schedules are evaluated.
     """
-
     buddies = list(buddies)
     left_out = withheld(buddies, at)
 

@@ -54,7 +54,7 @@ _VALIDATORS = {name: _column(name).validators for name in _JUDGED}
 _TYPES = frozenset(Buddy.Type.values)
 
 # Each build of the document judges all entries, and most are as they were.
-MOST = 2**15  # entries that are known to be without fault
+MOST = 2**15  # entries, and addresses, whose judgement is kept
 _NAMES = ("type", *_JUDGED)
 _values_of = attrgetter(*_NAMES)
 

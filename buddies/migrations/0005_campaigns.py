@@ -53,6 +53,8 @@ class Migration(migrations.Migration):
                 ('version', models.PositiveBigIntegerField(default=0)),
                 ('blocked', models.CharField(blank=True, choices=[('conflicts', 'decisions are missing'), ('approvals', 'approvals are missing'), ('fault', 'an entry has a fault'), ('missed', 'its end had passed, too'), ('too_large', 'the document is too large'), ('too_deep', 'the tree has too many levels')], max_length=9)),
                 ('tree_version', models.PositiveBigIntegerField(null=True)),
+                ('ended_version', models.PositiveBigIntegerField(null=True)),
+                ('kept_end', models.DateTimeField(null=True)),
                 ('created_by', models.CharField(max_length=150)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('planned_by', models.CharField(blank=True, max_length=150)),

@@ -19,8 +19,9 @@ class Campaign(models.Model):
 
     ``version`` grows with each edit of it. ``blocked`` is why it did not go live, or
     did not end, at its moment; then it waits for a person. ``tree_version`` is the
-    tree's version that its publication made. A campaign that ``takes_back`` another
-    one ends it when it goes live.
+    tree's version that its publication made, ``ended_version`` the one that ended it;
+    if an undo did, ``kept_end`` is when it was to end, for a redo. A campaign that
+    ``takes_back`` another one ends it when it goes live.
     """
 
     class State(models.TextChoices):
@@ -61,6 +62,8 @@ class Campaign(models.Model):
         Release, models.PROTECT, null=True, related_name="campaigns"
     )
     tree_version = models.PositiveBigIntegerField(null=True)
+    ended_version = models.PositiveBigIntegerField(null=True)
+    kept_end = models.DateTimeField(null=True)
     takes_back = models.ForeignKey(
         "self", models.SET_NULL, null=True, related_name="taken_back_by"
     )

@@ -270,6 +270,11 @@ class Tree(models.Model):
     def __str__(self) -> str:
         return f"version {self.version}"
 
+    def is_built(self, at: datetime) -> bool:
+        """Whether what clients read at a moment was built of this version."""
+        is_outdated = self.next_at is not None and self.next_at < at
+        return self.built >= self.version and not is_outdated
+
     @classmethod
     def locked(cls) -> "Tree":
         """Return the row, locked until the end of the transaction."""

@@ -22,7 +22,6 @@ from buddies.publishing.draft import (
     current_draft,
     differences,
     draft_of_view,
-    is_settled,
     refusal_in_words,
 )
 from buddies.publishing.live import live_release
@@ -96,8 +95,8 @@ class DraftStatistics(NamedTuple):
 
 
 def _statistics(row: Tree, release: Release | None) -> DraftStatistics:
-    if release and not row.refused:
-        is_behind = not is_settled(row)
+    if release and not row.refused and row.size <= settings.XMPP_STANZA_LIMIT:
+        is_behind = not row.is_built(timezone.now())
         # What a worker is about to do is not done here as well.
         if not is_behind or not _is_late(row):
             return DraftStatistics(row.size, 0, "", is_behind)
@@ -140,7 +139,8 @@ def _age(release: Release) -> float:
 
 def _is_late(row: Tree) -> bool:
     at = history.made_at(row.version)
-    return at is not None and (timezone.now() - at).total_seconds() > SLOW_SECONDS
+    # Without a record nobody knows when it was made.
+    return at is None or (timezone.now() - at).total_seconds() > SLOW_SECONDS
 
 
 def _tone(problem: str, release: Release | None, statistics: DraftStatistics) -> str:

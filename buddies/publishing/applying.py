@@ -269,7 +269,12 @@ def _go_live(campaign: Campaign, editor: str) -> Release:
     campaign.save()
     # What it was made to take back has ended with it.
     ended = Campaign.objects.filter(taken_back_by=campaign, state=State.PUBLISHED)
-    ended.update(state=State.ENDED, blocked="", ends_at=done.release.created_at)
+    ended.update(
+        state=State.ENDED,
+        blocked="",
+        ends_at=done.release.created_at,
+        ended_version=done.version,
+    )
     return done.release
 
 
@@ -338,11 +343,12 @@ def _end(campaign: Campaign) -> Release:
 def _take_back(campaign: Campaign, editor: str) -> Release:
     merged = merge(_stored_tree(), inverse(campaign))
     note = _("“%(name)s” has ended") % {"name": campaign.name}
-    release = _apply(merged, campaign, editor, note).release
+    done = _apply(merged, campaign, editor, note)
     campaign.state, campaign.blocked = State.ENDED, ""
-    campaign.ends_at = release.created_at
-    campaign.save(update_fields=["state", "blocked", "ends_at"])
-    return release
+    campaign.ends_at = done.release.created_at
+    campaign.ended_version = done.version
+    campaign.save(update_fields=["state", "blocked", "ends_at", "ended_version"])
+    return done.release
 
 
 def opposite(campaign: Campaign, editor: str) -> Campaign:

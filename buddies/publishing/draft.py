@@ -50,13 +50,6 @@ class Draft(NamedTuple):
         return Tree.Refused.TOO_LARGE if too_large else ""
 
 
-def is_settled(tree: Tree) -> bool:
-    """Whether the live release is what clients would read of the tree now."""
-    now = timezone.now()
-    is_built = tree.built >= tree.version and (tree.next_at or now) >= now
-    return is_built and not tree.refused
-
-
 def current_draft() -> Draft:
     """Return what clients would read if the tree were published now."""
     now = timezone.now()

@@ -26,7 +26,7 @@ def is_behind() -> bool:
     if Campaign.due(now).exists() or Campaign.ending(now).exists():
         return True
     tree = Tree.objects.first()
-    return tree is None or tree.built < tree.version or (tree.next_at or now) < now
+    return tree is None or not tree.is_built(now)
 
 
 def lag() -> float:

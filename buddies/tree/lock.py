@@ -113,8 +113,8 @@ def find_faults(
         among = Buddy.objects.order_by().values_list(*columns, named=True)
     entries: dict[int, Any] = {row.pk: row for row in among}
     groups = {key: row.parent_id for key, row in entries.items()}
-    # A new entry has no key yet, and nothing inside it. Small negative numbers are
-    # those of entries that only a campaign has.
+    # A new entry has no key yet, and nothing inside it. Other negative numbers are
+    # those of entries that are not live.
     judged = {b.pk or -(2**63) - place: b for place, b in enumerate(buddies)}
     entries |= judged
     groups |= {key: buddy.parent_id for key, buddy in judged.items()}

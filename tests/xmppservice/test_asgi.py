@@ -10,7 +10,7 @@ from django.core.signals import request_finished
 from tests.charsets import CHARSETS
 from tests.service import DEPLOYMENT, Service
 from xmppservice import asgi
-from xmppservice.runtime import startup
+from xmppservice.runtime import memory
 
 # The tests of one process share a connection, which no request may close.
 request_finished.disconnect(asgi.close_connections)
@@ -26,8 +26,8 @@ UPGRADE = {
 
 
 def test_memory_is_searched_rarely_and_without_what_stays():
-    assert gc.get_threshold()[0] == startup.NEW_OBJECTS
-    assert gc.get_freeze_count() > startup.NEW_OBJECTS
+    assert gc.get_threshold()[0] == memory.NEW_OBJECTS
+    assert gc.get_freeze_count() > memory.NEW_OBJECTS
 
 
 async def answers(scope: dict, *events: dict) -> list[dict]:

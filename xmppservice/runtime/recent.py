@@ -47,11 +47,13 @@ class Recent(Generic[T]):
                 return self._values[key]
         try:
             value = read()
-        finally:
+        except BaseException:
             with self._lock:
                 self._reading.pop(key, None)
+            raise
         with self._lock:
             self._values[key] = value
+            self._reading.pop(key, None)
             while len(self._values) > self._most:
                 self._values.popitem(last=False)
         return value

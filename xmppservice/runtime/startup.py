@@ -1,6 +1,5 @@
 """What keeps a process from starting, in one sentence and without a traceback."""
 
-import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,17 +39,3 @@ def refuse_errors() -> None:
     errors = [found for found in checks.run_checks() if found.level >= checks.ERROR]
     if errors:
         sys.exit("\n".join(error.msg for error in errors))
-
-
-NEW_OBJECTS = 20_000  # until the garbage collector looks at them
-
-
-def collect_rarely() -> None:
-    """Let the garbage collector look neither often nor at what is there for good.
-
-    By default a tree of ten thousand entries makes it search all of memory with each
-    page, which then takes twice as long. Almost all memory is freed without it.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(NEW_OBJECTS)

@@ -396,3 +396,14 @@ def test_breaking_glass_needs_a_permission_of_its_own(
 
     assert answer.status_code == code
     assert ("campaign_break_glass: escalus" in caplog.text) == (code == 201)
+
+
+def test_glass_is_broken_for_what_goes_live_at_once(natale):
+    api = client_of("view_buddy", "publish_release", "break_glass", name="escalus")
+    at = timezone.now() + timedelta(hours=1)
+    digest = digest_of(api, natale)
+
+    answer = post(api, natale, "publish", digest=digest, breakGlass=True, publishAt=at)
+
+    assert list(reasons(answer)) == ["breakGlass"]
+    assert Campaign.objects.get().state == "open"

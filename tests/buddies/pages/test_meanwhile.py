@@ -10,10 +10,11 @@ from django.db import connection, transaction
 from django.test import Client
 
 from buddies.campaigns import making
+from buddies.campaigns.desk import desk_of
 from buddies.document import parse
 from buddies.models import Campaign, HistoricalBuddy
 from buddies.tree import whole_tree
-from tests.buddies.pages.campaign_client import Natale
+from tests.buddies.pages.campaign_client import Natale, row_of
 from tests.buddies.pages.workspace_client import CHANNELS, change
 
 pytestmark = pytest.mark.django_db
@@ -102,3 +103,22 @@ def test_a_name_that_is_taken_just_now_is_said(editor: Client, natale, page):
             break
     assert any(said) or "again" in page
     assert not said[-1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tree_is_never_older_than_its_version(editor: Client, natale):
+    """Or the next edit would silently overwrite a colleague's."""
+    path = f"{CHANNELS}tree/{natale.query}"
+
+    for at in count(1):
+        editor.get(path)  # what is kept of the version before
+        status = f"fair {at}"
+        moment = Moment(at, lambda text=status: natale.change("juliet", status=text))
+        with connection.execute_wrapper(moment):
+            tree = editor.get(path).json()
+        if moment.queries < at:
+            break
+        is_newest = row_of(tree, "juliet")["text"] == status
+        assert is_newest or tree["version"] < natale.version, at
+        assert is_newest or tree["stamp"] != desk_of(natale.pk).stamp, at
+    assert at > 5

@@ -7,12 +7,13 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from buddies.models import Buddy, HistoricalBuddy, Release
+from buddies.models import Buddy, HistoricalBuddy, Release, Tree
 from buddies.pages.status import SLOW_SECONDS
 from buddies.pages.workspace import EDIT_VIEWS, READ_VIEWS
 from buddies.publishing import draft, live, releases
@@ -91,6 +92,18 @@ def too_large_for_long() -> None:
     some_time_passes()
 
 
+def without_a_record() -> None:
+    delivered()
+    Buddy.objects.update(name="by hand")
+    Tree.objects.update(version=F("version") + 1)
+
+
+def above_a_new_limit() -> None:
+    channel("romeo", status="x" * 900)
+    releases.sync()
+    Tree.objects.update(refused="")
+
+
 ATTENTION = "Something needs your attention"
 ON_ITS_WAY = "Being sent to the XMPP server"
 
@@ -110,6 +123,8 @@ ON_ITS_WAY = "Being sent to the XMPP server"
             ATTENTION,
             "The XMPP server has not received this version yet.",
         ),
+        (without_a_record, "error", ATTENTION, "Your latest edits are not live yet."),
+        (above_a_new_limit, "error", ATTENTION, "bytes; the limit is 900"),
         (edited_long_ago, "error", ATTENTION, "Your latest edits are not live yet."),
         (too_large, "error", ATTENTION, "bytes; the limit is 900"),
         (too_large_for_long, "error", ATTENTION, "bytes; the limit is 900"),

@@ -444,19 +444,65 @@ def test_what_others_edited_since_blocks_the_end():
 
 
 def test_an_undo_of_its_edit_ends_it_and_a_redo_makes_it_live_again():
-    desk = natale()
-    publish(desk, ends_at=timezone.now() + HOUR)
+    desk, end = natale(), timezone.now() + HOUR
+    publish(desk, ends_at=end)
 
     undo_live(Tree.objects.get().version, "juliet")
     assert outline() == ["romeo", "mario"]
     assert desk.campaign.state == "ended"
+    assert desk.campaign.ends_at < timezone.now()
 
     undo_live(Tree.objects.get().version, "juliet")
     assert outline() == ["Mercatini", "Babbo", "mario"]
     campaign = desk.campaign
-    assert (campaign.state, campaign.ends_at) == ("published", None)
+    assert (campaign.state, campaign.ends_at) == ("published", end)
     applying.take_back(desk.pk, "juliet")
     assert outline() == ["romeo", "mario"]
+
+
+def test_a_redo_after_its_end_stays_live():
+    desk = natale()
+    publish(desk, ends_at=timezone.now() + HOUR)
+    undo_live(Tree.objects.get().version, "juliet")
+    Campaign.objects.update(kept_end=timezone.now())
+
+    undo_live(Tree.objects.get().version, "juliet")
+
+    assert (desk.campaign.state, desk.campaign.ends_at) == ("published", None)
+
+
+@pytest.mark.parametrize("by", ["itself", "another"])
+def test_an_undo_of_its_end_makes_it_live_again(by):
+    desk = natale()
+    publish(desk)
+    if by == "itself":
+        applying.take_back(desk.pk, "juliet")
+    else:
+        publish(Desk.of(applying.opposite(desk.campaign, "juliet")))
+    assert (outline(), desk.campaign.state) == (["romeo", "mario"], "ended")
+
+    undo_live(Tree.objects.get().version, "juliet")
+
+    assert outline() == ["Mercatini", "Babbo", "mario"]
+    assert desk.campaign.state == "published"
+    applying.take_back(desk.pk, "juliet")
+    assert outline() == ["romeo", "mario"]
+
+
+def test_one_that_is_taken_back_before_its_end_is_not_drawn_as_ending():
+    desk = natale()
+    publish(desk, ends_at=timezone.now() + 9 * HOUR)
+    edits.change([named("Babbo")], "prince", name="Santa")
+    back = Desk.of(applying.opposite(desk.campaign, "juliet"))
+    decide(back.pk, EDITOR, back.view.conflicts[0], LIVE)
+    edits.change([named("Santa")], "prince", name="Babbo")
+    plan(back, at=timezone.now() + HOUR)
+    saldi = Desk("Saldi")
+    saldi.edits.change([saldi.named("mario")], EDITOR, status="on sale")
+
+    plan(saldi, at=timezone.now() + 10 * HOUR)
+
+    assert saldi.outline() == ["Babbo", "mario"]
 
 
 def test_one_that_is_due_after_that_end_is_drawn_without_it():
