@@ -1,4 +1,4 @@
-"""What campaigns depart from: what is live, and the campaigns that are due earlier.
+"""What campaigns depart from: what is live, and what happens before their moments.
 
 It is read for looking at it. What is published is read anew, under the tree's lock.
 """
@@ -22,7 +22,7 @@ from xmppservice.runtime.recent import Recent
 
 
 class Base(NamedTuple):
-    """What a campaign departs from: ``tree``, which is live, and what is due earlier.
+    """What a campaign departs from: ``tree``, which is live and what happens before it.
 
     ``buddies`` are the stored entries, by their keys, and ``live`` is their snapshot.
     ``ids`` are the numbers of entries that only earlier campaigns have. Others may

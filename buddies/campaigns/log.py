@@ -39,11 +39,11 @@ def of(campaign: Campaign, version: int, editor: str) -> list[DifferenceLog]:
 
 def newest(campaign: Campaign, editor: str) -> history.LastEdit | None:
     """The last edit of an editor; None before the first."""
-    own = campaign.log.filter(editor=editor).order_by("-version")
-    last = own.first()
-    if last is None:
-        return None
-    return in_words(own.filter(version=last.version), last.version)
+    own = campaign.log.filter(editor=editor)
+    # In one query: the campaign may go between two.
+    newest_one = own.order_by("-version").values("version")[:1]
+    edit = list(own.filter(version__in=newest_one))
+    return in_words(edit, edit[0].version) if edit else None
 
 
 def went_live(campaign: Campaign, version: int) -> bool:

@@ -42,6 +42,7 @@ async def two(pages):
 
 async def press_switch(page, flag, name, on) -> None:
     """Press a switch, and wait until the server has it."""
+    assert await switch(page, flag, name).get_attribute("aria-checked") != on
     await switch(page, flag, name).click()
     await expect(switch(page, flag, name)).to_have_attribute("aria-checked", on)
     await expect(toast(page)).to_contain_text(f"Changed the visibility of “{name}”")

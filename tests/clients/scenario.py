@@ -43,6 +43,7 @@ from generated_client.api.campaigns import (
     campaigns_document_retrieve,
     campaigns_end_create,
     campaigns_list,
+    campaigns_opposite_create,
     campaigns_partial_update,
     campaigns_publish_create,
     campaigns_retrieve,
@@ -280,6 +281,9 @@ def campaigns(client: AuthenticatedClient) -> None:
     assert isinstance(made, Release)
     published = releases_document_retrieve.sync_detailed(made.number, client=client)
     assert published.content == document.content
+    opposite = campaigns_opposite_create.sync(natale.id, client=client)
+    assert isinstance(opposite, CampaignDetail)
+    _put_away(client, opposite.id)
     assert isinstance(campaigns_end_create.sync(natale.id, client=client), Release)
     again = campaigns_again_create.sync(natale.id, client=client)
     assert isinstance(again, CampaignDetail)

@@ -199,6 +199,7 @@ EXAMPLES = {
     "campaigns_document_retrieve 200": Example(_campaign),
     "campaigns_end_create 201": Example(_live_campaign),
     "campaigns_list 200": Example(_campaign),
+    "campaigns_opposite_create 201": Example(_live_campaign),
     "campaigns_partial_update 200": Example(_campaign, lambda: {"colour": 2}),
     "campaigns_publish_create 201": Example(_campaign, _reviewed),
     "campaigns_publish_create 202": Example(_campaign, _tomorrow, ["/dueAt"]),
