@@ -316,11 +316,11 @@ def _campaign(client: AuthenticatedClient, name: str) -> CampaignDetail:
 
 
 def _publish(
-    client: AuthenticatedClient, number: int, **moments: datetime
+    client: AuthenticatedClient, number: int, publish_at: datetime | None = None
 ) -> Release | CampaignDetail | Problem | None:
     campaign = campaigns_retrieve.sync(number, client=client)
     assert isinstance(campaign, CampaignDetail)
-    body = PublicationRequest(campaign.digest, **moments)
+    body = PublicationRequest(campaign.digest, publish_at)
     return campaigns_publish_create.sync(number, client=client, body=body)
 
 
