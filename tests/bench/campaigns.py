@@ -18,8 +18,8 @@ from tests.service import Service
 ENTRIES, SHOWN, CAMPAIGNS, ROUNDS = 10_000, 700, 20, 5
 OPENED, EDITED, AS_LIVE = 1.0, 0.5, 2.0  # seconds, seconds, times
 
-# As many are shown as an XMPP server's limit of a stanza allows. All campaigns but one
-# are planned, so that the last one is drawn on nineteen others.
+# So few entries are shown that the document can go live. All campaigns but one are
+# planned, so that the last one is drawn on nineteen others.
 FILL = f"""
 import random
 from datetime import timedelta
