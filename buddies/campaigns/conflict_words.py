@@ -264,9 +264,8 @@ def own_of(view: View, conflict: Conflict) -> tuple[Key, Key]:
     """Return the entry that the campaign gives the address, and the other one."""
     key, other = str(conflict.key), conflict.detail
     campaign = view.differences
-    is_own = key in campaign.added or not campaign.changed.get(
-        key, {}
-    ).keys().isdisjoint(ROUTED)
+    changed = campaign.changed.get(key, {})
+    is_own = key in campaign.added or any(name in changed for name in ROUTED)
     return (key, other) if is_own else (other, key)
 
 

@@ -106,7 +106,7 @@ def _upsert(accounts: Sequence[Account], columns: Sequence[str]) -> None:
     changes = (f"{name} = excluded.{name}" for name in (*columns, *RENEWED_COLUMNS))
     columns_inserted = ", ".join(INSERTED_COLUMNS)
     statement = (
-        f"INSERT INTO {Account._meta.db_table} ({columns_inserted})"  # noqa: S608 -- names of the model
+        f"INSERT INTO {Account._meta.db_table} ({columns_inserted})"  # noqa: S608  (names of the model)
         f" VALUES {placeholders}"
         f" ON CONFLICT (jid) DO UPDATE SET {', '.join(changes)}"
     )
