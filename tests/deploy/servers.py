@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from demo.client import Client, ClientError
+from demo.component import RawComponent
 from demo.server import STREAM
 from demo.stream import RawStream
 from tests.ports import free_port
 from tests.prosody_files import FiledProsody
-from tests.service import COMPONENT, PASSWORD, SECRET
+from tests.service import COMPONENT, PASSWORD, SECRET, until
 
 OTHER = "other.localhost"  # a component that the module does not serve
 LIMITED, UNSET = "limited.localhost", "unset.localhost"
@@ -28,26 +29,49 @@ Component "{OTHER}"
 """
 BIND = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
 MODULES = '"roster"; '
-# Breaks for some users, and names them; answers about "held" when it is released.
-# Deletes accounts as an administrator does.
+# Breaks for some users, and names them. Deletes accounts as an administrator does.
+# Waits before it answers about the user "held", or pushes a contact of this name.
 BRITTLE = """
 local async = require "util.async";
+local filters = require "util.filters";
 local st = require "util.stanza";
 local usermanager = require "core.usermanager";
 local user_exists = usermanager.user_exists;
+local release, last;
+local function hold()
+	local wait, done = async.waiter();
+	release = done;
+	wait();
+end
 function usermanager.user_exists(username, host)
 	if username:find("unknowable") then error(username); end
-	if username == "held" and host == module.host then
-		local wait, release = async.waiter();
-		module:hook("iq-set/host/urn:test:release", function (event)
-			event.origin.send(st.reply(event.stanza));
-			release();
-			return true;
-		end);
-		wait();
-	end
+	if username == "held" and host == module.host then hold(); end
 	return user_exists(username, host);
 end
+filters.add_filter_hook(function (session)
+	filters.add_filter(session, "stanzas/out", function (stanza)
+		local id = stanza.attr.id;
+		local item = stanza.attr.type == "set" and stanza.tags[1].tags[1];
+		local is_held = item and item.attr.name == "held";
+		-- The same push goes to each session: only the first one waits.
+		if session.host == module.host and is_held and id ~= last then
+			last = id;
+			hold();
+		end
+		return stanza;
+	end);
+end);
+module:hook("iq-get/host/urn:test:is-held", function (event)
+	event.origin.send(st.reply(event.stanza):text_tag("held", release and "yes" or ""));
+	return true;
+end);
+module:hook("iq-set/host/urn:test:release", function (event)
+	event.origin.send(st.reply(event.stanza));
+	local done = release;
+	release = nil;
+	done();
+	return true;
+end);
 module:hook("iq-set/host/urn:test:delete", function (event)
 	usermanager.delete_user(event.stanza.tags[1].attr.name, module.host);
 	event.origin.send(st.reply(event.stanza));
@@ -125,6 +149,20 @@ class OpenProsody(FiledProsody):
         """Return what the module has logged since the start."""
         lines = self.log.read_text().splitlines()
         return [line for line in lines if ":xmppservice" in line]
+
+
+async def held(component: RawComponent) -> None:
+    """Await that the module waits for :func:`release`."""
+
+    async def is_held() -> bool:
+        answer = await component.iq("get", "<is-held xmlns='urn:test'/>")
+        return bool(answer[0].text)
+
+    await until(is_held)
+
+
+async def release(component: RawComponent) -> None:
+    await component.iq("set", "<release xmlns='urn:test'/>")
 
 
 def pushed(client: Client) -> list[tuple[str, str]]:

@@ -9,7 +9,15 @@ from demo.component import RawComponent
 from tests import prosody_files
 from tests.deploy import bulk
 from tests.deploy.bulk import contact, item, items, user
-from tests.deploy.servers import LIMITED, OTHER, UNSET, OpenProsody, leave
+from tests.deploy.servers import (
+    LIMITED,
+    OTHER,
+    UNSET,
+    OpenProsody,
+    held,
+    leave,
+    release,
+)
 from tests.service import PASSWORD, SECRET, until
 
 VERBS = {"exist", "read", "write", "list", "events"}
@@ -92,14 +100,17 @@ async def test_a_request_has_a_thousand_users_and_items(
 
 
 async def test_too_many_waiting_requests_are_refused(component: RawComponent):
-    names = ["held", *["nobody"] * 150]
-    requests = [component.iq("get", bulk.request("exist", user(one))) for one in names]
-    release = component.iq("set", "<release xmlns='urn:test'/>")
+    first, *more = (bulk.request("exist", user(one)) for one in ["held", *"a" * 150])
+    held_up = asyncio.create_task(component.iq("get", first))
+    await held(component)
 
-    *answers, _ = await asyncio.gather(*requests, release)
+    requests = [component.iq("get", one) for one in more]
+    *answers, _ = await asyncio.gather(*requests, release(component))
 
-    expected = [""] * 101 + ["wait resource-constraint"] * 50
-    assert [bulk.error(one) for one in answers] == expected
+    assert [bulk.error(one) for one in [await held_up, *answers]] == [
+        *[""] * 101,
+        *["wait resource-constraint"] * 50,
+    ]
 
 
 # --- list -------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from demo.client import Client
 from demo.component import RawComponent
 from tests.deploy import bulk
 from tests.deploy.bulk import Answer, contact, item, items, user
-from tests.deploy.servers import BIND, OpenProsody, pushed
+from tests.deploy.servers import BIND, OpenProsody, held, pushed, release
 from tests.service import PASSWORD, until
 
 ROSTER = "{jabber:iq:roster}"
@@ -241,9 +241,11 @@ async def test_nothing_is_lost_among_edits_of_the_user(
 
 
 async def write_much(component: RawComponent, local: str) -> None:
-    """Write 2,000 contacts; their pushes take longer than the answers."""
-    for start in 0, 1000:
-        await bulk.write_one(component, local, items(1000, start))
+    """Write 2,000 contacts; their pushes wait at the thousandth."""
+    first = items(999) + item(contact(999), "held")
+    for contacts in first, items(1000, 1000):
+        await bulk.write_one(component, local, contacts)
+    await held(component)
 
 
 async def version_of(client: Client, jid: str) -> str:
@@ -271,10 +273,11 @@ async def test_an_edit_among_the_pushes_does_not_hide_the_rest(
         _, contacts = await roster(web, await version_of(phone, "own@localhost"))
         assert len(contacts) == 2001
 
+        await release(component)
         await all_pushed(component, phone, 2001)
 
     versions, jids = zip(*pushed(phone), strict=True)
-    assert 0 < jids.index("own@localhost") < 1999, "the edit came too late"
+    assert jids.index("own@localhost") == 999
     assert versions.index(versions[-1]) == len(versions) - 1
 
 
@@ -288,13 +291,14 @@ async def test_a_client_that_leaves_among_the_pushes_reads_the_rest(
         await write_much(component, local)
         await client.roster_set("own@localhost", "Own")
         version = await version_of(client, "own@localhost")
-        assert len(client.pushes) < 2000, "the edit came too late"
+        assert len(client.pushes) == 1000
 
         await client.send("</stream:stream>")
         later.write(BIND + f"<iq type='get' id='r'>{ROSTER_QUERY.format(version)}</iq>")
         await later.next()
         answer = await later.next()
         await later.close()
+        await release(component)
 
     assert len(list(answer.iter(ROSTER + "item"))) == 2001
 
@@ -370,7 +374,7 @@ async def test_a_roster_that_breaks_prosody_has_failed(
     assert [one.outcome for one in read] == ["failed", "user"]
     assert [one.outcome for one in written] == ["failed", "user"]
     log = "\n".join(prosody.our_log())
-    assert "A roster could not be read: mod_brittle.lua:15" in log
+    assert "A roster could not be read: mod_brittle.lua:" in log
     assert "unreadable" not in log
 
 
@@ -385,5 +389,5 @@ async def test_a_request_that_breaks_prosody_is_answered(
     assert bulk.error(answer) == "wait internal-server-error"
     assert await bulk.exist(component, [local]) == [local]
     log = "\n".join(prosody.our_log())
-    assert "A task failed at mod_brittle.lua:6" in log
+    assert "A task failed at mod_brittle.lua:" in log
     assert "unknowable" not in log
