@@ -1,12 +1,14 @@
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.utils import translation
+from django.utils import timezone, translation
 
 from buddies.publishing import http_cache
 from demo.ejabberd import Ejabberd
@@ -22,8 +24,13 @@ DEMO_USERS = ["00393296260815", "00393333333333"]
 
 
 def pytest_configure() -> None:
-    """Spare test clients the scan of all static files: they request none."""
+    """Prepare what all tests use."""
+    # Test clients request no static file: they are spared the scan of all.
     settings.MIDDLEWARE.remove("servestatic.middleware.ServeStaticMiddleware")
+    # An example may be slow: the machine has other things to do.
+    default = hypothesis.settings.default
+    hypothesis.settings.register_profile("here", default, deadline=None, database=None)
+    hypothesis.settings.load_profile("here")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -40,6 +47,14 @@ def django_db_setup(django_test_environment: None) -> None:
     """Give this process a migrated database: a copy of one that is made once."""
     name = golden.migrated(MANAGE, settings.VAR_DIR)
     settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
+
+
+@pytest.fixture
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """Stop Django's clock; return what it shows."""
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    return now
 
 
 @pytest.fixture(scope="session")

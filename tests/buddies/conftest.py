@@ -11,8 +11,6 @@ from buddies.tree import edits
 EDITOR = "juliet"
 # For Hypothesis tests that store a tree for each example and roll it back.
 STORED = settings(
-    deadline=None,
-    database=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,  # each example is rolled back
         HealthCheck.too_slow,  # a tree is many rows

@@ -125,7 +125,7 @@ def test_the_jid_of_a_number_gives_the_number_back(settings, template):
     settings.MSISDN_JID = template
 
     @given(st.integers(0, 9_999_999))
-    @examples(max_examples=20, deadline=None, database=None)
+    @examples(max_examples=20)
     def there_and_back(last):
         number = f"+39347{last:07d}"
         assert msisdn.of_account(msisdn.jid_of(number, "localhost")) == number
@@ -167,7 +167,7 @@ def test_a_number_is_its_e164_form_without_the_trunk_prefix(typed, number):
 
 
 @given(st.from_regex(r"\+[1-9][0-9]{4,15}", fullmatch=True))
-@examples(max_examples=200, deadline=None, database=None)
+@examples(max_examples=200)
 def test_the_form_of_a_number_is_its_own_form(text):
     number = msisdn.parse(text)
     assert number is None or msisdn.parse(number) == number

@@ -29,8 +29,6 @@ from tests.buddies.campaigns.trees import (
 )
 
 EXAMPLES = settings(
-    deadline=None,
-    database=None,
     derandomize=True,
     max_examples=int(os.environ.get("EXAMPLES", "60")),
 )

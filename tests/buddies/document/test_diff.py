@@ -213,7 +213,7 @@ def test_a_longer_text_is_visibly_different():
     assert before != after
 
 
-@settings(max_examples=50, deadline=None, database=None)
+@settings(max_examples=50)
 @given(one=trees(), other=trees())
 def test_documents_are_equal_exactly_when_no_change_is_listed(one, other):
     assert (diff.between(one, other) == []) == (one == other)
@@ -237,7 +237,7 @@ def outlines(draw: st.DrawFn) -> Document:
     return {"items": top}
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=400)
 @given(one=outlines(), other=outlines())
 def test_similar_documents_are_equal_exactly_when_no_change_is_listed(one, other):
     found = diff.between(one, other)
@@ -262,7 +262,7 @@ def test_similar_documents_are_equal_exactly_when_no_change_is_listed(one, other
     assert len(tops) + sum(counted) == len(gone)
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=200)
 @given(order=st.permutations("abcdefgh"))
 def test_a_new_order_is_described_with_the_fewest_entries(order):
     found = describe("a b c d e f g h", " ".join(order))

@@ -205,7 +205,7 @@ JSON = st.recursive(
 )
 
 
-@examples(max_examples=150, deadline=None, database=None)
+@examples(max_examples=150)
 @given(
     st.sampled_from([ADD, SEARCH]),
     st.text(max_size=30)

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OWNERS = [f"owner-{number:02}@localhost" for number in range(30)]
 WORKERS, OUTBOXES = 3, 2
 BATCHES, BATCH_SIZE = 8, 40
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 120
 
 
 class Crowd:

@@ -2,7 +2,6 @@
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from roster.commands.rules import Contact, Groups, Rule, applied, decide, normal_name
@@ -133,14 +132,12 @@ def own(item: RosterItem) -> list[str]:
     return [name for name in item.groups if name in OWN]
 
 
-@examples(deadline=None, database=None)
 @given(st.none() | ITEMS, CONTACTS)
 def test_a_second_run_writes_nothing(present, received):
     after = decide(present, received, GROUPS) or present
     assert decide(after, received, GROUPS) is None
 
 
-@examples(deadline=None, database=None)
 @given(ITEMS, CONTACTS)
 def test_no_contact_is_demoted_and_the_users_own_groups_stay(present, received):
     after = decide(present, received, GROUPS) or present
@@ -151,7 +148,6 @@ def test_no_contact_is_demoted_and_the_users_own_groups_stay(present, received):
     assert (after.jid, after.subscription) == (present.jid, present.subscription)
 
 
-@examples(deadline=None, database=None)
 @given(ITEMS, CONTACTS)
 def test_no_name_is_ever_replaced_by_an_empty_one(present, received):
     after = decide(present, received, GROUPS) or present

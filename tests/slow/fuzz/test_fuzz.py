@@ -33,8 +33,6 @@ BATCH = 10
 hostile = settings(
     max_examples=CASES // 2 // BATCH,
     derandomize=CASES == SUITE,
-    database=None,
-    deadline=None,
     print_blob=True,
     # Shrinking takes minutes; a batch is small enough to read.
     phases=[Phase.generate, *([Phase.shrink] if CASES != SUITE else [])],

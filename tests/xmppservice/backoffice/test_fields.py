@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xmppservice.backoffice.fields import MomentField, MomentInput, SplitMomentField
@@ -53,7 +53,6 @@ def typed(moment: datetime) -> list[str]:
     return [part["value"] for part in context["subwidgets"]]
 
 
-@settings(deadline=None, database=None)
 @given(around_changes())
 def test_a_form_that_is_only_saved_keeps_each_moment(drawn):
     zone, moment = drawn
@@ -64,7 +63,6 @@ def test_a_form_that_is_only_saved_keeps_each_moment(drawn):
         assert not field.has_changed(moment, typed(moment))
 
 
-@settings(deadline=None, database=None)
 @given(around_changes())
 def test_one_text_and_two_inputs_have_the_same_answer(drawn):
     zone, moment = drawn

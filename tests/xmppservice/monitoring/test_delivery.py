@@ -179,6 +179,7 @@ def test_a_release_that_does_not_go_live_is_late(staff, stream, live):
     assert tones(staff)["release"] == "error"
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_waiting_and_dead_commands_are_counted_with_links(staff, stream, live):
     intake.receive([message(), message()])
     Command.objects.filter(pk=Command.objects.latest("pk").pk).update(

@@ -80,6 +80,7 @@ def test_without_a_stream_the_service_is_not_ready(client):
         ({"missing": "a: x\nb: y"}, "rosters", "paper lacks something: a: x; b: y."),
     ],
 )
+@pytest.mark.usefixtures("stopped_clock")
 def test_problems_of_the_stream_are_reported(client, stream, row, name, says):
     if "seen_at" in row:
         row = {"seen_at": timezone.now() - row["seen_at"]}
@@ -93,6 +94,7 @@ def test_problems_of_the_stream_are_reported(client, stream, row, name, says):
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(29, 200), (31, 503)])
+@pytest.mark.usefixtures("stopped_clock")
 def test_commands_that_wait_too_long_are_reported(client, stream, seconds, status):
     intake.receive([message()])
     Command.objects.update(received_at=timezone.now() - timedelta(seconds=seconds))
