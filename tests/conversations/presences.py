@@ -58,6 +58,16 @@ def add(service: Service, name: str) -> None:
     assert status == 201, said
 
 
+async def remove(service: Service, client: Client, entry: dict) -> None:
+    """Delete an entry; await that this is live, too."""
+    service.http("DELETE", f"/api/buddies/{entry['id']}/")
+
+    async def is_gone() -> bool:
+        return f'"{entry["address"]}"' not in await client.document(SERVICE)
+
+    await until(is_gone)
+
+
 def stored_jids(service: Service) -> list[str]:
     """JIDs of the subscribers that the service has in its table."""
     return service.shell(JIDS).split()

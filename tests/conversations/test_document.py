@@ -9,6 +9,7 @@ from urllib.request import HTTPCookieProcessor, build_opener
 import pytest
 
 from demo.client import Client
+from tests.conversations.presences import remove
 from tests.golden import DOCUMENTS
 from tests.service import PASSWORD, SERVICE, Service, component_only, until
 
@@ -138,7 +139,7 @@ async def test_an_edit_over_the_api_is_in_the_vcard(service: Service, client: Cl
         return "Fresh" in names(await client.document(SERVICE))
 
     await until(shown)
-    service.http("DELETE", f"/api/buddies/{buddy['id']}/")
+    await remove(service, client, buddy)
 
 
 async def test_an_edit_on_the_command_line_is_in_the_vcard(
@@ -186,9 +187,9 @@ class Browser:
         self.opener = build_opener(HTTPCookieProcessor(self.cookies))
 
     def submit(self, path: str, **fields: str) -> str:
-        with self.opener.open(self.base + path, timeout=10) as page:
+        with self.opener.open(self.base + path, timeout=60) as page:
             page.read()
         token = next(one.value for one in self.cookies if one.name == "csrftoken")
         form = urlencode({"csrfmiddlewaretoken": token, **fields}).encode()
-        with self.opener.open(self.base + path, form, timeout=10) as page:
+        with self.opener.open(self.base + path, form, timeout=60) as page:
             return page.read().decode()

@@ -24,7 +24,7 @@ from tests.conversations.browsing import (
     query,
     result,
 )
-from tests.conversations.presences import announced, read, subscribe
+from tests.conversations.presences import announced, read, remove, subscribe
 from tests.service import (
     PASSWORD,
     SERVICE,
@@ -128,7 +128,7 @@ async def test_an_edit_is_in_the_list_as_in_the_document(service, client, verona
         return line not in await listed(client, "verona")
 
     await until(shown)
-    service.http("DELETE", f"/api/buddies/{made['id']}/")
+    await remove(service, client, made)
     await until(hidden)
 
 
@@ -219,7 +219,7 @@ async def test_an_uploaded_picture_is_in_the_vcard(service, client):
     type, binval = await until(photo)
     assert (name(type), type.text, name(binval)) == ("TYPE", "image/webp", "BINVAL")
     assert b64decode(binval.text) == await asyncio.to_thread(served, service, thumb)
-    service.http("DELETE", f"/api/buddies/{made['id']}/")
+    await remove(service, client, made)
 
 
 def served(service: Service, path: str) -> bytes:

@@ -20,7 +20,7 @@ NAMES = ("plain", "changed", "unread", "gone", "replaced")
 async def reports() -> AsyncIterator[tuple[int, Reports]]:
     """The kit as a person starts it: the port of its WebSocket, and what it says."""
     ports = [free_port() for _ in range(3)]
-    words = ["--platform", "web", "--without-commands", "--pause", "0.5"]
+    words = ["--platform", "web", "--without-commands", "--pause", "2"]
     process = await asyncio.create_subprocess_exec(
         *(*KIT, *words, "--only", *NAMES, "--ports", *map(str, ports)),
         cwd=ROOT,

@@ -17,8 +17,8 @@ async def test_new_users_are_found_once_the_cache_expires(new_service):
 async def test_a_search_beyond_the_budget_is_rate_limited_and_a_repeat_runs(
     new_service,
 ):
-    # 3 numbers at once, and one more every half second.
-    service = new_service(DISCOVERY_BURST="3", DISCOVERY_PER_YEAR="63072000")
+    # 3 numbers at once, and one more every 1,000 seconds.
+    service = new_service(DISCOVERY_BURST="3", DISCOVERY_PER_YEAR="31536")
     one, two, three, four, five = service.register(5)
     (local,) = service.register()
     async with service.client(local) as client:
@@ -29,14 +29,12 @@ async def test_a_search_beyond_the_budget_is_rate_limited_and_a_repeat_runs(
         answer = await client.command(SERVICE, "cmd_search_users", payload, id="again")
 
         assert (answer["status"], answer["errorCode"]) == (5, "RATE_LIMITED")
-        assert answer["retryAfter"] == 1
+        assert 1000 < answer["retryAfter"] <= 2000
         # Numbers asked about before are free, and still answered.
         assert answer["userList"] == [one, three]
 
-        while answer["status"] == 5:
-            answer = await client.command(
-                SERVICE, "cmd_search_users", payload, id="again"
-            )
+        service.shell("from roster.models import *; Account.objects.update(budget=3)")
+        answer = await client.command(SERVICE, "cmd_search_users", payload, id="again")
         assert answer["userList"] == payload["userList"]
 
 

@@ -179,13 +179,14 @@ async def test_a_frozen_server_raises_late_and_a_killed_one_broke(prosody):
 
 
 async def test_a_silent_server_ends_the_session(prosody, monkeypatch, caplog):
+    """One that still sends is busy: its answer waits behind thousands of stanzas."""
     monkeypatch.setattr(stream, "PING_SECONDS", 0.05)
-    monkeypatch.setattr(stream, "OPENING_SECONDS", 0.3)
     async with privileged(prosody) as one:
+        monkeypatch.setattr(stream, "OPENING_SECONDS", 1.0)
         freeze(prosody)
         async with flood(one):
             with pytest.raises(Late):
-                await one.ask([ROSTER], in_seconds(1))
+                await one.ask([ROSTER], in_seconds(2.5))
             assert one.open
         await until(lambda: not one.open)
     assert "the XMPP server does not answer: reconnecting" in caplog.text
@@ -204,19 +205,6 @@ async def flood(one: stream.ServiceStream) -> AsyncIterator[None]:
     yield
     feeding.cancel()
     await asyncio.wait([feeding])
-
-
-async def test_a_busy_server_that_still_answers_is_not_dead(
-    prosody, monkeypatch, caplog
-):
-    """The keep-alive waits behind thousands of requests."""
-    monkeypatch.setattr(stream, "PING_SECONDS", 0.01)
-    monkeypatch.setattr(stream, "OPENING_SECONDS", 1.0)
-    async with privileged(prosody) as one:
-        answers = await one.ask([ROSTER] * 40_000, in_seconds(60))
-        assert len(answers) == 40_000
-        assert one.open
-    assert "does not answer" not in caplog.text
 
 
 async def test_a_stream_without_a_privilege_is_ready_and_not_privileged(

@@ -175,16 +175,19 @@ async def test_refusals_go_out_as_fast_as_the_xmpp_server_takes_them(settings):
     settings.COMMAND_MAX_WAIT_SECONDS = 0
     count = 20 * BATCH_SIZE
     sending, most, refused = 0, 0, 0
+    takes = asyncio.Event()
 
     async def send(event: dict) -> None:
         nonlocal sending, most, refused
         sending += 1
         most = max(most, sending)
-        await asyncio.sleep(0.05)  # the XMPP server's time
+        await takes.wait()
         sending -= 1
         refused += len(event.get("answers", ()))
 
     async with refusing(count, send):
+        await until(lambda: sending == MAX_UNCONFIRMED_REPLIES)
+        takes.set()
         await until(lambda: refused == count)
 
     assert most == MAX_UNCONFIRMED_REPLIES
