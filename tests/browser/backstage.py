@@ -66,6 +66,8 @@ def state():
     tree = Tree.objects.values_list("version", "refused").get()
     newest = Release.objects.values_list("number", flat=True).first()
     return tree, newest, Campaign.objects.count(), HistoricalBuddy.objects.count()
+def is_live():
+    return not releases.is_behind() and bool(live_release().live_at)
 after_reset = None
 def demo():
     # Nothing to do when nothing has changed since the last time.
@@ -109,7 +111,7 @@ class Backstage:
 async def becomes(read: Callable[[], Any], wanted: Any, seconds: float = 30) -> None:
     """Wait until ``read()``, sync or async, returns ``wanted``; else show both."""
     end = time.monotonic() + seconds
-    found = None
+    found: object = becomes
     while found != wanted and time.monotonic() < end:
         try:
             found = read()

@@ -298,7 +298,7 @@ def _as_it_was(backstage: Backstage) -> Iterator[None]:
     yield
     until = monotonic() + 30
     # The reset runs in another process, and wakes none of the service's.
-    while not backstage.read("bool(live_release().live_at)"):
+    while not backstage.read("is_live()"):
         assert monotonic() < until, "the demo's tree is not live again"
         sleep(0.05)
 

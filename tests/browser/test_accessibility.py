@@ -194,9 +194,9 @@ async def test_hostile_texts_are_escaped_in_the_workspace(pages, hostile):
     await page.get_by_role("searchbox", name="Search channels").fill("img src")
     await expect(page.locator("#tree mark").first).to_have_text("img src")
     await harmless(page)
-    for tab in ("Webchat", "Phone"):
+    for tab, device in (("Webchat", ".webchat"), ("Phone", ".phone")):
         await page.get_by_role("tab", name=tab).click()
-        await expect(page.locator("#panel")).to_contain_text(HOSTILE)
+        await expect(page.locator(f"#panel .device{device}")).to_contain_text(HOSTILE)
         await harmless(page)
     await page.locator("#panel .chat.channel button").first.click()
     await expect(page.locator("#panel .bubble")).to_have_text(HOSTILE)

@@ -83,6 +83,7 @@ async def test_a_conflict_is_told_to_both_and_decided_by_the_keyboard(pages, dem
 
     await campaign.locator("#decisions").click()
     await expect(campaign.locator(".sides")).to_contain_text("Buon Natale")
+    await expect(campaign.locator(".decision")).to_be_focused()
     await campaign.keyboard.press("1")
 
     await expect(campaign.locator(".messagelist")).to_contain_text("Decided.")

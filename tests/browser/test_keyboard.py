@@ -140,6 +140,8 @@ async def test_space_switches_and_enter_edits(pages, demo):
     await walk(page, "Enter")
 
     await expect(page).to_have_url(re.compile(r"/change/\?from=workspace$"))
+    # The form's script moves the fields into its tabs.
+    await expect(page.locator(".entry-tablist")).to_be_visible()
     await expect(page.locator("#id_name")).to_have_value("Liam")
     await page.locator("#id_name").fill("Liam the monk")
     await page.keyboard.press("Enter")

@@ -158,7 +158,7 @@ async def test_a_conflict_is_decided_with_a_key(pages, demo, read):
     card = page.locator(".decision")
     await expect(card).to_contain_text("piero changed “name” live on")
 
-    await card.focus()
+    await expect(card).to_be_focused()
     await page.keyboard.press("1")
 
     await expect(page.locator(".messagelist")).to_contain_text("Decided.")

@@ -206,6 +206,8 @@ async def test_a_long_undo_label_is_truncated(pages, demo):
 @pytest.mark.parametrize("message", ["", " \n\t"])
 async def test_a_channel_without_a_message_has_no_bubble(pages, demo, message):
     demo(f"edits.change([one('Liam')], 'admin', default_message={message!r})")
+    # What goes live later draws the preview anew.
+    await becomes(lambda: demo.read("is_live()"), True)
     key = demo.read("one('Liam').pk")
 
     workspace = await ready(await pages.open(WORKSPACE))

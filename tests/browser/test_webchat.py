@@ -61,7 +61,9 @@ TREE = """() => {
 async def _answers(service):
     """Run the demo's channels; those of other domains don't answer."""
     server = service.server
-    await asyncio.to_thread(server.register, GUEST, PASSWORD)
+    # What is written to them before they answer waits for them.
+    for local in (GUEST, "myticket", "liam"):
+        await asyncio.to_thread(server.register, local, PASSWORD)
     reader = f"{GUEST}@localhost"
     answering = echo.answer_all(SERVICE, reader, server.register, server.c2s_port)
     task = asyncio.create_task(answering)
