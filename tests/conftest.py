@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +49,10 @@ def django_db_setup(django_test_environment: None) -> None:
 
 
 @pytest.fixture
-def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> datetime:
-    """Stop Django's clock; return what it shows."""
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop Django's clock, for ages in whole seconds."""
     now = timezone.now()
     monkeypatch.setattr(timezone, "now", lambda: now)
-    return now
 
 
 @pytest.fixture(scope="session")

@@ -111,7 +111,7 @@ class Backstage:
 async def becomes(read: Callable[[], Any], wanted: Any, seconds: float = 30) -> None:
     """Wait until ``read()``, sync or async, returns ``wanted``; else show both."""
     end = time.monotonic() + seconds
-    found: object = becomes
+    found: object = object()  # so that None is awaited, too
     while found != wanted and time.monotonic() < end:
         try:
             found = read()
