@@ -1,7 +1,8 @@
 """Edits of the tree: one entry, or a few.
 
 Each function takes the ``editor``, a name for the log and for the release's author,
-and ``seen``, the tree's version that the editor was looking at.
+and ``seen``, the tree's version that the editor was looking at. An edit is stale only
+if another one changed the same values of the same entry since.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from typing import Any
 
 from buddies.document.text import NORMAL, normal
 from buddies.models import Buddy, new_address
-from buddies.tree import history
+from buddies.tree import history, snapshot
 from buddies.tree.lock import Edit, check, editing, fetch, fetch_all, refuse_stale
 from buddies.tree.positions import (
     INSIDE,
@@ -20,6 +21,7 @@ from buddies.tree.positions import (
     set_positions,
     siblings_of,
 )
+from buddies.tree.snapshot import PARENT
 from buddies.tree.whole_tree import store_by_level
 
 
@@ -51,7 +53,7 @@ def change(
     an entry to that parent's end.
     """
     with editing(editor) as edit:
-        stored = fetch_all(buddies, seen)
+        stored = fetch_all(buddies, seen, _columns(fields))
         old_parents = {buddy.pk: buddy.parent_id for buddy in stored}
         fields = {name: normal(name, value) for name, value in fields.items()}
         if fields.get("address") == "":
@@ -68,6 +70,12 @@ def change(
         else:
             edit.update(changed)
     return stored
+
+
+def _columns(fields: Iterable[str]) -> set[str]:
+    """Return the columns whose change by others makes a change of fields stale."""
+    names = snapshot.fields_of({snapshot.name_of(field) for field in fields})
+    return {f"{name}_id" if name == PARENT else name for name in names}
 
 
 def _set(buddy: Buddy, fields: dict[str, Any]) -> bool:
@@ -95,8 +103,8 @@ def move(
     order. Return the entries as they are now.
     """
     with editing(editor) as edit:
-        moved = fetch_all(buddies, seen)
-        stored_target = target and fetch(target.pk, seen)
+        moved = fetch_all(buddies, seen, history.PLACE)
+        stored_target = target and fetch(target.pk, seen, history.PLACE)
         if _is_unchanged(moved, stored_target, where):
             return moved
         displaced = place_entries(moved, stored_target, where)
@@ -118,7 +126,7 @@ def shift(
 ) -> None:
     """Move entries one place up or down among their siblings, keeping their order."""
     with editing(editor) as edit:
-        stored = fetch_all(buddies, seen)
+        stored = fetch_all(buddies, seen, history.PLACE)
         check(stored)
         chosen = {buddy.pk for buddy in stored}
         for parent in {buddy.parent_id for buddy in stored}:

@@ -25,6 +25,7 @@ OPPOSITE = {ADDED: DELETED, CHANGED: CHANGED, DELETED: ADDED}
 PLACE = {"parent_id", "position"}
 FLAGS = {"mobile_is_published", "web_is_published"}
 FIELDS = {field.attname: field for field in Buddy._meta.fields}
+VALUES = FIELDS.keys() - {"id", "key", "version"}  # what an edit can change
 
 
 class LastEdit(NamedTuple):
@@ -187,6 +188,15 @@ def missed(key: int, seen: int) -> str:
     return missed_in_words(last.history_type, last.name, author, changed)
 
 
+def changed_since(buddy: Buddy, seen: int) -> set[str]:
+    """Return the columns of an entry that differ from what version ``seen`` had.
+
+    All of them if that version did not have the entry.
+    """
+    known = HistoricalBuddy.objects.filter(id=buddy.pk, version__lte=seen)
+    return _changed(known.order_by("-version", "-history_id").first(), buddy)
+
+
 def gone() -> str:
     """Say that an entry is deleted, when nobody knows by whom."""
     return _("Someone deleted this in the meantime.")
@@ -218,9 +228,8 @@ def _ago(at: datetime) -> str:
     return _("%(time)s ago") % {"time": timesince(at, depth=1)}
 
 
-def _changed(old: HistoricalBuddy | None, new: HistoricalBuddy) -> set[str]:
-    names = FIELDS.keys() - {"id", "key", "version"}
-    return {n for n in names if old is None or getattr(old, n) != getattr(new, n)}
+def _changed(old: HistoricalBuddy | None, new: HistoricalBuddy | Buddy) -> set[str]:
+    return {n for n in VALUES if old is None or getattr(old, n) != getattr(new, n)}
 
 
 def names_in_words(changed: Collection[str]) -> str:

@@ -142,26 +142,39 @@ def check(
         raise ValidationError({field: [*words] for field, words in reasons.items()})
 
 
-def fetch(pk: int, seen: int | None = None) -> Buddy:
-    """Return the stored entry. Raises Stale if it changed after ``seen``."""
+def fetch(
+    pk: int, seen: int | None = None, columns: Collection[str] = history.VALUES
+) -> Buddy:
+    """Return the stored entry.
+
+    Raises Stale if one of these columns of it was changed after ``seen``.
+    """
     buddy = Buddy.objects.filter(pk=pk).first()
     if buddy is None:
         raise TreeError(history.missed(pk, seen or 0))
-    refuse_stale(buddy, seen)
+    refuse_stale(buddy, seen, columns)
     return buddy
 
 
-def refuse_stale(buddy: Buddy, seen: int | None) -> None:
-    if seen is not None and buddy.version > seen:
+def refuse_stale(
+    buddy: Buddy, seen: int | None, columns: Collection[str] = history.VALUES
+) -> None:
+    if seen is None or buddy.version <= seen:
+        return
+    if not history.changed_since(buddy, seen).isdisjoint(columns):
         raise Stale(history.missed(buddy.pk, seen))
 
 
-def fetch_all(buddies: Iterable[Buddy], seen: int | None = None) -> list[Buddy]:
+def fetch_all(
+    buddies: Iterable[Buddy],
+    seen: int | None = None,
+    columns: Collection[str] = history.VALUES,
+) -> list[Buddy]:
     """Return the stored entries in their order, each once; raises like ``fetch``."""
     keys = list(dict.fromkeys(buddy.pk for buddy in buddies))
     stored = Buddy.objects.in_bulk(keys)
     for key in keys:
         if key not in stored:
             raise TreeError(history.missed(key, seen or 0))
-        refuse_stale(stored[key], seen)
+        refuse_stale(stored[key], seen, columns)
     return [stored[key] for key in keys]

@@ -68,12 +68,12 @@ def test_chosen_entries_are_shown_and_hidden(admin_client, verona, action, flags
 
 def test_an_action_on_an_entry_changed_meanwhile_is_refused(admin_client, verona):
     seen = admin_client.get(ENTRIES).context["seen"]
-    edits.change([named("romeo")], "mercutio", status="banished")
+    edits.change([named("romeo")], "mercutio", web_is_published=False)
     before = rows()
 
     response = act(admin_client, "hide_on_web", "juliet", "romeo", seen=str(seen))
 
-    assert messages(response) == ["mercutio changed “romeo” just now: status text."]
+    assert messages(response) == ["mercutio changed “romeo” just now: web."]
     assert rows() == before
 
 

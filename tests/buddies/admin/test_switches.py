@@ -28,12 +28,15 @@ def test_a_stale_switch_in_the_list_is_refused_with_all_others(admin_client, ver
     post = sent(page, _save="Save")
     post[f"{row_prefix(page, 'mario')}-mobile_is_published"] = "on"
     post[f"{row_prefix(page, 'romeo')}-mobile_is_published"] = "on"
-    edits.change([named("romeo")], "mercutio", status="banished")
+    for shown in (True, False):
+        edits.change([named("romeo")], "mercutio", mobile_is_published=shown)
+    edits.change([named("romeo")], "mercutio", web_is_published=False)
+    post[f"{row_prefix(page, 'romeo')}-web_is_published"] = "on"
     before = rows()
 
     response = admin_client.post(ENTRIES, post, follow=True)
 
-    assert messages(response) == ["mercutio changed “romeo” just now: status text."]
+    assert messages(response) == ["mercutio changed “romeo” just now: web."]
     assert rows() == before
 
 

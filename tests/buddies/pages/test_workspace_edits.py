@@ -186,14 +186,14 @@ def test_an_entry_edited_since_is_not_undone(editor: Client, verona):
 @pytest.mark.parametrize("view", ["move", "switch", "remove"])
 def test_a_stale_edit_is_refused_with_who_did_what(editor, verona, view):
     body = bodies()[view]
-    change("romeo", name="Romeo", status="banished")
+    change("romeo", web_is_published=False, parent=None)
     before = rows()
 
     response = send(editor, view, **body)
 
     assert response.status_code == 409
     message = response.json()["error"].replace("\xa0", " ")
-    assert message == "mercutio changed “Romeo” just now: name and status text."
+    assert message == "mercutio changed “romeo” just now: place and web."
     assert rows() == before
 
 
@@ -225,7 +225,7 @@ def test_a_removal_is_refused_if_an_entry_was_added_below(editor, verona):
 
 def test_one_stale_entry_refuses_the_whole_edit(editor, verona):
     seen, ids = version(), [key("juliet"), key("romeo")]
-    change("romeo", status="banished")
+    change("romeo", web_is_published=False)
 
     response = send(editor, "switch", ids=ids, web=False, seen=seen)
 

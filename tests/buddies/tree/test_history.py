@@ -1,5 +1,7 @@
 """The records of the history, and its messages."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from buddies.document import build
@@ -159,15 +161,58 @@ def test_a_write_to_a_deleted_entry_says_so():
     assert str(caught.value) == "mario deleted “romeo” just now."
 
 
-def test_a_stale_write_names_no_fields_after_an_undo():
+def test_a_value_that_came_back_makes_no_write_stale():
     seen = version()
     edits.change(entries("romeo"), "mario", status="banished")
     undo(version(), "mario")
 
-    with pytest.raises(Stale) as caught:
-        edits.change(entries("romeo"), EDITOR, seen, status="fair")
+    edits.change(entries("romeo"), EDITOR, seen, status="fair")
 
-    assert str(caught.value) == "mario changed “romeo” just now."
+    assert named("romeo").status == "fair"
+
+
+def test_different_fields_of_one_entry_never_conflict():
+    seen = version()
+    edits.change(entries("romeo"), "mario", mobile_is_published=False)
+    edits.change(entries("romeo"), "nurse", seen, web_is_published=False)
+    edits.move(entries("romeo"), "juliet", None, "last", seen=seen)
+    edits.change(entries("romeo"), EDITOR, seen, status="fair")
+
+    romeo = named("romeo")
+    flags = (romeo.mobile_is_published, romeo.web_is_published)
+    assert (flags, romeo.status, romeo.parent) == ((False, False), "fair", None)
+
+
+MOMENT = datetime(2026, 12, 24, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine"),
+    [
+        ({"status": "fair"}, {"status": "foul"}),
+        ({"web_is_published": False}, {"web_is_published": True, "status": "s"}),
+        ({"parent": None}, {"parent": "house"}),
+        # Either is right only beside the other one.
+        ({"visible_from": MOMENT}, {"visible_until": MOMENT}),
+    ],
+    ids=lambda fields: " ".join(fields),
+)
+def test_the_same_field_conflicts(theirs, mine):
+    seen = version()
+    edits.change(entries("juliet"), "mario", **theirs)
+    if "parent" in mine:
+        mine = {"parent": named(mine["parent"])}
+
+    with pytest.raises(Stale, match="mario changed “juliet” just now"):
+        edits.change(entries("juliet"), EDITOR, seen, **mine)
+
+
+def test_what_is_newer_than_the_seen_version_conflicts_with_everything():
+    seen = version()
+    edits.add(new_in("verona"), "mario")
+
+    with pytest.raises(Stale, match="mario added “benvolio” just now"):
+        edits.change(entries("benvolio"), EDITOR, seen, status="fair")
 
 
 def test_a_branch_is_not_deleted_when_somebody_edited_inside_it():

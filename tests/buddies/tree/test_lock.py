@@ -177,19 +177,19 @@ def test_a_race_of_additions_gives_each_its_own_position(pair):
     assert sorted(places) == [GAP * (nth + 1) for nth in range(40)]
 
 
-def test_a_race_of_two_edits_of_one_version_has_one_winner(pair):
+def test_a_race_for_one_field_has_one_winner(pair):
     channel("mario")
     for number in range(20):
         romeo = channel(f"romeo {number}")
         seen = Tree.objects.get().version
 
         results = pair.race(
-            lambda romeo=romeo, seen=seen: edits.change(
-                [romeo], "romeo", seen, status="banished"
-            ),
-            lambda romeo=romeo, seen=seen: edits.move(
-                [romeo], "juliet", None, "first", seen=seen
-            ),
+            *(
+                lambda romeo=romeo, seen=seen, name=name: edits.change(
+                    [romeo], name, seen, status=f"banished by {name}"
+                )
+                for name in ("romeo", "juliet")
+            )
         )
 
         assert [type(error) for error in refused(results)] == [Stale]
