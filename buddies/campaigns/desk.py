@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from django.utils.translation import gettext as _
 
 from buddies.campaigns import log
-from buddies.campaigns.edits import CampaignEdits
+from buddies.campaigns.edits import CampaignEdits, can_undo
 from buddies.campaigns.ending import undo_live
 from buddies.campaigns.rows import ENTRY
 from buddies.campaigns.view import View, earlier, view_of
@@ -17,6 +17,7 @@ from buddies.tree import history
 from buddies.tree.lock import TreeError
 from buddies.tree.positions import Where
 from buddies.tree.snapshot import Key
+from buddies.tree.undo import can_undo as can_undo_live
 
 
 class Edits(Protocol):
@@ -88,6 +89,8 @@ class Desk(Protocol):
 
     def undo(self, version: int, editor: str) -> None: ...
 
+    def can_undo(self, version: int, editor: str) -> bool: ...
+
 
 class LiveDesk:
     """The tree that clients read."""
@@ -121,6 +124,9 @@ class LiveDesk:
 
     def undo(self, version: int, editor: str) -> None:
         undo_live(version, editor)
+
+    def can_undo(self, version: int, editor: str) -> bool:
+        return can_undo_live(version, editor)
 
 
 class CampaignDesk:
@@ -172,6 +178,9 @@ class CampaignDesk:
 
     def undo(self, version: int, editor: str) -> None:
         CampaignEdits(self.campaign.pk).undo(version, editor)
+
+    def can_undo(self, version: int, editor: str) -> bool:
+        return can_undo(self.view, version, editor)
 
 
 LIVE = LiveDesk()

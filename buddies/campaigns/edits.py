@@ -240,21 +240,35 @@ class CampaignEdits:
         """Undo the editor's own edit that made ``version``: all of it, or nothing."""
         with transaction.atomic():
             campaign = locked(self.number)
-            edit = log.of(campaign, version, editor)
-            if not edit:
-                raise TreeError(_("There is nothing to undo."))
             view = view_to_edit(campaign)
-            before = dict(view.stored.rows)
-            for one in edit:
-                _take_back(view, before, one)
-            differences = rows.differences_of(before)
-            merged = merge(view.base.tree, differences)
-            new = set(merged.conflicts).difference(view.conflicts)
-            if any(conflict.kind in STRUCTURE for conflict in new):
-                text = _("It can't be undone because the tree has changed since.")
-                raise Stale(text)
+            differences, tree = _undone(view, version, editor)
             author = Author(editor, timezone.now(), history.UNDO)
-            store(campaign, view, differences, merged.tree, author)
+            store(campaign, view, differences, tree, author)
+
+
+def can_undo(view: View, version: int, editor: str) -> bool:
+    """Whether no other edit stands in the way of undoing one of a campaign."""
+    try:
+        _undone(view, version, editor)
+    except TreeError:
+        return False
+    return True
+
+
+def _undone(view: View, version: int, editor: str) -> tuple[Differences, Snapshot]:
+    """Return the differences without an edit, and the tree that they make."""
+    edit = log.of(view.campaign, version, editor)
+    if not edit:
+        raise TreeError(_("There is nothing to undo."))
+    before = dict(view.stored.rows)
+    for one in edit:
+        _take_back(view, before, one)
+    differences = rows.differences_of(before)
+    merged = merge(view.base.tree, differences)
+    new = set(merged.conflicts).difference(view.conflicts)
+    if any(conflict.kind in STRUCTURE for conflict in new):
+        raise Stale(_("It can't be undone because the tree has changed since."))
+    return differences, merged.tree
 
 
 def _drawn(edit: Edit, keys: Collection[Key]) -> list[Buddy]:

@@ -57,7 +57,7 @@ def in_words(edit: Iterable[DifferenceLog], version: int) -> history.LastEdit:
     entries = [one for one in records if one.about == ENTRY]
     is_undo = records[0].reason == history.UNDO
     if not entries:
-        return history.LastEdit(version, _order_in_words(records), is_undo)
+        return history.LastEdit(version, _order_in_words(records), is_undo, 0)
     kinds = {_kind(one, is_undo) for one in entries}
     if len(entries) > 1:
         kind = kinds.pop() if len(kinds) == 1 else history.CHANGED
@@ -66,7 +66,8 @@ def in_words(edit: Iterable[DifferenceLog], version: int) -> history.LastEdit:
         (one,) = entries
         fields = fields_of(changed(one.before, one.after))
         words = history.one_in_words(kinds.pop(), one.name, fields)
-    return history.LastEdit(version, words, is_undo)
+    added = sum(kind_of(one.before, one.after) == history.ADDED for one in entries)
+    return history.LastEdit(version, words, is_undo, added)
 
 
 def _order_in_words(records: list[DifferenceLog]) -> str:

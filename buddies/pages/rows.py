@@ -68,6 +68,8 @@ def row_of(buddy: Buddy, is_empty: bool, now: datetime) -> Row:
         "uuid": str(buddy.key),
         "title": buddy.name,
         "type": buddy.type,
+        "address": buddy.address,
+        "picture": buddy.thumb_url or buddy.image_url,
         "text": buddy.status,
         "mobile": buddy.mobile_is_published,
         "web": buddy.web_is_published,

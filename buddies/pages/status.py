@@ -7,6 +7,7 @@ from django.core.cache import cache
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from buddies.campaigns.desk import CampaignDesk, LiveDesk
 from buddies.models import Release, Tree
@@ -192,7 +193,31 @@ def _size(size: int) -> dict[str, Any]:
 
 def _undoable(desk: LiveDesk | CampaignDesk, editor: str) -> dict[str, Any] | None:
     last = desk.newest(editor)
-    if last is None:
+    if last is None or not _can_undo(desk, last.version, editor):
         return None
     text = _("Redo: %(what)s") if last.is_undo else _("Undo: %(what)s")
-    return {"version": last.version, "words": text % {"what": last.words}}
+    return {
+        "version": last.version,
+        "words": text % {"what": last.words},
+        # To undo an addition needs no question: the entry was made just now.
+        "deletes": _deleted_again(last.added) if last.is_undo and last.added else "",
+    }
+
+
+def _deleted_again(count: int) -> str:
+    text = ngettext(
+        "%(count)s item will be deleted again.",
+        "%(count)s items will be deleted again.",
+        count,
+    )
+    return text % {"count": count}
+
+
+def _can_undo(desk: LiveDesk | CampaignDesk, version: int, editor: str) -> bool:
+    # Pages poll every two seconds; the result changes only with the tree.
+    key = f"can-undo-{desk.stamp}-{version}-{editor}".replace(" ", "-")
+    found: bool | None = cache.get(key)
+    if found is None:
+        found = desk.can_undo(version, editor)
+        cache.set(key, found, timeout=3600)
+    return found

@@ -18,7 +18,7 @@ from buddies.campaigns import changes
 from buddies.campaigns.desk import CampaignDesk, LiveDesk
 from buddies.document import shape
 from buddies.models import Buddy, Campaign
-from buddies.pages import rows, workspace_edits
+from buddies.pages import entry, rows, workspace_edits
 from buddies.pages.campaign_words import choices
 from buddies.pages.desks import at_a_desk, may_edit, query, whole_number
 from buddies.pages.permissions import View, allowed
@@ -46,6 +46,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
         "changes/": changes_view,
         "fate/": deletion_view,
         **workspace_edits.VIEWS,
+        **entry.VIEWS,
         "retry/": retry,
     }
     names = {"": "buddies_workspace"}
@@ -83,21 +84,24 @@ def page(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 
 def _addresses(campaign: Campaign | None) -> dict[str, str]:
-    entry, named = "admin:buddies_buddy", query(campaign)
+    page, named = "admin:buddies_buddy", query(campaign)
     own = {
         **{
             name: reverse(f"admin:buddies_workspace_{name}")
             for name in READ_VIEWS + EDIT_VIEWS
         },
-        "add": reverse(f"{entry}_add"),
-        "edit": reverse(f"{entry}_change", args=[0]),
-        "history": reverse(f"{entry}_history", args=[0]),
+        "add": reverse(f"{page}_add"),
+        "edit": reverse(f"{page}_change", args=[0]),
+        "history": reverse(f"{page}_history", args=[0]),
     }
     return {name: address + named for name, address in own.items()}
 
 
-READ_VIEWS = ("state", "tree", "document", "changes", "fate", "link")
-EDIT_VIEWS = ("move", "switch", "duplicate", "remove", "undo", "take_back", "do_live")
+READ_VIEWS = ("state", "tree", "document", "changes", "fate", "link", "entry")
+EDIT_VIEWS = (
+    *("move", "switch", "duplicate", "remove", "undo", "take_back", "do_live"),
+    *("write", "create", "picture"),
+)
 
 
 def _permissions(user: Any, desk: Desk) -> dict[str, bool]:

@@ -20,6 +20,7 @@ from buddies.pages import rows
 from buddies.pages.campaign_words import told_to_editors
 from buddies.pages.desks import at_a_desk, may_edit
 from buddies.pages.permissions import View
+from buddies.pages.places import place_after
 from buddies.tree import history, positions
 from buddies.tree.lock import TreeError
 
@@ -30,10 +31,13 @@ Body = dict[str, Any]
 EditFunction = Callable[[Desk, str, Body], None]
 
 
-def edit_view(permission: str, *more: str) -> Callable[[EditFunction], View]:
+def edit_view(
+    permission: str, *more: str, read: Callable[[HttpRequest], Body] | None = None
+) -> Callable[[EditFunction], View]:
     """Make a view from an edit, which takes a desk, an editor and a JSON object.
 
-    It needs the permission at its desk, and those of ``more`` wherever it is.
+    It needs the permission at its desk, and those of ``more`` wherever it is. ``read``
+    takes the object from the request, by default from its body.
     """
     others = [f"buddies.{name}" for name in more]
 
@@ -48,7 +52,7 @@ def edit_view(permission: str, *more: str) -> Callable[[EditFunction], View]:
             editor = request.user.get_username()
             before = desk.version
             try:
-                edit(desk, editor, _body(request))
+                edit(desk, editor, (read or _body)(request))
             except TreeError as error:
                 return refusal(str(error), 409)
             except ValidationError as error:
@@ -71,19 +75,25 @@ def _body(request: HttpRequest) -> Body:
         # The body of a form is consumed by the check of its token.
         body = None
     if not isinstance(body, dict):
-        raise _not_understood()
+        raise not_understood()
     return body
 
 
-def _not_understood() -> ValidationError:
+def not_understood() -> ValidationError:
     return ValidationError(_("The request could not be understood. Reload the page."))
 
 
-def _keys(body: Body, name: str = "ids") -> list[int]:
+def read_keys(body: Body, name: str = "ids") -> list[int]:
     keys = body.get(name)
     if not isinstance(keys, list) or len(keys) > MAX_IDS or not all(map(_is_key, keys)):
-        raise _not_understood()
+        raise not_understood()
     return keys
+
+
+def read_key(value: Any) -> int:
+    """Return the number of one entry."""
+    (key,) = read_keys({"ids": [value]})
+    return key
 
 
 def _is_key(value: Any) -> bool:
@@ -91,11 +101,11 @@ def _is_key(value: Any) -> bool:
     return type(value) is int and 0 < abs(value) < 2**63
 
 
-def _seen(body: Body) -> int:
+def read_seen(body: Body) -> int:
     """Return the version that the editor saw: every edit has to name it."""
     seen = body.get("seen")
     if type(seen) is not int or not 0 <= seen < 2**63:
-        raise _not_understood()
+        raise not_understood()
     return seen
 
 
@@ -103,7 +113,13 @@ def _outcome(desk: Desk, editor: str, before: int) -> dict[str, Any]:
     """Return the result of an edit: the changed entries, and what was done."""
     last = desk.newest(editor)
     if last is None or last.version <= before:
-        return {"version": before, "stamp": desk.stamp, "said": "", "entries": []}
+        return {
+            "version": before,
+            "stamp": desk.stamp,
+            "said": "",
+            "entries": [],
+            "place": None,
+        }
     if isinstance(desk, CampaignDesk):
         desk.refresh()
     changed = desk.edited(last.version)
@@ -112,6 +128,7 @@ def _outcome(desk: Desk, editor: str, before: int) -> dict[str, Any]:
         "stamp": desk.stamp,
         "said": _said(desk, last),
         "entries": rows.some(desk, changed),
+        "place": place_after(desk, last.version, changed)._asdict(),
     }
 
 
@@ -129,13 +146,13 @@ def _said(desk: Desk, edit: history.LastEdit) -> str:
 def move(desk: Desk, editor: str, body: Body) -> None:
     """Move entries ``ids`` to ``where`` relative to ``target``."""
     where = positions.parse_where(body.get("where"))
-    target = None if body.get("target") is None else _keys({"ids": [body["target"]]})[0]
+    target = None if body.get("target") is None else read_key(body["target"])
     desk.edits.move(
-        _stubs(_keys(body)),
+        _stubs(read_keys(body)),
         editor,
         None if target is None else Buddy(pk=target),
         where,
-        seen=_seen(body),
+        seen=read_seen(body),
     )
 
 
@@ -152,29 +169,29 @@ def switch(desk: Desk, editor: str, body: Body) -> None:
     """Show or hide entries ``ids``: ``mobile`` and ``web`` are true or false."""
     fields = {f: body[name] for name, f in SWITCHES.items() if name in body}
     if not fields or not all(isinstance(value, bool) for value in fields.values()):
-        raise _not_understood()
-    desk.edits.change(_stubs(_keys(body)), editor, _seen(body), **fields)
+        raise not_understood()
+    desk.edits.change(_stubs(read_keys(body)), editor, read_seen(body), **fields)
 
 
 @edit_view("add_buddy")
 def duplicate(desk: Desk, editor: str, body: Body) -> None:
     """Copy the one entry of ``ids`` with everything below it."""
-    stubs = _stubs(_keys(body))
+    stubs = _stubs(read_keys(body))
     if len(stubs) != 1:
-        raise _not_understood()
+        raise not_understood()
     desk.edits.duplicate(stubs, editor)
 
 
 @edit_view("delete_buddy")
 def remove(desk: Desk, editor: str, body: Body) -> None:
     """Delete entries ``ids`` with everything below them."""
-    desk.edits.remove(_stubs(_keys(body)), editor, _seen(body))
+    desk.edits.remove(_stubs(read_keys(body)), editor, read_seen(body))
 
 
 @edit_view("change_buddy")
 def undo_view(desk: Desk, editor: str, body: Body) -> None:
     """Undo the editor's own edit that made version ``seen``."""
-    desk.undo(_seen(body), editor)
+    desk.undo(read_seen(body), editor)
 
 
 @edit_view("change_buddy")
@@ -191,14 +208,14 @@ def do_live(desk: Desk, editor: str, body: Body) -> None:
 
 def _campaign(desk: Desk) -> int:
     if desk.campaign is None:
-        raise _not_understood()
+        raise not_understood()
     return desk.campaign.pk
 
 
 def _change(body: Body) -> tuple[str | None, str]:
     key, field = body.get("key"), body.get("field")
     if not isinstance(field, str) or not isinstance(key, str | None):
-        raise _not_understood()
+        raise not_understood()
     return key, field
 
 

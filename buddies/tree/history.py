@@ -29,11 +29,15 @@ VALUES = FIELDS.keys() - {"id", "key", "version"}  # what an edit can change
 
 
 class LastEdit(NamedTuple):
-    """An editor's newest edit: its version, what it did, whether it is an undo."""
+    """An editor's newest edit: its version, what it did, whether it is an undo.
+
+    Undoing it deletes ``added`` entries.
+    """
 
     version: int
     words: str
     is_undo: bool
+    added: int
 
 
 def write(
@@ -89,7 +93,8 @@ def newest(editor: str) -> LastEdit | None:
     edit = own.filter(version=last.version)
     count = edit.count()
     words = _describe_one(last) if count <= 1 else _describe_many(edit, count)
-    return LastEdit(last.version, words, last.history_change_reason == UNDO)
+    added = edit.filter(history_type=ADDED).count()
+    return LastEdit(last.version, words, last.history_change_reason == UNDO, added)
 
 
 def made_at(version: int) -> datetime | None:
@@ -153,20 +158,20 @@ def _describe_one(record: HistoricalBuddy) -> str:
     kind = _effective_kind(record.history_type, record.history_change_reason)
     if kind != CHANGED:
         return one_in_words(kind, record.name)
-    changed = _changed(before([record]).get(record.id), record)
-    return one_in_words(kind, record.name, changed)
+    names = changed(before([record]).get(record.id), record)
+    return one_in_words(kind, record.name, names)
 
 
-def one_in_words(kind: str, name: str, changed: Collection[str] = ()) -> str:
+def one_in_words(kind: str, name: str, columns: Collection[str] = ()) -> str:
     """Say that an edit did this to an entry, and to these of its fields."""
     params = {"name": name}
     if kind == ADDED:
         return _("Added “%(name)s”") % params
     if kind == DELETED:
         return _("Deleted “%(name)s”") % params
-    if PLACE.issuperset(changed):
+    if PLACE.issuperset(columns):
         return _("Moved “%(name)s”") % params
-    if FLAGS.issuperset(changed):
+    if FLAGS.issuperset(columns):
         return _("Changed the visibility of “%(name)s”") % params
     return _("Edited “%(name)s”") % params
 
@@ -183,9 +188,9 @@ def missed(key: int, seen: int) -> str:
     last = records[-1]
     # Nothing differs if it was added since, or changed back.
     old = before(records[:1]).get(key)
-    changed = _changed(old, last) if old else set()
+    names = changed(old, last) if old else set()
     author = Author(last.history_user_id, last.history_date)
-    return missed_in_words(last.history_type, last.name, author, changed)
+    return missed_in_words(last.history_type, last.name, author, names)
 
 
 def changed_since(buddy: Buddy, seen: int) -> set[str]:
@@ -194,7 +199,7 @@ def changed_since(buddy: Buddy, seen: int) -> set[str]:
     All of them if that version did not have the entry.
     """
     known = HistoricalBuddy.objects.filter(id=buddy.pk, version__lte=seen)
-    return _changed(known.order_by("-version", "-history_id").first(), buddy)
+    return changed(known.order_by("-version", "-history_id").first(), buddy)
 
 
 def gone() -> str:
@@ -209,16 +214,16 @@ class Author(NamedTuple):
     at: datetime
 
 
-def missed_in_words(kind: str, name: str, author: Author, changed: set[str]) -> str:
+def missed_in_words(kind: str, name: str, author: Author, columns: set[str]) -> str:
     """Say who did what to an entry, how long ago, and to which of its fields."""
     params = {"editor": author.editor, "name": name, "ago": _ago(author.at)}
     if kind == DELETED:
         return _("%(editor)s deleted “%(name)s” %(ago)s.") % params
     if kind == ADDED:
         return _("%(editor)s added “%(name)s” %(ago)s.") % params
-    if not changed:
+    if not columns:
         return _("%(editor)s changed “%(name)s” %(ago)s.") % params
-    params["what"] = names_in_words(changed)
+    params["what"] = names_in_words(columns)
     return _("%(editor)s changed “%(name)s” %(ago)s: %(what)s.") % params
 
 
@@ -228,14 +233,17 @@ def _ago(at: datetime) -> str:
     return _("%(time)s ago") % {"time": timesince(at, depth=1)}
 
 
-def _changed(old: HistoricalBuddy | None, new: HistoricalBuddy | Buddy) -> set[str]:
+def changed(
+    old: HistoricalBuddy | Buddy | None, new: HistoricalBuddy | Buddy
+) -> set[str]:
+    """Return the columns in which two states of an entry differ; all without one."""
     return {n for n in VALUES if old is None or getattr(old, n) != getattr(new, n)}
 
 
-def names_in_words(changed: Collection[str]) -> str:
+def names_in_words(columns: Collection[str]) -> str:
     """List the fields of an entry that were changed."""
-    words = [] if PLACE.isdisjoint(changed) else [_("place")]
-    fields = (FIELDS[n] for n in FIELDS if n in changed and n not in PLACE)
+    words = [] if PLACE.isdisjoint(columns) else [_("place")]
+    fields = (FIELDS[n] for n in FIELDS if n in columns and n not in PLACE)
     return get_text_list([*words, *(str(f.verbose_name) for f in fields)], _("and"))
 
 
@@ -275,11 +283,11 @@ def _entry(old: HistoricalBuddy | None, new: HistoricalBuddy) -> HistoryEntry:
 def _differences(
     old: HistoricalBuddy | None, new: HistoricalBuddy
 ) -> Iterator[tuple[str, str, str]]:
-    changed = _changed(old, new)
-    if changed & PLACE:
+    names = changed(old, new)
+    if names & PLACE:
         yield _("place"), _group(old), _group(new)
     for name, field in FIELDS.items():
-        if name in changed - PLACE:
+        if name in names - PLACE:
             label = str(field.verbose_name)
             was, after = (getattr(one, name) for one in (old, new))
             yield label, value_in_words(was), value_in_words(after)

@@ -1,5 +1,8 @@
 """Undo an edit."""
 
+from copy import copy
+from typing import NamedTuple
+
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -11,56 +14,119 @@ from buddies.tree.lock import Edit, Stale, TreeError, check, editing, free_addre
 def undo(version: int, editor: str) -> Edit:
     """Undo the editor's own edit that made ``version``: all of it, or nothing.
 
-    Return the edit that did so. Raises Stale if an entry that it would change was
-    edited since.
+    What others changed since in other fields stays. Return the edit that did so.
+    Raises Stale if another edit stands in the way.
     """
     with editing(editor, history.UNDO) as edit:
-        records = history.of(version, editor)
-        if not records:
-            raise TreeError(_("There is nothing to undo."))
-        _refuse_newer(records, version)
-        before = history.before(records)
+        restored = _restored(history.of(version, editor), version)
         try:
             with transaction.atomic():
-                _restore(edit, records, before)
+                _restore(edit, restored)
         except IntegrityError:
             text = _("It can't be undone because the tree has changed since.")
             raise Stale(text) from None
     return edit
 
 
-def _refuse_newer(records: list[HistoricalBuddy], version: int) -> None:
-    stored = Buddy.objects.in_bulk([record.id for record in records])
+def can_undo(version: int, editor: str) -> bool:
+    """Whether no other edit stands in the way of undoing one, as far as can be told.
+
+    Only the undo itself knows whether an address is free again.
+    """
+    try:
+        _restored(history.of(version, editor), version)
+    except TreeError:
+        return False
+    return True
+
+
+class Restored(NamedTuple):
+    """The entries that an undo deletes, those that it makes, and those it changes.
+
+    ``current`` is what the changed ones are before it.
+    """
+
+    deleted: list[Buddy]
+    created: list[Buddy]
+    changed: list[Buddy]
+    current: dict[int, Buddy]
+
+
+def _restored(records: list[HistoricalBuddy], version: int) -> Restored:
+    if not records:
+        raise TreeError(_("There is nothing to undo."))
+    before = history.before(records)
+    changed = {r.id for r in records if r.history_type == history.CHANGED}
+    if not changed <= before.keys():
+        raise TreeError(_("There is nothing to undo."))
+    current = Buddy.objects.in_bulk([record.id for record in records])
+    _refuse_newer(records, before, current, version)
+    kinds: dict[str, list[HistoricalBuddy]] = {}
     for record in records:
-        buddy = stored.get(record.id)
-        has_to_exist = record.history_type != history.DELETED
-        if has_to_exist != (buddy is not None) or (buddy and buddy.version > version):
+        kinds.setdefault(record.history_type, []).append(record)
+    restored = Restored(
+        deleted=[record.buddy for record in kinds.get(history.ADDED, ())],
+        created=[record.buddy for record in kinds.get(history.DELETED, ())],
+        changed=[
+            _back(record, before[record.id], current[record.id])
+            for record in kinds.get(history.CHANGED, ())
+        ],
+        current=current,
+    )
+    _refuse_groups(restored)
+    return restored
+
+
+def _back(record: HistoricalBuddy, old: HistoricalBuddy, current: Buddy) -> Buddy:
+    """Return an entry without what an edit changed, and with what others did since."""
+    back = copy(current)
+    for name in history.changed(old, record):
+        setattr(back, name, getattr(old, name))
+    return back
+
+
+def _refuse_newer(
+    records: list[HistoricalBuddy],
+    before: dict[int, HistoricalBuddy],
+    current: dict[int, Buddy],
+    version: int,
+) -> None:
+    for record in records:
+        buddy = current.get(record.id)
+        if (record.history_type != history.DELETED) != (buddy is not None):
+            raise Stale(history.missed(record.id, version))
+        if buddy is None or buddy.version <= version:
+            continue
+        is_change = record.history_type == history.CHANGED
+        old = before[record.id] if is_change else None
+        newer = history.changed(record, buddy)
+        if not newer.isdisjoint(history.changed(old, record)):
             raise Stale(history.missed(record.id, version))
 
 
-def _restore(
-    edit: Edit, records: list[HistoricalBuddy], before: dict[int, HistoricalBuddy]
-) -> None:
-    added = [r.buddy for r in records if r.history_type == history.ADDED]
-    changed = [before[r.id].buddy for r in records if r.history_type == history.CHANGED]
-    deleted = [r.buddy for r in records if r.history_type == history.DELETED]
-    children = Buddy.objects.filter(parent__in=[buddy.pk for buddy in added])
-    if children.exclude(pk__in=[record.id for record in records]).exists():
+def _refuse_groups(restored: Restored) -> None:
+    deleted = {buddy.pk for buddy in restored.deleted}
+    returning = {buddy.pk for buddy in restored.created}
+    children = Buddy.objects.filter(parent__in=deleted)
+    if children.exclude(pk__in=list(restored.current)).exists():
         raise Stale(_("It can't be undone because the group is no longer empty."))
-    _refuse_deleted_parents([*changed, *deleted], {buddy.pk for buddy in deleted})
+    _refuse_deleted_parents([*restored.changed, *restored.created], returning)
+
+
+def _restore(edit: Edit, restored: Restored) -> None:
+    changed, created = restored.changed, restored.created
     _detach(changed)
     free_addresses(changed)
-    edit.delete(added)
-    edit.create(deleted)
+    edit.delete(restored.deleted)
+    edit.create(created)
     edit.update(changed)
-    undone = {record.id: record for record in records}
-    check([*deleted, *(b for b in changed if _has_to_be_right(b, undone[b.pk]))])
+    current = restored.current
+    check([*created, *(b for b in changed if _has_to_be_right(b, current[b.pk]))])
 
 
-def _has_to_be_right(buddy: Buddy, undone: HistoricalBuddy) -> bool:
+def _has_to_be_right(buddy: Buddy, current: Buddy) -> bool:
     """Whether more comes back than a place among siblings, or a flag that is off."""
-    names = history.FIELDS.keys() - {"version", "position"}
-    back = {name for name in names if getattr(buddy, name) != getattr(undone, name)}
+    back = history.changed(buddy, current) - {"position"}
     return bool(back - history.FLAGS) or any(getattr(buddy, name) for name in back)
 
 

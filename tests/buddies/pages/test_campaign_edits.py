@@ -231,6 +231,9 @@ def test_each_place_has_its_permission(natale, allowed):
         "undo": {"seen": 1},
         "take_back": change_,
         "do_live": change_,
+        "write": {"ids": [key("romeo")], "texts": {"name": "R"}, "seen": 2**62},
+        "create": {"type": "group", "name": "mantua"},
+        "picture": {},
     }
 
     in_live = {v: send(client, v, **body).status_code for v, body in bodies.items()}

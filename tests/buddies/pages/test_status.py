@@ -229,6 +229,7 @@ def test_undo_is_offered_for_ones_own_last_edit(editor: Client, verona):
     assert offered == {
         "version": mine,
         "words": "Undo: Changed the visibility of “romeo”",
+        "deletes": "",
     }
 
     assert send(editor, "undo", seen=mine).status_code == 200
@@ -236,7 +237,29 @@ def test_undo_is_offered_for_ones_own_last_edit(editor: Client, verona):
     assert offered == {
         "version": version(),
         "words": "Redo: Changed the visibility of “romeo”",
+        "deletes": "",
     }
+
+
+def test_an_undo_that_cannot_work_any_more_is_gone(editor: Client, verona):
+    send(editor, "switch", ids=[key("romeo")], web=False, seen=version())
+    change("romeo", status="banished")
+    assert ask(editor, "state")["undo"]
+
+    change("romeo", web_is_published=True)
+
+    assert ask(editor, "state")["undo"] is None
+
+
+def test_a_redo_of_a_deletion_says_what_it_deletes(editor: Client, verona):
+    send(editor, "remove", ids=[key("house")], seen=version())
+    assert ask(editor, "state")["undo"]["deletes"] == ""
+
+    send(editor, "undo", seen=version())
+
+    offered = ask(editor, "state")["undo"]
+    assert offered["words"] == "Redo: Deleted 2 items"
+    assert offered["deletes"] == "2 items will be deleted again."
 
 
 def test_an_unchanged_state_is_answered_with_304(editor: Client, verona):

@@ -105,6 +105,8 @@ def test_the_tree_is_nested_in_order_and_has_its_version(editor, verona):
             "uuid": str(named("romeo").key),
             "title": "romeo",
             "type": "channel",
+            "address": "romeo",
+            "picture": "",
             "text": "in love",
             "mobile": False,
             "web": False,
@@ -262,8 +264,11 @@ def test_viewers_cannot_edit(verona, view):
 @pytest.mark.parametrize(
     ("permission", "allowed"),
     [
-        ("change_buddy", {"move", "switch", "undo", "take_back"}),
-        ("add_buddy", {"duplicate"}),
+        (
+            "change_buddy",
+            {"move", "switch", "undo", "take_back", "write", "picture"},
+        ),
+        ("add_buddy", {"duplicate", "create"}),
         ("delete_buddy", {"remove"}),
     ],
 )

@@ -108,12 +108,19 @@ def test_an_edit_answers_with_the_entries_as_they_are_now(editor: Client, verona
                 "uuid": str(verona.key),
                 "title": "verona",
                 "type": "group",
+                "address": "verona",
+                "picture": "",
                 "text": "",
                 "mobile": False,
                 "web": False,
                 "remark": "draft: not published anywhere",
             }
         ],
+        "place": {
+            "tone": "gone",
+            "words": "No longer on the web",
+            "until": "Being removed from the web …",
+        },
     }
 
 
@@ -173,14 +180,14 @@ def test_an_edit_of_another_user_cannot_be_undone(editor: Client, verona):
 def test_an_entry_edited_since_is_not_undone(editor: Client, verona):
     send(editor, "switch", ids=[key("romeo")], web=False, seen=version())
     mine = version()
-    change("romeo", status="banished")
+    change("romeo", mobile_is_published=True, web_is_published=True)
 
     response = send(editor, "undo", seen=mine)
 
     assert response.status_code == 409
     message = response.json()["error"].replace("\xa0", " ")
-    assert message == "mercutio changed “romeo” just now: status text."
-    assert not named("romeo").web_is_published
+    assert message == "mercutio changed “romeo” just now: mobile and web."
+    assert named("romeo").web_is_published
 
 
 @pytest.mark.parametrize("view", ["move", "switch", "remove"])
@@ -268,8 +275,13 @@ def test_an_edit_that_changes_nothing_makes_no_version(editor, verona, edit):
     response = send(editor, view, **body, seen=seen)
 
     assert response.status_code == 200
-    nothing = {"version": seen, "stamp": str(seen), "said": "", "entries": []}
-    assert response.json() == nothing
+    assert response.json() == {
+        "version": seen,
+        "stamp": str(seen),
+        "said": "",
+        "entries": [],
+        "place": None,
+    }
     assert (rows(), version()) == (before, seen)
 
 
@@ -316,6 +328,7 @@ def test_a_body_that_is_not_an_object_is_refused(editor: Client, verona, view):
     assert (rows(), version()) == (before, seen)
 
 
+NO_TEXT = [None, 1, True, []]
 NO_NUMBER = [
     "1",
     "",
@@ -340,6 +353,10 @@ FLAWS = {
     "seen": [*NO_NUMBER, -1, None, MISSING],
     "ids": [MISSING, None, 1, "1", True, {"1": 1}, *([one] for one in [*NO_KEY, None])],
     "target": NO_KEY,
+    "group": NO_KEY,
+    "texts": [*NO_TEXT, {}, {"name": None}, {"address": "a"}, {"name": "a", 1: "b"}],
+    "type": [*NO_TEXT, "", "Group", "channels"],
+    "name": NO_TEXT,
     "mobile": [0, 1, 1.0, "true", "", None, [], {}],
     "web": [0, 1, 1.0, "true", "", None, [], {}],
 }
@@ -348,8 +365,10 @@ FLAWS = {
 @pytest.mark.parametrize(
     ("view", "name"),
     [
-        *((view, "seen") for view in ("move", "switch", "remove", "undo")),
-        *((view, "ids") for view in ("move", "switch", "remove", "duplicate")),
+        *((v, "seen") for v in ("move", "switch", "remove", "undo", "write")),
+        *((v, "ids") for v in ("move", "switch", "remove", "duplicate", "write")),
+        ("write", "texts"),
+        *(("create", name) for name in ("type", "name", "group")),
         ("move", "target"),
         ("switch", "mobile"),
         ("switch", "web"),

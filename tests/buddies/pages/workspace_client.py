@@ -81,4 +81,7 @@ def bodies() -> dict[str, dict]:
         "undo": {"seen": version()},
         "take_back": {"key": str(named("romeo").key), "field": "name"},
         "do_live": {"key": str(named("romeo").key), "field": "name"},
+        "write": {**one, "texts": {"name": "Romeo"}, "seen": version()},
+        "create": {"type": "channel", "name": "benvolio", "group": key("house")},
+        "picture": {},
     }

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from buddies.models import Buddy, HistoricalBuddy, Tree
 from buddies.tree import edits, history
 from buddies.tree.lock import Stale, TreeError
-from buddies.tree.undo import undo
+from buddies.tree.undo import can_undo, undo
 from tests.buddies.conftest import EDITOR, named, outline, rows
 from tests.buddies.tree.records import (
     EACH_EDIT,
@@ -88,22 +88,22 @@ def test_an_undo_of_a_move_restores_respaced_siblings():
 def test_an_edit_is_not_undone_over_ones_own_later_edit():
     edits.change(entries("romeo"), "mario", status="banished")
     first = version()
-    edits.change(entries("romeo"), "mario", name="Romeo")
+    edits.change(entries("romeo"), "mario", status="pardoned")
 
-    with pytest.raises(Stale, match="mario changed “Romeo”"):
+    with pytest.raises(Stale, match="mario changed “romeo” just now: status text"):
         undo(first, "mario")
 
 
 REFUSALS = {
     "an entry edited since": (
         lambda: edits.change(entries("romeo"), "mario", name="Romeo"),
-        lambda: edits.change(entries("Romeo"), "nurse", status="banished"),
-        "nurse changed “Romeo” just now: status text.",
+        lambda: edits.change(entries("Romeo"), "nurse", name="Montague"),
+        "nurse changed “Montague” just now: name.",
     ),
     "one of several edited since": (
         lambda: edits.change(entries("romeo nurse"), "mario", status="s"),
-        lambda: edits.move(entries("nurse"), "juliet", None, "last"),
-        "juliet changed “nurse” just now: place.",
+        lambda: edits.change(entries("nurse"), "juliet", status="t"),
+        "juliet changed “nurse” just now: status text.",
     ),
     "an entry deleted since": (
         lambda: edits.add(new_in("house"), "mario"),
@@ -181,7 +181,9 @@ REFUSALS = {
 def test_an_edit_is_not_undone_over_later_changes(edit, meanwhile, reason):
     edit()
     mine = version()
+    assert can_undo(mine, "mario")
     meanwhile()
+    assert not can_undo(mine, "mario") or "tree has changed" in reason
     before = Tree.objects.values().get(), HistoricalBuddy.objects.count(), rows()
 
     with pytest.raises(Stale) as caught:
@@ -193,6 +195,19 @@ def test_an_edit_is_not_undone_over_later_changes(edit, meanwhile, reason):
         HistoricalBuddy.objects.count(),
         rows(),
     ) == before
+
+
+def test_an_undo_keeps_edits_of_other_fields():
+    edits.change(entries("romeo"), "mario", name="Romeo", web_is_published=False)
+    mine = version()
+    edits.change(entries("Romeo"), "nurse", status="banished")
+    edits.move(entries("Romeo"), "nurse", None, "last")
+
+    undo(mine, "mario")
+
+    romeo = named("romeo")
+    assert (romeo.web_is_published, romeo.status) == (True, "banished")
+    assert outline()[-1] == "romeo"
 
 
 def test_an_undo_keeps_edits_of_other_entries():
@@ -223,6 +238,15 @@ def test_an_edit_of_another_editor_cannot_be_undone(editor):
 def test_an_unknown_edit_cannot_be_undone():
     with pytest.raises(TreeError, match="There is nothing to undo"):
         undo(version() + 1, EDITOR)
+
+
+def test_an_edit_of_an_entry_without_an_earlier_record_is_not_undone():
+    edits.change(entries("romeo"), "mario", status="banished")
+    HistoricalBuddy.objects.exclude(version=version()).delete()
+
+    assert not can_undo(version(), "mario")
+    with pytest.raises(TreeError, match="There is nothing to undo"):
+        undo(version(), "mario")
 
 
 def test_a_refused_edit_leaves_nothing_to_undo():

@@ -1,0 +1,115 @@
+"""One entry in the workspace's panel: its texts and picture, and what changes them."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from buddies import avatars
+from buddies.models import Buddy
+from buddies.pages.desks import at_a_desk, whole_number
+from buddies.pages.permissions import View, allowed
+from buddies.pages.places import place_of
+from buddies.pages.workspace_edits import (
+    Body,
+    Desk,
+    edit_view,
+    not_understood,
+    read_key,
+    read_keys,
+    read_seen,
+    refusal,
+)
+
+# The texts that the panel edits, and the model's fields that hold them.
+TEXTS = {"name": "name", "status": "status", "message": "default_message"}
+
+
+@allowed("view_buddy")
+@require_GET
+@at_a_desk
+def entry_view(request: HttpRequest, desk: Desk) -> HttpResponse:
+    """Return one entry, and the tree's version."""
+    # Read first: what is newer than the version is refused, never overwritten.
+    version, number = desk.version, whole_number(request.GET.get("id", ""))
+    buddy = find(desk, number)
+    if buddy is None:
+        return refusal(_("Someone deleted this in the meantime."), 409)
+    return JsonResponse({"version": version, "entry": entry(desk, buddy)})
+
+
+def find(desk: Desk, number: int) -> Buddy | None:
+    """Return the entry with a number, as the desk has it."""
+    if desk.campaign:
+        return desk.view.by_id.get(number)
+    return Buddy.objects.filter(pk=number).first()
+
+
+def entry(desk: Desk, buddy: Buddy) -> dict[str, Any]:
+    """Return an entry in the format of the panel."""
+    return {
+        "key": str(buddy.pk),
+        "type": buddy.type,
+        **{name: getattr(buddy, field) for name, field in TEXTS.items()},
+        "imageUrl": buddy.image_url,
+        "thumbUrl": buddy.thumb_url,
+        "mobile": buddy.mobile_is_published,
+        "web": buddy.web_is_published,
+        "place": place_of(desk, buddy)._asdict(),
+    }
+
+
+@edit_view("change_buddy")
+def write(desk: Desk, editor: str, body: Body) -> None:
+    """Set the ``texts`` of the one entry of ``ids``: name, status and message."""
+    texts = body.get("texts")
+    if not isinstance(texts, dict) or not texts or not texts.keys() <= TEXTS.keys():
+        raise not_understood()
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise not_understood()
+    fields = {TEXTS[name]: text for name, text in texts.items()}
+    desk.edits.change([_only(body)], editor, read_seen(body), **fields)
+
+
+def _only(body: Body) -> Buddy:
+    keys = read_keys(body)
+    if len(keys) != 1:
+        raise not_understood()
+    return Buddy(pk=keys[0])
+
+
+@edit_view("add_buddy")
+def create(desk: Desk, editor: str, body: Body) -> None:
+    """Add a draft of a ``type``, with a ``name``, as the last one in a ``group``."""
+    kind, name, group = body.get("type"), body.get("name"), body.get("group")
+    if kind not in Buddy.Type.values or not isinstance(name, str):
+        raise not_understood()
+    buddy = Buddy(type=kind, name=name)
+    if group is not None:
+        buddy.parent_id = read_key(group)
+    desk.edits.add(buddy, editor)
+
+
+def _upload(request: HttpRequest) -> Body:
+    return {"id": request.POST.get("id"), "picture": request.FILES.get("picture")}
+
+
+@edit_view("change_buddy", read=_upload)
+def picture(desk: Desk, editor: str, body: Body) -> None:
+    """Store an uploaded ``picture`` for one entry; without one, remove it."""
+    number = whole_number(body["id"] or "")
+    if not number:
+        raise not_understood()
+    upload = body["picture"]
+    image, thumb = ("", "") if upload is None else avatars.store(upload)
+    # The newest picture wins: neither editor could merge two.
+    desk.edits.change([Buddy(pk=number)], editor, image_url=image, thumb_url=thumb)
+
+
+VIEWS: dict[str, View] = {
+    "entry/": entry_view,
+    "write/": write,
+    "create/": create,
+    "picture/": picture,
+}
