@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext as _
 
+from buddies import avatars
 from buddies.models import Campaign
 
 
@@ -17,6 +18,8 @@ def workspace_words(campaign: Campaign | None = None) -> dict[str, str]:
         "web": _("Web"),
         "actions": _("Actions"),
         "edit": _("Edit"),
+        "rename": _("Rename"),
+        "allSettings": _("All settings"),
         "addChannel": _("Add a channel inside"),
         "addGroup": _("Add a group inside"),
         "moveTo": _("Move to …"),
@@ -42,6 +45,7 @@ def workspace_words(campaign: Campaign | None = None) -> dict[str, str]:
         "tree": _("Groups and channels"),
         "noMatch": _("Nothing found"),
         "none": none,
+        **_panel_words(),
         "takeBack": _("Take back this change"),
         "doLive": _("Do this live now"),
         "isLive": _("already live"),
@@ -55,6 +59,29 @@ def workspace_words(campaign: Campaign | None = None) -> dict[str, str]:
         "loggedOutShort": _("You have been logged out"),
         "logIn": _("Log in again"),
         **preview_words(),
+    }
+
+
+def _panel_words() -> dict[str, str]:
+    """Return the texts of the panel's entry."""
+    text = _("The picture is larger than %(most)s MB. Make it smaller.")
+    return {
+        "firstMessage": _("First message, shown before anyone writes"),
+        "groupHint": _("A group has a name, a status text and a picture."),
+        "changePicture": _("Change the picture"),
+        "removePicture": _("Remove the picture"),
+        "pictureTooLarge": text % {"most": avatars.MAX_MEGABYTES},
+        "newHint": _("Give it a name: it becomes a draft that apps don't show."),
+        "showOnMobile": _("Show on mobile"),
+        "saving": _("Saving …"),
+        "unsaved": _("Not saved yet: press Enter, or leave the field."),
+        "notSaved": _("Not saved: the service is not responding. Your text is kept."),
+        "changedByOthers": _("Someone else changed this text, too."),
+        "mine": _("Yours"),
+        "theirs": _("Theirs"),
+        "keepMine": _("Keep mine"),
+        "takeTheirs": _("Take theirs"),
+        "blank": _("(blank)"),
     }
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import conditional_page, require_GET, require_POST
 
+from buddies import avatars
 from buddies.campaigns import changes
 from buddies.campaigns.desk import CampaignDesk, LiveDesk
 from buddies.document import shape
@@ -72,7 +73,9 @@ def page(request: HttpRequest, desk: Desk) -> HttpResponse:
             "urls": _addresses(campaign),
             "may": may,
             "words": workspace_words(campaign),
-            "inCampaign": campaign is not None,
+            "inCampaign": campaign and campaign.pk,
+            "user": request.user.get_username(),
+            "maxMegabytes": avatars.MAX_MEGABYTES,
         },
         "may": may,
         "campaign": campaign,

@@ -18,16 +18,24 @@ export async function get(address) {
   return body;
 }
 
+const MAX_KEPT_ALIVE = 60_000; // bytes of a request that may outlive its page
+
+/** Sends an object, or a form with a file. */
 export async function post(address, body) {
+  const isForm = body instanceof FormData;
+  const text = isForm ? "" : JSON.stringify(body);
+  const type = isForm ? {} : { "Content-Type": "application/json" };
   const response = await fetch(address, {
     method: "POST",
-    headers: { "Content-Type": "application/json", "X-CSRFToken": csrf },
-    body: JSON.stringify(body),
+    headers: { Accept: "application/json", ...type, "X-CSRFToken": csrf },
+    body: isForm ? body : text,
+    // A text that is saved by leaving the page.
+    keepalive: !isForm && text.length * 3 < MAX_KEPT_ALIVE,
   });
   const isJson = response.headers.get("Content-Type")?.includes("json");
   if (response.redirected || !isJson) throw new Error(words.loggedOut);
   const result = await response.json();
-  if (!response.ok) throw new Error(response.status === 409 ? withReload(result.error) : result.error);
+  if (!response.ok) throw Object.assign(new Error(result.error), { isConflict: response.status === 409 });
   return result;
 }
 

@@ -1,6 +1,7 @@
 // The banner shows the state and refreshes it; the toast says what was just done.
 
 import { fetchState, forgetState, isOffline, state } from "./api.js";
+import { whereLine } from "./entry.js";
 import { byId, may, words } from "./page.js";
 import { drawPanel, drawn } from "./panel.js";
 import { button, element } from "./preview.js";
@@ -43,6 +44,7 @@ export function drawBanner() {
   const count = byId("count");
   count.hidden = !state.changes;
   count.textContent = state.changes;
+  shown?.();
   drawActions();
 }
 
@@ -86,10 +88,21 @@ function drawLoggedOut() {
 
 // --- The toast -----------------------------------------------------------------
 
-/** Says what was done, and offers to undo it with `onUndo`. */
-export function toast(text, onUndo = null) {
+let shown; // draws in the toast where the edit went
+
+/** Says what was done and where it went, and offers to undo it with `onUndo`. */
+export function toast(text, onUndo = null, done = null) {
   const box = byId("toast");
-  box.replaceChildren(element("span", "", text));
+  const lines = element("span", "toast-words");
+  lines.append(element("span", "", text));
+  shown = () => {
+    const key = done.entries.length === 1 ? done.entries[0].key : null;
+    const line = whereLine(done.place, key, done.version);
+    lines.replaceChildren(lines.firstChild, line);
+  };
+  if (done?.place?.words) shown();
+  else shown = null;
+  box.replaceChildren(lines);
   if (onUndo && may.change) {
     const undo = button("button", words.undo);
     undo.addEventListener("click", onUndo);

@@ -36,12 +36,18 @@ export async function confirmDelete(node) {
     loadSoon();
     return;
   }
+  confirm(words.deleteTitle.replace("%s", node.title), effects.words, () => {
+    edit("remove", { ids: [Number(node.key)], seen: effects.version });
+  });
+}
+
+/** Asks before something is deleted. */
+export function confirm(title, lines, run) {
   const confirmButton = button("button danger", words.delete.replace(" …", ""));
-  const lines = effects.words.map((line) => element("p", "", line));
-  const dialog = openDialog(words.deleteTitle.replace("%s", node.title), lines, [confirmButton]);
+  const dialog = openDialog(title, lines.map((line) => element("p", "", line)), [confirmButton]);
   confirmButton.addEventListener("click", () => {
     dialog.close();
-    edit("remove", { ids: [Number(node.key)], seen: effects.version });
+    run();
   });
 }
 

@@ -3,43 +3,64 @@
 // Each edit names the version of the tree that it was made on. If the server
 // refuses it, the tree is reloaded.
 
-import { enqueue, isOffline, post, withReload } from "./api.js";
+import { enqueue, isOffline, post, state, withReload } from "./api.js";
 import { refresh, toast } from "./banner.js";
+import { confirm } from "./dialogs.js";
 import { byId, urls, words } from "./page.js";
 import { load, loadCount, loadSoon, patch, search, tree, version } from "./tree.js";
 
 const WHERE = { before: "before", after: "after", over: "last", appendChild: "last" };
 
-/** Sends an edit after those before it; draws the result. */
-export function edit(name, body, isPlain = false) {
+/** Says in the toast what an edit did, or why it was refused. */
+export const toastReport = {
+  done(done, name) {
+    // What went live is undone there, not in the campaign.
+    const back = name === "do_live" ? null : () => undo(done.version);
+    if (done.said) toast(done.said, back, done);
+  },
+  failed(error) {
+    if (isOffline(error)) toast(words.offline);
+    else toast(error.isConflict ? withReload(error.message) : error.message);
+  },
+};
+
+/** Sends an edit after those before it; draws the result, and reports it. */
+export function edit(name, body, isPlain = false, report = toastReport) {
   const loadCountBefore = loadCount;
   return enqueue(async () => {
     try {
-      const done = await post(urls[name], { seen: version, ...body });
+      const done = await post(urls[name], body instanceof FormData ? body : { seen: version, ...body });
       if (done.version > version) {
         const isNext = done.version === version + 1 && loadCount === loadCountBefore;
         // Without words it changed nothing, and another user made that version.
         if (isNext && isPlain && done.said) patch(done);
         else await load();
-        // What went live is undone there, not in the campaign.
-        const back = name === "do_live" ? null : () => undo(done.version);
-        if (done.said) toast(done.said, back);
       }
+      await report.done(done, name);
     } catch (error) {
-      toast(isOffline(error) ? words.offline : error.message);
+      await report.failed(error);
       if (!isOffline(error)) await load().catch(() => {});
     }
     await refresh();
   });
 }
 
+/** Undoes an edit; asks first if that deletes again what an undo had brought back. */
 export function undo(madeVersion) {
   byId("toast").classList.remove("shown");
-  return edit("undo", { seen: madeVersion });
+  const run = () => edit("undo", { seen: madeVersion });
+  const { version: offered, deletes, words: title } = state.undo ?? {};
+  if (offered === madeVersion && deletes) confirm(`${title}?`, [deletes], run);
+  else run();
 }
 
 export function toggle(node, flag) {
   return edit("switch", { ids: [Number(node.key)], [flag]: !node.data[flag] }, true);
+}
+
+/** Gives an entry the name that was typed into its row. */
+export function rename(node, name) {
+  edit("write", { ids: [Number(node.key)], texts: { name } }, true);
 }
 
 /** Moves at once on the screen, then on the server; key and place are keys of entries. */

@@ -1,11 +1,13 @@
 // The grid of the tree: the widget, its columns and rows, drag and drop.
 
 import { Wunderbaum } from "../vendor/wunderbaum/wunderbaum.esm.min.js";
-import { move, toggle } from "./edits.js";
+import { move, rename, toggle } from "./edits.js";
+import { openKey } from "./editor.js";
 import { onKey } from "./keys.js";
-import { openEditor, openMenu } from "./menu.js";
+import { openMenu } from "./menu.js";
 import { byId, may, narrow, words } from "./page.js";
-import { button, element } from "./preview.js";
+import { openEntry } from "./panel.js";
+import { button, element, isAddress, picture } from "./preview.js";
 import { beginDrag, endDrag, remember, tree } from "./tree.js";
 
 /** Makes the widget; tree.js keeps it. */
@@ -40,14 +42,27 @@ export function build(entries) {
       drawExpanded(e.node);
       remember();
     },
+    click: onClick,
     dblclick: (e) => {
-      if (isEditable(e.node) && e.info.colId === "*") openEditor(e.node);
+      if (isEditable(e.node) && e.info.colId === "*") e.node.startEditTitle();
+    },
+    edit: {
+      maxlength: 255,
+      beforeEdit: (e) => isEditable(e.node),
+      edit: (e) => e.inputElem.setAttribute("aria-label", words.name),
+      apply: (e) => rename(e.node, e.newValue),
     },
     update: () => {
       makeAccessible();
       pointAtActive();
     },
   });
+}
+
+/** Opens a row in the panel, unless one of its buttons was pressed. */
+function onClick(e) {
+  if (!e.node || e.event.target.closest("button, input, .wb-expander")) return;
+  if (e.node.data.mark !== "removed") openEntry(e.node.key);
 }
 
 function columns() {
@@ -72,6 +87,7 @@ function drawRow(e) {
   row.setAttribute("aria-level", node.getLevel());
   row.classList.toggle("draft", !node.data.mobile && !node.data.web);
   drawMarks(row, e.nodeElem, node);
+  drawPicture(e.nodeElem.querySelector(".wb-icon"), node);
   for (const cell of row.children) cell.setAttribute("role", "gridcell");
   drawExpanded(node);
   drawActive(row, node);
@@ -82,6 +98,16 @@ function drawRow(e) {
     else if (id === "more") drawMore(elem, node, e.isNew);
     else drawSwitch(elem, node, id, e.isNew);
   }
+}
+
+/** Shows an entry's picture in place of its icon. */
+function drawPicture(icon, node) {
+  const address = node.data.picture;
+  if (!address || !isAddress(address)) return;
+  const image = picture(address);
+  image.addEventListener("error", () => icon.classList.remove("pictured"));
+  icon.classList.add("pictured");
+  icon.replaceChildren(image);
 }
 
 /** Shows what the campaign does with an entry or, live, which campaigns change it. */
@@ -135,6 +161,8 @@ function onActivate(e) {
   }
   byId(`entry-${e.node.key}`)?.setAttribute("aria-selected", "true");
   pointAtActive();
+  // An open panel follows the arrows.
+  if (openKey() && openKey() !== e.node.key && e.event?.type === "keydown") openEntry(e.node.key);
 }
 
 /** Tells screen readers the active row, unless it is scrolled or filtered out. */
@@ -157,6 +185,14 @@ function makeAccessible() {
   }
   grid.querySelector(".wb-list-container").setAttribute("role", "presentation");
   grid.querySelector(".wb-node-list").setAttribute("role", "rowgroup");
+}
+
+/** Returns the key of the group that gets a new entry: the active one, or around it. */
+export function groupForNew() {
+  const active = tree.getActiveNode();
+  if (!active || active.data.mark === "removed") return null;
+  const group = active.type === "group" ? active : active.parent;
+  return group.isRootNode() ? null : group.key;
 }
 
 /** Whether an entry is there to be edited: one that the campaign deletes is not. */

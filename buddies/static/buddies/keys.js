@@ -2,8 +2,9 @@
 
 import { confirmDelete } from "./dialogs.js";
 import { move, toggle } from "./edits.js";
-import { openEditor, openMenu } from "./menu.js";
+import { openMenu } from "./menu.js";
 import { byId, may } from "./page.js";
+import { closeEntry, openEntry } from "./panel.js";
 import { tree } from "./tree.js";
 
 const STEPS = {
@@ -33,10 +34,13 @@ function keyAction(event, node) {
   const isMenu = key === "ContextMenu" || (event.shiftKey && key === "F10");
   if (isMenu) return () => openMenu(node, byId(`entry-${node.key}`));
   if (key === "Home" || key === "End") return () => node.navigate(`Control+${key}`, { activate: true, event });
-  if (!may.change || node.data.mark === "removed") return null;
+  if (key === "Escape") return closeEntry;
+  if (node.data.mark === "removed") return null;
+  if (key === "Enter") return () => openEntry(node.key, { focus: true });
+  if (!may.change) return null;
   if (event.altKey && STEPS[key]) return () => step(node, key);
   if (key === " ") return () => toggle(node, event.shiftKey ? "web" : "mobile");
-  if (key === "Enter" || key === "F2") return () => openEditor(node);
+  if (key === "F2") return () => node.startEditTitle();
   if (key === "Delete" && may.delete) return () => confirmDelete(node);
   return null;
 }

@@ -3,7 +3,8 @@
 import { choosePlace, confirmDelete } from "./dialogs.js";
 import { edit } from "./edits.js";
 import { showLink } from "./link.js";
-import { byId, inCampaign, may, urls, withParameters, words } from "./page.js";
+import { byId, entryAddress, inCampaign, may, urls, words } from "./page.js";
+import { openEntry, openNewEntry } from "./panel.js";
 import { button } from "./preview.js";
 
 export function openMenu(node, anchor) {
@@ -31,18 +32,21 @@ function actions(node) {
   }
   const isGroup = node.type === "group";
   const id = Number(node.key);
-  const add = (type) => () => location.assign(withParameters(urls.add, { from: "workspace", type, parent: node.key }));
+  const add = (type) => () => openNewEntry(type, node.key);
+  const go = (address) => () => location.assign(entryAddress(address, node.key));
   const isShown = node.data.mobile || node.data.web;
   const hide = () => edit("switch", { ids: [id], mobile: false, web: false }, true);
   return [
-    [words.edit, may.change, () => openEditor(node)],
+    [words.edit, may.change, () => openEntry(node.key, { focus: true })],
+    [words.rename, may.change, () => node.startEditTitle()],
     [words.addChannel, may.add && isGroup, add("channel")],
     [words.addGroup, may.add && isGroup, add("group")],
     [words.moveTo, may.change, () => choosePlace(node)],
     [words.duplicate, may.add, () => edit("duplicate", { ids: [id] })],
     [words.hide, may.change && isShown, hide],
     [words.link, !isGroup && !inCampaign, () => showLink(node)],
-    [words.history, true, () => location.assign(at(urls.history, node))],
+    [words.allSettings, may.change, go(urls.edit)],
+    [words.history, true, go(urls.history)],
     [words.delete, may.delete, () => confirmDelete(node), "danger"],
   ].filter(([, isOffered]) => isOffered);
 }
@@ -63,12 +67,4 @@ export function walkMenu(event) {
   if (!(event.key in steps)) return;
   event.preventDefault();
   items.at(steps[event.key] % items.length).focus();
-}
-
-export function openEditor(node) {
-  location.assign(withParameters(at(urls.edit, node), { from: "workspace" }));
-}
-
-function at(address, node) {
-  return address.replace("/0/", `/${node.key}/`);
 }

@@ -1,9 +1,13 @@
 // The panel beside the tree: what a phone or the webchat shows, or what has changed.
 
 import { get, isOffline, state } from "./api.js";
+import { toast } from "./banner.js";
+import { close, follow, open, openKey, openNew } from "./editor.js";
 import { edit } from "./edits.js";
 import { byId, inCampaign, may, urls, words } from "./page.js";
 import { button, draw, element } from "./preview.js";
+import { select } from "./tabs.js";
+import { tree } from "./tree.js";
 
 export let tab = sessionStorage.getItem("tab") ?? "phone";
 export let drawn = {}; // the stamp and release that the panel shows
@@ -11,6 +15,11 @@ export let drawn = {}; // the stamp and release that the panel shows
 export async function drawPanel() {
   const panel = byId("panel");
   const wanted = tab;
+  if (openKey() !== null && tab === "phone") {
+    drawn = { stamp: state.stamp, live: state.live };
+    await follow().catch(closeEntry); // it was deleted
+    return;
+  }
   panel.setAttribute("aria-labelledby", `tab-${tab}`);
   drawn = { stamp: state.stamp, live: state.live };
   try {
@@ -18,7 +27,8 @@ export async function drawPanel() {
       drawChanges(panel, await get(urls.changes));
     } else {
       const draft = await get(urls.document);
-      if (tab === wanted) draw(panel, draft.document.items, tab, words);
+      const onOpen = tab === "phone" ? (item) => openAddress(item.address) : null;
+      if (tab === wanted) draw(panel, draft.document.items, tab, { words, onOpen });
     }
   } catch (error) {
     drawn = {};
@@ -63,5 +73,58 @@ function changeActions(change) {
 export function show(chosen) {
   tab = chosen.id.replace("tab-", "");
   sessionStorage.setItem("tab", tab);
+  close();
   return drawPanel();
+}
+
+// --- The entry that is open --------------------------------------------------------
+
+/** Opens an entry inside the phone. */
+export async function openEntry(key, options) {
+  showPhone();
+  try {
+    await open(byId("panel"), key, options);
+  } catch (error) {
+    toast(isOffline(error) ? words.offline : error.message);
+    await closeEntry();
+  }
+}
+
+/** Opens the fields of a new entry; of a group, if its key is given. */
+export function openNewEntry(type, group) {
+  showPhone();
+  openNew(byId("panel"), type, group);
+}
+
+function openAddress(address) {
+  const node = tree.findFirst((one) => one.data.address === address);
+  if (!node) return;
+  node.setActive();
+  openEntry(node.key);
+}
+
+function showPhone() {
+  tab = "phone";
+  sessionStorage.setItem("tab", tab);
+  select(byId("tab-phone"));
+  showPanel();
+}
+
+/** Closes the entry: the phone shows all of them again. */
+export async function closeEntry() {
+  if (openKey() === null) return;
+  close();
+  hidePanel();
+  byId("tree").focus();
+  await drawPanel();
+}
+
+// On a phone the panel is a screen of its own.
+
+export function showPanel() {
+  document.body.classList.add("panel-open");
+}
+
+export function hidePanel() {
+  document.body.classList.remove("panel-open");
 }

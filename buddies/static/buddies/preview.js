@@ -6,28 +6,36 @@ import { rows as withDepth, shown } from "../client/document.js";
 const PLATFORMS = { phone: "mobile", webchat: "web" };
 const MAX_ROWS = 300;
 
-/** Draws `items` of a document as `app` ("phone" or "webchat") into `place`. */
-export function draw(place, items, app, words, maxRows = MAX_ROWS) {
+/**
+ * Draws `items` of a document as `app` ("phone" or "webchat") into `place`.
+ *
+ * `onOpen` is called with the item that is clicked; without it, its conversation opens,
+ * and stays open when the place is drawn again.
+ */
+export function draw(place, items, app, { words, onOpen = null }, maxRows = MAX_ROWS) {
+  const before = place.querySelector(".device.open")?.dataset.address;
   const frame = element("div", `device ${app}`);
   const rows = [...withDepth(shown(items, PLATFORMS[app]))];
   const list = element("ul", "chats");
   const conversation = element("div", "talk");
   for (const { item, depth } of rows.slice(0, maxRows)) {
-    list.append(chat(item, depth, () => open(frame, conversation, item, words)));
+    list.append(chat(item, depth, onOpen, () => open(frame, conversation, item, words)));
   }
   frame.append(element("div", "bar", words.chats), list, conversation);
   place.replaceChildren(frame);
   if (!rows.length) list.append(element("li", "quiet blank", words.empty));
   if (rows.length > maxRows) {
     const more = button("button", words.showAll.replace("%s", rows.length));
-    more.addEventListener("click", () => draw(place, items, app, words, Infinity));
+    more.addEventListener("click", () => draw(place, items, app, { words, onOpen }, Infinity));
     place.append(more);
   }
-  const first = rows.find(({ item }) => item.type === "channel");
-  if (app === "webchat" && first) open(frame, conversation, first.item, words);
+  const channels = rows.filter(({ item }) => item.type === "channel");
+  const opened = channels.find(({ item }) => item.address === before);
+  const first = opened ?? (app === "webchat" ? channels[0] : null);
+  if (first) open(frame, conversation, first.item, words);
 }
 
-function chat(item, depth, onOpen) {
+function chat(item, depth, onOpen, openConversation) {
   const row = element("li", `chat ${item.type}`);
   row.style.setProperty("--depth", Math.min(depth, 6));
   const lines = element("span", "lines");
@@ -35,9 +43,10 @@ function chat(item, depth, onOpen) {
     element("strong", "", item.info.name),
     element("span", "quiet", item.info.status),
   );
-  const content = item.type === "channel" ? button("") : element("div");
+  const isButton = onOpen || item.type === "channel";
+  const content = isButton ? button("") : element("div");
   content.append(avatar(item.info), lines);
-  if (item.type === "channel") content.addEventListener("click", onOpen);
+  if (isButton) content.addEventListener("click", () => (onOpen ? onOpen(item) : openConversation()));
   row.append(content);
   return row;
 }
@@ -52,6 +61,7 @@ function open(frame, conversation, item, words) {
   const greeting = unlessBlank(item.info.defaultMessage);
   if (greeting) bubbles.append(element("p", "bubble", greeting));
   conversation.replaceChildren(bar, bubbles, element("div", "write quiet", words.message));
+  frame.dataset.address = item.address;
   frame.classList.add("open");
 }
 
@@ -66,13 +76,19 @@ export function avatar(info) {
   letter.setAttribute("aria-hidden", "true");
   const address = [info.thumbUrl, info.imageUrl].find(isAddress);
   if (!address) return letter;
-  const picture = element("img", "avatar");
-  picture.alt = "";
-  picture.loading = "lazy";
-  picture.referrerPolicy = "no-referrer";
-  picture.addEventListener("error", () => picture.replaceWith(letter));
-  picture.src = address;
-  return picture;
+  const made = picture(address, "avatar");
+  made.addEventListener("error", () => made.replaceWith(letter));
+  return made;
+}
+
+/** An image that says nothing to a screen reader, and nothing to its server about us. */
+export function picture(address, classes = "") {
+  const made = element("img", classes);
+  made.alt = "";
+  made.loading = "lazy";
+  made.referrerPolicy = "no-referrer";
+  made.src = address;
+  return made;
 }
 
 /** Whether a browser can load it: the contract's examples say "http://....". */

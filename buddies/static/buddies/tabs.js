@@ -1,12 +1,17 @@
 // A list of tabs with its panels (ARIA Authoring Practices, "Tabs Pattern").
 
+/** Marks a tab as the selected one of its list. */
+export function select(tab) {
+  for (const item of tab.parentElement.children) {
+    item.setAttribute("aria-selected", item === tab);
+    item.tabIndex = item === tab ? 0 : -1;
+  }
+}
+
 /** Calls `chosen` with the tab that was clicked, or reached with the arrows. */
 export function tabs(list, chosen) {
   const choose = (tab) => {
-    for (const item of list.children) {
-      item.setAttribute("aria-selected", item === tab);
-      item.tabIndex = item === tab ? 0 : -1;
-    }
+    select(tab);
     return chosen(tab);
   };
   list.addEventListener("click", (event) => {

@@ -33,9 +33,10 @@ export async function load() {
   if (!isBusy()) await drawTree(newest);
 }
 
-/** Whether a drag, a dialog or a menu needs the tree as it is displayed. */
+/** Whether a drag, a dialog, a menu or a name needs the tree as it is displayed. */
 function isBusy() {
-  return isDragging || byId("dialog").open || byId("menu").matches(":popover-open");
+  const isOpen = byId("dialog").open || byId("menu").matches(":popover-open");
+  return isDragging || isOpen || Boolean(tree?.root.children?.length && tree.isEditingTitle?.());
 }
 
 /** Reloads the tree if it is not the newest one. */
@@ -76,6 +77,11 @@ async function drawTree({ version: newest, stamp: newStamp, entries }) {
   byId("no-entries").hidden = entries.length > 0;
   byId("tree").hidden = entries.length === 0;
   if (byId("search").value) search();
+}
+
+/** Returns the key of the entry that a row shows. */
+export function keyOfRow(row) {
+  return row.id.replace("entry-", "");
 }
 
 export function patch(done) {

@@ -13,7 +13,7 @@ const choose = tabs(document.querySelector("[role=tablist]"), (tab) => {
   panel.hidden = app === "json";
   if (app === "json") return;
   panel.setAttribute("aria-labelledby", tab.id);
-  draw(panel, read.items, app, words);
+  draw(panel, read.items, app, { words });
 });
 
 choose(document.getElementById("tab-phone"));

@@ -2,13 +2,16 @@
 
 import { enqueue, state } from "./api.js";
 import { drawBanner, refresh } from "./banner.js";
+import { firstKept } from "./drafts.js";
 import { undo } from "./edits.js";
-import { build } from "./grid.js";
+import { isStuck, save } from "./editor.js";
+import { build, groupForNew } from "./grid.js";
 import { walkMenu } from "./menu.js";
 import { byId, narrow } from "./page.js";
-import { show, tab } from "./panel.js";
+import { closeEntry, hidePanel, openEntry, openNewEntry, show, showPanel, tab } from "./panel.js";
+import { dropOnRows } from "./pictures.js";
 import { tabs } from "./tabs.js";
-import { endDrag, followSoon, remember, search, start, tree } from "./tree.js";
+import { endDrag, followSoon, keyOfRow, remember, search, start, tree } from "./tree.js";
 
 const POLL_MILLISECONDS = 2000;
 
@@ -24,6 +27,30 @@ function listen() {
   document.addEventListener("pointermove", (event) => event.buttons || endDrag());
   byId("undo")?.addEventListener("click", () => undo(state.undo.version));
   narrow.addEventListener("change", () => location.reload());
+  listenToPanel();
+}
+
+function listenToPanel() {
+  for (const type of ["channel", "group"]) {
+    byId(`add-${type}`)?.addEventListener("click", (event) => {
+      event.preventDefault();
+      openNewEntry(type, groupForNew());
+    });
+  }
+  byId("panel").addEventListener("click", (event) => {
+    if (event.target.closest(".editor .back")) closeEntry();
+  });
+  document.querySelector(".aside").addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closeEntry();
+  });
+  byId("show-preview").addEventListener("click", showPanel);
+  byId("hide-preview").addEventListener("click", () => closeEntry().then(hidePanel));
+  dropOnRows(byId("tree"), keyOfRow);
+  document.addEventListener("visibilitychange", save);
+  window.addEventListener("beforeunload", (event) => {
+    save();
+    if (isStuck()) event.preventDefault();
+  });
 }
 
 async function poll() {
@@ -35,5 +62,7 @@ listen();
 drawBanner();
 const choose = tabs(document.querySelector("[role=tablist]"), show);
 await Promise.all([start(build), choose(byId(`tab-${tab}`))]);
+const unsaved = firstKept();
+if (unsaved) await openEntry(unsaved);
 document.body.dataset.ready = "true";
 setTimeout(poll, POLL_MILLISECONDS);
