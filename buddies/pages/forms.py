@@ -2,19 +2,19 @@
 
 import json
 from copy import copy
-from hashlib import sha256
 from typing import Any
 
 from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.forms.widgets import Script
 from django.utils.functional import cached_property
 from django.utils.text import format_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from buddies import avatars
+from buddies.campaigns import log
 from buddies.campaigns.desk import LIVE, CampaignDesk, LiveDesk
 from buddies.document.text import NORMAL, normal
 from buddies.models import Buddy
@@ -116,8 +116,9 @@ class BuddyForm(forms.ModelForm):
     """An entry, live or of a campaign, as its ``desk`` has it.
 
     Uploading or removing a picture edits its two addresses. ``seen`` is the version
-    that the form shows: of the entry or, in a campaign, of the campaign. ``shown`` is
-    what a campaign's form shows: it changes with what is live, too.
+    that the form shows: of the entry or, in a campaign, of the campaign. ``base`` are
+    the values that it shows, as JSON: what differs from them is what this editor
+    changed, and what others changed meanwhile stays.
     """
 
     desk: LiveDesk | CampaignDesk = LIVE
@@ -135,7 +136,7 @@ class BuddyForm(forms.ModelForm):
         ),
     )
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    shown = forms.CharField(required=False, widget=forms.HiddenInput)
+    base = forms.JSONField(required=False, widget=forms.HiddenInput)
 
     # The picture first: it fills in the addresses, which are checked after it.
     field_order = ("avatar",)
@@ -179,44 +180,71 @@ class BuddyForm(forms.ModelForm):
                 field.error_messages["required"] = column.error_messages["blank"]
         self.initial["avatar"] = self.instance.image_url or self.instance.thumb_url
         self.initial["seen"] = self.instance.version
+        self._stored = _values(self.instance)
+        self.initial["base"] = {**self._stored, "live": LIVE.version}
         if isinstance(self.desk, CampaignDesk):
             self.initial["seen"] = self.desk.version
-            self.initial["shown"] = f"{LIVE.version} {_digest(self.instance)}"
             if "parent" in self.fields:
                 self.fields["parent"] = _group_field(self.desk, self.instance)
 
     @cached_property
     def changed_data(self) -> list[str]:
-        """The entry's own fields that were changed."""
+        """The entry's own fields that this editor changed."""
         own = {field.name for field in Buddy._meta.concrete_fields}
         return [name for name in super().changed_data if name in own]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        seen = cleaned.get("seen")
-        if isinstance(self.desk, CampaignDesk):
-            # The edit refuses what the campaign itself has changed since.
-            self._refuse_old(cleaned.get("shown") or "")
-            return cleaned
-        if self.instance.pk and seen is not None and self.instance.version > seen:
-            missed = history.missed(self.instance.pk, seen)
-            text = _("Nothing was saved. Reload the page to see the current version.")
-            raise ValidationError([missed, text])
+        if self.instance.pk:
+            self._merge(cleaned)
         return cleaned
 
-    def _refuse_old(self, shown: str) -> None:
-        """Refuse a form that would take back what the campaign got from others."""
-        version, _space, digest = shown.partition(" ")
-        number = self.instance.pk
-        if not (digest and number) or self.initial["shown"].endswith(digest):
-            return
+    def _merge(self, cleaned: dict[str, Any]) -> None:
+        """Keep what others changed since; refuse what they and this editor changed."""
+        base = _read_base(cleaned.get("base")) or self.initial["base"]
+        fields = {name: cleaned[name] for name in _OWN if name in cleaned}
+        parent = fields.get("parent")
+        mine = snapshot.change(self._stored, fields, parent and str(parent.pk))
+        changed: list[str] = []
+        for name, value in mine.items():
+            shown, stored = base[name], self._stored[name]
+            if value == stored:
+                continue
+            names = [field for field in snapshot.fields_of([name]) if field in fields]
+            if value == shown:
+                cleaned |= {field: getattr(self.instance, field) for field in names}
+            elif shown == stored:
+                changed += names
+            else:
+                self._show_theirs(name, names[0], base)
+        self.changed_data = [name for name in self.fields if name in changed]
+
+    def _show_theirs(self, name: str, field: str, base: dict[str, Any]) -> None:
+        """Show the value of somebody else; saving again keeps this editor's."""
+        values = [getattr(self.instance, one) for one in snapshot.fields_of([name])]
+        theirs = " – ".join(history.value_in_words(value) for value in values)
+        if name == snapshot.PARENT and self.instance.parent_id is None:
+            theirs = gettext("top level")
+        text = _("Theirs: “%(text)s”. Save again to keep yours.")
+        self.add_error(field, [self._missed(name, base), text % {"text": theirs}])
+        self.fields[field].widget.attrs["data-theirs"] = theirs
+        data: Any = copy(self.data)
+        data[self.add_prefix("seen")] = str(self.initial["seen"])
+        data[self.add_prefix("base")] = json.dumps({**base, name: self._stored[name]})
+        self.data = data
+        base[name] = self._stored[name]
+
+    def _missed(self, name: str, base: dict[str, Any]) -> str:
+        """Say who changed a value meanwhile."""
+        number, since = self.instance.pk, base["live"]
+        words = ""
+        if isinstance(self.desk, CampaignDesk):
+            seen, key = self.cleaned_data.get("seen"), str(self.instance.key)
+            words = log.missed(self.desk.campaign, [key], [name], seen or 0)
         live = Buddy.objects.filter(pk=number).first()
-        since = whole_number(version)
-        words = []
-        if live and live.version > since:
-            words.append(history.missed(number, since))
-        text = _("Nothing was saved. Reload the page to see the current version.")
-        raise ValidationError([*words, text])
+        if not words and live and live.version > since:
+            words = history.missed(number, since)
+        return words or gettext("Someone changed this in the meantime.")
 
     def validate_unique(self) -> None:
         """Judge the entry as every door does, addresses of others included."""
@@ -248,16 +276,31 @@ class BuddyForm(forms.ModelForm):
         self["avatar"].initial = image
 
 
-def _digest(buddy: Buddy) -> str:
-    """Identify the values that a form shows of an entry."""
-    values = snapshot.values_of(buddy, str(buddy.parent_id))
-    return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+_OWN = [field.name for field in Buddy._meta.concrete_fields]
+
+
+def _values(buddy: Buddy) -> dict[str, Any]:
+    """Return the values that a form shows of an entry, as JSON has them."""
+    group = None if buddy.parent_id is None else str(buddy.parent_id)
+    return snapshot.values_of(buddy, group)
+
+
+def _read_base(sent: Any) -> dict[str, Any] | None:
+    """Return the values that a form showed; None if they are not as it sends them."""
+    names = {*snapshot.NAMES, "live"}
+    if not isinstance(sent, dict) or sent.keys() != names:
+        return None
+    return sent if type(sent["live"]) is int else None
 
 
 class SwitchesForm(forms.ModelForm):
-    """A row of the list: the label of each switch names the entry."""
+    """A row of the list: the label of each switch names the entry.
+
+    Each field sends what it showed, too, so that only what this editor switched counts.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
+            field.show_hidden_initial = True
             field.widget.attrs["aria-label"] = f"{field.label}: {self.instance}"

@@ -8,6 +8,7 @@ from playwright.async_api import expect
 from tests.browser.backstage import (
     DEMO,
     LIST,
+    VERSIONS,
     WORKSPACE,
     becomes,
     items,
@@ -206,14 +207,13 @@ async def test_a_long_undo_label_is_truncated(pages, demo):
 @pytest.mark.parametrize("message", ["", " \n\t"])
 async def test_a_channel_without_a_message_has_no_bubble(pages, demo, message):
     demo(f"edits.change([one('Liam')], 'admin', default_message={message!r})")
-    # What goes live later draws the preview anew.
     await becomes(lambda: demo.read("is_live()"), True)
-    key = demo.read("one('Liam').pk")
+    key, number = demo.read("[one('Liam').pk, live_release().number]")
 
-    workspace = await ready(await pages.open(WORKSPACE))
-    await workspace.locator("#panel .chat button", has_text="Liam").click()
-    await expect(workspace.locator("#panel .talk .bar")).to_contain_text("Liam")
-    await expect(workspace.locator("#panel .bubble")).to_have_count(0)
+    version = await pages.open(f"{VERSIONS}{number}/change/")
+    await version.locator("#panel .chat button", has_text="Liam").click()
+    await expect(version.locator("#panel .talk .bar")).to_contain_text("Liam")
+    await expect(version.locator("#panel .bubble")).to_have_count(0)
 
     page = await pages.open(f"{LIST}{key}/change/")
 

@@ -31,11 +31,9 @@ function listen() {
 }
 
 function listenToPanel() {
-  for (const type of ["channel", "group"]) {
-    byId(`add-${type}`)?.addEventListener("click", (event) => {
-      event.preventDefault();
-      openNewEntry(type, groupForNew());
-    });
+  const adds = { "add-channel": "channel", "add-group": "group", "add-first": "group" };
+  for (const [id, type] of Object.entries(adds)) {
+    byId(id)?.addEventListener("click", () => openNewEntry(type, groupForNew()));
   }
   byId("panel").addEventListener("click", (event) => {
     if (event.target.closest(".editor .back")) closeEntry();

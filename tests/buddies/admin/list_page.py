@@ -27,6 +27,12 @@ def form(**changed: object) -> dict[str, object]:
     return {"type": "channel", "name": "Romeo", **empty, **changed}
 
 
+def shown_by(page) -> dict[str, object]:
+    """Return the hidden fields of an entry's form: what the page shows."""
+    shown = page.context["adminform"].form
+    return {name: shown[name].value() for name in ("seen", "base")}
+
+
 def change_url(buddy: Buddy) -> str:
     return f"{ENTRIES}{buddy.pk}/change/"
 
@@ -52,6 +58,8 @@ def sent(page, **more: object) -> dict[str, object]:
         data[f"{row.prefix}-id"] = row.instance.pk
         on = [flag for flag in FLAGS if getattr(row.instance, flag)]
         data.update({f"{row.prefix}-{flag}": "on" for flag in on})
+        shown = {f"initial-{row.prefix}-{flag}": str(flag in on) for flag in FLAGS}
+        data.update(shown)
     return {**data, "seen": page.context["seen"], **more}
 
 

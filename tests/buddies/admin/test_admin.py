@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
@@ -18,6 +19,7 @@ from tests.buddies.admin.list_page import (
     form,
     listed,
     messages,
+    shown_by,
 )
 from tests.buddies.conftest import channel, group, named, outline, rows
 
@@ -226,24 +228,87 @@ def test_the_form_returns_to_the_page_that_opened_it(admin_client, verona, query
     assert on.url.startswith(change_url(mario))
 
 
-def test_a_stale_form_is_refused_and_keeps_what_was_typed(admin_client, verona):
+def test_a_form_keeps_what_others_changed_meanwhile(admin_client, verona):
     romeo = named("romeo")
-    page = admin_client.get(change_url(romeo))
-    seen = page.context["adminform"].form["seen"].value()
-    assert f'name="seen" value="{seen}"' in page.content.decode()
+    typed = shown_form(admin_client, romeo, name="My <Romeo>")
     edits.change([romeo], "mercutio", status="banished", web_is_published=False)
+    edits.change([romeo], "mercutio", parent=None, visible_from=MOMENT)
+
+    assert admin_client.post(change_url(romeo), typed).status_code == 302
+
+    romeo = named("My <Romeo>")
+    kept = (romeo.status, romeo.web_is_published, romeo.parent, romeo.visible_from)
+    assert kept == ("banished", False, None, MOMENT)
+
+
+MOMENT = datetime(2026, 12, 24, 9, tzinfo=UTC)
+
+
+def shown_form(client, buddy, **typed: object) -> dict[str, object]:
+    """Return what a browser posts of the form that it shows now."""
+    shown = shown_by(client.get(change_url(buddy)))
+    assert f'value="{shown["seen"]}"' in client.get(change_url(buddy)).content.decode()
+    same = {"name": buddy.name, "address": buddy.address, "parent": buddy.parent_id}
+    return form(**{**same, "web_is_published": "on", **shown, **typed})
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "field", "words"),
+    [
+        ({"status": "banished"}, {"status": "<in love>"}, "status", "banished"),
+        ({"parent": None}, {"parent": "house"}, "parent", "top level"),
+        (
+            {"visible_from": MOMENT},
+            {"visible_until_0": "2026-12-26", "visible_until_1": "09:00"},
+            "visible_from",
+            "24 Dec 2026, 09:00",
+        ),
+    ],
+)
+def test_a_value_of_two_people_is_shown_with_both(
+    admin_client, verona, theirs, mine, field, words
+):
+    juliet = named("juliet")
+    if "parent" in mine:
+        mine = {"parent": named(mine["parent"]).pk}
+    typed = shown_form(admin_client, juliet, name="Giulietta", **mine)
+    edits.change([juliet], "mercutio", web_is_published=False, **theirs)
     before = rows()
 
-    typed = form(name="My <Romeo>", address="romeo", parent=romeo.parent_id, seen=seen)
-    response = admin_client.post(change_url(romeo), typed)
+    response = admin_client.post(change_url(juliet), typed)
 
-    reasons = [text.replace("\xa0", " ") for text in errors(response)["__all__"]]
-    assert reasons == [
-        "mercutio changed “romeo” just now: web and status text.",
-        "Nothing was saved. Reload the page to see the current version.",
-    ]
-    assert 'value="My &lt;Romeo&gt;"' in response.content.decode()
+    who, text = (one.replace("\xa0", " ") for one in errors(response)[field])
+    assert who.startswith("mercutio changed “juliet” just now: ")
+    assert "Theirs: “" in text
+    assert words in text
+    assert text.endswith("Save again to keep yours.")
     assert rows() == before
+
+    again = {**typed, **shown_by(response)}
+    assert admin_client.post(change_url(juliet), again).status_code == 302
+    juliet = named("Giulietta")
+    assert not juliet.web_is_published
+    if field == "status":
+        assert juliet.status == "<in love>"
+
+
+def test_what_two_people_changed_alike_is_no_conflict(admin_client, verona):
+    romeo = named("romeo")
+    typed = shown_form(admin_client, romeo, status="banished")
+    edits.change([romeo], "mercutio", status="banished")
+    before = rows()
+
+    assert admin_client.post(change_url(romeo), typed).status_code == 302
+    assert rows() == before
+
+
+@pytest.mark.parametrize("base", ["", "x", "[]", "{}", '{"live": 1}', "null"])
+def test_a_form_without_what_it_showed_is_saved_as_it_is(admin_client, verona, base):
+    romeo = named("romeo")
+    typed = shown_form(admin_client, romeo, status="banished", base=base)
+    response = admin_client.post(change_url(romeo), typed)
+    assert response.status_code == (200 if base == "x" else 302)
+    assert named("romeo").status == ("" if base == "x" else "banished")
 
 
 def test_a_form_of_an_entry_deleted_meanwhile_says_so(admin_client, verona):

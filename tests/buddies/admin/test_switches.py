@@ -28,16 +28,28 @@ def test_a_stale_switch_in_the_list_is_refused_with_all_others(admin_client, ver
     post = sent(page, _save="Save")
     post[f"{row_prefix(page, 'mario')}-mobile_is_published"] = "on"
     post[f"{row_prefix(page, 'romeo')}-mobile_is_published"] = "on"
-    for shown in (True, False):
-        edits.change([named("romeo")], "mercutio", mobile_is_published=shown)
-    edits.change([named("romeo")], "mercutio", web_is_published=False)
-    post[f"{row_prefix(page, 'romeo')}-web_is_published"] = "on"
+    del post[f"{row_prefix(page, 'romeo')}-web_is_published"]
+    edits.change([named("romeo")], "mercutio", mobile_is_published=True)
     before = rows()
 
     response = admin_client.post(ENTRIES, post, follow=True)
 
-    assert messages(response) == ["mercutio changed “romeo” just now: web."]
+    assert messages(response) == ["mercutio changed “romeo” just now: mobile."]
     assert rows() == before
+
+
+def test_the_list_writes_only_what_was_switched_in_it(admin_client, verona):
+    page = admin_client.get(ENTRIES)
+    post = sent(page, _save="Save")
+    post[f"{row_prefix(page, 'mario')}-mobile_is_published"] = "on"
+    post[f"{row_prefix(page, 'romeo')}-mobile_is_published"] = "on"
+    edits.change([named("romeo"), named("juliet")], "mercutio", web_is_published=False)
+
+    admin_client.post(ENTRIES, post)
+
+    switched = [named(name) for name in ("mario", "romeo", "juliet")]
+    flags = [(one.mobile_is_published, one.web_is_published) for one in switched]
+    assert flags == [(True, True), (True, False), (False, False)]
 
 
 def test_a_row_deleted_meanwhile_is_named(admin_client, verona):

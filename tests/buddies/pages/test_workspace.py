@@ -62,9 +62,13 @@ def test_the_page_contains_the_state_and_all_urls(editor: Client, verona):
         (
             "",
             ["You can view everything here but not change it."],
-            ['id="retry"', 'id="undo"', "buddy/add/?from", "New campaign"],
+            ['id="retry"', 'id="undo"', 'id="add-channel"', "New campaign"],
         ),
-        ("Editor", ['id="undo"', 'id="retry"', "buddy/add/?from", "New campaign"], []),
+        (
+            "Editor",
+            ['id="undo"', 'id="retry"', 'id="add-channel"', "New campaign"],
+            [],
+        ),
     ],
 )
 def test_a_role_sees_only_the_buttons_that_it_may_use(role, shown, hidden):
