@@ -199,7 +199,8 @@ async def test_hostile_texts_are_escaped_in_the_workspace(pages, hostile):
         await expect(page.locator(f"#panel .device{device}")).to_contain_text(HOSTILE)
         await harmless(page)
     await page.locator("#panel .chat.channel button").first.click()
-    await expect(page.locator("#panel .bubble")).to_have_text(HOSTILE)
+    await expect(page.get_by_label("First message")).to_have_value(HOSTILE)
+    await harmless(page)
     for item in ("Move to …", "Delete …"):
         await menu(page, HOSTILE, item)
         await expect(page.get_by_role("dialog")).to_contain_text(HOSTILE)

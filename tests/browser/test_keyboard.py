@@ -1,7 +1,5 @@
 """The workspace by keyboard alone."""
 
-import re
-
 import pytest
 from playwright.async_api import expect
 
@@ -13,6 +11,7 @@ from tests.browser.backstage import (
     ready,
     row,
     switch,
+    toast,
 )
 from tests.browser.conftest import severe
 from tests.browser.reading import BOT, on_tree, walk
@@ -139,14 +138,32 @@ async def test_space_switches_and_enter_edits(pages, demo):
 
     await walk(page, "Enter")
 
-    await expect(page).to_have_url(re.compile(r"/change/\?from=workspace$"))
-    # The form's script moves the fields into its tabs.
-    await expect(page.locator(".entry-tablist")).to_be_visible()
-    await expect(page.locator("#id_name")).to_have_value("Liam")
-    await page.locator("#id_name").fill("Liam the monk")
+    name = page.locator("#panel").get_by_label("Name")
+    await expect(name).to_be_focused()
+    await page.keyboard.type("Liam the monk")
     await page.keyboard.press("Enter")
-    await ready(page)
     await looks(page, [*DEMO[:6], "Liam the monk"])
+    await page.keyboard.press("Escape")
+    await expect(name).to_have_count(0)
+    await expect(page.locator("#tree")).to_be_focused()
+
+
+async def test_f2_renames_in_the_row_and_escape_does_not(pages, demo):
+    page = await ready(await pages.open(WORKSPACE))
+    await on_tree(page, "End", "F2")
+    name = page.locator("#tree").get_by_label("Name")
+    await expect(name).to_be_focused()
+    await page.keyboard.type("Nobody")
+    await page.keyboard.press("Escape")
+    await looks(page, DEMO)
+
+    await walk(page, "F2")
+    await page.keyboard.type("Liam the monk")
+    await page.keyboard.press("Enter")
+
+    await expect(toast(page)).to_contain_text("Edited “Liam the monk”")
+    await looks(page, [*DEMO[:6], "Liam the monk"])
+    assert demo.outline() == [*DEMO[:6], "Liam the monk"]
 
 
 async def test_the_menu_works_by_keyboard(pages):
@@ -159,10 +176,12 @@ async def test_the_menu_works_by_keyboard(pages):
     await expect(page.get_by_role("menu")).to_be_visible()
     assert await item.all_inner_texts() == [
         "Edit",
+        "Rename",
         "Move to …",
         "Duplicate with contents",
         "Hide everywhere",
         "Link and QR code",
+        "All settings",
         "History",
         "Delete …",
     ]
@@ -208,7 +227,7 @@ async def test_the_menu_opens_the_link_and_its_code(pages):
     await page.goto(WORKSPACE)
     await ready(page)
     await on_tree(page, "End", "Shift+F10")
-    await walk(page, "ArrowUp", "ArrowUp", "ArrowUp")
+    await walk(page, *["ArrowUp"] * 4)
     await expect(page.get_by_role("menuitem", name="Link")).to_be_focused()
 
     await walk(page, "Enter")

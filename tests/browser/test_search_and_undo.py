@@ -176,16 +176,35 @@ async def test_an_edit_that_another_user_changed_since_is_not_undone(pages, demo
     page = await ready(await pages.open(WORKSPACE))
     await switch(page, "Mobile", "Liam").click()
     await expect(toast(page)).to_contain_text("Changed the visibility of “Liam”")
-    demo("edits.change([one('Liam')], 'anna', status='Out')")
+    await expect(page.locator("#undo")).to_be_visible()
+    demo("edits.change([one('Liam')], 'anna', mobile_is_published=True)")
     pages.forgiven.append("409")
 
     await press_undo(page)
 
     await expect(toast(page)).to_contain_text("anna changed “Liam” just now")
-    assert demo.read("[one('Liam').status, one('Liam').mobile_is_published]") == [
-        "Out",
-        False,
-    ]
+    await expect(page.locator("#undo")).to_be_hidden()
+    assert demo.read("one('Liam').mobile_is_published") is True
+
+
+async def test_a_redo_of_a_deletion_asks_first(pages, demo):
+    page = await ready(await pages.open(WORKSPACE))
+    await menu(page, "Mobile Ticketing", "Delete …")
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(toast(page)).to_contain_text("No longer on phones")
+    await press_undo(page)
+    await looks(page, DEMO)
+
+    redo = page.get_by_role("button", name="Redo: Deleted 3 items")
+    await redo.click()
+    dialog = page.get_by_role("dialog", name="Redo: Deleted 3 items?")
+    await expect(dialog).to_contain_text("3 items will be deleted again.")
+    await dialog.get_by_role("button", name="Cancel").click()
+    assert demo.outline() == DEMO
+
+    await redo.click()
+    await dialog.get_by_role("button", name="Delete").click()
+    await looks(page, [*DEMO[:3], "Liam"])
 
 
 async def test_a_long_undo_label_is_truncated(pages, demo):

@@ -51,19 +51,29 @@ async def press_switch(page, flag, name, on) -> None:
 FLAGS = "[one('Liam').mobile_is_published, one('Liam').web_is_published]"
 
 
-async def test_a_stale_switch_is_refused_and_redrawn(two, demo):
+async def test_two_switches_of_one_entry_are_both_kept(two, demo):
     anna, piero = two
     await press_switch(anna, "Mobile", "Liam", "false")
 
-    await switch(piero, "Web", "Liam").click()
+    await press_switch(piero, "Web", "Liam", "true")
 
-    await expect(toast(piero)).to_contain_text(f"anna changed “Liam” {AGO}: mobile.")
     await expect(switch(piero, "Mobile", "Liam")).to_have_attribute(
         "aria-checked", "false"
     )
-    assert demo.read(FLAGS) == [False, False]
+    assert demo.read(FLAGS) == [False, True]
 
-    await press_switch(piero, "Web", "Liam", "true")
+
+async def test_a_stale_switch_is_refused_and_redrawn(two, demo):
+    anna, piero = two
+    await press_switch(anna, "Mobile", "Liam", "false")
+    demo("edits.change([one('Liam')], 'anna', web_is_published=True)")
+
+    await switch(piero, "Mobile", "Liam").click()
+
+    await expect(toast(piero)).to_contain_text(f"anna changed “Liam” {AGO}: mobile")
+    await expect(switch(piero, "Mobile", "Liam")).to_have_attribute(
+        "aria-checked", "false"
+    )
     assert demo.read(FLAGS) == [False, True]
 
 
@@ -108,24 +118,29 @@ async def test_edits_of_different_entries_are_both_kept(two, demo):
     ]
 
 
-async def test_a_stale_form_is_refused(pages, demo):
+async def test_a_form_shows_what_someone_else_wrote_and_can_take_it(pages, demo):
     key = demo.read("one('Liam').pk")
     page = await pages.open(f"{LIST}{key}/change/", user="piero")
-    anna = await ready(await pages.open(WORKSPACE, user="anna"))
-    await press_switch(anna, "Mobile", "Liam", "false")
+    texts = "name='Liam of anna', mobile_is_published=False"
+    demo(f"edits.change([one('Liam')], 'anna', {texts})")
 
-    await page.locator("#id_name").fill("Liam the monk")
+    await page.locator("#id_name").fill("Liam of piero")
+    await page.locator("#id_status").fill("by piero")
     await page.get_by_role("button", name="Save", exact=True).click()
 
-    note = page.locator(".errornote, .errorlist")
-    await expect(note.filter(has_text="anna changed").first).to_contain_text(
-        f"anna changed “Liam” {AGO}: mobile."
-    )
-    await expect(note.filter(has_text="anna changed").first).to_contain_text(
-        "Nothing was saved. Reload the page to see the current version."
-    )
-    assert demo.read("one('Liam').mobile_is_published") is False
-    await expect(page.locator("#id_name")).to_have_value("Liam the monk")
+    note = page.locator(".errorlist").filter(has_text="anna changed")
+    await expect(note).to_contain_text(f"anna changed “Liam of anna” {AGO}:")
+    await expect(note).to_contain_text("Theirs: “Liam of anna”.")
+    await expect(page.locator("#id_name")).to_have_value("Liam of piero")
+    await page.get_by_role("button", name="Take theirs").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
+
+    await expect(page.locator(".messagelist")).to_contain_text("Liam of anna")
+    liam = "one('Liam of anna')"
+    assert demo.read(f"[{liam}.status, {liam}.mobile_is_published]") == [
+        "by piero",
+        False,
+    ]
 
 
 async def test_a_stale_list_is_refused(pages, demo):
@@ -134,14 +149,15 @@ async def test_a_stale_list_is_refused(pages, demo):
     await press_switch(anna, "Mobile", "Liam", "false")
 
     line = page.locator("#result_list tr").filter(has_text="Liam")
-    await line.locator("input[name$=web_is_published]").check()
+    await line.locator("input[type=checkbox][name$=mobile_is_published]").uncheck()
     await page.get_by_role("button", name="Save").click()
 
     await expect(page.locator(".messagelist")).to_contain_text(
         f"anna changed “Liam” {AGO}: mobile.", ignore_case=True
     )
     assert demo.read(FLAGS) == [False, False]
-    await expect(line.locator("input[name$=mobile_is_published]")).not_to_be_checked()
+    box = line.locator("input[type=checkbox][name$=mobile_is_published]")
+    await expect(box).not_to_be_checked()
 
 
 async def test_edits_appear_in_the_other_workspace_automatically(pages, demo):

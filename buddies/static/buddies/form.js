@@ -1,6 +1,7 @@
 // The form of an entry: tabs, counters, the chosen picture, and a preview.
 // Without it the form is four plain fieldsets, and works.
 
+import { keepDrafts } from "./form_drafts.js";
 import { isAddress, unlessBlank } from "./preview.js";
 
 const field = (name) => document.getElementById(`id_${name}`);
@@ -236,6 +237,7 @@ function makePreview() {
 // Users who cannot edit have tabs, and no fields.
 document.querySelectorAll(".entry-tabs").forEach(makeTabs);
 if (field("name")) {
+  keepDrafts();
   ["name", "status"].map(field).forEach(makeCounter);
   makeAvatar(document.querySelector(".avatar"));
   makePreview();

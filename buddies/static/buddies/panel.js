@@ -4,7 +4,7 @@ import { get, isOffline, state } from "./api.js";
 import { toast } from "./banner.js";
 import { close, follow, open, openKey, openNew } from "./editor.js";
 import { edit } from "./edits.js";
-import { byId, inCampaign, may, urls, words } from "./page.js";
+import { byId, inCampaign, may, narrow, urls, words } from "./page.js";
 import { button, draw, element } from "./preview.js";
 import { select } from "./tabs.js";
 import { tree } from "./tree.js";
@@ -121,10 +121,17 @@ export async function closeEntry() {
 
 // On a phone the panel is a screen of its own.
 
+let scrolled = 0; // where the tree was
+
 export function showPanel() {
-  document.body.classList.add("panel-open");
+  const { classList } = document.body;
+  if (classList.contains("panel-open")) return;
+  scrolled = scrollY;
+  classList.add("panel-open");
+  if (narrow.matches) scrollTo(0, 0);
 }
 
 export function hidePanel() {
   document.body.classList.remove("panel-open");
+  if (narrow.matches) scrollTo(0, scrolled);
 }

@@ -140,8 +140,10 @@ def test_the_flags_are_edited_in_the_list(admin_client: Client):
             "form-INITIAL_FORMS": "2",
             "form-0-id": romeo.pk,
             "form-0-mobile_is_published": "on",
+            "initial-form-0-web_is_published": "True",
             "form-1-id": juliet.pk,
             "form-1-web_is_published": "on",
+            "initial-form-1-web_is_published": "True",
             "_save": "Save",
         },
     )

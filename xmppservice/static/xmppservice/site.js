@@ -1,4 +1,5 @@
-// Accessible names that the widgets of Django's admin lack, for screen readers.
+// For every page: accessible names that the widgets of Django's admin lack, for screen
+// readers; and the end of what form_drafts.js keeps.
 "use strict";
 
 // An aria-label needs a role.
@@ -29,6 +30,16 @@ function nameOpened({ target: select }) {
 function labelOf(select) {
     return select.labels[0]?.textContent.trim() ?? "";
 }
+
+// Any page but the login, and the form itself, means that a form was saved.
+function forgetSavedForm() {
+    const form = sessionStorage.getItem("form submitted");
+    if (!form || document.querySelector("#login-form, .entry-form")) return;
+    sessionStorage.removeItem("form submitted");
+    sessionStorage.removeItem(form);
+}
+
+forgetSavedForm();
 
 // Tooltips exist once the page has loaded. Autocompletes are built when jQuery considers
 // it ready, which may be later: queue behind them.

@@ -1,0 +1,238 @@
+"""An entry that is edited beside the tree: texts, pictures, and what is never lost."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.backstage import (
+    DEMO,
+    LIST,
+    WORKSPACE,
+    becomes,
+    items,
+    looks,
+    menu,
+    ready,
+    row,
+    switch,
+    toast,
+)
+from tests.browser.conftest import PHONE, login, overflow, severe
+from tests.service import PASSWORD, SERVICE, until
+
+pytestmark = pytest.mark.usefixtures("demo")
+
+LIAM = "one('Liam')"
+
+
+def where(page):
+    return page.locator(".entry-foot .where")
+
+
+async def open_entry(page, name="Liam"):
+    """Open an entry with a click, and return its field with a label."""
+    await row(page, name).locator(".wb-title").click()
+    panel = page.locator("#panel .editor")
+    await expect(panel.get_by_label("Name")).to_have_value(name)
+    return panel
+
+
+async def test_texts_are_edited_where_people_see_them(pages, demo, client):
+    page = await ready(await pages.open(WORKSPACE))
+    liam = await open_entry(page)
+    await expect(where(page)).to_have_text("Live on phones")
+
+    await liam.get_by_label("Status text").fill("At the well")
+    await expect(where(page)).to_contain_text("Not saved yet")
+    await liam.get_by_label("First message").fill("Drink!")
+    await expect(row(page, "Liam")).to_contain_text("At the well")
+    await liam.get_by_label("Name").fill("Liam the monk")
+    await page.keyboard.press("Enter")
+
+    await looks(page, [*DEMO[:6], "Liam the monk"])
+    await expect(where(page)).to_have_text("Live on phones")
+
+    async def read():
+        found = items(await client.document(SERVICE))
+        return "Liam the monk" in found and found["Liam the monk"]["info"]
+
+    info = await until(read)
+    assert (info["status"], info["defaultMessage"]) == ("At the well", "Drink!")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#panel .chats")).to_contain_text("Liam the monk")
+
+
+async def test_a_group_and_a_channel_in_it_need_no_other_page(pages, demo):
+    page = await ready(await pages.open(WORKSPACE))
+    await page.evaluate("window.isSamePage = true")
+
+    await page.get_by_role("button", name="+ Group").click()
+    await page.keyboard.type("Natale")
+    await page.keyboard.press("Enter")
+    await expect(row(page, "Natale")).to_have_attribute("aria-selected", "true")
+    await page.get_by_role("button", name="+ Channel").click()
+    await page.keyboard.type("Babbo")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("Ho ho ho")
+    await page.keyboard.press("Tab")
+
+    await looks(page, [*DEMO, "Natale", "  Babbo"])
+    await expect(row(page, "Babbo")).to_contain_text("Ho ho ho")
+    await expect(where(page)).to_contain_text("Draft: not shown anywhere")
+    await where(page).get_by_role("button", name="Show on mobile").click()
+    hidden = "Not shown: its group “Natale” is hidden"
+    await expect(where(page)).to_have_text(hidden)
+    await switch(page, "Mobile", "Natale").click()
+    await expect(where(page)).to_have_text("Live on phones")
+    assert await page.evaluate("window.isSamePage")
+    assert demo.outline() == [*DEMO, "Natale", "  Babbo"]
+
+
+async def test_both_texts_of_two_people_stand_side_by_side(pages, demo):
+    pages.forgiven.append("409")
+    page = await ready(await pages.open(WORKSPACE))
+    liam = await open_entry(page)
+    status, name = liam.get_by_label("Status text"), liam.get_by_label("Name")
+    demo(f"edits.change([{LIAM}], 'anna', status='by anna')")
+    await expect(status).to_have_value("by anna")  # nothing was typed yet
+
+    await status.type(", and by me")
+    demo(f"edits.change([{LIAM}], 'anna', status='anna again', web_is_published=True)")
+    sides = page.locator(".text-sides > div")
+    await expect(sides.first).to_contain_text("by anna, and by me")
+    await expect(sides.last).to_contain_text("anna again")
+    await name.fill("Liam the monk")
+    await page.keyboard.press("Enter")
+    await looks(page, [*DEMO[:6], "Liam the monk"])  # another field
+    assert demo.read("one('Liam the monk').status") == "anna again"
+
+    await sides.get_by_role("button", name="Keep mine").click()
+    await becomes(
+        lambda: demo.read("one('Liam the monk').status"), "by anna, and by me"
+    )
+    assert demo.read("one('Liam the monk').web_is_published")
+
+    await status.fill("once more")
+    demo("edits.change([one('Liam the monk')], 'anna', status='and anna')")
+    await sides.get_by_role("button", name="Take theirs").click()
+    await expect(status).to_have_value("and anna")
+    await expect(sides).to_have_count(0)
+
+
+async def test_a_text_outlives_an_expired_session(pages, demo):
+    pages.forgiven.append("403|401|Failed to load")
+    page = await ready(await pages.open(WORKSPACE))
+    liam = await open_entry(page)
+    await page.context.clear_cookies()
+
+    await liam.get_by_label("Status text").fill("typed in vain?")
+    await page.keyboard.press("Tab")
+    await expect(page.locator(".entry-foot .problem")).to_contain_text("logged out")
+    page.on("dialog", lambda dialog: dialog.accept())
+    await login(page)
+    await page.goto(WORKSPACE)
+    await ready(page)
+
+    status = page.locator("#panel .editor").get_by_label("Status text")
+    await expect(status).to_have_value("typed in vain?")
+    await becomes(lambda: demo.read(f"{LIAM}.status"), "typed in vain?")
+
+
+async def test_a_form_outlives_an_expired_session(pages, demo):
+    key = demo.read(f"{LIAM}.pk")
+    page = await pages.open(f"{LIST}{key}/change/?from=workspace")
+    await page.locator("#id_status").fill("typed in vain?")
+    cookies = await page.context.cookies()
+    await page.context.clear_cookies(name="sessionid")
+    assert len(cookies) > 1
+
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await page.wait_for_url(re.compile("/admin/login/"))
+    await page.fill("#id_username", "admin")
+    await page.fill("#id_password", PASSWORD)
+    await page.click("input[type=submit]")
+
+    await expect(page.locator(".restored")).to_contain_text("are here again")
+    await expect(page.locator("#id_status")).to_have_value("typed in vain?")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await ready(page)
+    assert demo.read(f"{LIAM}.status") == "typed in vain?"
+
+    await page.goto(f"{LIST}{key}/change/?from=workspace")
+    await expect(page.locator(".entry-tablist")).to_be_visible()
+    await expect(page.locator(".restored")).to_have_count(0)
+    asked = []
+    page.on("dialog", lambda dialog: asked.append(dialog.type) or dialog.dismiss())
+    await page.locator("#id_status").fill("not saved")
+    await page.locator("#site-name a").click(no_wait_after=True)
+    await becomes(lambda: asked, ["beforeunload"])
+
+
+DROP = """async (row) => {
+    const canvas = new OffscreenCanvas(40, 30);
+    canvas.getContext("2d").fillRect(0, 0, 40, 30);
+    const data = new DataTransfer();
+    const picture = await canvas.convertToBlob();
+    data.items.add(new File([picture], "p.png", {type: "image/png"}));
+    for (const name of ["dragenter", "dragover", "drop"])
+        row.dispatchEvent(new DragEvent(name, {dataTransfer: data, bubbles: true,
+            cancelable: true}));
+}"""
+
+
+async def test_a_picture_dropped_on_a_row_is_shown_there(pages, demo):
+    page = await ready(await pages.open(WORKSPACE))
+    await row(page, "Liam").locator(".wb-title").evaluate(DROP)
+
+    await expect(row(page, "Liam").locator(".wb-icon img")).to_be_visible()
+    assert demo.read(f"{LIAM}.thumb_url").endswith("-96.webp")
+    await open_entry(page)
+    await expect(page.locator("#panel .editor .face img")).to_be_visible()
+    await page.get_by_role("button", name="Remove the picture").click()
+    await expect(row(page, "Liam").locator(".wb-icon img")).to_have_count(0)
+    await page.locator("#panel .editor").evaluate(DROP)
+    await expect(page.locator("#panel .editor .face img")).to_be_visible()
+
+
+async def test_on_a_phone_an_entry_and_the_preview_are_screens(pages, demo):
+    page = await ready(await pages.open(WORKSPACE, size=PHONE, theme="dark"))
+    await expect(page.locator(".aside")).to_be_hidden()
+
+    await open_entry(page)
+    await expect(page.locator("#tree")).to_be_hidden()
+    assert await severe(page) == []
+    assert await overflow(page) == 0
+    await page.locator("#panel").get_by_role("button", name="Close").click()
+    await expect(page.locator(".aside")).to_be_hidden()
+
+    await page.get_by_role("button", name="Preview").click()
+    await expect(page.locator("#panel .chats")).to_contain_text("Liam")
+    await page.get_by_role("button", name="‹ Channels").click()
+    await switch(page, "Mobile", "Liam").click()
+    await expect(toast(page)).to_contain_text("No longer on phones")
+
+
+async def test_people_who_may_only_view_see_the_texts(pages):
+    page = await ready(await pages.open(WORKSPACE, user="rita"))
+    liam = await open_entry(page)
+    await expect(liam.get_by_label("Name")).not_to_be_editable()
+    await expect(page.locator(".entry-links a")).to_have_text(["History"])
+
+
+async def test_an_entry_that_someone_deletes_closes(pages, demo):
+    pages.forgiven.append("409")
+    page = await ready(await pages.open(WORKSPACE))
+    liam = await open_entry(page)
+    demo(f"edits.remove([{LIAM}], 'anna')")
+    await expect(liam).to_have_count(0)
+    await expect(page.locator("#panel .chats")).to_be_visible()
+
+
+async def test_the_menu_opens_the_panel(pages):
+    page = await ready(await pages.open(WORKSPACE))
+    await menu(page, "ATM Milano", "Edit")
+    name = page.locator("#panel .editor").get_by_label("Name")
+    await expect(name).to_be_focused()
+    await expect(name).to_have_value("ATM Milano")
+    assert await severe(page) == []
