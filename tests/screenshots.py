@@ -148,13 +148,15 @@ def _desk(browser: Browser, service: Service, language: str) -> None:
         expect(page.locator("body[data-ready]")).to_be_visible()
         _row(page, "Fibra").locator(".wb-title").click()
         page.keyboard.press("Enter")
-        expect(page.locator(".entry-card")).to_be_visible()
+        expect(page.locator(".device.editor .field.name")).to_be_focused()
+        expect(page.locator(".where[data-tone=live]")).to_be_visible()
+        _await_pictures(page)
         _keep(page, f"entry-{language}")
 
 
 def _await_pictures(page: Page) -> None:
     expect(page.locator("body[data-ready]")).to_be_visible()
-    for picture in page.locator(".device img").all()[:6]:
+    for picture in page.locator(".device img:visible, .row-picture").all()[:6]:
         picture.scroll_into_view_if_needed()
         expect(picture).not_to_have_js_property("naturalWidth", 0)
     page.evaluate("scrollTo(0, 0)")

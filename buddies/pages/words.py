@@ -2,7 +2,6 @@
 
 from django.utils.translation import gettext as _
 
-from buddies import avatars
 from buddies.models import Campaign
 
 
@@ -64,13 +63,12 @@ def workspace_words(campaign: Campaign | None = None) -> dict[str, str]:
 
 def _panel_words() -> dict[str, str]:
     """Return the texts of the panel's entry."""
-    text = _("The picture is larger than %(most)s MB. Make it smaller.")
     return {
         "firstMessage": _("First message, shown before anyone writes"),
         "groupHint": _("A group has a name, a status text and a picture."),
         "changePicture": _("Change the picture"),
         "removePicture": _("Remove the picture"),
-        "pictureTooLarge": text % {"most": avatars.MAX_MEGABYTES},
+        "pictureTooLarge": _("The picture is larger than %s MB. Make it smaller."),
         "newHint": _("Give it a name: it becomes a draft that apps don't show."),
         "showOnMobile": _("Show on mobile"),
         "saving": _("Saving …"),

@@ -185,12 +185,12 @@ async def test_a_picture_dropped_on_a_row_is_shown_there(pages, demo):
     page = await ready(await pages.open(WORKSPACE))
     await row(page, "Liam").locator(".wb-title").evaluate(DROP)
 
-    await expect(row(page, "Liam").locator(".wb-icon img")).to_be_visible()
+    await expect(row(page, "Liam").locator("img.row-picture")).to_be_visible()
     assert demo.read(f"{LIAM}.thumb_url").endswith("-96.webp")
     await open_entry(page)
     await expect(page.locator("#panel .editor .face img")).to_be_visible()
     await page.get_by_role("button", name="Remove the picture").click()
-    await expect(row(page, "Liam").locator(".wb-icon img")).to_have_count(0)
+    await expect(row(page, "Liam").locator("img.row-picture")).to_have_count(0)
     await page.locator("#panel .editor").evaluate(DROP)
     await expect(page.locator("#panel .editor .face img")).to_be_visible()
 

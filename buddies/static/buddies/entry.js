@@ -11,7 +11,8 @@ const MAX_STATUS = 1000;
 
 /** Returns the frame of an entry, and its fields by their names. */
 export function drawFrame(entry) {
-  const frame = element("div", "device phone open editor");
+  const frame = element("div", "device phone open");
+  frame.classList.add("editor");
   const inputs = { name: field("input", words.name, MAX_NAME), status: field("textarea", words.status, MAX_STATUS) };
   if (entry.type === "channel") inputs.message = field("textarea", words.firstMessage);
   for (const [name, input] of Object.entries(inputs)) {
@@ -23,7 +24,7 @@ export function drawFrame(entry) {
   const lines = element("div", "lines");
   lines.append(inputs.name, inputs.status);
   const bar = element("div", "bar");
-  bar.append(back, face(entry), lines);
+  bar.append(back, makeFace(entry), lines);
   const talk = element("div", "talk");
   const bubbles = element("div", "bubbles");
   if (inputs.message) bubbles.append(inputs.message);
@@ -45,7 +46,7 @@ function field(kind, label, maxLength) {
   return made;
 }
 
-function face(entry) {
+function makeFace(entry) {
   if (!may.change) return element("span", "face");
   const choose = button("face");
   choose.setAttribute("aria-label", words.changePicture);
@@ -98,15 +99,16 @@ export function drawFoot(place, { entry, seen, unsaved, reason }) {
 }
 
 /** Whether what clients read is at least this version of the tree. */
-export function isLive(version) {
+function isLive(version) {
   return state.tone === "ok" && state.version >= version;
 }
 
 /** Where an entry is seen, with what shows a draft. */
 export function whereLine(place, key, version) {
   const line = element("p", "where");
-  line.dataset.tone = place.tone;
-  line.append(element("span", "dot"), element("span", "", isLive(version) ? place.words : place.until));
+  const isOnItsWay = place.until !== place.words && !isLive(version);
+  line.dataset.tone = isOnItsWay ? "busy" : place.tone;
+  line.append(element("span", "dot"), element("span", "", isOnItsWay ? place.until : place.words));
   if (place.tone === "draft" && key && may.change) {
     const show = button("link", words.showOnMobile);
     show.dataset.act = "show";

@@ -87,7 +87,7 @@ function drawRow(e) {
   row.setAttribute("aria-level", node.getLevel());
   row.classList.toggle("draft", !node.data.mobile && !node.data.web);
   drawMarks(row, e.nodeElem, node);
-  drawPicture(e.nodeElem.querySelector(".wb-icon"), node);
+  drawPicture(e.nodeElem, node);
   for (const cell of row.children) cell.setAttribute("role", "gridcell");
   drawExpanded(node);
   drawActive(row, node);
@@ -101,13 +101,20 @@ function drawRow(e) {
 }
 
 /** Shows an entry's picture in place of its icon. */
-function drawPicture(icon, node) {
+function drawPicture(cell, node) {
   const address = node.data.picture;
-  if (!address || !isAddress(address)) return;
-  const image = picture(address);
-  image.addEventListener("error", () => icon.classList.remove("pictured"));
-  icon.classList.add("pictured");
-  icon.replaceChildren(image);
+  const shown = cell.querySelector(".row-picture");
+  if (shown?.dataset.address === address) return;
+  shown?.remove();
+  cell.classList.toggle("pictured", isAddress(address));
+  if (!isAddress(address)) return;
+  const image = picture(address, "row-picture");
+  image.dataset.address = address;
+  image.addEventListener("error", () => {
+    image.remove();
+    cell.classList.remove("pictured");
+  });
+  cell.querySelector(".wb-icon").before(image);
 }
 
 /** Shows what the campaign does with an entry or, live, which campaigns change it. */

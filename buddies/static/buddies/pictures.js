@@ -17,7 +17,7 @@ export function chooser(chosen) {
 /** Stores a picture for an entry; null removes the one that it has. */
 export function upload(key, file) {
   if (file && file.size > maxMegabytes * 1024 * 1024) {
-    toast(words.pictureTooLarge);
+    toast(words.pictureTooLarge.replace("%s", maxMegabytes));
     return Promise.resolve();
   }
   const form = new FormData();

@@ -13,7 +13,7 @@ const MAX_ROWS = 300;
  * and stays open when the place is drawn again.
  */
 export function draw(place, items, app, { words, onOpen = null }, maxRows = MAX_ROWS) {
-  const before = place.querySelector(".device.open")?.dataset.address;
+  const before = place.querySelector(`.device.${app}.open`)?.dataset.address;
   const frame = element("div", `device ${app}`);
   const rows = [...withDepth(shown(items, PLATFORMS[app]))];
   const list = element("ul", "chats");
