@@ -149,7 +149,8 @@ def _desk(browser: Browser, service: Service, language: str) -> None:
         _row(page, "Fibra").locator(".wb-title").click()
         page.keyboard.press("Enter")
         expect(page.locator(".device.editor .field.name")).to_be_focused()
-        expect(page.locator(".where[data-tone=live]")).to_be_visible()
+        # The shell is another process, and wakes none of the service's.
+        expect(page.locator(".where[data-tone=live]")).to_be_visible(timeout=30_000)
         _await_pictures(page)
         _keep(page, f"entry-{language}")
 

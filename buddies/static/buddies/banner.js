@@ -1,6 +1,7 @@
 // The banner shows the state and refreshes it; the toast says what was just done.
 
 import { fetchState, forgetState, isOffline, state } from "./api.js";
+import { redraw } from "./editor.js";
 import { whereLine } from "./entry.js";
 import { byId, may, words } from "./page.js";
 import { drawPanel, drawn } from "./panel.js";
@@ -45,6 +46,7 @@ export function drawBanner() {
   count.hidden = !state.changes;
   count.textContent = state.changes;
   shown?.();
+  redraw();
   drawActions();
 }
 
