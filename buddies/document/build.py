@@ -164,15 +164,22 @@ ESCAPED = gettext_lazy("contains escaped text such as &amp;")
 
 def remarks(buddy: Buddy, is_empty: bool, at: datetime) -> list[str]:
     """Return remarks for staff: why clients do not see an entry, or see it garbled."""
+    hidden = (
+        (DRAFT, not buddy.is_published),
+        (SCHEDULED, buddy.is_published and not buddy.is_due(at)),
+    )
+    return [*(str(why) for why, holds in hidden if holds), *warnings(buddy, is_empty)]
+
+
+def warnings(buddy: Buddy, is_empty: bool) -> list[str]:
+    """Return what is probably a mistake in an entry, in words for staff."""
     texts = (getattr(buddy, field) for field in INFO.values())
     results = (
         *((fault.about(buddy), True) for fault in faults(buddy)),
-        (DRAFT, not buddy.is_published),
         (EMPTY_GROUP, is_empty and buddy.type == Buddy.Type.GROUP),
-        (SCHEDULED, buddy.is_published and not buddy.is_due(at)),
         (ESCAPED, any(map(_DOUBLE_ESCAPED.search, texts))),
     )
-    return [str(remark) for remark, holds in results if holds]
+    return [str(warning) for warning, holds in results if holds]
 
 
 def looks_escaped(item: Item) -> bool:

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext as _
 
 from buddies.models import Campaign
+from buddies.tree import finding
 
 
 def workspace_words(campaign: Campaign | None = None) -> dict[str, str]:
@@ -43,6 +44,8 @@ def workspace_words(campaign: Campaign | None = None) -> dict[str, str]:
         "top": _("Top level"),
         "tree": _("Groups and channels"),
         "noMatch": _("Nothing found"),
+        "oneFound": _("1 found"),
+        "found": _("%s found"),
         "none": none,
         **_panel_words(),
         "takeBack": _("Take back this change"),
@@ -59,6 +62,19 @@ def workspace_words(campaign: Campaign | None = None) -> dict[str, str]:
         "logIn": _("Log in again"),
         **preview_words(),
     }
+
+
+def kinds(campaign: Campaign | None) -> list[tuple[str, str]]:
+    """Return what the search can show only: each kind, and its label."""
+    changed = _("Changed here") if campaign else _("Changed in 24 hours")
+    return [
+        ("drafts", _("Drafts")),
+        ("web_only", _("Web only")),
+        ("scheduled", _("Scheduled")),
+        (finding.WARNINGS, _("With warnings")),
+        ("no_picture", _("Without picture")),
+        (finding.CHANGED, changed),
+    ]
 
 
 def _panel_words() -> dict[str, str]:

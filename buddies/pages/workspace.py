@@ -22,9 +22,10 @@ from buddies.models import Buddy, Campaign
 from buddies.pages import entry, rows, workspace_edits
 from buddies.pages.campaign_words import choices
 from buddies.pages.desks import at_a_desk, may_edit, query, whole_number
+from buddies.pages.find import find_view
 from buddies.pages.permissions import View, allowed
 from buddies.pages.status import draft_at, state
-from buddies.pages.words import workspace_words
+from buddies.pages.words import kinds, workspace_words
 from buddies.publishing import releases
 from buddies.publishing.draft import differences
 from buddies.publishing.live import document_of, live_release
@@ -46,6 +47,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
         "document/": document_view,
         "changes/": changes_view,
         "fate/": deletion_view,
+        "find/": find_view,
         **workspace_edits.VIEWS,
         **entry.VIEWS,
         "retry/": retry,
@@ -81,6 +83,7 @@ def page(request: HttpRequest, desk: Desk) -> HttpResponse:
         "campaign": campaign,
         "query": query(campaign),
         "desks": choices(campaign),
+        "kinds": kinds(campaign),
     }
     title = campaign.name if campaign else _("Channels")
     return site.page(request, "admin/buddies/workspace.html", title, context)
@@ -100,7 +103,7 @@ def _addresses(campaign: Campaign | None) -> dict[str, str]:
     return {name: address + named for name, address in own.items()}
 
 
-READ_VIEWS = ("state", "tree", "document", "changes", "fate", "link", "entry")
+READ_VIEWS = ("state", "tree", "document", "changes", "fate", "link", "entry", "find")
 EDIT_VIEWS = (
     *("move", "switch", "duplicate", "remove", "undo", "take_back", "do_live"),
     *("write", "create", "picture"),

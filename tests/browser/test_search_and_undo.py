@@ -38,6 +38,30 @@ async def test_a_search_shows_each_result_with_its_group(pages):
     await looks(page, DEMO)
 
 
+async def test_a_search_finds_other_texts_and_kinds(pages, demo):
+    demo("edits.change([one('Liam')], 'anna', default_message='Caffè in città?')")
+    page = await ready(await pages.open(WORKSPACE))
+    search = page.get_by_role("searchbox", name="Search channels")
+
+    await search.fill("CITTA caffe")
+    await looks(page, ["Liam"])
+    await expect(page.locator("#tree mark")).to_have_text(["Caffè", "città"])
+    await expect(page.locator("#found")).to_have_text("1 found")
+    await search.fill("firenze biglietti")
+    await looks(page, ["Mobile Ticketing", "  ATAF Firenze"])
+
+    web_only = page.get_by_role("button", name="Web only")
+    await web_only.click()
+    await looks(page, [])
+    await search.fill("")
+    await looks(page, ["Bot for Test: All possibilities"])
+    await switch(page, "Mobile", DEMO[1]).click()
+    await expect(toast(page)).to_contain_text("Live on phones and the web")
+    await web_only.click()
+    await looks(page, DEMO)
+    await expect(page.locator("#found")).to_be_hidden()
+
+
 async def test_a_reload_keeps_groups_collapsed_or_expanded(pages):
     page = await ready(await pages.open(WORKSPACE))
     closed = [*DEMO[:4], "Liam"]

@@ -6,8 +6,9 @@
 import { enqueue, isOffline, post, state, withReload } from "./api.js";
 import { refresh, toast } from "./banner.js";
 import { confirm } from "./dialogs.js";
+import { isFinding, search } from "./find.js";
 import { byId, urls, words } from "./page.js";
-import { load, loadCount, loadSoon, patch, search, tree, version } from "./tree.js";
+import { load, loadCount, loadSoon, patch, tree, version } from "./tree.js";
 
 const WHERE = { before: "before", after: "after", over: "last", appendChild: "last" };
 
@@ -73,7 +74,7 @@ export function move(key, place, how) {
   }
   if (target) node.moveTo(target, how === "over" ? "appendChild" : how);
   else node.moveTo(tree.root, "appendChild");
-  if (byId("search").value) search();
+  if (isFinding()) search();
   node.makeVisible();
   node.setActive();
   const body = { ids: [Number(key)], target: place && Number(place) };

@@ -3,6 +3,7 @@
 import { Wunderbaum } from "../vendor/wunderbaum/wunderbaum.esm.min.js";
 import { move, rename, toggle } from "./edits.js";
 import { openKey } from "./editor.js";
+import { excerpt, mark } from "./find.js";
 import { onKey } from "./keys.js";
 import { openMenu } from "./menu.js";
 import { byId, may, narrow, words } from "./page.js";
@@ -88,16 +89,24 @@ function drawRow(e) {
   row.classList.toggle("draft", !node.data.mobile && !node.data.web);
   drawMarks(row, e.nodeElem, node);
   drawPicture(e.nodeElem, node);
+  if (!node.isEditingTitle()) mark(e.nodeElem.querySelector(".wb-title"), node.title);
   for (const cell of row.children) cell.setAttribute("role", "gridcell");
   drawExpanded(node);
   drawActive(row, node);
   e.nodeElem.title = [node.data.note, node.data.remark].filter(Boolean).join(", ");
   e.nodeElem.classList.toggle("remarked", Boolean(node.data.remark));
   for (const { id, elem } of Object.values(e.renderColInfosById)) {
-    if (id === "text") elem.textContent = node.data.text;
+    if (id === "text") drawText(elem, node);
     else if (id === "more") drawMore(elem, node, e.isNew);
     else drawSwitch(elem, node, id, e.isNew);
   }
+}
+
+/** Shows the status text or, if words were found in another one, the part with them. */
+function drawText(cell, node) {
+  const text = excerpt(node.key) || node.data.text;
+  cell.textContent = text;
+  mark(cell, text);
 }
 
 /** Shows an entry's picture in place of its icon. */

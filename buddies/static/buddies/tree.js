@@ -3,7 +3,8 @@
 // Its appearance is in grid.js, which makes the widget.
 
 import { enqueue, get, state } from "./api.js";
-import { byId, urls, words } from "./page.js";
+import { isFinding, search } from "./find.js";
+import { byId, urls } from "./page.js";
 
 const MAX_EXPANDED = 200; // entries that are shown expanded at first
 
@@ -76,7 +77,7 @@ async function drawTree({ version: newest, stamp: newStamp, entries }) {
   tree.findKey(active)?.setActive(true, { noEvents: false });
   byId("no-entries").hidden = entries.length > 0;
   byId("tree").hidden = entries.length === 0;
-  if (byId("search").value) search();
+  if (isFinding()) search();
 }
 
 /** Returns the key of the entry that a row shows. */
@@ -114,10 +115,4 @@ function restore(entries) {
     tree.expandAll(true);
   }
   return entries;
-}
-
-export function search() {
-  const text = byId("search").value.trim();
-  if (text) tree.filterNodes(text, { mode: "hide", autoExpand: true, noData: words.noMatch });
-  else tree.clearFilter();
 }

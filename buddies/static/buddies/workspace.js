@@ -5,18 +5,19 @@ import { drawBanner, refresh } from "./banner.js";
 import { firstKept } from "./drafts.js";
 import { undo } from "./edits.js";
 import { isStuck, save } from "./editor.js";
+import { listenToSearch } from "./find.js";
 import { build, groupForNew } from "./grid.js";
 import { walkMenu } from "./menu.js";
 import { byId, narrow } from "./page.js";
 import { closeEntry, hidePanel, openEntry, openNewEntry, show, showPanel, tab } from "./panel.js";
 import { dropOnRows } from "./pictures.js";
 import { tabs } from "./tabs.js";
-import { endDrag, followSoon, keyOfRow, remember, search, start, tree } from "./tree.js";
+import { endDrag, followSoon, keyOfRow, remember, start, tree } from "./tree.js";
 
 const POLL_MILLISECONDS = 2000;
 
 function listen() {
-  byId("search").addEventListener("input", search);
+  listenToSearch();
   byId("expand").addEventListener("click", () => tree.expandAll(true).then(remember));
   byId("collapse").addEventListener("click", () => tree.expandAll(false).then(remember));
   byId("menu").addEventListener("keydown", walkMenu);
