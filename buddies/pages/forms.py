@@ -212,16 +212,19 @@ class BuddyForm(forms.ModelForm):
                 continue
             names = [field for field in snapshot.fields_of([name]) if field in fields]
             if value == shown:
-                cleaned |= {field: getattr(self.instance, field) for field in names}
+                cleaned |= {field: self._old(field) for field in names}
             elif shown == stored:
-                changed += names
+                changed += [n for n in names if cleaned[n] != self._old(n)]
             else:
                 self._show_theirs(name, names[0], base)
         self.changed_data = [name for name in self.fields if name in changed]
 
+    def _old(self, field: str) -> Any:
+        return getattr(self.instance, field)
+
     def _show_theirs(self, name: str, field: str, base: dict[str, Any]) -> None:
         """Show the value of somebody else; saving again keeps this editor's."""
-        values = [getattr(self.instance, one) for one in snapshot.fields_of([name])]
+        values = map(self._old, snapshot.fields_of([name]))
         theirs = " – ".join(history.value_in_words(value) for value in values)
         if name == snapshot.PARENT and self.instance.parent_id is None:
             theirs = gettext("top level")

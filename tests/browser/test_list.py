@@ -102,7 +102,11 @@ async def test_switches_are_saved_and_undone(pages, demo):
     page = await pages.open(LIST)
     shown = "one('Liam').mobile_is_published, one('ATM Milano').web_is_published"
 
-    await line(page, "Liam").locator("[name$=mobile_is_published]").uncheck()
+    await (
+        line(page, "Liam")
+        .locator("[type=checkbox][name$=mobile_is_published]")
+        .uncheck()
+    )
     await page.get_by_role("button", name="Save").click()
     await expect(page.locator(".messagelist")).to_contain_text(
         "1 channel or group was changed"
@@ -113,7 +117,7 @@ async def test_switches_are_saved_and_undone(pages, demo):
         "button", name="Undo: Changed the visibility of “Liam”"
     ).click()
     await expect(
-        line(page, "Liam").locator("[name$=mobile_is_published]")
+        line(page, "Liam").locator("[type=checkbox][name$=mobile_is_published]")
     ).to_be_checked()
     assert demo.read(f"[{shown}]") == [True, False]
 
@@ -130,7 +134,7 @@ async def test_actions_switch_move_and_duplicate_the_chosen_entries(pages, demo)
     await act("Show on web", "Liam", "ATM Milano")
     for name in ("Liam", "ATM Milano"):
         await expect(
-            line(page, name).locator("[name$=web_is_published]")
+            line(page, name).locator("[type=checkbox][name$=web_is_published]")
         ).to_be_checked()
 
     await act("Move up", "Liam")

@@ -14,7 +14,7 @@ export async function get(address) {
   const response = await fetch(address, { headers: { Accept: "application/json" } });
   if (response.redirected) throw new Error(words.loggedOut);
   const body = await response.json();
-  if (!response.ok) throw new Error(body.error ?? words.offline);
+  if (!response.ok) throw refusal(response, body.error ?? words.offline);
   return body;
 }
 
@@ -35,8 +35,12 @@ export async function post(address, body) {
   const isJson = response.headers.get("Content-Type")?.includes("json");
   if (response.redirected || !isJson) throw new Error(words.loggedOut);
   const result = await response.json();
-  if (!response.ok) throw Object.assign(new Error(result.error), { isConflict: response.status === 409 });
+  if (!response.ok) throw refusal(response, result.error);
   return result;
+}
+
+function refusal({ status }, reason) {
+  return Object.assign(new Error(reason), { isConflict: status === 409 });
 }
 
 /** Returns why something was refused, and that the tree is reloaded. */

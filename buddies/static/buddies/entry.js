@@ -11,8 +11,8 @@ const MAX_STATUS = 1000;
 
 /** Returns the frame of an entry, and its fields by their names. */
 export function drawFrame(entry) {
-  const frame = element("div", "device phone open");
-  frame.classList.add("editor");
+  const frame = element("div", "device phone");
+  frame.classList.add("open", "editor");
   const inputs = { name: field("input", words.name, MAX_NAME), status: field("textarea", words.status, MAX_STATUS) };
   if (entry.type === "channel") inputs.message = field("textarea", words.firstMessage);
   for (const [name, input] of Object.entries(inputs)) {

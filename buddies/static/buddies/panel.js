@@ -16,22 +16,29 @@ export async function drawPanel() {
   const panel = byId("panel");
   const wanted = tab;
   if (openKey() !== null && tab === "phone") {
-    drawn = { stamp: state.stamp, live: state.live };
-    await follow().catch(closeEntry); // it was deleted
+    const { stamp, live } = state;
+    await follow().catch((error) => {
+      if (error.isConflict) closeEntry(); // it was deleted
+      else throw error;
+    });
+    drawn = { stamp, live };
     return;
   }
   panel.setAttribute("aria-labelledby", `tab-${tab}`);
   drawn = { stamp: state.stamp, live: state.live };
   try {
+    const answer = await get(tab === "changes" ? urls.changes : urls.document);
+    // Meanwhile another tab was chosen, or an entry was opened here.
+    if (tab !== wanted || openKey() !== null) return;
     if (tab === "changes") {
-      drawChanges(panel, await get(urls.changes));
+      drawChanges(panel, answer);
     } else {
-      const draft = await get(urls.document);
       const onOpen = tab === "phone" ? (item) => openAddress(item.address) : null;
-      if (tab === wanted) draw(panel, draft.document.items, tab, { words, onOpen });
+      draw(panel, answer.document.items, tab, { words, onOpen });
     }
   } catch (error) {
     drawn = {};
+    if (openKey() !== null) return;
     panel.replaceChildren(element("p", "problem", isOffline(error) ? words.offline : error.message));
   }
 }

@@ -246,12 +246,13 @@ def test_an_editor_without_edits_has_no_last_edit():
     ],
 )
 def test_the_last_edit_is_described(name, words):
-    edit, _logged = EDITS[name]
+    edit, logged = EDITS[name]
     edit()
     mine = version()
     edits.change(entries("juliet"), "nurse", status="fair")
 
-    assert history.newest("mario") == history.LastEdit(mine, words, False)
+    last = history.LastEdit(mine, words, False, logged.count("+"))
+    assert history.newest("mario") == last
 
 
 def test_a_deletion_of_one_entry_names_it():
@@ -269,5 +270,5 @@ def test_the_last_edit_says_whether_it_was_an_undo():
     undo(version(), "mario")
     done = history.newest("mario")
 
-    assert undone == history.LastEdit(version() - 1, "Edited “romeo”", True)
-    assert done == history.LastEdit(version(), "Edited “Romeo”", True)
+    assert undone == history.LastEdit(version() - 1, "Edited “romeo”", True, 0)
+    assert done == history.LastEdit(version(), "Edited “Romeo”", True, 0)
