@@ -66,7 +66,6 @@ class BuddyAdmin(StrictAdmin):
     )
     list_editable = ("mobile_is_published", "web_is_published")
     list_filter = ("type", "mobile_is_published", "web_is_published")
-    # A row may send four fields, and Django accepts a thousand per request.
     list_per_page = 200
     search_fields = ("name", "status", "address", "server_address")
     autocomplete_fields = ("parent",)
@@ -311,7 +310,8 @@ class BuddyAdmin(StrictAdmin):
     ) -> HttpResponse:
         """Say where it was saved; each button leads to a page of the campaign."""
         text = _("“%(entry)s” is saved in “%(name)s”, not live.")
-        self.message_user(request, text % {"entry": obj, "name": campaign.name})
+        params = {"entry": obj, "name": campaign.name}
+        self.message_user(request, text % params, messages.SUCCESS)
         address = reverse("admin:buddies_workspace")
         if "_continue" in request.POST:
             address = reverse("admin:buddies_buddy_change", args=[obj.pk])

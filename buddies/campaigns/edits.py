@@ -24,6 +24,7 @@ from buddies.tree import history, snapshot
 from buddies.tree.lock import Stale, TreeError, check
 from buddies.tree.positions import Where
 from buddies.tree.snapshot import PARENT, Key, Snapshot
+from buddies.tree.undo import MAX_CHECKED
 
 PLACED = (PARENT,)
 
@@ -248,6 +249,8 @@ class CampaignEdits:
 
 def can_undo(view: View, version: int, editor: str) -> bool:
     """Whether no other edit stands in the way of undoing one of a campaign."""
+    if len(log.of(view.campaign, version, editor)) > MAX_CHECKED:
+        return True
     try:
         _undone(view, version, editor)
     except TreeError:

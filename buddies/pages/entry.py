@@ -1,6 +1,7 @@
 """One entry in the workspace's panel: its texts and picture, and what changes them."""
 
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
@@ -21,6 +22,7 @@ from buddies.pages.workspace_edits import (
     read_seen,
     refusal,
 )
+from buddies.tree.lock import Stale
 
 # The texts that the panel edits, and the model's fields that hold them.
 TEXTS = {"name": "name", "status": "status", "message": "default_message"}
@@ -62,14 +64,29 @@ def entry(desk: Desk, buddy: Buddy) -> dict[str, Any]:
 
 @edit_view("change_buddy")
 def write(desk: Desk, editor: str, body: Body) -> None:
-    """Set the ``texts`` of the one entry of ``ids``: name, status and message."""
-    texts = body.get("texts")
-    if not isinstance(texts, dict) or not texts or not texts.keys() <= TEXTS.keys():
+    """Set the ``texts`` of the one entry of ``ids``: name, status and message.
+
+    ``was`` are those that they replace. In a campaign, ``seen`` alone would not tell
+    what somebody changed live.
+    """
+    stub, seen = _only(body), read_seen(body)
+    fields, was = (_texts(body.get(name, {})) for name in ("texts", "was"))
+    if not fields:
         raise not_understood()
-    if not all(isinstance(text, str) for text in texts.values()):
+    stored = find(desk, stub.pk) if desk.campaign else None
+    for field, text in was.items():
+        if stored and getattr(stored, field) not in (text, fields.get(field)):
+            raise Stale(_("Someone changed this in the meantime."))
+    desk.edits.change([stub], editor, seen, **fields)
+
+
+def _texts(sent: object) -> dict[str, str]:
+    """Return the texts by the model's fields that hold them."""
+    if not isinstance(sent, dict) or not sent.keys() <= TEXTS.keys():
         raise not_understood()
-    fields = {TEXTS[name]: text for name, text in texts.items()}
-    desk.edits.change([_only(body)], editor, read_seen(body), **fields)
+    if not all(isinstance(text, str) for text in sent.values()):
+        raise not_understood()
+    return {TEXTS[name]: text for name, text in sent.items()}
 
 
 def _only(body: Body) -> Buddy:
@@ -81,27 +98,46 @@ def _only(body: Body) -> Buddy:
 
 @edit_view("add_buddy")
 def create(desk: Desk, editor: str, body: Body) -> None:
-    """Add a draft of a ``type``, with a ``name``, as the last one in a ``group``."""
+    """Add a draft of a ``type``, with a ``name``, as the last one in a ``group``.
+
+    Its ``key`` is a UUID that the script has made, so that a request which is sent
+    again makes no second entry.
+    """
     kind, name, group = body.get("type"), body.get("name"), body.get("group")
     if kind not in Buddy.Type.values or not isinstance(name, str):
         raise not_understood()
-    buddy = Buddy(type=kind, name=name)
+    buddy = Buddy(type=kind, name=name, key=_uuid(body.get("key")))
+    if _is_made(desk, buddy.key):
+        return
     if group is not None:
         buddy.parent_id = read_key(group)
     desk.edits.add(buddy, editor)
 
 
+def _is_made(desk: Desk, key: UUID) -> bool:
+    if desk.campaign:
+        return str(key) in desk.view.tree.entries
+    return Buddy.objects.filter(key=key).exists()
+
+
+def _uuid(sent: object) -> UUID:
+    try:
+        return UUID(sent)  # type: ignore[arg-type]  # what is no text raises
+    except (ValueError, TypeError, AttributeError):
+        raise not_understood() from None
+
+
 def _upload(request: HttpRequest) -> Body:
-    return {"id": request.POST.get("id"), "picture": request.FILES.get("picture")}
+    sent, upload = request.POST, request.FILES.get("picture")
+    return {"id": sent.get("id"), "remove": sent.get("remove"), "picture": upload}
 
 
 @edit_view("change_buddy", read=_upload)
 def picture(desk: Desk, editor: str, body: Body) -> None:
-    """Store an uploaded ``picture`` for one entry; without one, remove it."""
-    number = whole_number(body["id"] or "")
-    if not number:
+    """Store an uploaded ``picture`` for one entry, or ``remove`` the one it has."""
+    number, upload = whole_number(body["id"] or ""), body["picture"]
+    if not number or (upload is None) != (body["remove"] == "1"):
         raise not_understood()
-    upload = body["picture"]
     image, thumb = ("", "") if upload is None else avatars.store(upload)
     # The newest picture wins: neither editor could merge two.
     desk.edits.change([Buddy(pk=number)], editor, image_url=image, thumb_url=thumb)

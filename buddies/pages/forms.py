@@ -2,6 +2,7 @@
 
 import json
 from copy import copy
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -112,6 +113,32 @@ class AvatarField(forms.FileField):
         return initial
 
 
+class BaseField(forms.JSONField):
+    """The values that a form showed; None if they are not as a form sends them."""
+
+    def prepare_value(self, value: Any) -> Any:
+        # In ASCII: half a character would be refused on its way out.
+        return json.dumps(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return self.to_python(data)
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            sent = json.loads(value or "null")
+        except (ValueError, RecursionError):
+            return None
+        is_whole = isinstance(sent, dict) and sent.keys() == BASE_NAMES
+        is_read = is_whole and type(sent["live"]) is int and 0 <= sent["live"] < 2**63
+        return sent if is_read else None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return False
+
+
+BASE_NAMES = {*snapshot.NAMES, "live"}
+
+
 class BuddyForm(forms.ModelForm):
     """An entry, live or of a campaign, as its ``desk`` has it.
 
@@ -136,7 +163,7 @@ class BuddyForm(forms.ModelForm):
         ),
     )
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    base = forms.JSONField(required=False, widget=forms.HiddenInput)
+    base = BaseField(required=False, widget=forms.HiddenInput)
 
     # The picture first: it fills in the addresses, which are checked after it.
     field_order = ("avatar",)
@@ -201,13 +228,15 @@ class BuddyForm(forms.ModelForm):
 
     def _merge(self, cleaned: dict[str, Any]) -> None:
         """Keep what others changed since; refuse what they and this editor changed."""
-        base = _read_base(cleaned.get("base")) or self.initial["base"]
+        base = cleaned.get("base") or self.initial["base"]
         fields = {name: cleaned[name] for name in _OWN if name in cleaned}
         parent = fields.get("parent")
         mine = snapshot.change(self._stored, fields, parent and str(parent.pk))
         changed: list[str] = []
-        for name, value in mine.items():
-            shown, stored = base[name], self._stored[name]
+        for name in mine:
+            value, shown, stored = (
+                _in_seconds(values[name]) for values in (mine, base, self._stored)
+            )
             if value == stored:
                 continue
             names = [field for field in snapshot.fields_of([name]) if field in fields]
@@ -230,7 +259,8 @@ class BuddyForm(forms.ModelForm):
             theirs = gettext("top level")
         text = _("Theirs: “%(text)s”. Save again to keep yours.")
         self.add_error(field, [self._missed(name, base), text % {"text": theirs}])
-        self.fields[field].widget.attrs["data-theirs"] = theirs
+        if isinstance(self.fields[field], EntryTextField):
+            self.fields[field].widget.attrs["data-theirs"] = theirs
         data: Any = copy(self.data)
         data[self.add_prefix("seen")] = str(self.initial["seen"])
         data[self.add_prefix("base")] = json.dumps({**base, name: self._stored[name]})
@@ -239,14 +269,15 @@ class BuddyForm(forms.ModelForm):
 
     def _missed(self, name: str, base: dict[str, Any]) -> str:
         """Say who changed a value meanwhile."""
-        number, since = self.instance.pk, base["live"]
+        number = self.instance.pk
         words = ""
         if isinstance(self.desk, CampaignDesk):
             seen, key = self.cleaned_data.get("seen"), str(self.instance.key)
-            words = log.missed(self.desk.campaign, [key], [name], seen or 0)
+            since = whole_number(str(seen))
+            words = log.missed(self.desk.campaign, [key], [name], since)
         live = Buddy.objects.filter(pk=number).first()
-        if not words and live and live.version > since:
-            words = history.missed(number, since)
+        if not words and live and live.version > base["live"]:
+            words = history.missed(number, base["live"])
         return words or gettext("Someone changed this in the meantime.")
 
     def validate_unique(self) -> None:
@@ -288,12 +319,15 @@ def _values(buddy: Buddy) -> dict[str, Any]:
     return snapshot.values_of(buddy, group)
 
 
-def _read_base(sent: Any) -> dict[str, Any] | None:
-    """Return the values that a form showed; None if they are not as it sends them."""
-    names = {*snapshot.NAMES, "live"}
-    if not isinstance(sent, dict) or sent.keys() != names:
-        return None
-    return sent if type(sent["live"]) is int else None
+def _in_seconds(value: Any) -> Any:
+    """Return a pair of moments as a form shows them; anything else as it is."""
+    if not isinstance(value, list):
+        return value
+    try:
+        moments = [moment and datetime.fromisoformat(str(moment)) for moment in value]
+    except ValueError:
+        return value
+    return [moment and moment.replace(microsecond=0) for moment in moments]
 
 
 class SwitchesForm(forms.ModelForm):

@@ -62,6 +62,12 @@ def of(version: int, editor: str) -> list[HistoricalBuddy]:
     return list(HistoricalBuddy.objects.filter(version=version, history_user_id=editor))
 
 
+def size_of(version: int, editor: str) -> int:
+    """Return how many entries an edit wrote."""
+    own = HistoricalBuddy.objects.filter(version=version, history_user_id=editor)
+    return own.count()
+
+
 def before(records: Iterable[HistoricalBuddy]) -> dict[int, HistoricalBuddy]:
     """Return each entry's record before these records of one edit, by its key."""
     older: dict[int, HistoricalBuddy] = {}

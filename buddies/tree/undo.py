@@ -10,6 +10,8 @@ from buddies.models import Buddy, HistoricalBuddy
 from buddies.tree import history
 from buddies.tree.lock import Edit, Stale, TreeError, check, editing, free_addresses
 
+MAX_CHECKED = 200  # entries
+
 
 def undo(version: int, editor: str) -> Edit:
     """Undo the editor's own edit that made ``version``: all of it, or nothing.
@@ -31,8 +33,11 @@ def undo(version: int, editor: str) -> Edit:
 def can_undo(version: int, editor: str) -> bool:
     """Whether no other edit stands in the way of undoing one, as far as can be told.
 
-    Only the undo itself knows whether an address is free again.
+    Only the undo itself knows whether an address is free again. An edit of very many
+    entries is not looked at: pages ask after each edit of anybody.
     """
+    if history.size_of(version, editor) > MAX_CHECKED:
+        return True
     try:
         _restored(history.of(version, editor), version)
     except TreeError:
@@ -106,9 +111,12 @@ def _refuse_newer(
 
 def _refuse_groups(restored: Restored) -> None:
     deleted = {buddy.pk for buddy in restored.deleted}
+    staying = any(
+        buddy.parent_id in deleted for buddy in (*restored.changed, *restored.created)
+    )
     returning = {buddy.pk for buddy in restored.created}
     children = Buddy.objects.filter(parent__in=deleted)
-    if children.exclude(pk__in=list(restored.current)).exists():
+    if staying or children.exclude(pk__in=list(restored.current)).exists():
         raise Stale(_("It can't be undone because the group is no longer empty."))
     _refuse_deleted_parents([*restored.changed, *restored.created], returning)
 

@@ -192,7 +192,7 @@ async def test_hostile_texts_are_escaped_in_the_workspace(pages, hostile):
     await expect(row(page, HOSTILE)).to_be_visible()
     await harmless(page)
     await page.get_by_role("searchbox", name="Search channels").fill("img src")
-    await expect(page.locator("#tree mark").first).to_have_text("img src")
+    await expect(page.locator("#tree mark").first).to_have_text("img")
     await harmless(page)
     for tab, device in (("Webchat", ".webchat"), ("Phone", ".phone")):
         await page.get_by_role("tab", name=tab).click()

@@ -52,8 +52,8 @@ export function isOffline(error) {
   return error instanceof TypeError; // thrown by fetch without a response
 }
 
-/** Runs a step after the edits before it; later ones wait for it. */
-export function enqueue(step, failed) {
+/** Runs a step after the edits before it; later ones wait for it, even if it fails. */
+export function enqueue(step, failed = console.error) {
   edits = edits.then(step).catch(failed);
   return edits;
 }

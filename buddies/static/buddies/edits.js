@@ -31,24 +31,27 @@ export function edit(name, body, isPlain = false, report = toastReport) {
   return enqueue(async () => {
     try {
       const done = await post(urls[name], body instanceof FormData ? body : { seen: version, ...body });
-      if (done.version > version) {
-        const isNext = done.version === version + 1 && loadCount === loadCountBefore;
-        // Without words it changed nothing, and another user made that version.
-        if (isNext && isPlain && done.said) patch(done);
-        else await load();
-      }
+      await drawEdit(done, isPlain && loadCount === loadCountBefore).catch(() => {}); // repeated
       await report.done(done, name);
     } catch (error) {
-      await report.failed(error);
       if (!isOffline(error)) await load().catch(() => {});
+      await report.failed(error);
     }
     await refresh();
   });
 }
 
+async function drawEdit(done, isPlain) {
+  if (done.version <= version) return;
+  // Without words it changed nothing, and another user made that version.
+  if (isPlain && done.version === version + 1 && done.said) patch(done);
+  else await load();
+}
+
 /** Undoes an edit; asks first if that deletes again what an undo had brought back. */
-export function undo(madeVersion) {
+export async function undo(madeVersion) {
   byId("toast").classList.remove("shown");
+  if (state.undo?.version !== madeVersion) await enqueue(refresh);
   const run = () => edit("undo", { seen: madeVersion });
   const { version: offered, deletes, words: title } = state.undo ?? {};
   if (offered === madeVersion && deletes) confirm(`${title}?`, [deletes], run);
@@ -60,8 +63,8 @@ export function toggle(node, flag) {
 }
 
 /** Gives an entry the name that was typed into its row. */
-export function rename(node, name) {
-  edit("write", { ids: [Number(node.key)], texts: { name } }, true);
+export function rename(node, { name, was, seen }) {
+  edit("write", { ids: [Number(node.key)], texts: { name }, was: { name: was }, seen }, true);
 }
 
 /** Moves at once on the screen, then on the server; key and place are keys of entries. */

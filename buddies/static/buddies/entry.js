@@ -14,9 +14,11 @@ export function drawFrame(entry) {
   const frame = element("div", "device phone");
   frame.classList.add("open", "editor");
   const inputs = { name: field("input", words.name, MAX_NAME), status: field("textarea", words.status, MAX_STATUS) };
+  const mayType = entry.key ? may.change : may.add;
   if (entry.type === "channel") inputs.message = field("textarea", words.firstMessage);
   for (const [name, input] of Object.entries(inputs)) {
     input.value = entry[name];
+    input.readOnly = !mayType;
     input.classList.add(name);
   }
   const back = button("back", "‹");
@@ -40,7 +42,6 @@ function field(kind, label, maxLength) {
   const made = element(kind, "field");
   made.setAttribute("aria-label", label);
   made.placeholder = label;
-  made.readOnly = !may.change;
   if (kind === "textarea") made.rows = 1;
   if (maxLength) made.maxLength = maxLength;
   return made;

@@ -9,8 +9,11 @@ const OTHERS = ["csrfmiddlewaretoken"];
 let isDirty = false;
 let isSubmitted = false;
 
+/** [name, value] of the fields; of a choice, also the words of the chosen option. */
 function values() {
-  return [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !OTHERS.includes(name));
+  const sent = [...new FormData(form)];
+  const texts = sent.filter(([name, value]) => typeof value === "string" && !OTHERS.includes(name));
+  return texts.map(([name, value]) => [name, value, form.elements[name].selectedOptions?.[0]?.textContent]);
 }
 
 function keep() {
@@ -19,21 +22,29 @@ function keep() {
 }
 
 // Not what the form shows, but what it was made of.
-function visible(pairs) {
-  return JSON.stringify(pairs.filter(([name]) => name !== "seen" && name !== "base"));
+function visible(all) {
+  const shown = all.filter(([name]) => name !== "seen" && name !== "base");
+  return JSON.stringify(shown.map(([name, value]) => [name, value]));
 }
 
 /** Puts kept values back; returns whether that changes the form. */
 function restore(kept) {
-  const pairs = JSON.parse(kept);
-  if (visible(pairs) === visible(values())) return false;
-  const texts = new Map(pairs);
+  const all = JSON.parse(kept);
+  if (visible(all) === visible(values())) return false;
+  const texts = new Map(all.map(([name, ...rest]) => [name, rest]));
   for (const field of form.elements) {
     if (!field.name || field.type === "file" || OTHERS.includes(field.name)) continue;
     if (field.type === "checkbox") field.checked = texts.has(field.name);
-    else if (texts.has(field.name)) field.value = texts.get(field.name);
+    else if (texts.has(field.name)) setValue(field, ...texts.get(field.name));
   }
   return true;
+}
+
+function setValue(field, value, label) {
+  // A search for a group offers only the chosen one.
+  const isOffered = !field.options || [...field.options].some((one) => one.value === value);
+  if (!isOffered) field.append(new Option(label, value));
+  field.value = value;
 }
 
 function sayRestored() {
@@ -69,8 +80,6 @@ function offerTheirs(field) {
 
 /** Keeps what is typed from now on, and puts back what was kept before. */
 export function keepDrafts() {
-  // "Save and continue editing" leads here again.
-  if (document.querySelector(".messagelist .success")) sessionStorage.removeItem(PLACE);
   const kept = sessionStorage.getItem(PLACE);
   const hasErrors = document.querySelector(".errornote") !== null;
   const isRestored = kept !== null && !hasErrors && restore(kept);

@@ -9,7 +9,7 @@ import { openMenu } from "./menu.js";
 import { byId, may, narrow, words } from "./page.js";
 import { openEntry } from "./panel.js";
 import { button, element, isAddress, picture } from "./preview.js";
-import { beginDrag, endDrag, remember, tree } from "./tree.js";
+import { beginDrag, endDrag, remember, tree, version } from "./tree.js";
 
 /** Makes the widget; tree.js keeps it. */
 export function build(entries) {
@@ -47,12 +47,7 @@ export function build(entries) {
     dblclick: (e) => {
       if (isEditable(e.node) && e.info.colId === "*") e.node.startEditTitle();
     },
-    edit: {
-      maxlength: 255,
-      beforeEdit: (e) => isEditable(e.node),
-      edit: (e) => e.inputElem.setAttribute("aria-label", words.name),
-      apply: (e) => rename(e.node, e.newValue),
-    },
+    edit: { maxlength: 255, beforeEdit: (e) => isEditable(e.node), edit: (e) => listenToName(e.node, e.inputElem) },
     update: () => {
       makeAccessible();
       pointAtActive();
@@ -64,6 +59,19 @@ export function build(entries) {
 function onClick(e) {
   if (!e.node || e.event.target.closest("button, input, .wb-expander")) return;
   if (e.node.data.mark !== "removed") openEntry(e.node.key);
+}
+
+/** Renames when the field is left, unless that was by Escape: the widget would not. */
+function listenToName(node, input) {
+  const [seen, was] = [version, node.title];
+  input.setAttribute("aria-label", words.name);
+  input.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") input.value = was;
+  });
+  input.addEventListener("blur", () => {
+    const name = input.value.trim();
+    if (name && name !== was) rename(node, { name, was, seen });
+  });
 }
 
 function columns() {
@@ -178,7 +186,7 @@ function onActivate(e) {
   byId(`entry-${e.node.key}`)?.setAttribute("aria-selected", "true");
   pointAtActive();
   // An open panel follows the arrows.
-  if (openKey() && openKey() !== e.node.key && e.event?.type === "keydown") openEntry(e.node.key);
+  if (e.node.data.mark !== "removed" && openKey() && openKey() !== e.node.key && e.event?.type === "keydown") openEntry(e.node.key);
 }
 
 /** Tells screen readers the active row, unless it is scrolled or filtered out. */

@@ -17,10 +17,7 @@ export async function drawPanel() {
   const wanted = tab;
   if (openKey() !== null && tab === "phone") {
     const { stamp, live } = state;
-    await follow().catch((error) => {
-      if (error.isConflict) closeEntry(); // it was deleted
-      else throw error;
-    });
+    await follow();
     drawn = { stamp, live };
     return;
   }

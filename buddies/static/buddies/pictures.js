@@ -23,6 +23,7 @@ export function upload(key, file) {
   const form = new FormData();
   form.append("id", key);
   if (file) form.append("picture", file);
+  else form.append("remove", "1");
   return edit("picture", form, true);
 }
 

@@ -45,7 +45,7 @@ function listenToPanel() {
   byId("show-preview").addEventListener("click", showPanel);
   byId("hide-preview").addEventListener("click", () => closeEntry().then(hidePanel));
   dropOnRows(byId("tree"), keyOfRow);
-  document.addEventListener("visibilitychange", save);
+  document.addEventListener("visibilitychange", () => save());
   window.addEventListener("beforeunload", (event) => {
     save();
     if (isStuck()) event.preventDefault();

@@ -8,6 +8,7 @@ from tests.buddies.conftest import named, rows
 from tests.buddies.pages.campaign_client import CHANNELS, Natale
 from tests.buddies.pages.test_workspace import viewer
 from tests.buddies.pages.workspace_client import (
+    NEW,
     change,
     key,
     person,
@@ -232,7 +233,7 @@ def test_each_place_has_its_permission(natale, allowed):
         "take_back": change_,
         "do_live": change_,
         "write": {"ids": [key("romeo")], "texts": {"name": "R"}, "seen": 2**62},
-        "create": {"type": "group", "name": "mantua"},
+        "create": {**NEW, "name": "mantua"},
         "picture": {},
     }
 

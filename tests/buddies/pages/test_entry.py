@@ -10,6 +10,7 @@ from buddies.models import Buddy
 from tests.buddies.conftest import named, outline, rows
 from tests.buddies.pages.workspace_client import (
     CHANNELS,
+    NEW,
     ask,
     change,
     key,
@@ -99,10 +100,12 @@ def test_a_text_with_a_fault_is_refused(editor: Client, verona, texts, words):
 
 
 def test_a_new_entry_is_a_draft_at_the_end_of_its_group(editor: Client, verona):
-    body = {"type": "channel", "name": "benvolio", "group": verona.pk}
+    body = {**NEW, "name": "benvolio", "group": verona.pk}
 
     answer = send(editor, "create", **body).json()
+    again = send(editor, "create", **body).json()
 
+    assert (again["said"], again["version"]) == ("", version())
     made = named("benvolio")
     assert [row["key"] for row in answer["entries"]] == [str(made.pk)]
     assert answer["said"] == "Added “benvolio”"
@@ -113,7 +116,7 @@ def test_a_new_entry_is_a_draft_at_the_end_of_its_group(editor: Client, verona):
 
 def test_a_new_entry_in_what_is_no_group_is_refused(editor: Client, verona):
     before = rows()
-    body = {"type": "channel", "name": "benvolio"}
+    body = {**NEW, "name": "benvolio"}
     assert send(editor, "create", **body, group=key("mario")).status_code == 400
     assert send(editor, "create", **body, group=99999).status_code == 409
     assert rows() == before
@@ -138,7 +141,9 @@ def test_a_picture_is_stored_and_removed(editor: Client, verona, settings, tmp_p
     assert romeo.image_url.endswith("-512.webp")
     assert romeo.thumb_url.endswith("-96.webp")
 
-    answer = upload(editor, "romeo").json()
+    assert upload(editor, "romeo").status_code == 400
+    assert upload(editor, "romeo", picture="no file").status_code == 400
+    answer = upload(editor, "romeo", remove="1").json()
 
     romeo = named("romeo")
     assert (romeo.image_url, romeo.thumb_url) == ("", "")
@@ -160,10 +165,26 @@ def test_a_campaign_has_its_own_texts_pictures_and_entries(editor: Client, natal
     before = rows()
     one = {"ids": [key("romeo")], "texts": {"name": "Babbo"}, "seen": natale.version}
     assert natale.send(editor, "write", **one).status_code == 200
-    made = natale.send(editor, "create", type="channel", name="Befana").json()
+    made = natale.send(editor, "create", **NEW, name="Befana").json()
+    assert natale.send(editor, "create", **NEW, name="Befana").json()["said"] == ""
 
     assert natale.ask(editor, "entry", id=key("romeo"))["entry"]["name"] == "Babbo"
     new = natale.ask(editor, "entry", id=made["entries"][0]["key"])["entry"]
     assert new["name"] == "Befana"
     assert new["place"]["words"] == "In campaign “Natale”: not live"
     assert rows() == before
+
+
+def test_a_text_that_someone_changed_live_is_not_overwritten_in_a_campaign(
+    editor: Client, natale
+):
+    change("romeo", status="banished")
+    body = {"ids": [key("romeo")], "texts": {"status": "in love"}}
+    seen = {"was": {"status": ""}, "seen": natale.version}
+
+    response = natale.send(editor, "write", **body, **seen)
+
+    assert response.status_code == 409
+    assert response.json()["error"] == "Someone changed this in the meantime."
+    seen["was"]["status"] = "banished"
+    assert natale.send(editor, "write", **body, **seen).status_code == 200

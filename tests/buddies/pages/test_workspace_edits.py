@@ -357,6 +357,8 @@ FLAWS = {
     "texts": [*NO_TEXT, {}, {"name": None}, {"address": "a"}, {"name": "a", 1: "b"}],
     "type": [*NO_TEXT, "", "Group", "channels"],
     "name": NO_TEXT,
+    "was": [*NO_TEXT, {"name": None}, {"address": "a"}],
+    "key": [*NO_TEXT, "", "x", "0b5f7d0e"],
     "mobile": [0, 1, 1.0, "true", "", None, [], {}],
     "web": [0, 1, 1.0, "true", "", None, [], {}],
 }
@@ -368,7 +370,8 @@ FLAWS = {
         *((v, "seen") for v in ("move", "switch", "remove", "undo", "write")),
         *((v, "ids") for v in ("move", "switch", "remove", "duplicate", "write")),
         ("write", "texts"),
-        *(("create", name) for name in ("type", "name", "group")),
+        ("write", "was"),
+        *(("create", name) for name in ("type", "name", "group", "key")),
         ("move", "target"),
         ("switch", "mobile"),
         ("switch", "web"),

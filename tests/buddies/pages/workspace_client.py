@@ -70,6 +70,9 @@ def edited() -> None:
     change("romeo", name="Romeo")
 
 
+NEW = {"type": "channel", "key": "0b5f7d0e-53c5-4f0e-9a43-5f6f5f0a4c11"}
+
+
 def bodies() -> dict[str, dict]:
     """Return each edit of romeo as the script would send it."""
     one = {"ids": [key("romeo")]}
@@ -82,6 +85,6 @@ def bodies() -> dict[str, dict]:
         "take_back": {"key": str(named("romeo").key), "field": "name"},
         "do_live": {"key": str(named("romeo").key), "field": "name"},
         "write": {**one, "texts": {"name": "Romeo"}, "seen": version()},
-        "create": {"type": "channel", "name": "benvolio", "group": key("house")},
+        "create": {**NEW, "name": "benvolio", "group": key("house")},
         "picture": {},
     }

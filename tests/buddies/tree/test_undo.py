@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 
 from buddies.models import Buddy, HistoricalBuddy, Tree
 from buddies.tree import edits, history
-from buddies.tree.lock import Stale, TreeError
+from buddies.tree.lock import Stale, TreeError, editing
 from buddies.tree.undo import can_undo, undo
 from tests.buddies.conftest import EDITOR, named, outline, rows
 from tests.buddies.tree.records import (
@@ -94,6 +94,15 @@ def test_an_edit_is_not_undone_over_ones_own_later_edit():
         undo(first, "mario")
 
 
+def add_a_group_and_rename(old: str, new: str) -> None:
+    """One edit, as an import may be."""
+    with editing("mario") as edit:
+        edit.create([Buddy(name="g", type="group", address="g")])
+        buddy = named(old)
+        buddy.name = new
+        edit.update([buddy])
+
+
 REFUSALS = {
     "an entry edited since": (
         lambda: edits.change(entries("romeo"), "mario", name="Romeo"),
@@ -143,6 +152,11 @@ REFUSALS = {
     "entries added to it since": (
         lambda: edits.add(Buddy(name="mantua", type="group"), "mario"),
         lambda: edits.add(new_in("mantua"), "nurse"),
+        "It can't be undone because the group is no longer empty.",
+    ),
+    "an entry it changed moved into a group it added": (
+        lambda: add_a_group_and_rename("mario", "Mario"),
+        lambda: edits.move(entries("Mario"), "nurse", named("g"), "last"),
         "It can't be undone because the group is no longer empty.",
     ),
     "entries moved into a copy": (
@@ -238,6 +252,15 @@ def test_an_edit_of_another_editor_cannot_be_undone(editor):
 def test_an_unknown_edit_cannot_be_undone():
     with pytest.raises(TreeError, match="There is nothing to undo"):
         undo(version() + 1, EDITOR)
+
+
+def test_an_edit_of_very_many_entries_is_not_looked_at(monkeypatch):
+    edits.change(entries("romeo nurse"), "mario", status="s")
+    mine = version()
+    edits.change(entries("romeo"), "nurse", status="t")
+    assert not can_undo(mine, "mario")
+    monkeypatch.setattr("buddies.tree.undo.MAX_CHECKED", 1)
+    assert can_undo(mine, "mario")
 
 
 def test_an_edit_of_an_entry_without_an_earlier_record_is_not_undone():

@@ -31,10 +31,10 @@ function labelOf(select) {
     return select.labels[0]?.textContent.trim() ?? "";
 }
 
-// Any page but the login, and the form itself, means that a form was saved.
+// The page after a form says whether it was saved.
 function forgetSavedForm() {
     const form = sessionStorage.getItem("form submitted");
-    if (!form || document.querySelector("#login-form, .entry-form")) return;
+    if (!form || !document.querySelector(".messagelist .success")) return;
     sessionStorage.removeItem("form submitted");
     sessionStorage.removeItem(form);
 }
