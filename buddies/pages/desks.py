@@ -13,10 +13,11 @@ from buddies.models import Campaign
 from buddies.pages.permissions import View
 from buddies.tree.lock import TreeError
 
+Desk = LiveDesk | CampaignDesk
 DeskView = Callable[..., HttpResponse]
 
 
-def desk_for(request: HttpRequest) -> LiveDesk | CampaignDesk:
+def desk_for(request: HttpRequest) -> Desk:
     """Return the desk that ``?campaign=`` names; raises TreeError if it is over."""
     text = request.GET.get("campaign")
     return desk_of(None if text is None else whole_number(text))
@@ -62,7 +63,7 @@ def is_script(request: HttpRequest) -> bool:
     return any("json" in one for one in types)
 
 
-def may_edit(user: Any, desk: LiveDesk | CampaignDesk, permission: str) -> bool:
+def may_edit(user: Any, desk: Desk, permission: str) -> bool:
     """Whether a user may do this here: each place has a permission of its own."""
     needed = (f"buddies.{permission}", f"buddies.{desk.permission}")
     return bool(user.has_perms(needed))

@@ -9,12 +9,11 @@ from django.views.decorators.http import require_GET
 
 from buddies import avatars
 from buddies.models import Buddy
-from buddies.pages.desks import at_a_desk, whole_number
+from buddies.pages.desks import Desk, at_a_desk, whole_number
 from buddies.pages.permissions import View, allowed
 from buddies.pages.places import place_of
 from buddies.pages.workspace_edits import (
     Body,
-    Desk,
     edit_view,
     not_understood,
     read_key,
@@ -122,8 +121,8 @@ def _is_made(desk: Desk, key: UUID) -> bool:
 
 def _uuid(sent: object) -> UUID:
     try:
-        return UUID(sent)  # type: ignore[arg-type]  # what is no text raises
-    except (ValueError, TypeError, AttributeError):
+        return UUID(str(sent))
+    except ValueError:
         raise not_understood() from None
 
 

@@ -6,9 +6,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from buddies.campaigns.desk import CampaignDesk, LiveDesk
+from buddies.campaigns.desk import CampaignDesk
 from buddies.models import HistoricalBuddy
-from buddies.pages.desks import at_a_desk
+from buddies.pages.desks import Desk, at_a_desk
 from buddies.pages.permissions import allowed
 from buddies.tree import finding
 
@@ -18,7 +18,7 @@ RECENTLY = timedelta(days=1)
 @allowed("view_buddy")
 @require_GET
 @at_a_desk
-def find_view(request: HttpRequest, desk: LiveDesk | CampaignDesk) -> HttpResponse:
+def find_view(request: HttpRequest, desk: Desk) -> HttpResponse:
     """Return the keys of the entries that have ``words`` and are of some ``kinds``.
 
     Each with the part of its message or address that has the words; "" if its name and
@@ -32,7 +32,7 @@ def find_view(request: HttpRequest, desk: LiveDesk | CampaignDesk) -> HttpRespon
     return JsonResponse({"found": {str(one.number): one.excerpt for one in found}})
 
 
-def _changed(desk: LiveDesk | CampaignDesk) -> set[int]:
+def _changed(desk: Desk) -> set[int]:
     """Return what a campaign adds or changes or, live, what was edited recently."""
     if isinstance(desk, CampaignDesk):
         own = desk.view.differences

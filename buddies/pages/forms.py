@@ -217,8 +217,7 @@ class BuddyForm(forms.ModelForm):
     @cached_property
     def changed_data(self) -> list[str]:
         """The entry's own fields that this editor changed."""
-        own = {field.name for field in Buddy._meta.concrete_fields}
-        return [name for name in super().changed_data if name in own]
+        return [name for name in super().changed_data if name in _OWN]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

@@ -13,12 +13,11 @@ from django.utils import timezone
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
-from buddies.campaigns.desk import CampaignDesk, LiveDesk
 from buddies.models import MAX_LEVELS, Buddy, HistoricalBuddy
+from buddies.pages.desks import Desk
 from buddies.tree import history
 from xmppservice.backoffice.words import moment
 
-Desk = LiveDesk | CampaignDesk
 Apps = frozenset[str]
 
 PHONES, WEB = "phones", "web"

@@ -40,7 +40,6 @@ def workspace_words(campaign: Campaign | None = None) -> dict[str, str]:
         "undo": _("Undo"),
         "cancel": _("Cancel"),
         "group": _("Group"),
-        "channel": _("Channel"),
         "top": _("Top level"),
         "tree": _("Groups and channels"),
         "noMatch": _("Nothing found"),

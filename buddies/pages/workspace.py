@@ -16,12 +16,12 @@ from django.views.decorators.http import conditional_page, require_GET, require_
 
 from buddies import avatars
 from buddies.campaigns import changes
-from buddies.campaigns.desk import CampaignDesk, LiveDesk
+from buddies.campaigns.desk import CampaignDesk
 from buddies.document import shape
 from buddies.models import Buddy, Campaign
 from buddies.pages import entry, rows, workspace_edits
 from buddies.pages.campaign_words import choices
-from buddies.pages.desks import at_a_desk, may_edit, query, whole_number
+from buddies.pages.desks import Desk, at_a_desk, may_edit, query, whole_number
 from buddies.pages.find import find_view
 from buddies.pages.permissions import View, allowed
 from buddies.pages.status import draft_at, state
@@ -34,8 +34,6 @@ from xmppservice.backoffice import site
 from xmppservice.runtime import wakeups
 
 MAX_CHANGES = 300  # on one screen
-
-Desk = LiveDesk | CampaignDesk
 
 
 def urls(office: AdminSite) -> list[URLPattern]:
@@ -96,7 +94,6 @@ def _addresses(campaign: Campaign | None) -> dict[str, str]:
             name: reverse(f"admin:buddies_workspace_{name}")
             for name in READ_VIEWS + EDIT_VIEWS
         },
-        "add": reverse(f"{page}_add"),
         "edit": reverse(f"{page}_change", args=[0]),
         "history": reverse(f"{page}_history", args=[0]),
     }

@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from buddies.campaigns import log, moving
-from buddies.campaigns.desk import CampaignDesk, LiveDesk
+from buddies.campaigns.desk import CampaignDesk
 from buddies.models import Buddy
 from buddies.pages import rows
 from buddies.pages.campaign_words import told_to_editors
-from buddies.pages.desks import at_a_desk, may_edit
+from buddies.pages.desks import Desk, at_a_desk, may_edit
 from buddies.pages.permissions import View
 from buddies.pages.places import place_after
 from buddies.tree import history, positions
@@ -26,7 +26,6 @@ from buddies.tree.lock import TreeError
 
 MAX_IDS = 1000  # in one edit
 
-Desk = LiveDesk | CampaignDesk
 Body = dict[str, Any]
 EditFunction = Callable[[Desk, str, Body], None]
 

@@ -41,7 +41,6 @@ def test_the_page_contains_the_state_and_all_urls(editor: Client, verona):
     assert {*urls} == {
         *READ_VIEWS,
         *EDIT_VIEWS,
-        "add",
         "edit",
         "history",
     }
