@@ -25,6 +25,9 @@ pytestmark = pytest.mark.usefixtures("demo")
 
 LIAM = "one('Liam')"
 
+#: Where the texts are that the page keeps until the server has them.
+DRAFTS = "Object.keys(sessionStorage).filter(key => key.startsWith('drafts'))"
+
 
 def where(page):
     return page.locator(".entry-foot .where")
@@ -258,9 +261,28 @@ async def test_texts_of_a_new_entry_outlive_a_reload_and_other_rows(pages, demo)
     await becomes(
         lambda: demo.read(f"[{message}, one('Babbo').status]"), ["Ciao!", "Ho ho ho"]
     )
+    await becomes(lambda: page.evaluate(DRAFTS), [])  # the page was told
     await page.reload()
     await ready(page)
     await expect(panel).to_have_count(0)
+
+
+async def test_a_text_whose_response_was_lost_is_forgotten(pages, demo):
+    page = await ready(await pages.open(WORKSPACE))
+    liam = await open_entry(page)
+    status = liam.get_by_label("Status text")
+    await status.fill("On holiday")
+    [place] = await page.evaluate(DRAFTS)
+    drafts = await page.evaluate("place => sessionStorage.getItem(place)", place)
+    await status.blur()
+    await expect(where(page)).to_have_text("Live on phones")
+    await page.evaluate("all => sessionStorage.setItem(...all)", [place, drafts])
+
+    await page.reload()
+    await expect(status).to_have_value("On holiday")
+    await page.reload()
+    await ready(page)
+    await expect(liam).to_have_count(0)
 
 
 async def test_a_blank_at_the_end_is_no_conflict_with_oneself(pages, demo):

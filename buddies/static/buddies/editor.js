@@ -1,9 +1,8 @@
 // The entry that is open in the panel: its texts and its picture, where people see them.
 //
-// A text is saved when its field is left, on Enter, or when nothing was typed for a
-// while. Until the server has it, drafts.js keeps it. Of each field, `base` is the
-// stored text, `sent` the typed one that was stored as it, and `theirs` what somebody
-// else stored while something was typed.
+// A text is saved when its field is left, on Enter, or after a pause; until then
+// drafts.js keeps it. Of each field, `base` is the stored text, `sent` the typed one
+// that was stored as it, `theirs` what somebody else stored meanwhile.
 
 import { get, isOffline } from "./api.js";
 import { firstKept, forget, forgetAll, keep, kept, newKey } from "./drafts.js";
@@ -76,10 +75,11 @@ function start(place, entry, seen, draft) {
   redraw();
 }
 
-/** Puts texts back that were typed and not saved. */
+/** Puts texts back that were typed and not saved; forgets those that are stored. */
 function putBack({ draft, fields }) {
   for (const [name, { base, text }] of Object.entries(kept(draft)?.texts ?? {})) {
     const field = fields[name];
+    if (text === field?.base) forget(draft, { [name]: text }); // only the response was lost
     if (!field || text === field.base) continue;
     field.input.value = text;
     if (base !== field.base) [field.base, field.theirs] = [base, field.base];
