@@ -338,7 +338,7 @@ class BuddyAdmin(StrictAdmin):
     def _branch(self, request: HttpRequest, objs: Any) -> list[Buddy]:
         desk = self._desk(request)
         if isinstance(desk, CampaignDesk):
-            return [b for obj in objs for b in workspace.branch(desk, obj.pk)]
+            return workspace.branch(desk, [obj.pk for obj in objs])
         return edits.branch(objs)
 
     def delete_view(

@@ -13,6 +13,7 @@ from buddies.document import build
 from buddies.models import Buddy, Campaign, Difference
 from buddies.tree.rebuilding import among
 from buddies.tree.snapshot import Group, Key
+from xmppservice.backoffice.words import day
 
 Row = dict[str, Any]
 
@@ -27,7 +28,6 @@ def nested(desk: LiveDesk | CampaignDesk) -> list[Row]:
             top.append(rows[buddy.pk])
         else:
             rows[buddy.parent_id].setdefault("children", []).append(rows[buddy.pk])
-    _add_hidden_group_remarks(buddies, rows, timezone.now())
     if isinstance(desk, CampaignDesk):
         return _with_removed(desk.view, top, rows)
     return top
@@ -62,8 +62,12 @@ def _marked(
 
 
 def row_of(buddy: Buddy, is_empty: bool, now: datetime) -> Row:
-    """Return an entry in the format of the workspace's grid."""
-    return {
+    """Return an entry in the format of the workspace's grid.
+
+    The script knows itself which entries are drafts, and which a hidden group hides:
+    ``remark`` is what is probably a mistake.
+    """
+    row: Row = {
         "key": str(buddy.pk),
         "uuid": str(buddy.key),
         "title": buddy.name,
@@ -73,22 +77,34 @@ def row_of(buddy: Buddy, is_empty: bool, now: datetime) -> Row:
         "text": buddy.status,
         "mobile": buddy.mobile_is_published,
         "web": buddy.web_is_published,
-        "remark": ", ".join(build.remarks(buddy, is_empty, now)),
+        "remark": ", ".join(build.warnings(buddy, is_empty)),
+        "version": buddy.version,
+    }
+    if buddy.visible_from or buddy.visible_until:
+        row |= _schedule(buddy, now)
+    return row
+
+
+def _schedule(buddy: Buddy, now: datetime) -> Row:
+    """Return what the grid shows of a schedule, and what its dialog begins with."""
+    begin, end = buddy.visible_from, buddy.visible_until
+    if begin and now < begin:
+        clock = _("from %(at)s") % {"at": day(begin)}
+    elif end:
+        clock = _("until %(at)s") % {"at": day(end)}
+    else:
+        clock = ""  # it has begun, for good
+    return {
+        "isDue": buddy.is_due(now),
+        "clock": clock,
+        "from": begin and _in_browser(begin),
+        "until": end and _in_browser(end),
     }
 
 
-def _add_hidden_group_remarks(
-    buddies: list[Buddy], rows: dict[int, Row], now: datetime
-) -> None:
-    """Add a remark to entries that only a hidden group hides."""
-    hidden = {b.pk for b in buddies if not (b.is_published and b.is_due(now))}
-    waiting = [child for key in hidden for child in rows[key].get("children", ())]
-    remark = _("its group is hidden")
-    while waiting:
-        row = waiting.pop()
-        if int(row["key"]) not in hidden:
-            row["remark"] = ", ".join(filter(None, (row["remark"], remark)))
-            waiting.extend(row.get("children", ()))
+def _in_browser(at: datetime) -> str:
+    """A moment as the browser's own input of dates and times has it."""
+    return f"{timezone.localtime(at):%Y-%m-%dT%H:%M}"
 
 
 # --- What campaigns change ------------------------------------------------------------

@@ -42,10 +42,13 @@ def state(user: Any, desk: LiveDesk | CampaignDesk) -> dict[str, Any]:
     release = live_release()
     statistics = _statistics(row, release)
     problem = _problem(row, release, statistics)
+    tone = _tone(problem, release, statistics)
     return {
         "version": row.version,
         "stamp": str(row.version),
-        "tone": _tone(problem, release, statistics),
+        # What is newer is marked in the tree until it is live.
+        "liveVersion": row.version if tone == "ok" else _live_version(),
+        "tone": tone,
         "headline": _headline(problem, release, statistics),
         "live": _live(release),
         "problem": problem,
@@ -132,6 +135,12 @@ def _problem(row: Tree, release: Release | None, statistics: DraftStatistics) ->
     if statistics.changes and _is_late(row):
         return _("Your latest edits are not live yet.")
     return ""
+
+
+def _live_version() -> int:
+    """Return the tree's version that clients read, while a newer one is on its way."""
+    delivered = Release.objects.exclude(live_at=None).defer("body").first()
+    return history.version_at(delivered.created_at) if delivered else 0
 
 
 def _age(release: Release) -> float:

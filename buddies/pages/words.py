@@ -1,5 +1,6 @@
 """The texts of the pages' scripts."""
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from buddies.models import Campaign
@@ -25,6 +26,8 @@ def workspace_words(campaign: Campaign | None = None) -> dict[str, str]:
         "moveTo": _("Move to …"),
         "duplicate": _("Duplicate with contents"),
         "hide": _("Hide everywhere"),
+        **_selection_words(),
+        **_row_words(),
         "link": _("Link and QR code"),
         "linkTitle": _("Link and QR code of “%s”"),
         "linkField": _("Link for XMPP apps"),
@@ -39,6 +42,7 @@ def workspace_words(campaign: Campaign | None = None) -> dict[str, str]:
         "delete": _("Delete …"),
         "undo": _("Undo"),
         "cancel": _("Cancel"),
+        "channel": _("Channel"),
         "group": _("Group"),
         "top": _("Top level"),
         "tree": _("Groups and channels"),
@@ -53,7 +57,9 @@ def workspace_words(campaign: Campaign | None = None) -> dict[str, str]:
         "more": _("… %s in total"),
         "offline": _("The service is not responding. Retrying …"),
         "deleteTitle": _("Delete “%s”?"),
+        "deleteMany": _("Delete %s items?"),
         "moveTitle": _("Move “%s” to"),
+        "moveMany": _("Move %s items to"),
         "gone": _("Someone deleted this in the meantime."),
         "reloaded": _("This is the current state."),
         "loggedOut": _("You have been logged out. Reload the page."),
@@ -74,6 +80,38 @@ def kinds(campaign: Campaign | None) -> list[tuple[str, str]]:
         ("no_picture", _("Without picture")),
         (finding.CHANGED, changed),
     ]
+
+
+def _selection_words() -> dict[str, str]:
+    """Return the texts of what is done with one row or many."""
+    hint = _("Hidden before and after, with everything inside. Time zone: %(zone)s.")
+    return {
+        "select": _("Select"),
+        "deselect": _("Deselect"),
+        "oneSelected": _("1 selected"),
+        "selected": _("%s selected"),
+        "oneInside": _("Also the 1 inside"),
+        "moreInside": _("Also the %s inside"),
+        "everywhere": _("Mobile and web"),
+        "schedule": _("Schedule …"),
+        "scheduleTitle": _("When apps show “%s”"),
+        "scheduleMany": _("When apps show %s items"),
+        "scheduleHint": hint % {"zone": timezone.get_current_timezone_name()},
+        "scheduleDiffers": _("Their dates differ. What you leave blank stays."),
+        "from": _("Visible from"),
+        "until": _("Visible until"),
+        "always": _("Always visible"),
+        "save": _("Save"),
+    }
+
+
+def _row_words() -> dict[str, str]:
+    """Return what a row says of its entry."""
+    return {
+        "shownInside": _("%(shown)s of %(count)s shown"),
+        "inHidden": _("its group is hidden"),
+        "waiting": _("changed, not live yet"),
+    }
 
 
 def _panel_words() -> dict[str, str]:

@@ -4,7 +4,7 @@ It shows what is live or, with ``?campaign=`` in its address, a campaign. Errors
 answered with ``{"error": words}``, and with status 409 if another user was faster.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -102,8 +102,8 @@ def _addresses(campaign: Campaign | None) -> dict[str, str]:
 
 READ_VIEWS = ("state", "tree", "document", "changes", "fate", "link", "entry", "find")
 EDIT_VIEWS = (
-    *("move", "switch", "duplicate", "remove", "undo", "take_back", "do_live"),
-    *("write", "create", "picture"),
+    *("move", "switch", "schedule", "duplicate", "remove", "undo"),
+    *("take_back", "do_live", "write", "create", "picture"),
 )
 
 
@@ -171,39 +171,43 @@ def changes_view(request: HttpRequest, desk: Desk) -> HttpResponse:
 @require_GET
 @at_a_desk
 def deletion_view(request: HttpRequest, desk: Desk) -> HttpResponse:
-    """Return what a deletion would remove, in words, and the tree's version."""
+    """Return what a deletion of ``id`` would remove, in words, and the tree's version.
+
+    ``id`` are the numbers of one or more entries, separated by commas.
+    """
     # Read first, so that any later edit makes the deletion fail.
     version = desk.version
-    deleted = branch(desk, whole_number(request.GET.get("id", "")))
-    if not deleted:
+    numbers = {whole_number(one) for one in request.GET.get("id", "").split(",")}
+    deleted = branch(desk, numbers)
+    if not numbers.issubset({buddy.pk for buddy in deleted}):
         return workspace_edits.refusal(_("Someone deleted this in the meantime."), 409)
     live = shape.addresses(document_of(live_release()))
     live_count = sum(buddy.address in live for buddy in deleted)
-    words = list(_deletion_effects(deleted, live_count))
+    words = list(_deletion_effects(len(numbers), len(deleted), live_count))
     if desk.campaign:
         text = _("It stays live until “%(name)s” goes live.")
         words = [*words[:-1], text % {"name": desk.campaign.name}]
     return JsonResponse({"version": version, "words": words})
 
 
-def branch(desk: Desk, number: int) -> list[Buddy]:
-    """Return an entry with everything below it; nothing if it is gone."""
+def branch(desk: Desk, numbers: Collection[int]) -> list[Buddy]:
+    """Return entries with everything below them, without those that are gone."""
     buddies = {str(buddy.key): buddy for buddy in desk.buddies()}
-    roots = [key for key, buddy in buddies.items() if buddy.pk == number]
+    roots = [key for key, buddy in buddies.items() if buddy.pk in numbers]
     tree = snapshot.of(buddies.values())
     return [buddies[key] for key in snapshot.branch(tree, roots)]
 
 
-def _deletion_effects(deleted: list[Buddy], live_count: int) -> Iterable[str]:
-    below = len(deleted) - 1
+def _deletion_effects(chosen: int, deleted: int, live_count: int) -> Iterable[str]:
+    below = deleted - chosen
     if below:
         text = ngettext(
-            "%(count)s item inside it will be deleted too.",
-            "%(count)s items inside it will be deleted too.",
+            "%(count)s item inside will be deleted too.",
+            "%(count)s items inside will be deleted too.",
             below,
         )
         yield text % {"count": below}
-    if live_count and not below:
+    if live_count and deleted == 1:
         yield _("Apps show it now; it will disappear.")
     elif live_count:
         text = ngettext(

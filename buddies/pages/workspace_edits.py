@@ -5,6 +5,7 @@ Each calls a function of :mod:`buddies.tree.edits`, or the same one of a campaig
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -23,6 +24,8 @@ from buddies.pages.permissions import View
 from buddies.pages.places import place_after
 from buddies.tree import history, positions
 from buddies.tree.lock import TreeError
+from xmppservice.backoffice.fields import MomentField
+from xmppservice.backoffice.words import number
 
 MAX_IDS = 1000  # in one edit
 
@@ -84,8 +87,11 @@ def not_understood() -> ValidationError:
 
 def read_keys(body: Body, name: str = "ids") -> list[int]:
     keys = body.get(name)
-    if not isinstance(keys, list) or len(keys) > MAX_IDS or not all(map(_is_key, keys)):
+    if not isinstance(keys, list) or not all(map(_is_key, keys)):
         raise not_understood()
+    if len(keys) > MAX_IDS:
+        text = _("At most %(count)s items can be changed at once: select fewer.")
+        raise ValidationError(text % {"count": number(MAX_IDS)})
     return keys
 
 
@@ -172,13 +178,32 @@ def switch(desk: Desk, editor: str, body: Body) -> None:
     desk.edits.change(_stubs(read_keys(body)), editor, read_seen(body), **fields)
 
 
+SCHEDULE = {"from": "visible_from", "until": "visible_until"}
+
+
+@edit_view("change_buddy")
+def schedule(desk: Desk, editor: str, body: Body) -> None:
+    """Show entries ``ids`` only ``from`` one moment, ``until`` another one.
+
+    Each is a date and a time in the site's time zone, or "" for always.
+    """
+    fields = {f: _moment(body[name]) for name, f in SCHEDULE.items() if name in body}
+    if not fields:
+        raise not_understood()
+    desk.edits.change(_stubs(read_keys(body)), editor, read_seen(body), **fields)
+
+
+def _moment(text: Any) -> datetime | None:
+    if not isinstance(text, str):
+        raise not_understood()
+    found: datetime | None = MomentField(required=False).clean(text)
+    return found
+
+
 @edit_view("add_buddy")
 def duplicate(desk: Desk, editor: str, body: Body) -> None:
-    """Copy the one entry of ``ids`` with everything below it."""
-    stubs = _stubs(read_keys(body))
-    if len(stubs) != 1:
-        raise not_understood()
-    desk.edits.duplicate(stubs, editor)
+    """Copy entries ``ids`` with everything below them."""
+    desk.edits.duplicate(_stubs(read_keys(body)), editor)
 
 
 @edit_view("delete_buddy")
@@ -221,6 +246,7 @@ def _change(body: Body) -> tuple[str | None, str]:
 VIEWS: dict[str, View] = {
     "move/": move,
     "switch/": switch,
+    "schedule/": schedule,
     "duplicate/": duplicate,
     "remove/": remove,
     "undo/": undo_view,

@@ -110,6 +110,13 @@ def made_at(version: int) -> datetime | None:
     return next(iter(records.values_list("history_date", flat=True)[:1]), None)
 
 
+def version_at(at: datetime) -> int:
+    """Return the tree's version at a moment; 0 before its first edit."""
+    records = HistoricalBuddy.objects.filter(history_date__lte=at)
+    newest = records.order_by("-version").values_list("version", flat=True).first()
+    return newest or 0
+
+
 def first_after(version: int) -> datetime | None:
     """When the first edit after a version of the tree was made."""
     at: datetime | None = (

@@ -178,11 +178,13 @@ async def test_the_menu_works_by_keyboard(pages):
         "Edit",
         "Rename",
         "Move to …",
+        "Schedule …",
         "Duplicate with contents",
         "Hide everywhere",
         "Link and QR code",
         "All settings",
         "History",
+        "Select",
         "Delete …",
     ]
     await expect(item.first).to_be_focused()
@@ -227,7 +229,7 @@ async def test_the_menu_opens_the_link_and_its_code(pages):
     await page.goto(WORKSPACE)
     await ready(page)
     await on_tree(page, "End", "Shift+F10")
-    await walk(page, *["ArrowUp"] * 4)
+    await walk(page, *["ArrowUp"] * 5)
     await expect(page.get_by_role("menuitem", name="Link")).to_be_focused()
 
     await walk(page, "Enter")

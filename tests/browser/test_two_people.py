@@ -318,7 +318,7 @@ async def test_entries_added_since_the_dialog_opened_are_not_deleted(pages, demo
     page = await ready(await pages.open(WORKSPACE, user="piero"))
     await menu(page, "Mobile Ticketing", "Delete …")
     dialog = page.get_by_role("dialog")
-    await expect(dialog).to_contain_text("2 items inside it will be deleted")
+    await expect(dialog).to_contain_text("2 items inside will be deleted")
     demo(f"edits.move([one('Liam')], 'anna', one('Mobile Ticketing'), 'last'); {NEWS}")
     await until_news_arrives(page)
 

@@ -162,7 +162,7 @@ async def test_a_deletion_says_what_else_it_deletes(pages, demo):
     await menu(page, "Mobile Ticketing", "Delete …")
 
     dialog = page.get_by_role("dialog", name="Delete “Mobile Ticketing”?")
-    await expect(dialog).to_contain_text("2 items inside it will be deleted too.")
+    await expect(dialog).to_contain_text("2 items inside will be deleted too.")
     await expect(dialog).to_contain_text("Apps show 3 of them now")
     await dialog.get_by_role("button", name="Cancel").click()
     await expect(dialog).to_be_hidden()

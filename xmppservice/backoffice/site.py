@@ -36,7 +36,6 @@ class Link(NamedTuple):
 
 SECTIONS = (
     Section(_("Channels"), WORKSPACE, MAY_VIEW_ENTRIES),
-    Section(_("List"), "admin:buddies_buddy_changelist", MAY_VIEW_ENTRIES),
     Section(_("Import & export"), "admin:buddies_transfer", MAY_VIEW_ENTRIES),
     Section(_("Versions"), "admin:buddies_release_changelist", "buddies.view_release"),
     Section(_("Accounts"), "admin:roster_account_changelist", "roster.view_account"),

@@ -6,6 +6,7 @@ import { whereLine } from "./entry.js";
 import { byId, may, words } from "./page.js";
 import { drawPanel, drawn } from "./panel.js";
 import { button, element } from "./preview.js";
+import { redrawStates } from "./row.js";
 import { follow } from "./tree.js";
 
 const TOAST_MILLISECONDS = 15000;
@@ -46,6 +47,7 @@ export function drawBanner() {
   count.hidden = !state.changes;
   count.textContent = state.changes;
   shown?.();
+  redrawStates();
   redraw();
   drawActions();
 }

@@ -5,7 +5,7 @@ import { toast } from "./banner.js";
 import { edit, move } from "./edits.js";
 import { byId, urls, withParameters, words } from "./page.js";
 import { button, element } from "./preview.js";
-import { loadSoon, tree } from "./tree.js";
+import { isThere, loadSoon, tree } from "./tree.js";
 
 const MAX_GROUPS = 50;
 
@@ -26,19 +26,24 @@ function closeButton(dialog, text) {
   return close;
 }
 
-export async function confirmDelete(node) {
+export async function confirmDelete(nodes) {
   let effects;
   try {
     await edits; // our own come first: they change the version
-    effects = await get(withParameters(urls.fate, { id: node.key }));
+    effects = await get(withParameters(urls.fate, { id: nodes.map(({ key }) => key).join() }));
   } catch (error) {
     toast(isOffline(error) ? words.offline : error.message);
     loadSoon();
     return;
   }
-  confirm(words.deleteTitle.replace("%s", node.title), effects.words, () => {
-    edit("remove", { ids: [Number(node.key)], seen: effects.version });
+  confirm(titled(nodes, words.deleteTitle, words.deleteMany), effects.words, () => {
+    edit("remove", { ids: nodes.map(({ key }) => Number(key)), seen: effects.version });
   });
+}
+
+/** Returns a dialog's title: with the name of one entry, or with their number. */
+export function titled(nodes, one, many) {
+  return nodes.length > 1 ? many.replace("%s", nodes.length) : one.replace("%s", nodes[0].title);
 }
 
 /** Asks before something is deleted. */
@@ -51,24 +56,23 @@ export function confirm(title, lines, run) {
   });
 }
 
-export function choosePlace(node) {
+export function choosePlace(nodes) {
   const search = element("input");
   search.type = "search";
   search.setAttribute("aria-label", words.group);
   search.placeholder = words.group;
   const list = element("div", "places");
-  const title = words.moveTitle.replace("%s", node.title);
-  const dialog = openDialog(title, [search, list], []);
+  const dialog = openDialog(titled(nodes, words.moveTitle, words.moveMany), [search, list], []);
   const placeButton = ([name, key]) => {
     const choice = button("place", name);
     choice.addEventListener("click", () => {
       dialog.close();
-      move(node.key, key, "over");
+      move(nodes.map((node) => node.key), key, "over");
     });
     return choice;
   };
   const drawPlaces = () => {
-    const matches = groups(node.key, search.value).slice(0, MAX_GROUPS);
+    const matches = groups(nodes, search.value).slice(0, MAX_GROUPS);
     list.replaceChildren(...matches.map(placeButton));
     if (!matches.length) list.append(element("p", "quiet", words.noMatch));
   };
@@ -77,14 +81,14 @@ export function choosePlace(node) {
   search.focus();
 }
 
-/** [path, key] of the groups that can hold an entry, the top level first. */
-function groups(key, text) {
+/** [path, key] of the groups that can hold entries, the top level first. */
+function groups(nodes, text) {
   const results = [[words.top, null]];
-  const node = tree.findKey(key);
+  const keys = new Set(nodes.map(({ key }) => key)); // the tree may have been reloaded
   tree.visit((one) => {
-    const isBelow = one === node || (node && one.isDescendantOf(node));
-    const isThere = one.data.mark !== "removed";
-    if (one.type === "group" && isThere && !isBelow) results.push([path(one), one.key]);
+    if (keys.has(one.key)) return "skip";
+    if (one.type === "group" && isThere(one)) results.push([path(one), one.key]);
+    return true;
   });
   const query = text.trim().toLowerCase();
   return results.filter(([name]) => name.toLowerCase().includes(query));

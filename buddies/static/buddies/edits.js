@@ -8,9 +8,12 @@ import { refresh, toast } from "./banner.js";
 import { confirm } from "./dialogs.js";
 import { isFinding, search } from "./find.js";
 import { byId, urls, words } from "./page.js";
+import { redrawStates } from "./row.js";
 import { load, loadCount, loadSoon, patch, tree, version } from "./tree.js";
 
-const WHERE = { before: "before", after: "after", over: "last", appendChild: "last" };
+// What the server and the widget call a place: beside an entry, or inside a group.
+const WHERE = { before: "before", after: "after", over: "last", first: "first" };
+const MODE = { before: "before", after: "after", over: "appendChild", first: "prependChild" };
 
 /** Says in the toast what an edit did, or why it was refused. */
 export const toastReport = {
@@ -58,8 +61,9 @@ export async function undo(madeVersion) {
   else run();
 }
 
-export function toggle(node, flag) {
-  return edit("switch", { ids: [Number(node.key)], [flag]: !node.data[flag] }, true);
+/** Shows or hides entries on mobile or web. */
+export function toggle(nodes, flag, isOn) {
+  return edit("switch", { ids: nodes.map(({ key }) => Number(key)), [flag]: isOn }, true);
 }
 
 /** Gives an entry the name that was typed into its row. */
@@ -67,21 +71,24 @@ export function rename(node, { name, was, seen }) {
   edit("write", { ids: [Number(node.key)], texts: { name }, was: { name: was }, seen }, true);
 }
 
-/** Moves at once on the screen, then on the server; key and place are keys of entries. */
-export function move(key, place, how) {
-  const node = tree.findKey(key);
+/** Moves at once on the screen, then on the server; keys and place are those of entries. */
+export function move(keys, place, how) {
+  const nodes = keys.map((key) => tree.findKey(String(key)));
   const target = place && tree.findKey(place);
-  if (!node || (place && !target)) {
+  if (nodes.includes(null) || (place && !target)) {
     reportDeleted();
     return;
   }
-  if (target) node.moveTo(target, how === "over" ? "appendChild" : how);
-  else node.moveTo(tree.root, "appendChild");
+  let [beside, mode] = [target ?? tree.root, MODE[how]];
+  for (const node of nodes) {
+    if (node !== beside) node.moveTo(beside, mode);
+    [beside, mode] = [node, "after"];
+  }
   if (isFinding()) search();
-  node.makeVisible();
-  node.setActive();
-  const body = { ids: [Number(key)], target: place && Number(place) };
-  edit("move", { ...body, where: WHERE[how] }, true);
+  nodes[0].makeVisible();
+  nodes[0].setActive();
+  redrawStates();
+  edit("move", { ids: keys.map(Number), target: place && Number(place), where: WHERE[how] }, true);
 }
 
 /** Says that an entry was deleted, and reloads the tree. */

@@ -5,7 +5,8 @@ import { move, toggle } from "./edits.js";
 import { openMenu } from "./menu.js";
 import { byId, may } from "./page.js";
 import { closeEntry, openEntry } from "./panel.js";
-import { tree } from "./tree.js";
+import { clearSelection, isSelecting, selectAll, selectTo, targets, toggleSelected, tops } from "./selection.js";
+import { isThere, tree } from "./tree.js";
 
 const STEPS = {
   ArrowUp: (node) => [node.getPrevSibling(), "before"],
@@ -34,20 +35,36 @@ function keyAction(event, node) {
   const isMenu = key === "ContextMenu" || (event.shiftKey && key === "F10");
   if (isMenu) return () => openMenu(node, byId(`entry-${node.key}`));
   if (key === "Home" || key === "End") return () => node.navigate(`Control+${key}`, { activate: true, event });
-  if (key === "Escape") return closeEntry;
-  if (node.data.mark === "removed") return null;
+  if (key === "Escape") return isSelecting() ? clearSelection : closeEntry;
+  if (!isThere(node)) return null;
   if (key === "Enter") return () => openEntry(node.key, { focus: true });
   if (!may.change) return null;
   if (event.altKey && STEPS[key]) return () => step(node, key);
-  if (key === " ") return () => toggle(node, event.shiftKey ? "web" : "mobile");
+  if (key === " " && event.ctrlKey) return () => toggleSelected(node);
+  if (key === " ") return () => switchFlag(node, event.shiftKey ? "web" : "mobile");
+  if (key === "a" && (event.ctrlKey || event.metaKey)) return selectAll;
+  if (event.shiftKey && SELECTING[key]) return () => selectNext(node, key, event);
   if (key === "F2") return () => node.startEditTitle();
-  if (key === "Delete" && may.delete) return () => confirmDelete(node);
+  if (key === "Delete" && may.delete) return () => confirmDelete(tops(targets(node)));
   return null;
+}
+
+const SELECTING = { ArrowUp: "up", ArrowDown: "down" };
+
+/** Selects a row and the next one, and goes there. */
+async function selectNext(node, key, event) {
+  selectTo(node);
+  await node.navigate(SELECTING[key], { activate: true, event });
+  selectTo(tree.getActiveNode());
+}
+
+function switchFlag(node, flag) {
+  toggle(targets(node), flag, !node.data[flag]);
 }
 
 function step(node, key) {
   const [target, how] = STEPS[key](node);
-  if (target) move(node.key, target.key, how);
+  if (target) move([node.key], target.key, how);
 }
 
 function groupBefore(node) {

@@ -6,12 +6,21 @@ import { showLink } from "./link.js";
 import { byId, entryAddress, inCampaign, may, urls, words } from "./page.js";
 import { openEntry, openNewEntry } from "./panel.js";
 import { button } from "./preview.js";
+import { chooseSchedule } from "./schedule.js";
+import { toggleSelected } from "./selection.js";
+import { isThere } from "./tree.js";
 
 export function openMenu(node, anchor) {
-  const menu = byId("menu");
   node.setActive();
+  showMenu(actions(node), anchor);
+}
+
+/** Shows a menu of [text, whether it is offered, what it does, class]. */
+export function showMenu(items, anchor) {
+  const menu = byId("menu");
+  const offered = items.filter(([, isOffered]) => isOffered);
   menu.replaceChildren(
-    ...actions(node).map(([text, , run, kind]) => {
+    ...offered.map(([text, , run, kind]) => {
       const item = button(kind ?? "", text);
       item.setAttribute("role", "menuitem");
       item.addEventListener("click", () => {
@@ -27,7 +36,7 @@ export function openMenu(node, anchor) {
 }
 
 function actions(node) {
-  if (node.data.mark === "removed") {
+  if (!isThere(node)) {
     return [[words.takeBack, may.change, () => edit("take_back", { key: node.data.uuid, field: "" })]];
   }
   const isGroup = node.type === "group";
@@ -41,14 +50,16 @@ function actions(node) {
     [words.rename, may.change, () => node.startEditTitle()],
     [words.addChannel, may.add && isGroup, add("channel")],
     [words.addGroup, may.add && isGroup, add("group")],
-    [words.moveTo, may.change, () => choosePlace(node)],
+    [words.moveTo, may.change, () => choosePlace([node])],
+    [words.schedule, may.change, () => chooseSchedule([node])],
     [words.duplicate, may.add, () => edit("duplicate", { ids: [id] })],
     [words.hide, may.change && isShown, hide],
     [words.link, !isGroup && !inCampaign, () => showLink(node)],
     [words.allSettings, may.change, go(urls.edit)],
     [words.history, true, go(urls.history)],
-    [words.delete, may.delete, () => confirmDelete(node), "danger"],
-  ].filter(([, isOffered]) => isOffered);
+    [node.isSelected() ? words.deselect : words.select, may.change, () => toggleSelected(node)],
+    [words.delete, may.delete, () => confirmDelete([node]), "danger"],
+  ];
 }
 
 function putBeside(menu, anchor) {

@@ -5,6 +5,8 @@
 import { enqueue, get, state } from "./api.js";
 import { isFinding, search } from "./find.js";
 import { byId, urls } from "./page.js";
+import { redrawStates } from "./row.js";
+import { onSelect, selected } from "./selection.js";
 
 const MAX_EXPANDED = 200; // entries that are shown expanded at first
 
@@ -69,15 +71,23 @@ async function drawTree({ version: newest, stamp: newStamp, entries }) {
   isStale = false;
   loadCount += 1;
   const active = tree?.getActiveNode()?.key;
+  const selection = selected().map(({ key }) => key);
   if (tree) await tree.load(entries);
   else tree = build(entries);
   version = newest;
   stamp = newStamp;
   restore(entries);
   tree.findKey(active)?.setActive(true, { noEvents: false });
+  for (const key of selection) tree.findKey(key)?.setSelected(true, { noEvents: true });
+  onSelect();
   byId("no-entries").hidden = entries.length > 0;
   byId("tree").hidden = entries.length === 0;
   if (isFinding()) search();
+}
+
+/** Whether an entry is there to be edited: one that the campaign deletes is not. */
+export function isThere(node) {
+  return node.data.mark !== "removed";
 }
 
 /** Returns the key of the entry that a row shows. */
@@ -85,15 +95,20 @@ export function keyOfRow(row) {
   return row.id.replace("entry-", "");
 }
 
+// What a row has only at times.
+const BLANK = { mark: "", note: "", pennants: undefined, clock: "", isDue: true, from: "", until: "" };
+
+/** Draws what an edit changed, without loading the tree. */
 export function patch(done) {
   version = done.version;
   stamp = done.stamp;
   for (const entry of done.entries) {
     const node = tree.findKey(entry.key);
-    Object.assign(node.data, { mark: "", note: "" }, entry);
+    Object.assign(node.data, BLANK, entry);
     node.setTitle(entry.title);
     node.update();
   }
+  redrawStates(); // other rows say how many inside are shown, or are dimmed
 }
 
 export function remember() {

@@ -2,15 +2,17 @@
 
 import { enqueue, state } from "./api.js";
 import { drawBanner, refresh } from "./banner.js";
+import { listenToTouch } from "./drag.js";
 import { firstKept } from "./drafts.js";
 import { undo } from "./edits.js";
 import { isStuck, save } from "./editor.js";
 import { listenToSearch } from "./find.js";
 import { build, groupForNew } from "./grid.js";
-import { walkMenu } from "./menu.js";
-import { byId, narrow } from "./page.js";
+import { showMenu, walkMenu } from "./menu.js";
+import { byId, narrow, words } from "./page.js";
 import { closeEntry, hidePanel, openEntry, openNewEntry, show, showPanel, tab } from "./panel.js";
 import { dropOnRows } from "./pictures.js";
+import { listenToBar } from "./selection.js";
 import { tabs } from "./tabs.js";
 import { endDrag, followSoon, keyOfRow, remember, start, tree } from "./tree.js";
 
@@ -18,6 +20,8 @@ const POLL_MILLISECONDS = 2000;
 
 function listen() {
   listenToSearch();
+  listenToBar();
+  listenToTouch(byId("tree"));
   byId("expand").addEventListener("click", () => tree.expandAll(true).then(remember));
   byId("collapse").addEventListener("click", () => tree.expandAll(false).then(remember));
   byId("menu").addEventListener("keydown", walkMenu);
@@ -36,6 +40,7 @@ function listenToPanel() {
   for (const [id, type] of Object.entries(adds)) {
     byId(id)?.addEventListener("click", () => openNewEntry(type, groupForNew()));
   }
+  byId("add")?.addEventListener("click", ({ currentTarget }) => showMenu(additions(), currentTarget));
   byId("panel").addEventListener("click", (event) => {
     if (event.target.closest(".editor .back")) closeEntry();
   });
@@ -50,6 +55,14 @@ function listenToPanel() {
     save();
     if (isStuck()) event.preventDefault();
   });
+}
+
+function additions() {
+  const add = (type) => () => openNewEntry(type, groupForNew());
+  return [
+    [words.channel, true, add("channel")],
+    [words.group, true, add("group")],
+  ];
 }
 
 async function poll() {

@@ -77,6 +77,7 @@ LOGIN = "/admin/login/"
 ROMEO, LIVE, NATALE = "{romeo}", "{live}", "{natale}"
 # The path, the data to POST (None: GET), and the statuses for a viewer, an Editor
 # and a Publisher.
+EDITS = ("move", "switch", "schedule", "duplicate", "remove", "undo")
 STATUSES = [
     (CHANNELS, None, 200, 200, 200),
     *(
@@ -90,7 +91,7 @@ STATUSES = [
     ),
     *(
         (f"{CHANNELS}{view}/", data, *statuses)
-        for view in ("move", "switch", "duplicate", "remove", "undo", "do_live")
+        for view in (*EDITS, "do_live")
         for data, statuses in ((None, (405, 405, 405)), ({}, (403, 400, 400)))
     ),
     (f"{CHANNELS}retry/", None, 403, 405, 405),
@@ -120,7 +121,7 @@ STATUSES = [
     ),
     *(
         (f"{CHANNELS}{view}/?campaign={NATALE}", data, *statuses)
-        for view in ("move", "switch", "duplicate", "remove", "undo", "take_back")
+        for view in (*EDITS, "take_back")
         for data, statuses in ((None, (405, 405, 405)), ({}, (403, 400, 400)))
     ),
     (f"{ENTRIES}add/?campaign={NATALE}", None, 403, 200, 200),

@@ -227,6 +227,7 @@ def test_each_place_has_its_permission(natale, allowed):
     bodies = {
         "move": {**moved(natale)[1], "seen": 2**62},
         "switch": {**switched(natale)[1], "seen": 2**62},
+        "schedule": {"ids": [key("romeo")], "from": "", "seen": 2**62},
         "duplicate": duplicated(natale)[1],
         "remove": {**removed(natale)[1], "seen": 2**62},
         "undo": {"seen": 1},

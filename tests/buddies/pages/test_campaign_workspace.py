@@ -130,7 +130,7 @@ def test_the_fate_says_that_it_stays_live_for_now(editor: Client, natale):
     assert natale.ask(editor, "fate", id=key("house")) == {
         "version": 0,
         "words": [
-            "1 item inside it will be deleted too.",
+            "1 item inside will be deleted too.",
             "It stays live until “Natale” goes live.",
         ],
     }

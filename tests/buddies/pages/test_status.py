@@ -330,21 +330,3 @@ def test_anonymous_users_are_redirected_to_the_login(client: Client, verona):
             assert response.status_code == 302
             assert response.url.startswith("/admin/login/")
     assert rows() == before
-
-
-def test_an_entry_of_a_hidden_group_says_why_it_is_hidden(editor: Client):
-    house = group("house", web_is_published=False)
-    inner = group("inner", house)
-    channel("romeo", inner)
-    channel("hidden", inner, web_is_published=False)
-
-    (top,) = ask(editor, "tree")["entries"]
-
-    (below,) = top["children"]
-    remarks = {row["title"]: row["remark"] for row in (top, below, *below["children"])}
-    assert remarks == {
-        "house": "draft: not published anywhere",
-        "inner": "its group is hidden",
-        "romeo": "its group is hidden",
-        "hidden": "draft: not published anywhere",
-    }

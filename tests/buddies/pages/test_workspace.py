@@ -113,7 +113,8 @@ def test_the_tree_is_nested_in_order_and_has_its_version(editor, verona):
             "text": "in love",
             "mobile": False,
             "web": False,
-            "remark": "draft: not published anywhere",
+            "remark": "",
+            "version": named("romeo").version,
         }
     ]
     assert answer["entries"][2]["remark"] == "empty group: not shown to apps"
@@ -173,21 +174,21 @@ def test_a_long_list_of_changes_is_truncated(editor: Client):
         (
             "house",
             [
-                "1 item inside it will be deleted too.",
+                "1 item inside will be deleted too.",
                 "Apps show 2 of them now; they will disappear.",
             ],
         ),
         (
             "verona",
             [
-                "4 items inside it will be deleted too.",
+                "4 items inside will be deleted too.",
                 "Apps show 4 of them now; they will disappear.",
             ],
         ),
         (
             "drafts",
             [
-                "1 item inside it will be deleted too.",
+                "1 item inside will be deleted too.",
                 "Apps don't show it now.",
             ],
         ),
@@ -200,6 +201,23 @@ def test_the_effects_of_a_deletion_are_described_before_it(editor, verona, name,
 
     fate = {"version": version(), "words": words}
     assert ask(editor, "fate", id=key(name)) == fate
+
+
+def test_the_effects_of_deleting_many_are_described_together(editor, verona):
+    go_live()
+    romeo, house = key("romeo"), key("house")
+
+    both = f"{house},{key('mario')}"
+    assert ask(editor, "fate", id=both)["words"] == [
+        "1 item inside will be deleted too.",
+        "Apps show 3 of them now; they will disappear.",
+    ]
+    # What is inside another one is not counted twice.
+    assert ask(editor, "fate", id=f"{house},{romeo}")["words"] == [
+        "Apps show 2 of them now; they will disappear."
+    ]
+    gone = editor.get(f"{CHANNELS}fate/", {"id": f"{house},{10**9}"})
+    assert gone.status_code == 409
 
 
 def test_a_group_that_got_an_entry_since_is_not_deleted(editor: Client, verona):
@@ -269,7 +287,7 @@ def test_viewers_cannot_edit(verona, view):
     [
         (
             "change_buddy",
-            {"move", "switch", "undo", "take_back", "write", "picture"},
+            {"move", "switch", "schedule", "undo", "take_back", "write", "picture"},
         ),
         ("add_buddy", {"duplicate", "create"}),
         ("delete_buddy", {"remove"}),

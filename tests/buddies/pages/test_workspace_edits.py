@@ -113,7 +113,8 @@ def test_an_edit_answers_with_the_entries_as_they_are_now(editor: Client, verona
                 "text": "",
                 "mobile": False,
                 "web": False,
-                "remark": "draft: not published anywhere",
+                "remark": "",
+                "version": version(),
             }
         ],
         "place": {
@@ -409,11 +410,20 @@ def test_a_switch_without_a_flag_is_refused(editor, verona):
     assert named("romeo")
 
 
-@pytest.mark.parametrize("ids", [[], ["romeo", "juliet"]])
-def test_only_one_entry_at_a_time_is_duplicated(editor, verona, ids):
-    response = send(editor, "duplicate", ids=[key(name) for name in ids])
+def test_several_entries_are_duplicated_each_once(editor, verona):
+    chosen = [key(name) for name in ("house", "romeo", "mario")]
+    response = send(editor, "duplicate", ids=chosen)
+
+    # romeo is copied with its house.
+    assert response.json()["said"] == "Added 3 items"
+    assert sorted(outline()) == sorted([*VERONA, "  house", "    romeo", "mario"])
+
+
+def test_too_many_entries_at_once_are_refused_in_words(editor, verona):
+    response = send(editor, "duplicate", ids=list(range(1, 1002)))
     assert response.status_code == 400
-    assert outline() == VERONA
+    words = "At most 1,000 items can be changed at once: select fewer."
+    assert response.json() == {"error": words}
 
 
 @pytest.mark.parametrize("unknown", [10**9, 2**63 - 1])

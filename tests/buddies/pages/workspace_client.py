@@ -79,6 +79,7 @@ def bodies() -> dict[str, dict]:
     return {
         "move": {**one, "target": key("mario"), "where": "after", "seen": version()},
         "switch": {**one, "web": False, "seen": version()},
+        "schedule": {**one, "from": "2030-12-24T09:00", "seen": version()},
         "duplicate": one,
         "remove": {**one, "seen": version()},
         "undo": {"seen": version()},
