@@ -1,6 +1,5 @@
 """The texts of the pages' scripts."""
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from buddies.models import Campaign
@@ -84,7 +83,6 @@ def kinds(campaign: Campaign | None) -> list[tuple[str, str]]:
 
 def _selection_words() -> dict[str, str]:
     """Return the texts of what is done with one row or many."""
-    hint = _("Hidden before and after, with everything inside. Time zone: %(zone)s.")
     return {
         "select": _("Select"),
         "deselect": _("Deselect"),
@@ -96,7 +94,9 @@ def _selection_words() -> dict[str, str]:
         "schedule": _("Schedule …"),
         "scheduleTitle": _("When apps show “%s”"),
         "scheduleMany": _("When apps show %s items"),
-        "scheduleHint": hint % {"zone": timezone.get_current_timezone_name()},
+        "scheduleHint": _(
+            "Hidden before and after, with everything inside. Time zone: %s."
+        ),
         "scheduleDiffers": _("Their dates differ. What you leave blank stays."),
         "from": _("Visible from"),
         "until": _("Visible until"),

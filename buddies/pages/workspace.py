@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import conditional_page, require_GET, require_POST
@@ -76,6 +77,7 @@ def page(request: HttpRequest, desk: Desk) -> HttpResponse:
             "inCampaign": campaign and campaign.pk,
             "user": request.user.get_username(),
             "maxMegabytes": avatars.MAX_MEGABYTES,
+            "zone": timezone.get_current_timezone_name(),
         },
         "may": may,
         "campaign": campaign,

@@ -60,7 +60,9 @@ async def test_many_are_chosen_and_hidden_at_once(pages, demo):
     await act(page, "Hide", "Mobile and web")
     await expect(toast(page)).to_contain_text("Changed 4 items")
     await becomes(
-        lambda: demo.read("sorted(b.name for b in Buddy.objects.all() if b.is_published)"),
+        lambda: demo.read(
+            "sorted(b.name for b in Buddy.objects.all() if b.is_published)"
+        ),
         sorted([*DEMO[:3]]),
     )
     await expect(bar(page)).to_contain_text("4 selected")  # for the next action

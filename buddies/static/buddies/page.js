@@ -1,6 +1,6 @@
 // The data in the workspace's page: addresses, permissions and texts.
 
-export const { urls, may, words, inCampaign, user, maxMegabytes } = read("workspace");
+export const { urls, may, words, inCampaign, user, maxMegabytes, zone } = read("workspace");
 export const narrow = matchMedia("(max-width: 767px)");
 
 /** Adds parameters to an address, which may name a campaign already. */

@@ -3,7 +3,7 @@
 import { isOffline } from "./api.js";
 import { openDialog, titled } from "./dialogs.js";
 import { edit, toastReport } from "./edits.js";
-import { words } from "./page.js";
+import { words, zone } from "./page.js";
 import { button, element } from "./preview.js";
 import { keysOf } from "./selection.js";
 
@@ -12,7 +12,7 @@ export function chooseSchedule(nodes) {
   const problem = element("p", "problem");
   problem.setAttribute("role", "alert");
   const title = titled(nodes, words.scheduleTitle, words.scheduleMany);
-  const hints = [element("p", "quiet", words.scheduleHint)];
+  const hints = [element("p", "quiet", words.scheduleHint.replace("%s", zone))];
   if (Object.values(fields).some(({ differs }) => differs)) hints.push(element("p", "quiet", words.scheduleDiffers));
   const save = button("button primary", words.save);
   const always = button("button", words.always);

@@ -132,11 +132,14 @@ export function listenToBar() {
 }
 
 function chooseApps(isOn, pressed) {
-  const choice = (text, flags) => [text, true, () => edit("switch", { ids: keysOf(selected()), ...flags }, true)];
-  const items = [
-    choice(words.everywhere, { mobile: isOn, web: isOn }),
-    choice(words.mobile, { mobile: isOn }),
-    choice(words.web, { web: isOn }),
+  const choices = [
+    [words.everywhere, { mobile: isOn, web: isOn }],
+    [words.mobile, { mobile: isOn }],
+    [words.web, { web: isOn }],
   ];
-  showMenu(items, pressed);
+  showMenu(choices.map(([text, flags]) => [text, true, () => switchSelected(flags)]), pressed);
+}
+
+function switchSelected(flags) {
+  edit("switch", { ids: keysOf(selected()), ...flags }, true);
 }

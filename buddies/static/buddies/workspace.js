@@ -38,9 +38,9 @@ function listen() {
 function listenToPanel() {
   const adds = { "add-channel": "channel", "add-group": "group", "add-first": "group" };
   for (const [id, type] of Object.entries(adds)) {
-    byId(id)?.addEventListener("click", () => openNewEntry(type, groupForNew()));
+    byId(id)?.addEventListener("click", () => addEntry(type));
   }
-  byId("add")?.addEventListener("click", ({ currentTarget }) => showMenu(additions(), currentTarget));
+  byId("add")?.addEventListener("click", ({ currentTarget }) => chooseNew(currentTarget));
   byId("panel").addEventListener("click", (event) => {
     if (event.target.closest(".editor .back")) closeEntry();
   });
@@ -57,12 +57,13 @@ function listenToPanel() {
   });
 }
 
-function additions() {
-  const add = (type) => () => openNewEntry(type, groupForNew());
-  return [
-    [words.channel, true, add("channel")],
-    [words.group, true, add("group")],
-  ];
+function chooseNew(pressed) {
+  const types = ["channel", "group"];
+  showMenu(types.map((type) => [words[type], true, () => addEntry(type)]), pressed);
+}
+
+function addEntry(type) {
+  openNewEntry(type, groupForNew());
 }
 
 async function poll() {

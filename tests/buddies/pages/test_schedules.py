@@ -16,9 +16,7 @@ BOTH = ("romeo", "juliet")
 
 
 def schedule(client: Client, *names: str, **ends: object):
-    return send(
-        client, "schedule", ids=[key(n) for n in names], seen=version(), **ends
-    )
+    return send(client, "schedule", ids=[key(n) for n in names], seen=version(), **ends)
 
 
 def test_one_end_or_both_of_several_schedules_are_set(editor, verona, settings):

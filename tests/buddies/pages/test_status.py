@@ -17,7 +17,7 @@ from buddies.models import Buddy, HistoricalBuddy, Release, Tree
 from buddies.pages.status import SLOW_SECONDS
 from buddies.pages.workspace import EDIT_VIEWS, READ_VIEWS
 from buddies.publishing import draft, live, releases
-from tests.buddies.conftest import EDITOR, channel, group, named, rows
+from tests.buddies.conftest import EDITOR, channel, named, rows
 from tests.buddies.pages.workspace_client import (
     CHANNELS,
     ask,
@@ -330,3 +330,16 @@ def test_anonymous_users_are_redirected_to_the_login(client: Client, verona):
             assert response.status_code == 302
             assert response.url.startswith("/admin/login/")
     assert rows() == before
+
+
+def test_the_state_says_which_version_apps_have(editor: Client, stream):
+    delivered()
+    assert ask(editor, "state")["liveVersion"] == version()
+
+    reached = version()
+    change("romeo", name="Romeo")
+    releases.sync()  # not delivered yet
+    assert ask(editor, "state")["liveVersion"] == reached < version()
+
+    live.mark_live(Release.objects.first().number)
+    assert ask(editor, "state")["liveVersion"] == version()
