@@ -29,6 +29,7 @@ from buddies.pages import (
     transfer,
     workspace,
 )
+from buddies.pages.answers import check_after
 from buddies.pages.cut_and_paste import seen_by
 from buddies.pages.desks import (
     desk_for,
@@ -290,6 +291,7 @@ class BuddyAdmin(StrictAdmin):
                 decide_as_written(desk.campaign.pk, editor, key, names)
         else:
             desk.edits.add(obj, editor)
+        check_after(request, obj)
 
     def response_add(
         self, request: HttpRequest, obj: Buddy, post_url_continue: str | None = None

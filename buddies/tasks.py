@@ -3,7 +3,9 @@ import logging
 from celery import shared_task
 from django.core.cache import cache
 
+from buddies import answerers
 from buddies.publishing import applying, releases
+from xmppservice.rosters.configured import driver
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,16 @@ def sync_vcard() -> None:
     elif cache.add("sync_vcard.waits", True, timeout=wait):
         # Just after the key above expires, so that no edit is missed in between.
         sync_vcard.apply_async(countdown=wait + 0.05)
+
+
+# Less than the minute between two runs.
+CHECK_SECONDS = 30.0
+
+
+@shared_task
+def check_answerers() -> None:
+    """Ask the XMPP server which channels nobody answers."""
+    answerers.refresh(driver(), CHECK_SECONDS)
 
 
 @shared_task

@@ -109,6 +109,8 @@ class Service:
             "XMPP_TLS": "false",
             "XMPP_SECRET": SECRET,
             "CHANNEL_PAGES": "true",
+            # No test waits for this check, and what it finds would be in all pages.
+            "CHANNEL_ACCOUNT_CHECK_SECONDS": "86400",
             "WEBCHAT_URL": f"ws://127.0.0.1:{self.server.http_port}/{WEBSOCKET}",
             "WEBCHAT_USERS": f"{GUEST}@localhost:{PASSWORD}",
             # Celery warns about root, and tests in a container run as root.

@@ -109,6 +109,7 @@ CSRF_TRUSTED_ORIGINS = env.origins(
 WEBCHAT_URL = env.websocket("WEBCHAT_URL")
 WEBCHAT_USERS = env.passwords("WEBCHAT_USERS")
 CHANNEL_PAGES = env.boolean("CHANNEL_PAGES", False)
+CHANNEL_ACCOUNT_CHECK_SECONDS = env.integer("CHANNEL_ACCOUNT_CHECK_SECONDS", 600)
 
 # Behind a proxy that terminates TLS and sets X-Forwarded-Proto.
 HTTPS = PUBLIC_URL.startswith("https:")
@@ -345,6 +346,12 @@ CELERY_BEAT_SCHEDULE = {
     "expire-contacts": {"task": "roster.tasks.expire_contacts", "schedule": 3600.0},
     "join-late": {"task": "roster.tasks.join_late", "schedule": 60.0},
 }
+if CHANNEL_ACCOUNT_CHECK_SECONDS:
+    # Ten times as often: addresses that are new, or without an account, cannot wait.
+    CELERY_BEAT_SCHEDULE["check-answerers"] = {
+        "task": "buddies.tasks.check_answerers",
+        "schedule": max(1.0, CHANNEL_ACCOUNT_CHECK_SECONDS / 10),
+    }
 
 # --- REST framework -----------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """The tree with its releases, and the campaigns that will change it."""
 
+from buddies.models.answerers import Answerer
 from buddies.models.campaigns import (
     Approval,
     Arrangement,
@@ -20,6 +21,7 @@ from buddies.models.tree import (
 
 __all__ = [
     "MAX_LEVELS",
+    "Answerer",
     "Approval",
     "Arrangement",
     "Buddy",

@@ -7,8 +7,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from buddies import avatars
+from buddies import answerers, avatars
+from buddies.document import build
 from buddies.models import Buddy
+from buddies.pages.answers import nobody_answers
 from buddies.pages.desks import Desk, at_a_desk, whole_number
 from buddies.pages.permissions import View, allowed
 from buddies.pages.places import place_of
@@ -49,6 +51,7 @@ def find(desk: Desk, number: int) -> Buddy | None:
 
 def entry(desk: Desk, buddy: Buddy) -> dict[str, Any]:
     """Return an entry in the format of the panel."""
+    unanswered = answerers.unanswered([buddy]).values()
     return {
         "key": str(buddy.pk),
         "type": buddy.type,
@@ -58,7 +61,15 @@ def entry(desk: Desk, buddy: Buddy) -> dict[str, Any]:
         "mobile": buddy.mobile_is_published,
         "web": buddy.web_is_published,
         "place": place_of(desk, buddy)._asdict(),
+        "remarks": build.warnings(buddy, _is_empty(desk, buddy)),
+        "unanswered": "".join(map(nobody_answers, unanswered)),
     }
+
+
+def _is_empty(desk: Desk, buddy: Buddy) -> bool:
+    if desk.campaign:
+        return all(one.parent_id != buddy.pk for one in desk.buddies())
+    return not Buddy.objects.filter(parent=buddy.pk).exists()
 
 
 @edit_view("change_buddy")

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from buddies import answerers
 from buddies.campaigns.desk import CampaignDesk
 from buddies.models import HistoricalBuddy
 from buddies.pages.desks import Desk, at_a_desk
@@ -25,10 +26,10 @@ def find_view(request: HttpRequest, desk: Desk) -> HttpResponse:
     its status have all of them. Unknown kinds find everything.
     """
     kinds = request.GET.get("kinds", "").split(",")
+    buddies, words = desk.buddies(), request.GET.get("words", "")
     changed = _changed(desk) if finding.CHANGED in kinds else set()
-    found = finding.find(
-        desk.buddies(), request.GET.get("words", ""), kinds, timezone.now(), changed
-    )
+    wrong = answerers.unanswered(buddies) if finding.WARNINGS in kinds else {}
+    found = finding.find(buddies, words, kinds, timezone.now(), changed, wrong.keys())
     return JsonResponse({"found": {str(one.number): one.excerpt for one in found}})
 
 

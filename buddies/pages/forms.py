@@ -19,6 +19,7 @@ from buddies.campaigns import log
 from buddies.campaigns.desk import LIVE, CampaignDesk, LiveDesk
 from buddies.document.text import NORMAL, normal
 from buddies.models import Buddy
+from buddies.pages.answers import AnswererInput
 from buddies.pages.desks import whole_number
 from buddies.tree import history, snapshot
 from buddies.tree.lock import find_faults
@@ -178,6 +179,9 @@ class BuddyForm(forms.ModelForm):
         }
         widgets = {
             "default_message": forms.Textarea(attrs={"rows": 4, "cols": 80}),
+            "server_address": AnswererInput(
+                {"list": "id_server_address_known", "class": "vTextField"}
+            ),
             # A one-line input would drop the line breaks of a status.
             "status": forms.Textarea(attrs={"rows": 2, "cols": 80}),
             "visible_from": MomentInput(
@@ -192,6 +196,10 @@ class BuddyForm(forms.ModelForm):
                 "Filled in when you upload a picture. You can also type a web address."
             ),
             "thumb_url": _("A small version of the picture, for lists."),
+            "server_address": _(
+                "The address that answers, such as shop@example.com. The one above is "
+                "then only the thread. Leave blank if the one above answers itself."
+            ),
         }
 
     class Media:

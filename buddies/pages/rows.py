@@ -7,10 +7,12 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from buddies import answerers
 from buddies.campaigns.desk import CampaignDesk, LiveDesk
 from buddies.campaigns.view import View
 from buddies.document import build
 from buddies.models import Buddy, Campaign, Difference
+from buddies.pages.answers import nobody_answers
 from buddies.tree.rebuilding import among
 from buddies.tree.snapshot import Group, Key
 from xmppservice.backoffice.words import day
@@ -52,8 +54,11 @@ def some(desk: LiveDesk | CampaignDesk, buddies: list[Buddy]) -> list[Row]:
 def _marked(
     desk: LiveDesk | CampaignDesk, buddies: list[Buddy], groups: set[int | None]
 ) -> dict[int, Row]:
-    now = timezone.now()
+    now, unanswered = timezone.now(), answerers.unanswered(buddies)
     rows = {buddy.pk: row_of(buddy, buddy.pk not in groups, now) for buddy in buddies}
+    for number, jid in unanswered.items():
+        row = rows[number]
+        row["remark"] = ", ".join(filter(None, (row["remark"], nobody_answers(jid))))
     if isinstance(desk, CampaignDesk):
         _mark(desk.view, buddies, rows)
     else:

@@ -120,6 +120,7 @@ def _panel_words() -> dict[str, str]:
         "firstMessage": _("First message, shown before anyone writes"),
         "groupHint": _("A group has a name, a status text and a picture."),
         "changePicture": _("Change the picture"),
+        "chooseAnswerer": _("Choose who answers"),
         "removePicture": _("Remove the picture"),
         "pictureTooLarge": _("The picture is larger than %s MB. Make it smaller."),
         "newHint": _("Give it a name: it becomes a draft that apps don't show."),

@@ -65,21 +65,27 @@ def find(
     kinds: Collection[str],
     at: datetime,
     changed: Collection[int] = (),
+    unanswered: Collection[int] = (),
 ) -> list[Found]:
     """Return the entries that have all words, and are of all ``kinds`` (NAMES).
 
     ``buddies`` are the whole tree, in any order; ``changed`` the numbers of those that
-    count as changed.
+    count as changed, and ``unanswered`` of those with a warning that is not in them.
     """
     buddies = list(buddies)
     terms = fold(words).split()[:MAX_WORDS]
     groups = {buddy.parent_id for buddy in buddies}
     found: list[Found] = []
+
+    def is_wrong(buddy: Buddy) -> bool:
+        is_empty = buddy.pk not in groups
+        return buddy.pk in unanswered or bool(build.warnings(buddy, is_empty))
+
     for buddy in buddies:
         is_kind = all(KINDS[kind](buddy, at) for kind in kinds if kind in KINDS)
         if not is_kind or (CHANGED in kinds and buddy.pk not in changed):
             continue
-        if WARNINGS in kinds and not build.warnings(buddy, buddy.pk not in groups):
+        if WARNINGS in kinds and not is_wrong(buddy):
             continue
         if _matches(buddy, terms, (*SHOWN, *OTHERS)):
             excerpt = _excerpt(buddy, terms) if len(found) < MAX_EXCERPTS else ""

@@ -306,3 +306,33 @@ async def test_the_menu_opens_the_panel(pages):
     await expect(name).to_be_focused()
     await expect(name).to_have_value("ATM Milano")
     assert await severe(page) == []
+
+
+async def test_a_channel_that_nobody_answers_is_seen(pages, demo):
+    (local,) = pages.service.register()
+    key = demo.read(f"{LIAM}.pk")
+    page = await pages.open(f"{LIST}{key}/change/#part-3")
+    answers = page.get_by_label("server address")
+    await expect(answers).to_be_visible()  # the part of the form that was asked for
+    known = page.locator("datalist option")
+    assert await known.evaluate_all("all => all.map(one => one.value)") == demo.read(
+        "sorted(set(Buddy.objects.values_list('server_address', flat=True)) - {''})"
+    )
+    await answers.fill("nobody-is-here@localhost")
+    await page.locator("[name=_save]").click()
+    words = "nobody-is-here@localhost has no account"
+    await expect(page.locator(".messagelist")).to_contain_text(words)
+
+    await page.goto(WORKSPACE)
+    await ready(page)
+    liam = row(page, "Liam")
+    await expect(liam).to_have_attribute("aria-description", re.compile(words))
+    await open_entry(page)
+    await expect(page.locator(".remark")).to_contain_text(f"nobody answers: {words}")
+    assert await severe(page) == []
+    await page.locator(".remark").get_by_role("link", name="Choose who").click()
+    await answers.fill(f"{local}@localhost")
+    await page.locator("[name=_save]").click()
+    await ready(page)
+    await expect(liam).to_be_visible()
+    await expect(liam).not_to_have_attribute("aria-description", re.compile(words))

@@ -93,6 +93,8 @@ export function drawFoot(place, { entry, seen, unsaved, reason }) {
   const lines = [];
   if (reason) lines.push(element("p", "problem", reason));
   lines.push(unsaved ? element("p", "where quiet", unsaved) : whereLine(entry.place, entry.key, seen));
+  for (const remark of entry.remarks ?? []) lines.push(element("p", "remark", remark));
+  if (entry.unanswered) lines.push(answererLine(entry));
   if (entry.key) lines.push(links(entry));
   const focused = document.activeElement?.dataset?.act;
   place.replaceChildren(...lines);
@@ -116,6 +118,14 @@ export function whereLine(place, key, version) {
     show.addEventListener("click", () => edit("switch", { ids: [Number(key)], mobile: true }, true));
     line.append(show);
   }
+  return line;
+}
+
+function answererLine(entry) {
+  const line = element("p", "remark", `${entry.unanswered} `);
+  const choose = element("a", "", words.chooseAnswerer);
+  choose.href = `${entryAddress(urls.edit, entry.key)}#part-3`; // the form's technical part
+  if (may.change) line.append(choose);
   return line;
 }
 

@@ -34,7 +34,9 @@ function makeTabs(box) {
   });
   box.prepend(list);
   box.classList.add("has-tabs");
-  open(tabs, panels, Math.max(0, panels.findIndex(hasErrors)));
+  const asked = Number(location.hash.replace("#part-", "")) || 0;
+  const wrong = panels.findIndex(hasErrors);
+  open(tabs, panels, wrong < 0 ? Math.min(asked, tabs.length - 1) : wrong);
 }
 
 // A fieldset itself cannot be a tab's panel.

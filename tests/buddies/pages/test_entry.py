@@ -47,6 +47,8 @@ def test_the_panel_gets_what_people_see_of_an_entry(editor: Client, verona):
                 "words": "Live on the web",
                 "until": "On its way to the web …",
             },
+            "remarks": [],
+            "unanswered": "",
         },
     }
 
