@@ -24,7 +24,9 @@ from buddies.pages import (
     actions,
     campaigns,
     cut_and_paste,
+    home,
     link_dialog,
+    putting_back,
     status,
     transfer,
     workspace,
@@ -100,7 +102,7 @@ class BuddyAdmin(StrictAdmin):
     # --- Reading --------------------------------------------------------------
 
     def get_urls(self) -> list[Any]:
-        pages = (workspace, campaigns, link_dialog, transfer)
+        pages = (home, putting_back, workspace, campaigns, link_dialog, transfer)
         own = [url for page in pages for url in page.urls(self.admin_site)]
         return [*own, *super().get_urls()]
 
@@ -183,7 +185,16 @@ class BuddyAdmin(StrictAdmin):
         if not entries and not drafted:
             raise Http404
         title = _("History of “%(name)s”") % {"name": [*drafted, *entries][0].name}
-        context = {"history": entries, "drafted": drafted, "campaign": desk.campaign}
+        context = {
+            "history": entries,
+            "drafted": drafted,
+            "campaign": desk.campaign,
+            "number": number,
+            "is_there": Buddy.objects.filter(pk=number).exists(),
+            # In a campaign, its own history is what is undone.
+            "may_put_back": not desk.campaign and self.has_change_permission(request),
+            "here": request.get_full_path(),
+        }
         return site.page(request, "admin/buddies/history.html", title, context)
 
     # --- The desk: what is live, or a campaign -----------------------------------

@@ -123,8 +123,8 @@ def _value_change(view: View, key: Key, name: str, change: Change) -> CampaignCh
         return CampaignChange(kind, key, name, title, words, is_live)
     old = change.was[-1] if is_live else live
     words = "; ".join(
-        f"{label}: “{before}” → “{after}”"
-        for label, before, after in log.differences(name, old, change.now)
+        f"{one.label}: “{one.old}” → “{one.new}”"
+        for one in log.differences(name, old, change.now)
     )
     return CampaignChange("edited", key, name, title, words, is_live)
 

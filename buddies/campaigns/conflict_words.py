@@ -89,7 +89,7 @@ def _field(view: View, conflict: Conflict) -> Decision:
         words = (str(params["own"]), str(params["live"]))
         return Decision(conflict, params["name"], sentence % params, *words, choices)
     pairs = list(log.differences(name, live, own))
-    params["field"] = ", ".join(label for label, _old, _new in pairs)
+    params["field"] = ", ".join(one.label for one in pairs)
     if _is_due_earlier(view, key, name):
         sentence = _(
             "“%(name)s”: a campaign that is due earlier changes “%(field)s”; "
@@ -110,8 +110,8 @@ def _field(view: View, conflict: Conflict) -> Decision:
         Choice(EDIT, _("Write another")),
     ]
     texts = (
-        "; ".join(new for _label, _old, new in pairs),
-        "; ".join(old for _label, old, _new in pairs),
+        "; ".join(one.new for one in pairs),
+        "; ".join(one.old for one in pairs),
     )
     return Decision(conflict, params["name"], sentence % params, *texts, choices)
 

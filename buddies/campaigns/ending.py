@@ -21,7 +21,7 @@ def inverse(campaign: Campaign) -> Differences:
     return record(NONE, after, before)
 
 
-def undo_live(version: int, editor: str) -> None:
+def undo_live(version: int, editor: str, *, of_anybody: bool = False) -> None:
     """Undo an edit of what is live; see :func:`buddies.tree.undo.undo`.
 
     A campaign ends when the edit that published it is undone, and is live again when
@@ -32,7 +32,7 @@ def undo_live(version: int, editor: str) -> None:
         Tree.locked()
         published = list(campaigns.filter(state=PUBLISHED, tree_version=version))
         ended = list(campaigns.filter(state=ENDED, ended_version=version))
-        edit = undo(version, editor)
+        edit = undo(version, editor, of_anybody=of_anybody)
         for campaign in published:
             campaign.state, campaign.blocked = ENDED, ""
             campaign.ended_version = edit.version

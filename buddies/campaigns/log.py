@@ -153,7 +153,7 @@ def of_entry(campaign: Campaign, key: Key) -> Iterator[history.HistoryEntry]:
         yield history.HistoryEntry(one.at, one.editor, one.name, words, differences)
 
 
-def _differences(one: DifferenceLog) -> Iterator[tuple[str, str, str]]:
+def _differences(one: DifferenceLog) -> Iterator[history.Difference]:
     if kind_of(one.before, one.after) == history.CHANGED:
         for name in NAMES:
             if _said(one.before, name) != _said(one.after, name):
@@ -168,17 +168,19 @@ def _value(row: Row | None, other: Row | None, name: str) -> Any:
     return other["fields"][name]["was"][-1] if other else None
 
 
-def differences(name: str, old: Any, new: Any) -> Iterator[tuple[str, str, str]]:
-    """Yield how a value differs: the label of each field, the old and the new value."""
+def differences(name: str, old: Any, new: Any) -> Iterator[history.Difference]:
+    """Yield how a value differs, each field of it."""
     if name == PARENT:
-        yield _("inside"), group_name(old), group_name(new)
+        yield history.Difference(_("inside"), group_name(old), group_name(new))
         return
     pairs = zip(old, new, strict=True) if name == SCHEDULE else [(old, new)]
     for field, (before, after) in zip(snapshot.fields_of([name]), pairs, strict=True):
         if before != after:
             label = str(history.FIELDS[field].verbose_name)
             was, now = (snapshot.read(field, value) for value in (before, after))
-            yield label, history.value_in_words(was), history.value_in_words(now)
+            yield history.Difference(
+                label, history.value_in_words(was), history.value_in_words(now)
+            )
 
 
 def group_name(key: Key | None) -> str:

@@ -9,19 +9,22 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from buddies.campaigns.desk import LIVE
 from buddies.document import diff
-from buddies.models import Release
-from buddies.pages.desks import whole_number, workspace_address
+from buddies.models import Buddy, Release
+from buddies.pages.desks import may_edit, whole_number, workspace_address
 from buddies.pages.permissions import allowed
 from buddies.pages.words import preview_words
 from buddies.pages.workspace import MAX_CHANGES
 from buddies.publishing import going_back
 from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import document_of, live_release
+from buddies.tree import history, snapshot
 from xmppservice.backoffice import site
 from xmppservice.backoffice.words import zoned_moment
 
-MAX_OFFERED = 100  # versions to compare with
+MAX_OFFERED = 100  # versions to compare with; entries to put back, or only groups
+MAX_BRANCHES = 1000
 
 
 def urls(office: AdminSite) -> list[URLPattern]:
@@ -43,6 +46,7 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
     live = live_release()
     others = Release.objects.exclude(pk=release.pk).defer("body")
     older = others.filter(pk__lt=release.pk).first()
+    tree_version = history.version_at(release.created_at)
     return site.page(
         request,
         "admin/buddies/version.html",
@@ -59,8 +63,32 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
             "before": older.number if older else 0,
             "may_publish": request.user.has_perm("buddies.publish_release"),
             "may_restore": request.user.has_perm("buddies.edit_campaign"),
+            "may_put_back": may_edit(request.user, LIVE, "change_buddy"),
+            "tree_version": tree_version,
+            "branches": _branches(tree_version),
+            "here": request.get_full_path(),
         },
     )
+
+
+def _branches(version: int) -> list[tuple[int, str]]:
+    """Return the groups and channels of a version of the tree, each with its path.
+
+    Of a large tree, only the groups.
+    """
+    buddies = history.tree_at(version)
+    tree = snapshot.of(buddies)
+    ids = {str(buddy.key): buddy.pk for buddy in buddies}
+    is_large = len(tree.entries) > MAX_OFFERED
+    paths: dict[str | None, str] = {None: ""}
+    results = []
+    for key in snapshot.depth_first(tree):
+        values = tree.entries[key]
+        above = paths[values[snapshot.PARENT]]
+        paths[key] = f"{above} › {values['name']}" if above else values["name"]
+        if not is_large or values["type"] == Buddy.Type.GROUP:
+            results.append((ids[key], paths[key]))
+    return results[:MAX_BRANCHES]
 
 
 @allowed("view_release")

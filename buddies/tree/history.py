@@ -57,9 +57,10 @@ def write(
     HistoricalBuddy.objects.bulk_create(records, batch_size=500)
 
 
-def of(version: int, editor: str) -> list[HistoricalBuddy]:
+def of(version: int, editor: str | None) -> list[HistoricalBuddy]:
     """Return the records of the edit that made ``version``, if it is this editor's."""
-    return list(HistoricalBuddy.objects.filter(version=version, history_user_id=editor))
+    records = HistoricalBuddy.objects.filter(version=version)
+    return list(records if editor is None else records.filter(history_user_id=editor))
 
 
 def size_of(version: int, editor: str) -> int:
@@ -72,6 +73,8 @@ def before(records: Iterable[HistoricalBuddy]) -> dict[int, HistoricalBuddy]:
     """Return each entry's record before these records of one edit, by its key."""
     older: dict[int, HistoricalBuddy] = {}
     records = list(records)
+    if not records:
+        return {}
     keys = [record.id for record in records]
     earlier = HistoricalBuddy.objects.filter(
         id__in=keys, version__lt=records[0].version
@@ -98,7 +101,7 @@ def newest(editor: str) -> LastEdit | None:
         return None
     edit = own.filter(version=last.version)
     count = edit.count()
-    words = _describe_one(last) if count <= 1 else _describe_many(edit, count)
+    words = _describe_one(last) if count <= 1 else describe_many(edit, count)
     added = edit.filter(history_type=ADDED).count()
     return LastEdit(last.version, words, last.history_change_reason == UNDO, added)
 
@@ -137,7 +140,8 @@ def was_shown(key: int, address: str, version: int) -> bool:
     return bool(known.filter(shown).exists())
 
 
-def _describe_many(edit: QuerySet[HistoricalBuddy], count: int) -> str:
+def describe_many(edit: QuerySet[HistoricalBuddy], count: int) -> str:
+    """Say what an edit of so many entries did."""
     # There may be thousands, and each poll of the state asks for them.
     kinds = {_effective_kind(kind, reason) for kind, reason in _kinds(edit)}
     return many_in_words(kinds.pop() if len(kinds) == 1 else CHANGED, count)
@@ -168,10 +172,13 @@ def _effective_kind(kind: str, reason: str | None) -> str:
 
 
 def _describe_one(record: HistoricalBuddy) -> str:
+    return describe(record, before([record]).get(record.id))
+
+
+def describe(record: HistoricalBuddy, old: HistoricalBuddy | None) -> str:
+    """Say what an edit of one entry did, which had the ``old`` record before."""
     kind = _effective_kind(record.history_type, record.history_change_reason)
-    if kind != CHANGED:
-        return one_in_words(kind, record.name)
-    names = changed(before([record]).get(record.id), record)
+    names = changed(old, record) if kind == CHANGED else ()
     return one_in_words(kind, record.name, names)
 
 
@@ -260,14 +267,30 @@ def names_in_words(columns: Collection[str]) -> str:
     return get_text_list([*words, *(str(f.verbose_name) for f in fields)], _("and"))
 
 
+class Difference(NamedTuple):
+    """A field that an edit changed, in words; ``field`` can be put back."""
+
+    label: str
+    old: str
+    new: str
+    field: str = ""
+
+
 class HistoryEntry(NamedTuple):
-    """A record in words: when, by whom, what, and each difference."""
+    """A record in words: when, by whom, what, and each difference.
+
+    ``record`` is its key in the log, and ``before`` the version of the tree before it,
+    which had the entry; 0 without one.
+    """
 
     at: datetime
     editor: str
     name: str
     words: str
-    differences: list[tuple[str, str, str]]
+    differences: list[Difference]
+    record: int = 0
+    before: int = 0
+    is_group: bool = False
 
 
 def of_entry(key: int) -> list[HistoryEntry]:
@@ -289,21 +312,26 @@ def _entry(old: HistoricalBuddy | None, new: HistoricalBuddy) -> HistoryEntry:
         new.history_user_id,
         new.name,
         words,
-        list(_differences(old, new)) if new.history_type == CHANGED else [],
+        list(differences(old, new)) if new.history_type == CHANGED else [],
+        new.history_id,
+        0 if new.history_type == ADDED else new.version - 1,
+        new.type == Buddy.Type.GROUP,
     )
 
 
-def _differences(
+def differences(
     old: HistoricalBuddy | None, new: HistoricalBuddy
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[Difference]:
+    """Yield how two records of an entry differ."""
     names = changed(old, new)
     if names & PLACE:
-        yield _("place"), _group(old), _group(new)
+        can_return = "parent" if "parent_id" in names else ""
+        yield Difference(_("place"), _group(old), _group(new), can_return)
     for name, field in FIELDS.items():
         if name in names - PLACE:
             label = str(field.verbose_name)
             was, after = (getattr(one, name) for one in (old, new))
-            yield label, value_in_words(was), value_in_words(after)
+            yield Difference(label, value_in_words(was), value_in_words(after), name)
 
 
 def _group(record: HistoricalBuddy | None) -> str:

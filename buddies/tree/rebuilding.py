@@ -104,3 +104,43 @@ def _hide_others(tree: Snapshot, named: set[Key], at: datetime) -> Snapshot:
     for buddy in topmost:
         entries[str(buddy.key)] = {**entries[str(buddy.key)], **HIDDEN}
     return Snapshot(entries, tree.order)
+
+
+# --- One branch -----------------------------------------------------------------------
+
+
+def with_branch(tree: Snapshot, then: Snapshot, root: Key) -> Snapshot:
+    """Return ``tree`` with one branch as ``then`` had it.
+
+    What left the branch since comes back to it, and what came into it stays, behind
+    its neighbours. The branch is where it was or, if that is no place any more, where
+    it is; or at the top level.
+    """
+    keys = snapshot.branch(then, [root])
+    entries = {**tree.entries, **{key: then.entries[key] for key in keys}}
+    places = (then.entries[root][PARENT], tree.entries.get(root, {}).get(PARENT))
+    group = next((one for one in places if _can_hold(entries, one, root)), None)
+    entries[root] = {**entries[root], PARENT: group}
+    order: dict[Group, list[Key]] = {}
+    for one in {*tree.order, *then.order, group}:
+        old = [k for k in then.order.get(one, []) if _is_in(entries, k, one)]
+        new = [k for k in tree.order.get(one, []) if _is_in(entries, k, one)]
+        held = among(old, new) if one in keys else among(new, old)
+        if held:
+            order[one] = held
+    if root not in order.get(group, []):
+        order.setdefault(group, []).append(root)
+    return Snapshot(entries, order)
+
+
+def _is_in(entries: dict[Key, Values], key: Key, group: Group) -> bool:
+    return key in entries and entries[key][PARENT] == group
+
+
+def _can_hold(entries: dict[Key, Values], group: Group, root: Key) -> bool:
+    """Whether an entry can be in a group: one that exists, and is not inside it."""
+    while group is not None:
+        if group == root or group not in entries:
+            return False
+        group = entries[group][PARENT]
+    return True

@@ -13,21 +13,38 @@ from buddies.tree.lock import Edit, Stale, TreeError, check, editing, free_addre
 MAX_CHECKED = 200  # entries
 
 
-def undo(version: int, editor: str) -> Edit:
-    """Undo the editor's own edit that made ``version``: all of it, or nothing.
+def undo(version: int, editor: str, *, of_anybody: bool = False) -> Edit:
+    """Undo the editor's own edit that made ``version``, or that of anybody.
 
-    What others changed since in other fields stays. Return the edit that did so.
-    Raises Stale if another edit stands in the way.
+    All of it, or nothing. What others changed since in other fields stays. Return the
+    edit that did so. Raises Stale if another edit stands in the way.
     """
     with editing(editor, history.UNDO) as edit:
-        restored = _restored(history.of(version, editor), version)
-        try:
-            with transaction.atomic():
-                _restore(edit, restored)
-        except IntegrityError:
-            text = _("It can't be undone because the tree has changed since.")
-            raise Stale(text) from None
+        records = history.of(version, None if of_anybody else editor)
+        _restore_or_refuse(edit, _restored(records, history.before(records)))
     return edit
+
+
+def put_back(number: int, first: int, last: int, editor: str) -> Edit:
+    """Undo what the edits from version ``first`` to ``last`` did to one entry.
+
+    As :func:`undo` does, whoever made them.
+    """
+    with editing(editor, history.UNDO) as edit:
+        own = HistoricalBuddy.objects.filter(id=number, version__range=(first, last))
+        records = list(own.order_by("version", "history_id"))
+        before = history.before(records[:1])
+        _restore_or_refuse(edit, _restored(records[-1:], before))
+    return edit
+
+
+def _restore_or_refuse(edit: Edit, restored: "Restored") -> None:
+    try:
+        with transaction.atomic():
+            _restore(edit, restored)
+    except IntegrityError:
+        text = _("It can't be undone because the tree has changed since.")
+        raise Stale(text) from None
 
 
 def can_undo(version: int, editor: str) -> bool:
@@ -39,7 +56,8 @@ def can_undo(version: int, editor: str) -> bool:
     if history.size_of(version, editor) > MAX_CHECKED:
         return True
     try:
-        _restored(history.of(version, editor), version)
+        records = history.of(version, editor)
+        _restored(records, history.before(records))
     except TreeError:
         return False
     return True
@@ -57,15 +75,20 @@ class Restored(NamedTuple):
     current: dict[int, Buddy]
 
 
-def _restored(records: list[HistoricalBuddy], version: int) -> Restored:
+def _restored(
+    records: list[HistoricalBuddy], before: dict[int, HistoricalBuddy]
+) -> Restored:
+    """Return what undoes an edit, of which these are the records.
+
+    ``before`` are the records that its entries had before it.
+    """
     if not records:
         raise TreeError(_("There is nothing to undo."))
-    before = history.before(records)
     changed = {r.id for r in records if r.history_type == history.CHANGED}
     if not changed <= before.keys():
         raise TreeError(_("There is nothing to undo."))
     current = Buddy.objects.in_bulk([record.id for record in records])
-    _refuse_newer(records, before, current, version)
+    _refuse_newer(records, before, current, records[0].version)
     kinds: dict[str, list[HistoricalBuddy]] = {}
     for record in records:
         kinds.setdefault(record.history_type, []).append(record)

@@ -17,6 +17,7 @@ expect.set_options(timeout=30_000)
 WORKSPACE = "/admin/buddies/buddy/channels/"
 CAMPAIGNS = f"{WORKSPACE}campaigns/"
 LIST = "/admin/buddies/buddy/"
+HOME = f"{LIST}home/"
 VERSIONS = "/admin/buddies/release/"
 TRANSFER = "/admin/buddies/buddy/transfer/"
 
@@ -228,6 +229,7 @@ publish(campaign({text!r}, "admin", {name!r}, **shown), "admin")
 saldi = campaign({text!r}, "admin", {name!r}, status={text!r} + "?")
 plan(saldi, "admin")
 edits.change([one({name!r})], "admin", status={text!r} + "…")
+edits.remove(edits.duplicate([one({name!r})], "admin"), "admin")
 edits.move([one({name!r})], "admin", None, "first")
 releases.sync()
 """
@@ -246,6 +248,8 @@ def screens(backstage: Backstage, name: str = "Liam", text: str = "Out") -> list
     own = f"{CAMPAIGNS}{number}/"
     return [
         WORKSPACE,
+        HOME,
+        f"{LIST}trash/",
         LIST,
         f"{LIST}add/",
         f"{LIST}{key}/change/",

@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.backstage import (
     DEMO,
+    HOME,
     LIST,
     WORKSPACE,
     becomes,
@@ -336,3 +337,25 @@ async def test_a_channel_that_nobody_answers_is_seen(pages, demo):
     await ready(page)
     await expect(liam).to_be_visible()
     await expect(liam).not_to_have_attribute("aria-description", re.compile(words))
+
+
+async def test_home_puts_a_step_back_and_the_search_shows_what_is_wrong(pages, demo):
+    demo(f"edits.change([{LIAM}], 'giulia', status='Out')")
+    page = await pages.open(HOME)
+    step = page.locator(".steps li").first
+    await expect(step).to_contain_text("giulia")
+    await step.get_by_role("button", name="Put back: Edited “Liam”").click()
+    await expect(page.locator(".messagelist")).to_contain_text("Put back: Edited")
+    assert demo.read(f"{LIAM}.status") == "Life in a monk house"
+
+    # What was added would be deleted: that asks first.
+    demo(f"edits.duplicate([{LIAM}], 'giulia')")
+    await page.reload()
+    await step.locator("summary").click()
+    await expect(step).to_contain_text("1 item will be deleted.")
+    await step.get_by_role("button", name="Delete").click()
+    await becomes(lambda: demo.read("Buddy.objects.filter(name='Liam').count()"), 1)
+
+    await page.get_by_role("link", name="has a warning").click()
+    await ready(page)
+    await looks(page, ["Fibra Fastweb"])

@@ -35,6 +35,7 @@ class Link(NamedTuple):
 
 
 SECTIONS = (
+    Section(_("Home"), "admin:buddies_home", MAY_VIEW_ENTRIES),
     Section(_("Channels"), WORKSPACE, MAY_VIEW_ENTRIES),
     Section(_("Import & export"), "admin:buddies_transfer", MAY_VIEW_ENTRIES),
     Section(_("Versions"), "admin:buddies_release_changelist", "buddies.view_release"),

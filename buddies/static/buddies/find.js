@@ -32,7 +32,9 @@ export function listenToSearch() {
     clearTimeout(timer);
     timer = setTimeout(search, DELAY);
   });
+  const linked = new URLSearchParams(location.search).get("show") ?? "";
   for (const chip of chips()) {
+    if (linked.split(",").includes(chip.value)) chip.setAttribute("aria-pressed", "true");
     chip.addEventListener("click", () => {
       chip.setAttribute("aria-pressed", chip.getAttribute("aria-pressed") !== "true");
       search();
