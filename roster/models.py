@@ -242,6 +242,27 @@ class Subscriber(models.Model):
         return self.jid
 
 
+class Reach(models.Model):
+    """How a release spread: counts only, nothing by person.
+
+    ``samples`` are [seconds after ``began_at``, told, read], as they grew.
+    ``subscribers`` is how many there were; ``is_read_known`` whether this service
+    answered those who read it, or the XMPP server.
+    """
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    began_at = models.DateTimeField(db_index=True)
+    subscribers = models.PositiveIntegerField(default=0)
+    is_read_known = models.BooleanField(default=True)
+    samples = models.JSONField(default=list)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
+
+
 class Load(models.Model):
     """How far a file of accounts has been loaded, so that a restart resumes there.
 

@@ -10,6 +10,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils import timezone
 
 from roster.accounts import directory
+from roster.announcements import reach
 from roster.commands import batch, claims, late_joins, payloads, results, retention
 from roster.commands.claims import ClaimedWork
 from roster.commands.results import Settled
@@ -121,6 +122,7 @@ def clean_up() -> None:
     """Delete what is no longer needed, and the data of accounts that are gone."""
     idempotency.forget_old()
     holders.purge_gone()
+    reach.forget_old()
     # If another thread is busy, the next minute's run cleans up.
     _run_alone(_clean_up_commands)
 

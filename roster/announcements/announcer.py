@@ -48,6 +48,8 @@ class Announcer:
         on_failure: Callable[[Exception], None],
     ) -> None:
         self._thread, self._send, self._on_failure = thread, send, on_failure
+        self.told = 0  # users who learned of the release here
+        self._counted = 0  # that release
         self._waiting: dict[str, int | None] = {}
         self._current = Announcement(session=0, number=0)
         self._must_greet = True  # there was no stream a moment ago
@@ -68,6 +70,8 @@ class Announcer:
         # A newer one is announced to all anyway.
         self._must_greet = self._must_greet and self._current.number in (0, number)
         self._current = self._current._replace(number=number)
+        if number != self._counted:
+            self.told, self._counted = 0, number
         self._is_due.set()
 
     def pause(self) -> None:
@@ -94,7 +98,9 @@ class Announcer:
         jids = list(islice(self._waiting, BATCH_SIZE))
         batch = {jid: self._waiting.pop(jid) for jid in jids}
         try:
-            await self._thread.run(subscribers.note, batch)
+            counted = self._counted
+            told = await self._thread.run(subscribers.note, batch, counted)
+            self._count(told, counted)
         except DATABASE_ERRORS as error:
             self._on_failure(error)
             # Notes taken meanwhile are newer.
@@ -165,5 +171,9 @@ class Announcer:
         # Returns when the XMPP server has them, so that a server that is slow, or busy
         # with clients reading the document, gets no more.
         await self._send(events.announce([row.jid for row in rows], message))
-        await self._thread.run(subscribers.mark, rows, number)
+        self._count(await self._thread.run(subscribers.mark, rows, number), number)
         await asyncio.sleep(next_at - loop.time())
+
+    def _count(self, told: int, number: int) -> None:
+        if number == self._counted:
+            self.told += told

@@ -23,11 +23,11 @@ def is_kept(jid: str) -> bool:
     return served and bool(local_of(jid)) and len(jid) <= MAX_JID_LENGTH
 
 
-def note(numbers: Mapping[str, int | None]) -> None:
+def note(numbers: Mapping[str, int | None], newest: int = 0) -> int:
     """Store the last release that each user was notified of; None unsubscribes them.
 
     0 means not yet notified. Unchanged rows are not written: after a restart of the
-    XMPP server all subscribers ask at once.
+    XMPP server all subscribers ask at once. Return how many now know the ``newest``.
     """
     unsubscribed = [jid for jid, number in numbers.items() if number is None]
     if unsubscribed:
@@ -40,6 +40,8 @@ def note(numbers: Mapping[str, int | None]) -> None:
         if other:
             Subscriber.objects.filter(jid__in=other).update(told=number)
     _add({jid: number for jid, number in subscribed.items() if jid not in known})
+    new = (jid for jid, number in subscribed.items() if number == newest)
+    return sum(known.get(jid, 0) < newest for jid in new)
 
 
 def _add(new: Mapping[str, int]) -> None:
@@ -65,11 +67,12 @@ def next_rows(after: int, limit: int) -> list[Subscriber]:
     return list(Subscriber.objects.filter(pk__gt=after).order_by("pk")[:limit])
 
 
-def mark(rows: Collection[Subscriber], number: int) -> None:
-    """Note that these subscribers were notified of a release."""
+def mark(rows: Collection[Subscriber], number: int) -> int:
+    """Note that these subscribers were notified of a release; return how many anew."""
     keys = [row.pk for row in rows if row.told < number]
-    if keys:
-        Subscriber.objects.filter(pk__in=keys, told__lt=number).update(told=number)
+    if not keys:
+        return 0
+    return Subscriber.objects.filter(pk__in=keys, told__lt=number).update(told=number)
 
 
 def counts(number: int) -> tuple[int, int]:

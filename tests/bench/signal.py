@@ -8,6 +8,7 @@ XMPP server.
 import argparse
 import asyncio
 import hashlib
+import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,10 +20,17 @@ from demo.server import STREAM
 from tests.bench.idle import memory
 from tests.bench.servers import CROWD, CrowdedProsody
 from tests.bench.times import bar, percentile, say
-from tests.conversations.presences import PHOTO, add
+from tests.conversations.presences import DOCUMENT, add
 from tests.service import COMPONENT, SECRET, Service, until
 
 PATIENCE, REPEAT = 900, 5  # seconds
+PAGE = """
+import json
+from buddies.publishing.live import live_release
+from xmppservice.monitoring.reach import counts_of
+counts = counts_of(live_release().number)
+print(json.dumps({"told": counts.told, "read": counts.read}))
+"""
 ROWS = "from roster.models import Subscriber; print(Subscriber.objects.count())"
 
 
@@ -34,6 +42,7 @@ class Crowd:
     ) -> None:
         self.jids = [f"{number:06d}@{CROWD}" for number in range(count)]
         self.opened = asyncio.Event()
+        self.reads = 0  # all of them, however often one client reads
         self._reader, self._writer = reader, writer
         self.begin()
 
@@ -64,13 +73,14 @@ class Crowd:
         jid, seconds = stanza.get("to", ""), time.monotonic() - self.began
         if stanza.tag.endswith("handshake"):
             self.opened.set()
-        elif stanza.findtext(PHOTO):
+        elif stanza.find(DOCUMENT) is not None:
             self.notified.setdefault(jid, seconds)
             self._ask(jid)
         elif stanza.get("type") == "error":
             # The service is busy: repeat, as the contract requires.
             asyncio.get_running_loop().call_later(REPEAT, self._ask, jid)
         elif stanza.find("{vcard-temp}vCard") is not None:
+            self.reads += 1
             self.read.setdefault(jid, seconds)
 
     def _ask(self, jid: str) -> None:
@@ -127,14 +137,28 @@ async def _bench(service: Service, count: int) -> None:
         say(f"memory of the service: {_memory(service)}")
 
         crowd.begin()
+        crowd.reads = 0
         await asyncio.to_thread(add, service, "Announced")
         await crowd.all("an edit: told", lambda: crowd.notified)
         await crowd.all("an edit: read", lambda: crowd.read)
+        await _compare(service, crowd)
 
         await crowd.send("probe")
         await crowd.all("all probe at once: told", lambda: crowd.notified)
         await crowd.all("all probe at once: read", lambda: crowd.read)
         say(f"memory of the service: {_memory(service)}")
+
+
+async def _compare(service: Service, crowd: Crowd) -> None:
+    """Say what the page of the version's reach says: it has to be what was seen."""
+    seen = {"told": len(crowd.notified), "read": crowd.reads}
+
+    def page() -> dict[str, int]:
+        found: dict[str, int] = json.loads(service.shell(PAGE))
+        return found
+
+    await until(lambda: page() == seen, PATIENCE)
+    say(f"the page says: told {seen['told']:,}, read {seen['read']:,}: as seen here")
 
 
 def _memory(service: Service) -> str:

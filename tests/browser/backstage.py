@@ -257,6 +257,7 @@ def screens(backstage: Backstage, name: str = "Liam", text: str = "Out") -> list
         f"{LIST}{key}/delete/",
         TRANSFER,
         VERSIONS,
+        f"{VERSIONS}reach/",
         f"{WORKSPACE}?campaign={number}",
         f"{LIST}{key}/change/?campaign={number}",
         f"{LIST}{key}/history/?campaign={number}",

@@ -67,6 +67,10 @@ class ClientStream(ServiceStream):
             logger.error("the certificate of the XMPP server is not trusted")
         self._ended.set()
 
+    @property
+    def reads(self) -> int | None:
+        return None  # the XMPP server answers for an account
+
     def _published(self) -> None:
         if self._number and self.ready and (not self._storing or self._storing.done()):
             self._storing = asyncio.create_task(self._store())

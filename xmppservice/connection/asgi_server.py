@@ -49,6 +49,8 @@ class HostedStream(Protocol):
     def privileged(self) -> bool: ...
     @property
     def companions(self) -> frozenset[str]: ...
+    @property
+    def reads(self) -> int | None: ...
     def publish(
         self, number: int, document: str, entries: Sequence[events.CatalogueEntry]
     ) -> None: ...
@@ -159,8 +161,12 @@ class XmppServer:
             )
         )
 
+    def _reads(self) -> int | None:
+        """How often the document that was published last was read."""
+        return self.stream.reads
+
     async def _host(self) -> None:
-        scope = {"type": "xmpp", "jid": self.stream.jid}
+        scope = {"type": "xmpp", "jid": self.stream.jid, "reads": self._reads}
         for pause in _pauses():
             if self.stream.ready:
                 self._report_ready()

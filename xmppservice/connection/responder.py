@@ -109,6 +109,7 @@ class Responder:
         self.xmpp, self.jid, self.domains = xmpp, jid, domains
         self._commands, self._take = commands, take
         self._tail = b""
+        self.reads = 0  # of what is published now
         self._catalogue = Catalogue(jid, domains)
         self._register()
 
@@ -117,6 +118,7 @@ class Responder:
     ) -> None:
         """Serve this vCard, and ``entries`` to clients that browse."""
         self._tail = f"{vcard}</iq>".encode()
+        self.reads = 0
         about = browsing.about(live)
         self._catalogue = Catalogue(self.jid, self.domains, about, entries)
 
@@ -149,6 +151,7 @@ class Responder:
         sender = escape_attribute(at)
         head = f"<iq type='result' from='{sender}' to='{to}' id='{id}'>"
         self.xmpp.send_raw(head.encode() + self._tail)
+        self.reads += 1
 
     def _vcard(self, stanza: Iq) -> None:
         xml = stanza.xml

@@ -112,6 +112,11 @@ class ServiceStream(ABC):
     def _published(self) -> None:
         """React to a new document, or to a new session."""
 
+    @property
+    def reads(self) -> int | None:
+        """How often clients have read the document; None if nobody can count that."""
+        return self.responder.reads
+
     # --- Life cycle -----------------------------------------------------------
 
     async def session(self) -> None:

@@ -17,6 +17,7 @@ from channels.layers import get_channel_layer
 from buddies.document.catalogue import catalogue_entries
 from buddies.publishing import live, releases
 from roster.announcements.announcer import Announcer
+from roster.announcements.reach import Recorder
 from roster.commands import late_joins, payloads
 from roster.commands.admission import Admission
 from roster.commands.outbox import confirm, has_work, unsent
@@ -71,6 +72,7 @@ class ServiceConsumer(AsyncConsumer):
             self.inbox_thread, self.outbox_thread = inbox, outbox
             self.release_thread = release
             self.announcer = Announcer(announcer, send, self._database_lost)
+            self.reach, self.reads = Recorder(), scope["reads"]
             self.account_news = AccountNews(announcer, self._database_lost)
             try:
                 await self._pump(scope, receive, send)
@@ -120,6 +122,7 @@ class ServiceConsumer(AsyncConsumer):
     async def xmpp_published(self, event: events.Published) -> None:
         self.live = event["number"]
         self.announcer.begin(self.live)
+        self.reach.begin(self.live)
         logger.info("clients read version %d", self.live)
         self.pumps.create_task(self._mark_live())
 
@@ -317,6 +320,8 @@ class ServiceConsumer(AsyncConsumer):
             if await self._store(_wake_pending_work):
                 await self._store(self.state.save)
                 await self._mark_live()
+                counts = (self.announcer.told, self.reads())
+                await self._store(self.reach.record, *counts)
 
 
 async def _batch(queue: asyncio.Queue[T]) -> list[T]:

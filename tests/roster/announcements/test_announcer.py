@@ -112,6 +112,24 @@ async def test_subscribers_are_notified_once_and_a_few_at_a_time(
     assert server.messages == {False}
 
 
+async def test_who_learns_of_a_release_is_counted_once(announcer, server):
+    await keep(announcer, server, 1)
+    assert announcer.told == 0  # they knew it before it began here
+
+    announcer.begin(2)
+    announcer.note("new@localhost", 2)  # came online, and was told there
+    await all_notified(2, [*JIDS, "new@localhost"])
+    await until(lambda: announcer.told == len(JIDS) + 1)
+
+    announcer.note(JIDS[0], 2)
+    announcer.begin(2)
+    announcer.note("newer@localhost", 2)
+    await all_notified(2, [*JIDS, "new@localhost", "newer@localhost"])
+    await until(lambda: announcer.told == len(JIDS) + 2)
+    announcer.begin(3)
+    assert announcer.told == 0
+
+
 async def test_the_size_of_a_batch_is_limited(announcer, server, settings, monkeypatch):
     settings.ANNOUNCEMENTS_PER_SECOND = 1_000_000
     await keep(announcer, server, 1)

@@ -98,7 +98,9 @@ async def test_a_crashed_application_is_started_again(stream, caplog):
     async with running(application, stream):
         await asyncio.wait_for(second.wait(), 10)
 
-    assert starts == [{"type": "xmpp", "jid": "service.localhost"}] * 2
+    assert [(one["type"], one["jid"]) for one in starts] == [
+        ("xmpp", "service.localhost")
+    ] * 2
     assert "the XMPP application crashed" in caplog.text
 
 

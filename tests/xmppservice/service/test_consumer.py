@@ -44,7 +44,7 @@ SEARCH = {
 
 @pytest.fixture
 async def consumer() -> AsyncIterator[ApplicationCommunicator]:
-    scope = {"type": "xmpp", "jid": "service.localhost"}
+    scope = {"type": "xmpp", "jid": "service.localhost", "reads": lambda: 0}
     running = ApplicationCommunicator(ServiceConsumer.as_asgi(), scope)
     yield running
     running.stop()
@@ -162,7 +162,7 @@ async def refusing(
         message = events.message({**SEARCH, "id": f"{number}"})
         message["arrived"] = time.monotonic() - 1
         inbox.put_nowait(message)
-    scope = {"type": "xmpp", "jid": "service.localhost"}
+    scope = {"type": "xmpp", "jid": "service.localhost", "reads": lambda: 0}
     running = asyncio.create_task(ServiceConsumer.as_asgi()(scope, inbox.get, send))
     try:
         yield inbox

@@ -1,0 +1,13 @@
+"""The measurements: nothing else runs them, so at least they can be loaded."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = sorted(path.stem for path in Path("tests/bench").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_measurement_can_be_loaded(name):
+    assert importlib.import_module(f"tests.bench.{name}")
