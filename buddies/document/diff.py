@@ -1,7 +1,7 @@
 """The differences between two documents, in words for staff."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
@@ -66,7 +66,8 @@ Index = dict[str, PlacedItem]
 def between(old: Document, new: Document) -> list[DocumentChange]:
     """List the changes from ``old`` to ``new``: removed, added, then all others.
 
-    An added or removed group includes everything added or removed with it.
+    An added or removed group includes everything added or removed with it. What is
+    only switched off is removed, too: see :func:`hidden`.
     """
     old_index, new_index = _index(old), _index(new)
     results = [
@@ -81,6 +82,23 @@ def between(old: Document, new: Document) -> list[DocumentChange]:
         if address in old_index:
             results += _differences(old_index[address], placed)
     return [*results, *_reordered(old_index, new_index)]
+
+
+def removed(changes: Iterable[DocumentChange]) -> list[str]:
+    """Return the addresses of what is removed."""
+    return [change.address for change in changes if change.kind == "removed"]
+
+
+def hidden(
+    changes: Iterable[DocumentChange], there: Collection[str]
+) -> list[DocumentChange]:
+    """Call hidden what clients lose although it is still ``there``, in the tree."""
+    return [
+        change._replace(kind="hidden")
+        if change.kind == "removed" and change.address in there
+        else change
+        for change in changes
+    ]
 
 
 def _index(document: Document) -> Index:

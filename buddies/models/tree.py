@@ -288,7 +288,8 @@ class Release(models.Model):
     SHA-256 in hexadecimal; ``size`` counts the bytes of its vCard stanza.
     ``live_at`` is when the XMPP process took it. An ``automatic`` release was
     made from an edit or a schedule, and its ``note`` names the other editors. All
-    others are campaigns, or older releases again.
+    others are campaigns, or older releases again. One that is ``pinned`` is kept for
+    ever, as those that a person published are.
     """
 
     number = models.BigAutoField(_("version"), primary_key=True)
@@ -298,6 +299,16 @@ class Release(models.Model):
     author = models.CharField(_("by"), max_length=150, blank=True)
     note = models.CharField(_("note"), max_length=1000, blank=True)
     automatic = models.BooleanField(_("automatic"), default=True)
+    name = models.CharField(
+        _("name"),
+        max_length=80,
+        blank=True,
+        validators=[legal_xml],
+        help_text=_("For your colleagues; apps never see it."),
+    )
+    pinned = models.BooleanField(
+        _("pinned"), default=False, help_text=_("Pinned versions are kept for ever.")
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     live_at = models.DateTimeField(_("live since"), null=True, blank=True)
 
@@ -310,7 +321,8 @@ class Release(models.Model):
         )
 
     def __str__(self) -> str:
-        return gettext("version %(number)s") % {"number": self.number}
+        text = gettext("version %(number)s") % {"number": self.number}
+        return f"{text}, “{self.name}”" if self.name else text
 
     @property
     def remark(self) -> str:

@@ -91,7 +91,8 @@ def _preview_document(content: str, desk: Desk) -> Preview:
         after = build.published(drawn, now)
     except DocumentError as error:
         problems.append(str(error))
-    changes = diff.between(before, after)
+    there = {values["address"] for values in wanted.entries.values()}
+    changes = diff.hidden(diff.between(before, after), there)
     text = ngettext("%(n)s change for apps", "%(n)s changes for apps", len(changes))
     return Preview(
         "document",

@@ -1,68 +1,64 @@
-"""The list of versions: what was live."""
+"""The list of versions: what was live, and what changed with each."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.template.defaultfilters import filesizeformat
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
 
 from buddies.models import Campaign, Release
 from buddies.pages import versions
+from buddies.pages.desks import whole_number
+from buddies.tree import steps
+from buddies.tree.steps import Step
+from xmppservice.backoffice import site
 from xmppservice.backoffice.actions import ReadOnlyAdmin
+
+READ = 300  # versions that are read for a page, at most
+SHOWN = 50  # lines
+FOLDED = timedelta(minutes=15)  # automatic versions of one person are one line
+MAX_EDITS = 2000  # of the tree, that are read to say what changed
+MAX_WORDS = 3  # changes that a line names
+
+
+class Line(NamedTuple):
+    """A version, or several of one person within a quarter of an hour: newest first.
+
+    ``words`` are what changed, ``more`` how many other changes there were.
+    """
+
+    releases: list[Release]
+    words: list[str]
+    more: int
+
+    @property
+    def newest(self) -> Release:
+        return self.releases[0]
 
 
 class ReleaseAdmin(ReadOnlyAdmin):
     """What was live, and since when: to read, and to publish again."""
 
-    list_display = ("version", "state", "created_at", "author", "remark", "kilobytes")
-    list_display_links = ("version",)
-    list_filter = ("automatic",)
-    search_fields = ("author", "note")
-    actions = None
-    list_per_page = 50
-
     def get_urls(self) -> list[Any]:
-        return [*versions.urls(self.admin_site), *super().get_urls()]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
-        # The documents of one page would be megabytes.
-        return super().get_queryset(request).defer("body")
-
-    @admin.display(description=_("version"), ordering="number")
-    def version(self, release: Release) -> int:
-        return release.number
-
-    @admin.display(description=_("state"))
-    def state(self, release: Release) -> str:
-        if release.number != getattr(release, "newest", None):
-            return gettext("replaced")
-        return gettext("live") if release.live_at else gettext("on its way")
-
-    @admin.display(description=_("note"))
-    def remark(self, release: Release) -> str:
-        return release.remark
-
-    @admin.display(description=_("size"), ordering="size")
-    def kilobytes(self, release: Release) -> str:
-        return filesizeformat(release.size)
-
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        changelist = super().get_changelist_instance(request)
-        newest = Release.objects.values_list("number", flat=True).first()
-        for release in changelist.result_list:
-            release.newest = newest
-        return changelist
+        chosen = self.admin_site.admin_view(compare_chosen)
+        return [
+            path("compare/", chosen, name="buddies_compare_chosen"),
+            *versions.urls(self.admin_site),
+            *super().get_urls(),
+        ]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        planned = Campaign.objects.filter(state=Campaign.State.PLANNED)
-        context = {**(extra_context or {}), "planned": planned}
-        return super().changelist_view(request, context)
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return _page(request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
@@ -73,3 +69,92 @@ class ReleaseAdmin(ReadOnlyAdmin):
         if release is None:
             raise Http404
         return versions.page(request, release)
+
+
+def _page(request: HttpRequest) -> HttpResponse:
+    query = {name: request.GET.get(name, "") for name in ("q", "show")}
+    found = _found(query["q"], query["show"])
+    if before := whole_number(request.GET.get("before", "")):
+        found = found.filter(number__lt=before)
+    read = list(found[:READ])
+    runs = list(_runs(read))
+    shown = runs[:SHOWN]
+    is_more = len(read) == READ or len(runs) > SHOWN
+    older = shown[-1][-1].number if shown and is_more else 0
+    context = {
+        "lines": list(_lines(shown)),
+        "query": query,
+        "shows": [
+            ("", _("All versions")),
+            ("published", _("Published by people")),
+            ("pinned", _("Pinned or named")),
+        ],
+        "live": Release.objects.defer("body").first(),
+        "older": older and f"?{urlencode({**query, 'before': older})}",
+        "planned": Campaign.objects.filter(state=Campaign.State.PLANNED),
+    }
+    template = "admin/buddies/versions.html"
+    return site.page(request, template, _("Versions"), context)
+
+
+def _found(words: str, show: str) -> "QuerySet[Release]":
+    # The documents of one page would be megabytes.
+    found = Release.objects.defer("body").order_by("-number")
+    if show == "published":
+        found = found.filter(automatic=False)
+    elif show == "pinned":
+        found = found.filter(Q(pinned=True) | ~Q(name=""))
+    for word in words.replace("\0", "").split()[:10]:
+        texts = Q(author__icontains=word) | Q(note__icontains=word)
+        found = found.filter(texts | Q(name__icontains=word))
+    return found
+
+
+def _runs(releases: Sequence[Release]) -> Iterator[list[Release]]:
+    run: list[Release] = []
+    for release in releases:
+        if run and not _goes_on(run[-1], release):
+            yield run
+            run = []
+        run.append(release)
+    if run:
+        yield run
+
+
+def _goes_on(newer: Release, release: Release) -> bool:
+    both = (newer, release)
+    is_plain = all(one.automatic and not (one.name or one.pinned) for one in both)
+    is_close = newer.created_at - release.created_at <= FOLDED
+    return is_plain and is_close and newer.author == release.author
+
+
+def _lines(runs: list[list[Release]]) -> Iterator[Line]:
+    """Say what changed with each run: what was done after the version before it."""
+    if not runs:
+        return
+    oldest = Release.objects.filter(number__lt=runs[-1][-1].number).defer("body")
+    before = oldest.first()
+    begin = before.created_at if before else datetime(1, 1, 2, tzinfo=UTC)
+    end = runs[0][0].created_at + timedelta(microseconds=1)
+    waiting = steps.between(begin, end, MAX_EDITS)  # the oldest last
+    lines = []
+    for run in reversed(runs):
+        own: list[Step] = []
+        while waiting and waiting[-1].at <= run[0].created_at:
+            own.append(waiting.pop())
+        words = list(dict.fromkeys(step.words for step in reversed(own)))
+        lines.append(Line(run, words[:MAX_WORDS], max(0, len(words) - MAX_WORDS)))
+    yield from reversed(lines)
+
+
+def compare_chosen(request: HttpRequest) -> HttpResponse:
+    """Compare the two versions that were ticked."""
+    if not request.user.has_perm("buddies.view_release"):
+        raise PermissionDenied
+    chosen = sorted({whole_number(one) for one in request.GET.getlist("chosen")})
+    if len(chosen) != 2:
+        messages.error(request, _("Tick two versions to compare."))
+        return HttpResponseRedirect(reverse("admin:buddies_release_changelist"))
+    old, new = chosen
+    address = reverse("admin:buddies_compare", args=[new])
+    return HttpResponseRedirect(f"{address}?with={old}")

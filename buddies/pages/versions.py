@@ -2,6 +2,7 @@
 
 import json
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -33,6 +34,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
         path(f"<int:number>/{name}/", office.admin_view(view), name=f"buddies_{name}")
         for name, view in {
             "compare": compare,
+            "name": name_view,
             "again": go_back_view,
             "restore": restore_view,
             "download": download,
@@ -62,6 +64,7 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
             "others": others[:MAX_OFFERED],
             "before": older.number if older else 0,
             "may_publish": request.user.has_perm("buddies.publish_release"),
+            "name_form": NameForm(instance=release),
             "may_restore": request.user.has_perm("buddies.edit_campaign"),
             "may_put_back": may_edit(request.user, LIVE, "change_buddy"),
             "tree_version": tree_version,
@@ -97,18 +100,37 @@ def compare(request: HttpRequest, number: int) -> HttpResponse:
     """Show what changed from one version (``with``) to another, in words."""
     new = _release(number)
     old = _release(whole_number(request.GET.get("with", "")))
-    result = diff.between(document_of(old), document_of(new))
-    return site.page(
-        request,
-        "admin/buddies/compare.html",
-        _("Compare versions"),
-        {
-            "old": old,
-            "new": new,
-            "count": len(result),
-            "shown": result[:MAX_CHANGES],
+    return _compared(request, old, new, _("Compare versions"))
+
+
+def _compared(
+    request: HttpRequest, old: Release, new: Release, title: str, asks: bool = False
+) -> HttpResponse:
+    """Show two versions beside each other; ``asks`` whether the new one goes live."""
+    before, after = document_of(old), document_of(new)
+    changes = diff.between(before, after)
+    # What was only switched off then is hidden, not removed.
+    version = history.version_at(new.created_at)
+    there = history.addresses_at(diff.removed(changes), version)
+    changes = diff.hidden(changes, there)
+    marks: dict[str, dict[str, dict[str, str]]] = {"old": {}, "now": {}}
+    for change in changes:
+        mark = {"kind": change.kind, "label": change.label}
+        sides = {"added": ["now"], "removed": ["old"]}.get(change.kind, ["old", "now"])
+        for side in sides:
+            marks[side].setdefault(change.address, mark)
+    context = {
+        "old": old,
+        "new": new,
+        "asks": asks,
+        "count": len(changes),
+        "shown": changes[:MAX_CHANGES],
+        "compared": {
+            **{"old": before, "now": after, "marks": marks},
+            "words": preview_words(),
         },
-    )
+    }
+    return site.page(request, "admin/buddies/compare.html", title, context)
 
 
 def _release(number: int) -> Release:
@@ -120,8 +142,36 @@ def _release(number: int) -> Release:
 
 @allowed("publish_release")
 @require_POST
+def name_view(request: HttpRequest, number: int) -> HttpResponse:
+    """Give a version a name, and pin it."""
+    release = _release(number)
+    form = NameForm(request.POST, instance=release)
+    if form.is_valid():
+        form.save()
+        messages.success(request, _("Saved."))
+    else:
+        for errors in form.errors.values():
+            messages.error(request, " ".join(map(str, errors)))
+    return HttpResponseRedirect(reverse("admin:buddies_release_change", args=[number]))
+
+
+class NameForm(forms.ModelForm):
+    """A version's name, and whether it is pinned."""
+
+    class Meta:
+        model = Release
+        fields = ("name", "pinned")
+
+
+@allowed("publish_release")
 def go_back_view(request: HttpRequest, number: int) -> HttpResponse:
-    """Make an older version live again, and the tree with it."""
+    """Make an older version live again, and the tree with it; ask before that."""
+    if request.method != "POST":
+        live, wanted = live_release(), _release(number)
+        if live is None:
+            raise Http404(_("Nothing is live yet"))
+        title = _("Go back to version %(number)s?") % {"number": number}
+        return _compared(request, live, wanted, title, asks=True)
     try:
         new = going_back.go_back(_release(number), request.user.get_username())
     except ReleaseError as error:

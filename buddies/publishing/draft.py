@@ -88,7 +88,9 @@ def differences(draft: Draft) -> list[DocumentChange]:
     release = live_release()
     if release is not None and release.body == draft.body:
         return []
-    return diff.between(document_of(release), draft.document)
+    changes = diff.between(document_of(release), draft.document)
+    lost = Buddy.objects.filter(address__in=diff.removed(changes)).order_by()
+    return diff.hidden(changes, set(lost.values_list("address", flat=True)))
 
 
 def refusal_in_words(refused: str, size: int) -> str:

@@ -135,7 +135,7 @@ def thin() -> int:
     old = timezone.now() - timedelta(days=RETENTION_DAYS)
     last: dict[object, int] = {}
     superseded: list[int] = []
-    rows = Release.objects.filter(automatic=True, created_at__lt=old)
+    rows = Release.objects.filter(automatic=True, pinned=False, created_at__lt=old)
     for number, made_at in rows.values_list("number", "created_at"):
         if last.setdefault(made_at.date(), number) != number:
             superseded.append(number)

@@ -61,7 +61,10 @@ def review(campaign: Campaign, publisher: str = "") -> Review:
         at,
         digest,
         changes.changes(view),
-        diff.between(before.document, document),
+        diff.hidden(
+            diff.between(before.document, document),
+            {buddy.address for buddy in view.buddies},
+        ),
         list(_errors(view, draft, digest, publisher)),
         [*_warnings(document, view, at), *_since(view), *_others(view)],
         list(approvals.valid(campaign, digest, publisher)),

@@ -120,6 +120,22 @@ def version_at(at: datetime) -> int:
     return newest or 0
 
 
+def addresses_at(addresses: Collection[str], version: int) -> set[str]:
+    """Return which of these addresses entries of a version of the tree had."""
+    known = HistoricalBuddy.objects.filter(version__lte=version)
+    touched = known.filter(address__in=addresses).order_by().values("id")
+    newest_ones = (
+        known.filter(id__in=touched)
+        .order_by()
+        .values("id")
+        .annotate(last=Max("history_id"))
+        .values("last")
+    )
+    records = HistoricalBuddy.objects.filter(history_id__in=newest_ones)
+    there = records.exclude(history_type=DELETED).order_by()
+    return set(there.values_list("address", flat=True)).intersection(addresses)
+
+
 def first_after(version: int) -> datetime | None:
     """When the first edit after a version of the tree was made."""
     at: datetime | None = (

@@ -64,9 +64,18 @@ def page(wanted: Wanted, before: int | None = None) -> Page:
     versions = list(found[:READ])
     runs = list(_runs(_edits(versions)))
     is_more = len(versions) == READ or len(runs) > SHOWN
-    shown = runs[:SHOWN]
-    steps = [_step(run) for run in shown]
+    steps = list(_steps(runs[:SHOWN]))
     return Page(steps, steps[-1].first if is_more and steps else None)
+
+
+def between(begin: datetime, end: datetime, most: int) -> list[Step]:
+    """Return the newest steps between two moments, of so many versions at most.
+
+    Without their differences.
+    """
+    records = _wanted(Wanted(begin=begin, end=end)).order_by("-version")
+    versions = list(records.values_list("version", flat=True).distinct()[:most])
+    return list(_steps(_runs(_edits(versions)), in_detail=False))
 
 
 def editors(since: datetime) -> list[str]:
@@ -140,7 +149,15 @@ def _goes_on(newer: _Edit, edit: _Edit) -> bool:
     )
 
 
-def _step(run: list[_Edit]) -> Step:
+def _steps(runs: Iterable[list[_Edit]], in_detail: bool = True) -> Iterator[Step]:
+    found = list(runs)
+    before = HistoricalBuddy.objects.in_bulk([run[-1].older or 0 for run in found])
+    for run in found:
+        step = _step(run, before.get(run[-1].older or 0))
+        yield step if in_detail else step._replace(differences=())
+
+
+def _step(run: list[_Edit], old: HistoricalBuddy | None) -> Step:
     newest, oldest = run[0], run[-1]
     record = newest.record
     is_undo = record.history_change_reason == history.UNDO
@@ -149,7 +166,6 @@ def _step(run: list[_Edit]) -> Step:
         edit = HistoricalBuddy.objects.filter(version=newest.version)
         words = history.describe_many(edit, newest.touched)
         return Step(*own, _undone(words, is_undo), is_undo, newest.added)
-    old = HistoricalBuddy.objects.filter(pk=oldest.older or 0).first()
     words = history.describe(record, old)
     if oldest.record.history_type == history.ADDED:
         words = history.one_in_words(history.ADDED, record.name)

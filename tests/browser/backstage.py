@@ -19,6 +19,7 @@ CAMPAIGNS = f"{WORKSPACE}campaigns/"
 LIST = "/admin/buddies/buddy/"
 HOME = f"{LIST}home/"
 VERSIONS = "/admin/buddies/release/"
+REACH = f"{VERSIONS}reach/"
 TRANSFER = "/admin/buddies/buddy/transfer/"
 
 DEMO = [
@@ -257,7 +258,6 @@ def screens(backstage: Backstage, name: str = "Liam", text: str = "Out") -> list
         f"{LIST}{key}/delete/",
         TRANSFER,
         VERSIONS,
-        f"{VERSIONS}reach/",
         f"{WORKSPACE}?campaign={number}",
         f"{LIST}{key}/change/?campaign={number}",
         f"{LIST}{key}/history/?campaign={number}",
@@ -267,6 +267,7 @@ def screens(backstage: Backstage, name: str = "Liam", text: str = "Out") -> list
         f"{own}decisions/",
         f"{VERSIONS}{newest}/change/",
         f"{VERSIONS}{newest}/compare/?with={older}",
+        f"{VERSIONS}{older}/again/",
     ]
 
 

@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.backstage import (
     LIST,
+    REACH,
     VERSIONS,
     WORKSPACE,
     menu,
@@ -71,7 +72,7 @@ async def test_axe_finds_nothing_severe_on_any_page(pages, demo):
 
 
 async def nothing_severe_on_any_page(pages, demo, theme):
-    paths = screens(demo)
+    paths = [*screens(demo), REACH]
     page = await pages.open("/healthz", theme=theme)
 
     found = {path: await severe(page) async for path in each(page, paths)}
@@ -84,7 +85,7 @@ async def test_axe_finds_nothing_severe_in_what_opens(pages, demo):
 
 
 async def nothing_severe_in_what_opens(pages, demo, theme):
-    paths = screens(demo)
+    paths = [*screens(demo), REACH]
     page = await ready(await pages.open(WORKSPACE, theme=theme))
     found = {}
 
@@ -125,7 +126,7 @@ async def nothing_severe_in_what_opens(pages, demo, theme):
 
 
 async def test_nothing_overflows_a_phone_or_is_too_small(pages, demo):
-    paths = screens(demo)
+    paths = [*screens(demo), REACH]
     page = await pages.open("/healthz", size=PHONE, has_touch=True)
 
     found = {

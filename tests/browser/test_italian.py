@@ -8,7 +8,16 @@ from django.utils.translation import gettext, override
 from playwright.async_api import expect
 
 from buddies.pages.words import workspace_words
-from tests.browser.backstage import WORKSPACE, menu, ready, row, screens, switch, toast
+from tests.browser.backstage import (
+    REACH,
+    WORKSPACE,
+    menu,
+    ready,
+    row,
+    screens,
+    switch,
+    toast,
+)
 from tests.service import ROOT
 
 pytestmark = [pytest.mark.usefixtures("demo"), pytest.mark.appearance]
@@ -72,7 +81,7 @@ async def test_the_words_of_the_pages_are_in_the_catalogue():
 
 async def test_no_page_shows_an_english_text_of_ours(pages, demo):
     english = {word for word in literals() - SAME if translated(word) != word}
-    paths = screens(demo)
+    paths = [*screens(demo), REACH]
     page = await pages.open("/healthz", language="it")
     found = {}
 

@@ -110,7 +110,7 @@ async def test_a_campaign_is_prepared_reviewed_and_published(pages, demo, read):
     await until(lambda: _gone(read, "Liam"))
     await settled(page)
     await page.get_by_role("link", name="Versions").click()
-    first = page.locator("#result_list tbody tr").first
+    first = page.locator(".versions > li").first
     for words in ("Natale", "piero", "live"):
         await expect(first).to_contain_text(words)
 
@@ -203,9 +203,7 @@ async def test_a_plan_is_shown_and_goes_live_when_it_is_due(pages, demo, read):
     await becomes(lambda: _status(read), "2100")
     await other.reload()
     await expect(other.locator(".plan")).to_have_count(0)
-    await expect(other.locator("#result_list tbody tr").first).to_contain_text(
-        "Century"
-    )
+    await expect(other.locator(".versions > li").first).to_contain_text("Century")
 
 
 async def test_a_campaign_with_a_conflict_does_not_go_live_by_itself(pages, demo, read):
@@ -240,6 +238,9 @@ async def test_going_back_to_an_older_version_is_undone(pages, demo, read):
     await until(lambda: read("Noel"))
     page = await pages.open(f"{VERSIONS}{first}/change/", user="piero")
 
+    await page.get_by_role("link", name="Go back to this version").click()
+    phone = page.locator("#phone-old .chat")
+    await expect(phone.filter(has_text="Noel").locator("em")).to_have_text("edited")
     await page.get_by_role("button", name="Go back to this version").click()
 
     await expect(page.locator(".messagelist")).to_contain_text(

@@ -24,8 +24,8 @@ from tests.buddies.conftest import built, channel, named, rows
 from tests.buddies.tree.records import create_verona
 
 BEFORE, DURING = ("buddies", "0005_campaigns"), ("buddies", "0006_held_trees")
-# Today's models of campaigns need what this added since.
-SINCE = ("buddies", "0008_ends_of_campaigns")
+# Today's models of campaigns and releases need what these added since.
+SINCE = (("buddies", "0008_ends_of_campaigns"), ("buddies", "0010_names_and_pins"))
 
 
 @pytest.fixture
@@ -33,15 +33,18 @@ def old(transactional_db) -> Iterator[Any]:
     """The models as they were with a hold, in a database as it was."""
     MigrationExecutor(connection).migrate([BEFORE])
     loader = MigrationExecutor(connection).loader
-    before, since = loader.project_state(DURING).apps, loader.get_migration(*SINCE)
+    before = loader.project_state(DURING).apps
+    since = [loader.get_migration(*name) for name in SINCE]
     with connection.schema_editor() as editor:
-        since.apply(loader.project_state(BEFORE), editor)
+        for migration in since:
+            migration.apply(loader.project_state(BEFORE), editor)
     try:
         yield before
     finally:
         before.get_model("buddies", "PlannedRelease").objects.all().delete()
         with connection.schema_editor() as editor:
-            since.unapply(loader.project_state(BEFORE), editor)
+            for migration in since:
+                migration.unapply(loader.project_state(BEFORE), editor)
         executor = MigrationExecutor(connection)
         executor.migrate(executor.loader.graph.leaf_nodes("buddies"))
 

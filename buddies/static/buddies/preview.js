@@ -10,23 +10,27 @@ const MAX_ROWS = 300;
  * Draws `items` of a document as `app` ("phone" or "webchat") into `place`.
  *
  * `onOpen` is called with the item that is clicked; without it, its conversation opens,
- * and stays open when the place is drawn again.
+ * and stays open when the place is drawn again. `marks` has { kind, label } of items, by
+ * their addresses.
  */
-export function draw(place, items, app, { words, onOpen = null }, maxRows = MAX_ROWS) {
+export function draw(place, items, app, { words, onOpen = null, marks = {} }, maxRows = MAX_ROWS) {
   const before = place.querySelector(`.device.${app}.open`)?.dataset.address;
   const frame = element("div", `device ${app}`);
   const rows = [...withDepth(shown(items, PLATFORMS[app]))];
   const list = element("ul", "chats");
   const conversation = element("div", "talk");
   for (const { item, depth } of rows.slice(0, maxRows)) {
-    list.append(chat(item, depth, onOpen, () => open(frame, conversation, item, words)));
+    const row = chat(item, depth, onOpen, () => open(frame, conversation, item, words));
+    const mark = marks[item.address];
+    if (mark) row.querySelector(".lines").append(element("em", `mark-${mark.kind}`, mark.label));
+    list.append(row);
   }
   frame.append(element("div", "bar", words.chats), list, conversation);
   place.replaceChildren(frame);
   if (!rows.length) list.append(element("li", "quiet blank", words.empty));
   if (rows.length > maxRows) {
     const more = button("button", words.showAll.replace("%s", rows.length));
-    more.addEventListener("click", () => draw(place, items, app, { words, onOpen }, Infinity));
+    more.addEventListener("click", () => draw(place, items, app, { words, onOpen, marks }, Infinity));
     place.append(more);
   }
   const channels = rows.filter(({ item }) => item.type === "channel");

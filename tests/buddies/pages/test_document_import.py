@@ -47,7 +47,7 @@ def test_a_document_is_previewed_and_then_imported(editor):
 
     page = preview_text(editor)
     assert "changes for apps" in page
-    assert "removed Romeo" in page
+    assert "hidden Romeo" in page
     assert outline() == ["Romeo"]
 
     confirm(editor)

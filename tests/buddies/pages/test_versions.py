@@ -2,11 +2,14 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.test import Client
 
-from buddies.models import Buddy, Campaign, Release
+from buddies.models import Buddy, Campaign, HistoricalBuddy, Release
+from buddies.pages import version_list
 from buddies.publishing import releases
 from buddies.tree import edits
 from tests.buddies.conftest import channel, group, named
@@ -44,25 +47,49 @@ def version_url(number: int, page: str = "change") -> str:
     return f"{RELEASES}{number}/{page}/"
 
 
-def test_the_list_names_each_version_with_its_state(publisher: Client, verona):
-    Release.objects.filter(number=numbers()[0]).update(note="The first")
+def lines(client: Client, **query: object) -> list[tuple[int, int, list[str]]]:
+    """Return the newest version of each line, how many it has, and what changed."""
+    context = client.get(RELEASES, query).context
+    return [(x.newest.number, len(x.releases), x.words) for x in context["lines"]]
 
-    page = publisher.get(RELEASES)
 
-    admin = page.context["cl"].model_admin
-    listed = [
-        (r.number, admin.state(r), r.note) for r in page.context["cl"].result_list
+def age(minutes: int) -> None:
+    """Make all that was stored so many minutes older."""
+    pause = timedelta(minutes=minutes)
+    Release.objects.update(created_at=F("created_at") - pause)
+    HistoricalBuddy.objects.update(history_date=F("history_date") - pause)
+
+
+def test_a_line_is_what_one_person_did_within_a_quarter_of_an_hour(publisher, verona):
+    first, _second, third = numbers()
+    assert lines(publisher) == [
+        (third, 2, ["Edited “Montague”"]),
+        (first, 1, ["Added “juliet”", "Added “romeo”", "Added “verona”"]),
     ]
-    first, second, third = numbers()
-    assert listed == [
-        (third, "live", ""),
-        (second, "replaced", ""),
-        (first, "replaced", "The first"),
+
+    age(16)
+    edits.change([named("juliet")], "mercutio", status="fair")
+    fourth = go_live().number
+    edits.change([named("juliet")], "paris", web_is_published=False)
+    fifth = go_live().number
+
+    assert lines(publisher)[:3] == [
+        (fifth, 1, ["Changed the visibility of “juliet”"]),
+        (fourth, 1, ["Edited “juliet”"]),
+        (third, 2, ["Edited “Montague”"]),
     ]
-    text = page_text(page)
-    assert "The first" in text
-    assert "mercutio" in text
-    assert "bytes" in text or "KB" in text
+    text = page_text(publisher.get(RELEASES))
+    assert f"Version {fifth} live" in text
+    assert "2 versions" in text
+
+
+def test_a_line_of_many_changes_names_some(publisher, verona):
+    for name in ("a", "b", "c", "d"):
+        edits.add(Buddy(name=name, address=name, web_is_published=True), "paris")
+    go_live()
+    (line, *_older) = publisher.get(RELEASES).context["lines"]
+    assert line.words == ["Added “d”", "Added “c”", "Added “b”"]
+    assert line.more == 1
 
 
 def test_an_undelivered_version_is_on_its_way(publisher: Client, verona):
@@ -74,7 +101,11 @@ def test_an_undelivered_version_is_on_its_way(publisher: Client, verona):
 
 @pytest.mark.parametrize(
     ("query", "found"),
-    [({"q": "ball"}, 1), ({"automatic__exact": "0"}, 1), ({"q": "nothing"}, 0)],
+    [
+        *(({"q": "ball"}, 1), ({"q": "PRINCE the"}, 1), ({"q": "nothing"}, 0)),
+        *(({"show": "published"}, 1), ({"show": "pinned"}, 0), ({"show": "x"}, 3)),
+        *(({"q": "\0"}, 3), ({"before": "x"}, 3), ({"before": "9" * 30}, 3)),
+    ],
 )
 def test_versions_are_searched_and_filtered(publisher, verona, query, found):
     natale = Natale("The ball")
@@ -83,8 +114,85 @@ def test_versions_are_searched_and_filtered(publisher, verona, query, found):
 
     page = publisher.get(RELEASES, query)
 
-    assert len(page.context["cl"].result_list) == found
-    assert ("The ball" in page_text(page)) == bool(found)
+    assert len(page.context["lines"]) == found
+    shows_all = found == 3
+    assert ("The ball" in page_text(page)) == (shows_all or found == 1)
+
+
+def test_older_versions_are_on_other_pages(publisher, verona, monkeypatch):
+    monkeypatch.setattr(version_list, "SHOWN", 1)
+    first, _second, third = numbers()
+
+    page = publisher.get(RELEASES)
+    assert [one.newest.number for one in page.context["lines"]] == [third]
+    older = publisher.get(RELEASES + page.context["older"])
+    assert [one.newest.number for one in older.context["lines"]] == [first]
+    assert not older.context["older"]
+
+
+def test_a_version_gets_a_name_and_a_pin(publisher: Client, verona):
+    first, second, third = numbers()
+    form = {"name": "Before the ball", "pinned": "on"}
+    said = publisher.post(version_url(second, "name"), form, follow=True)
+
+    assert [str(one) for one in said.context["messages"]] == ["Saved."]
+    release = Release.objects.get(number=second)
+    assert (release.name, release.pinned) == ("Before the ball", True)
+    assert str(release) == f"version {second}, “Before the ball”"
+    # It has a line of its own, and stays when old versions are thinned out.
+    assert [line[0] for line in lines(publisher)] == [third, second, first]
+    assert [line[0] for line in lines(publisher, show="pinned")] == [second]
+    age(60 * 24 * 100)
+    releases.thin()
+    assert numbers() == [second, third]
+
+    long = publisher.post(version_url(second, "name"), {"name": "x" * 81}, follow=True)
+    assert "80" in str(next(iter(long.context["messages"])))
+    editor = person("tybalt", "Editor")
+    assert editor.post(version_url(second, "name")).status_code == 403
+
+
+@pytest.mark.parametrize("chosen", [[], [0], [0, 1, 2], ["x", "²"]])
+def test_two_versions_have_to_be_ticked(publisher, verona, chosen):
+    ticked = [numbers()[one] if isinstance(one, int) else one for one in chosen]
+    page = publisher.get(f"{RELEASES}compare/", {"chosen": ticked}, follow=True)
+    assert "Tick two versions to compare." in page_text(page)
+
+
+def test_two_ticked_versions_are_compared_the_older_one_first(publisher, verona):
+    first, _second, third = numbers()
+    page = publisher.get(f"{RELEASES}compare/", {"chosen": [third, first]}, follow=True)
+    assert f"From version {first} to version {third}" in page_text(page)
+    marks = page.context["compared"]["marks"]
+    edited = {"romeo": {"kind": "edited", "label": "edited"}}
+    assert marks == {"old": edited, "now": edited}
+
+
+def test_what_was_switched_off_is_hidden_and_what_was_deleted_is_removed(
+    publisher, verona
+):
+    third = numbers()[-1]
+    edits.change([named("juliet")], "mercutio", web_is_published=False)
+    fourth = go_live().number
+    edits.remove([named("juliet")], "mercutio")
+    edits.add(Buddy(name="paris", address="paris", web_is_published=True), "mercutio")
+    fifth = go_live().number
+
+    text = page_text(publisher.get(version_url(fourth, "compare"), {"with": third}))
+    assert "hidden juliet inside “verona”" in text
+    text = page_text(publisher.get(version_url(fifth, "compare"), {"with": third}))
+    assert "removed juliet inside “verona”" in text
+    assert "added paris at the top" in text
+
+
+def test_going_back_asks_with_the_difference(publisher: Client, verona):
+    first, _second, third = numbers()
+    page = publisher.get(version_url(first, "again"))
+    text = page_text(page)
+    assert f"From version {third} to version {first}" in text
+    assert "edited romeo name: “Montague” → “romeo”" in text
+    assert "Apps would see this difference at once." in text
+    assert numbers()[-1] == third  # looking changes nothing
 
 
 @pytest.mark.parametrize("role", ["", "Editor"])
