@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -24,10 +25,29 @@ def _default_expiry() -> Any:
     return timezone.now().replace(microsecond=0) + DEFAULT_LIFETIME
 
 
+SCOPE_WORDS = {
+    "document:read": gettext_lazy("read what apps read"),
+    "tree:read": gettext_lazy("read groups and channels, drafts too"),
+    "tree:write": gettext_lazy("change groups and channels"),
+    "campaigns:read": gettext_lazy("read campaigns"),
+    "campaigns:write": gettext_lazy("change campaigns and publish them"),
+    "releases:read": gettext_lazy("read versions"),
+    "releases:write": gettext_lazy("go back to a version"),
+    "accounts:read": gettext_lazy("read accounts, with their phone numbers"),
+    "accounts:write": gettext_lazy("switch accounts on and off"),
+    "commands:read": gettext_lazy("read the commands of apps"),
+    "commands:write": gettext_lazy("retry commands"),
+    "delivery:read": gettext_lazy("read whether everything works"),
+}
+
+
 class TokenForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("Scopes"),
-        choices=[(scope, scope) for scope in SCOPES],
+        label=gettext_lazy("What this token may access"),
+        choices=[
+            (scope, format_lazy("{} ({})", SCOPE_WORDS[scope], scope))
+            for scope in SCOPES
+        ],
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy(
             "The parts of the API it can use, within its user's permissions."

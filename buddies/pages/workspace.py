@@ -20,7 +20,7 @@ from buddies.campaigns import changes
 from buddies.campaigns.desk import CampaignDesk
 from buddies.document import shape
 from buddies.models import Buddy, Campaign
-from buddies.pages import entry, rows, workspace_edits
+from buddies.pages import entry, example, rows, workspace_edits
 from buddies.pages.campaign_words import choices
 from buddies.pages.desks import Desk, at_a_desk, may_edit, query, whole_number
 from buddies.pages.find import find_view
@@ -49,6 +49,7 @@ def urls(office: AdminSite) -> list[URLPattern]:
         "find/": find_view,
         **workspace_edits.VIEWS,
         **entry.VIEWS,
+        **example.VIEWS,
         "retry/": retry,
     }
     names = {"": "buddies_workspace"}
@@ -105,7 +106,7 @@ def _addresses(campaign: Campaign | None) -> dict[str, str]:
 READ_VIEWS = ("state", "tree", "document", "changes", "fate", "link", "entry", "find")
 EDIT_VIEWS = (
     *("move", "switch", "schedule", "duplicate", "remove", "undo"),
-    *("take_back", "do_live", "write", "create", "picture"),
+    *("take_back", "do_live", "write", "create", "picture", "example"),
 )
 
 

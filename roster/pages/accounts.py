@@ -14,8 +14,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from roster.discovery import budget
-from roster.models import Account, Flag
-from roster.pages import dry_run
+from roster.models import Account, Command, Flag
+from roster.pages import account_roster, dry_run
 from roster.pages.account_search import SEARCH_HELP, matching
 from roster.pages.flags import open_flags
 from roster.privacy import holders
@@ -25,6 +25,7 @@ from xmppservice.backoffice.words import badge, day, number
 from xmppservice.runtime import queries
 from xmppservice.runtime.queries import MAX_PARAMETERS
 
+LAST = 10  # commands on the page of an account
 YES_NO = (("1", _("Yes")), ("0", _("No")))
 HELP = {
     "enabled": _(
@@ -153,9 +154,16 @@ class AccountAdmin(LargeSortedAdmin):
     # --- Pages ----------------------------------------------------------------------
 
     def get_urls(self) -> list[Any]:
-        page = self.admin_site.admin_view(dry_run.page)
-        own = path("<int:pk>/rehearse/", page, name="roster_account_dry_run")
-        return [own, *super().get_urls()]
+        pages = {"rehearse": (dry_run, "dry_run"), "roster": (account_roster, "roster")}
+        own = [
+            path(
+                f"<int:pk>/{word}/",
+                self.admin_site.admin_view(module.page),
+                name=f"roster_account_{name}",
+            )
+            for word, (module, name) in pages.items()
+        ]
+        return [*own, *super().get_urls()]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: Any = None
@@ -185,6 +193,9 @@ class AccountAdmin(LargeSortedAdmin):
             flags = Flag.objects.filter(owner=obj)
             context["has_flags"] = flags.exists()
             context["open_flag"] = flags.filter(released_at=None).first()
+        if obj is not None and request.user.has_perm("roster.view_command"):
+            commands = Command.objects.filter(owner=obj.jid).order_by("-pk")
+            context["last_commands"] = commands.defer("payload", "answer")[:LAST]
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     # --- Switching --------------------------------------------------------------------

@@ -7,14 +7,17 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Max, Min, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from roster import statistics
 from roster.commands import intake, payloads
-from roster.models import Command
+from roster.models import Account, Command
+from roster.pages import dry_run
 from xmppservice.backoffice import lists
 from xmppservice.backoffice.actions import ObjectActionAdmin
 from xmppservice.backoffice.lists import Choice, LargeAdmin, begins_with
@@ -117,7 +120,10 @@ class CommandAdmin(LargeAdmin, ObjectActionAdmin):
     actions = ("retry",)
     object_action = "retry"
     fieldsets = (
-        (None, {"fields": ("state", "command", "owner", "stanza_id", "attempts")}),
+        (
+            None,
+            {"fields": ("state", "command", "owner_link", "stanza_id", "attempts")},
+        ),
         (
             _("Timing"),
             {"fields": ("received_at", "done_at", "sent_at", "answered_in")},
@@ -158,6 +164,28 @@ class CommandAdmin(LargeAdmin, ObjectActionAdmin):
         rows = super().get_queryset(request)
         is_list = request.resolver_match and request.resolver_match.kwargs == {}
         return rows.defer("payload", "answer") if is_list else rows
+
+    @admin.display(description=_("owner"))
+    def owner_link(self, command: Command) -> str:
+        """The owner, with a link to the account if there is one."""
+        account = Account.objects.filter(jid=command.owner).only("pk").first()
+        if account is None:
+            return command.owner
+        address = reverse("admin:roster_account_change", args=[account.pk])
+        return format_html('<a href="{}">{}</a>', address, command.owner)
+
+    def change_view(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Offer to simulate the command, with its own payload."""
+        command = self.get_object(request, kwargs.get("object_id") or args[0])
+        account = None
+        may_rehearse = command is not None and command.command in WORDS
+        if command and may_rehearse and command.payload and dry_run.may_view(request):
+            account = Account.objects.filter(jid=command.owner).only("pk").first()
+        context = {"rehearsed": account and account.pk}
+        kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **context}
+        return super().change_view(request, *args, **kwargs)
 
     @admin.display(description=_("command"))
     def word(self, command: Command) -> str:

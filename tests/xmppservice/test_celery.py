@@ -5,6 +5,7 @@ from django.conf import settings
 from xmppservice.celery import app
 
 PERIODIC = {
+    "buddies.tasks.check_answerers",
     "buddies.tasks.sync_vcard",
     "buddies.tasks.thin_releases",
     "roster.tasks.expire_contacts",

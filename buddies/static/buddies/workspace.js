@@ -4,7 +4,7 @@ import { enqueue, state } from "./api.js";
 import { drawBanner, refresh } from "./banner.js";
 import { listenToTouch } from "./drag.js";
 import { firstKept } from "./drafts.js";
-import { undo } from "./edits.js";
+import { edit, undo } from "./edits.js";
 import { isStuck, save } from "./editor.js";
 import { listenToSearch } from "./find.js";
 import { build, groupForNew } from "./grid.js";
@@ -36,10 +36,11 @@ function listen() {
 }
 
 function listenToPanel() {
-  const adds = { "add-channel": "channel", "add-group": "group", "add-first": "group" };
+  const adds = { "add-channel": "channel", "add-group": "group", "add-first": "group", "add-first-channel": "channel" };
   for (const [id, type] of Object.entries(adds)) {
     byId(id)?.addEventListener("click", () => addEntry(type));
   }
+  byId("load-example")?.addEventListener("click", () => edit("example", {}));
   byId("add")?.addEventListener("click", ({ currentTarget }) => chooseNew(currentTarget));
   byId("panel").addEventListener("click", (event) => {
     if (event.target.closest(".editor .back")) closeEntry();

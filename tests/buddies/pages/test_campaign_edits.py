@@ -236,6 +236,7 @@ def test_each_place_has_its_permission(natale, allowed):
         "write": {"ids": [key("romeo")], "texts": {"name": "R"}, "seen": 2**62},
         "create": {**NEW, "name": "mantua"},
         "picture": {},
+        "example": {},
     }
 
     in_live = {v: send(client, v, **body).status_code for v, body in bodies.items()}

@@ -289,7 +289,7 @@ def test_viewers_cannot_edit(verona, view):
             "change_buddy",
             {"move", "switch", "schedule", "undo", "take_back", "write", "picture"},
         ),
-        ("add_buddy", {"duplicate", "create"}),
+        ("add_buddy", {"duplicate", "create", "example"}),
         ("delete_buddy", {"remove"}),
     ],
 )

@@ -445,3 +445,19 @@ def test_a_deleted_target_is_reported(editor, verona):
 
     assert response.status_code == 409
     assert "mercutio deleted “mario”" in response.json()["error"]
+
+
+def test_an_empty_tree_is_begun_with_an_example_of_drafts(editor: Client):
+    response = send(editor, "example")
+
+    assert response.json()["said"] == "Added 4 items"
+    assert outline() == ["Shop", "  Orders", "  Opening hours", "News"]
+    assert not any(buddy.is_published for buddy in Buddy.objects.all())
+    send(editor, "undo", seen=version())
+    assert outline() == []
+
+
+def test_an_example_is_not_put_among_channels(editor: Client, verona):
+    response = send(editor, "example")
+    assert (response.status_code, outline()) == (400, VERONA)
+    assert response.json() == {"error": "There are channels already."}

@@ -88,4 +88,5 @@ def bodies() -> dict[str, dict]:
         "write": {**one, "texts": {"name": "Romeo"}, "seen": version()},
         "create": {**NEW, "name": "benvolio", "group": key("house")},
         "picture": {},
+        "example": {},
     }

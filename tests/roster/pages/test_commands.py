@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from roster.commands import intake
-from roster.models import Command
+from roster.models import Account, Command
 from tests.roster.conftest import MARIO, ROMEO, message, staff, users
 from xmppservice.backoffice import lists
 
@@ -232,3 +233,27 @@ def test_anonymous_users_are_sent_to_the_login(client: Client, command):
         response = client.get(path)
         assert response.status_code == 302
         assert response.url.startswith("/admin/login/")
+
+
+def test_the_owner_leads_to_the_account(command):
+    client = staff("view_command")
+    link = f'<a href="/admin/roster/account/%s/change/">{ROMEO}</a>'
+    assert "/admin/roster/account/" not in client.get(of(command)).content.decode()
+
+    account = Account.objects.create(jid=ROMEO)
+    assert link % account.pk in client.get(of(command)).content.decode()
+
+
+def test_a_command_is_simulated_again_by_who_may_read_it(command):
+    may_not = staff("view_command", "view_account")
+    account = Account.objects.create(jid=ROMEO)
+    assert "Dry run this" not in may_not.get(of(command)).content.decode()
+
+    User.objects.all().delete()
+    may = staff("view_command", "view_account", "view_payload")
+    html = may.get(of(command)).content.decode()
+    assert f'action="/admin/roster/account/{account.pk}/rehearse/"' in html
+    assert escape(command.payload) in html
+
+    Command.objects.update(command="cmd_of_tomorrow")
+    assert "Dry run this" not in may.get(of(command)).content.decode()

@@ -39,6 +39,15 @@ function forgetSavedForm() {
     sessionStorage.removeItem(form);
 }
 
+// On a phone the sections are wider than the screen.
+function showCurrentSection() {
+    const current = document.querySelector(".sections [aria-current]");
+    if (!current) return;
+    const { parentElement: list, offsetLeft, offsetWidth } = current;
+    list.scrollLeft = offsetLeft - list.offsetLeft - (list.clientWidth - offsetWidth) / 2;
+}
+
+showCurrentSection();
 forgetSavedForm();
 
 // Tooltips exist once the page has loaded. Autocompletes are built when jQuery considers
