@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.conftest import CHROMIUM, DESK, PHONE, QUIET
+from tests.browser.conftest import CHROMIUM, DESK, QUIET
 from tests.service import GUEST, PASSWORD, ROOT, Service
 
 IMAGES = ROOT / "docs" / "images"
@@ -119,7 +119,6 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
             for language in ("en", "it"):
                 _desk(browser, service, language)
-            _phone(browser, service)
             _side_by_side(browser, service)
             browser.close()
 
@@ -181,18 +180,6 @@ def _open(page: Page, number: int) -> None:
 def _row(page: Page, name: str):
     title = page.locator(".wb-title", has_text=name)
     return page.locator(".wb-node-list .wb-row", has=title)
-
-
-def _phone(browser: Browser, service: Service) -> None:
-    with _page(browser, service, PHONE, "it") as page:
-        page.goto(WORKSPACE)
-        _await_pictures(page)
-        _keep(page, "workspace-390")
-        with _campaign(service) as number:
-            _open(page, number)
-            _keep(page, "campaign-390")
-        page.goto("/admin/buddies/buddy/")
-        _keep(page, "list-390")
 
 
 def _side_by_side(browser: Browser, service: Service) -> None:
