@@ -31,14 +31,14 @@ from buddies.pages.desks import may_edit, whole_number
 from buddies.pages.permissions import allowed
 from buddies.pages.status import state
 from buddies.tree import finding, steps
-from buddies.tree.putting_back import deleted_since
+from buddies.tree.putting_back import count_deleted
 from buddies.tree.steps import Step, Wanted
 from xmppservice.backoffice import site
 from xmppservice.backoffice.words import number
 
 COMING = timedelta(days=30)
 MAX_COMING = 30
-EDITORS = timedelta(days=365)
+EDITORS = timedelta(days=90)
 
 
 def urls(office: AdminSite) -> list[URLPattern]:
@@ -72,7 +72,9 @@ class FilterForm(forms.Form):
         self.is_valid()
         chosen = self.cleaned_data
         day = chosen.get("day")
-        begin, end = _bounds(day) if day else (None, None)
+        begin, end = None, None
+        if day and 2000 <= day.year <= 2100:
+            begin, end = _bounds(day)
         return Wanted(chosen.get("person", ""), chosen.get("name", ""), begin, end)
 
 
@@ -108,7 +110,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "may_put_back": may_edit(request.user, LIVE, "change_buddy"),
         "coming": _coming(request.user, now),
         "mend": list(_to_mend(request.user)),
-        "deleted": sum(1 for _one in deleted_since(now - putting_back.KEPT)),
+        "deleted": count_deleted(now - putting_back.KEPT),
         "here": request.get_full_path(),
         "zone": timezone.get_current_timezone_name(),
     }
@@ -162,9 +164,11 @@ def _coming(user: Any, now: datetime) -> list[Event]:
         for event in campaign_events(one, address_of(one, may_view))
     ]
     published = Q(mobile_is_published=True) | Q(web_is_published=True)
-    dates = Q(visible_from__range=(now, end)) | Q(visible_until__range=(now, end))
-    entries = Buddy.objects.filter(published & dates).order_by("pk")
-    events += [event for entry in entries[:MAX_COMING] for event in entry_events(entry)]
+    entries: dict[int, Buddy] = {}
+    for name in ("visible_from", "visible_until"):
+        due = Buddy.objects.filter(published, **{f"{name}__range": (now, end)})
+        entries |= {entry.pk: entry for entry in due.order_by(name)[:MAX_COMING]}
+    events += [event for entry in entries.values() for event in entry_events(entry)]
     wanted = (event for event in events if now <= event.at < end)
     return sorted(wanted, key=lambda event: event.at)[:MAX_COMING]
 

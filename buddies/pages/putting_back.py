@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -15,14 +17,17 @@ from django.views.decorators.http import require_GET, require_POST
 
 from buddies.campaigns.desk import LIVE
 from buddies.campaigns.ending import undo_live
+from buddies.models import Campaign, HistoricalBuddy
 from buddies.pages.desks import may_edit, whole_number
 from buddies.pages.permissions import allowed
+from buddies.publishing import releases
 from buddies.tree import history, putting_back, undo
 from buddies.tree.lock import TreeError
 from xmppservice.backoffice import site
 
 KEPT = timedelta(days=30)  # in the trash
 MAX_DELETED = 500  # on one screen
+ADDRESSES = {"address", "server_address"}
 
 
 def urls(office: AdminSite) -> list[URLPattern]:
@@ -60,19 +65,62 @@ def put_back(request: HttpRequest) -> HttpResponse:
     """
     editor = request.user.get_username()
     run = PUTTING_BACK.get(request.POST.get("what", ""))
+    before = LIVE.version
     try:
         if run is None:
             raise TreeError(_("The request could not be understood. Reload the page."))
-        run(request, editor)
+        with transaction.atomic():
+            run(request, editor)
+            _refuse_unpermitted(request.user, before)
     except TreeError as error:
         messages.error(request, str(error))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
         last = history.newest(editor)
-        words = last.words if last else ""
-        messages.success(request, _("Put back: %(what)s") % {"what": words})
+        if last is None or last.version <= before:
+            messages.info(request, _("Nothing to do: it is like this already."))
+        else:
+            messages.success(request, _("Put back: %(what)s") % {"what": last.words})
     return HttpResponseRedirect(_next(request))
+
+
+def _refuse_unpermitted(user: Any, before: int) -> None:
+    """Refuse what this user may not do in another way either; raises TreeError."""
+    version = LIVE.version
+    if version == before:
+        return
+    records = list(HistoricalBuddy.objects.filter(version=version))
+    kinds = {record.history_type for record in records}
+    needed = [
+        permission
+        for kind, permission in {
+            history.ADDED: "buddies.add_buddy",
+            history.DELETED: "buddies.delete_buddy",
+        }.items()
+        if kind in kinds
+    ]
+    if Campaign.objects.filter(ended_version=version).exists():
+        needed.append("buddies.publish_release")
+    if not user.has_perm("buddies.change_address") and _changes_address(records):
+        needed.append("buddies.change_address")
+    if not user.has_perms(needed):
+        raise TreeError(_("You may not do what this would do."))
+    if Campaign.objects.filter(tree_version=version).exists():
+        text = _("This campaign is over: choose “Again as a new campaign” in its list.")
+        raise TreeError(text)
+
+
+def _changes_address(records: list[HistoricalBuddy]) -> bool:
+    """Whether an address changes that clients know."""
+    changed = [one for one in records if one.history_type == history.CHANGED]
+    old = history.before(changed)
+    return any(
+        not ADDRESSES.isdisjoint(history.changed(old[one.id], one))
+        and releases.has_shown(old[one.id].buddy)
+        for one in changed
+        if one.id in old
+    )
 
 
 def _number(request: HttpRequest, name: str) -> int:

@@ -43,11 +43,12 @@ def state(user: Any, desk: LiveDesk | CampaignDesk) -> dict[str, Any]:
     statistics = _statistics(row, release)
     problem = _problem(row, release, statistics)
     tone = _tone(problem, release, statistics)
+    is_live = bool(release and release.live_at and not statistics.is_behind)
     return {
         "version": row.version,
         "stamp": str(row.version),
         # What is newer is marked in the tree until it is live.
-        "liveVersion": row.version if tone == "ok" else _live_version(),
+        "liveVersion": row.version if is_live else _live_version(),
         "tone": tone,
         "headline": _headline(problem, release, statistics),
         "live": _live(release),

@@ -132,9 +132,7 @@ def _lines(runs: list[list[Release]]) -> Iterator[Line]:
     """Say what changed with each run: what was done after the version before it."""
     if not runs:
         return
-    oldest = Release.objects.filter(number__lt=runs[-1][-1].number).defer("body")
-    before = oldest.first()
-    begin = before.created_at if before else datetime(1, 1, 2, tzinfo=UTC)
+    begin = _made_before(runs[-1][-1])
     end = runs[0][0].created_at + timedelta(microseconds=1)
     waiting = steps.between(begin, end, MAX_EDITS)  # the oldest last
     lines = []
@@ -142,9 +140,18 @@ def _lines(runs: list[list[Release]]) -> Iterator[Line]:
         own: list[Step] = []
         while waiting and waiting[-1].at <= run[0].created_at:
             own.append(waiting.pop())
-        words = list(dict.fromkeys(step.words for step in reversed(own)))
+        # In a search the versions in between are left out.
+        since = _made_before(run[-1])
+        words = list(dict.fromkeys(s.words for s in reversed(own) if s.at > since))
         lines.append(Line(run, words[:MAX_WORDS], max(0, len(words) - MAX_WORDS)))
     yield from reversed(lines)
+
+
+def _made_before(release: Release) -> datetime:
+    """When the version before this one was made."""
+    older = Release.objects.filter(number__lt=release.number).order_by("-number")
+    made_at = older.values_list("created_at", flat=True).first()
+    return made_at or datetime(1, 1, 2, tzinfo=UTC)
 
 
 def compare_chosen(request: HttpRequest) -> HttpResponse:
@@ -152,7 +159,7 @@ def compare_chosen(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("buddies.view_release"):
         raise PermissionDenied
     chosen = sorted({whole_number(one) for one in request.GET.getlist("chosen")})
-    if len(chosen) != 2:
+    if len(chosen) != 2 or chosen[0] < 1:
         messages.error(request, _("Tick two versions to compare."))
         return HttpResponseRedirect(reverse("admin:buddies_release_changelist"))
     old, new = chosen

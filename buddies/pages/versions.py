@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -21,6 +22,7 @@ from buddies.publishing import going_back
 from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import document_of, live_release
 from buddies.tree import history, snapshot
+from buddies.tree.putting_back import tree_at
 from xmppservice.backoffice import site
 from xmppservice.backoffice.words import zoned_moment
 
@@ -49,10 +51,11 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
     others = Release.objects.exclude(pk=release.pk).defer("body")
     older = others.filter(pk__lt=release.pk).first()
     tree_version = history.version_at(release.created_at)
+    may_put_back = may_edit(request.user, LIVE, "change_buddy")
     return site.page(
         request,
         "admin/buddies/version.html",
-        str(release).capitalize(),
+        capfirst(str(release)),
         {
             "release": release,
             "created": zoned_moment(release.created_at),
@@ -66,9 +69,9 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
             "may_publish": request.user.has_perm("buddies.publish_release"),
             "name_form": NameForm(instance=release),
             "may_restore": request.user.has_perm("buddies.edit_campaign"),
-            "may_put_back": may_edit(request.user, LIVE, "change_buddy"),
+            "may_put_back": may_put_back,
             "tree_version": tree_version,
-            "branches": _branches(tree_version),
+            "branches": _branches(tree_version) if may_put_back else [],
             "here": request.get_full_path(),
         },
     )
@@ -79,7 +82,7 @@ def _branches(version: int) -> list[tuple[int, str]]:
 
     Of a large tree, only the groups.
     """
-    buddies = history.tree_at(version)
+    buddies = tree_at(version)
     tree = snapshot.of(buddies)
     ids = {str(buddy.key): buddy.pk for buddy in buddies}
     is_large = len(tree.entries) > MAX_OFFERED
@@ -147,7 +150,8 @@ def name_view(request: HttpRequest, number: int) -> HttpResponse:
     release = _release(number)
     form = NameForm(request.POST, instance=release)
     if form.is_valid():
-        form.save()
+        # Nothing else: the release may go live just now.
+        Release.objects.filter(pk=release.pk).update(**form.cleaned_data)
         messages.success(request, _("Saved."))
     else:
         for errors in form.errors.values():

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -22,7 +23,7 @@ from buddies.document import shape
 from buddies.models import Buddy, Campaign
 from buddies.pages import entry, example, rows, workspace_edits
 from buddies.pages.campaign_words import choices
-from buddies.pages.desks import Desk, at_a_desk, may_edit, query, whole_number
+from buddies.pages.desks import Desk, at_a_desk, may_edit, query
 from buddies.pages.find import find_view
 from buddies.pages.permissions import View, allowed
 from buddies.pages.status import draft_at, state
@@ -95,7 +96,7 @@ def _addresses(campaign: Campaign | None) -> dict[str, str]:
     own = {
         **{
             name: reverse(f"admin:buddies_workspace_{name}")
-            for name in READ_VIEWS + EDIT_VIEWS
+            for name in (*READ_VIEWS, *EDIT_VIEWS, "fate")
         },
         "edit": reverse(f"{page}_change", args=[0]),
         "history": reverse(f"{page}_history", args=[0]),
@@ -103,7 +104,7 @@ def _addresses(campaign: Campaign | None) -> dict[str, str]:
     return {name: address + named for name, address in own.items()}
 
 
-READ_VIEWS = ("state", "tree", "document", "changes", "fate", "link", "entry", "find")
+READ_VIEWS = ("state", "tree", "document", "changes", "link", "entry", "find")
 EDIT_VIEWS = (
     *("move", "switch", "schedule", "duplicate", "remove", "undo"),
     *("take_back", "do_live", "write", "create", "picture", "example"),
@@ -171,16 +172,19 @@ def changes_view(request: HttpRequest, desk: Desk) -> HttpResponse:
 
 
 @allowed("view_buddy")
-@require_GET
+@require_POST
 @at_a_desk
 def deletion_view(request: HttpRequest, desk: Desk) -> HttpResponse:
-    """Return what a deletion of ``id`` would remove, in words, and the tree's version.
+    """Return what a deletion of ``ids`` would remove, in words, and the tree's version.
 
-    ``id`` are the numbers of one or more entries, separated by commas.
+    It changes nothing: the numbers of a thousand entries are too long for an address.
     """
     # Read first, so that any later edit makes the deletion fail.
     version = desk.version
-    numbers = {whole_number(one) for one in request.GET.get("id", "").split(",")}
+    try:
+        numbers = set(workspace_edits.read_keys(workspace_edits.read_body(request)))
+    except ValidationError as error:
+        return workspace_edits.refusal(" ".join(error.messages), 400)
     deleted = branch(desk, numbers)
     if not numbers.issubset({buddy.pk for buddy in deleted}):
         return workspace_edits.refusal(_("Someone deleted this in the meantime."), 409)

@@ -54,7 +54,7 @@ def edit_view(
             editor = request.user.get_username()
             before = desk.version
             try:
-                edit(desk, editor, (read or _body)(request))
+                edit(desk, editor, (read or read_body)(request))
             except TreeError as error:
                 return refusal(str(error), 409)
             except ValidationError as error:
@@ -70,7 +70,8 @@ def refusal(message: str, status: int) -> JsonResponse:
     return JsonResponse({"error": message}, status=status)
 
 
-def _body(request: HttpRequest) -> Body:
+def read_body(request: HttpRequest) -> Body:
+    """Return the JSON object that the script sent."""
     try:
         body = json.loads(request.body)
     except (ValueError, RecursionError, RawPostDataException):

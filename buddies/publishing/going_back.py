@@ -1,6 +1,7 @@
 """Going back to an older release: live at once, or as a campaign to go on with."""
 
 from django.db import transaction
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from buddies.campaigns import making
@@ -57,6 +58,6 @@ def restore(release: Release, editor: str) -> Campaign:
             raise ReleaseError(str(error)) from None
 
     with transaction.atomic():
-        campaign = making.make(editor, making.free_name(str(release).capitalize()))
+        campaign = making.make(editor, making.free_name(capfirst(str(release))))
         CampaignEdits(campaign.pk).replace(editor, change)
     return campaign

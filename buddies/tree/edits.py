@@ -158,7 +158,9 @@ def duplicate(buddies: Iterable[Buddy], editor: str) -> list[Buddy]:
     copied only with that one.
     """
     with editing(editor) as edit:
-        return [_duplicate(edit, root) for root in _tops(fetch_all(buddies))]
+        roots, below = _tops(fetch_all(buddies)), _below()
+        check([one for root in roots for one in branch([root], below)])
+        return [_duplicate(edit, root, below) for root in roots]
 
 
 def _tops(buddies: list[Buddy]) -> list[Buddy]:
@@ -175,13 +177,12 @@ def _tops(buddies: list[Buddy]) -> list[Buddy]:
     return [buddy for buddy in buddies if not is_below(buddy.pk)]
 
 
-def _duplicate(edit: Edit, original: Buddy) -> Buddy:
-    originals = branch([original])
+def _duplicate(edit: Edit, original: Buddy, below: "Below") -> Buddy:
+    originals = branch([original], below)
     index: dict[int | None, int] = {
         buddy.pk: place for place, buddy in enumerate(originals)
     }
     copies = [_copy(buddy) for buddy in originals]
-    check(originals)
     edit.update(place_entries(copies[:1], original, "after"))
     store_by_level(edit, copies, [None, *(index[b.parent_id] for b in originals[1:])])
     return copies[0]
@@ -210,11 +211,22 @@ def remove(buddies: Iterable[Buddy], editor: str, seen: int | None = None) -> in
     return len(removed)
 
 
-def branch(roots: Iterable[Buddy]) -> list[Buddy]:
-    """Return entries with everything below them, each once, parents first."""
-    below: dict[int | None, list[Buddy]] = {}
+Below = dict[int | None, list[Buddy]]  # what each group holds
+
+
+def _below() -> Below:
+    below: Below = {}
     for buddy in Buddy.objects.all():
         below.setdefault(buddy.parent_id, []).append(buddy)
+    return below
+
+
+def branch(roots: Iterable[Buddy], below: Below | None = None) -> list[Buddy]:
+    """Return entries with everything below them, each once, parents first.
+
+    ``below`` is what each group holds, if the caller has read that.
+    """
+    below = _below() if below is None else below
     results: dict[int, Buddy] = {}
     waiting = list(roots)[::-1]
     while waiting:

@@ -79,7 +79,10 @@ def before(records: Iterable[HistoricalBuddy]) -> dict[int, HistoricalBuddy]:
     earlier = HistoricalBuddy.objects.filter(
         id__in=keys, version__lt=records[0].version
     )
-    for record in earlier.order_by("version", "history_id"):
+    # Keys grow with versions.
+    newest_ones = earlier.order_by().values("id").annotate(last=Max("history_id"))
+    found = HistoricalBuddy.objects.filter(history_id__in=newest_ones.values("last"))
+    for record in found:
         older[record.id] = record
     return older
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from buddies.models import Buddy, HistoricalBuddy
@@ -40,16 +41,30 @@ def put_branch_back(number: int, version: int, editor: str) -> None:
 
     It may be deleted now. Raises TreeError if that version did not have it either.
     """
+    # Before the lock: it reads much, and what was does not change.
+    then = snapshot.of(tree_at(version))
+    known = HistoricalBuddy.objects.filter(id=number).values_list("key", flat=True)
+    key = str(known.first())
+    if key not in then.entries:
+        raise TreeError(_("There is nothing to undo."))
     with editing(editor) as edit:
-        then = snapshot.of(history.tree_at(version))
-        known = HistoricalBuddy.objects.filter(id=number).values_list("key", flat=True)
-        key = str(known.first())
-        if key not in then.entries:
-            raise TreeError(_("There is nothing to undo."))
         tree = snapshot.of(Buddy.objects.all())
         wanted = with_branch(tree, then, key)
         _check(tree, wanted)
         whole_tree.write(edit, wanted)
+
+
+def tree_at(version: int) -> list[Buddy]:
+    """Return the entries of a version; without its group, one is at the top level.
+
+    The log may lack a group that somebody added by hand.
+    """
+    buddies = history.tree_at(version)
+    numbers = {buddy.pk for buddy in buddies}
+    for buddy in buddies:
+        if buddy.parent_id not in numbers:
+            buddy.parent_id = None
+    return buddies
 
 
 def _check(tree: Snapshot, wanted: Snapshot) -> None:
@@ -80,18 +95,29 @@ class Deleted(NamedTuple):
 
 def deleted_since(since: datetime) -> Iterator[Deleted]:
     """Yield what was deleted and is not back, the latest first."""
-    records = HistoricalBuddy.objects.filter(
-        history_type=history.DELETED, history_date__gte=since
-    ).order_by("-version", "history_id")
-    there = set(Buddy.objects.values_list("pk", flat=True).order_by())
+    fields = ("id", "version", "parent_id", "name", "history_date", "history_user_id")
+    records = _deleted(since).order_by("-version", "history_id").only(*fields)
     seen: set[int] = set()
     edits_: dict[int, list[HistoricalBuddy]] = {}
     for record in records:
-        if record.id not in there and record.id not in seen:
+        if record.id not in seen:
             seen.add(record.id)
             edits_.setdefault(record.version, []).append(record)
     for deleted in edits_.values():
         yield from _branches(deleted)
+
+
+def count_deleted(since: datetime) -> int:
+    """Count all that was deleted and is not back."""
+    return _deleted(since).order_by().values("id").distinct().count()
+
+
+def _deleted(since: datetime) -> "QuerySet[HistoricalBuddy]":
+    there = Buddy.objects.order_by().values("pk")
+    deleted = HistoricalBuddy.objects.filter(
+        history_type=history.DELETED, history_date__gte=since
+    )
+    return deleted.exclude(id__in=there)
 
 
 def _branches(deleted: list[HistoricalBuddy]) -> Iterator[Deleted]:

@@ -144,7 +144,8 @@ def _goes_on(newer: _Edit, edit: _Edit) -> bool:
         and newer.older == other.history_id
         and one.history_user_id == other.history_user_id
         and one.history_type == history.CHANGED
-        and history.UNDO not in (one.history_change_reason, other.history_change_reason)
+        # An undo, or a campaign that went live.
+        and not (one.history_change_reason or other.history_change_reason)
         and one.history_date - other.history_date <= FOLDED
     )
 
@@ -153,11 +154,10 @@ def _steps(runs: Iterable[list[_Edit]], in_detail: bool = True) -> Iterator[Step
     found = list(runs)
     before = HistoricalBuddy.objects.in_bulk([run[-1].older or 0 for run in found])
     for run in found:
-        step = _step(run, before.get(run[-1].older or 0))
-        yield step if in_detail else step._replace(differences=())
+        yield _step(run, before.get(run[-1].older or 0), in_detail)
 
 
-def _step(run: list[_Edit], old: HistoricalBuddy | None) -> Step:
+def _step(run: list[_Edit], old: HistoricalBuddy | None, in_detail: bool) -> Step:
     newest, oldest = run[0], run[-1]
     record = newest.record
     is_undo = record.history_change_reason == history.UNDO
@@ -170,7 +170,7 @@ def _step(run: list[_Edit], old: HistoricalBuddy | None) -> Step:
     if oldest.record.history_type == history.ADDED:
         words = history.one_in_words(history.ADDED, record.name)
     differences: Iterable[Difference] = ()
-    if old and record.history_type == history.CHANGED:
+    if in_detail and old and record.history_type == history.CHANGED:
         differences = history.differences(old, record)
     return Step(
         *own,

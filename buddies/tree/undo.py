@@ -33,9 +33,23 @@ def put_back(number: int, first: int, last: int, editor: str) -> Edit:
     with editing(editor, history.UNDO) as edit:
         own = HistoricalBuddy.objects.filter(id=number, version__range=(first, last))
         records = list(own.order_by("version", "history_id"))
-        before = history.before(records[:1])
-        _restore_or_refuse(edit, _restored(records[-1:], before))
+        if records and records[0].history_type == history.ADDED:
+            restored = _without_addition(records)
+        else:
+            restored = _restored(records[-1:], history.before(records[:1]))
+        _restore_or_refuse(edit, restored)
     return edit
+
+
+def _without_addition(records: list[HistoricalBuddy]) -> "Restored":
+    """Return what undoes that an entry was added, and then edited."""
+    last = records[-1]
+    current = Buddy.objects.in_bulk([last.id])
+    if last.id not in current or current[last.id].version > last.version:
+        raise Stale(history.missed(last.id, last.version))
+    restored = Restored([current[last.id]], [], [], current)
+    _refuse_groups(restored)
+    return restored
 
 
 def _restore_or_refuse(edit: Edit, restored: "Restored") -> None:

@@ -65,6 +65,11 @@ class Announcer:
             self._waiting[jid] = number
             self._has_waiting.set()
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """The release that clients read, and how many learned of it here."""
+        return self._counted, self.told
+
     def begin(self, number: int) -> None:
         """Announce release ``number``, which clients now read."""
         # A newer one is announced to all anyway.

@@ -26,54 +26,62 @@ class Sample(NamedTuple):
     read: int
 
 
+class Counting:
+    """The row of one release, and what it had before this process counted."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.row, _is_new = Reach.objects.get_or_create(
+            number=number, defaults={"began_at": timezone.now()}
+        )
+        self.told, self.read = map(int, self.last[1:])
+        self.saved_at, self.counted_at = 0.0, -math.inf
+
+    @property
+    def last(self) -> list[float]:
+        return self.row.samples[-1] if self.row.samples else [0, 0, 0]
+
+
 class Recorder:
     """Keeps the counts of the release that clients read now, across restarts."""
 
     def __init__(self) -> None:
         self._number = 0
-        self._row: Reach | None = None
-        self._told, self._read = 0, 0  # before this process
-        self._saved_at, self._counted_at = 0.0, -math.inf
+        self._counting: Counting | None = None
 
     def begin(self, number: int) -> None:
         """Count for this release from now on."""
-        if number != self._number:
-            self._number, self._row = number, None
+        self._number = number
 
-    def record(self, told: int, read: int | None) -> None:
-        """Write the counts since this process began with the release, if they are new.
+    def record(self, number: int, told: int, read: int | None) -> None:
+        """Write the counts of a release since this process began with it, if new.
 
-        ``read`` is None if the XMPP server answers in our place.
+        ``read`` is None if the XMPP server answers in our place. Counts of another
+        release than the one that :meth:`begin` named last are too late.
         """
-        if not self._number:
+        if not number or number != self._number:
             return
-        row = self._row or self._load()
-        last = row.samples[-1] if row.samples else [0, 0, 0]
+        if self._counting is None or self._counting.number != number:
+            self._counting = Counting(number)
+        one = self._counting
+        row, last = one.row, one.last
         # The next release, which begins to count a moment earlier, takes nothing back.
         now = Sample(
             (timezone.now() - row.began_at).total_seconds(),
-            max(self._told + told, int(last[1])),
-            max(self._read + (read or 0), int(last[2])),
+            max(one.told + told, int(last[1])),
+            max(one.read + (read or 0), int(last[2])),
         )
         pause = 0 if now.seconds < BRISK_SECONDS else PAUSE_SECONDS
-        if last[1:] == [now.told, now.read] or now.seconds - self._saved_at < pause:
+        is_known = read is not None
+        is_early = now.seconds - one.saved_at < pause
+        if is_known == row.is_read_known and (last[1:] == [*now[1:]] or is_early):
             return
-        row.samples = with_sample(row.samples, now)
-        row.is_read_known = read is not None
-        if now.seconds - self._counted_at >= COUNT_SECONDS:
+        row.samples, row.is_read_known = with_sample(row.samples, now), is_known
+        if now.seconds - one.counted_at >= COUNT_SECONDS:
             row.subscribers = Subscriber.objects.count()
-            self._counted_at = now.seconds
+            one.counted_at = now.seconds
         row.save()
-        self._saved_at = now.seconds
-
-    def _load(self) -> Reach:
-        row, _is_new = Reach.objects.get_or_create(
-            number=self._number, defaults={"began_at": timezone.now()}
-        )
-        last = row.samples[-1] if row.samples else [0, 0, 0]
-        self._row, self._told, self._read = row, int(last[1]), int(last[2])
-        self._saved_at, self._counted_at = 0.0, -math.inf
-        return row
+        one.saved_at = now.seconds
 
 
 def forget_old() -> None:

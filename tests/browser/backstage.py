@@ -45,7 +45,7 @@ from buddies.publishing import applying, releases
 from buddies.publishing.review import review
 from buddies.publishing.live import live_release
 from buddies.tree import edits, history, whole_tree
-from buddies.models import Buddy, Campaign, HistoricalBuddy, Release, Tree
+from buddies.models import Answerer, Buddy, Campaign, HistoricalBuddy, Release, Tree
 def one(name):
     return Buddy.objects.get(name=name)
 def campaign(title, by, entry, **fields):
@@ -72,6 +72,8 @@ def is_live():
     return not releases.is_behind() and bool(live_release().live_at)
 after_reset = None
 def demo():
+    # Forms that were saved have asked who answers.
+    Answerer.objects.all().delete()
     # Nothing to do when nothing has changed since the last time.
     global after_reset
     if state() == after_reset:

@@ -320,7 +320,7 @@ class ServiceConsumer(AsyncConsumer):
             if await self._store(_wake_pending_work):
                 await self._store(self.state.save)
                 await self._mark_live()
-                counts = (self.announcer.told, self.reads())
+                counts = (*self.announcer.counts, self.reads())
                 await self._store(self.reach.record, *counts)
 
 

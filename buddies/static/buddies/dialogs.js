@@ -1,9 +1,9 @@
 // The dialogs: where to move an entry, whether to delete it.
 
-import { edits, get, isOffline } from "./api.js";
+import { edits, isOffline, post } from "./api.js";
 import { toast } from "./banner.js";
 import { edit, move } from "./edits.js";
-import { byId, urls, withParameters, words } from "./page.js";
+import { byId, urls, words } from "./page.js";
 import { button, element } from "./preview.js";
 import { isThere, loadSoon, tree } from "./tree.js";
 
@@ -30,7 +30,7 @@ export async function confirmDelete(nodes) {
   let effects;
   try {
     await edits; // our own come first: they change the version
-    effects = await get(withParameters(urls.fate, { id: nodes.map(({ key }) => key).join() }));
+    effects = await post(urls.fate, { ids: nodes.map(({ key }) => Number(key)) });
   } catch (error) {
     toast(isOffline(error) ? words.offline : error.message);
     loadSoon();

@@ -59,7 +59,7 @@ export function dragging() {
 
 // --- With a finger -----------------------------------------------------------------
 
-let press = null; // { node, x, y, timer, chip, target, how }: a finger on a row
+let press = null; // { key, x, y, timer, node, chip, target, how }: a finger on a row
 
 export function listenToTouch(grid) {
   if (!may.change || !isTouch) return;
@@ -71,10 +71,9 @@ function onTouch(event) {
   leave();
   const row = event.target.closest(".wb-node-list .wb-row");
   if (!row || event.touches.length > 1 || event.target.closest("button, input, .wb-expander")) return;
-  const node = tree.findKey(keyOfRow(row));
-  if (!isThere(node)) return;
+  const key = keyOfRow(row);
   const [{ clientX: x, clientY: y }] = event.touches;
-  press = { node, row, x, y, timer: setTimeout(hold, HOLD_MILLISECONDS) };
+  press = { key, x, y, timer: setTimeout(hold, HOLD_MILLISECONDS) };
   // Events go on at this element, even when the tree has scrolled it away.
   const on = (name, run) => event.target.addEventListener(name, run, { passive: false });
   on("touchmove", onMove);
@@ -83,6 +82,12 @@ function onTouch(event) {
 }
 
 function hold() {
+  // The tree may have been loaded since; from now on it waits.
+  press.node = tree.findKey(press.key);
+  if (!press.node || !isThere(press.node)) {
+    leave();
+    return;
+  }
   pickUp(press.node);
   const name = held.length > 1 ? words.selected.replace("%s", held.length) : press.node.title;
   press.chip = element("div", "held", name);

@@ -5,7 +5,7 @@ import { move, toggle } from "./edits.js";
 import { openMenu } from "./menu.js";
 import { byId, may } from "./page.js";
 import { closeEntry, openEntry } from "./panel.js";
-import { clearSelection, isSelecting, selectAll, selectTo, targets, toggleSelected, tops } from "./selection.js";
+import { clearSelection, isSelecting, selectAll, selectNext, targets, toggleSelected, tops } from "./selection.js";
 import { isThere, tree } from "./tree.js";
 
 const STEPS = {
@@ -43,20 +43,13 @@ function keyAction(event, node) {
   if (key === " " && event.ctrlKey) return () => toggleSelected(node);
   if (key === " ") return () => switchFlag(node, event.shiftKey ? "web" : "mobile");
   if (key === "a" && (event.ctrlKey || event.metaKey)) return selectAll;
-  if (event.shiftKey && SELECTING[key]) return () => selectNext(node, key, event);
+  if (event.shiftKey && SELECTING[key]) return () => selectNext(node, () => node.navigate(SELECTING[key], { activate: true, event }));
   if (key === "F2") return () => node.startEditTitle();
   if (key === "Delete" && may.delete) return () => confirmDelete(tops(targets(node)));
   return null;
 }
 
 const SELECTING = { ArrowUp: "up", ArrowDown: "down" };
-
-/** Selects a row and the next one, and goes there. */
-async function selectNext(node, key, event) {
-  selectTo(node);
-  await node.navigate(SELECTING[key], { activate: true, event });
-  selectTo(tree.getActiveNode());
-}
 
 function switchFlag(node, flag) {
   toggle(targets(node), flag, !node.data[flag]);

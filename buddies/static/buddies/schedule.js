@@ -31,6 +31,12 @@ export function chooseSchedule(nodes) {
   };
   const send = (values) => edit("schedule", { ids: keysOf(nodes), ...values }, true, report);
   save.addEventListener("click", () => {
+    // A date without its time reads as blank.
+    const half = Object.values(fields).find(({ input }) => input.validity.badInput);
+    if (half) {
+      half.input.reportValidity();
+      return;
+    }
     const changed = Object.entries(fields).filter(([, { input, initial }]) => input.value !== initial);
     if (changed.length) send(Object.fromEntries(changed.map(([name, { input }]) => [name, input.value])));
     else dialog.close();

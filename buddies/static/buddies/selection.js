@@ -10,6 +10,7 @@ import { chooseSchedule } from "./schedule.js";
 import { isThere, tree } from "./tree.js";
 
 let anchor = null; // the key of the row from which Shift selects
+let range = []; // the keys that it selected from there
 let count = 0; // how many are selected
 
 /** Returns the selected entries, in the tree's order. */
@@ -43,17 +44,39 @@ export function isSelecting() {
 // --- Selecting ---------------------------------------------------------------------
 
 export function toggleSelected(node) {
-  anchor = node.key;
+  selectFrom(node);
   node.setSelected(!node.isSelected());
 }
 
-/** Selects the displayed rows from the last one that was selected to this one. */
+/** Makes a row the one from which Shift selects. */
+function selectFrom(node) {
+  anchor = node.key;
+  range = [];
+}
+
+/** Selects the displayed rows from the anchor to this one, and no others beside it. */
 export function selectTo(node) {
   const rows = displayed();
   const from = rows.findIndex(({ key }) => key === anchor);
   const to = rows.indexOf(node);
-  if (from < 0) toggleSelected(node);
-  else select(rows.slice(Math.min(from, to), Math.max(from, to) + 1));
+  if (from < 0) {
+    toggleSelected(node);
+    return;
+  }
+  const wanted = rows.slice(Math.min(from, to), Math.max(from, to) + 1);
+  setAll(range.map((key) => tree.findKey(key)).filter((one) => one && !wanted.includes(one)), false);
+  range = wanted.map(({ key }) => key);
+  select(wanted);
+}
+
+/** Selects from a row to the next one, which the arrows lead to. */
+export async function selectNext(node, go) {
+  if (!range.includes(node.key)) {
+    selectFrom(node);
+    select([node]);
+  }
+  await go();
+  selectTo(tree.getActiveNode());
 }
 
 /** Selects what is displayed; of a search, only what was found. */
@@ -66,14 +89,25 @@ export function selectInside() {
 }
 
 export function clearSelection() {
-  const nodes = selected();
-  tree.runWithDeferredUpdate(() => nodes.forEach((node) => node.setSelected(false, { noEvents: true })));
+  anchor = null;
+  range = [];
+  setAll(selected(), false);
   onSelect();
 }
 
 function select(nodes) {
-  tree.runWithDeferredUpdate(() => nodes.filter(isThere).forEach((node) => node.setSelected(true, { noEvents: true })));
+  setAll(nodes.filter(isThere), true);
   onSelect();
+}
+
+/** Selects again after the tree was loaded; what is gone or deleted is not. */
+export function reselect(keys) {
+  setAll(keys.map((key) => tree.findKey(key)).filter((node) => node && isThere(node)), true);
+  onSelect();
+}
+
+function setAll(nodes, isOn) {
+  tree.runWithDeferredUpdate(() => nodes.forEach((node) => node.setSelected(isOn, { noEvents: true })));
 }
 
 function displayed() {
@@ -105,8 +139,13 @@ export function onSelect() {
   // A narrow screen has no room for the boxes until they are needed.
   if (narrow.matches && tree.options.checkbox !== isSelecting()) tree.setOption("checkbox", isSelecting());
   document.body.classList.toggle("selecting", isSelecting());
-  byId("bar").hidden = !isSelecting();
-  byId("selected-count").textContent = count === 1 ? words.oneSelected : words.selected.replace("%s", count);
+  const bar = byId("bar");
+  const isLeft = !isSelecting() && bar.contains(document.activeElement);
+  bar.hidden = !isSelecting();
+  if (isLeft) byId("tree").focus();
+  const said = count === 1 ? words.oneSelected : words.selected.replace("%s", count);
+  byId("selected-count").textContent = said;
+  byId("selected-status").textContent = isSelecting() ? said : "";
   const more = inside().length;
   byId("select-inside").hidden = !more;
   byId("select-inside").textContent = more === 1 ? words.oneInside : words.moreInside.replace("%s", more);

@@ -6,7 +6,7 @@ import { enqueue, get, state } from "./api.js";
 import { isFinding, search } from "./find.js";
 import { byId, urls } from "./page.js";
 import { redrawStates } from "./row.js";
-import { onSelect, selected } from "./selection.js";
+import { reselect, selected } from "./selection.js";
 
 const MAX_EXPANDED = 200; // entries that are shown expanded at first
 
@@ -78,8 +78,7 @@ async function drawTree({ version: newest, stamp: newStamp, entries }) {
   stamp = newStamp;
   restore(entries);
   tree.findKey(active)?.setActive(true, { noEvents: false });
-  for (const key of selection) tree.findKey(key)?.setSelected(true, { noEvents: true });
-  onSelect();
+  reselect(selection);
   byId("no-entries").hidden = entries.length > 0;
   byId("tree").hidden = entries.length === 0;
   if (isFinding()) search();

@@ -84,10 +84,11 @@ STATUSES = [
         (f"{CHANNELS}{view}/", None, 200, 200, 200)
         for view in ("state", "tree", "document", "changes")
     ),
-    (f"{CHANNELS}fate/?id={ROMEO}", None, 200, 200, 200),
+    (f"{CHANNELS}fate/", None, 405, 405, 405),
+    (f"{CHANNELS}fate/", {}, 400, 400, 400),
     *(
         (f"{CHANNELS}{view}/", {}, 405, 405, 405)
-        for view in ("state", "tree", "document", "changes", "fate")
+        for view in ("state", "tree", "document", "changes")
     ),
     *(
         (f"{CHANNELS}{view}/", data, *statuses)

@@ -102,6 +102,72 @@ def test_a_campaign_that_went_live_is_one_step_and_ends_when_it_is_put_back(
     assert told(publisher)[0][1][0] == "“Natale” ended"
 
 
+def test_a_campaign_is_not_made_live_again_by_putting_back(publisher, natale):
+    go_live()
+    natale.change("romeo", status="ho ho ho")
+    natale.publish()
+    put_back(publisher, **step(publisher, "“Natale” went live"))
+
+    (said,) = put_back(publisher, **step(publisher, "“Natale” ended"))
+    assert "Again as a new campaign" in said
+    assert Campaign.objects.get(pk=natale.pk).state == Campaign.State.ENDED
+
+
+def test_who_may_not_publish_ends_no_campaign(editor, natale):
+    go_live()
+    natale.change("romeo", status="ho ho ho")
+    natale.publish()
+    said = put_back(editor, **step(editor, "“Natale” went live"))
+    assert said == ["You may not do what this would do."]
+    assert named("romeo").status == "ho ho ho"
+
+
+@pytest.mark.parametrize(
+    ("missing", "is_refused"),
+    [("add_buddy", {"back"}), ("delete_buddy", {"away"}), ("", set())],
+)
+def test_adding_and_deleting_need_their_permissions(verona, missing, is_refused):
+    verbs = {"view_buddy", "change_buddy", "add_buddy", "delete_buddy", "edit_live"}
+    client = person("nurse", "", *(verbs - {missing}))
+    seen, house = version(), key("house")
+    edits.remove([named("house")], "paolo")
+    branch = {"what": "branch", "entry": house, "last": seen}
+    refused = {"You may not do what this would do."}
+
+    assert (set(put_back(client, **branch)) == refused) == ("back" in is_refused)
+
+    edits.duplicate([named("mario")], "paolo")
+    added = step(client, "Added “mario”")
+    assert (set(put_back(client, **added)) == refused) == ("away" in is_refused)
+
+
+def test_an_address_that_apps_know_needs_its_permission(editor, publisher, verona):
+    go_live()
+    change("romeo", address="Romeo", by="prince")
+    go_live()
+    record = HistoricalBuddy.objects.first().history_id
+    field = {"what": "field", "record": record, "field": "address"}
+
+    assert put_back(editor, **field) == ["You may not do what this would do."]
+    assert named("romeo").address == "Romeo"
+    put_back(publisher, **field)
+    assert named("romeo").address == "romeo"
+
+
+def test_putting_back_what_is_there_already_says_so(editor, verona):
+    change("romeo", status="in love")
+    record = HistoricalBuddy.objects.first().history_id
+    change("romeo", status="")
+
+    said = put_back(editor, what="field", record=record, field="status")
+    assert said == ["Nothing to do: it is like this already."]
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "1999-12-31"])
+def test_a_day_that_no_calendar_has_counts_as_left_out(editor, verona, day):
+    assert told(editor, day=day) == told(editor)
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -131,7 +197,7 @@ def test_it_returns_to_pages_of_this_site_only(editor, verona):
 
 def test_what_was_deleted_comes_back_from_the_trash(editor, verona):
     edits.remove([named("house")], "paolo")
-    assert editor.get(HOME).context["deleted"] == 1
+    assert editor.get(HOME).context["deleted"] == 2
     (deleted,) = editor.get(TRASH).context["deleted"]
     assert (deleted.name, deleted.inside) == ("house", 1)
 

@@ -119,6 +119,18 @@ def test_versions_are_searched_and_filtered(publisher, verona, query, found):
     assert ("The ball" in page_text(page)) == (shows_all or found == 1)
 
 
+def test_a_search_says_of_each_version_only_what_changed_with_it(publisher, verona):
+    first, second, third = numbers()
+    Release.objects.filter(number__in=(first, third)).update(pinned=True)
+    edits.change([named("Montague")], "paris", name="Capulet")
+    go_live()
+
+    found = lines(publisher, show="pinned")
+    assert found[0] == (third, 1, ["Edited “Montague”"])
+    assert [number for number, _count, _words in found] == [third, first]
+    assert second < third
+
+
 def test_older_versions_are_on_other_pages(publisher, verona, monkeypatch):
     monkeypatch.setattr(version_list, "SHOWN", 1)
     first, _second, third = numbers()
@@ -152,7 +164,7 @@ def test_a_version_gets_a_name_and_a_pin(publisher: Client, verona):
     assert editor.post(version_url(second, "name")).status_code == 403
 
 
-@pytest.mark.parametrize("chosen", [[], [0], [0, 1, 2], ["x", "²"]])
+@pytest.mark.parametrize("chosen", [[], [0], [0, 1, 2], ["x", "²"], ["-5", "-3"]])
 def test_two_versions_have_to_be_ticked(publisher, verona, chosen):
     ticked = [numbers()[one] if isinstance(one, int) else one for one in chosen]
     page = publisher.get(f"{RELEASES}compare/", {"chosen": ticked}, follow=True)

@@ -41,6 +41,7 @@ def test_the_page_contains_the_state_and_all_urls(editor: Client, verona):
     assert {*urls} == {
         *READ_VIEWS,
         *EDIT_VIEWS,
+        "fate",
         "edit",
         "history",
     }
@@ -200,28 +201,30 @@ def test_the_effects_of_a_deletion_are_described_before_it(editor, verona, name,
     go_live()
 
     fate = {"version": version(), "words": words}
-    assert ask(editor, "fate", id=key(name)) == fate
+    assert send(editor, "fate", ids=[key(name)]).json() == fate
 
 
 def test_the_effects_of_deleting_many_are_described_together(editor, verona):
     go_live()
     romeo, house = key("romeo"), key("house")
 
-    both = f"{house},{key('mario')}"
-    assert ask(editor, "fate", id=both)["words"] == [
+    def words(*ids: int) -> list[str]:
+        found: list[str] = send(editor, "fate", ids=ids).json()["words"]
+        return found
+
+    assert words(house, key("mario")) == [
         "1 item inside will be deleted too.",
         "Apps show 3 of them now; they will disappear.",
     ]
     # What is inside another one is not counted twice.
-    assert ask(editor, "fate", id=f"{house},{romeo}")["words"] == [
-        "Apps show 2 of them now; they will disappear."
-    ]
-    gone = editor.get(f"{CHANNELS}fate/", {"id": f"{house},{10**9}"})
-    assert gone.status_code == 409
+    assert words(house, romeo) == ["Apps show 2 of them now; they will disappear."]
+    assert send(editor, "fate", ids=[house, 10**9]).status_code == 409
+    assert send(editor, "fate", ids=list(range(1, 1002))).status_code == 400
+    assert send(editor, "fate", raw="[]").status_code == 400
 
 
 def test_a_group_that_got_an_entry_since_is_not_deleted(editor: Client, verona):
-    seen = ask(editor, "fate", id=key("house"))["version"]
+    seen = send(editor, "fate", ids=[key("house")]).json()["version"]
     change("mario", parent=named("house"))
 
     answer = send(editor, "remove", ids=[key("house")], seen=seen)
@@ -231,14 +234,13 @@ def test_a_group_that_got_an_entry_since_is_not_deleted(editor: Client, verona):
     assert named("mario").parent == named("house")
 
 
-STRANGE = ["", "abc", "-1", "1.0", "0", "²", 2**63 - 1, 2**63, 10**30, "9" * 5_000]
-
-
 def test_the_fate_of_an_unknown_entry_is_a_readable_error(editor, verona):
     gone = {"error": "Someone deleted this in the meantime."}
-    for query in ({}, *({"id": word} for word in STRANGE)):
-        response = editor.get(f"{CHANNELS}fate/", query)
-        assert (response.status_code, response.json()) == (409, gone), query
+    for number in (-1, 10**9, 2**63 - 1):
+        response = send(editor, "fate", ids=[number])
+        assert (response.status_code, response.json()) == (409, gone), number
+    for number in ("", "abc", 1.0, 0, 2**63, 10**30, None, [1]):
+        assert send(editor, "fate", ids=[number]).status_code == 400, number
 
 
 @pytest.mark.parametrize("view", READ_VIEWS)

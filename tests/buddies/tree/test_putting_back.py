@@ -107,6 +107,38 @@ def test_a_run_is_not_put_back_over_a_newer_change_of_the_same():
     assert named("romeo").status == "banished"
 
 
+def test_an_entry_that_was_added_and_then_edited_is_deleted_again():
+    made = edits.add(new_in("house"), EDITOR)
+    first = version()
+    last = change("benvolio", status="in").version
+    edits.change([named("romeo")], "mario", status="other")
+
+    undo.put_back(made.pk, first, last, "mario")
+    assert not Buddy.objects.filter(pk=made.pk).exists()
+    undo.undo(version(), "mario")
+    assert named("benvolio").status == "in"
+
+
+def test_an_added_entry_that_somebody_edited_since_is_not_deleted():
+    made = edits.add(new_in("house"), EDITOR)
+    first = version()
+    last = change("benvolio", status="in").version
+    change("benvolio", "mario", status="mine")
+
+    with pytest.raises(Stale, match="mario changed “benvolio”"):
+        undo.put_back(made.pk, first, last, EDITOR)
+
+
+def test_an_added_group_that_holds_something_is_not_deleted():
+    made = edits.add(Buddy(name="mantua", type="group"), EDITOR)
+    first = version()
+    last = change("mantua", status="in").version
+    edits.move(entries("romeo"), "mario", made, "last")
+
+    with pytest.raises(Stale, match="no longer empty"):
+        undo.put_back(made.pk, first, last, EDITOR)
+
+
 # --- A branch -------------------------------------------------------------------------
 
 

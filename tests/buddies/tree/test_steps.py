@@ -92,6 +92,13 @@ def test_edits_between_which_somebody_else_changed_the_entry_are_not_one_step():
     assert told(editor="juliet") == [("juliet", "Edited “romeo”")] * 2
 
 
+def test_a_campaign_is_a_step_of_its_own():
+    change("nurse", "juliet", status="old")
+    HistoricalBuddy.objects.update(history_change_reason="campaign:1")
+    change("nurse", "juliet", status="tired")
+    assert told() == [("juliet", "Edited “nurse”")] * 2
+
+
 def test_an_edit_of_many_is_one_step_and_says_what_putting_it_back_deletes():
     edits.duplicate([named("house")], "mario")
     edits.remove(entries("mario"), "mario")

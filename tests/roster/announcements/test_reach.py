@@ -38,60 +38,63 @@ def recorder(number: int = 5) -> Recorder:
 
 def test_counts_go_on_after_a_restart():
     before = recorder()
-    before.record(3, 10)
+    before.record(5, 3, 10)
 
     after = recorder()
-    after.record(0, 0)
+    after.record(5, 0, 0)
     assert last() == [3, 10]
-    after.record(2, 1)
+    after.record(5, 2, 1)
     assert last() == [5, 11]
 
 
 def test_the_next_release_begins_at_zero_and_takes_nothing_back():
     both = recorder()
-    both.record(3, 10)
-    both.record(3, 0)  # it is published, and nobody has said so yet
+    both.record(5, 3, 10)
+    both.record(5, 3, 0)  # it is published, and nobody has said so yet
     assert last() == [3, 10]
 
     both.begin(6)
-    both.record(1, 2)
+    both.record(5, 9, 90)  # counted before, and written too late
+    both.record(6, 1, 2)
     assert (last(5), last(6)) == ([3, 10], [1, 2])
 
 
 def test_nothing_is_written_without_a_release_or_a_change(django_assert_num_queries):
     idle, busy = Recorder(), recorder()
-    busy.record(1, 1)
+    busy.record(5, 1, 1)
     with django_assert_num_queries(0):
-        idle.record(1, 1)
-        busy.record(1, 1)
+        idle.record(5, 1, 1)
+        busy.record(5, 1, 1)
 
 
 def test_reads_that_the_xmpp_server_answers_are_not_known():
-    recorder().record(3, None)
+    recorder().record(5, 0, None)
+    assert not Reach.objects.get().is_read_known
+    recorder().record(5, 3, None)
     row = Reach.objects.get()
     assert (row.is_read_known, row.samples[-1][1:]) == (False, [3, 0])
 
 
 def test_the_number_of_subscribers_is_kept_with_it():
     Subscriber.objects.create(jid="romeo@localhost", told=5)
-    recorder().record(1, 0)
+    recorder().record(5, 1, 0)
     assert Reach.objects.get().subscribers == 1
 
 
 def test_after_a_minute_it_is_written_every_few_seconds(monkeypatch):
     busy = recorder()
-    busy.record(1, 1)
-    busy._row.began_at -= timedelta(seconds=100)
-    busy.record(2, 2)
-    busy.record(3, 3)
+    busy.record(5, 1, 1)
+    busy._counting.row.began_at -= timedelta(seconds=100)
+    busy.record(5, 2, 2)
+    busy.record(5, 3, 3)
     assert last() == [2, 2]
-    busy._row.began_at -= timedelta(seconds=6)
-    busy.record(3, 3)
+    busy._counting.row.began_at -= timedelta(seconds=6)
+    busy.record(5, 3, 3)
     assert last() == [3, 3]
 
 
 def test_counts_are_forgotten_after_a_year():
-    recorder().record(1, 1)
+    recorder().record(5, 1, 1)
     reach.forget_old()
     assert Reach.objects.exists()
 
