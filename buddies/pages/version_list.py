@@ -1,6 +1,6 @@
 """The list of versions: what was live, and what changed with each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -22,7 +22,6 @@ from xmppservice.backoffice.actions import ReadOnlyAdmin
 
 READ = 300  # versions that are read for a page, at most
 SHOWN = 50  # lines
-FOLDED = timedelta(minutes=15)  # automatic versions of one person are one line
 MAX_EDITS = 2000  # of the tree, that are read to say what changed
 MAX_WORDS = 3  # changes that a line names
 
@@ -77,7 +76,7 @@ def _page(request: HttpRequest) -> HttpResponse:
     if before := whole_number(request.GET.get("before", "")):
         found = found.filter(number__lt=before)
     read = list(found[:READ])
-    runs = list(_runs(read))
+    runs = list(steps.folded(read, _goes_on))
     shown = runs[:SHOWN]
     is_more = len(read) == READ or len(runs) > SHOWN
     older = shown[-1][-1].number if shown and is_more else 0
@@ -110,21 +109,10 @@ def _found(words: str, show: str) -> "QuerySet[Release]":
     return found
 
 
-def _runs(releases: Sequence[Release]) -> Iterator[list[Release]]:
-    run: list[Release] = []
-    for release in releases:
-        if run and not _goes_on(run[-1], release):
-            yield run
-            run = []
-        run.append(release)
-    if run:
-        yield run
-
-
 def _goes_on(newer: Release, release: Release) -> bool:
     both = (newer, release)
     is_plain = all(one.automatic and not (one.name or one.pinned) for one in both)
-    is_close = newer.created_at - release.created_at <= FOLDED
+    is_close = newer.created_at - release.created_at <= steps.FOLDED
     return is_plain and is_close and newer.author == release.author
 
 

@@ -4,9 +4,9 @@ Texts are saved while one types, so what one person did to one entry within a qu
 an hour is one step.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from buddies.models import HistoricalBuddy
 from buddies.tree import history
 from buddies.tree.history import Difference
+
+T = TypeVar("T")
 
 FOLDED = timedelta(minutes=15)
 SHOWN = 50  # steps on a page
@@ -48,6 +50,18 @@ class Wanted(NamedTuple):
     end: datetime | None = None
 
 
+def folded(items: Iterable[T], goes_on: Callable[[T, T], bool]) -> Iterator[list[T]]:
+    """Yield runs of items, in each of which every one goes on with the one before."""
+    run: list[T] = []
+    for item in items:
+        if run and not goes_on(run[-1], item):
+            yield run
+            run = []
+        run.append(item)
+    if run:
+        yield run
+
+
 class Page(NamedTuple):
     """Some steps, newest first; ``older`` is the version before which others follow."""
 
@@ -62,7 +76,7 @@ def page(wanted: Wanted, before: int | None = None) -> Page:
         records = records.filter(version__lt=before)
     found = records.order_by("-version").values_list("version", flat=True).distinct()
     versions = list(found[:READ])
-    runs = list(_runs(_edits(versions)))
+    runs = list(folded(_edits(versions), _goes_on))
     is_more = len(versions) == READ or len(runs) > SHOWN
     steps = list(_steps(runs[:SHOWN]))
     return Page(steps, steps[-1].first if is_more and steps else None)
@@ -75,7 +89,7 @@ def between(begin: datetime, end: datetime, most: int) -> list[Step]:
     """
     records = _wanted(Wanted(begin=begin, end=end)).order_by("-version")
     versions = list(records.values_list("version", flat=True).distinct()[:most])
-    return list(_steps(_runs(_edits(versions)), in_detail=False))
+    return list(_steps(folded(_edits(versions), _goes_on), in_detail=False))
 
 
 def editors(since: datetime) -> list[str]:
@@ -122,18 +136,6 @@ def _edits(versions: list[int]) -> list[_Edit]:
     )
     edits = [_Edit(r.version, *counts[r.pk], r, r.older) for r in records]
     return sorted(edits, key=lambda edit: edit.version, reverse=True)
-
-
-def _runs(edits: Iterable[_Edit]) -> Iterator[list[_Edit]]:
-    """Yield the edits of each step, newest first."""
-    run: list[_Edit] = []
-    for edit in edits:
-        if run and not _goes_on(run[-1], edit):
-            yield run
-            run = []
-        run.append(edit)
-    if run:
-        yield run
 
 
 def _goes_on(newer: _Edit, edit: _Edit) -> bool:
