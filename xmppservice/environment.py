@@ -59,6 +59,29 @@ def path(name: str, default: Path) -> Path:
     return Path(env.str(name, default="").strip() or default).resolve()
 
 
+def colour(name: str) -> str:
+    """Read a colour such as #0f766e; empty without one."""
+    word = text(name, "").strip().lower()
+    if word and not re.fullmatch(r"#[\da-f]{6}", word):
+        raise ImproperlyConfigured(f"{name} must be like #0f766e, not {word!r}.")
+    return word
+
+
+def picture(name: str) -> str:
+    """Read the path of a picture that a browser shows; empty without one."""
+    word = text(name, "").strip()
+    if not word:
+        return ""
+    file = Path(word).resolve()
+    if file.suffix.lower() not in (".svg", ".png", ".webp"):
+        raise ImproperlyConfigured(f"{name} must be an SVG, PNG or WEBP file.")
+    try:
+        file.read_bytes()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: {error.strerror}.") from None
+    return str(file)
+
+
 def _words(name: str, default: str = "") -> list[str]:
     """Read words, separated by commas, without blanks around them."""
     words = (word.strip() for word in text(name, default).split(","))

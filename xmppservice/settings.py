@@ -106,6 +106,9 @@ CSRF_TRUSTED_ORIGINS = env.origins(
     "CSRF_TRUSTED_ORIGINS", wildcard="https://*.example.org"
 )
 
+PRODUCT_NAME = env.text("PRODUCT_NAME", "XMPP Service").strip() or "XMPP Service"
+PRODUCT_COLOUR = env.colour("PRODUCT_COLOUR")
+PRODUCT_LOGO = env.picture("PRODUCT_LOGO")
 WEBCHAT_URL = env.websocket("WEBCHAT_URL")
 WEBCHAT_USERS = env.passwords("WEBCHAT_USERS")
 CHANNEL_PAGES = env.boolean("CHANNEL_PAGES", False)

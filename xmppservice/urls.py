@@ -14,7 +14,7 @@ from buddies.avatars import NAME as PICTURE
 from buddies.pages import channel
 from xmppservice import webchat
 from xmppservice.api.schemas import NAMES, schema
-from xmppservice.backoffice import guide
+from xmppservice.backoffice import branding, guide
 from xmppservice.monitoring import delivery, reach
 from xmppservice.monitoring.api import Api, DeliveryView, Description
 from xmppservice.protocol.redaction import CHANNEL_PAGES
@@ -39,6 +39,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("xmppservice/icon.svg"))),
     path("admin/delivery/", include(delivery.urls(admin.site))),
     path("admin/buddies/release/reach/", include(reach.urls(admin.site))),
+    path("product/", include(branding.urls())),
     path("admin/guide/", include(guide.urls(admin.site))),
     path("admin/", admin.site.urls),
     path("i18n/", set_language, name="set_language"),

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from xmppservice.backoffice import branding
 from xmppservice.backoffice.model_admin import StrictAdmin
 
 MAY_VIEW_ENTRIES = "buddies.view_buddy"
@@ -49,7 +50,6 @@ SECTIONS = (
 class BackOffice(AdminSite):
     """The default admin site."""
 
-    site_header = site_title = "XMPP Service"
     site_url = None  # the admin is the site
     enable_nav_sidebar = False  # the tree needs the width
 
@@ -87,7 +87,14 @@ class BackOffice(AdminSite):
         return super().index(request, extra_context)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        return {**super().each_context(request), "navigation": links(request)}
+        own = branding.product()
+        return {
+            **super().each_context(request),
+            "navigation": links(request),
+            "product": own,
+            "site_header": own.name,
+            "site_title": own.name,
+        }
 
 
 def links(request: HttpRequest) -> list[Link]:
