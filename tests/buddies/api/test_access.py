@@ -37,6 +37,11 @@ def test_every_url_but_the_public_ones_and_the_admin_needs_a_login():
 
     answers = {path: APIClient().get(path).status_code for path in ours}
 
+    # The login has the product's colours and logo; without a setting there is none.
+    product = [path for path in answers if path.startswith("/product/")]
+    assert len(product) == 2
+    assert {answers.pop(path) for path in product} == {404}
+
     # The schemas are public.
     schemas = [path for path in answers if path.startswith("/schemas/")]
     assert len(schemas) == 5
