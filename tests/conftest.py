@@ -21,15 +21,18 @@ from tests.service import MANAGE, PASSWORD, Service
 
 DEMO_USERS = ["00393296260815", "00393333333333"]
 
+# An example may be slow: the machine has other things to do. Here, and not in
+# pytest_configure: the settings that the folders below make are copies of these.
+hypothesis.settings.register_profile(
+    "here", hypothesis.settings.default, deadline=None, database=None
+)
+hypothesis.settings.load_profile("here")
+
 
 def pytest_configure() -> None:
     """Prepare what all tests use."""
     # Test clients request no static file: they are spared the scan of all.
     settings.MIDDLEWARE.remove("servestatic.middleware.ServeStaticMiddleware")
-    # An example may be slow: the machine has other things to do.
-    default = hypothesis.settings.default
-    hypothesis.settings.register_profile("here", default, deadline=None, database=None)
-    hypothesis.settings.load_profile("here")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
