@@ -86,7 +86,7 @@ def _bounds(day: date) -> tuple[datetime, datetime]:
 
 
 class Shown(NamedTuple):
-    """A step as the page shows it; ``campaign`` is what it made live, or ended."""
+    """A step as the page shows it; ``address`` is the history of its only entry."""
 
     step: Step
     words: str
@@ -112,7 +112,6 @@ def page(request: HttpRequest) -> HttpResponse:
         "mend": list(_to_mend(request.user)),
         "deleted": count_deleted(now - putting_back.KEPT),
         "here": request.get_full_path(),
-        "zone": timezone.get_current_timezone_name(),
     }
     return site.page(request, "admin/buddies/home.html", _("Home"), context)
 

@@ -7,14 +7,16 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
 
 from buddies.models import Campaign, Release
 from buddies.pages import versions
 from buddies.pages.desks import whole_number
+from buddies.pages.permissions import allowed
 from buddies.tree import steps
 from buddies.tree.steps import Step
 from xmppservice.backoffice import site
@@ -97,8 +99,11 @@ def _page(request: HttpRequest) -> HttpResponse:
 
 
 def _found(words: str, show: str) -> "QuerySet[Release]":
+    # The one before it, found or not: what was done after that changed with this one.
+    older = Release.objects.filter(number__lt=OuterRef("number")).order_by("-number")
     # The documents of one page would be megabytes.
     found = Release.objects.defer("body").order_by("-number")
+    found = found.annotate(begin=Subquery(older.values("created_at")[:1]))
     if show == "published":
         found = found.filter(automatic=False)
     elif show == "pinned":
@@ -120,32 +125,29 @@ def _lines(runs: list[list[Release]]) -> Iterator[Line]:
     """Say what changed with each run: what was done after the version before it."""
     if not runs:
         return
-    begin = _made_before(runs[-1][-1])
     end = runs[0][0].created_at + timedelta(microseconds=1)
-    waiting = steps.between(begin, end, MAX_EDITS)  # the oldest last
+    waiting = steps.between(_begin(runs[-1]), end, MAX_EDITS)  # the oldest last
     lines = []
     for run in reversed(runs):
         own: list[Step] = []
         while waiting and waiting[-1].at <= run[0].created_at:
             own.append(waiting.pop())
         # In a search the versions in between are left out.
-        since = _made_before(run[-1])
+        since = _begin(run)
         words = list(dict.fromkeys(s.words for s in reversed(own) if s.at > since))
         lines.append(Line(run, words[:MAX_WORDS], max(0, len(words) - MAX_WORDS)))
     yield from reversed(lines)
 
 
-def _made_before(release: Release) -> datetime:
-    """When the version before this one was made."""
-    older = Release.objects.filter(number__lt=release.number).order_by("-number")
-    made_at = older.values_list("created_at", flat=True).first()
-    return made_at or datetime(1, 1, 2, tzinfo=UTC)
+def _begin(run: list[Release]) -> datetime:
+    """When the version before these was made."""
+    return getattr(run[-1], "begin", None) or datetime(1, 1, 2, tzinfo=UTC)
 
 
+@allowed("view_release")
+@require_GET
 def compare_chosen(request: HttpRequest) -> HttpResponse:
     """Compare the two versions that were ticked."""
-    if not request.user.has_perm("buddies.view_release"):
-        raise PermissionDenied
     chosen = sorted({whole_number(one) for one in request.GET.getlist("chosen")})
     if len(chosen) != 2 or chosen[0] < 1:
         messages.error(request, _("Tick two versions to compare."))

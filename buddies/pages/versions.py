@@ -22,7 +22,6 @@ from buddies.publishing import going_back
 from buddies.publishing.draft import ReleaseError
 from buddies.publishing.live import document_of, live_release
 from buddies.tree import history, snapshot
-from buddies.tree.putting_back import tree_at
 from xmppservice.backoffice import site
 from xmppservice.backoffice.words import zoned_moment
 
@@ -82,7 +81,7 @@ def _branches(version: int) -> list[tuple[int, str]]:
 
     Of a large tree, only the groups.
     """
-    buddies = tree_at(version)
+    buddies = history.tree_at(version)
     tree = snapshot.of(buddies)
     ids = {str(buddy.key): buddy.pk for buddy in buddies}
     is_large = len(tree.entries) > MAX_OFFERED

@@ -58,7 +58,10 @@ def write(
 
 
 def of(version: int, editor: str | None) -> list[HistoricalBuddy]:
-    """Return the records of the edit that made ``version``, if it is this editor's."""
+    """Return the records of the edit that made ``version``, if it is this editor's.
+
+    Without an editor: whoever made it.
+    """
     records = HistoricalBuddy.objects.filter(version=version)
     return list(records if editor is None else records.filter(history_user_id=editor))
 
@@ -71,7 +74,6 @@ def size_of(version: int, editor: str) -> int:
 
 def before(records: Iterable[HistoricalBuddy]) -> dict[int, HistoricalBuddy]:
     """Return each entry's record before these records of one edit, by its key."""
-    older: dict[int, HistoricalBuddy] = {}
     records = list(records)
     if not records:
         return {}
@@ -79,20 +81,31 @@ def before(records: Iterable[HistoricalBuddy]) -> dict[int, HistoricalBuddy]:
     earlier = HistoricalBuddy.objects.filter(
         id__in=keys, version__lt=records[0].version
     )
+    return {record.id: record for record in _newest_of_each(earlier)}
+
+
+def _newest_of_each(
+    records: "QuerySet[HistoricalBuddy]",
+) -> "QuerySet[HistoricalBuddy]":
+    """Return the newest of these records of each entry."""
     # Keys grow with versions.
-    newest_ones = earlier.order_by().values("id").annotate(last=Max("history_id"))
-    found = HistoricalBuddy.objects.filter(history_id__in=newest_ones.values("last"))
-    for record in found:
-        older[record.id] = record
-    return older
+    newest_ones = records.order_by().values("id").annotate(last=Max("history_id"))
+    return HistoricalBuddy.objects.filter(history_id__in=newest_ones.values("last"))
 
 
 def tree_at(version: int) -> list[Buddy]:
-    """Return the entries as a version of the tree had them."""
-    known = HistoricalBuddy.objects.filter(version__lte=version).order_by()
-    newest_ones = known.values("id").annotate(last=Max("history_id")).values("last")
-    records = HistoricalBuddy.objects.filter(history_id__in=newest_ones)
-    return [record.buddy for record in records.exclude(history_type=DELETED)]
+    """Return the entries as a version of the tree had them.
+
+    The log may lack a group that somebody added by hand: then what was in it is at the
+    top level.
+    """
+    records = _newest_of_each(HistoricalBuddy.objects.filter(version__lte=version))
+    buddies = [record.buddy for record in records.exclude(history_type=DELETED)]
+    numbers = {buddy.pk for buddy in buddies}
+    for buddy in buddies:
+        if buddy.parent_id not in numbers:
+            buddy.parent_id = None
+    return buddies
 
 
 def newest(editor: str) -> LastEdit | None:
@@ -127,14 +140,7 @@ def addresses_at(addresses: Collection[str], version: int) -> set[str]:
     """Return which of these addresses entries of a version of the tree had."""
     known = HistoricalBuddy.objects.filter(version__lte=version)
     touched = known.filter(address__in=addresses).order_by().values("id")
-    newest_ones = (
-        known.filter(id__in=touched)
-        .order_by()
-        .values("id")
-        .annotate(last=Max("history_id"))
-        .values("last")
-    )
-    records = HistoricalBuddy.objects.filter(history_id__in=newest_ones)
+    records = _newest_of_each(known.filter(id__in=touched))
     there = records.exclude(history_type=DELETED).order_by()
     return set(there.values_list("address", flat=True)).intersection(addresses)
 

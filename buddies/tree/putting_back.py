@@ -42,7 +42,7 @@ def put_branch_back(number: int, version: int, editor: str) -> None:
     It may be deleted now. Raises TreeError if that version did not have it either.
     """
     # Before the lock: it reads much, and what was does not change.
-    then = snapshot.of(tree_at(version))
+    then = snapshot.of(history.tree_at(version))
     known = HistoricalBuddy.objects.filter(id=number).values_list("key", flat=True)
     key = str(known.first())
     if key not in then.entries:
@@ -52,19 +52,6 @@ def put_branch_back(number: int, version: int, editor: str) -> None:
         wanted = with_branch(tree, then, key)
         _check(tree, wanted)
         whole_tree.write(edit, wanted)
-
-
-def tree_at(version: int) -> list[Buddy]:
-    """Return the entries of a version; without its group, one is at the top level.
-
-    The log may lack a group that somebody added by hand.
-    """
-    buddies = history.tree_at(version)
-    numbers = {buddy.pk for buddy in buddies}
-    for buddy in buddies:
-        if buddy.parent_id not in numbers:
-            buddy.parent_id = None
-    return buddies
 
 
 def _check(tree: Snapshot, wanted: Snapshot) -> None:

@@ -5,7 +5,7 @@ import { toast } from "./banner.js";
 import { edit, move } from "./edits.js";
 import { byId, urls, words } from "./page.js";
 import { button, element } from "./preview.js";
-import { isThere, loadSoon, tree } from "./tree.js";
+import { isThere, keysOf, loadSoon, tree } from "./tree.js";
 
 const MAX_GROUPS = 50;
 
@@ -30,14 +30,14 @@ export async function confirmDelete(nodes) {
   let effects;
   try {
     await edits; // our own come first: they change the version
-    effects = await post(urls.fate, { ids: nodes.map(({ key }) => Number(key)) });
+    effects = await post(urls.fate, { ids: keysOf(nodes) });
   } catch (error) {
     toast(isOffline(error) ? words.offline : error.message);
     loadSoon();
     return;
   }
   confirm(titled(nodes, words.deleteTitle, words.deleteMany), effects.words, () => {
-    edit("remove", { ids: nodes.map(({ key }) => Number(key)), seen: effects.version });
+    edit("remove", { ids: keysOf(nodes), seen: effects.version });
   });
 }
 

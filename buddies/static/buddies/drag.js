@@ -5,8 +5,8 @@
 import { move } from "./edits.js";
 import { may, words } from "./page.js";
 import { element } from "./preview.js";
-import { keysOf, targets, toggleSelected, tops } from "./selection.js";
-import { beginDrag, endDrag, isThere, keyOfRow, tree } from "./tree.js";
+import { targets, toggleSelected, tops } from "./selection.js";
+import { beginDrag, endDrag, isThere, keyOfRow, keysOf, tree } from "./tree.js";
 
 export const isTouch = matchMedia("(pointer: coarse)").matches;
 

@@ -9,7 +9,7 @@ import { confirm } from "./dialogs.js";
 import { isFinding, search } from "./find.js";
 import { byId, urls, words } from "./page.js";
 import { redrawStates } from "./row.js";
-import { load, loadCount, loadSoon, patch, tree, version } from "./tree.js";
+import { keysOf, load, loadCount, loadSoon, patch, tree, version } from "./tree.js";
 
 // What the server and the widget call a place: beside an entry, or inside a group.
 const WHERE = { before: "before", after: "after", over: "last", first: "first" };
@@ -63,7 +63,7 @@ export async function undo(madeVersion) {
 
 /** Shows or hides entries on mobile or web. */
 export function toggle(nodes, flag, isOn) {
-  return edit("switch", { ids: nodes.map(({ key }) => Number(key)), [flag]: isOn }, true);
+  return edit("switch", { ids: keysOf(nodes), [flag]: isOn }, true);
 }
 
 /** Gives an entry the name that was typed into its row. */

@@ -5,7 +5,7 @@ import { openDialog, titled } from "./dialogs.js";
 import { edit, toastReport } from "./edits.js";
 import { words, zone } from "./page.js";
 import { button, element } from "./preview.js";
-import { keysOf } from "./selection.js";
+import { keysOf } from "./tree.js";
 
 export function chooseSchedule(nodes) {
   const fields = { from: field(nodes, "from"), until: field(nodes, "until") };

@@ -7,7 +7,7 @@ import { showMenu } from "./menu.js";
 import { byId, may, narrow, words } from "./page.js";
 import { redrawStates } from "./row.js";
 import { chooseSchedule } from "./schedule.js";
-import { isThere, tree } from "./tree.js";
+import { isThere, keysOf, tree } from "./tree.js";
 
 let anchor = null; // the key of the row from which Shift selects
 let range = []; // the keys that it selected from there
@@ -26,10 +26,6 @@ export function targets(node) {
 /** Returns entries without those that are inside others of them. */
 export function tops(nodes) {
   return nodes.filter((node) => !node.getParentList().some((group) => nodes.includes(group)));
-}
-
-export function keysOf(nodes) {
-  return nodes.map((node) => Number(node.key));
 }
 
 /** Whether the next action is about an entry: a selected one, or else the active one. */

@@ -89,6 +89,11 @@ export function isThere(node) {
   return node.data.mark !== "removed";
 }
 
+/** Returns the keys of entries as the server takes them. */
+export function keysOf(nodes) {
+  return nodes.map(({ key }) => Number(key));
+}
+
 /** Returns the key of the entry that a row shows. */
 export function keyOfRow(row) {
   return row.id.replace("entry-", "");
