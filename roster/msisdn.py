@@ -19,6 +19,7 @@ MAX_REMEMBERED = 50_000  # spellings: clients repeat theirs
 MAX_OWNERS = 1_024  # remembered: some batches', whose JIDs may be long
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{4,17}")
 _BEGINNING = re.compile(r"\+[1-9][0-9]{0,14}")
+_ENDING = re.compile(r"[0-9]{6,14}")
 _PREFIX = re.compile(r"(?:tel:)?(?:\+|00)(?=[1-9])", re.IGNORECASE)
 _NUMBER = re.compile("(?:tel:)?[+0-9]", re.IGNORECASE)
 # A spelling is echoed to the client and may become a name on a roster. The allowed
@@ -91,6 +92,16 @@ def beginning(text: str) -> str | None:
         return number
     digits = _digits(text) if len(text) <= MAX_LENGTH else ""
     return digits if _BEGINNING.fullmatch(digits) else None
+
+
+def ending(text: str) -> str | None:
+    """The digits of a number as it is written in its own country, without a leading 0.
+
+    None for fewer than six digits, and for anything but a number.
+    """
+    plain = "".join(map(_plain, text)) if len(text) <= MAX_LENGTH else ""
+    digits = plain.lstrip("0")
+    return digits if _ENDING.fullmatch(digits) else None
 
 
 def _digits(text: str) -> str:

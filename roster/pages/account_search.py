@@ -7,24 +7,26 @@ from roster import msisdn, statistics
 from roster.models import Account
 from xmppservice.backoffice.lists import begins_with
 
-MAX_NAMES = 100  # accounts found by a part of their name
+MAX_PARTS = 100  # accounts found by a part of their name or number
 MAX_COUNTED = 50_000
 
 SEARCH_HELP = _(
-    "A number in any international spelling, the beginning of a number or of a JID, or "
-    "a part of a name (among the newest 100,000 accounts)"
+    "A number in any spelling, the beginning of a number or of a JID, or a part of a "
+    "name (names, and numbers without country code: among the newest 100,000 accounts)"
 )
 
 
 def matching(term: str) -> Q:
-    """Accounts that match a search: by number, else by JID and by name."""
+    """Accounts that match a search: by number, else by JID, name or a number's end."""
     number = msisdn.beginning(term)
     if number and Account.objects.filter(begins_with("msisdn", number)).exists():
         return _begins_with("msisdn", number)
-    newest = Account.objects.filter(statistics.newest(Account))
-    named = newest.filter(name__icontains=term).order_by().values_list("pk", flat=True)
-    by_jid = _begins_with("jid", term.lower())
-    return by_jid | Q(pk__in=list(named[:MAX_NAMES]))
+    parts = Q(name__icontains=term)
+    if national := msisdn.ending(term):
+        parts |= Q(msisdn__endswith=national)
+    newest = Account.objects.filter(statistics.newest(Account), parts)
+    keys = newest.order_by().values_list("pk", flat=True)
+    return _begins_with("jid", term.lower()) | Q(pk__in=list(keys[:MAX_PARTS]))
 
 
 def _begins_with(field: str, word: str) -> Q:

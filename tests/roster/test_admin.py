@@ -109,6 +109,9 @@ OTHER, SHORT = "00393472222222@localhost", "00999@localhost"
         ({"q": "(0039) 347.111.11.11 "}, [MARIO]),
         ({"q": "+39 347"}, [MARIO, OTHER]),
         ({"q": "00393472"}, [OTHER]),
+        ({"q": "347 111 1111"}, [MARIO]),
+        ({"q": "0347-1111111"}, [MARIO]),
+        ({"q": "11111"}, []),  # too short for a number
         ({"q": "+1"}, []),
         # No account has this number, but a JID may still begin with it.
         ({"q": "00999"}, [SHORT]),
