@@ -11,6 +11,7 @@ from tests.browser.backstage import (
     LIST,
     WORKSPACE,
     becomes,
+    drag,
     items,
     looks,
     menu,
@@ -49,6 +50,8 @@ async def test_texts_are_edited_where_people_see_them(pages, demo, client):
 
     await liam.get_by_label("Status text").fill("At the well")
     await expect(where(page)).to_contain_text("Not saved yet")
+    await page.keyboard.press("Enter")  # saves, and begins no new line
+    await expect(where(page)).to_have_text("Live on phones")
     await liam.get_by_label("First message").fill("Drink!")
     await expect(row(page, "Liam")).to_contain_text("At the well")
     await liam.get_by_label("Name").fill("Liam the monk")
@@ -91,6 +94,42 @@ async def test_a_group_and_a_channel_in_it_need_no_other_page(pages, demo):
     await expect(where(page)).to_have_text("Live on phones")
     assert await page.evaluate("window.isSamePage")
     assert demo.outline() == [*DEMO, "Natale", "  Babbo"]
+
+
+COUNT_CLICKS = """window.clicks = 0;
+document.addEventListener("click", ({detail}) => window.clicks += detail > 0, true);"""
+MADE = """[(one.name, one.mobile_is_published, one.web_is_published, bool(one.thumb_url))
+    for one in Buddy.objects.filter(parent__name='Natale').order_by("name")]"""
+
+
+async def test_three_channels_with_pictures_take_few_clicks(pages, demo):
+    """Once they took 27 clicks and 8 pages; at most 15, with the drags, are allowed."""
+    page = await ready(await pages.open(WORKSPACE))
+    await page.evaluate(COUNT_CLICKS)
+
+    await page.get_by_role("button", name="+ Group").click()
+    await page.keyboard.type("Natale")
+    await page.keyboard.press("Enter")
+    await expect(row(page, "Natale")).to_have_attribute("aria-selected", "true")
+    for name in ("Uno", "Due", "Tre"):
+        await page.get_by_role("button", name="+ Channel").click()
+        await page.keyboard.type(name)
+        await page.keyboard.press("Enter")
+        await expect(row(page, name)).to_be_visible()
+        await row(page, name).locator(".wb-title").evaluate(DROP)
+        await expect(row(page, name).locator("img.row-picture")).to_be_visible()
+    await drag(page, "Tre", "Uno", "before")
+    await looks(page, [*DEMO, "Natale", "  Tre", "  Uno", "  Due"])
+    await row(page, "Natale").locator(".wb-checkbox").click()
+    await page.get_by_role("button", name="Also the 3 inside").click()
+    await page.get_by_role("button", name="Show", exact=True).click()
+    await page.get_by_role("menuitem", name="Mobile and web").click()
+    await switch(page, "Web", "Due").click()
+
+    shown = [["Tre", True, True, True], ["Uno", True, True, True]]
+    await becomes(lambda: demo.read(MADE), [["Due", True, False, True], *shown])
+    drags = 4
+    assert await page.evaluate("window.clicks") + drags <= 15
 
 
 async def test_both_texts_of_two_people_stand_side_by_side(pages, demo):

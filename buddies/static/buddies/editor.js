@@ -60,14 +60,13 @@ function start(place, entry, seen, draft) {
   const own = { entry, seen, draft, place, frame, fields: {}, reason: "", isSaving: false };
   for (const [name, input] of Object.entries(inputs)) {
     own.fields[name] = { input, base: entry[name], sent: null, theirs: null };
-    input.addEventListener("blur", () => save(own));
+    for (const event of ["blur", "change"]) input.addEventListener(event, () => save(own));
   }
   frame.addEventListener("input", () => {
     keepTexts(own);
     schedule(own);
     redraw();
   });
-  inputs.name.addEventListener("keydown", (event) => event.key === "Enter" && save(own));
   putBack(own);
   now = own;
   place.replaceChildren(frame, element("div"), element("div", "entry-foot"));

@@ -14,6 +14,7 @@ export function drawFrame(entry) {
   const frame = element("div", "device phone");
   frame.classList.add("open", "editor");
   const inputs = { name: field("input", words.name, MAX_NAME), status: field("textarea", words.status, MAX_STATUS) };
+  [inputs.name, inputs.status].forEach(enterChanges);
   const mayType = entry.key ? may.change : may.add;
   if (entry.type === "channel") inputs.message = field("textarea", words.firstMessage);
   for (const [name, input] of Object.entries(inputs)) {
@@ -45,6 +46,15 @@ function field(kind, label, maxLength) {
   if (kind === "textarea") made.rows = 1;
   if (maxLength) made.maxLength = maxLength;
   return made;
+}
+
+/** Only a message has lines of its own: elsewhere, Enter means that the text is complete. */
+function enterChanges(input) {
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
+    input.dispatchEvent(new Event("change"));
+  });
 }
 
 function makeFace(entry) {
