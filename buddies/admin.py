@@ -39,6 +39,7 @@ from buddies.pages.desks import (
     query,
     whole_number,
     workspace_address,
+    workspace_link,
 )
 from buddies.pages.forms import BuddyForm, GroupSelect, SwitchesForm
 from buddies.pages.version_list import ReleaseAdmin
@@ -195,7 +196,9 @@ class BuddyAdmin(StrictAdmin):
             "may_put_back": not desk.campaign and self.has_change_permission(request),
             "here": request.get_full_path(),
         }
-        return site.page(request, "admin/buddies/history.html", title, context)
+        above = [workspace_link(desk.campaign)]
+        template = "admin/buddies/history.html"
+        return site.page(request, template, title, context, above=above)
 
     # --- The desk: what is live, or a campaign -----------------------------------
 

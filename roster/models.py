@@ -374,4 +374,4 @@ class Command(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.command or 'command'} {self.pk}"
+        return f"{self.command or self._meta.verbose_name} {self.pk}"

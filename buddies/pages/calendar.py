@@ -23,6 +23,7 @@ from buddies.pages.calendar_words import (
     entry_events,
     line,
 )
+from buddies.pages.desks import campaign_links
 from buddies.pages.month import Lanes, Month, lay_out
 from buddies.pages.permissions import allowed
 from buddies.publishing import applying
@@ -73,7 +74,8 @@ def _page(
         "asked": _word(month.first),
         "zone": timezone.get_current_timezone_name(),
     }
-    return site.page(request, "admin/buddies/calendar.html", _("Calendar"), context)
+    template, above = "admin/buddies/calendar.html", campaign_links()
+    return site.page(request, template, _("Calendar"), context, above=above)
 
 
 def _month(request: HttpRequest) -> Month:

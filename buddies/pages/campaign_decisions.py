@@ -13,7 +13,7 @@ from buddies.campaigns.deciding import decide
 from buddies.campaigns.merge import Conflict
 from buddies.campaigns.view import View, view_of
 from buddies.models import Campaign
-from buddies.pages.desks import query, workspace_address
+from buddies.pages.desks import campaign_links, query, workspace_address
 from buddies.pages.permissions import allowed
 from buddies.tree.lock import TreeError
 from xmppservice.backoffice import site
@@ -60,7 +60,8 @@ def page(request: HttpRequest, number: int) -> HttpResponse:
         "may_edit": may_edit,
     }
     title = _("Decisions of “%(name)s”") % {"name": campaign.name}
-    return site.page(request, "admin/buddies/decisions.html", title, context)
+    template, above = "admin/buddies/decisions.html", campaign_links(campaign)
+    return site.page(request, template, title, context, above=above)
 
 
 def _card(view: View, decision: Decision) -> Card:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from buddies.models import Campaign
-from buddies.pages.desks import workspace_address
+from buddies.pages.desks import campaign_links, workspace_address
 from buddies.pages.permissions import allowed
 from buddies.pages.words import preview_words
 from buddies.publishing import applying, approvals
@@ -49,7 +49,7 @@ class ReviewForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("when") == LATER and cleaned.get("at", "bad") is None:
-            self.add_error("at", _("Say when."))
+            self.add_error("at", _("Choose a date and time."))
         if cleaned.get("when") != LATER and cleaned.get("at"):
             self.add_error("at", _("Empty the date to publish now."))
         for name in ("at", "ends_at"):
@@ -104,7 +104,8 @@ def page(request: HttpRequest, number: int) -> HttpResponse:
         "preview": {"document": reviewed.document, "words": preview_words()},
     }
     title = _("Review of “%(name)s”") % {"name": campaign.name}
-    return site.page(request, "admin/buddies/review.html", title, context)
+    template, above = "admin/buddies/review.html", campaign_links(campaign)
+    return site.page(request, template, title, context, above=above)
 
 
 def _initial(campaign: Campaign) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from buddies.models import Campaign
 from buddies.models.campaigns import COLOURS
 from buddies.pages import calendar, campaign_decisions, campaign_review
 from buddies.pages.campaign_words import blocked_in_words
-from buddies.pages.desks import workspace_address
+from buddies.pages.desks import campaign_links, workspace_address
 from buddies.pages.permissions import allowed
 from buddies.publishing import applying
 from buddies.publishing.draft import ReleaseError
@@ -148,7 +148,9 @@ def _form_page(
     campaign: Campaign | None = None,
 ) -> HttpResponse:
     context = {"form": form, "campaign": campaign}
-    return site.page(request, "admin/buddies/campaign_form.html", title, context)
+    template = "admin/buddies/campaign_form.html"
+    above = campaign_links()
+    return site.page(request, template, title, context, above=above)
 
 
 @allowed("edit_campaign")

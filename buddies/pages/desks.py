@@ -7,11 +7,13 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from buddies.campaigns.desk import CampaignDesk, LiveDesk, desk_of
 from buddies.models import Campaign
 from buddies.pages.permissions import View
 from buddies.tree.lock import TreeError
+from xmppservice.backoffice import site
 
 Desk = LiveDesk | CampaignDesk
 DeskView = Callable[..., HttpResponse]
@@ -38,6 +40,17 @@ def query(campaign: Campaign | None) -> str:
 
 def workspace_address(campaign: Campaign | None) -> str:
     return reverse("admin:buddies_workspace") + query(campaign)
+
+
+def workspace_link(campaign: Campaign | None = None) -> site.Crumb:
+    """Return the name and address of the tree, of a campaign or of what is live."""
+    return (campaign.name if campaign else _("Channels"), workspace_address(campaign))
+
+
+def campaign_links(campaign: Campaign | None = None) -> list[site.Crumb]:
+    """Return the pages above one of a campaign, or of all of them."""
+    every = (_("Campaigns"), reverse("admin:buddies_campaign_list"))
+    return [every, workspace_link(campaign)] if campaign else [every]
 
 
 def at_a_desk(view: DeskView) -> View:

@@ -328,6 +328,7 @@ def preview(request: HttpRequest, desk: Desk) -> HttpResponse:
             "query": query(desk.campaign),
             "desks": choices(desk.campaign, reverse("admin:buddies_transfer_preview")),
         },
+        above=[(_("Import & export"), reverse("admin:buddies_transfer"))],
     )
 
 

@@ -73,7 +73,17 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
             "branches": _branches(tree_version) if may_put_back else [],
             "here": request.get_full_path(),
         },
+        above=[_every_version()],
     )
+
+
+def _every_version() -> site.Crumb:
+    return _("Versions"), reverse("admin:buddies_release_changelist")
+
+
+def _link(release: Release) -> site.Crumb:
+    address = reverse("admin:buddies_release_change", args=[release.number])
+    return capfirst(str(release)), address
 
 
 def _branches(version: int) -> list[tuple[int, str]]:
@@ -125,6 +135,9 @@ def _compared(
         "old": old,
         "new": new,
         "asks": asks,
+        "may_go_back": not asks
+        and old != live_release()
+        and request.user.has_perm("buddies.publish_release"),
         "count": len(changes),
         "shown": changes[:MAX_CHANGES],
         "compared": {
@@ -132,7 +145,8 @@ def _compared(
             "words": preview_words(),
         },
     }
-    return site.page(request, "admin/buddies/compare.html", title, context)
+    template, above = "admin/buddies/compare.html", [_every_version(), _link(new)]
+    return site.page(request, template, title, context, above=above)
 
 
 def _release(number: int) -> Release:

@@ -27,7 +27,8 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     owner = get_object_or_404(Account, pk=pk)
     context = {"owner": owner, **_read(owner.jid)}
     template = "admin/roster/account/roster.html"
-    return site.page(request, template, _("Roster"), context)
+    above = dry_run.above_pages_of(owner)
+    return site.page(request, template, _("Roster"), context, above=above)
 
 
 def _read(jid: str) -> dict[str, Any]:

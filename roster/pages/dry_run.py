@@ -150,7 +150,15 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and owner.gone_at is None and form.is_valid():
         context |= _result(owner, form.cleaned_data["command"], form.payload)
     template = "admin/roster/account/dry_run.html"
-    return site.page(request, template, gettext("Dry run"), context)
+    above = above_pages_of(owner)
+    return site.page(request, template, gettext("Dry run"), context, above=above)
+
+
+def above_pages_of(owner: Account) -> list[site.Crumb]:
+    """Return the pages above one about an account."""
+    every = reverse("admin:roster_account_changelist")
+    own = reverse("admin:roster_account_change", args=[owner.pk])
+    return [(gettext("Accounts"), every), (owner.jid, own)]
 
 
 @sensitive_variables()

@@ -16,7 +16,8 @@ from django.contrib.admin.views.main import ORDER_VAR
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import Field
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 
 MAX_WORDS = 10  # of a search: each one adds to the query, and queries have limits
 
@@ -45,6 +46,15 @@ class StrictAdmin(admin.ModelAdmin):
         path, create = (item, FieldListFilter.create) if isinstance(item, str) else item
         field = get_fields_from_path(self.model, path)[-1]
         return create(field, request, {}, self.model, self, field_path=path)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        # Django's own title says what to do, as in "Select command to view".
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(
+            request, {"title": title, **(extra_context or {})}
+        )
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         if not self._is_sortable(request):

@@ -1,6 +1,6 @@
 """The back office: the admin with a navigation that depends on permissions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from django.contrib import admin
@@ -17,6 +17,11 @@ from xmppservice.backoffice.model_admin import StrictAdmin
 
 MAY_VIEW_ENTRIES = "buddies.view_buddy"
 WORKSPACE = "admin:buddies_workspace"
+
+
+MORE = _("More")  # the page with everything that a user may view
+
+Crumb = tuple[str, str]  # the label and the address of a page
 
 
 class Section(NamedTuple):
@@ -52,6 +57,7 @@ class BackOffice(AdminSite):
 
     site_url = None  # the admin is the site
     enable_nav_sidebar = False  # the tree needs the width
+    index_title = MORE
 
     def register(
         self,
@@ -87,10 +93,11 @@ class BackOffice(AdminSite):
         return super().index(request, extra_context)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        own = branding.product()
+        own, navigation = branding.product(), links(request)
         return {
             **super().each_context(request),
-            "navigation": links(request),
+            "navigation": navigation,
+            "is_in_navigation": any(link.is_current for link in navigation),
             "product": own,
             "site_header": own.name,
             "site_title": own.name,
@@ -105,7 +112,7 @@ def links(request: HttpRequest) -> list[Link]:
         (section.label, reverse(section.page))
         for section in _permitted_sections(request)
     ]
-    entries.append((_("More"), reverse("admin:index") + "?all"))
+    entries.append((MORE, reverse("admin:index") + "?all"))
     current = _current(request, [url for _, url in entries])
     return [Link(label, url, url == current) for label, url in entries]
 
@@ -125,10 +132,17 @@ def _current(request: HttpRequest, urls: list[str]) -> str:
 
 
 def page(
-    request: HttpRequest, template: str, title: str, context: dict[str, Any]
+    request: HttpRequest,
+    template: str,
+    title: str,
+    context: dict[str, Any],
+    *,
+    above: Sequence[Crumb] = (),
 ) -> TemplateResponse:
-    """Render one of our own pages inside the back office."""
+    """Render one of our own pages inside the back office.
+
+    ``above`` are the pages that lead to it, the first of them in the navigation.
+    """
     base_context = admin.site.each_context(request)
-    return TemplateResponse(
-        request, template, {**base_context, "title": title, **context}
-    )
+    own = {"title": title, "above": above}
+    return TemplateResponse(request, template, {**base_context, **own, **context})

@@ -8,6 +8,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -86,6 +87,7 @@ def page(request: HttpRequest, number: int) -> HttpResponse:
 def _page(request: HttpRequest, release: Release) -> HttpResponse:
     counts = counts_of(release.number)
     around = Release.objects.defer("body").order_by("number")
+    address = reverse("admin:buddies_release_change", args=[release.number])
     context = {
         "release": release,
         "facts": [list(_facts_of_told(counts)), list(_facts_of_read(counts))],
@@ -94,10 +96,15 @@ def _page(request: HttpRequest, release: Release) -> HttpResponse:
         "is_read_known": counts.read is not None,
         "older": around.filter(number__lt=release.number).last(),
         "newer": around.filter(number__gt=release.number).first(),
-        "address": reverse("admin:buddies_release_change", args=[release.number]),
+        "address": address,
     }
     title = _("Reach of version %(number)s") % {"number": release.number}
-    return site.page(request, "admin/xmppservice/reach.html", title, context)
+    above = [
+        (_("Versions"), reverse("admin:buddies_release_changelist")),
+        (capfirst(str(release)), address),
+    ]
+    template = "admin/xmppservice/reach.html"
+    return site.page(request, template, title, context, above=above)
 
 
 def _facts_of_told(counts: Counts) -> Iterator[tuple[str, str]]:

@@ -243,7 +243,7 @@ def test_an_end_that_was_emptied_is_forgotten(publisher: Client, natale, before)
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"when": "later"}, "Say when."),
+        ({"when": "later"}, "Choose a date and time."),
         ({"when": "later", "at": "tomorrow"}, "Enter a valid date/time."),
         ({"when": "later", "at": "2000-01-01T00:00"}, "That time has passed."),
         ({"when": "later", "at": "0001-01-01T00:00+05:00"}, "between 2000 and 2100."),

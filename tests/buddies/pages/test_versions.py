@@ -228,7 +228,7 @@ def test_a_version_shows_its_details_its_document_and_actions(publisher, verona)
     assert "Replaced" in text
     assert "The <ball>" in text
     assert "mercutio (automatically, after an edit)" in text
-    assert re.search(r"Created \d+ \w+ \d{4}, \d\d:\d\d \(UTC\) By", text)
+    assert re.search(r"Created \d+ \w+ \d{4}, \d\d:\d\d \(UTC\) Author", text)
     assert page.context["version"]["document"] == json.loads(release.body)
     assert json.loads(page.context["text"]) == json.loads(release.body)
     assert page.context["before"] == first
@@ -279,6 +279,8 @@ def test_two_versions_are_compared(publisher: Client, verona):
     same = publisher.get(version_url(third, "compare"), {"with": third})
 
     assert f"From version {first} to version {third}" in page_text(forth)
+    assert f"Go back to version {first} …" in page_text(forth)
+    assert "Go back to" not in page_text(back)  # it is live
     assert "edited Montague name: “romeo” → “Montague”" in page_text(forth)
     assert "edited romeo name: “Montague” → “romeo”" in page_text(back)
     assert "No differences." in page_text(same)

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from buddies.models import Buddy
 from roster.commands import intake
@@ -105,9 +106,10 @@ def test_a_list_takes_the_parameters_of_its_filters_only(label, rf: RequestFacto
 
 
 @each_admin
-def test_every_link_of_a_lists_filters_works(label, admin_client: Client):
+def test_a_list_has_a_title_and_filters_that_work(label, admin_client: Client):
     page = admin_client.get(listed(label))
     changelist = page.context["cl"]
+    assert page.context["title"] == capfirst(changelist.opts.verbose_name_plural)
     for spec in changelist.filter_specs:
         for choice in spec.choices(changelist):
             sent = parse_qs(choice["query_string"].removeprefix("?"))
