@@ -98,7 +98,8 @@ async def test_a_group_and_a_channel_in_it_need_no_other_page(pages, demo):
 
 COUNT_CLICKS = """window.clicks = 0;
 document.addEventListener("click", ({detail}) => window.clicks += detail > 0, true);"""
-MADE = """[(one.name, one.mobile_is_published, one.web_is_published, bool(one.thumb_url))
+MADE = """[
+    (one.name, one.mobile_is_published, one.web_is_published, bool(one.thumb_url))
     for one in Buddy.objects.filter(parent__name='Natale').order_by("name")]"""
 
 
@@ -111,23 +112,23 @@ async def test_three_channels_with_pictures_take_few_clicks(pages, demo):
     await page.keyboard.type("Natale")
     await page.keyboard.press("Enter")
     await expect(row(page, "Natale")).to_have_attribute("aria-selected", "true")
-    for name in ("Uno", "Due", "Tre"):
+    for name in ("One", "Two", "Three"):
         await page.get_by_role("button", name="+ Channel").click()
         await page.keyboard.type(name)
         await page.keyboard.press("Enter")
         await expect(row(page, name)).to_be_visible()
         await row(page, name).locator(".wb-title").evaluate(DROP)
         await expect(row(page, name).locator("img.row-picture")).to_be_visible()
-    await drag(page, "Tre", "Uno", "before")
-    await looks(page, [*DEMO, "Natale", "  Tre", "  Uno", "  Due"])
+    await drag(page, "Three", "One", "before")
+    await looks(page, [*DEMO, "Natale", "  Three", "  One", "  Two"])
     await row(page, "Natale").locator(".wb-checkbox").click()
     await page.get_by_role("button", name="Also the 3 inside").click()
     await page.get_by_role("button", name="Show", exact=True).click()
     await page.get_by_role("menuitem", name="Mobile and web").click()
-    await switch(page, "Web", "Due").click()
+    await switch(page, "Web", "Two").click()
 
-    shown = [["Tre", True, True, True], ["Uno", True, True, True]]
-    await becomes(lambda: demo.read(MADE), [["Due", True, False, True], *shown])
+    shown = [["One", True, True, True], ["Three", True, True, True]]
+    await becomes(lambda: demo.read(MADE), [*shown, ["Two", True, False, True]])
     drags = 4
     assert await page.evaluate("window.clicks") + drags <= 15
 
