@@ -16,7 +16,7 @@ from xmppservice import webchat
 from xmppservice.api.schemas import NAMES, schema
 from xmppservice.backoffice import branding, guide
 from xmppservice.monitoring import delivery, reach
-from xmppservice.monitoring.api import Api, DeliveryView, Description
+from xmppservice.monitoring.api import Api, DeliveryView, Description, ReachView
 from xmppservice.protocol.redaction import CHANNEL_PAGES
 
 handler400 = "xmppservice.api.problems.bad_request"
@@ -49,6 +49,7 @@ urlpatterns = [
     *(path(f"schemas/{name}", schema, {"name": name}) for name in NAMES),
     path("api/", Api.as_view(), name="api"),
     path("api/delivery/", DeliveryView.as_view(), name="api-delivery"),
+    path("api/releases/<int:number>/reach/", ReachView.as_view(), name="api-reach"),
     path("api/schema/", Description.as_view(), name="schema"),
     path("api/docs/", SWAGGER(SpectacularSwaggerSplitView.as_view()), name="docs"),
     path(

@@ -51,10 +51,20 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
         "retrieve": VIEW_RELEASE,
         "document": VIEW_RELEASE,
         "diff": VIEW_RELEASE,
+        "partial_update": PUBLISH,
         "publish": PUBLISH,
         "restore": EDIT_CAMPAIGN,
     }
-    conditional = ("publish", "restore")
+    conditional = ("partial_update", "publish", "restore")
+
+    def partial_update(self, request: Request, number: str) -> Response:
+        """Give a release a name, or pin it so that it is kept for ever."""
+        release = self._expected()
+        sent = self.get_serializer(release, data=request.data, partial=True)
+        sent.is_valid(raise_exception=True)
+        # Nothing else: the release may go live just now.
+        Release.objects.filter(pk=release.pk).update(**sent.validated_data)
+        return Response(ReleaseSerializer(self._whole()).data)
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     @action(detail=True)
@@ -100,7 +110,7 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
 
     def _expected(self) -> Release:
         release = self._whole()
-        # Only ``live_at`` of a release ever changes.
+        # Only ``live_at`` of a release, its name and its pin ever change.
         representation.refuse_stale(self.request, ReleaseSerializer(release).data)
         return release
 

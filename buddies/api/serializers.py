@@ -172,7 +172,10 @@ class DiffSerializer(Serializer):
 
 
 class ReleaseSerializer(ModelSerializer):
-    """A release without its document. ``liveAt``: when clients began to read it."""
+    """A release without its document. ``liveAt``: when clients began to read it.
+
+    Only the ``name`` and ``pinned`` can be changed; a pinned release is kept for ever.
+    """
 
     createdAt = serializers.DateTimeField(source="created_at")
     liveAt = serializers.DateTimeField(source="live_at", allow_null=True)
@@ -188,5 +191,7 @@ class ReleaseSerializer(ModelSerializer):
             "automatic",
             "createdAt",
             "liveAt",
+            "name",
+            "pinned",
         )
-        read_only_fields = fields
+        read_only_fields = fields[:-2]

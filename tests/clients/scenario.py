@@ -61,7 +61,9 @@ from generated_client.api.releases import (
     releases_diff_retrieve,
     releases_document_retrieve,
     releases_list,
+    releases_partial_update,
     releases_publish_create,
+    releases_reach_retrieve,
     releases_restore_create,
     releases_retrieve,
 )
@@ -96,8 +98,10 @@ from generated_client.models import (
     PatchedBuddyRequest,
     PatchedCampaignDetailRequest,
     PatchedInfoRequest,
+    PatchedReleaseRequest,
     Problem,
     PublicationRequest,
+    Reach,
     Release,
     RowRequest,
     Stored,
@@ -342,6 +346,14 @@ def releases(client: AuthenticatedClient) -> None:
     diff = releases_diff_retrieve.sync(new, client=client)
     assert isinstance(diff, Diff)
     assert (diff.old, diff.changes[0].kind.value) == (old, "added")
+
+    named = PatchedReleaseRequest(name="Christmas", pinned=True)
+    pinned = releases_partial_update.sync(old, client=client, body=named)
+    assert isinstance(pinned, Release)
+    assert (pinned.name, pinned.pinned) == ("Christmas", True)
+    reach = releases_reach_retrieve.sync(old, client=client)
+    assert isinstance(reach, Reach)
+    assert reach.notified <= reach.subscribers
 
     restored = releases_restore_create.sync(old, client=client)
     assert isinstance(restored, CampaignDetail)

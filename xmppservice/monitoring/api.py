@@ -1,4 +1,4 @@
-"""The API's index, and the state of delivery."""
+"""The API's index, the state of delivery, and how far releases got."""
 
 from typing import Any
 
@@ -6,10 +6,12 @@ from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from buddies.models import Release
 from buddies.publishing import releases
 from buddies.publishing.live import live_release_without_body
 from roster import statistics
@@ -17,6 +19,7 @@ from xmppservice.api.serializers import Serializer
 from xmppservice.api.views import Described
 from xmppservice.connection import gateway
 from xmppservice.connection.models import StreamStatus
+from xmppservice.monitoring import reach
 
 ADDRESSES = {
     "document": "document",
@@ -111,6 +114,52 @@ class DeliveryView(Described):
     def get(self, request: Request) -> Response:
         return Response(
             {"stream": _stream(), "release": _release(), "commands": _commands()}
+        )
+
+
+class SampleSerializer(Serializer):
+    """How many users had been notified, and how often it had been read, by then."""
+
+    seconds = serializers.FloatField()
+    notified = serializers.IntegerField()
+    read = serializers.IntegerField(allow_null=True)
+
+
+class ReachSerializer(Serializer):
+    """How far a release got, in counts: at least, because copies hide readers.
+
+    ``read`` is null if the XMPP server answers those who read.
+    """
+
+    subscribers = serializers.IntegerField()
+    notified = serializers.IntegerField()
+    read = serializers.IntegerField(allow_null=True)
+    samples = SampleSerializer(many=True)
+
+
+class ReachView(Described):
+    """Count how many users were notified of a release, and how often it was read."""
+
+    scope = "releases"
+    needs = {"get": "buddies.view_release"}
+    serializer_class = ReachSerializer
+
+    def get(self, request: Request, number: int) -> Response:
+        if not Release.objects.filter(number=min(number, 2**63 - 1)).exists():
+            raise NotFound("There is no version with this number.")
+        counts = reach.counts_of(number)
+        is_known = counts.read is not None
+        samples = [
+            {"seconds": after, "notified": told, "read": read if is_known else None}
+            for after, told, read in counts.samples
+        ]
+        return Response(
+            {
+                "subscribers": counts.subscribers,
+                "notified": counts.told,
+                "read": counts.read,
+                "samples": samples,
+            }
         )
 
 

@@ -16,7 +16,7 @@ from xmppservice.api.models import SCOPES
 pytestmark = pytest.mark.django_db
 
 
-NAMED = re.compile(r"\(\?P<\w+>\[\^/\.\]\+\)")
+NAMED = re.compile(r"\(\?P<\w+>\[\^/\.\]\+\)|<int:\w+>")
 
 
 def patterns(resolver: URLResolver, path: str = "/") -> Iterator[str]:

@@ -79,6 +79,23 @@ def test_releases_are_compared(api, two):
     assert begun["old"] is None
 
 
+def test_a_release_gets_a_name_and_a_pin(api, two):
+    path = f"{RELEASES}{two[0].number}/"
+    before = api.get(path)
+
+    sent = {"name": "Christmas", "pinned": True, "note": "no", "author": "romeo"}
+    answer = api.patch(path, sent, "json", headers={"If-Match": before["ETag"]})
+
+    wanted = {**before.json(), "name": "Christmas", "pinned": True}
+    assert answer.json() == wanted
+    assert api.get(path).json() == wanted
+    blank, old = {"name": ""}, {"If-Match": before["ETag"]}
+    assert api.patch(path, blank, "json", headers=old).status_code == 412
+    assert api.patch(path, {"name": "x" * 500}, "json").status_code == 400
+    assert client_of("view_release").patch(path, blank, "json").status_code == 403
+    assert api.get(path).json() == wanted
+
+
 @pytest.mark.parametrize(("other", "status"), [("x", 400), ("0", 400), ("999", 404)])
 def test_a_comparison_with_an_unknown_release_is_refused(api, two, other, status):
     answer = api.get(f"{RELEASES}{two[0].number}/diff/?with={other}")

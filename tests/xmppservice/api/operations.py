@@ -22,7 +22,7 @@ from buddies.campaigns.edits import CampaignEdits
 from buddies.models import Campaign
 from buddies.publishing import applying, releases
 from buddies.tree import edits
-from roster.models import Account, Command
+from roster.models import Account, Command, Reach
 from tests.buddies.conftest import channel
 from tests.roster.conftest import JULIET, ROMEO
 
@@ -84,6 +84,14 @@ def responses() -> Iterator[str]:
 def _release() -> int:
     channel("romeo")
     number: int = releases.sync().number
+    return number
+
+
+def _spread_release() -> int:
+    """A release of which only those who were notified are counted."""
+    number, began_at = _release(), timezone.now()
+    counts = {"is_read_known": False, "samples": [[1, 2, 0]]}
+    Reach.objects.create(number=number, began_at=began_at, **counts)
     return number
 
 
@@ -214,7 +222,9 @@ EXAMPLES = {
     "releases_diff_retrieve 200": Example(_release),
     "releases_document_retrieve 200": Example(_release),
     "releases_list 200": Example(_release),
+    "releases_partial_update 200": Example(_release, lambda: {"name": "Christmas"}),
     "releases_publish_create 201": Example(_former_release),
+    "releases_reach_retrieve 200": Example(_spread_release),
     "releases_restore_create 201": Example(_former_release),
     "releases_retrieve 200": Example(_release),
     "root_retrieve 200": Example(),

@@ -8,6 +8,7 @@ from django.utils import timezone
 from buddies.publishing import releases
 from buddies.publishing.live import mark_live
 from roster.models import Reach, Subscriber
+from tests.api import client_of
 from tests.buddies.conftest import channel
 from xmppservice.monitoring.reach import counts_of
 
@@ -67,6 +68,31 @@ def test_an_older_version_has_what_was_counted_then(staff):
     ]
     assert read[0] == ("Read", "at least 10 times")
     assert page.context["newer"].number == old + 1
+
+
+def test_the_api_has_the_same_counts():
+    api, number = client_of("view_release"), go_live("romeo")
+    for place, told in enumerate((number, number, number - 1)):
+        Subscriber.objects.create(jid=f"{place}@localhost", told=told)
+    keep(number, [1, 1, 2], [30, 1, 7])
+
+    assert api.get(f"/api/releases/{number}/reach/").json() == {
+        **{"subscribers": 3, "notified": 2, "read": 7},
+        "samples": [
+            {"seconds": 1, "notified": 1, "read": 2},
+            {"seconds": 30, "notified": 1, "read": 7},
+        ],
+    }
+
+    Reach.objects.update(is_read_known=False)
+    counts = api.get(f"/api/releases/{number}/reach/").json()
+    assert (counts["read"], counts["samples"][0]["read"]) == (None, None)
+    for unknown in (number + 1, 10**30):
+        assert api.get(f"/api/releases/{unknown}/reach/").status_code == 404
+    assert (
+        client_of(name="potpan").get(f"/api/releases/{number}/reach/").status_code
+        == 403
+    )
 
 
 def test_a_version_that_nobody_counted_has_a_page(staff):
