@@ -65,6 +65,10 @@ SEVERE = """async () => (await axe.run({preload: false})).violations
     .filter((one) => ["serious", "critical"].includes(one.impact))
     .flatMap((one) => one.nodes.map((node) =>
         `${one.id}: ${node.target} ${node.any.map((why) => why.message)}`))"""
+TYPEFACES = """() => [...new Set([...document.querySelectorAll("body *")]
+    .filter((one) => one.checkVisibility())
+    .map((one) => getComputedStyle(one).fontFamily)
+    .filter((family) => !/^system-ui|monospace$/.test(family)))]"""
 TOO_WIDE = "document.documentElement.scrollWidth - window.innerWidth"
 
 
@@ -200,6 +204,12 @@ async def severe(page: Page) -> list[str]:
     # Not a script element: the content security policy applies to those.
     await page.evaluate(AXE_SCRIPT)
     found: list[str] = await page.evaluate(SEVERE)
+    return found
+
+
+async def typefaces(page: Page) -> list[str]:
+    """Return the typefaces of the page but the one of the back office, and of code."""
+    found: list[str] = await page.evaluate(TYPEFACES)
     return found
 
 

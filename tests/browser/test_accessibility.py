@@ -18,7 +18,7 @@ from tests.browser.backstage import (
     switch,
     toast,
 )
-from tests.browser.conftest import PHONE, overflow, severe
+from tests.browser.conftest import PHONE, overflow, severe, typefaces
 
 pytestmark = [pytest.mark.usefixtures("demo"), pytest.mark.appearance]
 
@@ -69,6 +69,14 @@ async def each(page, paths):
 
 async def test_axe_finds_nothing_severe_on_any_page(pages, demo):
     await nothing_severe_on_any_page(pages, demo, "light")
+
+
+async def test_all_pages_have_one_typeface(pages, demo):
+    page = await pages.open("/healthz")
+
+    found = {p: await typefaces(page) async for p in each(page, screens(demo))}
+
+    assert {path: what for path, what in found.items() if what} == {}
 
 
 async def nothing_severe_on_any_page(pages, demo, theme):

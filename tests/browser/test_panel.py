@@ -245,6 +245,12 @@ async def test_on_a_phone_an_entry_and_the_preview_are_screens(pages, demo):
 
     await open_entry(page)
     await expect(page.locator("#tree")).to_be_hidden()
+    device = await page.locator("#panel .device").bounding_box()
+    head = await page.locator("#panel .device .bar").bounding_box()
+    assert device
+    assert head
+    assert device["y"] < head["y"] < device["y"] + 20
+    assert head["width"] <= device["width"]
     assert await severe(page) == []
     assert await overflow(page) == 0
     await page.locator("#panel").get_by_role("button", name="Close").click()

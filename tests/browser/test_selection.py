@@ -30,7 +30,7 @@ def box(page, name):
 
 
 def bar(page):
-    return page.locator("#bar")
+    return page.locator("#selection")
 
 
 async def selected(page) -> list[str]:

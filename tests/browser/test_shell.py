@@ -13,6 +13,7 @@ from tests.browser.conftest import (
     login,
     overflow,
     severe,
+    typefaces,
 )
 
 pytestmark = pytest.mark.appearance
@@ -40,8 +41,9 @@ sizes = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 
 
 async def clean(page) -> None:
-    """Check that axe finds nothing severe, and that nothing overflows the window."""
+    """Check what axe finds, that nothing overflows the window, and the typeface."""
     assert await severe(page) == []
+    assert await typefaces(page) == []
     assert await overflow(page) == 0
 
 

@@ -135,7 +135,7 @@ export function onSelect() {
   // A narrow screen has no room for the boxes until they are needed.
   if (narrow.matches && tree.options.checkbox !== isSelecting()) tree.setOption("checkbox", isSelecting());
   document.body.classList.toggle("selecting", isSelecting());
-  const bar = byId("bar");
+  const bar = byId("selection");
   const isLeft = !isSelecting() && bar.contains(document.activeElement);
   bar.hidden = !isSelecting();
   if (isLeft) byId("tree").focus();
@@ -163,7 +163,7 @@ export function listenToBar() {
   for (const [id, run] of Object.entries(ACTIONS)) {
     byId(id)?.addEventListener("click", (event) => run(event.currentTarget));
   }
-  byId("bar")?.addEventListener("keydown", (event) => event.key === "Escape" && clearSelection());
+  byId("selection")?.addEventListener("keydown", (event) => event.key === "Escape" && clearSelection());
 }
 
 function chooseApps(isOn, pressed) {
