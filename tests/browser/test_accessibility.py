@@ -135,6 +135,7 @@ async def nothing_severe_in_what_opens(pages, demo, theme):
 
 async def test_nothing_overflows_a_phone_or_is_too_small(pages, demo):
     paths = [*screens(demo), REACH]
+    demo("edits.change([one('Liam')], 'admin', status='can be undone')")
     page = await pages.open("/healthz", size=PHONE, has_touch=True)
 
     found = {

@@ -125,6 +125,7 @@ async def test_three_channels_with_pictures_take_few_clicks(pages, demo):
     await page.get_by_role("button", name="Also the 3 inside").click()
     await page.get_by_role("button", name="Show", exact=True).click()
     await page.get_by_role("menuitem", name="Mobile and web").click()
+    await expect(switch(page, "Web", "Two")).to_be_checked()
     await switch(page, "Web", "Two").click()
 
     shown = [["One", True, True, True], ["Three", True, True, True]]
