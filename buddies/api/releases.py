@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django_filters import rest_framework as filters
@@ -34,6 +35,7 @@ class NewestFirst(Pages):
 class ReleaseFilter(FilterSet):
     author = filters.CharFilter()
     automatic = BooleanFilter()
+    pinned = BooleanFilter()
 
 
 class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
@@ -45,13 +47,13 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     pagination_class = NewestFirst
     lookup_field = "number"
     scope = "releases"
-    search_fields = ("author", "note")
+    search_fields = ("author", "note", "name")
     needs = {
         "list": VIEW_RELEASE,
         "retrieve": VIEW_RELEASE,
         "document": VIEW_RELEASE,
         "diff": VIEW_RELEASE,
-        "partial_update": PUBLISH,
+        "partial_update": (VIEW_RELEASE, PUBLISH),
         "publish": PUBLISH,
         "restore": EDIT_CAMPAIGN,
     }
@@ -59,11 +61,12 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
 
     def partial_update(self, request: Request, number: str) -> Response:
         """Give a release a name, or pin it so that it is kept for ever."""
-        release = self._expected()
-        sent = self.get_serializer(release, data=request.data, partial=True)
-        sent.is_valid(raise_exception=True)
-        # Nothing else: the release may go live just now.
-        Release.objects.filter(pk=release.pk).update(**sent.validated_data)
+        with transaction.atomic():
+            release = self._expected(locks=True)
+            sent = self.get_serializer(release, data=request.data, partial=True)
+            sent.is_valid(raise_exception=True)
+            # Nothing else: the release may go live just now.
+            Release.objects.filter(pk=release.pk).update(**sent.validated_data)
         return Response(ReleaseSerializer(self._whole()).data)
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
@@ -108,15 +111,16 @@ class ReleaseViewSet(Idempotent, ReadOnlyModelViewSet):
     def _editor(self) -> str:
         return self.request.user.get_username()
 
-    def _expected(self) -> Release:
-        release = self._whole()
+    def _expected(self, *, locks: bool = False) -> Release:
+        release = self._whole(locks=locks)
         # Only ``live_at`` of a release, its name and its pin ever change.
         representation.refuse_stale(self.request, ReleaseSerializer(release).data)
         return release
 
-    def _whole(self) -> Release:
+    def _whole(self, *, locks: bool = False) -> Release:
         release: Any = self.get_object()
-        return Release.objects.get(pk=release.pk)
+        rows = Release.objects.select_for_update() if locks else Release.objects.all()
+        return rows.get(pk=release.pk)
 
     def _other(self, new: Release, number: str | None) -> Release | None:
         if number is None:

@@ -1,6 +1,9 @@
 """Releases through the API: read, compared, made live again, made a campaign."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connections
 from rest_framework.test import APIClient
 
 from buddies.campaigns.view import view_of
@@ -93,7 +96,42 @@ def test_a_release_gets_a_name_and_a_pin(api, two):
     assert api.patch(path, blank, "json", headers=old).status_code == 412
     assert api.patch(path, {"name": "x" * 500}, "json").status_code == 400
     assert client_of("view_release").patch(path, blank, "json").status_code == 403
+    assert client_of("publish_release", name="x").get(path).status_code == 403
     assert api.get(path).json() == wanted
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_names_for_what_both_have_read_one_is_refused(two):
+    path = f"{RELEASES}{two[0].number}/"
+    romeo, juliet = (
+        client_of("view_release", "publish_release", name=name)
+        for name in ("romeo", "juliet")
+    )
+
+    def send(client, name, seen):
+        try:
+            sent = {"name": name}
+            return client.patch(path, sent, "json", headers={"If-Match": seen})
+        finally:
+            connections.close_all()
+
+    for number in range(10):
+        seen = romeo.get(path)["ETag"]
+        with ThreadPoolExecutor(2) as people:
+            one = people.submit(send, romeo, f"by romeo {number}", seen)
+            other = people.submit(send, juliet, f"by juliet {number}", seen)
+        answers = [one.result(), other.result()]
+        assert sorted(answer.status_code for answer in answers) == [200, 412]
+
+
+@pytest.mark.parametrize("query", ["pinned=true", "search=Christm"])
+def test_named_and_pinned_releases_are_found(api, two, query):
+    sent = {"name": "Christmas", "pinned": True}
+    api.patch(f"{RELEASES}{two[0].number}/", sent, "json")
+
+    found = api.get(f"{RELEASES}?{query}").json()["results"]
+
+    assert [one["number"] for one in found] == [two[0].number]
 
 
 @pytest.mark.parametrize(("other", "status"), [("x", 400), ("0", 400), ("999", 404)])
