@@ -44,12 +44,13 @@ def workspace_address(campaign: Campaign | None) -> str:
 
 def workspace_link(campaign: Campaign | None = None) -> site.Crumb:
     """Return the name and address of the tree, of a campaign or of what is live."""
-    return (campaign.name if campaign else _("Channels"), workspace_address(campaign))
+    label = campaign.name if campaign else _("Channels")
+    return site.Crumb(label, workspace_address(campaign))
 
 
 def campaign_links(campaign: Campaign | None = None) -> list[site.Crumb]:
     """Return the pages above one of a campaign, or of all of them."""
-    every = (_("Campaigns"), reverse("admin:buddies_campaign_list"))
+    every = site.Crumb(_("Campaigns"), reverse("admin:buddies_campaign_list"))
     return [every, workspace_link(campaign)] if campaign else [every]
 
 

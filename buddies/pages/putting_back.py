@@ -51,7 +51,7 @@ def trash(request: HttpRequest) -> HttpResponse:
         "may_put_back": may_edit(request.user, LIVE, "change_buddy"),
         "here": request.get_full_path(),
     }
-    above = [(_("Home"), reverse("admin:buddies_home"))]
+    above = [site.Crumb(_("Home"), reverse("admin:buddies_home"))]
     template = "admin/buddies/trash.html"
     return site.page(request, template, _("Trash"), context, above=above)
 

@@ -101,8 +101,11 @@ def download_table(request: HttpRequest, desk: Desk, kind: str) -> HttpResponse:
 
 
 def _to_transfer(desk: Desk) -> HttpResponse:
-    address = reverse("admin:buddies_transfer")
-    return HttpResponseRedirect(address + query(desk.campaign))
+    return HttpResponseRedirect(_address(desk))
+
+
+def _address(desk: Desk) -> str:
+    return reverse("admin:buddies_transfer") + query(desk.campaign)
 
 
 def _table(
@@ -328,7 +331,7 @@ def preview(request: HttpRequest, desk: Desk) -> HttpResponse:
             "query": query(desk.campaign),
             "desks": choices(desk.campaign, reverse("admin:buddies_transfer_preview")),
         },
-        above=[(_("Import & export"), reverse("admin:buddies_transfer"))],
+        above=[site.Crumb(_("Import & export"), _address(desk))],
     )
 
 
@@ -338,8 +341,7 @@ def _expired(request: HttpRequest, desk: Desk) -> HttpResponse:
         "it again."
     )
     messages.error(request, text)
-    address = reverse("admin:buddies_transfer")
-    return HttpResponseRedirect(address + query(desk.campaign))
+    return _to_transfer(desk)
 
 
 @allowed("view_buddy")

@@ -73,17 +73,19 @@ def page(request: HttpRequest, release: Release) -> HttpResponse:
             "branches": _branches(tree_version) if may_put_back else [],
             "here": request.get_full_path(),
         },
-        above=[_every_version()],
+        above=links(),
     )
 
 
-def _every_version() -> site.Crumb:
-    return _("Versions"), reverse("admin:buddies_release_changelist")
-
-
-def _link(release: Release) -> site.Crumb:
-    address = reverse("admin:buddies_release_change", args=[release.number])
-    return capfirst(str(release)), address
+def links(release: Release | None = None) -> list[site.Crumb]:
+    """Return the pages above one of a version, or of all of them."""
+    may_view = "buddies.view_release"
+    address = reverse("admin:buddies_release_changelist")
+    every = site.Crumb(_("Versions"), address, may_view)
+    if release is None:
+        return [every]
+    own = reverse("admin:buddies_release_change", args=[release.number])
+    return [every, site.Crumb(capfirst(str(release)), own, may_view)]
 
 
 def _branches(version: int) -> list[tuple[int, str]]:
@@ -145,7 +147,7 @@ def _compared(
             "words": preview_words(),
         },
     }
-    template, above = "admin/buddies/compare.html", [_every_version(), _link(new)]
+    template, above = "admin/buddies/compare.html", links(new)
     return site.page(request, template, title, context, above=above)
 
 

@@ -156,9 +156,13 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
 
 def above_pages_of(owner: Account) -> list[site.Crumb]:
     """Return the pages above one about an account."""
+    may_view = "roster.view_account"
     every = reverse("admin:roster_account_changelist")
     own = reverse("admin:roster_account_change", args=[owner.pk])
-    return [(gettext("Accounts"), every), (owner.jid, own)]
+    return [
+        site.Crumb(gettext("Accounts"), every, may_view),
+        site.Crumb(owner.jid, own, may_view),
+    ]
 
 
 @sensitive_variables()

@@ -21,7 +21,13 @@ WORKSPACE = "admin:buddies_workspace"
 
 MORE = _("More")  # the page with everything that a user may view
 
-Crumb = tuple[str, str]  # the label and the address of a page
+
+class Crumb(NamedTuple):
+    """A page above another one: its label, address and required permission."""
+
+    label: str
+    address: str
+    permission: str = MAY_VIEW_ENTRIES
 
 
 class Section(NamedTuple):
@@ -141,8 +147,13 @@ def page(
 ) -> TemplateResponse:
     """Render one of our own pages inside the back office.
 
-    ``above`` are the pages that lead to it, the first of them in the navigation.
+    ``above`` are the pages that lead to it, the first of them in the navigation. Those
+    that the user may not open are named without a link.
     """
     base_context = admin.site.each_context(request)
-    own = {"title": title, "above": above}
+    linked = [
+        one if request.user.has_perm(one.permission) else one._replace(address="")
+        for one in above
+    ]
+    own = {"title": title, "above": linked}
     return TemplateResponse(request, template, {**base_context, **own, **context})

@@ -8,11 +8,11 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from buddies.models import Release
+from buddies.pages import versions
 from buddies.publishing.live import live_release_without_body
 from roster.announcements import subscribers
 from roster.announcements.reach import seconds_until
@@ -99,11 +99,7 @@ def _page(request: HttpRequest, release: Release) -> HttpResponse:
         "address": address,
     }
     title = _("Reach of version %(number)s") % {"number": release.number}
-    above = [
-        (_("Versions"), reverse("admin:buddies_release_changelist")),
-        (capfirst(str(release)), address),
-    ]
-    template = "admin/xmppservice/reach.html"
+    template, above = "admin/xmppservice/reach.html", versions.links(release)
     return site.page(request, template, title, context, above=above)
 
 

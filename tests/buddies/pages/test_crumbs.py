@@ -8,7 +8,10 @@ from django.test import Client
 
 from buddies.models import Buddy
 from buddies.publishing.live import live_release
+from buddies.tree import edits
+from tests.buddies.admin.test_permissions import staff
 from tests.buddies.pages.campaign_client import Natale
+from tests.buddies.pages.transfer_client import DOCUMENT, PAGE, PREVIEW
 from tests.buddies.pages.versions_client import RELEASES
 from tests.buddies.pages.workspace_client import go_live
 
@@ -68,6 +71,39 @@ def test_pages_of_versions_lead_back(publisher: Client) -> None:
     above[title] = f"{own}change/"
     assert links(publisher, f"{RELEASES}reach/{number}/") == above
     assert links(publisher, f"{own}compare/?with={number}") == above
+
+
+def test_a_review_of_an_import_leads_back_to_its_campaign(
+    publisher: Client, natale: Natale
+) -> None:
+    query = f"?campaign={natale.campaign.pk}"
+    text = DOCUMENT.format("Ciao")
+    publisher.post(f"{PAGE}{query}", {"what": "document", "document-text": text})
+
+    found = links(publisher, f"{PREVIEW}{query}")
+
+    assert found == {"Import &amp; export": f"{PAGE}{query}"}
+
+
+@pytest.mark.usefixtures("verona")
+def test_a_page_that_one_may_not_open_is_named_without_a_link() -> None:
+    romeo = Buddy.objects.get(name="romeo")
+    writer = staff("edit_campaign", "change_buddy", "edit_live")
+
+    for path in (f"{CAMPAIGNS}new/", f"{BUDDIES}{romeo.pk}/change/"):
+        assert links(writer, path) == {}
+
+
+def test_the_name_of_an_entry_is_escaped_once(
+    publisher: Client, natale: Natale
+) -> None:
+    edits.change([Buddy.objects.get(name="romeo")], "anna", name="Tom & " + "x" * 80)
+    romeo = Buddy.objects.get(name__startswith="Tom")
+
+    page = publisher.get(f"{BUDDIES}{romeo.pk}/change/").content.decode()
+
+    (crumbs,) = CRUMBS.findall(page)
+    assert crumbs.endswith(f"› Tom &amp; {'x' * 53}…")
 
 
 @pytest.mark.parametrize(
