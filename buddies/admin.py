@@ -158,6 +158,7 @@ class BuddyAdmin(StrictAdmin):
             if {"_cut", "_paste", "_drop"} & request.POST.keys():
                 return self._cut_or_paste(request)
             context = {
+                "title": _("Table"),
                 "state": status.state(request.user, LIVE),
                 **cut_and_paste.page_context(request),
             }

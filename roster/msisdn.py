@@ -100,7 +100,7 @@ def ending(text: str) -> str | None:
     None for fewer than six digits, and for anything but a number.
     """
     plain = "".join(map(_plain, text)) if len(text) <= MAX_LENGTH else ""
-    digits = plain.lstrip("0")
+    digits = plain.lower().removeprefix("tel:").lstrip("0")
     return digits if _ENDING.fullmatch(digits) else None
 
 

@@ -11,8 +11,9 @@ MAX_PARTS = 100  # accounts found by a part of their name or number
 MAX_COUNTED = 50_000
 
 SEARCH_HELP = _(
-    "A number in any spelling, the beginning of a number or of a JID, or a part of a "
-    "name (names, and numbers without country code: among the newest 100,000 accounts)"
+    "A number in any spelling, the beginning of a number or of a JID, at least six "
+    "digits of a number without its country code and leading 0, or a part of a name "
+    "(the last two: among the newest 100,000 accounts)"
 )
 
 

@@ -111,6 +111,7 @@ OTHER, SHORT = "00393472222222@localhost", "00999@localhost"
         ({"q": "00393472"}, [OTHER]),
         ({"q": "347 111 1111"}, [MARIO]),
         ({"q": "0347-1111111"}, [MARIO]),
+        ({"q": "tel:347-111-1111"}, [MARIO]),
         ({"q": "11111"}, []),  # too short for a number
         ({"q": "+1"}, []),
         # No account has this number, but a JID may still begin with it.
