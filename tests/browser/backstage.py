@@ -3,7 +3,8 @@
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from playwright.async_api import Error, Locator, Page, expect
@@ -152,6 +153,22 @@ def row(page: Page, name: str) -> Locator:
 
 def switch(page: Page, flag: str, name: str) -> Locator:
     return page.get_by_role("switch", name=f"{flag}: {name}", exact=True)
+
+
+@asynccontextmanager
+async def click_during_poll(page: Page, control: Locator) -> AsyncIterator[None]:
+    """Click a control; press it before the block, release it once the page knows."""
+    await control.hover()
+    await page.mouse.down()
+    is_state = re.compile(r"/state/")
+    async with page.expect_response(
+        lambda one: one.status == 200 and is_state.search(one.url)
+    ):
+        yield
+    # The next poll begins when what the previous one told is drawn.
+    async with page.expect_response(is_state):
+        pass
+    await page.mouse.up()
 
 
 async def shown(page: Page) -> list[str]:

@@ -11,6 +11,7 @@ from tests.browser.backstage import (
     LIST,
     WORKSPACE,
     becomes,
+    click_during_poll,
     drag,
     items,
     looks,
@@ -94,6 +95,23 @@ async def test_a_group_and_a_channel_in_it_need_no_other_page(pages, demo):
     await expect(where(page)).to_have_text("Live on phones")
     assert await page.evaluate("window.isSamePage")
     assert demo.outline() == [*DEMO, "Natale", "  Babbo"]
+
+
+async def test_a_click_outlives_what_others_do_meanwhile(pages, demo):
+    hidden = "mobile_is_published=False, web_is_published=False"
+    demo(f"edits.change([{LIAM}], 'anna', {hidden})")
+    page = await ready(await pages.open(WORKSPACE))
+    liam = await open_entry(page)
+    async with click_during_poll(page, where(page).get_by_role("button")):
+        demo(f"edits.change([{LIAM}], 'anna', status='by anna')")
+    await expect(where(page)).to_have_text("Live on phones")
+    await expect(liam.get_by_label("Status text")).to_have_value("by anna")
+
+    web = switch(page, "Web", "Liam")
+    async with click_during_poll(page, web):
+        demo("edits.add(Buddy(name='Romeo', type='channel'), 'anna')")
+    await expect(web).to_be_checked()
+    await expect(row(page, "Romeo")).to_be_visible()
 
 
 COUNT_CLICKS = """window.clicks = 0;

@@ -14,10 +14,12 @@ from tests.browser.backstage import (
     VERSIONS,
     WORKSPACE,
     becomes,
+    click_during_poll,
     items,
     looks,
     menu,
     ready,
+    row,
     switch,
     toast,
 )
@@ -127,9 +129,12 @@ async def test_a_change_is_taken_back_and_another_is_done_live(pages, demo, read
 
     await lines.filter(has_text="name").get_by_role("button", name="Take back").click()
     await expect(lines).to_have_count(1)
-    await lines.get_by_role("button", name="Do this live now").click()
+    do_live = lines.get_by_role("button", name="Do this live now")
+    async with click_during_poll(page, do_live):
+        demo("edits.change([one('ATM Milano')], 'piero', status='on strike')")
 
     await expect(lines).to_have_count(0)
+    await expect(row(page, "ATM Milano")).to_contain_text("on strike")
     await becomes(lambda: _status(read), "In")
 
 

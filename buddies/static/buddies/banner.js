@@ -2,7 +2,7 @@
 
 import { fetchState, forgetState, isOffline, state } from "./api.js";
 import { redraw } from "./editor.js";
-import { whereLine } from "./entry.js";
+import { showLines, whereLine } from "./entry.js";
 import { byId, may, words } from "./page.js";
 import { drawPanel, drawn } from "./panel.js";
 import { button, element } from "./preview.js";
@@ -102,7 +102,7 @@ export function toast(text, onUndo = null, done = null) {
   shown = () => {
     const key = done.entries.length === 1 ? done.entries[0].key : null;
     const line = whereLine(done.place, key, done.version);
-    lines.replaceChildren(lines.firstChild, line);
+    showLines(lines, [lines.firstChild, line]);
   };
   if (done?.place?.words) shown();
   else shown = null;

@@ -77,17 +77,17 @@ export function drawFace(frame, { name, imageUrl, thumbUrl }) {
 
 /** Shows the texts of two people side by side; `settle(name, isMine)` takes one. */
 export function drawSides(place, disputed, reason, settle) {
-  place.replaceChildren();
-  if (!disputed.length) return;
-  place.append(element("p", "problem", reason || words.changedByOthers));
+  const lines = disputed.length ? [element("p", "problem", reason || words.changedByOthers)] : [];
   for (const [name, { input, theirs }] of disputed) {
     const sides = element("div", "text-sides");
+    sides.dataset.field = name;
     sides.append(
       side(words.mine, input.value, words.keepMine, () => settle(name, true)),
       side(words.theirs, theirs, words.takeTheirs, () => settle(name, false)),
     );
-    place.append(sides);
+    lines.push(sides);
   }
+  showLines(place, lines);
 }
 
 function side(title, text, action, run) {
@@ -107,8 +107,18 @@ export function drawFoot(place, { entry, seen, unsaved, reason }) {
   if (entry.unanswered) lines.push(answererLine(entry));
   if (entry.key) lines.push(links(entry));
   const focused = document.activeElement?.dataset?.act;
-  place.replaceChildren(...lines);
+  showLines(place, lines);
   if (focused) place.querySelector(`[data-act="${focused}"]`)?.focus();
+}
+
+/** Shows lines in a place; one that is there already stays, so that no click is lost. */
+export function showLines(place, lines) {
+  for (const [n, line] of lines.entries()) {
+    const old = place.children[n];
+    if (!old) place.append(line);
+    else if (!old.isEqualNode(line)) old.replaceWith(line);
+  }
+  while (place.children.length > lines.length) place.lastChild.remove();
 }
 
 /** Whether what clients read is at least this version of the tree. */

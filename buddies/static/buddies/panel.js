@@ -1,10 +1,10 @@
 // The panel beside the tree: what a phone or the webchat shows, or what has changed.
 
-import { get, isOffline, state } from "./api.js";
+import { forgetState, get, isOffline, state } from "./api.js";
 import { toast } from "./banner.js";
 import { close, follow, open, openKey, openNew } from "./editor.js";
 import { edit } from "./edits.js";
-import { byId, inCampaign, may, narrow, urls, words } from "./page.js";
+import { byId, inCampaign, isPressed, may, narrow, urls, words } from "./page.js";
 import { button, draw, element } from "./preview.js";
 import { select } from "./tabs.js";
 import { tree } from "./tree.js";
@@ -27,7 +27,11 @@ export async function drawPanel() {
     const answer = await get(tab === "changes" ? urls.changes : urls.document);
     // Meanwhile another tab was chosen, or an entry was opened here.
     if (tab !== wanted || openKey() !== null) return;
-    if (tab === "changes") {
+    if (isPressed()) {
+      // The next state draws it.
+      forgetState();
+      drawn = {};
+    } else if (tab === "changes") {
       drawChanges(panel, answer);
     } else {
       const onOpen = tab === "phone" ? (item) => openAddress(item.address) : null;

@@ -4,7 +4,7 @@
 
 import { enqueue, get, state } from "./api.js";
 import { isFinding, search } from "./find.js";
-import { byId, urls } from "./page.js";
+import { byId, isPressed, urls } from "./page.js";
 import { redrawStates } from "./row.js";
 import { reselect, selected } from "./selection.js";
 
@@ -36,10 +36,10 @@ export async function load() {
   if (!isBusy()) await drawTree(newest);
 }
 
-/** Whether a drag, a dialog, a menu or a name needs the tree as it is displayed. */
+/** Whether a press, a drag, a dialog, a menu or a name needs the tree as it is displayed. */
 function isBusy() {
   const isOpen = byId("dialog").open || byId("menu").matches(":popover-open");
-  return isDragging || isOpen || Boolean(tree?.root.children?.length && tree.isEditingTitle?.());
+  return isPressed() || isDragging || isOpen || Boolean(tree?.root.children?.length && tree.isEditingTitle?.());
 }
 
 /** Reloads the tree if it is not the newest one. */
