@@ -113,8 +113,7 @@ class Service:
             "CHANNEL_ACCOUNT_CHECK_SECONDS": "86400",
             "WEBCHAT_URL": f"ws://127.0.0.1:{self.server.http_port}/{WEBSOCKET}",
             "WEBCHAT_USERS": f"{GUEST}@localhost:{PASSWORD}",
-            # Celery warns about root, and tests in a container run as root.
-            "PYTHONWARNINGS": "error,ignore:You're running the worker",
+            "PYTHONWARNINGS": "error,ignore:You're running the worker",  # as root
             "PYTHONUNBUFFERED": "1",
             **environment,
         }

@@ -23,8 +23,8 @@ from tests.slow.fuzz.stanzas import (
 )
 from tests.slow.fuzz.talk import Talk
 
-# A batch that fails is shown, however large it is.
-pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+LARGE = "ignore:Generating overly large repr"  # a batch that fails is shown whole
+pytestmark = pytest.mark.filterwarnings(LARGE)
 
 SUITE = 500  # cases
 CASES = int(os.environ.get("FUZZ_CASES", SUITE))
