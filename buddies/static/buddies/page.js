@@ -1,17 +1,7 @@
-// The data in the workspace's page: addresses, permissions and texts; and whether a
-// pointer is pressed on it.
+// The data in the workspace's page: addresses, permissions and texts.
 
 export const { urls, may, words, inCampaign, user, maxMegabytes, zone } = read("workspace");
 export const narrow = matchMedia("(max-width: 767px)");
-
-let pressed = false;
-for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) {
-  const note = ({ buttons }) => (pressed = buttons > 0 && name !== "pointercancel");
-  document.addEventListener(name, note, { capture: true, passive: true });
-}
-
-/** Whether a pointer is pressed: it would lose its click if what is under it were replaced. */
-export const isPressed = () => pressed;
 
 /** Adds parameters to an address, which may name a campaign already. */
 export function withParameters(address, parameters) {

@@ -4,7 +4,8 @@
 
 import { enqueue, get, state } from "./api.js";
 import { isFinding, search } from "./find.js";
-import { byId, isPressed, urls } from "./page.js";
+import { byId, urls } from "./page.js";
+import { isPressed } from "./pointer.js";
 import { redrawStates } from "./row.js";
 import { reselect, selected } from "./selection.js";
 
